@@ -1,0 +1,45 @@
+{
+  'variables': {
+    # The second target is for a checkout only; an installed package has no test folder.
+    'test_hooks%': '<!(node -p "Number(fs.existsSync(\'test\'))")',
+    'zerosend_sources': [
+      '<!@(node -p "fs.readdirSync(\'native\', {recursive: true}).filter((f) => /^(core|os|node)\\/.*\\.cc$/.test(f)).map((f) => \'native/\' + f).sort().join(\' \')")',
+    ],
+  },
+  'target_defaults': {
+    'include_dirs': ['native', '<!(node -p "require(\'node-addon-api\').include_dir")'],
+    'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'],
+    'cflags': ['-fvisibility=hidden', '-pthread', '-Wall', '-Wextra'],
+    'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-std=c++20', '-O3'],
+    'cflags_cc': ['-std=c++17', '-fno-exceptions', '-fno-rtti'],
+    'ldflags': ['-pthread'],
+    'configurations': {
+      'Release': {'cflags!': ['-O3'], 'cflags': ['-O2']},
+      'Debug': {'cflags': ['-O0', '-g']},
+    },
+  },
+  'targets': [
+    {
+      'target_name': 'zerosend',
+      'sources': ['<@(zerosend_sources)'],
+    },
+  ],
+  'conditions': [
+    [
+      'test_hooks==1',
+      {
+        'targets': [
+          {
+            # node-gyp-build takes the first .node file of build/Release in byte order: zerosend.node.
+            'target_name': 'zerosend_test',
+            'sources': [
+              '<@(zerosend_sources)',
+              '<!@(node -p "fs.existsSync(\'native/testing\') ? fs.readdirSync(\'native/testing\').filter((f) => f.endsWith(\'.cc\')).map((f) => \'native/testing/\' + f).sort().join(\' \') : \'\'")',
+            ],
+            'defines': ['ZEROSEND_TEST_HOOKS=1'],
+          },
+        ],
+      },
+    ],
+  ],
+}

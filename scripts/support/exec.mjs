@@ -1,0 +1,44 @@
+// @ts-check
+import { spawn, spawnSync } from 'node:child_process';
+
+/**
+ * Runs a program to its end, without a stdin.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {{ cwd?: string; env?: NodeJS.ProcessEnv; capture?: boolean }} [options]
+ *   `capture` collects stdout and stderr in `output` in place of showing them.
+ * @returns {Promise<{ ok: boolean; status: string; output: string }>} `status` says how it ended.
+ */
+export function run(command, args, { cwd, env, capture = false } = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd,
+      env: env ?? process.env,
+      stdio: ['ignore', capture ? 'pipe' : 'inherit', capture ? 'pipe' : 'inherit'],
+    });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (chunk) => {
+        output += chunk;
+      });
+    }
+    child.on('error', (error) => resolve({ ok: false, status: error.message, output }));
+    child.on('close', (code, signal) =>
+      resolve({
+        ok: code === 0,
+        status: signal ? `ended by ${signal}` : `exit code ${code}`,
+        output,
+      }),
+    );
+  });
+}
+
+/**
+ * Whether a program can be started.
+ *
+ * @param {string} command
+ */
+export function hasProgram(command) {
+  return spawnSync(command, ['--version'], { stdio: 'ignore' }).error === undefined;
+}

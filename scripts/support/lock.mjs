@@ -1,0 +1,35 @@
+// @ts-check
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * Runs a task while no other process runs one under the same name.
+ *
+ * The lock is a bound socket name in Linux's abstract namespace: binding is atomic, and the kernel
+ * gives the name back however its owner ends, so that there is never a stale lock to clean up.
+ *
+ * @param {string} name
+ * @param {() => Promise<void>} task
+ * @param {{ timeout?: number; onWait?: () => void }} [options] `timeout` in ms, default 15 minutes
+ */
+export async function withLock(name, task, { timeout = 900_000, onWait } = {}) {
+  const deadline = Date.now() + timeout;
+  for (let attempt = 0; ; attempt++) {
+    const server = createServer();
+    try {
+      await once(server.listen(`\0${name}`), 'listening');
+    } catch (error) {
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EADDRINUSE') throw error;
+      if (Date.now() > deadline) throw new Error(`gave up waiting for the lock ${name}`);
+      if (attempt === 0) onWait?.();
+      await sleep(250);
+      continue;
+    }
+    try {
+      return await task();
+    } finally {
+      server.close();
+    }
+  }
+}
