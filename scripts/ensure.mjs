@@ -95,7 +95,11 @@ const library = {
   async build() {
     const state = { digest: digest(libraryInputs()) };
     rmSync(join(root, libraryStamp), { force: true });
-    await step(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '--pretty', 'false']);
+    await step(process.execPath, [
+      join(root, 'node_modules/typescript/bin/tsc'),
+      '--pretty',
+      'false',
+    ]);
     for (const file of listFiles(['dist'])) {
       const source = file.replace(/^dist/, 'lib').replace(/(\.d\.ts|\.js|\.js\.map)$/, '.ts');
       if (!existsSync(join(root, source))) rmSync(join(root, file));
@@ -125,9 +129,17 @@ function requireTools() {
 }
 
 function report(/** @type {unknown} */ error) {
-  if (!(error instanceof StepError)) throw error;
-  process.stderr.write(`zerosend: ${error.message}\n`);
   process.exitCode = 1;
+  const { code, path } = /** @type {NodeJS.ErrnoException} */ (error);
+  if (error instanceof StepError) {
+    process.stderr.write(`zerosend: ${error.message}\n`);
+  } else if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
+    process.stderr.write(
+      `zerosend: ${path} cannot be written (${code}): run as the owner of the checkout, or clone it\n`,
+    );
+  } else {
+    throw error;
+  }
 }
 
 async function bringUpToDate() {
