@@ -1,0 +1,86 @@
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { TestContext, TestOptions } from 'vitest';
+
+declare module 'vitest' {
+  interface TaskMeta {
+    /** Why the test is skipped; `npm test` lists it. */
+    skipReason?: string;
+  }
+}
+
+/** Set by CI: what a test needs has to be there, so that nothing is skipped unnoticed. */
+const requireAll = process.env.ZEROSEND_REQUIRE_ALL === '1';
+
+/**
+ * The options of a test or a suite that needs something of the machine:
+ *
+ *     describe('veth', needs(canMakeNamespaces(), 'making network namespaces'), () => { ... });
+ *
+ * Where it is missing the tests are skipped, hooks included, and `npm test` lists them with the
+ * reason. With ZEROSEND_REQUIRE_ALL=1 it throws instead, which fails the whole file.
+ *
+ * @param need what is needed, as a noun: "root", "the tool ip"
+ */
+export function needs(condition: boolean, need: string): TestOptions {
+  if (condition) return {};
+  const skipReason = `needs ${need}`;
+  if (requireAll) throw new Error(`ZEROSEND_REQUIRE_ALL=1: this file ${skipReason}`);
+  return { skip: true, meta: { skipReason } };
+}
+
+/** The same for what is only known while the test runs. */
+export function needsHere(context: TestContext, condition: boolean, need: string): void {
+  if (condition) return;
+  const skipReason = `needs ${need}`;
+  if (requireAll) throw new Error(`ZEROSEND_REQUIRE_ALL=1: this test ${skipReason}`);
+  context.task.meta.skipReason = skipReason;
+  context.skip(skipReason);
+}
+
+const answers = new Map<string, boolean>();
+
+function once(question: string, ask: () => boolean): boolean {
+  const known = answers.get(question);
+  if (known !== undefined) return known;
+  const answer = ask();
+  answers.set(question, answer);
+  return answer;
+}
+
+/** Whether the tests run with the effective user id 0. It does not tell which capabilities it has. */
+export function isRoot(): boolean {
+  return process.geteuid?.() === 0;
+}
+
+/** The arguments of `unshare` that give a network namespace, with a user namespace where needed. */
+export const unshareArguments: readonly string[] = isRoot() ? ['-n'] : ['-Urn'];
+
+/** Whether a new network namespace can be made, and an interface in it be configured. */
+export function canMakeNamespaces(): boolean {
+  return once('namespaces', () => {
+    const args = [...unshareArguments, findTool('ip') ?? 'ip', 'link', 'set', 'lo', 'up'];
+    return spawnSync(findTool('unshare') ?? 'unshare', args, { stdio: 'ignore' }).status === 0;
+  });
+}
+
+/** Whether a program can be found, also in the system folders that are not in every user's PATH. */
+export function hasTool(name: string): boolean {
+  return findTool(name) !== undefined;
+}
+
+/** The path of a program, or undefined. */
+export function findTool(name: string): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  return [...folders, '/usr/local/sbin', '/usr/sbin', '/sbin']
+    .map((folder) => join(folder, name))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
