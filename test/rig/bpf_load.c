@@ -1,0 +1,80 @@
+// Loads one of the rigs' BPF programs with the bpf(2) system call and pins it, so that `ip` or `tc`
+// can attach it. Usage: bpf_load xdp-pass PATH | bpf_load tc-loss PATH SHARE   (0 < SHARE < 1)
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static char verifier_log[16384];
+
+static long bpf(enum bpf_cmd command, union bpf_attr* attributes) {
+  return syscall(SYS_bpf, command, attributes, sizeof(*attributes));
+}
+
+static int load_and_pin(enum bpf_prog_type type, uint32_t flags, const struct bpf_insn* program,
+                        uint32_t count, const char* path) {
+  union bpf_attr attributes;
+  memset(&attributes, 0, sizeof(attributes));
+  attributes.prog_type = type;
+  attributes.prog_flags = flags;
+  attributes.insns = (uint64_t)(uintptr_t)program;
+  attributes.insn_cnt = count;
+  attributes.license = (uint64_t)(uintptr_t)"GPL";
+  attributes.log_level = 1;
+  attributes.log_buf = (uint64_t)(uintptr_t)verifier_log;
+  attributes.log_size = sizeof(verifier_log);
+  int fd = (int)bpf(BPF_PROG_LOAD, &attributes);
+  if (fd < 0) {
+    fprintf(stderr, "bpf_load: BPF_PROG_LOAD: %s\n%s", strerror(errno), verifier_log);
+    return 1;
+  }
+  memset(&attributes, 0, sizeof(attributes));
+  attributes.pathname = (uint64_t)(uintptr_t)path;
+  attributes.bpf_fd = (uint32_t)fd;
+  if (bpf(BPF_OBJ_PIN, &attributes) < 0) {
+    fprintf(stderr, "bpf_load: BPF_OBJ_PIN %s: %s\n", path, strerror(errno));
+    return 1;
+  }
+  return 0;
+}
+
+// With an XDP program on it, veth copies every packet into pages of its own, as a network card
+// would by DMA. HAS_FRAGS lets GSO packets of 64 KB through.
+static int xdp_pass(const char* path) {
+  const struct bpf_insn program[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
+      {.code = BPF_JMP | BPF_EXIT},
+  };
+  return load_and_pin(BPF_PROG_TYPE_XDP, BPF_F_XDP_HAS_FRAGS, program, 2, path);
+}
+
+static int tc_loss(const char* path, double share) {
+  const struct bpf_insn program[] = {
+      {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_prandom_u32},
+      // The helper's result is 32 bits wide; w0 is compared as an unsigned number.
+      {.code = BPF_JMP32 | BPF_JLT | BPF_K,
+       .dst_reg = BPF_REG_0,
+       .off = 2,
+       .imm = (int32_t)(uint32_t)(share * 4294967296.0)},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_OK},
+      {.code = BPF_JMP | BPF_EXIT},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT},
+      {.code = BPF_JMP | BPF_EXIT},
+  };
+  return load_and_pin(BPF_PROG_TYPE_SCHED_CLS, 0, program, 6, path);
+}
+
+int main(int argc, char** argv) {
+  if (argc == 3 && strcmp(argv[1], "xdp-pass") == 0) return xdp_pass(argv[2]);
+  if (argc == 4 && strcmp(argv[1], "tc-loss") == 0) {
+    double share = atof(argv[3]);
+    if (share > 0 && share < 1) return tc_loss(argv[2], share);
+  }
+  fprintf(stderr, "usage: bpf_load xdp-pass PATH | tc-loss PATH SHARE (0 < SHARE < 1)\n");
+  return 2;
+}

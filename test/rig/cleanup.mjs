@@ -1,0 +1,108 @@
+// @ts-check
+// Nothing outlives its run: rigs are taken down on dispose, at exit and on signals; what a killed
+// run left behind is known by the process id in its name and removed by the next run.
+import { readdirSync } from 'node:fs';
+import { runOn, runOnSync } from './host.mjs';
+
+/** Names are zs<kind><pid>-<n><end>; interfaces have 15 characters at most. */
+export const NAME = /^zs[svcx](\d+)-\d+[sr]?$/;
+const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
+
+/** @type {Set<() => void>} */
+const teardowns = new Set();
+
+function tearAllDown() {
+  for (const teardown of teardowns) teardown();
+  teardowns.clear();
+}
+
+/** @param {NodeJS.Signals} signal */
+function onSignal(signal) {
+  tearAllDown();
+  for (const name of SIGNALS) process.removeListener(name, onSignal);
+  process.removeListener('exit', tearAllDown);
+  // Without a listener of somebody else, the signal means what it always means.
+  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+}
+
+/**
+ * Calls `teardown`, which has to be synchronous, when the process ends before `forget`.
+ * @param {() => void} teardown @returns {() => void} forget
+ */
+export function atEnd(teardown) {
+  if (teardowns.size === 0) {
+    process.on('exit', tearAllDown);
+    for (const name of SIGNALS) process.on(name, onSignal);
+  }
+  teardowns.add(teardown);
+  return () => {
+    teardowns.delete(teardown);
+    if (teardowns.size > 0) return;
+    process.removeListener('exit', tearAllDown);
+    for (const name of SIGNALS) process.removeListener(name, onSignal);
+  };
+}
+
+/** @param {number} pid */
+function lives(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM';
+  }
+}
+
+/**
+ * Ends what still runs inside a namespace of ours; those are programs that a rig started.
+ * @param {string} pids the output of `ip netns pids`
+ */
+export function endAll(pids) {
+  for (const pid of pids.split('\n').filter(Boolean).map(Number)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {} // it has ended by itself
+  }
+}
+
+/**
+ * @param {import('./host.mjs').Host} host @param {string} name
+ */
+export function removeNamespaceSync(host, name) {
+  endAll(runOnSync(host, ['ip', 'netns', 'pids', name]).stdout ?? '');
+  // The interface has the namespace's name. A namespace alone goes in the background.
+  runOnSync(host, ['ip', '-n', name, 'link', 'delete', name]);
+  runOnSync(host, ['ip', 'netns', 'delete', name]);
+}
+
+/** @param {import('./host.mjs').Host} host @param {string} name */
+export async function removeNamespace(host, name) {
+  endAll(await runOn(host, ['ip', 'netns', 'pids', name]).catch(() => ''));
+  await runOn(host, ['ip', '-n', name, 'link', 'delete', name]).catch(() => {});
+  await runOn(host, ['ip', 'netns', 'delete', name]);
+}
+
+/** @param {import('./host.mjs').Host} host @returns {Promise<string[]>} */
+export async function removeLeftovers(host) {
+  // A host that is a user namespace is new and goes with its process: nothing is left behind there.
+  if (host.prefix.length > 0) return [];
+  /** @type {string[]} */
+  let names = [];
+  try {
+    names = readdirSync('/run/netns');
+  } catch {} // no namespace was ever made here
+  const removed = [];
+  for (const name of names) {
+    const pid = NAME.exec(name)?.[1];
+    if (pid === undefined || lives(Number(pid))) continue;
+    // Somebody else may be removing it at this moment.
+    if (
+      await removeNamespace(host, name).then(
+        () => true,
+        () => false,
+      )
+    )
+      removed.push(name);
+  }
+  return removed;
+}

@@ -1,0 +1,107 @@
+// @ts-check
+// One network namespace of a rig, and the programs that run inside. A Node process cannot enter a
+// network namespace by itself, so everything that is to live there is a process of its own.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { removeNamespace, removeNamespaceSync } from './cleanup.mjs';
+import { RigUnavailableError, runOn, withSystemPath } from './host.mjs';
+
+/** @typedef {import('./index.mjs').Namespace} Contract */
+/** @typedef {import('./index.mjs').NamespaceSpawnOptions} SpawnOptions */
+
+/** @implements {Contract} */
+export class Namespace {
+  /** @type {import('./host.mjs').Host} */
+  #host;
+  /** @type {Set<import('node:child_process').ChildProcess>} */
+  #children = new Set();
+
+  /** @param {import('./host.mjs').Host} host @param {string} name */
+  constructor(host, name) {
+    this.#host = host;
+    this.name = name;
+  }
+
+  get prefix() {
+    return [...this.#host.prefix, 'ip', 'netns', 'exec', this.name];
+  }
+
+  /**
+   * @param {string} command @param {readonly string[]} [args] @param {SpawnOptions} [options]
+   */
+  spawn(command, args = [], options = {}) {
+    const { user, memlock, ...rest } = options;
+    const prefix = this.prefix;
+    if (memlock !== undefined) prefix.push('prlimit', `--memlock=${memlock}:${memlock}`, '--');
+    if (user !== undefined) {
+      if (!this.#host.root) throw new RigUnavailableError('other users need root');
+      const ids = [`--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
+      prefix.push('setpriv', ...ids, '--inh-caps=-all', '--bounding-set=-all', '--');
+    }
+    const [file = '', ...first] = prefix;
+    const child = spawn(file, [...first, command, ...args], {
+      ...rest,
+      env: withSystemPath(rest.env),
+    });
+    this.#children.add(child);
+    child.once('exit', () => this.#children.delete(child));
+    child.once('error', () => this.#children.delete(child));
+    return child;
+  }
+
+  /**
+   * @param {string} command @param {readonly string[]} [args]
+   * @param {import('./index.mjs').NamespaceRunOptions} [options]
+   * @returns {Promise<import('./index.mjs').RunResult>}
+   */
+  async run(command, args = [], options = {}) {
+    const { input = '', check = true, timeout = 30_000, ...rest } = options;
+    const child = this.spawn(command, args, { ...rest, timeout, stdio: 'pipe' });
+    const { stdin, stdout, stderr } = child;
+    if (stdin === null || stdout === null || stderr === null) throw new Error('no pipes');
+    const output = { stdout: '', stderr: '' };
+    stdout.setEncoding('utf8').on('data', (text) => {
+      output.stdout += text;
+    });
+    stderr.setEncoding('utf8').on('data', (text) => {
+      output.stderr += text;
+    });
+    stdin.on('error', () => {}); // a program may end without reading its input
+    stdin.end(input);
+    const [code, signal] = await once(child, 'close');
+    if (check && code !== 0) {
+      const how = signal === null ? `exit code ${code}` : `ended by ${signal}`;
+      throw new Error(`${[command, ...args].join(' ')}: ${how}\n${output.stderr || output.stdout}`);
+    }
+    return { code, signal, ...output };
+  }
+
+  /** @param {string} name */
+  async sysctl(name) {
+    const path = `/proc/sys/${name.replaceAll('.', '/')}`;
+    const { stdout } = await this.run('cat', [path]);
+    return stdout.trim();
+  }
+
+  async create() {
+    await runOn(this.#host, ['ip', 'netns', 'add', this.name]);
+  }
+
+  /** Runs lines of `ip` inside, in one process. @param {string[]} lines */
+  async ip(lines) {
+    await runOn(this.#host, ['ip', '-n', this.name, '-batch', '-'], `${lines.join('\n')}\n`);
+  }
+
+  async remove() {
+    const ends = [...this.#children].map((child) => once(child, 'exit').catch(() => {}));
+    for (const child of this.#children) child.kill('SIGKILL');
+    await Promise.all(ends);
+    await removeNamespace(this.#host, this.name);
+  }
+
+  /** For exit handlers. */
+  removeSync() {
+    for (const child of this.#children) child.kill('SIGKILL');
+    removeNamespaceSync(this.#host, this.name);
+  }
+}
