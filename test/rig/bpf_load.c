@@ -53,6 +53,8 @@ static int xdp_pass(const char* path) {
   return load_and_pin(BPF_PROG_TYPE_XDP, BPF_F_XDP_HAS_FRAGS, program, 2, path);
 }
 
+// TC_ACT_STOLEN and not TC_ACT_SHOT: a packet that is shot is reported to the sender as refused by
+// its own device, and TCP keeps it as not sent yet. One that is stolen is lost as in a network.
 static int tc_loss(const char* path, double share) {
   const struct bpf_insn program[] = {
       {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_prandom_u32},
@@ -63,7 +65,7 @@ static int tc_loss(const char* path, double share) {
        .imm = (int32_t)(uint32_t)(share * 4294967296.0)},
       {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_OK},
       {.code = BPF_JMP | BPF_EXIT},
-      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_SHOT},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = TC_ACT_STOLEN},
       {.code = BPF_JMP | BPF_EXIT},
   };
   return load_and_pin(BPF_PROG_TYPE_SCHED_CLS, 0, program, 6, path);

@@ -1,7 +1,7 @@
 // @ts-check
 // Nothing outlives its run: rigs are taken down on dispose, at exit and on signals; what a killed
 // run left behind is known by the process id in its name and removed by the next run.
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { runOn, runOnSync } from './host.mjs';
 
 /** Names are zs<kind><pid>-<n><end>; interfaces have 15 characters at most. */
@@ -43,13 +43,17 @@ export function atEnd(teardown) {
   };
 }
 
-/** @param {number} pid */
-function lives(pid) {
+/**
+ * Whether a process runs. One that has ended and that nobody has waited for yet does not.
+ * @param {number} pid
+ */
+export function lives(pid) {
   try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return /** @type {NodeJS.ErrnoException} */ (error).code === 'EPERM';
+    // "pid (name) state ...", where the name may hold anything.
+    const state = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.[0];
+    return state !== 'Z' && state !== 'X';
+  } catch {
+    return false;
   }
 }
 

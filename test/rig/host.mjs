@@ -3,6 +3,8 @@
 // one's own. `prefix` is what a command line has to begin with to be run there.
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** Why a rig cannot be made here; `reason` is one line for people. */
 export class RigUnavailableError extends Error {
@@ -27,6 +29,18 @@ export class RigUnavailableError extends Error {
  */
 export function withSystemPath(env = process.env) {
   return { ...env, PATH: `${env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin` };
+}
+
+/**
+ * How a tool is called so that it is found with the PATH of this process, as a person would type it.
+ * @param {string} name
+ */
+export function callable(name) {
+  if ((process.env.PATH ?? '').split(':').some((folder) => existsSync(join(folder, name)))) {
+    return name;
+  }
+  const folders = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+  return folders.map((folder) => join(folder, name)).find(existsSync) ?? name;
 }
 
 const TIMEOUT = 20_000; // ms, for commands that take milliseconds

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { removeNamespace, removeNamespaceSync } from './cleanup.mjs';
-import { RigUnavailableError, runOn, withSystemPath } from './host.mjs';
+import { callable, RigUnavailableError, runOn, withSystemPath } from './host.mjs';
 
 /** @typedef {import('./index.mjs').Namespace} Contract */
 /** @typedef {import('./index.mjs').NamespaceSpawnOptions} SpawnOptions */
@@ -23,7 +23,7 @@ export class Namespace {
   }
 
   get prefix() {
-    return [...this.#host.prefix, 'ip', 'netns', 'exec', this.name];
+    return [...this.#host.prefix, callable('ip'), 'netns', 'exec', this.name];
   }
 
   /**

@@ -115,7 +115,7 @@ static uint64_t fill(uint8_t* out, size_t length, uint64_t at) {
 
 // Breaks the second buffer in the way that `control` says.
 static void break_buffer(uint8_t* out, size_t length) {
-  if (!strcmp(control, "flip")) out[length / 2 + 1] ^= 0x10;
+  if (!strcmp(control, "flip")) out[length / 2 + 100] ^= 0x10;
   if (!strcmp(control, "swap")) {
     size_t half = length / 2 & ~(size_t)4095;
     uint8_t saved[1024];
