@@ -1,0 +1,61 @@
+import { lookup } from 'node:dns';
+import { isIP, isIPv4 } from 'node:net';
+import { rangeError } from './errors.js';
+import { checkInteger, checkObject, checkString } from './validate.js';
+
+export interface SocketAddress {
+  address: string;
+  port: number;
+}
+
+export type Family = 4 | 6;
+
+/** An `{ address, port }` as a user gave it; the address may still be a host name. */
+export function checkAddress(name: string, value: unknown, minPort: 0 | 1): SocketAddress {
+  checkObject(name, value);
+  const { address, port } = value as Partial<SocketAddress>;
+  return {
+    address: checkString(`${name}.address`, address),
+    port: checkInteger(`${name}.port`, port, minPort, 65_535),
+  };
+}
+
+/** Whether `address` is a numeric address of the family; an IPv6 one may have a %zone. */
+export function isNumeric(address: string, family: Family): boolean {
+  return isIP(address) === family;
+}
+
+export function familyOf(address: string): Family {
+  return isIPv4(address) ? 4 : 6;
+}
+
+export function notNumeric(name: string, address: string, family: Family): RangeError {
+  return rangeError(
+    'ERR_ZEROSEND_INVALID_ADDRESS',
+    `${name} must be a numeric IPv${family} address; received '${address}'`,
+  );
+}
+
+/**
+ * All addresses of a host, in the system's order (getaddrinfo(3), on libuv's thread pool). Rejects
+ * with Node's own error (`ENOTFOUND`, …), or the signal's reason.
+ */
+export function resolve(
+  host: string,
+  family: Family | 0,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  return new Promise((settle, reject) => {
+    if (signal?.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const onAbort = () => reject(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    lookup(host, { all: true, family }, (error, found) => {
+      signal?.removeEventListener('abort', onAbort);
+      if (error) reject(error);
+      else settle(found.map(({ address }) => address));
+    });
+  });
+}

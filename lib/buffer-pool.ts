@@ -1,0 +1,301 @@
+import { constants as bufferConstants } from 'node:buffer';
+import { setMaxListeners } from 'node:events';
+import PQueue from 'p-queue';
+import { outOfRange, rangeError, stateError, systemError } from './errors.js';
+import { native } from './native.js';
+import { PooledBuffer } from './pooled-buffer.js';
+import type { Reaper } from './reactor.js';
+import { Slots } from './slots.js';
+import { checkInteger, checkObject, checkOneOf, checkSignal } from './validate.js';
+import { Verifier } from './verifier.js';
+
+const PAGE = 4096;
+const HUGE_PAGES = ['transparent', 'explicit', 'none'] as const;
+const ENOMEM = 12;
+
+/** Options of {@link BufferPool}. */
+export interface BufferPoolOptions {
+  /** Size of one buffer in bytes, rounded up to a page (4096). 1 to 1 GiB; default 65536. */
+  bufferSize?: number;
+  /** Number of buffers. 1 to 1,048,576; default 256. */
+  count?: number;
+  /**
+   * Pages of the slab: `'transparent'` asks for huge pages and takes what comes (madvise(2)
+   * MADV_HUGEPAGE), `'explicit'` wants reserved ones (MAP_HUGETLB) and throws where there are too
+   * few, `'none'` refuses them. Default `'transparent'`.
+   */
+  hugePages?: 'transparent' | 'explicit' | 'none';
+  /** Called once for each buffer, to lay a template into it. */
+  init?: (bytes: Buffer, index: number) => void;
+  /**
+   * Debugging: report writes to buffers in flight, the use of stale handles and forgotten buffers,
+   * with the stack of where the buffer was acquired. Slow; default false.
+   */
+  verify?: boolean;
+}
+
+/** A snapshot of a pool. `free + acquired + inFlight + retired` is `count`. */
+export interface BufferPoolStats {
+  bufferSize: number;
+  count: number;
+  free: number;
+  acquired: number;
+  inFlight: number;
+  /** Buffers given up for good because their pages could not be replaced (out of memory). */
+  retired: number;
+  /** Calls of `acquire` that are waiting now. */
+  waiting: number;
+  /** How often `tryAcquire` or `acquire` found the pool dry. */
+  dry: number;
+  /** Whether transparent huge pages were refused, as an errno; 0 when they were not. */
+  hugePageErrno: number;
+}
+
+/**
+ * Fixed-size buffers in one memory mapping, handed out and taken back. A buffer that is sent comes
+ * back by itself when nothing can read it any more; a pool that has run dry is the backpressure.
+ *
+ * The memory is one mmap(2) outside of the JavaScript heap. It stays mapped until the pool, the last
+ * view on it and the last send in flight are gone.
+ */
+export class BufferPool {
+  readonly bufferSize: number;
+  readonly count: number;
+  readonly #slots: Slots;
+  readonly #slab: number;
+  readonly #buffers: PooledBuffer[];
+  readonly #verifier: Verifier | null;
+  readonly #hugePageErrno: number;
+  readonly #closing = new AbortController();
+  // Orders those who wait, and is not touched while buffers are free. Paused while the pool is dry.
+  readonly #waiters = new PQueue({ autoStart: false });
+  // Sockets that may hold buffers of this pool in flight, to be reaped when it is dry.
+  readonly #reapers: Reaper[] = [];
+  #nextReaper = 0;
+  #dry = 0;
+  #closed: Promise<void> | null = null;
+  #allBack: (() => void) | null = null;
+
+  /**
+   * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`,
+   * RangeError `ERR_ZEROSEND_NO_MEMORY` when the pool needs more than the system has left,
+   * RangeError `ERR_ZEROSEND_NO_HUGE_PAGES`
+   */
+  constructor(options: BufferPoolOptions = {}) {
+    checkObject('options', options);
+    const { bufferSize = 65536, count = 256, hugePages = 'transparent', init, verify } = options;
+    checkInteger('options.bufferSize', bufferSize, 1, 2 ** 30);
+    checkInteger('options.count', count, 1, 2 ** 20);
+    checkOneOf('options.hugePages', hugePages, HUGE_PAGES);
+    if (init !== undefined && typeof init !== 'function') {
+      throw outOfRange('options.init', 'a function', init);
+    }
+    this.bufferSize = Math.ceil(bufferSize / PAGE) * PAGE;
+    this.count = count;
+    const { handle, memory, hugePageErrno } = this.#map(hugePages);
+    this.#slab = handle;
+    this.#hugePageErrno = hugePageErrno;
+    this.#slots = new Slots(count);
+    const views = Array.from({ length: count }, (_, index) =>
+      Buffer.from(memory, index * this.bufferSize, this.bufferSize),
+    );
+    this.#verifier = verify ? new Verifier(views) : null;
+    this.#buffers = views.map((view, index) => this.#handle(index, view));
+    setMaxListeners(0, this.#closing.signal);
+    // The table of the addon lets go when the pool does; views and sends still hold the memory.
+    slabs.register(this, handle, this);
+    if (init) {
+      for (const [index, view] of views.entries()) init(view, index);
+    }
+  }
+
+  #map(hugePages: (typeof HUGE_PAGES)[number]) {
+    const size = this.bufferSize * this.count;
+    const needs = `${this.count} buffers of ${this.bufferSize} bytes need ${size} bytes`;
+    if (size > bufferConstants.MAX_LENGTH) {
+      throw rangeError(
+        'ERR_ZEROSEND_NO_MEMORY',
+        `${needs}; one ArrayBuffer holds at most ${bufferConstants.MAX_LENGTH}`,
+      );
+    }
+    // mmap would promise it, and the process would be killed for touching it.
+    const available = process.availableMemory();
+    if (hugePages !== 'explicit' && size > available) {
+      throw rangeError('ERR_ZEROSEND_NO_MEMORY', `${needs}; ${available} are available`);
+    }
+    const slab = native.createSlab(this.bufferSize, this.count, HUGE_PAGES.indexOf(hugePages));
+    if ('memory' in slab) return slab;
+    if (slab.errno === ENOMEM && hugePages === 'explicit') {
+      throw rangeError(
+        'ERR_ZEROSEND_NO_HUGE_PAGES',
+        `${needs} of reserved huge pages (vm.nr_hugepages), and there are fewer`,
+      );
+    }
+    if (slab.errno === ENOMEM) throw rangeError('ERR_ZEROSEND_NO_MEMORY', `${needs}; mmap: ENOMEM`);
+    throw systemError(slab.errno, slab.syscall);
+  }
+
+  #handle(index: number, view: Buffer): PooledBuffer {
+    return new PooledBuffer(this, index, view, this.#slots, this.#slab, this.#verifier);
+  }
+
+  /** Buffers that can be acquired now. */
+  get free(): number {
+    return this.#slots.free;
+  }
+
+  /** Buffers that are with a user: not sent yet, or with leases left. */
+  get acquired(): number {
+    return this.#slots.acquired;
+  }
+
+  /** Buffers that have been sent and are not free again. */
+  get inFlight(): number {
+    return this.#slots.inFlight;
+  }
+
+  /**
+   * A free buffer, or null. Never waits and allocates nothing. On a dry pool it first takes in what
+   * has finished since (so a loop that never yields to the event loop gets its buffers back, and
+   * `complete` listeners may run within this call).
+   *
+   * While calls of {@link acquire} are waiting, free buffers are theirs and this returns null.
+   * @throws Error `ERR_ZEROSEND_POOL_CLOSED`
+   */
+  tryAcquire(): PooledBuffer | null {
+    if (this.#closed !== null) throw closed();
+    if (this.#slots.free === 0) {
+      this.#dry++;
+      this.#reap();
+    }
+    return this.#waiters.size > 0 ? null : this.#take();
+  }
+
+  /**
+   * A buffer, as soon as there is one. Those who wait are served by priority (higher first, default
+   * 0), then in order of their calls.
+   * @throws Error `ERR_ZEROSEND_POOL_CLOSED` now or when the pool is closed while waiting; the
+   * signal's reason when it is aborted
+   */
+  async acquire(options: { signal?: AbortSignal; priority?: number } = {}): Promise<PooledBuffer> {
+    checkObject('options', options);
+    const signal = checkSignal(options.signal);
+    const { priority = 0 } = options;
+    if (typeof priority !== 'number' || Number.isNaN(priority)) {
+      throw outOfRange('options.priority', 'a number', priority);
+    }
+    signal?.throwIfAborted();
+    const buffer = this.tryAcquire();
+    if (buffer !== null) return buffer;
+    const closing = this.#closing.signal;
+    this.#waiters.pause();
+    return this.#waiters.add(
+      () => {
+        const next = this.#take() as PooledBuffer; // served only while something is free
+        if (this.#slots.free === 0) this.#waiters.pause();
+        return next;
+      },
+      { priority, signal: signal ? AbortSignal.any([signal, closing]) : closing },
+    );
+  }
+
+  /** A snapshot of the counts. */
+  stats(): BufferPoolStats {
+    const { free, acquired, inFlight, retired } = this.#slots;
+    return {
+      bufferSize: this.bufferSize,
+      count: this.count,
+      free,
+      acquired,
+      inFlight,
+      retired,
+      waiting: this.#waiters.size,
+      dry: this.#dry,
+      hugePageErrno: this.#hugePageErrno,
+    };
+  }
+
+  /**
+   * Hands out no more buffers and rejects those who wait. Resolves when every buffer is back; a
+   * buffer that its user keeps is waited for without end. A second call returns the same promise.
+   */
+  close(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      this.#allBack = () => {
+        slabs.unregister(this);
+        native.releaseSlab(this.#slab);
+        resolve();
+      };
+      this.#closing.abort(closed());
+      if (this.#verifier && this.#slots.acquired > 0) this.#warnHeld(this.#verifier);
+      this.#settleIfAllBack();
+    });
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #take(): PooledBuffer | null {
+    const slot = this.#slots.take();
+    if (slot < 0) return null;
+    const buffer = this.#buffers[slot] as PooledBuffer;
+    if (this.#verifier === null) return buffer;
+    const handle = this.#handle(slot, buffer.bytes);
+    this.#verifier.acquired(handle);
+    return handle;
+  }
+
+  /** Takes completions in, socket after socket, until something is free. */
+  #reap(): void {
+    const reapers = this.#reapers;
+    for (let left = reapers.length; left > 0 && this.#slots.free === 0; left--) {
+      if (this.#nextReaper >= reapers.length) this.#nextReaper = 0;
+      reapers[this.#nextReaper++]?.poll();
+    }
+  }
+
+  #settleIfAllBack(): void {
+    if (this.#slots.acquired > 0 || this.#slots.inFlight > 0) return;
+    this.#allBack?.();
+    this.#allBack = null;
+  }
+
+  #warnHeld(verifier: Verifier): void {
+    for (const { index, where } of verifier.held()) {
+      if (this.#slots.leases(index) === 0) continue;
+      process.emitWarning(
+        `buffer ${index} is still held while its pool closes\nacquired:\n${where}`,
+        {
+          type: 'ZeroSendWarning',
+          code: 'ZEROSEND_BUFFER_FORGOTTEN',
+        },
+      );
+    }
+  }
+
+  /** @internal A socket will send buffers of this pool. */
+  _attach(reaper: Reaper): void {
+    this.#reapers.push(reaper);
+  }
+
+  /** @internal The socket has closed. */
+  _detach(reaper: Reaper): void {
+    const at = this.#reapers.indexOf(reaper);
+    if (at >= 0) this.#reapers.splice(at, 1);
+  }
+
+  /** @internal A slot has become free. */
+  _returned(index: number): void {
+    this.#verifier?.returned(index);
+    if (this.#waiters.size > 0) this.#waiters.start();
+    if (this.#allBack !== null) this.#settleIfAllBack();
+  }
+}
+
+const slabs = new FinalizationRegistry<number>((handle) => native.releaseSlab(handle));
+
+function closed(): Error {
+  return stateError('ERR_ZEROSEND_POOL_CLOSED', 'the pool is closed');
+}

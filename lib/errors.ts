@@ -1,0 +1,106 @@
+import { getSystemErrorMap, inspect } from 'node:util';
+
+/**
+ * The stable `code` of every error that the library makes itself. Errors of the system carry the
+ * system's code (`ECONNREFUSED`, …) with `errno` and `syscall`, as Node's do.
+ */
+export type ErrorCode =
+  /** An argument has the wrong type. */
+  | 'ERR_ZEROSEND_INVALID_ARGUMENT'
+  /** A number is outside of its range, or not a whole number. */
+  | 'ERR_ZEROSEND_OUT_OF_RANGE'
+  /** The buffer is free: it was not acquired, or has been released or sent and came back. */
+  | 'ERR_ZEROSEND_BUFFER_FREE'
+  /** The buffer's leases are used up and its sends have not all completed. */
+  | 'ERR_ZEROSEND_BUFFER_IN_FLIGHT'
+  /** The memory of the array has been detached (transferred to another thread). */
+  | 'ERR_ZEROSEND_BUFFER_DETACHED'
+  /** The array sits on a resizable ArrayBuffer, whose memory can go away. */
+  | 'ERR_ZEROSEND_BUFFER_RESIZABLE'
+  /** The socket takes only buffers of its own pool. */
+  | 'ERR_ZEROSEND_WRONG_POOL'
+  /** The datagram is longer than UDP, or the socket's segments, allow. */
+  | 'ERR_ZEROSEND_DATAGRAM_TOO_LONG'
+  /** A segment with its headers is longer than the path's MTU. */
+  | 'ERR_ZEROSEND_SEGMENT_TOO_LONG'
+  /** The address is not a numeric IP address of the socket's family. */
+  | 'ERR_ZEROSEND_INVALID_ADDRESS'
+  /** The socket is closing, closed, or has failed. */
+  | 'ERR_ZEROSEND_SOCKET_CLOSED'
+  /** `maxQueuedSends` sends are waiting for room already. */
+  | 'ERR_ZEROSEND_QUEUE_FULL'
+  /** The pool is closing or closed. */
+  | 'ERR_ZEROSEND_POOL_CLOSED'
+  /** The pool would need more memory than there is. */
+  | 'ERR_ZEROSEND_NO_MEMORY'
+  /** `hugePages: 'explicit'`, and the system has not reserved enough. */
+  | 'ERR_ZEROSEND_NO_HUGE_PAGES'
+  /** `verify`: a buffer was written to while the kernel could read it, or after it had gone back. */
+  | 'ERR_ZEROSEND_BUFFER_CHANGED'
+  /** `verify`: a handle was used after its buffer had gone back to the pool. */
+  | 'ERR_ZEROSEND_STALE_HANDLE'
+  /** The system is not Linux. */
+  | 'ERR_ZEROSEND_UNSUPPORTED_PLATFORM'
+  /** There is no native binary for this system, or it does not load. */
+  | 'ERR_ZEROSEND_NATIVE_MISSING'
+  /** The native binary belongs to another version of the library. */
+  | 'ERR_ZEROSEND_NATIVE_MISMATCH'
+  /** A defect of this library; please report it. */
+  | 'ERR_ZEROSEND_INTERNAL';
+
+export interface CodedError extends Error {
+  code: string;
+  errno?: number;
+  syscall?: string;
+  address?: string;
+  port?: number;
+}
+
+function coded<E extends Error>(error: E, code: ErrorCode): E & CodedError {
+  return Object.assign(error, { code });
+}
+
+/** What was received, short enough for a message. */
+export function describe(value: unknown): string {
+  if (typeof value === 'function') return `function ${value.name}`;
+  const text = inspect(value, { depth: 0, maxArrayLength: 3, maxStringLength: 60 });
+  return typeof value === 'object' || value === undefined ? text : `${typeof value} ${text}`;
+}
+
+export function typeError(code: ErrorCode, message: string): TypeError & CodedError {
+  return coded(new TypeError(message), code);
+}
+
+export function rangeError(code: ErrorCode, message: string): RangeError & CodedError {
+  return coded(new RangeError(message), code);
+}
+
+export function stateError(code: ErrorCode, message: string, cause?: unknown): CodedError {
+  return coded(new Error(message, cause === undefined ? undefined : { cause }), code);
+}
+
+export function invalidArgument(name: string, expected: string, received: unknown): TypeError {
+  return typeError(
+    'ERR_ZEROSEND_INVALID_ARGUMENT',
+    `${name} must be ${expected}; received ${describe(received)}`,
+  );
+}
+
+export function outOfRange(name: string, expected: string, received: unknown): RangeError {
+  return rangeError(
+    'ERR_ZEROSEND_OUT_OF_RANGE',
+    `${name} must be ${expected}; received ${describe(received)}`,
+  );
+}
+
+/** An error of a system call, shaped like Node's own: `connect ECONNREFUSED 127.0.0.1:9`. */
+export function systemError(
+  errno: number,
+  syscall: string,
+  to?: { address: string; port: number },
+): CodedError {
+  const [code, text] = getSystemErrorMap().get(-errno) ?? [`E${errno}`, `errno ${errno}`];
+  const where = to ? ` ${to.address}:${to.port}` : '';
+  const error = new Error(`${syscall} ${code}${where}: ${text}`);
+  return Object.assign(error, { code, errno: -errno, syscall, ...to });
+}

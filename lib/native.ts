@@ -1,0 +1,156 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { stateError } from './errors.js';
+
+/** A call of the addon that can fail: the errno is positive. */
+export interface Failure {
+  errno: number;
+  syscall: string;
+}
+
+export interface OpenRequest {
+  remote?: { address: string; port: number } | undefined;
+  local?: { address: string; port: number } | undefined;
+  family: 4 | 6;
+  interface?: string | undefined;
+  sendBufferSize: number;
+  segmentSize: number;
+  zeroCopy: boolean;
+  maxQueuedSends: number;
+}
+
+export interface OpenedSocket {
+  handle: number;
+  fd: number;
+  /** errno of SO_ZEROCOPY; 0 when granted or not asked for */
+  zeroCopyErrno: number;
+  firstId: number;
+}
+
+export interface SocketDescription {
+  local?: { address: string; port: number };
+  remote?: { address: string; port: number };
+  sendBufferSize?: number;
+  mtu?: number;
+  peerClosed?: boolean;
+  idsUncertain?: boolean;
+}
+
+/**
+ * The addon, as only this file and its importers see it. The hot functions return 0 or a count, or
+ * a negated errno or refusal; they never throw.
+ */
+export interface Native {
+  readonly interfaceVersion: number;
+  readonly constants: Readonly<Record<string, number>>;
+  readonly counterNames: readonly string[];
+  readonly mailbox: ArrayBuffer;
+
+  send(handle: number, slab: number, slot: number, length: number, flags: number): number;
+  sendPlain(handle: number, bytes: Uint8Array, length: number, flags: number): number;
+  sendMany(handle: number, count: number): number;
+  poll(handle: number): number;
+  arm(handle: number): number;
+
+  openTcp(request: OpenRequest): OpenedSocket | Failure;
+  openUdp(request: OpenRequest): OpenedSocket | Failure;
+  beginClose(handle: number): void;
+  abort(handle: number): void;
+  close(handle: number): void;
+  counters(handle: number): number[];
+  describe(handle: number): SocketDescription;
+  unacknowledged(handle: number): number;
+  setDestination(address: string, port: number): boolean;
+  maxSegments(): number;
+  keepAlive(on: boolean): void;
+  setDeliver(deliver: (records: number) => void): void;
+
+  createSlab(
+    slotSize: number,
+    slots: number,
+    hugePages: number,
+  ): { handle: number; memory: ArrayBuffer; hugePageErrno: number } | Failure;
+  releaseSlab(handle: number): void;
+}
+
+/** Raised with the addon's whenever the two would no longer understand each other. */
+const INTERFACE_VERSION = 1;
+
+function load(): Native {
+  if (process.platform !== 'linux') {
+    throw stateError(
+      'ERR_ZEROSEND_UNSUPPORTED_PLATFORM',
+      `zerosend needs Linux (MSG_ZEROCOPY); this is ${process.platform}`,
+    );
+  }
+  const require = createRequire(import.meta.url);
+  const chosen = process.env['ZEROSEND_NATIVE'];
+  let native: Native;
+  try {
+    native = chosen
+      ? require(chosen)
+      : require('node-gyp-build')(fileURLToPath(new URL('..', import.meta.url)));
+  } catch (error) {
+    throw stateError(
+      'ERR_ZEROSEND_NATIVE_MISSING',
+      `the native part of zerosend does not load on ${process.platform}-${process.arch}, Node ` +
+        `${process.versions.node}; 'npm rebuild zerosend' builds it (g++, make and python3 needed): ` +
+        `${error instanceof Error ? error.message : error}`,
+      error,
+    );
+  }
+  if (native?.interfaceVersion !== INTERFACE_VERSION) {
+    throw stateError(
+      'ERR_ZEROSEND_NATIVE_MISMATCH',
+      `the native part of zerosend speaks interface ${native?.interfaceVersion}, this version needs ` +
+        `${INTERFACE_VERSION}; 'npm rebuild zerosend' builds the right one`,
+    );
+  }
+  return native;
+}
+
+export const native: Native = load();
+
+function constant(name: string): number {
+  const value = native.constants[name];
+  if (value === undefined) {
+    throw stateError('ERR_ZEROSEND_NATIVE_MISMATCH', `the native part lacks the constant ${name}`);
+  }
+  return value;
+}
+
+// Kinds of records; the first five are the outcomes of a range.
+export const KIND_ZEROCOPY: number = constant('zerocopy');
+export const KIND_COPIED: number = constant('copied');
+export const KIND_INLINE: number = constant('inline');
+export const KIND_REVOKED: number = constant('revoked');
+export const KIND_FAILED: number = constant('failed');
+export const KIND_DRAIN: number = constant('drain');
+export const KIND_CONNECTED: number = constant('connected');
+export const KIND_ERROR: number = constant('error');
+export const KIND_RETIRED: number = constant('retired');
+
+export const FLAG_ZERO_COPY: number = constant('flagZeroCopy');
+export const FLAG_DESTINATION: number = constant('flagDestination');
+export const REFUSED_CLOSED: number = -constant('refusedClosed');
+export const REFUSED_QUEUE_FULL: number = -constant('refusedQueueFull');
+
+export const BATCH_RECORDS: number = constant('batchRecords');
+export const RECORD_SIZE: number = constant('recordSize');
+export const MAX_REQUESTS: number = constant('requests');
+export const REQUEST_SIZE: number = constant('requestSize');
+
+/** What has happened, written by the addon: handle, kind, first, last of each record. */
+export const batch = new Float64Array(
+  native.mailbox,
+  constant('batchOffset'),
+  BATCH_RECORDS * RECORD_SIZE,
+);
+/** What `sendMany` is to send: slab, slot, length, flags of each. */
+export const requests = new Uint32Array(
+  native.mailbox,
+  constant('requestsOffset'),
+  MAX_REQUESTS * REQUEST_SIZE,
+);
+/** At 0: sends that wait for room on the socket of the last send. */
+export const queued = new Uint32Array(native.mailbox, constant('queuedOffset'), 1);

@@ -1,0 +1,56 @@
+import { checkInteger, checkObject, checkOneOf, checkString } from './validate.js';
+import type { ZeroCopyMode } from './zero-copy-policy.js';
+
+/** Options that all sockets share. */
+export interface SocketOptions {
+  /**
+   * `'auto'` asks for zero copy at and above the threshold, and stops asking (with probes) where the
+   * kernel copies all the same; `'always'` asks for every send; `'never'` is an ordinary copying
+   * sender. Default `'auto'`.
+   */
+  zeroCopy?: ZeroCopyMode;
+  /** Bytes; `'auto'` sends smaller ones inline. 0 to 2^32-1; default 10240. */
+  zeroCopyThreshold?: number;
+  /**
+   * SO_SNDBUF in bytes (socket(7)); the kernel caps it at net.core.wmem_max and doubles it. 1024 to
+   * 1 GiB. Default: 4 MiB for UDP, the kernel's autotuning for TCP.
+   */
+  sendBufferSize?: number;
+  /** Sends that may wait for room before `send` throws. 1 to 1,048,576; default 1024. */
+  maxQueuedSends?: number;
+  /** Name of the network interface to send through: SO_BINDTODEVICE (socket(7)). */
+  interface?: string;
+}
+
+export interface CheckedSocketOptions {
+  zeroCopy: ZeroCopyMode;
+  zeroCopyThreshold: number;
+  /** 0: the default */
+  sendBufferSize: number;
+  maxQueuedSends: number;
+  interface: string | undefined;
+}
+
+const IFNAMSIZ = 16;
+
+export function checkSocketOptions(options: SocketOptions): CheckedSocketOptions {
+  checkObject('options', options);
+  const { zeroCopy = 'auto', zeroCopyThreshold = 10_240, maxQueuedSends = 1024 } = options;
+  checkOneOf('options.zeroCopy', zeroCopy, ['auto', 'always', 'never'] as const);
+  checkInteger('options.zeroCopyThreshold', zeroCopyThreshold, 0, 2 ** 32 - 1);
+  checkInteger('options.maxQueuedSends', maxQueuedSends, 1, 2 ** 20);
+  if (options.sendBufferSize !== undefined) {
+    checkInteger('options.sendBufferSize', options.sendBufferSize, 1024, 2 ** 30);
+  }
+  if (options.interface !== undefined) {
+    checkString('options.interface', options.interface);
+    checkInteger('options.interface.length', options.interface.length, 1, IFNAMSIZ - 1);
+  }
+  return {
+    zeroCopy,
+    zeroCopyThreshold,
+    sendBufferSize: options.sendBufferSize ?? 0,
+    maxQueuedSends,
+    interface: options.interface,
+  };
+}

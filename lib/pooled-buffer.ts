@@ -1,0 +1,101 @@
+import type { BufferPool } from './buffer-pool.js';
+import { stateError, typeError } from './errors.js';
+import type { Slots } from './slots.js';
+import { checkInteger } from './validate.js';
+import type { Verifier } from './verifier.js';
+
+/**
+ * A slot of a {@link BufferPool}, acquired by you: fill `bytes`, then send it or release it. There
+ * is one object for each slot, used again and again; after the last send or release do not touch it
+ * (a pool with `verify: true` hands out new objects and reports such use).
+ */
+export class PooledBuffer {
+  readonly pool: BufferPool;
+  /** The slot's number in its pool, 0 to `count - 1`. */
+  readonly index: number;
+  /**
+   * The whole slot, one view made once. It holds what its last user left in it. Write to it only
+   * until the first send: the kernel reads it in place, so later changes go out on the wire.
+   */
+  readonly bytes: Buffer;
+  /** @internal */ readonly _slots: Slots;
+  /** @internal */ readonly _slab: number;
+  /** @internal */ readonly _verifier: Verifier | null;
+
+  /** @internal */
+  constructor(
+    pool: BufferPool,
+    index: number,
+    bytes: Buffer,
+    slots: Slots,
+    slab: number,
+    verifier: Verifier | null,
+  ) {
+    this.pool = pool;
+    this.index = index;
+    this.bytes = bytes;
+    this._slots = slots;
+    this._slab = slab;
+    this._verifier = verifier;
+  }
+
+  /**
+   * Adds leases, so that the buffer can be sent more often than once: each send uses up one, and it
+   * goes back to the pool when all are used up and all its sends have completed.
+   * @param leases how many more sends; 1 to 1,000,000, default 1
+   * @throws TypeError `ERR_ZEROSEND_BUFFER_FREE` or `ERR_ZEROSEND_BUFFER_IN_FLIGHT` when you do not
+   * hold the buffer, RangeError `ERR_ZEROSEND_OUT_OF_RANGE`
+   */
+  retain(leases = 1): this {
+    checkInteger('leases', leases, 1, 1_000_000);
+    this._assertHeld('retain');
+    this._slots.lease(this.index, leases);
+    return this;
+  }
+
+  /**
+   * Gives one lease back unused; the last one returns the buffer to its pool unsent (or, if sends
+   * of it are still in flight, when they have completed).
+   * @throws TypeError `ERR_ZEROSEND_BUFFER_FREE` or `ERR_ZEROSEND_BUFFER_IN_FLIGHT` when you do not
+   * hold the buffer: released twice, or sent
+   */
+  release(): void {
+    this._assertHeld('release');
+    this._verifier?.released(this);
+    if (this._slots.release(this.index)) this.pool._returned(this.index);
+  }
+
+  /**
+   * Gives all leases back that are left, and does nothing when there are none, so that
+   * `using buffer = pool.tryAcquire()` gives the buffer back exactly if it was not sent.
+   */
+  [Symbol.dispose](): void {
+    while (this._slots.leases(this.index) > 0 && !this._verifier?.isStale(this)) this.release();
+  }
+
+  /** @internal Throws unless the user holds a lease. */
+  _assertHeld(action: string): void {
+    this._verifier?.assertCurrent(this, action);
+    if (this._slots === undefined) throw forged();
+    if (this._slots.leases(this.index) > 0) return;
+    throw this._slots.sends(this.index) > 0
+      ? typeError(
+          'ERR_ZEROSEND_BUFFER_IN_FLIGHT',
+          `cannot ${action} buffer ${this.index}: its leases are used up and it is in flight`,
+        )
+      : typeError(
+          'ERR_ZEROSEND_BUFFER_FREE',
+          `cannot ${action} buffer ${this.index}: it is free (released, or sent and completed)`,
+        );
+  }
+
+  /** @internal The send `id` of this buffer has completed. */
+  _completed(id: number): void {
+    this._verifier?.completed(this, id);
+    if (this._slots.endSend(this.index)) this.pool._returned(this.index);
+  }
+}
+
+function forged(): Error {
+  return stateError('ERR_ZEROSEND_INTERNAL', 'a PooledBuffer must come from a BufferPool');
+}

@@ -1,0 +1,176 @@
+import { BATCH_RECORDS, batch, native, RECORD_SIZE } from './native.js';
+
+/** Something that a dry pool can ask to take its completions in. */
+export interface Reaper {
+  poll(): number;
+}
+
+/** A socket as the reactor sees it. */
+export interface Reactee {
+  /** @internal */ readonly _handle: number;
+  /** @internal sends since the reactor last looked */ _active: boolean;
+  /** @internal on the reactor's list */ _scheduled: boolean;
+  /** @internal counted among those that keep the process alive */ _held: boolean;
+  /** @internal Takes a record in: buffers go back now, events are left for later. */
+  _reclaim(kind: number, first: number, last: number): void;
+  /** @internal Emits the event of a record. */
+  _emitRecord(kind: number, first: number, last: number): void;
+  /** @internal After all events of a batch: is there anything left to do? */
+  _settle(): void;
+  /** @internal Whether the process should stay alive for it. */
+  _wantsHold(): boolean;
+}
+
+/**
+ * Connects this thread's sockets with the addon: hands them the batches, and decides who reaps.
+ *
+ * Busy and idle: a socket that sends is put on a list, and is polled once a turn of the event loop
+ * for as long as it goes on sending. After a turn without a send it is armed: the poller thread of
+ * the addon takes over and calls `deliver`.
+ *
+ * A batch is worked off in two passes. First every record is taken in and buffers go back to their
+ * pools; only then listeners run, since they may call anything, including the poll that overwrites
+ * the batch.
+ */
+class Reactor {
+  readonly #sockets = new Map<number, Reactee>();
+  #busy: Reactee[] = [];
+  #spare: Reactee[] = [];
+  #scheduled = false;
+  #holds = 0;
+  // Events to emit: socket, then three numbers for each.
+  readonly #eventSockets: Reactee[] = [];
+  readonly #eventNumbers: number[] = [];
+  #emitting = false;
+  readonly #turn = () => this.#onTurn();
+
+  constructor() {
+    native.setDeliver((records) => this.#deliver(records));
+  }
+
+  add(socket: Reactee): void {
+    this.#sockets.set(socket._handle, socket);
+  }
+
+  remove(socket: Reactee): void {
+    this.#sockets.delete(socket._handle);
+    if (socket._held) {
+      socket._held = false;
+      this.#hold(-1);
+    }
+  }
+
+  /** To be called before each send. */
+  markBusy(socket: Reactee): void {
+    socket._active = true;
+    if (!socket._scheduled) this.#schedule(socket);
+  }
+
+  #schedule(socket: Reactee): void {
+    socket._scheduled = true;
+    this.#busy.push(socket);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#turn);
+  }
+
+  /** Takes in what has finished on one socket and emits its events. */
+  poll(socket: Reactee): void {
+    let records: number;
+    do {
+      records = native.poll(socket._handle);
+      if (records > 0) this.#deliver(records);
+    } while (records === BATCH_RECORDS);
+  }
+
+  /** Counts the socket among those that keep the process alive, or no more. */
+  updateHold(socket: Reactee): void {
+    const wanted = socket._wantsHold();
+    if (wanted === socket._held) return;
+    socket._held = wanted;
+    this.#hold(wanted ? 1 : -1);
+  }
+
+  #hold(change: number): void {
+    const before = this.#holds;
+    this.#holds += change;
+    if (before === 0 || this.#holds === 0) native.keepAlive(this.#holds > 0);
+  }
+
+  #onTurn(): void {
+    this.#scheduled = false;
+    const turn = this.#busy;
+    this.#busy = this.#spare;
+    this.#spare = turn;
+    for (let i = 0; i < turn.length; i++) {
+      const socket = turn[i] as Reactee;
+      if (this.#sockets.get(socket._handle) !== socket) continue; // closed meanwhile
+      const active = socket._active;
+      socket._active = false;
+      this.poll(socket);
+      if (!this.#emitting) socket._settle();
+      if (this.#sockets.get(socket._handle) !== socket) continue;
+      socket._scheduled = false;
+      if (active || socket._active) {
+        this.#schedule(socket);
+      } else {
+        native.arm(socket._handle);
+        this.updateHold(socket);
+      }
+    }
+    turn.length = 0;
+  }
+
+  #deliver(records: number): void {
+    let socket: Reactee | undefined;
+    for (let i = 0, at = 0; i < records; i++, at += RECORD_SIZE) {
+      const handle = batch[at] as number;
+      if (socket === undefined || socket._handle !== handle) socket = this.#sockets.get(handle);
+      if (socket === undefined) continue; // closed meanwhile
+      const kind = batch[at + 1] as number;
+      const first = batch[at + 2] as number;
+      const last = batch[at + 3] as number;
+      socket._reclaim(kind, first, last);
+      this.#eventSockets.push(socket);
+      this.#eventNumbers.push(kind, first, last);
+    }
+    // Within a listener: the loop below, further up the stack, goes on with what was added.
+    if (!this.#emitting) this.#emitAll();
+  }
+
+  #emitAll(): void {
+    this.#emitting = true;
+    const sockets = this.#eventSockets;
+    const numbers = this.#eventNumbers;
+    for (let i = 0; i < sockets.length; i++) {
+      const socket = sockets[i] as Reactee;
+      try {
+        socket._emitRecord(
+          numbers[3 * i] as number,
+          numbers[3 * i + 1] as number,
+          numbers[3 * i + 2] as number,
+        );
+      } catch (error) {
+        // A listener's fault must not keep the others from their events, nor make the send or poll
+        // fail in which it happens to run.
+        throwLater(error);
+      }
+      if (sockets[i + 1] !== socket) {
+        socket._settle();
+        this.updateHold(socket);
+      }
+    }
+    sockets.length = 0;
+    numbers.length = 0;
+    this.#emitting = false;
+  }
+}
+
+/** Raises `error` as an uncaught exception. */
+export function throwLater(error: unknown): void {
+  queueMicrotask(() => {
+    throw error;
+  });
+}
+
+export const reactor = new Reactor();

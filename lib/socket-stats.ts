@@ -1,0 +1,120 @@
+import { readFileSync } from 'node:fs';
+import { native } from './native.js';
+
+/** Counts of one socket since it was opened. All are exact; bytes are bytes. */
+export interface SocketStats {
+  /** ids given out */
+  sends: number;
+  /** bytes of those sends */
+  bytes: number;
+  /** ids completed natively; they are delivered soon after */
+  completed: number;
+  /** ranges handed to JavaScript; `completed / ranges` is how well completions merge */
+  ranges: number;
+  /** ids completed without a copy */
+  zerocopy: number;
+  /** ids for which the kernel reported a copy */
+  copied: number;
+  /** ids sent by an ordinary copying send, whole or in part */
+  inlined: number;
+  /** ids given up with their pages replaced */
+  revoked: number;
+  /** ids that never reached the kernel as a whole */
+  failed: number;
+  /** messages accepted by sendmsg(2) and sendmmsg(2) */
+  kernelSends: number;
+  /** of those, the ones with MSG_ZEROCOPY */
+  kernelIds: number;
+  /** completion messages read from the error queue */
+  notifications: number;
+  /** sends that had to wait for room */
+  queuedSends: number;
+  /** EAGAIN and ENOMEM answers */
+  noRoom: number;
+  /** ENOBUFS answers: net.core.optmem_max or RLIMIT_MEMLOCK is used up */
+  noBuffers: number;
+  /** pieces copied because ENOBUFS left nothing to reap */
+  inlineFallbacks: number;
+  /** pending ICMP errors about earlier datagrams that a send met and passed over */
+  softErrors: number;
+  /** ICMP and local errors read from the error queue */
+  icmpMessages: number;
+  /** transmit timestamps read from the error queue */
+  timestamps: number;
+  /** error-queue messages of any other origin */
+  unknownMessages: number;
+  /** error-queue messages whose control part was cut */
+  truncatedMessages: number;
+  /** kernel ids notified more than once; 0 unless the kernel is at fault */
+  duplicateIds: number;
+  /** kernel ids notified but never given out; 0 unless the kernel is at fault */
+  unknownIds: number;
+  /** kernel ids that a refused datagram took all the same, and that were passed over */
+  phantomIds: number;
+  /** bytes from the peer, read and dropped */
+  discardedBytes: number;
+  /** times the poller thread worked for this socket */
+  wakes: number;
+  /** ids whose completion has not been delivered */
+  inFlight: number;
+}
+
+/** What the kernel granted, its limits, and why something is off. */
+export interface SocketInfo {
+  protocol: 'tcp' | 'udp';
+  local: { address: string; port: number } | undefined;
+  remote: { address: string; port: number } | undefined;
+  zeroCopy: {
+    /** the option */
+    mode: 'auto' | 'always' | 'never';
+    /** bytes from which `'auto'` asks */
+    threshold: number;
+    /** sends ask for it now */
+    active: boolean;
+    /** why they do not; undefined when they do */
+    reason: string | undefined;
+  };
+  /** SO_SNDBUF as granted, in bytes; the kernel counts its overhead in it, so it doubles a request */
+  sendBufferSize: number | undefined;
+  /** path MTU in bytes, of a connected socket */
+  mtu: number | undefined;
+  /** UDP_SEGMENT in bytes; 0 when off */
+  segmentSize: number;
+  /** bytes of the longest send that this socket takes */
+  maxSendLength: number;
+  /** the TCP peer has ended its side */
+  peerClosed: boolean;
+  limits: {
+    /** net.core.optmem_max in bytes, of this network namespace: bounds sends in flight (about 830
+     * bytes for each that the kernel cannot merge) */
+    optmemMax: number | undefined;
+    /** RLIMIT_MEMLOCK in bytes: bounds pages in flight of all the user's processes, unless
+     * CAP_IPC_LOCK */
+    memlock: number | undefined;
+  };
+}
+
+/** The counters of the addon by name. */
+export function readCounters(handle: number): Record<string, number> {
+  const values = native.counters(handle);
+  const counters: Record<string, number> = {};
+  for (const [i, name] of native.counterNames.entries()) counters[name] = values[i] ?? 0;
+  return counters;
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+export function readLimits(): SocketInfo['limits'] {
+  const optmem = Number.parseInt(read('/proc/sys/net/core/optmem_max'), 10);
+  const memlock = /^Max locked memory\s+(\S+)/m.exec(read('/proc/self/limits'))?.[1];
+  return {
+    optmemMax: Number.isNaN(optmem) ? undefined : optmem,
+    memlock: memlock === 'unlimited' ? Number.POSITIVE_INFINITY : memlock ? +memlock : undefined,
+  };
+}

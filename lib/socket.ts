@@ -1,0 +1,613 @@
+import { EventEmitter } from 'eventemitter3';
+import type { BufferPool } from './buffer-pool.js';
+import {
+  type CodedError,
+  invalidArgument,
+  outOfRange,
+  rangeError,
+  stateError,
+  systemError,
+  typeError,
+} from './errors.js';
+import { IdWaiters } from './id-waiters.js';
+import { InFlight } from './in-flight.js';
+import {
+  FLAG_ZERO_COPY,
+  KIND_CONNECTED,
+  KIND_COPIED,
+  KIND_DRAIN,
+  KIND_ERROR,
+  KIND_FAILED,
+  KIND_INLINE,
+  KIND_RETIRED,
+  KIND_REVOKED,
+  KIND_ZEROCOPY,
+  MAX_REQUESTS,
+  native,
+  type OpenedSocket,
+  queued,
+  REFUSED_CLOSED,
+  REFUSED_QUEUE_FULL,
+  REQUEST_SIZE,
+  requests,
+} from './native.js';
+import type { CheckedSocketOptions } from './options.js';
+import { PooledBuffer } from './pooled-buffer.js';
+import { type Reactee, type Reaper, reactor, throwLater } from './reactor.js';
+import { readCounters, readLimits, type SocketInfo, type SocketStats } from './socket-stats.js';
+import { checkInteger, checkObject, checkSignal } from './validate.js';
+import { ZeroCopyPolicy } from './zero-copy-policy.js';
+
+/** Inclusive range of ids of one socket that ended in the same way. */
+export interface CompletionRange {
+  first: number;
+  last: number;
+  /**
+   * - `'zerocopy'`: the kernel has let go of the pages and reported no copy
+   * - `'copied'`: the kernel reports a copy for the notification that held these ids
+   * - `'inline'`: sent by an ordinary copying send: below the threshold, or a fallback
+   * - `'revoked'`: given up at close or abort; the pages were replaced, the memory is safe to reuse
+   * - `'failed'`: never reached the kernel (as a whole): the socket failed first
+   *
+   * All of them mean that the memory may be reused. None means that the data was delivered.
+   */
+  how: 'zerocopy' | 'copied' | 'inline' | 'revoked' | 'failed';
+}
+
+/** How a socket ended. */
+export interface CloseReport {
+  /**
+   * `'drained'`: every send completed by itself. `'aborted'`: the connection was reset or failed, or
+   * sends never left. `'revoked'`: memory had to be taken back from the kernel.
+   */
+  outcome: 'drained' | 'aborted' | 'revoked';
+  /** ids sent */
+  ids: number;
+  /** of those, revoked or failed */
+  unfinished: number;
+}
+
+export interface ZeroCopySocketEvents {
+  /** Ids have completed and their buffers are back in their pool. */
+  complete: (range: CompletionRange) => void;
+  /** The queue of sends that waited for room has emptied. */
+  drain: () => void;
+  /** A fatal error, once, after the completions and before `close`. Thrown when nobody listens. */
+  error: (error: Error) => void;
+  /** The socket has closed; the last event. */
+  close: (report: CloseReport) => void;
+}
+
+/** Sends after which completions are taken in inline; more costs crossings, less costs room. */
+const REAP_EVERY = 16;
+const DEFAULT_CLOSE_TIMEOUT_MS = 5000;
+const HOW: CompletionRange['how'][] = [];
+HOW[KIND_ZEROCOPY] = 'zerocopy';
+HOW[KIND_COPIED] = 'copied';
+HOW[KIND_INLINE] = 'inline';
+HOW[KIND_REVOKED] = 'revoked';
+HOW[KIND_FAILED] = 'failed';
+
+type State = 'connecting' | 'open' | 'closing' | 'closed';
+
+/**
+ * A socket that sends from your memory. Each accepted send gets the next id (0, 1, 2, …); each id
+ * completes exactly once. See {@link CompletionRange} for what a completion says.
+ */
+export abstract class ZeroCopySocket
+  extends EventEmitter<ZeroCopySocketEvents>
+  implements Reactee, Reaper
+{
+  /** The file descriptor, for getsockopt and setsockopt of your own; -1 once closed. Do not send,
+   * read or poll through it. */
+  fd: number;
+  /** @internal */ readonly _handle: number;
+  /** @internal */ _active = false;
+  /** @internal */ _scheduled = false;
+  /** @internal */ _held = false;
+  /** @internal */ protected readonly _maxLength: number;
+  /** @internal */ protected _state: State;
+  readonly #protocol: 'tcp' | 'udp';
+  readonly #segmentSize: number;
+  readonly #zeroCopyErrno: number;
+  readonly #policy: ZeroCopyPolicy;
+  readonly #inFlight: InFlight;
+  readonly #firstId: number;
+  readonly #waiters = new IdWaiters();
+  readonly #pools = new Set<BufferPool>();
+  #lastPool: BufferPool | null = null;
+  #sinceReap = 0;
+  #needDrain = false;
+  #liveness: 'auto' | 'ref' | 'unref' = 'auto';
+  #revoked = 0;
+  #failed = 0;
+  #aborted = false;
+  #error: CodedError | null = null;
+  #closed: Promise<CloseReport> | null = null;
+  #resolveClosed: ((report: CloseReport) => void) | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #finalStats: SocketStats | null = null;
+
+  /** @internal */
+  protected constructor(
+    protocol: 'tcp' | 'udp',
+    opened: OpenedSocket,
+    options: CheckedSocketOptions,
+    limits: { maxLength: number; segmentSize: number },
+  ) {
+    super();
+    this.#protocol = protocol;
+    this.fd = opened.fd;
+    this._handle = opened.handle;
+    this._state = protocol === 'tcp' ? 'connecting' : 'open';
+    this._maxLength = limits.maxLength;
+    this.#segmentSize = limits.segmentSize;
+    this.#zeroCopyErrno = opened.zeroCopyErrno;
+    this.#policy = new ZeroCopyPolicy(options.zeroCopy, options.zeroCopyThreshold);
+    this.#firstId = opened.firstId;
+    this.#inFlight = new InFlight(opened.firstId);
+    reactor.add(this);
+    reactor.updateHold(this);
+  }
+
+  /** The id of the next send. */
+  get nextId(): number {
+    return this.#inFlight.next;
+  }
+
+  /** Sends that have not completed, queued ones included. */
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Sends are waiting for room in the kernel; `drain` tells when they are gone. */
+  get needDrain(): boolean {
+    return this.#needDrain;
+  }
+
+  /**
+   * Sends the first `length` bytes and returns the id. Never waits: where the kernel has no room,
+   * the rest is kept in order and goes on by itself (`needDrain`, `drain`). sendmsg(2) with
+   * MSG_ZEROCOPY.
+   *
+   * A pooled buffer uses up one lease and goes back to its pool when its sends have completed. A
+   * plain array is held, and must be neither written to nor transferred, until then.
+   * @param length bytes; required for a pooled buffer, default all of a plain array
+   * @throws without taking an id, and the buffer stays with you: TypeError
+   * `ERR_ZEROSEND_INVALID_ARGUMENT`, `…_BUFFER_FREE`, `…_BUFFER_IN_FLIGHT`, `…_BUFFER_DETACHED`,
+   * `…_BUFFER_RESIZABLE`; RangeError `…_OUT_OF_RANGE`, `…_DATAGRAM_TOO_LONG`; Error
+   * `…_SOCKET_CLOSED`, `…_QUEUE_FULL`, or the system's error. An error that ends the connection is
+   * also reported by `error`.
+   */
+  send(buffer: PooledBuffer | Uint8Array, length?: number): number {
+    this._reapIfDue();
+    return this._send(buffer, length, 0);
+  }
+
+  /**
+   * To be called before anything else of a send: listeners run in here, and may send or close. They
+   * are told of ids only that have been returned already.
+   * @internal
+   */
+  protected _reapIfDue(): void {
+    if (++this.#sinceReap >= REAP_EVERY) this.#reap();
+  }
+
+  /** @internal */
+  protected _send(
+    buffer: PooledBuffer | Uint8Array,
+    length: number | undefined,
+    flags: number,
+  ): number {
+    if (buffer instanceof PooledBuffer) {
+      buffer._assertHeld('send');
+      this.#checkLength(length, buffer.bytes.length);
+      const ask = this.#policy.wants(length as number) ? flags | FLAG_ZERO_COPY : flags;
+      reactor.markBusy(this);
+      const result = native.send(this._handle, buffer._slab, buffer.index, length as number, ask);
+      if (result < 0) throw this.#refused(result, length as number);
+      buffer._slots.beginSend(buffer.index);
+      if (buffer.pool !== this.#lastPool) this.#usePool(buffer.pool);
+      buffer._verifier?.sent(buffer, length as number, this.#inFlight.next);
+    } else {
+      const bytes = length ?? (buffer as Uint8Array | undefined)?.length;
+      checkPlain(buffer);
+      this.#checkLength(bytes, buffer.length);
+      const ask = this.#policy.wants(bytes as number) ? flags | FLAG_ZERO_COPY : flags;
+      reactor.markBusy(this);
+      const result = native.sendPlain(this._handle, buffer, bytes as number, ask);
+      if (result < 0) throw this.#refused(result, bytes as number);
+    }
+    if (queued[0] !== 0) this.#needDrain = true;
+    return this.#inFlight.add(buffer);
+  }
+
+  /**
+   * Sends several pooled buffers with as few system calls as possible (sendmmsg(2)): same ids, same
+   * order and same errors as a `send` of each, but all are checked before the first is sent, and all
+   * or none are accepted. A message that the kernel refuses by itself after an earlier one went out
+   * completes as `'failed'`.
+   * @param length bytes of each, or one length for each buffer
+   */
+  sendMany(
+    buffers: readonly PooledBuffer[],
+    length: number | ArrayLike<number>,
+  ): { first: number; last: number } {
+    if ((this.#sinceReap += buffers?.length ?? 0) >= REAP_EVERY) this.#reap();
+    if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
+    const count = buffers.length;
+    checkInteger('buffers.length', count, 1, MAX_REQUESTS);
+    if (typeof length !== 'number' && length?.length !== count) {
+      throw invalidArgument('length', `a number, or ${count} numbers`, length);
+    }
+    let checked = 0;
+    try {
+      for (let at = 0; checked < count; checked++, at += REQUEST_SIZE) {
+        const buffer = buffers[checked] as PooledBuffer;
+        if (!(buffer instanceof PooledBuffer)) {
+          throw invalidArgument(`buffers[${checked}]`, 'a PooledBuffer', buffer);
+        }
+        buffer._assertHeld('send');
+        const bytes = typeof length === 'number' ? length : (length[checked] as number);
+        this.#checkLength(bytes, buffer.bytes.length);
+        requests[at] = buffer._slab;
+        requests[at + 1] = buffer.index;
+        requests[at + 2] = bytes;
+        requests[at + 3] = this.#policy.wants(bytes) ? FLAG_ZERO_COPY : 0;
+        // Now, so that a buffer named twice needs two leases.
+        buffer._slots.beginSend(buffer.index);
+      }
+      reactor.markBusy(this);
+      const result = native.sendMany(this._handle, count);
+      if (result < 0) throw this.#refused(result, requests[2] as number);
+    } catch (error) {
+      while (checked-- > 0) {
+        const buffer = buffers[checked] as PooledBuffer;
+        buffer._slots.cancelSend(buffer.index);
+      }
+      throw error;
+    }
+    const first = this.#inFlight.next;
+    for (let i = 0; i < count; i++) {
+      const buffer = buffers[i] as PooledBuffer;
+      if (buffer.pool !== this.#lastPool) this.#usePool(buffer.pool);
+      buffer._verifier?.sent(buffer, requests[i * REQUEST_SIZE + 2] as number, this.#inFlight.next);
+      this.#inFlight.add(buffer);
+    }
+    if (queued[0] !== 0) this.#needDrain = true;
+    return { first, last: first + count - 1 };
+  }
+
+  /**
+   * Delivers what has finished, now and synchronously (`complete` listeners run within this call,
+   * unless it is made by one of them), and sends what was waiting for room.
+   * @returns the number of ids completed
+   */
+  poll(): number {
+    if (this._state === 'closed') return 0;
+    const before = this.#inFlight.size;
+    reactor.markBusy(this);
+    reactor.poll(this);
+    return Math.max(0, before - this.#inFlight.size);
+  }
+
+  /**
+   * Resolves when the id has completed, at once if it already has.
+   * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE` for an id that was not given out; rejects with
+   * the signal's reason when aborted
+   */
+  async completed(id: number, options: { signal?: AbortSignal } = {}): Promise<void> {
+    checkInteger('id', id, this.#firstId, this.#inFlight.next - 1);
+    const signal = checkSignal(options.signal);
+    signal?.throwIfAborted();
+    if (this.#inFlight.has(id)) await this.#waiters.forId(id, signal);
+  }
+
+  /** Resolves when all ids given out so far have completed. Rejects with the signal's reason. */
+  async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
+    const signal = checkSignal(options.signal);
+    signal?.throwIfAborted();
+    const { next, low } = this.#inFlight;
+    if (low < next) await this.#waiters.forAllBelow(next, signal);
+  }
+
+  /**
+   * Takes no more sends, lets those that were accepted finish, and closes: a TCP connection by
+   * shutdown(2), after which completions keep coming until the peer has acknowledged everything.
+   * After `timeout` it gives up like {@link abort}. Always ends; a second call returns the same
+   * promise.
+   * @param options.timeout milliseconds, 0 to 2^31-1; default 5000
+   */
+  close(options: { timeout?: number } = {}): Promise<CloseReport> {
+    checkObject('options', options);
+    const { timeout = DEFAULT_CLOSE_TIMEOUT_MS } = options;
+    checkInteger('options.timeout', timeout, 0, 2 ** 31 - 1);
+    if (this.#closed === null) {
+      native.beginClose(this._handle);
+      this.#beginClosing(timeout);
+    }
+    return this.#closed as unknown as Promise<CloseReport>;
+  }
+
+  /**
+   * Gives up at once: what is queued fails, a TCP connection is reset (connect(2) with AF_UNSPEC),
+   * and what the kernel still holds after that is revoked: its pages are replaced.
+   */
+  abort(): Promise<CloseReport> {
+    if (this._state !== 'closed') {
+      this.#beginClosing(undefined);
+      this.#giveUp();
+    }
+    return this.#closed as unknown as Promise<CloseReport>;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close().then(() => {});
+  }
+
+  /** Keeps the process alive for as long as the socket is open. */
+  ref(): this {
+    return this.#setLiveness('ref');
+  }
+
+  /** Does not keep the process alive, not even for sends in flight. */
+  unref(): this {
+    return this.#setLiveness('unref');
+  }
+
+  /** A snapshot of the socket's counters. */
+  stats(): SocketStats {
+    if (this.#finalStats !== null) return { ...this.#finalStats };
+    return { ...readCounters(this._handle), inFlight: this.#inFlight.size } as SocketStats;
+  }
+
+  /** What the kernel granted, its limits, and why something is off. Makes system calls. */
+  info(): SocketInfo {
+    const kernel = this._state === 'closed' ? {} : native.describe(this._handle);
+    const reason = this.#whyNoZeroCopy(kernel.idsUncertain === true);
+    return {
+      protocol: this.#protocol,
+      local: kernel.local,
+      remote: kernel.remote,
+      zeroCopy: {
+        mode: this.#policy.mode,
+        threshold: Math.min(this.#policy.threshold, Number.MAX_SAFE_INTEGER),
+        active: reason === undefined,
+        reason,
+      },
+      sendBufferSize: kernel.sendBufferSize,
+      mtu: kernel.mtu !== undefined && kernel.mtu > 0 ? kernel.mtu : undefined,
+      segmentSize: this.#segmentSize,
+      maxSendLength: this._maxLength,
+      peerClosed: kernel.peerClosed === true,
+      limits: readLimits(),
+    };
+  }
+
+  #whyNoZeroCopy(idsUncertain: boolean): string | undefined {
+    if (this.#policy.mode === 'never') return "the option zeroCopy is 'never'";
+    if (this.#zeroCopyErrno !== 0) {
+      return `setsockopt(SO_ZEROCOPY): ${systemError(this.#zeroCopyErrno, 'setsockopt').code}`;
+    }
+    if (idsUncertain) {
+      return 'IP_RECVERR is on and a datagram was dropped in part: notifications cannot be matched';
+    }
+    if (this.#policy.suspended) return 'the kernel kept copying; sends probe from time to time';
+    return undefined;
+  }
+
+  #setLiveness(liveness: 'ref' | 'unref'): this {
+    this.#liveness = liveness;
+    if (this._state !== 'closed') reactor.updateHold(this);
+    return this;
+  }
+
+  #reap(): void {
+    this.#sinceReap = 0;
+    if (this.#inFlight.size > 0 && this._state !== 'closed') reactor.poll(this);
+  }
+
+  #checkLength(length: number | undefined, available: number): void {
+    if (
+      (length as number) > 0 &&
+      (length as number) <= available &&
+      (length as number) <= this._maxLength &&
+      Number.isInteger(length)
+    ) {
+      return;
+    }
+    checkInteger('length', length, 1, available);
+    throw this._tooLong(length as number);
+  }
+
+  /** @internal */
+  protected _tooLong(length: number): Error {
+    return outOfRange('length', `at most ${this._maxLength}`, length);
+  }
+
+  #usePool(pool: BufferPool): void {
+    this.#lastPool = pool;
+    if (this.#pools.has(pool)) return;
+    this.#pools.add(pool);
+    pool._attach(this);
+  }
+
+  #refused(code: number, length: number): Error {
+    if (code === REFUSED_CLOSED || this._state !== 'open') {
+      return stateError(
+        'ERR_ZEROSEND_SOCKET_CLOSED',
+        `the socket is ${this.#error ? `closing after ${this.#error.code}` : this._state === 'open' ? 'closing' : this._state}`,
+      );
+    }
+    if (code === REFUSED_QUEUE_FULL) {
+      return stateError(
+        'ERR_ZEROSEND_QUEUE_FULL',
+        'more sends than maxQueuedSends would wait for room; wait for drain',
+      );
+    }
+    const error = systemError(-code, 'sendmsg');
+    if (this.#protocol === 'udp' && (error.code === 'EMSGSIZE' || error.code === 'EINVAL')) {
+      return rangeError(
+        'ERR_ZEROSEND_DATAGRAM_TOO_LONG',
+        `the kernel refuses ${length} bytes on this path (${error.message})`,
+      );
+    }
+    return error;
+  }
+
+  // ---- closing ----------------------------------------------------------------------------------
+
+  #beginClosing(timeout: number | undefined): void {
+    if (this.#closed !== null) return;
+    this._state = 'closing';
+    this.#closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    if (timeout !== undefined) this.#timer = setTimeout(() => this.#giveUp(), timeout);
+    reactor.markBusy(this); // the next turn finds out whether there is anything to wait for
+  }
+
+  #giveUp(): void {
+    if (this._state === 'closed') return;
+    clearTimeout(this.#timer);
+    this.#aborted = true;
+    native.abort(this._handle);
+    // Everything has completed natively now. Not within the caller, who may be a listener.
+    setImmediate(() => {
+      if (this._state === 'closed') return;
+      reactor.poll(this);
+      this._settle();
+    });
+  }
+
+  /** @internal Whether bytes are left that a close would lose; asked when no id is in flight. */
+  protected _lingers(): boolean {
+    return false;
+  }
+
+  #finish(): void {
+    clearTimeout(this.#timer);
+    this.#finalStats = this.stats();
+    this._state = 'closed';
+    native.close(this._handle);
+    reactor.remove(this);
+    this.fd = -1;
+    for (const pool of this.#pools) pool._detach(this);
+    this.#pools.clear();
+    const unfinished = this.#revoked + this.#failed;
+    const lost = this.#aborted || this.#error !== null || this.#failed > 0;
+    const report: CloseReport = {
+      outcome: this.#revoked > 0 ? 'revoked' : lost ? 'aborted' : 'drained',
+      ids: this.#inFlight.next - this.#firstId,
+      unfinished,
+    };
+    try {
+      if (this.#error !== null) this.#emitError(this.#error);
+    } catch (error) {
+      throwLater(error);
+    }
+    try {
+      this.emit('close', report);
+    } catch (error) {
+      throwLater(error);
+    }
+    this.#resolveClosed?.(report);
+  }
+
+  // eventemitter3 drops an error nobody listens for; Node's emitters throw it, and so do we.
+  #emitError(error: CodedError): void {
+    if (!this.emit('error', error)) throw error;
+  }
+
+  /** @internal */
+  protected _connected(): void {}
+  /** @internal */
+  protected _connectFailed(_errno: number): void {}
+
+  /** @internal Ends the socket without events: it never was open. */
+  protected _discard(): void {
+    this._state = 'closed';
+    native.close(this._handle);
+    reactor.remove(this);
+    this.fd = -1;
+  }
+
+  // ---- what the reactor calls -------------------------------------------------------------------
+
+  /** @internal */
+  _reclaim(kind: number, first: number, last: number): void {
+    if (kind === KIND_RETIRED) {
+      this.#inFlight.retire(first);
+      return;
+    }
+    if (kind > KIND_FAILED) return;
+    const fresh = this.#inFlight.complete(first, last);
+    if (kind === KIND_REVOKED) this.#revoked += fresh;
+    else if (kind === KIND_FAILED) this.#failed += fresh;
+    else this.#policy.observe(kind, fresh);
+  }
+
+  /** @internal */
+  _emitRecord(kind: number, first: number, last: number): void {
+    if (kind <= KIND_FAILED) {
+      if (!this.#waiters.empty) this.#waiters.settle(this.#inFlight);
+      if (this.listenerCount('complete') > 0) {
+        this.emit('complete', { first, last, how: HOW[kind] as CompletionRange['how'] });
+      }
+    } else if (kind === KIND_DRAIN) {
+      if (this.#needDrain) {
+        this.#needDrain = false;
+        this.emit('drain');
+      }
+    } else if (kind === KIND_CONNECTED) {
+      this._connected();
+    } else if (kind === KIND_ERROR) {
+      if (this._state === 'connecting') {
+        this._connectFailed(first);
+      } else {
+        this.#error ??= systemError(first, 'sendmsg', native.describe(this._handle).remote);
+        this.#beginClosing(DEFAULT_CLOSE_TIMEOUT_MS);
+      }
+    }
+  }
+
+  /** @internal */
+  _settle(): void {
+    if (this._state !== 'closing' || this.#inFlight.size > 0) return;
+    if (!this.#aborted && this.#error === null && this._lingers()) return;
+    this.#finish();
+  }
+
+  /** @internal */
+  _wantsHold(): boolean {
+    if (this._state === 'closed' || this.#liveness === 'unref') return false;
+    return this.#liveness === 'ref' || this._state !== 'open' || this.#inFlight.size > 0;
+  }
+}
+
+function checkPlain(bytes: unknown): asserts bytes is Uint8Array {
+  if (!(bytes instanceof Uint8Array)) {
+    throw invalidArgument('buffer', 'a PooledBuffer or a Uint8Array', bytes);
+  }
+  const memory = bytes.buffer as ArrayBuffer & { resizable?: boolean; growable?: boolean };
+  if (memory.resizable || memory.growable) {
+    throw typeError(
+      'ERR_ZEROSEND_BUFFER_RESIZABLE',
+      'buffer must not sit on a resizable ArrayBuffer: its memory can go away while in flight',
+    );
+  }
+  // A detached array has length 0, but so has an empty one; only the detached one has no memory.
+  if (bytes.length === 0 && isDetached(memory)) {
+    throw typeError('ERR_ZEROSEND_BUFFER_DETACHED', 'buffer has been detached (transferred)');
+  }
+}
+
+function isDetached(memory: ArrayBuffer & { detached?: boolean }): boolean {
+  if (memory.detached !== undefined) return memory.detached;
+  try {
+    new Uint8Array(memory); // Node 20 has no `detached`
+    return false;
+  } catch {
+    return true;
+  }
+}

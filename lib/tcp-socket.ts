@@ -1,0 +1,122 @@
+import { familyOf, resolve } from './address.js';
+import { type CodedError, systemError } from './errors.js';
+import { native, type OpenedSocket } from './native.js';
+import { type CheckedSocketOptions, checkSocketOptions, type SocketOptions } from './options.js';
+import { ZeroCopySocket } from './socket.js';
+import { checkInteger, checkSignal, checkString } from './validate.js';
+
+/** Options of {@link TcpSocket.connect}. */
+export interface TcpOptions extends SocketOptions {
+  /** Name or address of the host; all its addresses are tried in the system's order. */
+  host: string;
+  /** 1 to 65535 */
+  port: number;
+  /** Gives up connecting. Has no effect afterwards. */
+  signal?: AbortSignal;
+}
+
+/** How often a closing socket looks whether the peer has acknowledged inline data, in ms. */
+const LINGER_POLL_MS = 2;
+
+/**
+ * A TCP connection that sends from your memory (tcp(7)). Nagle's algorithm is off (TCP_NODELAY).
+ * What the peer sends is read and dropped.
+ */
+export class TcpSocket extends ZeroCopySocket {
+  #settled: ((error: CodedError | null) => void) | null = null;
+  readonly #target: { address: string; port: number };
+  #lingerTimer: NodeJS.Timeout | undefined;
+
+  private constructor(
+    opened: OpenedSocket,
+    options: CheckedSocketOptions,
+    target: { address: string; port: number },
+  ) {
+    super('tcp', opened, options, { maxLength: 2 ** 32 - 1, segmentSize: 0 });
+    this.#target = target;
+  }
+
+  /**
+   * Connects: socket(2), SO_ZEROCOPY, connect(2) without blocking.
+   * @throws rejects with TypeError or RangeError on bad options, the error of name resolution
+   * (`ENOTFOUND`), the error of the last address that was tried (`ECONNREFUSED`, `ETIMEDOUT`,
+   * `EMFILE`, `EPERM` for `interface` without CAP_NET_RAW, `ENODEV`), or the signal's reason
+   */
+  static async connect(options: TcpOptions): Promise<TcpSocket> {
+    const checked = checkSocketOptions(options);
+    const host = checkString('options.host', options.host);
+    const port = checkInteger('options.port', options.port, 1, 65_535);
+    const signal = checkSignal(options.signal);
+    signal?.throwIfAborted();
+    let failure: CodedError | undefined;
+    for (const address of await resolve(host, 0, signal)) {
+      try {
+        return await TcpSocket.#connectTo({ address, port }, checked, signal);
+      } catch (error) {
+        if (signal?.aborted) throw error;
+        failure = error as CodedError;
+      }
+    }
+    throw failure as CodedError;
+  }
+
+  static async #connectTo(
+    target: { address: string; port: number },
+    options: CheckedSocketOptions,
+    signal: AbortSignal | undefined,
+  ): Promise<TcpSocket> {
+    signal?.throwIfAborted();
+    const opened = native.openTcp({
+      remote: target,
+      family: familyOf(target.address),
+      interface: options.interface,
+      sendBufferSize: options.sendBufferSize,
+      segmentSize: 0,
+      zeroCopy: options.zeroCopy !== 'never',
+      maxQueuedSends: options.maxQueuedSends,
+    });
+    if ('errno' in opened) throw systemError(opened.errno, opened.syscall, target);
+    const socket = new TcpSocket(opened, options, target);
+    const onAbort = () => socket.#settled?.(null);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const error = await new Promise<CodedError | null>((settle) => {
+        socket.#settled = settle;
+      });
+      if (error !== null) throw error;
+      signal?.throwIfAborted();
+    } catch (error) {
+      socket._discard();
+      throw error;
+    } finally {
+      socket.#settled = null;
+      signal?.removeEventListener('abort', onAbort);
+    }
+    return socket;
+  }
+
+  /** @internal */
+  protected override _connected(): void {
+    this._state = 'open';
+    this.#settled?.(null);
+  }
+
+  /** @internal */
+  protected override _connectFailed(errno: number): void {
+    this.#settled?.(systemError(errno, 'connect', this.#target));
+  }
+
+  /**
+   * Inline data has completed but may still be on its way: a close before it is acknowledged would
+   * turn into a reset if the peer talks. There is no event for that, so look again.
+   * @internal
+   */
+  protected override _lingers(): boolean {
+    if (native.unacknowledged(this._handle) === 0) return false;
+    this.#lingerTimer ??= setTimeout(() => {
+      this.#lingerTimer = undefined;
+      this._settle();
+    }, LINGER_POLL_MS);
+    return true;
+  }
+}

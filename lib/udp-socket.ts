@@ -1,0 +1,150 @@
+import {
+  checkAddress,
+  type Family,
+  familyOf,
+  isNumeric,
+  notNumeric,
+  resolve,
+  type SocketAddress,
+} from './address.js';
+import { outOfRange, rangeError, systemError } from './errors.js';
+import { FLAG_DESTINATION, native, type OpenedSocket } from './native.js';
+import { type CheckedSocketOptions, checkSocketOptions, type SocketOptions } from './options.js';
+import type { PooledBuffer } from './pooled-buffer.js';
+import { ZeroCopySocket } from './socket.js';
+import { checkInteger } from './validate.js';
+
+/** Options of {@link UdpSocket.open}. */
+export interface UdpOptions extends SocketOptions {
+  /** 4 or 6; default that of `remote` or `address`, else 4. */
+  family?: 4 | 6;
+  /** Local address to bind to; default any. */
+  address?: string;
+  /** Local port, 0 to 65535; default 0, any free one. */
+  port?: number;
+  /** The peer of `send` and `sendMany`; without it only `sendTo` sends. */
+  remote?: { address: string; port: number };
+  /**
+   * Generic segmentation offload (UDP_SEGMENT, udp(7)): each send leaves as datagrams of this many
+   * bytes, the last one shorter. 1 to 65507; default off.
+   */
+  segmentSize?: number;
+}
+
+// The length field has 16 bits: less the UDP header, and for IPv4 less the IP header, too.
+const MAX_PAYLOAD = { 4: 65_507, 6: 65_527 } as const;
+const HEADERS = { 4: 28, 6: 48 } as const;
+
+/** A UDP socket that sends from your memory (udp(7)). What is sent to it is not read. */
+export class UdpSocket extends ZeroCopySocket {
+  readonly #family: Family;
+  readonly #segmentSize: number;
+  #destination: SocketAddress = { address: '', port: 0 };
+
+  private constructor(
+    opened: OpenedSocket,
+    options: CheckedSocketOptions,
+    family: Family,
+    segmentSize: number,
+  ) {
+    const most = MAX_PAYLOAD[family];
+    super('udp', opened, options, {
+      maxLength: segmentSize > 0 ? Math.min(most, segmentSize * native.maxSegments()) : most,
+      segmentSize,
+    });
+    this.#family = family;
+    this.#segmentSize = segmentSize;
+  }
+
+  /**
+   * Opens a socket: socket(2), SO_ZEROCOPY, bind(2) and connect(2) where asked for.
+   * @throws rejects with TypeError or RangeError on bad options, RangeError
+   * `ERR_ZEROSEND_SEGMENT_TOO_LONG` when a segment does not fit the path's MTU, the error of name
+   * resolution, or the system's (`EADDRINUSE`, `EACCES`, `ENETUNREACH`, `EMFILE`, …)
+   */
+  static async open(options: UdpOptions = {}): Promise<UdpSocket> {
+    const checked = checkSocketOptions(options);
+    if (options.family !== undefined && options.family !== 4 && options.family !== 6) {
+      throw outOfRange('options.family', '4 or 6', options.family);
+    }
+    const segmentSize =
+      options.segmentSize === undefined
+        ? 0
+        : checkInteger('options.segmentSize', options.segmentSize, 1, MAX_PAYLOAD[4]);
+    const port = checkInteger('options.port', options.port ?? 0, 0, 65_535);
+    const given = options.remote && checkAddress('options.remote', options.remote, 1);
+    const wanted = options.family ?? 0;
+    const remote = given && {
+      address: (await resolve(given.address, wanted, undefined))[0] as string,
+      port: given.port,
+    };
+    const family = options.family ?? (remote ? familyOf(remote.address) : 0);
+    const address =
+      options.address === undefined
+        ? undefined
+        : ((await resolve(options.address, family, undefined))[0] as string);
+    const actual: Family = family || (address ? familyOf(address) : 4);
+    const any = actual === 4 ? '0.0.0.0' : '::';
+    const local = address !== undefined || port > 0 ? { address: address ?? any, port } : undefined;
+
+    const opened = native.openUdp({
+      remote,
+      local,
+      family: actual,
+      interface: checked.interface,
+      sendBufferSize: checked.sendBufferSize,
+      segmentSize,
+      zeroCopy: checked.zeroCopy !== 'never',
+      maxQueuedSends: checked.maxQueuedSends,
+    });
+    if ('errno' in opened) throw systemError(opened.errno, opened.syscall, remote ?? local);
+    const mtu = native.describe(opened.handle).mtu ?? 0;
+    if (remote && mtu > 0 && segmentSize + HEADERS[actual] > mtu) {
+      native.close(opened.handle);
+      throw rangeError(
+        'ERR_ZEROSEND_SEGMENT_TOO_LONG',
+        `options.segmentSize must be at most ${mtu - HEADERS[actual]} on this path ` +
+          `(MTU ${mtu}); received ${segmentSize}`,
+      );
+    }
+    return new UdpSocket(opened, checked, actual, segmentSize);
+  }
+
+  /**
+   * `send` to an address of your choice, also on a connected socket. Repeating the last address
+   * costs nothing.
+   * @param to a numeric address of the socket's family, and a port from 1 to 65535
+   * @throws as {@link ZeroCopySocket.send}; RangeError `ERR_ZEROSEND_INVALID_ADDRESS`
+   */
+  sendTo(buffer: PooledBuffer | Uint8Array, length: number, to: SocketAddress): number {
+    this._reapIfDue(); // first: its listeners may send elsewhere
+    const last = this.#destination;
+    if (to?.address !== last.address || to.port !== last.port || UdpSocket.#current !== last) {
+      this.#setDestination(to);
+    }
+    return this._send(buffer, length, FLAG_DESTINATION);
+  }
+
+  // The addon holds one destination for all sockets of the thread; this is whose it is.
+  static #current: SocketAddress | null = null;
+
+  #setDestination(to: SocketAddress): void {
+    const { address, port } = checkAddress('to', to, 1);
+    if (!isNumeric(address, this.#family) || !native.setDestination(address, port)) {
+      throw notNumeric('to.address', address, this.#family);
+    }
+    this.#destination = { address, port };
+    UdpSocket.#current = this.#destination;
+  }
+
+  /** @internal */
+  protected override _tooLong(length: number): Error {
+    const segments = this.#segmentSize
+      ? ` (at most ${native.maxSegments()} segments of ${this.#segmentSize})`
+      : '';
+    return rangeError(
+      'ERR_ZEROSEND_DATAGRAM_TOO_LONG',
+      `length must be at most ${this._maxLength}${segments}; received ${length}`,
+    );
+  }
+}

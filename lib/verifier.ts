@@ -1,0 +1,151 @@
+import { crc32 } from 'node:zlib';
+import { stateError, typeError } from './errors.js';
+import type { PooledBuffer } from './pooled-buffer.js';
+
+/** What a slot that nobody holds is filled with. */
+const POISON = 0xdb;
+
+interface Watch {
+  handle: WeakRef<PooledBuffer>;
+  where: string;
+  /** bytes covered by `checksum`; 0 before the first send */
+  length: number;
+  checksum: number;
+}
+
+/** A stack as an error has it, without its own first lines. */
+function stackHere(): string {
+  const holder: { stack?: string } = {};
+  Error.captureStackTrace(holder, stackHere);
+  const lines = (holder.stack ?? '').split('\n').slice(1);
+  return lines.filter((line) => !line.includes('buffer-pool')).join('\n');
+}
+
+/**
+ * The checks of a pool with `verify: true`. Each acquire makes a new handle, so that an old one can
+ * be told from the new one; the content is checked from a send to its completion, and a free slot is
+ * filled with a pattern that must still be there when it is acquired.
+ *
+ * What is found has gone wrong already, often long after the line that did it: it is thrown as an
+ * uncaught exception, with the stack of where the buffer was acquired.
+ */
+export class Verifier {
+  readonly #watches = new Map<number, Watch>();
+  readonly #stale = new WeakMap<PooledBuffer, string>();
+  readonly #poisoned: Uint8Array;
+  readonly #views: readonly Buffer[];
+  readonly #poison: Buffer;
+  readonly #forgotten = new FinalizationRegistry<{ index: number; where: string }>((held) => {
+    process.emitWarning(
+      `buffer ${held.index} was garbage-collected while acquired: it was never sent or released\n` +
+        `acquired:\n${held.where}`,
+      { type: 'ZeroSendWarning', code: 'ZEROSEND_BUFFER_FORGOTTEN' },
+    );
+  });
+
+  constructor(views: readonly Buffer[]) {
+    this.#views = views;
+    this.#poisoned = new Uint8Array(views.length);
+    this.#poison = Buffer.alloc(views[0]?.length ?? 0, POISON);
+  }
+
+  /** A slot is handed out under `handle`, which is new. */
+  acquired(handle: PooledBuffer): void {
+    const { index } = handle;
+    const bytes = this.#views[index] as Buffer;
+    if (this.#poisoned[index] === 1 && !bytes.equals(this.#poison)) {
+      const at = bytes.findIndex((byte) => byte !== POISON);
+      this.#report(`buffer ${index} was written to at offset ${at} while it was free`, undefined);
+    }
+    const where = stackHere();
+    this.#watches.set(index, { handle: new WeakRef(handle), where, length: 0, checksum: 0 });
+    this.#forgotten.register(handle, { index, where }, handle);
+    const stale = this.#stale;
+    Object.defineProperty(handle, 'bytes', {
+      get: () => {
+        const acquiredAt = stale.get(handle);
+        if (acquiredAt !== undefined) throw staleHandle(handle, 'read', acquiredAt);
+        return bytes;
+      },
+    });
+  }
+
+  isStale(handle: PooledBuffer): boolean {
+    return this.#stale.has(handle);
+  }
+
+  assertCurrent(handle: PooledBuffer, action: string): void {
+    const where = this.#stale.get(handle);
+    if (where !== undefined) throw staleHandle(handle, action, where);
+  }
+
+  released(handle: PooledBuffer): void {
+    this.#forgotten.unregister(handle);
+  }
+
+  /** A send of the first `length` bytes was accepted. */
+  sent(handle: PooledBuffer, length: number, id: number): void {
+    this.#forgotten.unregister(handle);
+    const watch = this.#watches.get(handle.index);
+    if (watch === undefined) return;
+    this.#check(handle.index, watch, id);
+    if (length > watch.length) {
+      watch.length = length;
+      watch.checksum = this.#checksum(handle.index, length);
+    }
+  }
+
+  /** The send `id` of the slot has completed; the kernel could read it until now. */
+  completed(handle: PooledBuffer, id: number): void {
+    const watch = this.#watches.get(handle.index);
+    if (watch !== undefined) this.#check(handle.index, watch, id);
+  }
+
+  /** The slot has gone back to the free ones. */
+  returned(index: number): void {
+    const watch = this.#watches.get(index);
+    const handle = watch?.handle.deref();
+    if (watch && handle) this.#stale.set(handle, watch.where);
+    this.#watches.delete(index);
+    (this.#views[index] as Buffer).set(this.#poison);
+    this.#poisoned[index] = 1;
+  }
+
+  /** Where each buffer that is still held was acquired. */
+  held(): { index: number; where: string }[] {
+    return [...this.#watches].map(([index, { where }]) => ({ index, where }));
+  }
+
+  #checksum(index: number, length: number): number {
+    return crc32((this.#views[index] as Buffer).subarray(0, length));
+  }
+
+  #check(index: number, watch: Watch, id: number): void {
+    if (watch.length === 0) return;
+    const checksum = this.#checksum(index, watch.length);
+    if (checksum === watch.checksum) return;
+    watch.checksum = checksum; // reported once for each change
+    this.#report(
+      `buffer ${index} was written to while send ${id} of it was in flight: ` +
+        'what went out on the wire is undefined',
+      watch.where,
+      id,
+    );
+  }
+
+  #report(message: string, where: string | undefined, id?: number): void {
+    const text = where === undefined ? message : `${message}\nacquired:\n${where}`;
+    const error = Object.assign(stateError('ERR_ZEROSEND_BUFFER_CHANGED', text), { id });
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
+function staleHandle(handle: PooledBuffer, action: string, where: string): TypeError {
+  return typeError(
+    'ERR_ZEROSEND_STALE_HANDLE',
+    `cannot ${action} through a stale handle: buffer ${handle.index} has gone back to its pool ` +
+      `since\nacquired:\n${where}`,
+  );
+}

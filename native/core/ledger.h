@@ -1,0 +1,198 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/id_ring.h"
+#include "core/range.h"
+
+namespace zerosend {
+
+// What one notification amounted to. Anything but `completed` is a message that the kernel should
+// not have sent: it is counted and passed over, and frees nothing.
+struct NotificationEffect {
+  uint64_t completed = 0;   // kernel ids that were outstanding until now
+  uint64_t duplicates = 0;  // kernel ids that had completed before
+  uint64_t unknown = 0;     // kernel ids that were never given out, or a range that runs backwards
+  uint64_t phantoms = 0;    // kernel ids that a refused send took all the same
+};
+
+// Ties the kernel's ids to ours. No system call, no lock: the owner serialises.
+//
+// Send ids are 64 bit and count accepted sends. Kernel ids are 32 bit, wrap, and count accepted
+// sendmsg calls with MSG_ZEROCOPY. One send may be none of them (copied inline), one, or several
+// (the kernel took it in pieces), so the two run apart:
+//
+//   sends    [ 7: 1 piece ][ 8: inline ][ 9: 2 pieces ]
+//               |                          |       |
+//   kernel   [  5  ]                    [  6  ] [  7  ]
+//
+// A send is complete when it is closed (all its bytes were accepted, or given up) and all its
+// kernel ids have been notified. Each completes exactly once.
+//
+// `Payload` is what must live until then (the memory). The sink is called as
+// `sink(send_id, outcome, payload)` for each send that completes; it must not call back.
+template <class Payload>
+class Ledger {
+ public:
+  // The first ids are injected by tests of the wrap only.
+  explicit Ledger(uint64_t first_send = 0, uint64_t first_kernel = 0)
+      : sends_(first_send), kernel_(first_kernel) {}
+
+  uint64_t next_send() const { return sends_.end(); }
+  uint64_t open_or_outstanding() const { return incomplete_; }
+  uint64_t kernel_outstanding() const { return kernel_outstanding_; }
+
+  // Takes the next send id. The send stays open until close() or fail().
+  uint64_t open(Payload payload) {
+    ++incomplete_;
+    return sends_.push(Send{std::move(payload), 1, Outcome::kZeroCopy, false});
+  }
+
+  // Takes the newest send back as if it had never been: the kernel refused all of it.
+  void retract(uint64_t id) {
+    if (id + 1 != sends_.end()) return;
+    --incomplete_;
+    sends_.pop_back();
+  }
+
+  Payload& payload(uint64_t id) { return sends_[id].payload; }
+
+  // The kernel accepted a piece with MSG_ZEROCOPY: it takes the next kernel id.
+  void add_zerocopy_piece(uint64_t id) {
+    ++sends_[id].pending;
+    ++kernel_outstanding_;
+    kernel_.push(id);
+  }
+
+  // The kernel accepted a piece by copying it: there will be no notification.
+  void add_inline_piece(uint64_t id) { degrade(sends_[id], Outcome::kInline); }
+
+  // All bytes of the send have been accepted.
+  template <class Sink>
+  void close(uint64_t id, Sink&& sink) {
+    settle(id, sink);
+    forget_completed();
+  }
+
+  // The rest of the send will never reach the kernel. Pieces that did are still waited for.
+  template <class Sink>
+  void fail(uint64_t id, Sink&& sink) {
+    degrade(sends_[id], Outcome::kFailed);
+    close(id, sink);
+  }
+
+  // A datagram that the kernel refuses late (too many segments, a firewall, a full qdisc with
+  // IP_RECVERR) has taken a kernel id nevertheless, and is notified before the call returns. After
+  // a refusal the owner reads the error queue with room for one such id, before it sends again: the
+  // ids given out since would all be off by one.
+  void expect_phantom(bool expected) { phantom_expected_ = expected; }
+
+  // A notification for the kernel ids first..last, both inclusive, modulo 2^32.
+  template <class Sink>
+  NotificationEffect notify(uint32_t first, uint32_t last, bool copied, Sink&& sink) {
+    NotificationEffect effect;
+    const uint64_t begin = widen(first);
+    const uint64_t count = static_cast<uint64_t>(last - first) + 1;
+    const uint64_t end = begin + count;
+    if (phantom_expected_ && end == kernel_.end() + 1) {
+      kernel_.push(kNotified);
+      phantom_expected_ = false;
+      effect.phantoms = 1;
+    }
+    // Ids before the window completed earlier. Nothing may reach past its end: such a range can
+    // only be garbage, and is refused whole rather than in part.
+    if (begin >= kernel_.end() || count > kernel_.end() - begin) {
+      effect.unknown = count;
+      return effect;
+    }
+    uint64_t id = begin;
+    if (id < kernel_.begin()) {
+      const uint64_t stop = end < kernel_.begin() ? end : kernel_.begin();
+      effect.duplicates += stop - id;
+      id = stop;
+    }
+    const uint64_t owned_end = end - effect.phantoms;
+    for (; id < owned_end; ++id) {
+      uint64_t& send = kernel_[id];
+      if (send == kNotified) {
+        ++effect.duplicates;
+        continue;
+      }
+      if (copied) degrade(sends_[send], Outcome::kCopied);
+      --kernel_outstanding_;
+      ++effect.completed;
+      settle(send, sink);
+      send = kNotified;
+    }
+    forget_notified();
+    forget_completed();
+    return effect;
+  }
+
+  // Gives up on every send that is not complete. `before` is called as `before(id, payload)` for
+  // each one that the kernel may still read, and must make its memory safe to reuse; notifications
+  // that arrive later are duplicates.
+  template <class Before, class Sink>
+  void revoke(Before&& before, Sink&& sink) {
+    for (uint64_t id = sends_.begin(); id != sends_.end(); ++id) {
+      Send& send = sends_[id];
+      if (send.complete || send.pending == 0) continue;
+      before(id, send.payload);
+      degrade(send, Outcome::kRevoked);
+    }
+    while (!kernel_.empty()) {
+      if (kernel_.front() != kNotified) {
+        --kernel_outstanding_;
+        settle(kernel_.front(), sink);
+      }
+      kernel_.pop_front();
+    }
+    forget_completed();
+  }
+
+ private:
+  static constexpr uint64_t kNotified = ~uint64_t{0};
+
+  struct Send {
+    Payload payload{};
+    uint32_t pending = 0;  // kernel ids outstanding, and one more while the send is open
+    Outcome outcome = Outcome::kZeroCopy;
+    bool complete = false;
+  };
+
+  static void degrade(Send& send, Outcome outcome) { send.outcome = worse(send.outcome, outcome); }
+
+  // The 64-bit kernel id that a 32-bit one stands for: the latest before `kernel_.end()`. A late
+  // notification after the wrap stays right, since no more than 2^32 are ever outstanding. An id
+  // that was never given out widens to the end itself or (near the start) below zero, which as an
+  // unsigned number is beyond the end: both are refused by the caller.
+  uint64_t widen(uint32_t id) const {
+    return kernel_.end() - static_cast<uint32_t>(static_cast<uint32_t>(kernel_.end()) - id);
+  }
+
+  template <class Sink>
+  void settle(uint64_t id, Sink&& sink) {
+    Send& send = sends_[id];
+    if (--send.pending != 0) return;
+    send.complete = true;
+    --incomplete_;
+    sink(id, send.outcome, send.payload);
+    send.payload = Payload{};
+  }
+
+  void forget_notified() {
+    while (!kernel_.empty() && kernel_.front() == kNotified) kernel_.pop_front();
+  }
+
+  void forget_completed() {
+    while (!sends_.empty() && sends_.front().complete) sends_.pop_front();
+  }
+
+  IdRing<Send> sends_;
+  IdRing<uint64_t> kernel_;  // the send that took each kernel id, or kNotified
+  uint64_t incomplete_ = 0;
+  uint64_t kernel_outstanding_ = 0;
+  bool phantom_expected_ = false;
+};
+
+}  // namespace zerosend

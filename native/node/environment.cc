@@ -1,0 +1,115 @@
+#include "node/environment.h"
+
+#include <utility>
+
+namespace zerosend {
+
+Environment::Environment(napi_env env)
+    : env_(env), mailbox_(std::make_shared<Mailbox>()), poller_([this] {
+        // Poller thread. Only one call is under way at a time, so the queue cannot be full.
+        napi_call_threadsafe_function(notifier_, nullptr, napi_tsfn_nonblocking);
+      }) {}
+
+Environment* Environment::create(napi_env env) {
+  auto* self = new Environment(env);
+  napi_value name;
+  if (napi_create_string_utf8(env, "zerosend", NAPI_AUTO_LENGTH, &name) != napi_ok ||
+      napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, self,
+                                      on_notify, &self->notifier_) != napi_ok ||
+      napi_unref_threadsafe_function(env, self->notifier_) != napi_ok ||
+      napi_add_env_cleanup_hook(env, on_cleanup, self) != napi_ok) {
+    napi_throw_error(env, "ERR_ZEROSEND_INTERNAL", "this environment takes no native poller");
+    delete self;
+    return nullptr;
+  }
+  return self;
+}
+
+Environment::~Environment() { poller_.stop(); }
+
+void Environment::on_cleanup(void* data) {
+  auto* self = static_cast<Environment*>(data);
+  self->poller_.stop();
+  napi_release_threadsafe_function(self->notifier_, napi_tsfn_abort);
+}
+
+napi_status Environment::set_deliver(napi_value function) {
+  return napi_create_reference(env_, function, 1, &deliver_);
+}
+
+void Environment::keep_alive(bool on) {
+  if (on == kept_alive_) return;
+  kept_alive_ = on;
+  if (on) {
+    napi_ref_threadsafe_function(env_, notifier_);
+  } else {
+    napi_unref_threadsafe_function(env_, notifier_);
+  }
+}
+
+size_t Environment::collect(uint32_t handle, Socket& socket, size_t at, bool* more) {
+  Record records[64];
+  *more = true;
+  while (*more && at < Mailbox::kRecords) {
+    const size_t room = Mailbox::kRecords - at;
+    const size_t count = socket.take(records, room < 64 ? room : 64, more);
+    for (size_t i = 0; i < count; ++i) {
+      double* out = mailbox_->batch + Mailbox::kRecordSize * at++;
+      out[0] = handle;
+      out[1] = records[i].kind;
+      out[2] = static_cast<double>(records[i].first);
+      out[3] = static_cast<double>(records[i].last);
+    }
+  }
+  return at;
+}
+
+void Environment::on_notify(napi_env env, napi_value, void* self, void*) {
+  if (env == nullptr) return;  // the environment is ending
+  static_cast<Environment*>(self)->deliver_ready();
+}
+
+void Environment::deliver_ready() {
+  const std::vector<uint32_t> handles = poller_.take_ready();
+  size_t count = 0;
+  for (const uint32_t handle : handles) {
+    Socket* socket = poller_.find(handle);
+    if (socket == nullptr) continue;
+    bool more = true;
+    if (count < Mailbox::kRecords) count = collect(handle, *socket, count, &more);
+    // The rest comes with the next turn of the event loop, which is not to be starved.
+    if (more) poller_.put_back(handle);
+  }
+  if (count == 0 || deliver_ == nullptr) return;
+  napi_value function;
+  napi_value undefined;
+  napi_value argument;
+  if (napi_get_reference_value(env_, deliver_, &function) != napi_ok || function == nullptr ||
+      napi_get_undefined(env_, &undefined) != napi_ok ||
+      napi_create_uint32(env_, static_cast<uint32_t>(count), &argument) != napi_ok) {
+    return;
+  }
+  napi_call_function(env_, undefined, function, 1, &argument, nullptr);
+}
+
+uint32_t Environment::add_slab(std::shared_ptr<Slab> slab) {
+  for (size_t i = 1; i < slabs_.size(); ++i) {
+    if (!slabs_[i]) {
+      slabs_[i] = std::move(slab);
+      return static_cast<uint32_t>(i);
+    }
+  }
+  slabs_.push_back(std::move(slab));
+  return static_cast<uint32_t>(slabs_.size() - 1);
+}
+
+void Environment::remove_slab(uint32_t handle) {
+  if (handle < slabs_.size()) slabs_[handle] = nullptr;
+}
+
+const std::shared_ptr<Slab>* Environment::slab(uint32_t handle) const {
+  if (handle >= slabs_.size() || !slabs_[handle]) return nullptr;
+  return &slabs_[handle];
+}
+
+}  // namespace zerosend

@@ -1,0 +1,80 @@
+#pragma once
+
+#include <node_api.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "os/address.h"
+#include "os/poller.h"
+#include "os/slab.h"
+
+namespace zerosend {
+
+// Memory that both sides read and write, so that the hot path passes nothing but integers. Shown to
+// JavaScript as one ArrayBuffer with a view on each member.
+struct Mailbox {
+  static constexpr size_t kRecords = 1024;   // of one batch; bounds a call into JavaScript
+  static constexpr size_t kRecordSize = 4;   // handle, kind, first, last
+  static constexpr size_t kRequests = 1024;  // of one sendMany call
+  static constexpr size_t kRequestSize = 4;  // slab, slot, length, flags
+
+  double batch[kRecords * kRecordSize];         // written by C++: what has happened
+  uint32_t requests[kRequests * kRequestSize];  // written by JavaScript: what to send
+  uint32_t queued;  // written by C++: sends that wait for room on the socket of the last call
+};
+
+// All state of one JavaScript environment (the main thread or a worker): its poller, its slabs, and
+// the thread-safe function through which the poller wakes it. Lives on the JavaScript thread; only
+// the notification crosses.
+//
+// Teardown: the thread-safe function is made first, then the cleanup hook is registered, then (with
+// the first socket) the thread is started. Hooks run in reverse order of registration, so ours
+// joins the thread before Node takes the function away. A finalizer would come too late.
+class Environment {
+ public:
+  // Throws into JavaScript and returns null when the environment refuses.
+  static Environment* create(napi_env env);
+  ~Environment();
+
+  Poller& poller() { return poller_; }
+  Mailbox& mailbox() { return *mailbox_; }
+  std::shared_ptr<Mailbox> shared_mailbox() { return mailbox_; }
+
+  // The function that gets the number of records in the mailbox.
+  napi_status set_deliver(napi_value function);
+
+  // Whether the process stays alive for the poller's sake.
+  void keep_alive(bool on);
+
+  // Moves the socket's records into the mailbox; returns their number.
+  size_t collect(uint32_t handle, Socket& socket, size_t at, bool* more);
+
+  // Slabs by handle, never 0. The table holds a slab until its pool lets go of it.
+  uint32_t add_slab(std::shared_ptr<Slab> slab);
+  void remove_slab(uint32_t handle);
+  const std::shared_ptr<Slab>* slab(uint32_t handle) const;
+
+  std::vector<Source> sources;   // scratch of send_many
+  Address destination;           // of the next send with the destination flag
+  uint64_t first_id = 0;         // of new sockets; tests of the wrap start elsewhere
+  uint64_t first_kernel_id = 0;  // likewise
+
+ private:
+  explicit Environment(napi_env env);
+
+  static void on_cleanup(void* self);
+  static void on_notify(napi_env env, napi_value, void* self, void*);
+  void deliver_ready();
+
+  napi_env env_;
+  napi_threadsafe_function notifier_ = nullptr;
+  napi_ref deliver_ = nullptr;
+  bool kept_alive_ = false;
+  std::shared_ptr<Mailbox> mailbox_;
+  std::vector<std::shared_ptr<Slab>> slabs_{nullptr};
+  Poller poller_;
+};
+
+}  // namespace zerosend

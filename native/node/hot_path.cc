@@ -1,0 +1,139 @@
+#include "node/hot_path.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "node/environment.h"
+
+namespace zerosend {
+namespace {
+
+template <size_t N>
+struct Call {
+  Environment* environment = nullptr;
+  napi_value arguments[N];
+  bool complete = false;
+
+  Call(napi_env env, napi_callback_info info) {
+    size_t count = N;
+    void* data = nullptr;
+    complete =
+        napi_get_cb_info(env, info, &count, arguments, nullptr, &data) == napi_ok && count >= N;
+    environment = static_cast<Environment*>(data);
+  }
+
+  bool read(napi_env env, size_t index, uint32_t* out) const {
+    return napi_get_value_uint32(env, arguments[index], out) == napi_ok;
+  }
+};
+
+napi_value integer(napi_env env, int32_t value) {
+  napi_value result = nullptr;
+  napi_create_int32(env, value, &result);
+  return result;
+}
+
+// Points `source` at a slot. False when slab, slot or length are not what they claim.
+bool resolve(Environment& environment, uint32_t slab_handle, uint32_t slot, uint32_t length,
+             Source* source) {
+  const std::shared_ptr<Slab>* slab = environment.slab(slab_handle);
+  if (slab == nullptr || slot >= (*slab)->slots() || length == 0 || length > (*slab)->slot_size()) {
+    return false;
+  }
+  source->slab = *slab;
+  source->slot = slot;
+  source->data = (*slab)->slot(slot);
+  source->length = length;
+  return true;
+}
+
+void apply_flags(Environment& environment, uint32_t flags, Source* source) {
+  source->zerocopy = (flags & kFlagZeroCopy) != 0;
+  if (flags & kFlagDestination) source->destination = environment.destination;
+}
+
+int32_t send_source(Environment& environment, uint32_t handle, Source&& source) {
+  Socket* socket = environment.poller().find(handle);
+  if (socket == nullptr) return -EBADF;
+  return socket->send(std::move(source), &environment.mailbox().queued);
+}
+
+}  // namespace
+
+napi_value send_slot(napi_env env, napi_callback_info info) {
+  Call<5> call(env, info);
+  uint32_t handle, slab, slot, length, flags;
+  Source source;
+  if (!call.complete || !call.read(env, 0, &handle) || !call.read(env, 1, &slab) ||
+      !call.read(env, 2, &slot) || !call.read(env, 3, &length) || !call.read(env, 4, &flags) ||
+      !resolve(*call.environment, slab, slot, length, &source)) {
+    return integer(env, -EINVAL);
+  }
+  apply_flags(*call.environment, flags, &source);
+  return integer(env, send_source(*call.environment, handle, std::move(source)));
+}
+
+napi_value send_plain(napi_env env, napi_callback_info info) {
+  Call<4> call(env, info);
+  uint32_t handle, length, flags;
+  napi_typedarray_type type;
+  size_t available;
+  void* data;
+  if (!call.complete || !call.read(env, 0, &handle) || !call.read(env, 2, &length) ||
+      !call.read(env, 3, &flags) ||
+      napi_get_typedarray_info(env, call.arguments[1], &type, &available, &data, nullptr,
+                               nullptr) != napi_ok ||
+      type != napi_uint8_array || data == nullptr || length == 0 || length > available) {
+    return integer(env, -EINVAL);
+  }
+  Source source;
+  source.data = static_cast<const uint8_t*>(data);
+  source.length = length;
+  apply_flags(*call.environment, flags, &source);
+  return integer(env, send_source(*call.environment, handle, std::move(source)));
+}
+
+napi_value send_many(napi_env env, napi_callback_info info) {
+  Call<2> call(env, info);
+  uint32_t handle, count;
+  if (!call.complete || !call.read(env, 0, &handle) || !call.read(env, 1, &count) || count == 0 ||
+      count > Mailbox::kRequests) {
+    return integer(env, -EINVAL);
+  }
+  Environment& environment = *call.environment;
+  std::vector<Source>& sources = environment.sources;
+  if (sources.size() < count) sources.resize(Mailbox::kRequests);
+  const uint32_t* request = environment.mailbox().requests;
+  for (uint32_t i = 0; i < count; ++i, request += Mailbox::kRequestSize) {
+    if (!resolve(environment, request[0], request[1], request[2], &sources[i])) {
+      return integer(env, -EINVAL);
+    }
+    apply_flags(environment, request[3], &sources[i]);
+  }
+  Socket* socket = environment.poller().find(handle);
+  if (socket == nullptr) return integer(env, -EBADF);
+  return integer(env, socket->send_many(sources.data(), count, &environment.mailbox().queued));
+}
+
+napi_value poll_socket(napi_env env, napi_callback_info info) {
+  Call<1> call(env, info);
+  uint32_t handle;
+  if (!call.complete || !call.read(env, 0, &handle)) return integer(env, -EINVAL);
+  Socket* socket = call.environment->poller().find(handle);
+  if (socket == nullptr) return integer(env, -EBADF);
+  socket->poll();
+  bool more;
+  return integer(env, static_cast<int32_t>(call.environment->collect(handle, *socket, 0, &more)));
+}
+
+napi_value arm_socket(napi_env env, napi_callback_info info) {
+  Call<1> call(env, info);
+  uint32_t handle;
+  if (!call.complete || !call.read(env, 0, &handle)) return integer(env, -EINVAL);
+  Socket* socket = call.environment->poller().find(handle);
+  if (socket == nullptr) return integer(env, -EBADF);
+  socket->arm();
+  return integer(env, 0);
+}
+
+}  // namespace zerosend

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <node_api.h>
+
+namespace zerosend {
+
+// The functions that run for each send: raw Node-API and integers only, a third of the cost of an
+// object wrap. JavaScript thread. `data` of each is the Environment. They return 0 (or a count), or
+// a negated errno or Refusal, and never throw; arguments that TypeScript should not have let
+// through answer -EINVAL.
+
+// send(handle, slab, slot, length, flags)
+napi_value send_slot(napi_env env, napi_callback_info info);
+// sendPlain(handle, Uint8Array, length, flags)
+napi_value send_plain(napi_env env, napi_callback_info info);
+// sendMany(handle, count): slab, slot, length and flags of each are in the mailbox
+napi_value send_many(napi_env env, napi_callback_info info);
+// poll(handle): the number of records now in the mailbox
+napi_value poll_socket(napi_env env, napi_callback_info info);
+// arm(handle)
+napi_value arm_socket(napi_env env, napi_callback_info info);
+
+// Bits of `flags`.
+constexpr unsigned kFlagZeroCopy = 1;
+constexpr unsigned kFlagDestination = 2;
+
+}  // namespace zerosend

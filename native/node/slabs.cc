@@ -1,0 +1,73 @@
+#include "node/slabs.h"
+
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "node/environment.h"
+#include "os/slab.h"
+
+namespace zerosend {
+namespace {
+
+Environment& environment_of(const Napi::CallbackInfo& info) {
+  return *static_cast<Environment*>(info.Data());
+}
+
+uint32_t unsigned_of(const Napi::Value& value) {
+  return value.IsNumber() ? value.As<Napi::Number>().Uint32Value() : 0;
+}
+
+Napi::Value create_slab(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Napi::Object result = Napi::Object::New(env);
+  const uint32_t kind = unsigned_of(info[2]);
+  int error = 0;
+  std::shared_ptr<Slab> slab =
+      Slab::create(unsigned_of(info[0]), unsigned_of(info[1]),
+                   kind > 2 ? HugePages::kNone : static_cast<HugePages>(kind), &error);
+  if (!slab) {
+    result.Set("errno", error);
+    result.Set("syscall", "mmap");
+    return result;
+  }
+  const Napi::Value memory = external_array_buffer(env, slab->data(), slab->size(), slab);
+  if (memory.IsEmpty()) return memory;
+  result.Set("memory", memory);
+  result.Set("hugePageErrno", slab->huge_page_error());
+  result.Set("handle", environment_of(info).add_slab(std::move(slab)));
+  return result;
+}
+
+Napi::Value release_slab(const Napi::CallbackInfo& info) {
+  environment_of(info).remove_slab(unsigned_of(info[0]));
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+Napi::Value external_array_buffer(Napi::Env env, void* data, size_t size,
+                                  std::shared_ptr<void> owner) {
+  // The finalizer follows the memory, not the object: it runs when the last ArrayBuffer on this
+  // memory is gone, also after a transfer.
+  auto* hold = new std::shared_ptr<void>(std::move(owner));
+  napi_value buffer;
+  const napi_status status = napi_create_external_arraybuffer(
+      env, data, size,
+      [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<void>*>(hint); }, hold,
+      &buffer);
+  if (status != napi_ok) {
+    delete hold;
+    Napi::Error::New(env, "this JavaScript engine does not allow external ArrayBuffers")
+        .ThrowAsJavaScriptException();
+    return {};
+  }
+  return {env, buffer};
+}
+
+void export_slab_functions(Napi::Env env, Napi::Object exports, Environment* environment) {
+  exports.Set("createSlab", Napi::Function::New(env, create_slab, "createSlab", environment));
+  exports.Set("releaseSlab", Napi::Function::New(env, release_slab, "releaseSlab", environment));
+}
+
+}  // namespace zerosend

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <napi.h>
+
+namespace zerosend {
+
+class Environment;
+
+// createSlab(slotSize, slots, hugePages): `{ handle, memory, hugePageErrno }`, or `{ errno, syscall
+// }` releaseSlab(handle): the pool lets go; views and sends in flight still hold the memory
+// JavaScript thread.
+void export_slab_functions(Napi::Env env, Napi::Object exports, Environment* environment);
+
+// An ArrayBuffer on native memory that `owner` keeps valid for as long as JavaScript may reach it.
+// Empty with a pending exception where the engine allows no such thing (a sandboxed V8).
+Napi::Value external_array_buffer(Napi::Env env, void* data, size_t size,
+                                  std::shared_ptr<void> owner);
+
+}  // namespace zerosend

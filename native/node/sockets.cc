@@ -1,0 +1,204 @@
+#include "node/sockets.h"
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "core/counters.h"
+#include "node/environment.h"
+#include "os/open.h"
+#include "os/syscalls.h"
+
+namespace zerosend {
+namespace {
+
+using Info = const Napi::CallbackInfo&;
+
+Environment& environment_of(Info info) { return *static_cast<Environment*>(info.Data()); }
+
+uint32_t unsigned_of(const Napi::Value& value) {
+  return value.IsNumber() ? value.As<Napi::Number>().Uint32Value() : 0;
+}
+
+Socket* socket_of(Info info) { return environment_of(info).poller().find(unsigned_of(info[0])); }
+
+Napi::Object failure(Napi::Env env, int error, const char* syscall) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("errno", error);
+  result.Set("syscall", syscall);
+  return result;
+}
+
+// Reads `{ address, port }` into `out`. False when there is an address that is not numeric.
+bool read_address(const Napi::Value& value, Address* out) {
+  if (!value.IsObject()) return true;
+  const auto object = value.As<Napi::Object>();
+  const Napi::Value address = object.Get("address");
+  if (!address.IsString()) return false;
+  const auto port = static_cast<uint16_t>(unsigned_of(object.Get("port")));
+  return Address::parse(address.As<Napi::String>().Utf8Value().c_str(), port, out);
+}
+
+Napi::Value open(Info info, Socket::Protocol protocol) {
+  const Napi::Env env = info.Env();
+  Environment& environment = environment_of(info);
+  if (!info[0].IsObject()) return failure(env, EINVAL, "socket");
+  const auto given = info[0].As<Napi::Object>();
+  OpenOptions options;
+  if (!read_address(given.Get("remote"), &options.remote)) return failure(env, EINVAL, "connect");
+  if (!read_address(given.Get("local"), &options.local)) return failure(env, EINVAL, "bind");
+  options.family = unsigned_of(given.Get("family")) == 6 ? AF_INET6 : AF_INET;
+  if (given.Get("interface").IsString()) {
+    options.interface = given.Get("interface").As<Napi::String>().Utf8Value();
+  }
+  options.send_buffer_size = unsigned_of(given.Get("sendBufferSize"));
+  options.segment_size = unsigned_of(given.Get("segmentSize"));
+  options.zerocopy = given.Get("zeroCopy").ToBoolean();
+  const bool tcp = protocol == Socket::Protocol::kTcp;
+  if (tcp && options.remote.length == 0) return failure(env, EINVAL, "connect");
+
+  if (const int error = environment.poller().start()) return failure(env, error, "epoll_create1");
+  const Opened opened = tcp ? open_tcp(options) : open_udp(options);
+  if (opened.fd < 0) return failure(env, opened.error, opened.syscall);
+
+  Socket::Setup setup{};
+  setup.fd = opened.fd;
+  setup.protocol = protocol;
+  setup.connecting = tcp;
+  setup.zerocopy = options.zerocopy && opened.zerocopy_error == 0;
+  setup.max_queued = unsigned_of(given.Get("maxQueuedSends"));
+  setup.epoll_fd = environment.poller().epoll_fd();
+  setup.first_id = environment.first_id;
+  setup.first_kernel_id = environment.first_kernel_id;
+  int error = 0;
+  const uint32_t handle = environment.poller().add(std::make_shared<Socket>(setup), &error);
+  if (handle == 0) return failure(env, error, "epoll_ctl");
+
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("handle", handle);
+  result.Set("fd", opened.fd);
+  result.Set("zeroCopyErrno", opened.zerocopy_error);
+  result.Set("firstId", static_cast<double>(setup.first_id));
+  return result;
+}
+
+Napi::Value open_tcp_socket(Info info) { return open(info, Socket::Protocol::kTcp); }
+Napi::Value open_udp_socket(Info info) { return open(info, Socket::Protocol::kUdp); }
+
+Napi::Value begin_close(Info info) {
+  if (Socket* socket = socket_of(info)) socket->begin_close();
+  return info.Env().Undefined();
+}
+
+Napi::Value abort_socket(Info info) {
+  if (Socket* socket = socket_of(info)) socket->abort();
+  return info.Env().Undefined();
+}
+
+Napi::Value close_socket(Info info) {
+  if (Socket* socket = socket_of(info)) {
+    socket->close();
+    environment_of(info).poller().remove(unsigned_of(info[0]));
+  }
+  return info.Env().Undefined();
+}
+
+// counters(handle): an array in the order of `counterNames`
+Napi::Value counters(Info info) {
+  Napi::Array result = Napi::Array::New(info.Env(), kCounterCount);
+  if (Socket* socket = socket_of(info)) {
+    const Counters counters = socket->counters();
+    for (uint32_t i = 0; i < kCounterCount; ++i) {
+      result.Set(i, static_cast<double>(counters.values()[i]));
+    }
+  }
+  return result;
+}
+
+int option(int fd, int level, int name) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  return sys.getsockopt(fd, level, name, &value, &length) == 0 ? value : -1;
+}
+
+void set_address(Napi::Object object, const char* name, int fd,
+                 int (*get)(int, sockaddr*, socklen_t*)) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (get(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return;
+  const Address address = Address::from(storage, length);
+  if (address.length == 0) return;
+  Napi::Object value = Napi::Object::New(object.Env());
+  value.Set("address", address.text());
+  value.Set("port", address.port());
+  object.Set(name, value);
+}
+
+// describe(handle): what the kernel says of the socket now
+Napi::Value describe(Info info) {
+  Napi::Object result = Napi::Object::New(info.Env());
+  Socket* socket = socket_of(info);
+  if (socket == nullptr || socket->fd() < 0) return result;
+  const int fd = socket->fd();
+  set_address(result, "local", fd, ::getsockname);
+  set_address(result, "remote", fd, ::getpeername);
+  result.Set("sendBufferSize", option(fd, SOL_SOCKET, SO_SNDBUF));
+  const bool v6 = option(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET6;
+  result.Set("mtu", v6 ? option(fd, IPPROTO_IPV6, IPV6_MTU) : option(fd, IPPROTO_IP, IP_MTU));
+  result.Set("peerClosed", socket->peer_closed());
+  result.Set("idsUncertain", socket->ids_uncertain());
+  return result;
+}
+
+// unacknowledged(handle): bytes that a TCP peer has not acknowledged yet (SIOCOUTQ, tcp(7))
+Napi::Value unacknowledged(Info info) {
+  int bytes = 0;
+  Socket* socket = socket_of(info);
+  if (socket == nullptr || socket->fd() < 0 || ::ioctl(socket->fd(), SIOCOUTQ, &bytes) != 0) {
+    bytes = 0;
+  }
+  return Napi::Number::New(info.Env(), bytes);
+}
+
+// setDestination(address, port): of the next send with the destination flag; false when the address
+// is not numeric
+Napi::Value set_destination(Info info) {
+  if (!info[0].IsString()) return Napi::Boolean::New(info.Env(), false);
+  const bool valid = Address::parse(info[0].As<Napi::String>().Utf8Value().c_str(),
+                                    static_cast<uint16_t>(unsigned_of(info[1])),
+                                    &environment_of(info).destination);
+  return Napi::Boolean::New(info.Env(), valid);
+}
+
+Napi::Value max_segments(Info info) { return Napi::Number::New(info.Env(), probe_max_segments()); }
+
+Napi::Value keep_alive(Info info) {
+  environment_of(info).keep_alive(info[0].ToBoolean());
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void export_socket_functions(Napi::Env env, Napi::Object exports, Environment* environment) {
+  const auto add = [&](const char* name, Napi::Value (*function)(Info)) {
+    exports.Set(name, Napi::Function::New(env, function, name, environment));
+  };
+  add("openTcp", open_tcp_socket);
+  add("openUdp", open_udp_socket);
+  add("beginClose", begin_close);
+  add("abort", abort_socket);
+  add("close", close_socket);
+  add("counters", counters);
+  add("describe", describe);
+  add("unacknowledged", unacknowledged);
+  add("setDestination", set_destination);
+  add("maxSegments", max_segments);
+  add("keepAlive", keep_alive);
+}
+
+}  // namespace zerosend

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <string>
+
+namespace zerosend {
+
+// A numeric IPv4 or IPv6 address with a port. Host names are resolved in JavaScript, by Node.
+struct Address {
+  union {
+    sockaddr base;
+    sockaddr_in v4;
+    sockaddr_in6 v6;
+  };
+  socklen_t length = 0;  // 0: no address
+
+  Address() : v6{} {}
+
+  // `text` is dotted IPv4, or IPv6 with an optional %zone. Returns false when it is neither.
+  static bool parse(const char* text, uint16_t port, Address* out);
+
+  static Address from(const sockaddr_storage& storage, socklen_t length);
+
+  int family() const { return base.sa_family; }
+  uint16_t port() const;
+  std::string text() const;
+};
+
+}  // namespace zerosend

@@ -1,0 +1,116 @@
+#include "os/open.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "os/syscalls.h"
+
+namespace zerosend {
+namespace {
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+// The kernel's own default holds three sends of 64 KB, which leaves nothing to coalesce. It grants
+// as much of this as net.core.wmem_max allows.
+constexpr int kUdpSendBuffer = 4 << 20;
+
+int set(int fd, int level, int option, int value) {
+  return sys.setsockopt(fd, level, option, &value, sizeof value);
+}
+
+// Closes the descriptor, if any, and keeps the errno of the call that failed.
+Opened failure(int fd, const char* syscall) {
+  Opened opened;
+  opened.error = errno;
+  opened.syscall = syscall;
+  if (fd >= 0) sys.close(fd);
+  return opened;
+}
+
+// What both protocols need before they bind or connect.
+Opened open_common(int type, const OpenOptions& options, int send_buffer) {
+  Opened opened;
+  opened.fd = sys.socket(options.family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (opened.fd < 0) return failure(-1, "socket");
+  if (!options.interface.empty() &&
+      sys.setsockopt(opened.fd, SOL_SOCKET, SO_BINDTODEVICE, options.interface.c_str(),
+                     static_cast<socklen_t>(options.interface.size() + 1)) != 0) {
+    return failure(opened.fd, "setsockopt(SO_BINDTODEVICE)");
+  }
+  if (send_buffer > 0 && set(opened.fd, SOL_SOCKET, SO_SNDBUF, send_buffer) != 0) {
+    return failure(opened.fd, "setsockopt(SO_SNDBUF)");
+  }
+  if (options.zerocopy && set(opened.fd, SOL_SOCKET, SO_ZEROCOPY, 1) != 0) {
+    opened.zerocopy_error = errno;
+  }
+  return opened;
+}
+
+}  // namespace
+
+Opened open_tcp(const OpenOptions& options) {
+  // No default size here: SO_SNDBUF would switch the kernel's autotuning off.
+  Opened opened = open_common(SOCK_STREAM, options, static_cast<int>(options.send_buffer_size));
+  if (opened.fd < 0) return opened;
+  // The sender decides what belongs together. With Nagle's algorithm the end of a buffer would wait
+  // for an acknowledgement, and its completion with it.
+  if (set(opened.fd, IPPROTO_TCP, TCP_NODELAY, 1) != 0) {
+    return failure(opened.fd, "setsockopt(TCP_NODELAY)");
+  }
+  while (sys.connect(opened.fd, &options.remote.base, options.remote.length) != 0) {
+    if (errno == EINPROGRESS) break;
+    if (errno != EINTR) return failure(opened.fd, "connect");
+  }
+  return opened;
+}
+
+Opened open_udp(const OpenOptions& options) {
+  const int size =
+      options.send_buffer_size > 0 ? static_cast<int>(options.send_buffer_size) : kUdpSendBuffer;
+  Opened opened = open_common(SOCK_DGRAM, options, size);
+  if (opened.fd < 0) return opened;
+  if (options.segment_size > 0 &&
+      set(opened.fd, IPPROTO_UDP, UDP_SEGMENT, static_cast<int>(options.segment_size)) != 0) {
+    return failure(opened.fd, "setsockopt(UDP_SEGMENT)");
+  }
+  if (options.local.length > 0 &&
+      sys.bind(opened.fd, &options.local.base, options.local.length) != 0) {
+    return failure(opened.fd, "bind");
+  }
+  if (options.remote.length > 0 &&
+      sys.connect(opened.fd, &options.remote.base, options.remote.length) != 0) {
+    return failure(opened.fd, "connect");
+  }
+  return opened;
+}
+
+uint32_t probe_max_segments() {
+  static const uint32_t limit = [] {
+    constexpr uint32_t kOld = 64;
+    constexpr uint32_t kNew = 128;
+    Address self;
+    Address::parse("127.0.0.1", 0, &self);
+    const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return kOld;
+    sockaddr_storage bound{};
+    socklen_t length = sizeof bound;
+    const uint8_t payload[kNew] = {};
+    const bool more =
+        ::bind(fd, &self.base, self.length) == 0 &&
+        ::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &length) == 0 &&
+        ::connect(fd, reinterpret_cast<const sockaddr*>(&bound), length) == 0 &&
+        set(fd, IPPROTO_UDP, UDP_SEGMENT, 1) == 0 &&
+        ::send(fd, payload, sizeof payload, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof payload;
+    ::close(fd);
+    return more ? kNew : kOld;
+  }();
+  return limit;
+}
+
+}  // namespace zerosend

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace zerosend {
+
+// Two ways to part the process from pages that the kernel still reads. In both the kernel keeps the
+// old pages with the old content, and the process goes on with pages of its own.
+
+// For a whole mapping of ours: puts a private copy in its place, in one step, so that no reader
+// ever sees anything else than the content. `address` and `length` are page-aligned.
+// Returns 0 or an errno; after an error the mapping is as it was.
+int replace_mapping(uint8_t* address, size_t length);
+
+// For memory that we do not own (a plain Uint8Array somewhere in the heap, next to other data): has
+// the whole process's private memory marked copy-on-write, by a child that does nothing but exit.
+// A page to which the kernel holds a reference is then copied at the process's next write to it;
+// all others stay where they are. Safe while other threads run. Costs page-table copying (about
+// 10 ms a GiB in use), so it is for giving up only. Returns 0 or an errno.
+int break_sharing_with_kernel();
+
+}  // namespace zerosend

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace zerosend {
+
+enum class HugePages : uint8_t { kTransparent, kExplicit, kNone };
+
+// One mapping that holds the slots of a pool. Shared by the pool's ArrayBuffer and by every send
+// in flight from it, and unmapped by whichever lets go last, on its thread. Unmapping is safe even
+// while the kernel still reads: it holds the pages themselves, and the process no longer has them.
+class Slab {
+ public:
+  // `slot_size` is a multiple of the page size. Returns null and sets `*error` to an errno.
+  static std::shared_ptr<Slab> create(size_t slot_size, uint32_t slots, HugePages huge_pages,
+                                      int* error);
+  ~Slab();
+  Slab(const Slab&) = delete;
+  Slab& operator=(const Slab&) = delete;
+
+  uint8_t* data() const { return base_; }
+  size_t size() const { return slot_size_ * slots_; }
+  size_t slot_size() const { return slot_size_; }
+  uint32_t slots() const { return slots_; }
+  uint8_t* slot(uint32_t index) const { return base_ + slot_size_ * index; }
+
+  // errno of the madvise that asked for transparent huge pages; 0 when granted or not asked for.
+  int huge_page_error() const { return huge_page_error_; }
+
+  // Gives the slot fresh pages with the same content. What the kernel still reads stays as it is on
+  // the old pages, so the slot may be written at once (kernel-facts: a write to a page in flight
+  // changes what goes out). Runs on the JavaScript thread, the only one that writes to slots; the
+  // poller thread may read the slot at the same time and sees the same bytes before and after.
+  // Returns 0 or an errno, in which case the slot must never be written again.
+  int replace_pages(uint32_t index);
+
+ private:
+  Slab(uint8_t* base, size_t mapped, size_t slot_size, uint32_t slots, HugePages huge_pages)
+      : base_(base), mapped_(mapped), slot_size_(slot_size), slots_(slots), huge_(huge_pages) {}
+
+  uint8_t* base_;
+  size_t mapped_;
+  size_t slot_size_;
+  uint32_t slots_;
+  HugePages huge_;
+  int huge_page_error_ = 0;
+};
+
+}  // namespace zerosend

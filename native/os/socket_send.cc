@@ -1,0 +1,280 @@
+// Socket: handing data to the kernel. Everything here runs under the lock, on the JavaScript thread
+// (send, send_many, poll) or on the poller thread (flush).
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "os/socket.h"
+#include "os/syscalls.h"
+
+namespace zerosend {
+namespace {
+
+constexpr size_t kBatch = 64;
+
+int send_flags(bool zerocopy) {
+  return MSG_DONTWAIT | MSG_NOSIGNAL | (zerocopy ? MSG_ZEROCOPY : 0);
+}
+
+iovec vector_of(const Source& source, uint32_t offset) {
+  return {const_cast<uint8_t*>(source.data) + offset, source.length - offset};
+}
+
+void address_message(msghdr* message, const Address& destination) {
+  if (destination.length == 0) return;
+  message->msg_name = const_cast<sockaddr*>(&destination.base);
+  message->msg_namelen = destination.length;
+}
+
+}  // namespace
+
+// Errors that tell of an earlier datagram (a pending ICMP error, given to the next call): the send
+// that meets one has not been tried yet.
+bool Socket::is_soft(int error) const {
+  if (protocol_ != Protocol::kUdp) return false;
+  switch (error) {
+    case ECONNREFUSED:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case ENOPROTOOPT:
+    case EPROTO:
+    case ENONET:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// Errors that end a connection. The others are about the one message; datagram sockets know no
+// error that outlives it.
+bool Socket::is_fatal(int error) const {
+  if (protocol_ != Protocol::kTcp) return false;
+  switch (error) {
+    case EFAULT:
+    case EINVAL:
+    case EMSGSIZE:
+    case EOPNOTSUPP:
+    case EPERM:
+      return false;
+    default:
+      return true;
+  }
+}
+
+// One message to the kernel, with what each refusal calls for.
+Socket::Attempt Socket::transmit(const Source& source, uint32_t offset) {
+  bool zerocopy = source.zerocopy && zerocopy_granted_;
+  bool soft_error_seen = false;
+  iovec part = vector_of(source, offset);
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  address_message(&message, source.destination);
+  for (;;) {
+    const ssize_t accepted = sys.sendmsg(fd_, &message, send_flags(zerocopy));
+    if (accepted >= 0) return {accepted, zerocopy, 0};
+    const int error = errno;
+    switch (error) {
+      case EINTR:
+        continue;
+      case ENOBUFS:
+        ++counters_[Counter::noBuffers];
+        if (!zerocopy) return {-1, false, EAGAIN};
+        if (reap_refusal(error) > 0 && zerocopy_granted_) continue;
+        // Nothing is left to reap. Waiting could be for ever: with nothing in flight (the memory
+        // lock limit, charged to all processes of the user) no completion will ever come.
+        ++counters_[Counter::inlineFallbacks];
+        zerocopy = false;
+        continue;
+      case EAGAIN:
+      case ENOMEM:
+        ++counters_[Counter::noRoom];
+        return {-1, false, EAGAIN};
+      default:
+        if (is_soft(error) && !soft_error_seen) {
+          soft_error_seen = true;
+          ++counters_[Counter::softErrors];
+          continue;
+        }
+        if (zerocopy) reap_refusal(error);
+        return {-1, false, error};
+    }
+  }
+}
+
+void Socket::accept_piece(uint64_t id, bool zerocopy) {
+  ++counters_[Counter::kernelSends];
+  if (zerocopy) {
+    ++counters_[Counter::kernelIds];
+    ledger_.add_zerocopy_piece(id);
+  } else {
+    ledger_.add_inline_piece(id);
+  }
+}
+
+// Hands the rest of an open send to the kernel, piece by piece, and moves `*offset` along.
+Socket::Push Socket::push(uint64_t id, uint32_t* offset, int* error) {
+  for (;;) {
+    const Source& source = ledger_.payload(id);
+    const Attempt attempt = transmit(source, *offset);
+    if (attempt.accepted < 0) {
+      *error = attempt.error;
+      return attempt.error == EAGAIN ? Push::kNoRoom : Push::kRefused;
+    }
+    accept_piece(id, attempt.zerocopy);
+    *offset += static_cast<uint32_t>(attempt.accepted);
+    if (*offset >= source.length) return Push::kDone;
+  }
+}
+
+void Socket::enqueue(uint64_t id, uint32_t offset) {
+  ++counters_[Counter::queuedSends];
+  drain_due_ = true;
+  queue_.push({id, offset});
+  // Now, not when JavaScript goes idle: it may compute for seconds without looking back.
+  if (queue_.size() == 1) arm_locked();
+}
+
+int Socket::refusal(size_t count) const {
+  if (fd_ < 0 || closing_ || failed_ || connecting_) return static_cast<int>(Refusal::kClosed);
+  if (queue_.size() + count > max_queued_) return static_cast<int>(Refusal::kQueueFull);
+  return 0;
+}
+
+int32_t Socket::send_one(Source&& source) {
+  const uint32_t length = source.length;
+  const uint64_t id = ledger_.open(std::move(source));
+  uint32_t offset = 0;
+  if (queue_.empty()) {
+    int error = 0;
+    switch (push(id, &offset, &error)) {
+      case Push::kDone:
+        ledger_.close(id, completer());
+        break;
+      case Push::kNoRoom:
+        enqueue(id, offset);
+        break;
+      case Push::kRefused:
+        if (offset == 0) {
+          ledger_.retract(id);
+          if (is_fatal(error)) fail(error, false);
+          return -error;
+        }
+        // A part is on its way, so the id is taken; the rest cannot follow.
+        ledger_.fail(id, completer());
+        fail(error, false);
+        break;
+    }
+  } else {
+    enqueue(id, 0);
+  }
+  ++counters_[Counter::sends];
+  counters_[Counter::bytes] += length;
+  return 0;
+}
+
+int32_t Socket::send(Source&& source, uint32_t* queued) {
+  Lock lock(mutex_);
+  if (const int code = refusal(1)) return -code;
+  busy_ = true;
+  const int32_t result = send_one(std::move(source));
+  *queued = static_cast<uint32_t>(queue_.size());
+  return result;
+}
+
+// Sends a run of messages that agree on zero copy with one system call, and books what was
+// accepted. Returns how many sources are dealt with; 0 leaves the first one to send_one(), which
+// knows what to do about each error.
+size_t Socket::transmit_batch(Source* sources, size_t count) {
+  mmsghdr messages[kBatch];
+  iovec parts[kBatch];
+  const bool zerocopy = sources[0].zerocopy && zerocopy_granted_;
+  size_t run = 0;
+  for (; run < std::min(count, kBatch); ++run) {
+    if ((sources[run].zerocopy && zerocopy_granted_) != zerocopy) break;
+    parts[run] = vector_of(sources[run], 0);
+    messages[run] = {};
+    messages[run].msg_hdr.msg_iov = &parts[run];
+    messages[run].msg_hdr.msg_iovlen = 1;
+    address_message(&messages[run].msg_hdr, sources[run].destination);
+  }
+  const int accepted =
+      sys.sendmmsg(fd_, messages, static_cast<unsigned>(run), send_flags(zerocopy));
+  // The error of the message that stopped the call is not reported, but may have taken an id.
+  if (accepted <= 0) {
+    if (zerocopy) reap_refusal(0);
+    return 0;
+  }
+  for (int i = 0; i < accepted; ++i) {
+    const uint32_t length = sources[i].length;
+    const uint64_t id = ledger_.open(std::move(sources[i]));
+    accept_piece(id, zerocopy);
+    // The kernel stops at the first message that it takes in part.
+    if (messages[i].msg_len < length) {
+      enqueue(id, messages[i].msg_len);
+    } else {
+      ledger_.close(id, completer());
+    }
+    ++counters_[Counter::sends];
+    counters_[Counter::bytes] += length;
+  }
+  if (zerocopy && static_cast<size_t>(accepted) < run) reap_refusal(0);
+  return static_cast<size_t>(accepted);
+}
+
+int32_t Socket::send_many(Source* sources, size_t count, uint32_t* queued) {
+  Lock lock(mutex_);
+  if (const int code = refusal(count)) return -code;
+  busy_ = true;
+  size_t done = 0;
+  while (done < count) {
+    if (queue_.empty() && !failed_) {
+      const size_t sent = transmit_batch(sources + done, count - done);
+      done += sent;
+      if (sent > 0) continue;
+    }
+    const uint32_t length = sources[done].length;
+    const int32_t code = failed_ ? -EPIPE : send_one(std::move(sources[done]));
+    if (code < 0) {
+      if (done == 0) return code;
+      // Earlier messages of the call have ids already, so this one takes its own and fails.
+      const uint64_t id = ledger_.open(Source{});
+      ledger_.fail(id, completer());
+      ++counters_[Counter::sends];
+      counters_[Counter::bytes] += length;
+    }
+    ++done;
+  }
+  *queued = static_cast<uint32_t>(queue_.size());
+  return 0;
+}
+
+void Socket::flush() {
+  if (queue_.empty() || failed_) return;
+  while (!queue_.empty()) {
+    Queued& entry = queue_.front();
+    int error = 0;
+    const Push result = push(entry.id, &entry.offset, &error);
+    if (result == Push::kNoRoom) return;
+    if (result == Push::kDone) {
+      ledger_.close(entry.id, completer());
+    } else if (is_fatal(error) || entry.offset > 0) {
+      fail(error, false);  // fails this entry and all behind it
+      return;
+    } else {
+      ledger_.fail(entry.id, completer());
+    }
+    queue_.pop_front();
+  }
+  if (drain_due_) {
+    drain_due_ = false;
+    notices_.push_back({Record::kDrain, 0, 0});
+  }
+  shut_down_if_flushed();
+}
+
+}  // namespace zerosend
