@@ -84,7 +84,7 @@ function load(): Native {
     );
   }
   const require = createRequire(import.meta.url);
-  const chosen = process.env['ZEROSEND_NATIVE'];
+  const chosen = process.env.ZEROSEND_NATIVE;
   let native: Native;
   try {
     native = chosen

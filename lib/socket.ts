@@ -233,7 +233,8 @@ export abstract class ZeroCopySocket
     buffers: readonly PooledBuffer[],
     length: number | ArrayLike<number>,
   ): { first: number; last: number } {
-    if ((this.#sinceReap += buffers?.length ?? 0) >= REAP_EVERY) this.#reap();
+    this.#sinceReap += buffers?.length ?? 0;
+    this._reapIfDue();
     if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
     const count = buffers.length;
     checkInteger('buffers.length', count, 1, MAX_REQUESTS);

@@ -1,10 +1,11 @@
 #include "core/notification.h"
 
-// time.h first: linux/errqueue.h uses struct timespec without declaring it.
+// clang-format off: linux/errqueue.h uses struct timespec without declaring it
+#include <time.h>
 #include <linux/errqueue.h>
+// clang-format on
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include <cstring>
 

@@ -2,6 +2,8 @@
 
 #include <napi.h>
 
+#include <memory>
+
 namespace zerosend {
 
 class Environment;
