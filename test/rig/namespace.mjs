@@ -3,11 +3,16 @@
 // network namespace by itself, so everything that is to live there is a process of its own.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { removeNamespace, removeNamespaceSync } from './cleanup.mjs';
 import { callable, RigUnavailableError, runOn, withSystemPath } from './host.mjs';
 
 /** @typedef {import('./index.mjs').Namespace} Contract */
 /** @typedef {import('./index.mjs').NamespaceSpawnOptions} SpawnOptions */
+
+/** @param {string | URL} path */
+const pathOf = (path) => (typeof path === 'string' ? path : fileURLToPath(path));
 
 /** @implements {Contract} */
 export class Namespace {
@@ -23,7 +28,15 @@ export class Namespace {
   }
 
   get prefix() {
-    return [...this.#host.prefix, callable('ip'), 'netns', 'exec', this.name];
+    return this.#prefixIn(process.cwd());
+  }
+
+  /** @param {string} cwd */
+  #prefixIn(cwd) {
+    const enter = this.#host.prefix;
+    // Entering a mount namespace leaves the working directory behind.
+    const stay = enter.length > 0 ? ['env', `--chdir=${cwd}`] : [];
+    return [...enter, ...stay, callable('ip'), 'netns', 'exec', this.name];
   }
 
   /**
@@ -31,7 +44,7 @@ export class Namespace {
    */
   spawn(command, args = [], options = {}) {
     const { user, memlock, ...rest } = options;
-    const prefix = this.prefix;
+    const prefix = this.#prefixIn(resolve(rest.cwd === undefined ? '' : pathOf(rest.cwd)));
     if (memlock !== undefined) prefix.push('prlimit', `--memlock=${memlock}:${memlock}`, '--');
     if (user !== undefined) {
       if (!this.#host.root) throw new RigUnavailableError('other users need root');

@@ -109,6 +109,9 @@ describe('the sink', await needsRig('sink'), () => {
     await expect(rig.sender.run('sh', ['-c', 'echo no >&2; exit 3'])).rejects.toThrow(/code 3\nno/);
     const unchecked = await rig.sender.run('sh', ['-c', 'exit 3'], { check: false });
     expect(unchecked.code).toBe(3);
+    const here = await rig.sender.run('pwd', [], { cwd: import.meta.dirname });
+    expect(here.stdout.trim()).toBe(import.meta.dirname);
+    expect((await rig.sender.run('pwd')).stdout.trim()).toBe(process.cwd());
     const limit = await rig.sender.run('sh', ['-c', 'ulimit -l'], { memlock: 65536 });
     expect(limit.stdout.trim()).toBe('64');
   });
