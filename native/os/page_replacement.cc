@@ -19,7 +19,7 @@ int replace_mapping(uint8_t* address, size_t length) {
   if (fresh == MAP_FAILED) return errno;
   sys.madvise(fresh, length, MADV_DONTFORK);
   std::memcpy(fresh, address, length);
-  if (::mremap(fresh, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, address) == MAP_FAILED) {
+  if (sys.remap(fresh, length, address) == MAP_FAILED) {
     const int error = errno;
     sys.munmap(fresh, length);
     return error;
@@ -35,7 +35,7 @@ int break_sharing_with_kernel() {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  const long child = ::syscall(SYS_clone, 0L, nullptr, nullptr, nullptr, nullptr);
+  const long child = sys.clone_process();
   if (child == 0) {
     ::syscall(SYS_exit_group, 0L);
     __builtin_unreachable();

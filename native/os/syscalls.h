@@ -4,11 +4,24 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstddef>
 
 namespace zerosend {
+
+namespace raw {
+
+// mremap(2) takes variable arguments, which a table of pointers cannot.
+inline void* remap(void* from, size_t size, void* to) {
+  return ::mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+}
+
+// clone(2) as a fork without the C library's handlers and without a signal at exit.
+inline long clone_process() { return ::syscall(SYS_clone, 0L, nullptr, nullptr, nullptr, nullptr); }
+
+}  // namespace raw
 
 // The one seam between this library and the kernel. In the shipped addon the table is constant and
 // every call through it is direct; the test build replaces entries to inject errors.
@@ -31,6 +44,8 @@ struct Syscalls {
   void* (*mmap)(void*, size_t, int, int, int, off_t) = ::mmap;
   int (*munmap)(void*, size_t) = ::munmap;
   int (*madvise)(void*, size_t, int) = ::madvise;
+  void* (*remap)(void*, size_t, void*) = raw::remap;
+  long (*clone_process)() = raw::clone_process;
 };
 
 #ifdef ZEROSEND_TEST_HOOKS
