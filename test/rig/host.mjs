@@ -84,14 +84,20 @@ export const UNSHARE = ['unshare', '--user', '--map-root-user', '--net', '--moun
 
 /**
  * A process that holds a new user, network and mount namespace open. It lives until its stdin ends,
- * so it goes when this process goes, however that ends; what was made inside goes with it.
+ * so it goes when this process goes, however that ends, and takes with it what was made inside.
  * @returns {Promise<Host>}
  */
 async function startHolder() {
   const [file = '', ...args] = UNSHARE;
-  const script = `${PREPARE_RUN} && echo ready && exec cat >/dev/null`;
+  const endAll = 'for name in $(ls /run/netns); do ip netns pids "$name" | xargs -r kill -9; done';
+  // Without a /run of its own it has to stop here: the names would be the machine's.
+  const script = `(${PREPARE_RUN}) || exit 1; echo ready; cat >/dev/null; ${endAll}`;
   const env = withSystemPath();
-  const child = spawn(file, [...args, 'sh', '-c', script], { env, stdio: 'pipe' });
+  const child = spawn(file, [...args, 'sh', '-c', script], {
+    env,
+    stdio: 'pipe',
+    detached: true, // Ctrl-C is for this process, which still needs the holder to clean up
+  });
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text) => {
     stderr += text;
