@@ -70,7 +70,7 @@ export class BufferPool {
   // Orders those who wait, and is not touched while buffers are free. Paused while the pool is dry.
   readonly #waiters = new PQueue({ autoStart: false });
   // Sockets that may hold buffers of this pool in flight, to be reaped when it is dry.
-  readonly #reapers: Reaper[] = [];
+  readonly #reapers: WeakRef<Reaper>[] = [];
   #nextReaper = 0;
   #dry = 0;
   #closed: Promise<void> | null = null;
@@ -252,7 +252,13 @@ export class BufferPool {
     const reapers = this.#reapers;
     for (let left = reapers.length; left > 0 && this.#slots.free === 0; left--) {
       if (this.#nextReaper >= reapers.length) this.#nextReaper = 0;
-      reapers[this.#nextReaper++]?.poll();
+      const reaper = reapers[this.#nextReaper]?.deref();
+      if (reaper === undefined) {
+        reapers.splice(this.#nextReaper, 1); // forgotten by its user, and closed
+      } else {
+        this.#nextReaper++;
+        reaper.poll();
+      }
     }
   }
 
@@ -277,12 +283,12 @@ export class BufferPool {
 
   /** @internal A socket will send buffers of this pool. */
   _attach(reaper: Reaper): void {
-    this.#reapers.push(reaper);
+    this.#reapers.push(new WeakRef(reaper));
   }
 
   /** @internal The socket has closed. */
   _detach(reaper: Reaper): void {
-    const at = this.#reapers.indexOf(reaper);
+    const at = this.#reapers.findIndex((other) => other.deref() === reaper);
     if (at >= 0) this.#reapers.splice(at, 1);
   }
 

@@ -19,6 +19,8 @@ export interface Reactee {
   _settle(): void;
   /** @internal Whether the process should stay alive for it. */
   _wantsHold(): boolean;
+  /** @internal Whether it has something to tell, so that it must not be garbage-collected. */
+  _hasNews(): boolean;
 }
 
 /**
@@ -33,7 +35,18 @@ export interface Reactee {
  * the batch.
  */
 class Reactor {
-  readonly #sockets = new Map<number, Reactee>();
+  // Weak, and strong while something is to come: an idle socket that its user has forgotten is
+  // garbage, and is closed with a warning.
+  readonly #sockets = new Map<number, WeakRef<Reactee>>();
+  readonly #needed = new Set<Reactee>();
+  readonly #forgotten = new FinalizationRegistry<{ handle: number; fd: number }>((lost) => {
+    this.#sockets.delete(lost.handle);
+    native.close(lost.handle);
+    process.emitWarning(
+      `a socket (fd ${lost.fd}) was garbage-collected without close(); it has been closed`,
+      { type: 'ZeroSendWarning', code: 'ZEROSEND_SOCKET_FORGOTTEN' },
+    );
+  });
   #busy: Reactee[] = [];
   #spare: Reactee[] = [];
   #scheduled = false;
@@ -48,12 +61,17 @@ class Reactor {
     native.setDeliver((records) => this.#deliver(records));
   }
 
-  add(socket: Reactee): void {
-    this.#sockets.set(socket._handle, socket);
+  add(socket: Reactee & { readonly fd: number }): void {
+    const handle = socket._handle;
+    this.#sockets.set(handle, new WeakRef(socket));
+    this.#forgotten.register(socket, { handle, fd: socket.fd }, socket);
+    this.updateHold(socket);
   }
 
   remove(socket: Reactee): void {
     this.#sockets.delete(socket._handle);
+    this.#forgotten.unregister(socket);
+    this.#needed.delete(socket);
     if (socket._held) {
       socket._held = false;
       this.#hold(-1);
@@ -83,12 +101,19 @@ class Reactor {
     } while (records === BATCH_RECORDS);
   }
 
-  /** Counts the socket among those that keep the process alive, or no more. */
+  /** Keeps the socket, and the process, alive for as long as that is needed. */
   updateHold(socket: Reactee): void {
+    if (!this.#isOpen(socket)) return;
+    if (socket._hasNews()) this.#needed.add(socket);
+    else this.#needed.delete(socket);
     const wanted = socket._wantsHold();
     if (wanted === socket._held) return;
     socket._held = wanted;
     this.#hold(wanted ? 1 : -1);
+  }
+
+  #isOpen(socket: Reactee): boolean {
+    return this.#sockets.get(socket._handle)?.deref() === socket;
   }
 
   #hold(change: number): void {
@@ -104,12 +129,12 @@ class Reactor {
     this.#spare = turn;
     for (let i = 0; i < turn.length; i++) {
       const socket = turn[i] as Reactee;
-      if (this.#sockets.get(socket._handle) !== socket) continue; // closed meanwhile
+      if (!this.#isOpen(socket)) continue; // closed meanwhile
       const active = socket._active;
       socket._active = false;
       this.poll(socket);
       if (!this.#emitting) socket._settle();
-      if (this.#sockets.get(socket._handle) !== socket) continue;
+      if (!this.#isOpen(socket)) continue;
       socket._scheduled = false;
       if (active || socket._active) {
         this.#schedule(socket);
@@ -125,7 +150,9 @@ class Reactor {
     let socket: Reactee | undefined;
     for (let i = 0, at = 0; i < records; i++, at += RECORD_SIZE) {
       const handle = batch[at] as number;
-      if (socket === undefined || socket._handle !== handle) socket = this.#sockets.get(handle);
+      if (socket === undefined || socket._handle !== handle) {
+        socket = this.#sockets.get(handle)?.deref();
+      }
       if (socket === undefined) continue; // closed meanwhile
       const kind = batch[at + 1] as number;
       const first = batch[at + 2] as number;

@@ -147,7 +147,6 @@ export abstract class ZeroCopySocket
     this.#firstId = opened.firstId;
     this.#inFlight = new InFlight(opened.firstId);
     reactor.add(this);
-    reactor.updateHold(this);
   }
 
   /** The id of the next send. */
@@ -580,9 +579,13 @@ export abstract class ZeroCopySocket
   }
 
   /** @internal */
+  _hasNews(): boolean {
+    return this._state !== 'open' || this.#inFlight.size > 0 || this.#liveness === 'ref';
+  }
+
+  /** @internal */
   _wantsHold(): boolean {
-    if (this._state === 'closed' || this.#liveness === 'unref') return false;
-    return this.#liveness === 'ref' || this._state !== 'open' || this.#inFlight.size > 0;
+    return this.#liveness !== 'unref' && this._hasNews();
   }
 }
 
