@@ -1,51 +1,14 @@
 #include "os/socket.h"
 
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
-#include "os/page_replacement.h"
 #include "os/syscalls.h"
 
 namespace zerosend {
-
-Socket::Socket(const Setup& setup)
-    : fd_(setup.fd),
-      epoll_fd_(setup.epoll_fd),
-      protocol_(setup.protocol),
-      max_queued_(setup.max_queued),
-      zerocopy_granted_(setup.zerocopy),
-      connecting_(setup.connecting),
-      ledger_(setup.first_id, setup.first_kernel_id) {}
-
-Socket::~Socket() { close(); }
-
-int Socket::attach(uint32_t handle) {
-  Lock lock(mutex_);
-  handle_ = handle;
-  epoll_event event{};
-  event.data.u64 = handle;
-  // Registered with nothing to report until the first arming: an empty one-shot would still report
-  // errors, so a TCP socket is armed at once and a UDP socket when something is outstanding.
-  event.events = EPOLLONESHOT | (wants_arming() ? interest() : 0);
-  if (sys.epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd_, &event) != 0) return errno;
-  armed_ = true;
-  armed_interest_ = event.events;
-  return 0;
-}
-
-void Socket::poll() {
-  Lock lock(mutex_);
-  flush();
-  drain();
-  // A TCP peer that talks must not stall while JavaScript never goes idle.
-  if (protocol_ == Protocol::kTcp && (++polls_ & 15) == 0) discard_input();
-}
-
 namespace {
 
 size_t move_records(std::vector<Record>* from, Record* to, size_t max) {
@@ -56,6 +19,37 @@ size_t move_records(std::vector<Record>* from, Record* to, size_t max) {
 }
 
 }  // namespace
+
+// ---- sending and completions --------------------------------------------------------------------
+
+int Socket::refusal(size_t count) const {
+  if (!is_open()) return static_cast<int>(Refusal::kClosed);
+  if (queued() + count > max_queued_) return static_cast<int>(Refusal::kQueueFull);
+  return 0;
+}
+
+int32_t Socket::send(Source&& source, uint32_t* waiting) {
+  Lock lock(mutex_);
+  if (const int code = refusal(1)) return -code;
+  busy_ = true;
+  const int32_t result = do_send(std::move(source));
+  *waiting = static_cast<uint32_t>(queued());
+  return result;
+}
+
+int32_t Socket::send_many(Source* sources, size_t count, uint32_t* waiting) {
+  Lock lock(mutex_);
+  if (const int code = refusal(count)) return -code;
+  busy_ = true;
+  const int32_t result = do_send_many(sources, count);
+  *waiting = static_cast<uint32_t>(queued());
+  return result;
+}
+
+void Socket::poll() {
+  Lock lock(mutex_);
+  if (fd_ >= 0) do_poll();
+}
 
 size_t Socket::take(Record* out, size_t max, bool* more) {
   Lock lock(mutex_);
@@ -74,37 +68,71 @@ size_t Socket::take(Record* out, size_t max, bool* more) {
   return count;
 }
 
+void Socket::complete(uint64_t id, Outcome outcome) {
+  ++counters_[Counter::completed];
+  switch (outcome) {
+    case Outcome::kZeroCopy:
+      ++counters_[Counter::zerocopy];
+      break;
+    case Outcome::kCopied:
+      ++counters_[Counter::copied];
+      break;
+    case Outcome::kInline:
+      ++counters_[Counter::inlined];
+      break;
+    case Outcome::kRevoked:
+      ++counters_[Counter::revoked];
+      break;
+    case Outcome::kFailed:
+      ++counters_[Counter::failed];
+      break;
+  }
+  completed_.add(id, outcome);
+}
+
+void Socket::note_queued() {
+  ++counters_[Counter::queuedSends];
+  drain_due_ = true;
+  // Now, not when JavaScript goes idle: it may compute for seconds without looking back.
+  if (queued() == 1) arm_locked();
+}
+
+void Socket::note_drained() {
+  if (drain_due_) notices_.push_back({Record::kDrain, 0, 0});
+  drain_due_ = false;
+  if (closing_) finish_output();
+}
+
+// ---- epoll --------------------------------------------------------------------------------------
+
+int Socket::attach(uint32_t handle) {
+  Lock lock(mutex_);
+  handle_ = handle;
+  epoll_event event{};
+  event.data.u64 = handle;
+  // A one-shot with nothing to wait for still reports errors, once.
+  event.events = EPOLLONESHOT | (wants_arming() ? interest() : 0);
+  if (sys.epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd_, &event) != 0) return errno;
+  armed_ = true;
+  armed_interest_ = event.events;
+  return 0;
+}
+
 void Socket::arm() {
   Lock lock(mutex_);
   busy_ = false;
-  if (wants_arming()) arm_locked();
+  if (fd_ >= 0 && wants_arming()) arm_locked();
 }
 
 void Socket::rearm() {
   Lock lock(mutex_);
   // A busy socket will be armed by JavaScript; only what waits for room cannot wait for that.
-  if (wants_arming() && (!busy_ || !queue_.empty())) arm_locked();
-}
-
-uint32_t Socket::interest() const {
-  uint32_t events = EPOLLONESHOT;
-  if (connecting_ || !queue_.empty()) events |= EPOLLOUT;
-  if (protocol_ == Protocol::kTcp && !connecting_ && !peer_closed_) events |= EPOLLIN | EPOLLRDHUP;
-  return events;
-}
-
-bool Socket::wants_arming() const {
-  if (fd_ < 0) return false;
-  const bool outstanding = ledger_.kernel_outstanding() > 0 || !queue_.empty();
-  if (protocol_ == Protocol::kUdp) return outstanding;
-  // An idle connection is watched for input, the peer's end and resets, but after a hang-up that
-  // would fire for ever.
-  return outstanding || (!failed_ && !hung_up_);
+  if (fd_ >= 0 && wants_arming() && (!busy_ || queued() > 0)) arm_locked();
 }
 
 void Socket::arm_locked() {
   epoll_event event{};
-  event.events = interest();
+  event.events = EPOLLONESHOT | interest();
   event.data.u64 = handle_;
   if (armed_ && armed_interest_ == event.events) return;
   if (sys.epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd_, &event) == 0) {
@@ -112,6 +140,21 @@ void Socket::arm_locked() {
     armed_interest_ = event.events;
   }
 }
+
+Socket::Wake Socket::on_ready(uint32_t events) {
+  Lock lock(mutex_);
+  armed_ = false;
+  if (fd_ < 0) return {};
+  ++counters_[Counter::wakes];
+  if (!busy_ || queued() > 0) do_ready(events);
+  Wake wake;
+  wake.news = !completed_.empty() || !notices_.empty() || !retired_.empty();
+  wake.rearm = wants_arming() && (!busy_ || queued() > 0);
+  wake.soon = queued() > 0;
+  return wake;
+}
+
+// ---- the end ------------------------------------------------------------------------------------
 
 void Socket::fail(int error, bool connecting) {
   if (failed_) return;
@@ -121,50 +164,22 @@ void Socket::fail(int error, bool connecting) {
   notices_.push_back({Record::kError, static_cast<uint64_t>(error), connecting ? 0u : 1u});
 }
 
-void Socket::fail_queued() {
-  while (!queue_.empty()) {
-    ledger_.fail(queue_.front().id, completer());
-    queue_.pop_front();
-  }
-}
-
 void Socket::begin_close() {
   Lock lock(mutex_);
   closing_ = true;
-  shut_down_if_flushed();
-}
-
-void Socket::shut_down_if_flushed() {
-  if (!closing_ || shut_down_ || failed_ || !queue_.empty() || fd_ < 0) return;
-  shut_down_ = true;
-  if (protocol_ == Protocol::kTcp) sys.shutdown(fd_, SHUT_WR);
+  if (fd_ >= 0 && !failed_ && queued() == 0) finish_output();
 }
 
 void Socket::abort() {
   Lock lock(mutex_);
   if (fd_ < 0) return;
   closing_ = true;
-  shut_down_ = true;
   connecting_ = false;
   fail_queued();
-  if (protocol_ == Protocol::kTcp) {
-    // Drops the write queue and resets; the completions stay readable, which close() would forbid.
-    sockaddr unspecified{};
-    unspecified.sa_family = AF_UNSPEC;
-    sys.connect(fd_, &unspecified, sizeof unspecified);
-  }
-  drain();
-  // One copy-on-write pass serves all plain memory, and only if there is any.
-  int plain_error = -1;
+  cut_off();
   ledger_.revoke(
-      [this, &plain_error](uint64_t id, Source& source) {
-        int error;
-        if (source.slab) {
-          error = source.slab->replace_pages(source.slot);
-        } else {
-          if (plain_error < 0) plain_error = break_sharing_with_kernel();
-          error = plain_error;
-        }
+      [this](uint64_t id, Source& source) {
+        const int error = part_from_kernel(source);
         if (error != 0) retired_.push_back({Record::kRetired, id, static_cast<uint64_t>(error)});
       },
       completer());
@@ -173,12 +188,12 @@ void Socket::abort() {
 void Socket::abandon() {
   Lock lock(mutex_);
   if (fd_ < 0) return;
+  closing_ = true;
   fail_queued();
   // Slabs will be unmapped, which parts them from the kernel; plain memory goes back to the heap.
-  bool shared = true;
   ledger_.revoke(
-      [&shared](uint64_t, Source& source) {
-        if (!source.slab && shared) shared = break_sharing_with_kernel() != 0;
+      [this](uint64_t, Source& source) {
+        if (!source.slab) part_from_kernel(source);
       },
       completer());
   close_locked();
@@ -191,17 +206,11 @@ void Socket::close() {
 
 void Socket::close_locked() {
   if (fd_ < 0) return;
-  // Unread input would turn the close into a reset.
-  if (protocol_ == Protocol::kTcp && !failed_) discard_input();
+  before_close();
   epoll_event unused{};
   sys.epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd_, &unused);
   sys.close(fd_);
   fd_ = -1;
-}
-
-uint64_t Socket::next_id() {
-  Lock lock(mutex_);
-  return ledger_.next_send();
 }
 
 Counters Socket::counters() {
@@ -209,14 +218,9 @@ Counters Socket::counters() {
   return counters_;
 }
 
-bool Socket::ids_uncertain() {
+Socket::State Socket::state() {
   Lock lock(mutex_);
-  return ids_uncertain_;
-}
-
-bool Socket::peer_closed() {
-  Lock lock(mutex_);
-  return peer_closed_;
+  return do_state();
 }
 
 }  // namespace zerosend
