@@ -11,6 +11,7 @@
 
 #include "core/counters.h"
 #include "node/environment.h"
+#include "os/inet_socket.h"
 #include "os/open.h"
 #include "os/syscalls.h"
 
@@ -44,7 +45,7 @@ bool read_address(const Napi::Value& value, Address* out) {
   return Address::parse(address.As<Napi::String>().Utf8Value().c_str(), port, out);
 }
 
-Napi::Value open(Info info, Socket::Protocol protocol) {
+Napi::Value open(Info info, InetSocket::Protocol protocol) {
   const Napi::Env env = info.Env();
   Environment& environment = environment_of(info);
   if (!info[0].IsObject()) return failure(env, EINVAL, "socket");
@@ -59,14 +60,14 @@ Napi::Value open(Info info, Socket::Protocol protocol) {
   options.send_buffer_size = unsigned_of(given.Get("sendBufferSize"));
   options.segment_size = unsigned_of(given.Get("segmentSize"));
   options.zerocopy = given.Get("zeroCopy").ToBoolean();
-  const bool tcp = protocol == Socket::Protocol::kTcp;
+  const bool tcp = protocol == InetSocket::Protocol::kTcp;
   if (tcp && options.remote.length == 0) return failure(env, EINVAL, "connect");
 
   if (const int error = environment.poller().start()) return failure(env, error, "epoll_create1");
   const Opened opened = tcp ? open_tcp(options) : open_udp(options);
   if (opened.fd < 0) return failure(env, opened.error, opened.syscall);
 
-  Socket::Setup setup{};
+  InetSocket::Setup setup{};
   setup.fd = opened.fd;
   setup.protocol = protocol;
   setup.connecting = tcp;
@@ -76,7 +77,7 @@ Napi::Value open(Info info, Socket::Protocol protocol) {
   setup.first_id = environment.first_id;
   setup.first_kernel_id = environment.first_kernel_id;
   int error = 0;
-  const uint32_t handle = environment.poller().add(std::make_shared<Socket>(setup), &error);
+  const uint32_t handle = environment.poller().add(std::make_shared<InetSocket>(setup), &error);
   if (handle == 0) return failure(env, error, "epoll_ctl");
 
   Napi::Object result = Napi::Object::New(env);
@@ -87,8 +88,8 @@ Napi::Value open(Info info, Socket::Protocol protocol) {
   return result;
 }
 
-Napi::Value open_tcp_socket(Info info) { return open(info, Socket::Protocol::kTcp); }
-Napi::Value open_udp_socket(Info info) { return open(info, Socket::Protocol::kUdp); }
+Napi::Value open_tcp_socket(Info info) { return open(info, InetSocket::Protocol::kTcp); }
+Napi::Value open_udp_socket(Info info) { return open(info, InetSocket::Protocol::kUdp); }
 
 Napi::Value begin_close(Info info) {
   if (Socket* socket = socket_of(info)) socket->begin_close();
@@ -150,8 +151,9 @@ Napi::Value describe(Info info) {
   result.Set("sendBufferSize", option(fd, SOL_SOCKET, SO_SNDBUF));
   const bool v6 = option(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET6;
   result.Set("mtu", v6 ? option(fd, IPPROTO_IPV6, IPV6_MTU) : option(fd, IPPROTO_IP, IP_MTU));
-  result.Set("peerClosed", socket->peer_closed());
-  result.Set("idsUncertain", socket->ids_uncertain());
+  const Socket::State state = socket->state();
+  result.Set("peerClosed", state.peer_closed);
+  result.Set("idsUncertain", state.ids_uncertain);
   return result;
 }
 

@@ -8,7 +8,6 @@
 
 #include "core/coalescer.h"
 #include "core/counters.h"
-#include "core/id_ring.h"
 #include "core/ledger.h"
 #include "os/address.h"
 #include "os/slab.h"
@@ -45,10 +44,12 @@ struct Record {
   uint64_t last;
 };
 
-// A TCP or UDP socket with MSG_ZEROCOPY: sends, waits in order where the kernel has no room, reads
-// completions. Two threads use it, JavaScript's and the poller's; each public method takes the
-// lock. (The kernel gives two concurrent sends on one socket the same id when one fails, so sends
-// must be serialised anyway.)
+// What all sockets have in common: ids and their completions, news for JavaScript, and the part
+// that epoll plays. How data reaches the kernel and how completions come back is the subclass's.
+//
+// Two threads use a socket, JavaScript's and the poller's; each public method takes the lock. (The
+// kernel gives two concurrent sends on one socket the same id when one fails, so sends must be
+// serialised anyway.) Private and protected methods run under the lock, on either thread.
 //
 // Who reaps: while JavaScript sends, it polls inline and the socket is not armed (busy). When it
 // goes idle with something outstanding it calls arm(), and the poller thread takes over. Events are
@@ -56,20 +57,7 @@ struct Record {
 // between the last inline poll and the arming.
 class Socket {
  public:
-  enum class Protocol : uint8_t { kTcp, kUdp };
-
-  struct Setup {
-    int fd;  // taken over
-    Protocol protocol;
-    bool connecting;
-    bool zerocopy;  // SO_ZEROCOPY is on; without it the kernel ignores the flag and gives no ids
-    size_t max_queued;  // sends that may wait for room
-    int epoll_fd;
-    uint64_t first_id = 0;         // other than 0 in tests of the wrap only
-    uint64_t first_kernel_id = 0;  // likewise
-  };
-  explicit Socket(const Setup& setup);
-  ~Socket();
+  virtual ~Socket() = default;
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
 
@@ -100,8 +88,7 @@ class Socket {
   // after which completions keep coming until the peer has acknowledged everything.
   void begin_close();
 
-  // Gives up, without waiting: queued sends fail, a TCP connection is reset, and what does not
-  // complete by that is revoked.
+  // Gives up, without waiting: queued sends fail, and what does not complete at once is revoked.
   void abort();
 
   // The environment ends and nobody will hear of completions any more. What the kernel holds still
@@ -111,12 +98,15 @@ class Socket {
   // Closes the descriptor. Every id has completed by then.
   void close();
 
-  uint64_t next_id();
   int fd() const { return fd_; }
-  Protocol protocol() const { return protocol_; }
   Counters counters();
-  bool peer_closed();
-  bool ids_uncertain();
+
+  // What only some sockets know; read by describe() of the binding.
+  struct State {
+    bool peer_closed = false;    // the peer's FIN was read
+    bool ids_uncertain = false;  // zero copy is off because kernel ids can no longer be matched
+  };
+  State state();
 
   // ---- poller thread ----------------------------------------------------------------------------
 
@@ -128,89 +118,83 @@ class Socket {
   Wake on_ready(uint32_t events);
   void rearm();
 
- private:
+ protected:
   using Lock = std::lock_guard<std::mutex>;
-  enum class Push : uint8_t { kDone, kNoRoom, kRefused };
 
-  struct Queued {
-    uint64_t id = 0;
-    uint32_t offset = 0;
-  };
+  Socket(int fd, int epoll_fd, size_t max_queued, uint64_t first_id, uint64_t first_kernel_id)
+      : fd_(fd), epoll_fd_(epoll_fd), max_queued_(max_queued), ledger_(first_id, first_kernel_id) {}
 
-  struct Attempt {
-    ssize_t accepted = -1;  // bytes, or -1
-    bool zerocopy = false;  // whether the kernel took an id for it
-    int error = 0;
-  };
-
-  // All private methods run under the lock, on either thread.
-
-  // socket_send.cc
-  int refusal(size_t count) const;
-  int32_t send_one(Source&& source);
-  Push push(uint64_t id, uint32_t* offset, int* error);
-  Attempt transmit(const Source& source, uint32_t offset);
-  size_t transmit_batch(Source* sources, size_t count);
-  void accept_piece(uint64_t id, bool zerocopy);
-  void enqueue(uint64_t id, uint32_t offset);
-  void flush();
-  bool is_soft(int error) const;
-  bool is_fatal(int error) const;
-
-  // socket_reap.cc
-  size_t drain();
-  size_t drain_all();
-  size_t reap_refusal(int error);
-  bool reports_drops() const;
-  void check_error(bool connecting);
-  void discard_input();
-  void complete(uint64_t id, Outcome outcome, const Source& source);
-  void finish_connecting();
-
-  // socket.cc
+  // To be called by the destructor of the subclass, whose close hook it needs.
   void close_locked();
+
+  // ---- what a subclass does ---------------------------------------------------------------------
+
+  // As send() and send_many(), with the socket open and room in the queue.
+  virtual int32_t do_send(Source&& source) = 0;
+  virtual int32_t do_send_many(Source* sources, size_t count) = 0;
+  // Sends that wait for room.
+  virtual size_t queued() const = 0;
+  virtual void do_poll() = 0;
+  // Works off what epoll reported. Not called while JavaScript is busy, unless sends are queued.
+  virtual void do_ready(uint32_t events) = 0;
+  // EPOLL* bits to wait for; EPOLLERR and EPOLLHUP come without asking.
+  virtual uint32_t interest() const = 0;
+  virtual bool wants_arming() const = 0;
+  // Completes every queued send as failed.
+  virtual void fail_queued() = 0;
+  // begin_close() was called, or the queue has emptied since.
+  virtual void finish_output() {}
+  // First step of abort(): whatever makes the kernel let go, and a last reading of completions.
+  virtual void cut_off() = 0;
+  // Makes the memory of a send that the kernel may still read safe to reuse, or answers an errno.
+  virtual int part_from_kernel(Source& source) = 0;
+  virtual void before_close() {}
+  virtual State do_state() const { return {}; }
+
+  // ---- what a subclass calls --------------------------------------------------------------------
+
+  bool is_open() const { return fd_ >= 0 && !closing_ && !failed_ && !connecting_; }
+  void complete(uint64_t id, Outcome outcome);
   void fail(int error, bool connecting);
-  void fail_queued();
-  void shut_down_if_flushed();
-  uint32_t interest() const;
-  bool wants_arming() const;
   void arm_locked();
 
   auto completer() {
-    return [this](uint64_t id, Outcome outcome, const Source& source) {
-      complete(id, outcome, source);
-    };
+    return [this](uint64_t id, Outcome outcome, const Source&) { complete(id, outcome); };
   }
+
+  void count_send(uint32_t length) {
+    ++counters_[Counter::sends];
+    counters_[Counter::bytes] += length;
+  }
+
+  // A send was put into the queue.
+  void note_queued();
+  // The queue has emptied by sending.
+  void note_drained();
 
   std::mutex mutex_;
   int fd_;
   const int epoll_fd_;
-  const Protocol protocol_;
   const size_t max_queued_;
   uint32_t handle_ = 0;
 
-  bool zerocopy_granted_;  // SO_ZEROCOPY is on, and the count of kernel ids is certain
-  bool ids_uncertain_ = false;
-  bool phantom_seen_ = false;
-
-  bool connecting_;
-  bool closing_ = false;      // begin_close() was called
-  bool shut_down_ = false;    // SHUT_WR was sent
-  bool failed_ = false;       // a fatal error was reported
-  bool peer_closed_ = false;  // the peer's FIN was read
-  bool hung_up_ = false;      // EPOLLHUP was seen: it stays, and would fire at each arming
-  bool busy_ = false;         // JavaScript sends, and has promised to call arm()
-  bool armed_ = false;
-  uint32_t armed_interest_ = 0;
+  bool connecting_ = false;
+  bool closing_ = false;  // begin_close() or abort() was called
+  bool failed_ = false;   // a fatal error was reported
+  bool busy_ = false;     // JavaScript sends, and has promised to call arm()
 
   Ledger<Source> ledger_;
-  IdRing<Queued> queue_{0, 16};
+  Counters counters_;
+  std::vector<Record> notices_;  // delivered after the completions that they follow; rare
+
+ private:
+  int refusal(size_t count) const;
+
+  bool armed_ = false;
+  uint32_t armed_interest_ = 0;
   Coalescer completed_;
   std::vector<Record> retired_;  // delivered before the completions of the same ids; rare
-  std::vector<Record> notices_;  // delivered after the completions that they follow; rare
   bool drain_due_ = false;       // the queue has been in use since the last drain record
-  uint32_t polls_ = 0;
-  Counters counters_;
 };
 
 }  // namespace zerosend

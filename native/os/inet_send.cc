@@ -1,5 +1,5 @@
-// Socket: handing data to the kernel. Everything here runs under the lock, on the JavaScript thread
-// (send, send_many, poll) or on the poller thread (flush).
+// InetSocket: handing data to the kernel. Everything here runs under the lock, on the JavaScript
+// thread (send, send_many, poll) or on the poller thread (flush).
 
 #include <sys/socket.h>
 
@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "os/socket.h"
+#include "os/inet_socket.h"
 #include "os/syscalls.h"
 
 namespace zerosend {
@@ -33,7 +33,7 @@ void address_message(msghdr* message, const Address& destination) {
 
 // Errors that tell of an earlier datagram (a pending ICMP error, given to the next call): the send
 // that meets one has not been tried yet.
-bool Socket::is_soft(int error) const {
+bool InetSocket::is_soft(int error) const {
   if (protocol_ != Protocol::kUdp) return false;
   switch (error) {
     case ECONNREFUSED:
@@ -51,7 +51,7 @@ bool Socket::is_soft(int error) const {
 
 // Errors that end a connection. The others are about the one message; datagram sockets know no
 // error that outlives it.
-bool Socket::is_fatal(int error) const {
+bool InetSocket::is_fatal(int error) const {
   if (protocol_ != Protocol::kTcp) return false;
   switch (error) {
     case EFAULT:
@@ -66,7 +66,7 @@ bool Socket::is_fatal(int error) const {
 }
 
 // One message to the kernel, with what each refusal calls for.
-Socket::Attempt Socket::transmit(const Source& source, uint32_t offset) {
+InetSocket::Attempt InetSocket::transmit(const Source& source, uint32_t offset) {
   bool zerocopy = source.zerocopy && zerocopy_granted_;
   bool soft_error_seen = false;
   iovec part = vector_of(source, offset);
@@ -106,7 +106,7 @@ Socket::Attempt Socket::transmit(const Source& source, uint32_t offset) {
   }
 }
 
-void Socket::accept_piece(uint64_t id, bool zerocopy) {
+void InetSocket::accept_piece(uint64_t id, bool zerocopy) {
   ++counters_[Counter::kernelSends];
   if (zerocopy) {
     ++counters_[Counter::kernelIds];
@@ -117,7 +117,7 @@ void Socket::accept_piece(uint64_t id, bool zerocopy) {
 }
 
 // Hands the rest of an open send to the kernel, piece by piece, and moves `*offset` along.
-Socket::Push Socket::push(uint64_t id, uint32_t* offset, int* error) {
+InetSocket::Push InetSocket::push(uint64_t id, uint32_t* offset, int* error) {
   for (;;) {
     const Source& source = ledger_.payload(id);
     const Attempt attempt = transmit(source, *offset);
@@ -131,21 +131,19 @@ Socket::Push Socket::push(uint64_t id, uint32_t* offset, int* error) {
   }
 }
 
-void Socket::enqueue(uint64_t id, uint32_t offset) {
-  ++counters_[Counter::queuedSends];
-  drain_due_ = true;
+void InetSocket::enqueue(uint64_t id, uint32_t offset) {
   queue_.push({id, offset});
-  // Now, not when JavaScript goes idle: it may compute for seconds without looking back.
-  if (queue_.size() == 1) arm_locked();
+  note_queued();
 }
 
-int Socket::refusal(size_t count) const {
-  if (fd_ < 0 || closing_ || failed_ || connecting_) return static_cast<int>(Refusal::kClosed);
-  if (queue_.size() + count > max_queued_) return static_cast<int>(Refusal::kQueueFull);
-  return 0;
+void InetSocket::fail_queued() {
+  while (!queue_.empty()) {
+    ledger_.fail(queue_.front().id, completer());
+    queue_.pop_front();
+  }
 }
 
-int32_t Socket::send_one(Source&& source) {
+int32_t InetSocket::do_send(Source&& source) {
   const uint32_t length = source.length;
   const uint64_t id = ledger_.open(std::move(source));
   uint32_t offset = 0;
@@ -172,24 +170,14 @@ int32_t Socket::send_one(Source&& source) {
   } else {
     enqueue(id, 0);
   }
-  ++counters_[Counter::sends];
-  counters_[Counter::bytes] += length;
+  count_send(length);
   return 0;
 }
 
-int32_t Socket::send(Source&& source, uint32_t* queued) {
-  Lock lock(mutex_);
-  if (const int code = refusal(1)) return -code;
-  busy_ = true;
-  const int32_t result = send_one(std::move(source));
-  *queued = static_cast<uint32_t>(queue_.size());
-  return result;
-}
-
 // Sends a run of messages that agree on zero copy with one system call, and books what was
-// accepted. Returns how many sources are dealt with; 0 leaves the first one to send_one(), which
+// accepted. Returns how many sources are dealt with; 0 leaves the first one to do_send(), which
 // knows what to do about each error.
-size_t Socket::transmit_batch(Source* sources, size_t count) {
+size_t InetSocket::transmit_batch(Source* sources, size_t count) {
   mmsghdr messages[kBatch];
   iovec parts[kBatch];
   const bool zerocopy = sources[0].zerocopy && zerocopy_granted_;
@@ -219,17 +207,13 @@ size_t Socket::transmit_batch(Source* sources, size_t count) {
     } else {
       ledger_.close(id, completer());
     }
-    ++counters_[Counter::sends];
-    counters_[Counter::bytes] += length;
+    count_send(length);
   }
   if (zerocopy && static_cast<size_t>(accepted) < run) reap_refusal(0);
   return static_cast<size_t>(accepted);
 }
 
-int32_t Socket::send_many(Source* sources, size_t count, uint32_t* queued) {
-  Lock lock(mutex_);
-  if (const int code = refusal(count)) return -code;
-  busy_ = true;
+int32_t InetSocket::do_send_many(Source* sources, size_t count) {
   size_t done = 0;
   while (done < count) {
     if (queue_.empty() && !failed_) {
@@ -238,22 +222,20 @@ int32_t Socket::send_many(Source* sources, size_t count, uint32_t* queued) {
       if (sent > 0) continue;
     }
     const uint32_t length = sources[done].length;
-    const int32_t code = failed_ ? -EPIPE : send_one(std::move(sources[done]));
+    const int32_t code = failed_ ? -EPIPE : do_send(std::move(sources[done]));
     if (code < 0) {
       if (done == 0) return code;
       // Earlier messages of the call have ids already, so this one takes its own and fails.
       const uint64_t id = ledger_.open(Source{});
       ledger_.fail(id, completer());
-      ++counters_[Counter::sends];
-      counters_[Counter::bytes] += length;
+      count_send(length);
     }
     ++done;
   }
-  *queued = static_cast<uint32_t>(queue_.size());
   return 0;
 }
 
-void Socket::flush() {
+void InetSocket::flush() {
   if (queue_.empty() || failed_) return;
   while (!queue_.empty()) {
     Queued& entry = queue_.front();
@@ -270,11 +252,7 @@ void Socket::flush() {
     }
     queue_.pop_front();
   }
-  if (drain_due_) {
-    drain_due_ = false;
-    notices_.push_back({Record::kDrain, 0, 0});
-  }
-  shut_down_if_flushed();
+  note_drained();
 }
 
 }  // namespace zerosend

@@ -1,0 +1,71 @@
+#include "os/inet_socket.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "os/page_replacement.h"
+#include "os/syscalls.h"
+
+namespace zerosend {
+
+InetSocket::InetSocket(const Setup& setup)
+    : Socket(setup.fd, setup.epoll_fd, setup.max_queued, setup.first_id, setup.first_kernel_id),
+      protocol_(setup.protocol),
+      zerocopy_granted_(setup.zerocopy) {
+  connecting_ = setup.connecting;
+}
+
+InetSocket::~InetSocket() { close_locked(); }
+
+void InetSocket::do_poll() {
+  flush();
+  drain();
+  // A TCP peer that talks must not stall while JavaScript never goes idle.
+  if (protocol_ == Protocol::kTcp && (++polls_ & 15) == 0) discard_input();
+}
+
+uint32_t InetSocket::interest() const {
+  uint32_t events = 0;
+  if (connecting_ || !queue_.empty()) events |= EPOLLOUT;
+  if (protocol_ == Protocol::kTcp && !connecting_ && !peer_closed_) events |= EPOLLIN | EPOLLRDHUP;
+  return events;
+}
+
+bool InetSocket::wants_arming() const {
+  const bool outstanding = ledger_.kernel_outstanding() > 0 || !queue_.empty();
+  if (protocol_ == Protocol::kUdp) return outstanding;
+  // An idle connection is watched for input, the peer's end and resets, but after a hang-up that
+  // would fire for ever.
+  return outstanding || (!failed_ && !hung_up_);
+}
+
+void InetSocket::finish_output() {
+  if (shut_down_) return;
+  shut_down_ = true;
+  if (protocol_ == Protocol::kTcp) sys.shutdown(fd_, SHUT_WR);
+}
+
+void InetSocket::cut_off() {
+  if (protocol_ == Protocol::kTcp) {
+    // Drops the write queue and resets; the completions stay readable, which close() would forbid.
+    // What a queueing discipline or a driver holds is not freed by this.
+    sockaddr unspecified{};
+    unspecified.sa_family = AF_UNSPEC;
+    sys.connect(fd_, &unspecified, sizeof unspecified);
+  }
+  drain();
+}
+
+int InetSocket::part_from_kernel(Source& source) {
+  if (source.slab) return source.slab->replace_pages(source.slot);
+  // One copy-on-write pass serves all plain memory of the socket.
+  if (sharing_broken_ < 0) sharing_broken_ = break_sharing_with_kernel();
+  return sharing_broken_;
+}
+
+void InetSocket::before_close() {
+  // Unread input would turn the close into a reset.
+  if (protocol_ == Protocol::kTcp && !failed_) discard_input();
+}
+
+}  // namespace zerosend

@@ -1,0 +1,89 @@
+#pragma once
+
+#include "core/id_ring.h"
+#include "core/notification.h"
+#include "os/socket.h"
+
+namespace zerosend {
+
+// A TCP or UDP socket with MSG_ZEROCOPY: sendmsg hands the data over, the error queue tells when
+// the memory is free, and what the kernel has no room for waits in order.
+class InetSocket final : public Socket {
+ public:
+  enum class Protocol : uint8_t { kTcp, kUdp };
+
+  struct Setup {
+    int fd;  // taken over; non-blocking
+    Protocol protocol;
+    bool connecting;
+    bool zerocopy;  // SO_ZEROCOPY is on; without it the kernel ignores the flag and gives no ids
+    size_t max_queued;  // sends that may wait for room
+    int epoll_fd;
+    uint64_t first_id = 0;         // other than 0 in tests of the wrap only
+    uint64_t first_kernel_id = 0;  // likewise
+  };
+  explicit InetSocket(const Setup& setup);
+  ~InetSocket() override;
+
+ private:
+  enum class Push : uint8_t { kDone, kNoRoom, kRefused };
+
+  struct Queued {
+    uint64_t id = 0;
+    uint32_t offset = 0;
+  };
+
+  struct Attempt {
+    ssize_t accepted = -1;  // bytes, or -1
+    bool zerocopy = false;  // whether the kernel took an id for it
+    int error = 0;
+  };
+
+  // inet_send.cc
+  int32_t do_send(Source&& source) override;
+  int32_t do_send_many(Source* sources, size_t count) override;
+  size_t queued() const override { return queue_.size(); }
+  void fail_queued() override;
+  Push push(uint64_t id, uint32_t* offset, int* error);
+  Attempt transmit(const Source& source, uint32_t offset);
+  size_t transmit_batch(Source* sources, size_t count);
+  void accept_piece(uint64_t id, bool zerocopy);
+  void enqueue(uint64_t id, uint32_t offset);
+  void flush();
+  bool is_soft(int error) const;
+  bool is_fatal(int error) const;
+
+  // inet_reap.cc
+  void do_ready(uint32_t events) override;
+  size_t drain();
+  size_t drain_all();
+  void read_notification(const Notification& notification, size_t* freed);
+  size_t reap_refusal(int error);
+  bool reports_drops() const;
+  void check_error(bool connecting);
+  void discard_input();
+  void finish_connecting();
+
+  // inet_socket.cc
+  void do_poll() override;
+  uint32_t interest() const override;
+  bool wants_arming() const override;
+  void finish_output() override;
+  void cut_off() override;
+  int part_from_kernel(Source& source) override;
+  void before_close() override;
+  State do_state() const override { return {peer_closed_, ids_uncertain_}; }
+
+  const Protocol protocol_;
+  bool zerocopy_granted_;  // SO_ZEROCOPY is on, and the count of kernel ids is certain
+  bool ids_uncertain_ = false;
+  bool phantom_seen_ = false;
+  bool shut_down_ = false;    // SHUT_WR was sent
+  bool peer_closed_ = false;  // the peer's FIN was read
+  bool hung_up_ = false;      // EPOLLHUP was seen: it stays, and would fire at each arming
+  int sharing_broken_ = -1;   // result of the one copy-on-write pass of this end; -1: none yet
+  uint32_t polls_ = 0;
+  IdRing<Queued> queue_{0, 16};
+};
+
+}  // namespace zerosend
