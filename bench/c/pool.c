@@ -1,0 +1,43 @@
+#include <string.h>
+#include <sys/mman.h>
+
+#include "sender.h"
+
+static const size_t kHugePage = (size_t)2 << 20;
+
+static uint8_t* base;
+// Free slots: a stack (the slot that came back last is the warmest), or a ring with `rotate`.
+static uint32_t free_slots[kSlots];
+static uint32_t first_free, free_count;
+
+void pool_create(void) {
+  const size_t size = (size_t)kSlots * kSlotBytes;
+  uint8_t* raw =
+      mmap(NULL, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (raw == MAP_FAILED) die("mmap");
+  base = (uint8_t*)(((uintptr_t)raw + kHugePage - 1) / kHugePage * kHugePage);
+  madvise(base, size, MADV_HUGEPAGE);
+  for (uint32_t slot = 0; slot < kSlots; ++slot) {
+    memset(pool_bytes(slot), (int)slot, kSlotBytes);
+    pool_put(kSlots - 1 - slot);
+  }
+}
+
+uint8_t* pool_bytes(uint32_t slot) { return base + (size_t)slot * kSlotBytes; }
+
+bool pool_dry(void) { return free_count == 0; }
+
+bool pool_complete(void) { return free_count == kSlots; }
+
+uint32_t pool_take(void) {
+  --free_count;
+  if (!options.rotate) return free_slots[free_count];
+  const uint32_t slot = free_slots[first_free];
+  first_free = (first_free + 1) % kSlots;
+  return slot;
+}
+
+void pool_put(uint32_t slot) {
+  free_slots[options.rotate ? (first_free + free_count) % kSlots : free_count] = slot;
+  ++free_count;
+}

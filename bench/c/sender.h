@@ -1,0 +1,53 @@
+// The C side of the comparison: the same loop as the JavaScript senders, without JavaScript.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { kSlots = 256, kSlotBytes = 65536, kReapEvery = 16, kMaxBatch = 64 };
+
+typedef struct Options {
+  bool tcp;
+  const char* address;
+  int port;
+  size_t size;     // bytes of one send
+  size_t segment;  // UDP_SEGMENT; 0: off
+  int batch;       // messages of one system call; above 1 with UDP only
+  bool copy;       // send without MSG_ZEROCOPY
+  bool rotate;     // use all slots in turn, not the one that came back last
+} Options;
+
+// What one run did. Sends of an earlier run have all completed before the next one starts.
+typedef struct Totals {
+  uint64_t sends;
+  uint64_t bytes;
+  uint64_t completed;   // sends, of which
+  uint64_t zerocopied;  // every piece was sent without a copy
+  uint64_t copied;      // the kernel reported a copy
+  uint64_t inlined;     // sent without MSG_ZEROCOPY
+  uint64_t notifications;
+  uint64_t violations;  // completions of ids that were not outstanding
+} Totals;
+
+extern Options options;
+extern Totals totals;
+extern int fd;
+
+void parse_options(int argc, char** argv);
+void open_socket(void);
+_Noreturn void die(const char* what);
+
+// pool.c: slots of one mapping, and who has them.
+void pool_create(void);
+uint8_t* pool_bytes(uint32_t slot);
+bool pool_dry(void);
+bool pool_complete(void);  // every slot is back
+uint32_t pool_take(void);
+void pool_put(uint32_t slot);
+
+// completions.c: which send each of the kernel's ids stands for.
+void begin_send(uint32_t slot);
+void add_piece(uint32_t slot, bool zerocopy);
+void end_send(uint32_t slot);  // all its bytes were accepted
+size_t reap(void);             // reads the error queue until it is empty; kernel ids that completed

@@ -1,0 +1,67 @@
+// @ts-check
+// Sends for as long as it is told to, and says what became of it; the JavaScript twin of c/sender.c.
+//   stdin   one line a run: its length in milliseconds
+//   stdout  "ready", then one line of JSON for each run
+// Everything that a run sends has completed when its line is printed, and counts in its time.
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { openDgram } from './dgram.mjs';
+import { openNet } from './net.mjs';
+import { Tally } from './tally.mjs';
+import { openZerosend } from './zerosend.mjs';
+
+/**
+ * @typedef {object} SenderOptions
+ * @property {'tcp' | 'udp'} protocol
+ * @property {string} address
+ * @property {number} port
+ * @property {number} size bytes of one send
+ * @property {number} segment UDP_SEGMENT; 0: off
+ * @property {number} batch sends of one call
+ * @property {'auto' | 'always' | 'never'} zeroCopy
+ *
+ * @typedef {object} Sender
+ * @property {(until: number, tally: Tally) => Promise<void>} send sends until `performance.now()`
+ *   reads `until`; resolves when everything has completed
+ * @property {() => Promise<unknown>} close
+ */
+
+const MODULES = { zerosend: openZerosend, dgram: openDgram, net: openNet };
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    protocol: { type: 'string', default: 'udp' },
+    address: { type: 'string', default: '127.0.0.1' },
+    port: { type: 'string', default: '9' },
+    size: { type: 'string', default: '65000' },
+    segment: { type: 'string', default: '0' },
+    batch: { type: 'string', default: '1' },
+    'zero-copy': { type: 'string', default: 'always' },
+  },
+});
+const open = MODULES[/** @type {keyof typeof MODULES} */ (positionals[0])];
+if (open === undefined) throw new TypeError(`usage: sender.mjs ${Object.keys(MODULES).join('|')}`);
+
+const sender = await open({
+  protocol: values.protocol === 'tcp' ? 'tcp' : 'udp',
+  address: values.address,
+  port: Number(values.port),
+  size: Number(values.size),
+  segment: Number(values.segment),
+  batch: Number(values.batch),
+  zeroCopy: /** @type {SenderOptions['zeroCopy']} */ (values['zero-copy']),
+});
+
+console.log('ready');
+for await (const line of createInterface({ input: process.stdin })) {
+  const tally = new Tally();
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  await sender.send(start + Number(line), tally);
+  const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  const times = { seconds, userSeconds: user / 1e6, systemSeconds: system / 1e6 };
+  console.log(JSON.stringify({ ...times, ...tally.totals() }));
+}
+await sender.close();

@@ -1,0 +1,55 @@
+// @ts-check
+// The library as its users drive it: buffers from a pool, a `complete` listener, no look inside.
+import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
+import { Tally } from './tally.mjs';
+
+const CLOCK_EVERY = 64; // sends, as in c/sender.c
+
+/** @param {import('./sender.mjs').SenderOptions} options @returns {Promise<import('./sender.mjs').Sender>} */
+export async function openZerosend({ protocol, address, port, size, segment, batch, zeroCopy }) {
+  const pool = new BufferPool({ init: (bytes, index) => bytes.fill(index) });
+  const socket =
+    protocol === 'tcp'
+      ? await TcpSocket.connect({ host: address, port, zeroCopy })
+      : await UdpSocket.open({
+          remote: { address, port },
+          zeroCopy,
+          ...(segment > 0 ? { segmentSize: segment } : {}),
+        });
+  let tally = new Tally();
+  socket.on('complete', (range) => tally.complete(range));
+
+  async function sendOnes(/** @type {number} */ until) {
+    const first = socket.nextId;
+    do {
+      for (let i = 0; i < CLOCK_EVERY; i++) {
+        const buffer = pool.tryAcquire() ?? (await pool.acquire());
+        socket.send(buffer, size);
+      }
+    } while (performance.now() < until);
+    const sends = socket.nextId - first;
+    tally.sent(first, socket.nextId - 1, sends * size);
+  }
+
+  async function sendBatches(/** @type {number} */ until) {
+    const first = socket.nextId;
+    const buffers = new Array(batch);
+    do {
+      for (let sent = 0; sent < CLOCK_EVERY; sent += batch) {
+        for (let i = 0; i < batch; i++) buffers[i] = pool.tryAcquire() ?? (await pool.acquire());
+        socket.sendMany(buffers, size);
+      }
+    } while (performance.now() < until);
+    const sends = socket.nextId - first;
+    tally.sent(first, socket.nextId - 1, sends * size);
+  }
+
+  return {
+    async send(until, into) {
+      tally = into;
+      await (batch === 1 ? sendOnes(until) : sendBatches(until));
+      await socket.flush();
+    },
+    close: () => socket.close(),
+  };
+}

@@ -1,0 +1,98 @@
+// @ts-check
+import { startReceiver } from '../test/rig/index.mjs';
+import { CorrectnessError, SenderProcess } from './sender-process.mjs';
+import { summarize } from './statistics.mjs';
+
+/**
+ * @typedef {import('./contests.mjs').Contest} Contest
+ * @typedef {import('./sender-process.mjs').Slice} Slice
+ * @typedef {import('./statistics.mjs').Summary} Summary
+ *
+ * @typedef {object} Result of one program
+ * @property {string} name
+ * @property {Summary} bytesPerSecond
+ * @property {Summary} sendsPerSecond
+ * @property {Summary} cpuSecondsPerGigabyte of the whole process, 10^9 bytes
+ * @property {number} zerocopiedShare 0 to 1
+ * @property {Summary} ratio bytes a second against the first program's in the same round
+ * @property {Summary} cpuRatio bytes a CPU second likewise: less exact where a part of the work is
+ *   done for the program elsewhere, but hardly moved by other load
+ * @property {number | null} target
+ */
+
+const WARM_UP = 0.3; // seconds: compiles the JavaScript, opens TCP's window
+const SINK_PORT = 9;
+
+/**
+ * The programs take turns, and each round reverses their order, so that whatever changes with time
+ * (temperature, other load) meets all of them alike.
+ *
+ * @param {Contest} contest
+ * @param {{ cSender: string, rig: import('../test/rig/index.mjs').Rig | null, rounds: number,
+ *   seconds: number }} setting
+ * @returns {Promise<Result[]>}
+ */
+export async function runContest(contest, { cSender, rig, rounds, seconds }) {
+  const { protocol, path, programs } = contest;
+  const namespace = rig?.sender ?? null;
+  const receiver =
+    path === 'sink'
+      ? null
+      : await startReceiver({ protocol, namespace, discard: true, address: '127.0.0.1' });
+  const address = path === 'sink' && rig ? rig.receiverAddress.v4 : '127.0.0.1';
+  const port = receiver?.port ?? SINK_PORT;
+  const destination = ['--protocol', protocol, '--address', address, '--port', String(port)];
+  const senders = programs.map(
+    (program) => new SenderProcess(program, { cSender, namespace, destination }),
+  );
+  try {
+    for (const sender of senders) await sender.ready();
+    for (const sender of senders) await sender.run(WARM_UP);
+    /** @type {Slice[][]} */
+    const slices = senders.map(() => []);
+    for (let round = 0; round < rounds; round++) {
+      const order = [...senders.entries()];
+      if (round % 2 === 1) order.reverse();
+      for (const [index, sender] of order) slices[index]?.push(await sender.run(seconds));
+    }
+    for (const sender of senders) await sender.stop();
+    if (receiver && protocol === 'tcp') await checkReceived(receiver, senders);
+    return programs.map((program, index) =>
+      resultOf(program, slices[index] ?? [], slices[0] ?? []),
+    );
+  } finally {
+    for (const sender of senders) sender.kill();
+    await receiver?.stop();
+  }
+}
+
+/** @param {import('../test/rig/index.mjs').Receiver} receiver @param {SenderProcess[]} senders */
+async function checkReceived(receiver, senders) {
+  const sent = senders.reduce((sum, { bytes }) => sum + bytes, 0);
+  const report = await receiver.until(({ bytes, open }) => bytes >= sent && open === 0);
+  if (report.bytes !== sent) {
+    throw new CorrectnessError(`${sent} bytes were sent, ${report.bytes} received`);
+  }
+}
+
+/**
+ * @param {import('./contests.mjs').Program} program @param {Slice[]} slices @param {Slice[]} first
+ * @returns {Result}
+ */
+function resultOf({ name, target = undefined }, slices, first) {
+  const rate = (/** @type {Slice} */ { bytes, seconds }) => bytes / seconds;
+  const cpu = (/** @type {Slice} */ { userSeconds, systemSeconds, bytes }) =>
+    (userSeconds + systemSeconds) / (bytes / 1e9);
+  const total = (/** @type {'sends' | 'zerocopied'} */ key) =>
+    slices.reduce((sum, slice) => sum + slice[key], 0);
+  return {
+    name,
+    bytesPerSecond: summarize(slices.map(rate)),
+    sendsPerSecond: summarize(slices.map(({ sends, seconds }) => sends / seconds)),
+    cpuSecondsPerGigabyte: summarize(slices.map(cpu)),
+    zerocopiedShare: total('zerocopied') / total('sends'),
+    ratio: summarize(slices.map((slice, i) => rate(slice) / rate(first[i] ?? slice))),
+    cpuRatio: summarize(slices.map((slice, i) => cpu(first[i] ?? slice) / cpu(slice))),
+    target: target ?? null,
+  };
+}
