@@ -176,6 +176,7 @@ void Socket::abort() {
   closing_ = true;
   connecting_ = false;
   fail_queued();
+  failed_ = true;  // a reset of our own making sets SO_ERROR, which is no news to who called this
   cut_off();
   ledger_.revoke(
       [this](uint64_t id, Source& source) {
