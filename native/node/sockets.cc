@@ -35,13 +35,18 @@ Napi::Object failure(Napi::Env env, int error, const char* syscall) {
   return result;
 }
 
+// Empty when a getter throws, and from then on: with an exception pending node-addon-api would end
+// the process at the next call.
+Napi::Value property(const Napi::Value& object, const char* name) {
+  return object.Env().IsExceptionPending() ? Napi::Value() : object.As<Napi::Object>().Get(name);
+}
+
 // Reads `{ address, port }` into `out`. False when there is an address that is not numeric.
 bool read_address(const Napi::Value& value, Address* out) {
   if (!value.IsObject()) return true;
-  const auto object = value.As<Napi::Object>();
-  const Napi::Value address = object.Get("address");
+  const Napi::Value address = property(value, "address");
   if (!address.IsString()) return false;
-  const auto port = static_cast<uint16_t>(unsigned_of(object.Get("port")));
+  const auto port = static_cast<uint16_t>(unsigned_of(property(value, "port")));
   return Address::parse(address.As<Napi::String>().Utf8Value().c_str(), port, out);
 }
 
@@ -49,21 +54,25 @@ Napi::Value open(Info info, InetSocket::Protocol protocol) {
   const Napi::Env env = info.Env();
   Environment& environment = environment_of(info);
   if (!info[0].IsObject()) return failure(env, EINVAL, "socket");
-  const auto given = info[0].As<Napi::Object>();
   OpenOptions options;
-  if (!read_address(given.Get("remote"), &options.remote)) return failure(env, EINVAL, "connect");
-  if (!read_address(given.Get("local"), &options.local)) return failure(env, EINVAL, "bind");
-  options.family = unsigned_of(given.Get("family")) == 6 ? AF_INET6 : AF_INET;
-  if (given.Get("interface").IsString()) {
-    options.interface = given.Get("interface").As<Napi::String>().Utf8Value();
+  const auto given = [&](const char* name) { return property(info[0], name); };
+  if (!read_address(given("remote"), &options.remote)) return failure(env, EINVAL, "connect");
+  if (!read_address(given("local"), &options.local)) return failure(env, EINVAL, "bind");
+  options.family = unsigned_of(given("family")) == 6 ? AF_INET6 : AF_INET;
+  if (given("interface").IsString()) {
+    options.interface = given("interface").As<Napi::String>().Utf8Value();
   }
-  options.send_buffer_size = unsigned_of(given.Get("sendBufferSize"));
-  options.segment_size = unsigned_of(given.Get("segmentSize"));
-  options.zerocopy = given.Get("zeroCopy").ToBoolean();
+  options.send_buffer_size = unsigned_of(given("sendBufferSize"));
+  options.segment_size = unsigned_of(given("segmentSize"));
+  const Napi::Value zerocopy = given("zeroCopy");
+  const uint32_t max_queued = unsigned_of(given("maxQueuedSends"));
+  if (env.IsExceptionPending()) return {};
+  options.zerocopy = zerocopy.ToBoolean();
   const bool tcp = protocol == InetSocket::Protocol::kTcp;
   if (tcp && options.remote.length == 0) return failure(env, EINVAL, "connect");
 
-  if (const int error = environment.poller().start()) return failure(env, error, "epoll_create1");
+  const char* syscall = "";
+  if (const int error = environment.poller().start(&syscall)) return failure(env, error, syscall);
   const Opened opened = tcp ? open_tcp(options) : open_udp(options);
   if (opened.fd < 0) return failure(env, opened.error, opened.syscall);
 
@@ -72,7 +81,7 @@ Napi::Value open(Info info, InetSocket::Protocol protocol) {
   setup.protocol = protocol;
   setup.connecting = tcp;
   setup.zerocopy = options.zerocopy && opened.zerocopy_error == 0;
-  setup.max_queued = unsigned_of(given.Get("maxQueuedSends"));
+  setup.max_queued = max_queued;
   setup.epoll_fd = environment.poller().epoll_fd();
   setup.first_id = environment.first_id;
   setup.first_kernel_id = environment.first_kernel_id;

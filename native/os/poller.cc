@@ -27,19 +27,19 @@ constexpr uint64_t kWakeToken = ~uint64_t{0};
 
 }  // namespace
 
-int Poller::start() {
-  if (thread_.joinable()) return 0;
+int Poller::start(const char** syscall) {
+  if (running_) return 0;
+  *syscall = "epoll_create1";
   epoll_fd_ = sys.epoll_create1(EPOLL_CLOEXEC);
   if (epoll_fd_ < 0) return errno;
+  *syscall = "eventfd";
   wake_fd_ = sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = kWakeToken;
   if (wake_fd_ < 0 || sys.epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) != 0) {
     const int error = errno;
-    if (wake_fd_ >= 0) sys.close(wake_fd_);
-    sys.close(epoll_fd_);
-    epoll_fd_ = wake_fd_ = -1;
+    close_descriptors();
     return error;
   }
   stopping_ = false;
@@ -48,18 +48,24 @@ int Poller::start() {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this] { run(); });
+  // Not std::thread: where the system has no thread left it throws, and nobody here could catch.
+  const auto body = [](void* self) -> void* { return static_cast<Poller*>(self)->run(), nullptr; };
+  *syscall = "pthread_create";
+  const int error = pthread_create(&thread_, nullptr, body, this);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return 0;
+  running_ = error == 0;
+  if (!running_) close_descriptors();
+  return error;
 }
 
 void Poller::stop() {
-  if (!thread_.joinable()) return;
+  if (!running_) return;
   stopping_ = true;
   const uint64_t one = 1;
   while (::write(wake_fd_, &one, sizeof one) < 0 && errno == EINTR) {
   }
-  thread_.join();
+  pthread_join(thread_, nullptr);
+  running_ = false;
   for (const auto& socket : sockets_) {
     if (socket) socket->abandon();
   }
@@ -69,7 +75,11 @@ void Poller::stop() {
     generations_.assign(1, 0);
     vacant_.clear();
   }
-  sys.close(wake_fd_);
+  close_descriptors();
+}
+
+void Poller::close_descriptors() {
+  if (wake_fd_ >= 0) sys.close(wake_fd_);
   sys.close(epoll_fd_);
   epoll_fd_ = wake_fd_ = -1;
 }

@@ -1,11 +1,12 @@
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include "os/socket.h"
@@ -32,8 +33,8 @@ class Poller {
   // ---- JavaScript thread ------------------------------------------------------------------------
 
   // Creates epoll and eventfd, and starts the thread. Does nothing when it already runs. Returns 0
-  // or an errno.
-  int start();
+  // or an errno, and which call it came from.
+  int start(const char** syscall);
 
   // Ends the thread and waits for it. `notify` is not called afterwards.
   void stop();
@@ -60,6 +61,8 @@ class Poller {
   static constexpr uint32_t kIndexBits = 20;
   static constexpr uint32_t kIndexMask = (1u << kIndexBits) - 1;
 
+  // JavaScript thread.
+  void close_descriptors();
   // Poller thread.
   void run();
   void pause(bool soon);
@@ -70,7 +73,8 @@ class Poller {
   const std::function<void()> notify_;
   int epoll_fd_ = -1;
   int wake_fd_ = -1;
-  std::thread thread_;
+  pthread_t thread_{};
+  bool running_ = false;
   std::atomic<bool> stopping_{false};
 
   // Written by the JavaScript thread under table_mutex_; that thread reads without it.
