@@ -5,6 +5,7 @@
 #include <netinet/udp.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cerrno>
 
 #include "os/syscalls.h"
@@ -91,26 +92,27 @@ Opened open_udp(const OpenOptions& options) {
 }
 
 uint32_t probe_max_segments() {
-  static const uint32_t limit = [] {
-    constexpr uint32_t kOld = 64;
-    constexpr uint32_t kNew = 128;
-    Address self;
-    Address::parse("127.0.0.1", 0, &self);
-    const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0) return kOld;
-    sockaddr_storage bound{};
-    socklen_t length = sizeof bound;
-    const uint8_t payload[kNew] = {};
-    const bool more =
-        ::bind(fd, &self.base, self.length) == 0 &&
-        ::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &length) == 0 &&
-        ::connect(fd, reinterpret_cast<const sockaddr*>(&bound), length) == 0 &&
-        set(fd, IPPROTO_UDP, UDP_SEGMENT, 1) == 0 &&
-        ::send(fd, payload, sizeof payload, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof payload;
-    ::close(fd);
-    return more ? kNew : kOld;
-  }();
-  return limit;
+  constexpr uint32_t kOld = 64;
+  constexpr uint32_t kNew = 128;
+  static std::atomic<uint32_t> known{0};
+  if (known != 0) return known;
+  Address self;
+  Address::parse("127.0.0.1", 0, &self);
+  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return kOld;
+  sockaddr_storage bound{};
+  socklen_t length = sizeof bound;
+  const uint8_t payload[kNew] = {};
+  if (::bind(fd, &self.base, self.length) == 0 &&
+      ::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &length) == 0 &&
+      ::connect(fd, reinterpret_cast<const sockaddr*>(&bound), length) == 0 &&
+      set(fd, IPPROTO_UDP, UDP_SEGMENT, 1) == 0) {
+    const bool more = ::send(fd, payload, sizeof payload, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+    // Anything else (no descriptor left, loopback down) says nothing, and may pass.
+    if (more || errno == EINVAL) known = more ? kNew : kOld;
+  }
+  ::close(fd);
+  return known != 0 ? known.load() : kOld;
 }
 
 }  // namespace zerosend

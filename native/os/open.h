@@ -32,7 +32,7 @@ Opened open_tcp(const OpenOptions& options);
 Opened open_udp(const OpenOptions& options);
 
 // The most segments that one UDP_SEGMENT send may have (64 before Linux 6.9, 128 since), found out
-// by trying, once, on a socket that sends to itself over loopback.
+// by trying, on a socket that sends to itself over loopback, until that has given an answer.
 uint32_t probe_max_segments();
 
 }  // namespace zerosend
