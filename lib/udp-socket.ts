@@ -130,6 +130,7 @@ export class UdpSocket extends ZeroCopySocket {
 
   #setDestination(to: SocketAddress): void {
     const { address, port } = checkAddress('to', to, 1);
+    UdpSocket.#current = null; // a refused address leaves the addon with none
     if (!isNumeric(address, this.#family) || !native.setDestination(address, port)) {
       throw notNumeric('to.address', address, this.#family);
     }
