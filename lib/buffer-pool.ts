@@ -1,7 +1,7 @@
 import { constants as bufferConstants } from 'node:buffer';
 import { setMaxListeners } from 'node:events';
 import PQueue from 'p-queue';
-import { outOfRange, rangeError, stateError, systemError } from './errors.js';
+import { invalidArgument, outOfRange, rangeError, stateError, systemError } from './errors.js';
 import { native } from './native.js';
 import { PooledBuffer } from './pooled-buffer.js';
 import type { Reaper } from './reactor.js';
@@ -88,7 +88,10 @@ export class BufferPool {
     checkInteger('options.count', count, 1, 2 ** 20);
     checkOneOf('options.hugePages', hugePages, HUGE_PAGES);
     if (init !== undefined && typeof init !== 'function') {
-      throw outOfRange('options.init', 'a function', init);
+      throw invalidArgument('options.init', 'a function', init);
+    }
+    if (verify !== undefined && typeof verify !== 'boolean') {
+      throw invalidArgument('options.verify', 'a boolean', verify);
     }
     this.bufferSize = Math.ceil(bufferSize / PAGE) * PAGE;
     this.count = count;
@@ -181,9 +184,9 @@ export class BufferPool {
     checkObject('options', options);
     const signal = checkSignal(options.signal);
     const { priority = 0 } = options;
-    if (typeof priority !== 'number' || Number.isNaN(priority)) {
-      throw outOfRange('options.priority', 'a number', priority);
-    }
+    if (typeof priority !== 'number')
+      throw invalidArgument('options.priority', 'a number', priority);
+    if (Number.isNaN(priority)) throw outOfRange('options.priority', 'a number', priority);
     signal?.throwIfAborted();
     const buffer = this.tryAcquire();
     if (buffer !== null) return buffer;

@@ -1,4 +1,5 @@
 import { getSystemErrorMap, inspect } from 'node:util';
+import type { Failure, OpenRequest } from './native.js';
 
 /**
  * The stable `code` of every error that the library makes itself. Errors of the system carry the
@@ -54,16 +55,21 @@ export interface CodedError extends Error {
   syscall?: string;
   address?: string;
   port?: number;
+  interface?: string;
 }
 
 function coded<E extends Error>(error: E, code: ErrorCode): E & CodedError {
   return Object.assign(error, { code });
 }
 
+const MAX_DESCRIPTION = 120;
+
 /** What was received, short enough for a message. */
 export function describe(value: unknown): string {
   if (typeof value === 'function') return `function ${value.name}`;
-  const text = inspect(value, { depth: 0, maxArrayLength: 3, maxStringLength: 60 });
+  const options = { depth: 0, maxArrayLength: 3, maxStringLength: 60, breakLength: Infinity };
+  const whole = inspect(value, options);
+  const text = whole.length > MAX_DESCRIPTION ? `${whole.slice(0, MAX_DESCRIPTION)}…` : whole;
   return typeof value === 'object' || value === undefined ? text : `${typeof value} ${text}`;
 }
 
@@ -93,14 +99,23 @@ export function outOfRange(name: string, expected: string, received: unknown): R
   );
 }
 
+/** The error of a socket that could not be opened, with what the call that failed was about. */
+export function openError({ errno, syscall }: Failure, request: OpenRequest): CodedError {
+  if (syscall.includes('SO_BINDTODEVICE') && request.interface) {
+    return systemError(errno, syscall, { interface: request.interface });
+  }
+  const { local, remote } = request;
+  return systemError(errno, syscall, syscall === 'bind' ? local : remote);
+}
+
 /** An error of a system call, shaped like Node's own: `connect ECONNREFUSED 127.0.0.1:9`. */
 export function systemError(
   errno: number,
   syscall: string,
-  to?: { address: string; port: number },
+  about?: { address: string; port: number } | { interface: string },
 ): CodedError {
   const [code, text] = getSystemErrorMap().get(-errno) ?? [`E${errno}`, `errno ${errno}`];
-  const where = to ? ` ${to.address}:${to.port}` : '';
-  const error = new Error(`${syscall} ${code}${where}: ${text}`);
-  return Object.assign(error, { code, errno: -errno, syscall, ...to });
+  const what = about && ('interface' in about ? about.interface : `${about.address}:${about.port}`);
+  const error = new Error(`${syscall} ${code}${what ? ` ${what}` : ''}: ${text}`);
+  return Object.assign(error, { code, errno: -errno, syscall, ...about });
 }

@@ -112,7 +112,7 @@ function load(): Native {
 export const native: Native = load();
 
 function constant(name: string): number {
-  const value = native.constants[name];
+  const value = native.constants?.[name];
   if (value === undefined) {
     throw stateError('ERR_ZEROSEND_NATIVE_MISMATCH', `the native part lacks the constant ${name}`);
   }

@@ -1,3 +1,4 @@
+import { outOfRange } from './errors.js';
 import { checkInteger, checkObject, checkOneOf, checkString } from './validate.js';
 import type { ZeroCopyMode } from './zero-copy-policy.js';
 
@@ -43,8 +44,10 @@ export function checkSocketOptions(options: SocketOptions): CheckedSocketOptions
     checkInteger('options.sendBufferSize', options.sendBufferSize, 1024, 2 ** 30);
   }
   if (options.interface !== undefined) {
-    checkString('options.interface', options.interface);
-    checkInteger('options.interface.length', options.interface.length, 1, IFNAMSIZ - 1);
+    const name = checkString('options.interface', options.interface);
+    if (Buffer.byteLength(name) >= IFNAMSIZ) {
+      throw outOfRange('options.interface', `at most ${IFNAMSIZ - 1} bytes`, name);
+    }
   }
   return {
     zeroCopy,

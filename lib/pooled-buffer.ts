@@ -1,8 +1,10 @@
 import type { BufferPool } from './buffer-pool.js';
-import { stateError, typeError } from './errors.js';
+import { invalidArgument, typeError } from './errors.js';
 import type { Slots } from './slots.js';
 import { checkInteger } from './validate.js';
 import type { Verifier } from './verifier.js';
+
+const MAX_LEASES = 2 ** 32 - 1;
 
 /**
  * A slot of a {@link BufferPool}, acquired by you: fill `bytes`, then send it or release it. There
@@ -49,6 +51,7 @@ export class PooledBuffer {
   retain(leases = 1): this {
     checkInteger('leases', leases, 1, 1_000_000);
     this._assertHeld('retain');
+    checkInteger('all leases', this._slots.leases(this.index) + leases, 1, MAX_LEASES);
     this._slots.lease(this.index, leases);
     return this;
   }
@@ -70,13 +73,14 @@ export class PooledBuffer {
    * `using buffer = pool.tryAcquire()` gives the buffer back exactly if it was not sent.
    */
   [Symbol.dispose](): void {
+    if (this._slots === undefined) throw forged(this);
     while (this._slots.leases(this.index) > 0 && !this._verifier?.isStale(this)) this.release();
   }
 
   /** @internal Throws unless the user holds a lease. */
   _assertHeld(action: string): void {
     this._verifier?.assertCurrent(this, action);
-    if (this._slots === undefined) throw forged();
+    if (this._slots === undefined) throw forged(this);
     if (this._slots.leases(this.index) > 0) return;
     throw this._slots.sends(this.index) > 0
       ? typeError(
@@ -96,6 +100,6 @@ export class PooledBuffer {
   }
 }
 
-function forged(): Error {
-  return stateError('ERR_ZEROSEND_INTERNAL', 'a PooledBuffer must come from a BufferPool');
+function forged(received: unknown): Error {
+  return invalidArgument('a PooledBuffer', 'made by a BufferPool', received);
 }

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { EventEmitter } from 'eventemitter3';
 import type { BufferPool } from './buffer-pool.js';
 import {
@@ -209,8 +210,8 @@ export abstract class ZeroCopySocket
       if (buffer.pool !== this.#lastPool) this.#usePool(buffer.pool);
       buffer._verifier?.sent(buffer, length as number, this.#inFlight.next);
     } else {
-      const bytes = length ?? (buffer as Uint8Array | undefined)?.length;
       checkPlain(buffer);
+      const bytes = length === undefined ? buffer.length : length;
       this.#checkLength(bytes, buffer.length);
       const ask = this.#policy.wants(bytes as number) ? flags | FLAG_ZERO_COPY : flags;
       reactor.markBusy(this);
@@ -232,9 +233,9 @@ export abstract class ZeroCopySocket
     buffers: readonly PooledBuffer[],
     length: number | ArrayLike<number>,
   ): { first: number; last: number } {
-    this.#sinceReap += buffers?.length ?? 0;
-    this._reapIfDue();
     if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
+    this.#sinceReap += buffers.length;
+    this._reapIfDue();
     const count = buffers.length;
     checkInteger('buffers.length', count, 1, MAX_REQUESTS);
     if (typeof length !== 'number' && length?.length !== count) {
@@ -297,6 +298,7 @@ export abstract class ZeroCopySocket
    * the signal's reason when aborted
    */
   async completed(id: number, options: { signal?: AbortSignal } = {}): Promise<void> {
+    checkObject('options', options);
     checkInteger('id', id, this.#firstId, this.#inFlight.next - 1);
     const signal = checkSignal(options.signal);
     signal?.throwIfAborted();
@@ -305,6 +307,7 @@ export abstract class ZeroCopySocket
 
   /** Resolves when all ids given out so far have completed. Rejects with the signal's reason. */
   async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
+    checkObject('options', options);
     const signal = checkSignal(options.signal);
     signal?.throwIfAborted();
     const { next, low } = this.#inFlight;
@@ -415,6 +418,9 @@ export abstract class ZeroCopySocket
       Number.isInteger(length)
     ) {
       return;
+    }
+    if (available === 0 && typeof length === 'number') {
+      throw outOfRange('length', 'at least 1, and the buffer is empty', length);
     }
     checkInteger('length', length, 1, available);
     throw this._tooLong(length as number);
@@ -590,7 +596,7 @@ export abstract class ZeroCopySocket
 }
 
 function checkPlain(bytes: unknown): asserts bytes is Uint8Array {
-  if (!(bytes instanceof Uint8Array)) {
+  if (!types.isUint8Array(bytes)) {
     throw invalidArgument('buffer', 'a PooledBuffer or a Uint8Array', bytes);
   }
   const memory = bytes.buffer as ArrayBuffer & { resizable?: boolean; growable?: boolean };

@@ -1,6 +1,6 @@
 import { familyOf, resolve } from './address.js';
-import { type CodedError, systemError } from './errors.js';
-import { native, type OpenedSocket } from './native.js';
+import { type CodedError, openError, systemError } from './errors.js';
+import { native, type OpenedSocket, type OpenRequest } from './native.js';
 import { type CheckedSocketOptions, checkSocketOptions, type SocketOptions } from './options.js';
 import { ZeroCopySocket } from './socket.js';
 import { checkInteger, checkSignal, checkString } from './validate.js';
@@ -40,7 +40,7 @@ export class TcpSocket extends ZeroCopySocket {
    * Connects: socket(2), SO_ZEROCOPY, connect(2) without blocking.
    * @throws rejects with TypeError or RangeError on bad options, the error of name resolution
    * (`ENOTFOUND`), the error of the last address that was tried (`ECONNREFUSED`, `ETIMEDOUT`,
-   * `EMFILE`, `EPERM` for `interface` without CAP_NET_RAW, `ENODEV`), or the signal's reason
+   * `EMFILE`, `ENODEV` for an `interface` that does not exist), or the signal's reason
    */
   static async connect(options: TcpOptions): Promise<TcpSocket> {
     const checked = checkSocketOptions(options);
@@ -66,7 +66,7 @@ export class TcpSocket extends ZeroCopySocket {
     signal: AbortSignal | undefined,
   ): Promise<TcpSocket> {
     signal?.throwIfAborted();
-    const opened = native.openTcp({
+    const request: OpenRequest = {
       remote: target,
       family: familyOf(target.address),
       interface: options.interface,
@@ -74,8 +74,9 @@ export class TcpSocket extends ZeroCopySocket {
       segmentSize: 0,
       zeroCopy: options.zeroCopy !== 'never',
       maxQueuedSends: options.maxQueuedSends,
-    });
-    if ('errno' in opened) throw systemError(opened.errno, opened.syscall, target);
+    };
+    const opened = native.openTcp(request);
+    if ('errno' in opened) throw openError(opened, request);
     const socket = new TcpSocket(opened, options, target);
     const onAbort = () => socket.#settled?.(null);
     signal?.addEventListener('abort', onAbort, { once: true });

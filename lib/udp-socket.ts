@@ -7,12 +7,12 @@ import {
   resolve,
   type SocketAddress,
 } from './address.js';
-import { outOfRange, rangeError, systemError } from './errors.js';
-import { FLAG_DESTINATION, native, type OpenedSocket } from './native.js';
+import { invalidArgument, openError, outOfRange, rangeError } from './errors.js';
+import { FLAG_DESTINATION, native, type OpenedSocket, type OpenRequest } from './native.js';
 import { type CheckedSocketOptions, checkSocketOptions, type SocketOptions } from './options.js';
 import type { PooledBuffer } from './pooled-buffer.js';
 import { ZeroCopySocket } from './socket.js';
-import { checkInteger } from './validate.js';
+import { checkInteger, checkString } from './validate.js';
 
 /** Options of {@link UdpSocket.open}. */
 export interface UdpOptions extends SocketOptions {
@@ -64,30 +64,28 @@ export class UdpSocket extends ZeroCopySocket {
    */
   static async open(options: UdpOptions = {}): Promise<UdpSocket> {
     const checked = checkSocketOptions(options);
-    if (options.family !== undefined && options.family !== 4 && options.family !== 6) {
-      throw outOfRange('options.family', '4 or 6', options.family);
-    }
+    const asked = options.family === undefined ? 0 : checkFamily(options.family);
     const segmentSize =
       options.segmentSize === undefined
         ? 0
         : checkInteger('options.segmentSize', options.segmentSize, 1, MAX_PAYLOAD[4]);
-    const port = checkInteger('options.port', options.port ?? 0, 0, 65_535);
-    const given = options.remote && checkAddress('options.remote', options.remote, 1);
-    const wanted = options.family ?? 0;
+    const { port = 0 } = options;
+    checkInteger('options.port', port, 0, 65_535);
+    const given =
+      options.remote === undefined ? undefined : checkAddress('options.remote', options.remote, 1);
+    const from =
+      options.address === undefined ? undefined : checkString('options.address', options.address);
     const remote = given && {
-      address: (await resolve(given.address, wanted, undefined))[0] as string,
+      address: await resolveOne('options.remote.address', given.address, asked),
       port: given.port,
     };
-    const family = options.family ?? (remote ? familyOf(remote.address) : 0);
-    const address =
-      options.address === undefined
-        ? undefined
-        : ((await resolve(options.address, family, undefined))[0] as string);
+    const family = asked || (remote ? familyOf(remote.address) : 0);
+    const address = from && (await resolveOne('options.address', from, family));
     const actual: Family = family || (address ? familyOf(address) : 4);
     const any = actual === 4 ? '0.0.0.0' : '::';
     const local = address !== undefined || port > 0 ? { address: address ?? any, port } : undefined;
 
-    const opened = native.openUdp({
+    const request: OpenRequest = {
       remote,
       local,
       family: actual,
@@ -96,8 +94,9 @@ export class UdpSocket extends ZeroCopySocket {
       segmentSize,
       zeroCopy: checked.zeroCopy !== 'never',
       maxQueuedSends: checked.maxQueuedSends,
-    });
-    if ('errno' in opened) throw systemError(opened.errno, opened.syscall, remote ?? local);
+    };
+    const opened = native.openUdp(request);
+    if ('errno' in opened) throw openError(opened, request);
     const mtu = native.describe(opened.handle).mtu ?? 0;
     if (remote && mtu > 0 && segmentSize + HEADERS[actual] > mtu) {
       native.close(opened.handle);
@@ -148,4 +147,16 @@ export class UdpSocket extends ZeroCopySocket {
       `length must be at most ${this._maxLength}${segments}; received ${length}`,
     );
   }
+}
+
+function checkFamily(value: unknown): Family {
+  if (value === 4 || value === 6) return value;
+  if (typeof value !== 'number') throw invalidArgument('options.family', '4 or 6', value);
+  throw outOfRange('options.family', '4 or 6', value);
+}
+
+/** The first address of a host. A numeric one must be of the family, which a lookup ignores. */
+async function resolveOne(name: string, host: string, family: Family | 0): Promise<string> {
+  if (family !== 0 && isNumeric(host, family === 4 ? 6 : 4)) throw notNumeric(name, host, family);
+  return (await resolve(host, family, undefined))[0] as string;
 }

@@ -29,7 +29,9 @@ export function checkOneOf<T extends string>(
 }
 
 export function checkObject(name: string, value: unknown): object {
-  if (typeof value !== 'object' || value === null) throw invalidArgument(name, 'an object', value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidArgument(name, 'an object', value);
+  }
   return value;
 }
 
