@@ -51,8 +51,10 @@ class Reactor {
   #spare: Reactee[] = [];
   #scheduled = false;
   #holds = 0;
-  // Events to emit: socket, then three numbers for each.
-  readonly #eventSockets: Reactee[] = [];
+  // Events to emit: socket, and three numbers for each. The arrays are never cut, which would give
+  // their memory back: a steady flow does not allocate.
+  #events = 0;
+  readonly #eventSockets: (Reactee | null)[] = [];
   readonly #eventNumbers: number[] = [];
   #emitting = false;
   readonly #turn = () => this.#onTurn();
@@ -158,8 +160,11 @@ class Reactor {
       const first = batch[at + 2] as number;
       const last = batch[at + 3] as number;
       socket._reclaim(kind, first, last);
-      this.#eventSockets.push(socket);
-      this.#eventNumbers.push(kind, first, last);
+      const event = this.#events++;
+      this.#eventSockets[event] = socket;
+      this.#eventNumbers[3 * event] = kind;
+      this.#eventNumbers[3 * event + 1] = first;
+      this.#eventNumbers[3 * event + 2] = last;
     }
     // Within a listener: the loop below, further up the stack, goes on with what was added.
     if (!this.#emitting) this.#emitAll();
@@ -169,8 +174,9 @@ class Reactor {
     this.#emitting = true;
     const sockets = this.#eventSockets;
     const numbers = this.#eventNumbers;
-    for (let i = 0; i < sockets.length; i++) {
+    for (let i = 0; i < this.#events; i++) {
       const socket = sockets[i] as Reactee;
+      sockets[i] = null;
       try {
         socket._emitRecord(
           numbers[3 * i] as number,
@@ -187,8 +193,7 @@ class Reactor {
         this.updateHold(socket);
       }
     }
-    sockets.length = 0;
-    numbers.length = 0;
+    this.#events = 0;
     this.#emitting = false;
   }
 }
