@@ -40,15 +40,21 @@ template <class Result, class... Arguments>
 struct Wrapper {
   template <Result (*real)(Arguments...), Fault* fault>
   static Result call(Arguments... arguments) {
-    if (fault->strikes() && fault->error != 0) {
+    if (!fault->strikes()) return real(arguments...);
+    intptr_t answer;
+    if (fault->error != 0) {
       errno = fault->error;
-      if constexpr (std::is_pointer_v<Result>) {
-        return reinterpret_cast<Result>(static_cast<intptr_t>(-1));
-      } else {
-        return -1;
-      }
+      answer = -1;
+    } else if (fault->limit == 0) {
+      answer = 1;
+    } else {
+      return real(arguments...);
     }
-    return real(arguments...);
+    if constexpr (std::is_pointer_v<Result>) {
+      return reinterpret_cast<Result>(answer);
+    } else {
+      return static_cast<Result>(answer);
+    }
   }
 };
 

@@ -33,7 +33,9 @@ struct Fault {
   std::atomic<int> times{0};        // then so many are struck
   std::atomic<uint32_t> chance{0};  // or: each with this chance in 65536
   std::atomic<int> error{0};        // errno to fail with; 0: the call is made, within `limit`
-  std::atomic<int64_t> limit{-1};   // sendmsg: bytes; sendmmsg: messages; recvmsg: control bytes
+  // sendmsg: bytes; sendmmsg: messages; recvmsg: control bytes. For the others 0 leaves the call
+  // out and answers 1, as remap and clone_process do when they have succeeded.
+  std::atomic<int64_t> limit{-1};
   std::atomic<uint64_t> calls{0};
   std::atomic<uint64_t> struck{0};
 

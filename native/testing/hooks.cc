@@ -1,5 +1,8 @@
 #include "testing/hooks.h"
 
+#include <sys/socket.h>
+
+#include <cerrno>
 #include <string>
 
 #include "node/environment.h"
@@ -58,6 +61,15 @@ Napi::Value clear_all(Info info) {
   return info.Env().Undefined();
 }
 
+// setOption(fd, level, name, value): setsockopt(2) with an int, as a user of `fd` may call it.
+// Returns 0 or the errno.
+Napi::Value set_option(Info info) {
+  const auto integer = [&](size_t index) { return static_cast<int>(number(info[index], -1)); };
+  const int value = integer(3);
+  const int result = ::setsockopt(integer(0), integer(1), integer(2), &value, sizeof value);
+  return Napi::Number::New(info.Env(), result == 0 ? 0 : errno);
+}
+
 }  // namespace
 
 void export_test_hooks(Napi::Env env, Napi::Object exports, Environment* environment) {
@@ -66,6 +78,7 @@ void export_test_hooks(Napi::Env env, Napi::Object exports, Environment* environ
   exports.Set("setFirstIds", Napi::Function::New(env, set_first_ids, "setFirstIds", environment));
   exports.Set("inject", Napi::Function::New(env, inject, "inject"));
   exports.Set("faults", Napi::Function::New(env, faults, "faults"));
+  exports.Set("setOption", Napi::Function::New(env, set_option, "setOption"));
   exports.Set("clearFaults", Napi::Function::New(env, clear_all, "clearFaults"));
 }
 
