@@ -286,10 +286,10 @@ export abstract class ZeroCopySocket
    */
   poll(): number {
     if (this._state === 'closed') return 0;
-    const before = this.#inFlight.size;
+    const before = this.#inFlight.next - this.#inFlight.size; // not the size alone: listeners send
     reactor.markBusy(this);
     reactor.poll(this);
-    return Math.max(0, before - this.#inFlight.size);
+    return this.#inFlight.next - this.#inFlight.size - before;
   }
 
   /**
