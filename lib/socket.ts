@@ -412,10 +412,10 @@ export abstract class ZeroCopySocket
 
   #checkLength(length: number | undefined, available: number): void {
     if (
+      Number.isInteger(length) && // first: a comparison would convert what is no number
       (length as number) > 0 &&
       (length as number) <= available &&
-      (length as number) <= this._maxLength &&
-      Number.isInteger(length)
+      (length as number) <= this._maxLength
     ) {
       return;
     }
