@@ -1,0 +1,95 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import { within } from './deadline.js';
+
+export interface Message {
+  type: string;
+  // biome-ignore lint/suspicious/noExplicitAny: each program says what it has to say
+  [key: string]: any;
+}
+
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stderr: string;
+  messages: Message[];
+}
+
+export interface ProgramOptions {
+  /** Options of Node.js. */
+  node?: readonly string[];
+  /** Milliseconds after which it is killed, which fails the test. */
+  timeout?: number;
+}
+
+/**
+ * A Node.js program in a process of its own, for what a test could not outlive. What it says with
+ * say.mjs arrives as messages. It is killed when the test ends.
+ */
+export class Program {
+  readonly messages: Message[] = [];
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<Exit>;
+  readonly #timeout: number;
+  #read = 0;
+  #arrived: () => void = () => {};
+
+  constructor(url: URL, argument: object, { node = [], timeout = 20_000 }: ProgramOptions = {}) {
+    this.#timeout = timeout;
+    const args = [...node, fileURLToPath(url), JSON.stringify(argument)];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      stderr += text;
+    });
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      this.messages.push(JSON.parse(line));
+      this.#arrived();
+    });
+    this.#exit = new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code, signal) => {
+        resolve({ code, signal, stderr, messages: this.messages });
+        this.#arrived();
+      });
+    });
+    onTestFinished(() => void child.kill('SIGKILL'));
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** The next message of that type; those before it are passed over. */
+  async next(type: string): Promise<Message> {
+    const found = (async () => {
+      for (;;) {
+        while (this.#read < this.messages.length) {
+          const message = this.messages[this.#read++];
+          if (message?.type === type) return message;
+        }
+        if (!this.running) {
+          const { code, signal, stderr } = await this.#exit;
+          if (this.#read < this.messages.length) continue;
+          throw new Error(`ended (${signal ?? code}) without saying '${type}': ${stderr}`);
+        }
+        await new Promise<void>((resolve) => {
+          this.#arrived = resolve;
+        });
+      }
+    })();
+    return within(found, `'${type}' from a program`, this.#timeout);
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** How it ended, by itself. */
+  exit(): Promise<Exit> {
+    return within(this.#exit, 'the end of a program', this.#timeout);
+  }
+}
