@@ -34,6 +34,9 @@ namespace zerosend {
   X(unknownIds)        /* kernel ids notified but never given out */            \
   X(phantomIds)        /* kernel ids that a refused send took all the same */   \
   X(discardedBytes)    /* bytes from the peer, read and dropped */              \
+  X(kicks)             /* calls that had the kernel look at a ring */           \
+  X(refusedFrames)     /* ring frames that driver or qdisc refused: retried */  \
+  X(linkDown)          /* kicks that met an interface that was down */          \
   X(wakes)             /* times the poller thread worked for this socket */
 
 enum class Counter : size_t {

@@ -39,6 +39,7 @@ class Ledger {
       : sends_(first_send), kernel_(first_kernel) {}
 
   uint64_t next_send() const { return sends_.end(); }
+  uint64_t next_kernel() const { return kernel_.end(); }
   uint64_t open_or_outstanding() const { return incomplete_; }
   uint64_t kernel_outstanding() const { return kernel_outstanding_; }
 
@@ -54,6 +55,9 @@ class Ledger {
     --incomplete_;
     sends_.pop_back();
   }
+
+  // The send that took an outstanding kernel id, which was given out less than 2^32 ids ago.
+  uint64_t owner(uint32_t kernel_id) const { return kernel_[widen(kernel_id)]; }
 
   Payload& payload(uint64_t id) { return sends_[id].payload; }
 
@@ -90,11 +94,23 @@ class Ledger {
   // A notification for the kernel ids first..last, both inclusive, modulo 2^32.
   template <class Sink>
   NotificationEffect notify(uint32_t first, uint32_t last, bool copied, Sink&& sink) {
+    return settle_kernel(first, last, copied ? Outcome::kCopied : Outcome::kZeroCopy, sink);
+  }
+
+  // The kernel ids first..last have ended in this way.
+  template <class Sink>
+  NotificationEffect settle_kernel(uint32_t first, uint32_t last, Outcome outcome, Sink&& sink) {
     NotificationEffect effect;
     const uint64_t begin = widen(first);
     const uint64_t count = static_cast<uint64_t>(last - first) + 1;
     const uint64_t end = begin + count;
-    if (phantom_expected_ && end == kernel_.end() + 1) {
+    // More than half of all ids: a range that runs backwards, which past the first wrap would reach
+    // from long ago to the end of the window and free all of it.
+    if (count > uint64_t{1} << 31) {
+      effect.unknown = count;
+      return effect;
+    }
+    if (phantom_expected_ && begin <= kernel_.end() && end == kernel_.end() + 1) {
       kernel_.push(kNotified);
       phantom_expected_ = false;
       effect.phantoms = 1;
@@ -118,7 +134,7 @@ class Ledger {
         ++effect.duplicates;
         continue;
       }
-      if (copied) degrade(sends_[send], Outcome::kCopied);
+      degrade(sends_[send], outcome);
       --kernel_outstanding_;
       ++effect.completed;
       settle(send, sink);

@@ -7,6 +7,7 @@
 #include "core/counters.h"
 #include "node/environment.h"
 #include "node/hot_path.h"
+#include "node/rings.h"
 #include "node/slabs.h"
 #include "node/sockets.h"
 
@@ -69,6 +70,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_hot("poll", poll_socket);
   add_hot("arm", arm_socket);
   export_socket_functions(env, exports, environment);
+  export_ring_functions(env, exports, environment);
   export_slab_functions(env, exports, environment);
   exports.Set("setDeliver", Napi::Function::New(env, set_deliver, "setDeliver", environment));
 

@@ -4,19 +4,11 @@
 #include <memory>
 #include <utility>
 
-#include "node/environment.h"
+#include "node/arguments.h"
 #include "os/slab.h"
 
 namespace zerosend {
 namespace {
-
-Environment& environment_of(const Napi::CallbackInfo& info) {
-  return *static_cast<Environment*>(info.Data());
-}
-
-uint32_t unsigned_of(const Napi::Value& value) {
-  return value.IsNumber() ? value.As<Napi::Number>().Uint32Value() : 0;
-}
 
 Napi::Value create_slab(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();

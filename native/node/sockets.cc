@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "core/counters.h"
-#include "node/environment.h"
+#include "node/arguments.h"
 #include "os/inet_socket.h"
 #include "os/open.h"
 #include "os/syscalls.h"
@@ -20,26 +20,7 @@ namespace {
 
 using Info = const Napi::CallbackInfo&;
 
-Environment& environment_of(Info info) { return *static_cast<Environment*>(info.Data()); }
-
-uint32_t unsigned_of(const Napi::Value& value) {
-  return value.IsNumber() ? value.As<Napi::Number>().Uint32Value() : 0;
-}
-
 Socket* socket_of(Info info) { return environment_of(info).poller().find(unsigned_of(info[0])); }
-
-Napi::Object failure(Napi::Env env, int error, const char* syscall) {
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("errno", error);
-  result.Set("syscall", syscall);
-  return result;
-}
-
-// Empty when a getter throws, and from then on: with an exception pending node-addon-api would end
-// the process at the next call.
-Napi::Value property(const Napi::Value& object, const char* name) {
-  return object.Env().IsExceptionPending() ? Napi::Value() : object.As<Napi::Object>().Get(name);
-}
 
 // Reads `{ address, port }` into `out`. False when there is an address that is not numeric.
 bool read_address(const Napi::Value& value, Address* out) {
@@ -163,6 +144,7 @@ Napi::Value describe(Info info) {
   const Socket::State state = socket->state();
   result.Set("peerClosed", state.peer_closed);
   result.Set("idsUncertain", state.ids_uncertain);
+  result.Set("linkDown", state.link_down);
   return result;
 }
 

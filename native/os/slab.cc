@@ -55,7 +55,8 @@ std::shared_ptr<Slab> Slab::create(size_t slot_size, uint32_t slots, HugePages h
     base = map_aligned(mapped, error);
     if (base == nullptr) return nullptr;
   }
-  std::shared_ptr<Slab> slab(new Slab(base, mapped, slot_size, slots, huge_pages));
+  std::shared_ptr<Slab> slab(new Slab(base, mapped, slot_size, 0, slot_size, slots));
+  slab->huge_ = huge_pages;
   // A child process must not share the pages: its copy-on-write would slow every slot down.
   sys.madvise(base, mapped, MADV_DONTFORK);
   if (huge_pages != HugePages::kExplicit) {
@@ -65,9 +66,17 @@ std::shared_ptr<Slab> Slab::create(size_t slot_size, uint32_t slots, HugePages h
   return slab;
 }
 
+std::shared_ptr<Slab> Slab::adopt(uint8_t* base, size_t mapped, size_t stride, size_t offset,
+                                  size_t slot_size, uint32_t slots) {
+  std::shared_ptr<Slab> slab(new Slab(base, mapped, stride, offset, slot_size, slots));
+  slab->shared_with_kernel_ = true;
+  return slab;
+}
+
 Slab::~Slab() { sys.munmap(base_, mapped_); }
 
 int Slab::replace_pages(uint32_t index) {
+  if (shared_with_kernel_) return EOPNOTSUPP;
   size_t begin = slot_size_ * index;
   size_t length = slot_size_;
   if (huge_ == HugePages::kExplicit) {

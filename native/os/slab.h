@@ -16,15 +16,22 @@ class Slab {
   // `slot_size` is a multiple of the page size. Returns null and sets `*error` to an errno.
   static std::shared_ptr<Slab> create(size_t slot_size, uint32_t slots, HugePages huge_pages,
                                       int* error);
+
+  // Takes over `mapped` bytes at `base` that the kernel shares (a ring): slot i starts at
+  // `offset + stride * i`. Its pages cannot be replaced.
+  static std::shared_ptr<Slab> adopt(uint8_t* base, size_t mapped, size_t stride, size_t offset,
+                                     size_t slot_size, uint32_t slots);
   ~Slab();
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
 
   uint8_t* data() const { return base_; }
-  size_t size() const { return slot_size_ * slots_; }
+  size_t size() const { return stride_ * slots_; }
   size_t slot_size() const { return slot_size_; }
   uint32_t slots() const { return slots_; }
-  uint8_t* slot(uint32_t index) const { return base_ + slot_size_ * index; }
+  size_t stride() const { return stride_; }  // from one slot to the next
+  size_t offset() const { return offset_; }  // of the first slot
+  uint8_t* slot(uint32_t index) const { return base_ + offset_ + stride_ * index; }
 
   // errno of the madvise that asked for transparent huge pages; 0 when granted or not asked for.
   int huge_page_error() const { return huge_page_error_; }
@@ -37,14 +44,22 @@ class Slab {
   int replace_pages(uint32_t index);
 
  private:
-  Slab(uint8_t* base, size_t mapped, size_t slot_size, uint32_t slots, HugePages huge_pages)
-      : base_(base), mapped_(mapped), slot_size_(slot_size), slots_(slots), huge_(huge_pages) {}
+  Slab(uint8_t* base, size_t mapped, size_t stride, size_t offset, size_t slot_size, uint32_t slots)
+      : base_(base),
+        mapped_(mapped),
+        stride_(stride),
+        offset_(offset),
+        slot_size_(slot_size),
+        slots_(slots) {}
 
   uint8_t* base_;
   size_t mapped_;
+  size_t stride_;
+  size_t offset_;
   size_t slot_size_;
   uint32_t slots_;
-  HugePages huge_;
+  HugePages huge_ = HugePages::kNone;
+  bool shared_with_kernel_ = false;
   int huge_page_error_ = 0;
 };
 

@@ -94,7 +94,7 @@ void Socket::note_queued() {
   ++counters_[Counter::queuedSends];
   drain_due_ = true;
   // Now, not when JavaScript goes idle: it may compute for seconds without looking back.
-  if (queued() == 1) arm_locked();
+  if (queued() == 1) watch();
 }
 
 void Socket::note_drained() {
@@ -108,8 +108,12 @@ void Socket::note_drained() {
 int Socket::attach(uint32_t handle) {
   Lock lock(mutex_);
   handle_ = handle;
+  return start_watching();
+}
+
+int Socket::start_watching() {
   epoll_event event{};
-  event.data.u64 = handle;
+  event.data.u64 = handle_;
   // A one-shot with nothing to wait for still reports errors, once.
   event.events = EPOLLONESHOT | (wants_arming() ? interest() : 0);
   if (sys.epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd_, &event) != 0) return errno;
@@ -121,16 +125,16 @@ int Socket::attach(uint32_t handle) {
 void Socket::arm() {
   Lock lock(mutex_);
   busy_ = false;
-  if (fd_ >= 0 && wants_arming()) arm_locked();
+  if (fd_ >= 0 && wants_arming()) watch();
 }
 
 void Socket::rearm() {
   Lock lock(mutex_);
   // A busy socket will be armed by JavaScript; only what waits for room cannot wait for that.
-  if (fd_ >= 0 && wants_arming() && (!busy_ || queued() > 0)) arm_locked();
+  if (fd_ >= 0 && wants_arming() && (!busy_ || queued() > 0)) watch();
 }
 
-void Socket::arm_locked() {
+void Socket::watch() {
   epoll_event event{};
   event.events = EPOLLONESHOT | interest();
   event.data.u64 = handle_;
@@ -181,7 +185,7 @@ void Socket::abort() {
   ledger_.revoke(
       [this](uint64_t id, Source& source) {
         const int error = part_from_kernel(source);
-        if (error != 0) retired_.push_back({Record::kRetired, id, static_cast<uint64_t>(error)});
+        if (error != 0) note_retired(id, error);
       },
       completer());
 }

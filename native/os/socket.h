@@ -105,6 +105,7 @@ class Socket {
   struct State {
     bool peer_closed = false;    // the peer's FIN was read
     bool ids_uncertain = false;  // zero copy is off because kernel ids can no longer be matched
+    bool link_down = false;      // frames wait for the interface to come up
   };
   State state();
 
@@ -135,10 +136,14 @@ class Socket {
   // Sends that wait for room.
   virtual size_t queued() const = 0;
   virtual void do_poll() = 0;
+  // Registers what wakes the poller thread for this socket, and has it wake once more. Default:
+  // events of the descriptor itself, one-shot.
+  virtual int start_watching();
+  virtual void watch();
   // Works off what epoll reported. Not called while JavaScript is busy, unless sends are queued.
   virtual void do_ready(uint32_t events) = 0;
   // EPOLL* bits to wait for; EPOLLERR and EPOLLHUP come without asking.
-  virtual uint32_t interest() const = 0;
+  virtual uint32_t interest() const { return 0; }
   virtual bool wants_arming() const = 0;
   // Completes every queued send as failed.
   virtual void fail_queued() = 0;
@@ -156,7 +161,6 @@ class Socket {
   bool is_open() const { return fd_ >= 0 && !closing_ && !failed_ && !connecting_; }
   void complete(uint64_t id, Outcome outcome);
   void fail(int error, bool connecting);
-  void arm_locked();
 
   auto completer() {
     return [this](uint64_t id, Outcome outcome, const Source&) { complete(id, outcome); };
@@ -165,6 +169,11 @@ class Socket {
   void count_send(uint32_t length) {
     ++counters_[Counter::sends];
     counters_[Counter::bytes] += length;
+  }
+
+  // The memory of this send must never be used again. To be called before it completes.
+  void note_retired(uint64_t id, int error) {
+    retired_.push_back({Record::kRetired, id, static_cast<uint64_t>(error)});
   }
 
   // A send was put into the queue.
@@ -181,6 +190,7 @@ class Socket {
   bool connecting_ = false;
   bool closing_ = false;  // begin_close() or abort() was called
   bool failed_ = false;   // a fatal error was reported
+  bool armed_ = false;    // a wake is due
   bool busy_ = false;     // JavaScript sends, and has promised to call arm()
 
   Ledger<Source> ledger_;
@@ -190,7 +200,6 @@ class Socket {
  private:
   int refusal(size_t count) const;
 
-  bool armed_ = false;
   uint32_t armed_interest_ = 0;
   Coalescer completed_;
   std::vector<Record> retired_;  // delivered before the completions of the same ids; rare

@@ -35,6 +35,7 @@ struct Syscalls {
   int (*getsockopt)(int, int, int, void*, socklen_t*) = ::getsockopt;
   ssize_t (*sendmsg)(int, const msghdr*, int) = ::sendmsg;
   int (*sendmmsg)(int, mmsghdr*, unsigned, int) = ::sendmmsg;
+  ssize_t (*sendto)(int, const void*, size_t, int, const sockaddr*, socklen_t) = ::sendto;
   ssize_t (*recvmsg)(int, msghdr*, int) = ::recvmsg;
   ssize_t (*recv)(int, void*, size_t, int) = ::recv;
   int (*epoll_create1)(int) = ::epoll_create1;

@@ -166,6 +166,8 @@ void install_faults() {
       Wrapper<int, int, int, int, void*, socklen_t*>::call<::getsockopt, &getsockopt_fault>;
   sys.sendmsg = send_message;
   sys.sendmmsg = send_messages;
+  sys.sendto = Wrapper<ssize_t, int, const void*, size_t, int, const sockaddr*,
+                       socklen_t>::call<::sendto, &sendto_fault>;
   sys.recvmsg = receive_message;
   sys.recv = Wrapper<ssize_t, int, void*, size_t, int>::call<::recv, &recv_fault>;
   sys.epoll_create1 = Wrapper<int, int>::call<::epoll_create1, &epoll_create1_fault>;

@@ -16,6 +16,7 @@ namespace zerosend {
   X(getsockopt)            \
   X(sendmsg)               \
   X(sendmmsg)              \
+  X(sendto)                \
   X(recvmsg)               \
   X(recv)                  \
   X(epoll_create1)         \

@@ -1,0 +1,113 @@
+#include "node/rings.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "node/arguments.h"
+#include "node/slabs.h"
+#include "os/packet_socket.h"
+#include "os/xdp_socket.h"
+
+namespace zerosend {
+namespace {
+
+using Info = const Napi::CallbackInfo&;
+
+// Adds the socket to the poller and describes it. Empty with a pending exception, or a failure.
+Napi::Object admit(Info info, std::shared_ptr<Socket> socket) {
+  const int fd = socket->fd();
+  int error = 0;
+  const uint32_t handle = environment_of(info).poller().add(std::move(socket), &error);
+  if (handle == 0) return failure(info.Env(), error, "epoll_ctl");
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("handle", handle);
+  result.Set("fd", fd);
+  result.Set("zeroCopyErrno", 0);
+  result.Set("firstId", static_cast<double>(environment_of(info).first_id));
+  return result;
+}
+
+Napi::Value open_packet(Info info) {
+  const Napi::Env env = info.Env();
+  Environment& environment = environment_of(info);
+  if (!info[0].IsObject()) return failure(env, EINVAL, "socket");
+  const auto given = [&](const char* name) { return property(info[0], name); };
+  PacketOptions options;
+  options.interface = string_of(given("interface"));
+  options.frames = unsigned_of(given("frames"));
+  options.frame_size = unsigned_of(given("frameSize"));
+  options.qdisc_bypass = truth_of(given("qdiscBypass"));
+  options.virtio_net_header = truth_of(given("virtioNetHeader"));
+  options.cooked = truth_of(given("cooked"));
+  options.protocol = static_cast<uint16_t>(unsigned_of(given("protocol")));
+  options.send_buffer_size = unsigned_of(given("sendBufferSize"));
+  const Napi::Value destination = given("destination");
+  if (env.IsExceptionPending()) return {};
+  if (destination.IsBuffer()) {
+    const auto bytes = destination.As<Napi::Buffer<uint8_t>>();
+    options.destination_length =
+        static_cast<uint8_t>(std::min(bytes.Length(), sizeof options.destination));
+    std::copy_n(bytes.Data(), options.destination_length, options.destination);
+  }
+  const char* syscall = "";
+  int error = environment.poller().start(&syscall);
+  if (error != 0) return failure(env, error, syscall);
+  std::shared_ptr<PacketSocket> socket = PacketSocket::open(
+      options, environment.poller().epoll_fd(), environment.first_id, &error, &syscall);
+  if (!socket) return failure(env, error, syscall);
+
+  const std::shared_ptr<Slab>& ring = socket->ring();
+  const Napi::Value memory = external_array_buffer(env, ring->data(), ring->size(), ring);
+  if (memory.IsEmpty()) return memory;
+  Napi::Object result = admit(info, socket);
+  if (!result.Has("handle")) return result;
+  result.Set("memory", memory);
+  result.Set("slab", environment.add_slab(ring));
+  result.Set("slots", ring->slots());
+  result.Set("slotSize", static_cast<double>(ring->slot_size()));
+  result.Set("stride", static_cast<double>(ring->stride()));
+  result.Set("offset", static_cast<double>(ring->offset()));
+  result.Set("mtu", socket->mtu());
+  result.Set("maxLength", socket->max_length());
+  return result;
+}
+
+Napi::Value open_xdp(Info info) {
+  const Napi::Env env = info.Env();
+  Environment& environment = environment_of(info);
+  if (!info[0].IsObject()) return failure(env, EINVAL, "socket");
+  const auto given = [&](const char* name) { return property(info[0], name); };
+  XdpOptions options;
+  options.interface = string_of(given("interface"));
+  options.queue = unsigned_of(given("queue"));
+  options.mode = static_cast<XdpOptions::Mode>(std::min(unsigned_of(given("mode")), 2u));
+  options.deadline_ms = unsigned_of(given("deadline"));
+  const std::shared_ptr<Slab>* slab = environment.slab(unsigned_of(given("slab")));
+  if (env.IsExceptionPending()) return {};
+  if (slab == nullptr) return failure(env, EINVAL, "setsockopt(XDP_UMEM_REG)");
+  options.umem = *slab;
+  const char* syscall = "";
+  int error = environment.poller().start(&syscall);
+  if (error != 0) return failure(env, error, syscall);
+  std::shared_ptr<XdpSocket> socket = XdpSocket::open(options, environment.poller().epoll_fd(),
+                                                      environment.first_id, &error, &syscall);
+  if (!socket) return failure(env, error, syscall);
+  Napi::Object result = admit(info, socket);
+  if (!result.Has("handle")) return result;
+  result.Set("zeroCopy", socket->zerocopy());
+  result.Set("multiFrame", socket->multi_frame());
+  result.Set("mtu", socket->mtu());
+  result.Set("maxLength", socket->max_length());
+  return result;
+}
+
+}  // namespace
+
+void export_ring_functions(Napi::Env env, Napi::Object exports, Environment* environment) {
+  exports.Set("openPacket", Napi::Function::New(env, open_packet, "openPacket", environment));
+  exports.Set("openXdp", Napi::Function::New(env, open_xdp, "openXdp", environment));
+}
+
+}  // namespace zerosend

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <napi.h>
+
+namespace zerosend {
+
+class Environment;
+
+// openPacket(request), openXdp(request): opening the sockets whose ring is also their pool. As the
+// other open functions, they answer `{ handle, fd, … }` or `{ errno, syscall }`. JavaScript thread.
+void export_ring_functions(Napi::Env env, Napi::Object exports, Environment* environment);
+
+}  // namespace zerosend

@@ -1,0 +1,176 @@
+// PacketSocket: frames to the kernel and back. Under the lock, on either thread; do_send on the
+// JavaScript thread.
+
+#include "os/packet_socket.h"
+
+#include <linux/if_ether.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "os/syscalls.h"
+
+namespace zerosend {
+
+tpacket2_hdr* PacketSocket::header(uint32_t index) const {
+  return reinterpret_cast<tpacket2_hdr*>(ring_->data() + ring_->stride() * index);
+}
+
+uint32_t PacketSocket::status(uint32_t index) const {
+  return __atomic_load_n(&header(index)->tp_status, __ATOMIC_ACQUIRE);
+}
+
+// Release: the kernel must see content and length before the status that hands them over.
+void PacketSocket::set_status(uint32_t index, uint32_t status) {
+  __atomic_store_n(&header(index)->tp_status, status, __ATOMIC_RELEASE);
+}
+
+// A frame that the kernel calls malformed stops the ring, so everything that it checks is checked
+// here before (packet_snd and tpacket_snd in net/packet/af_packet.c). Returns 0 or an errno.
+int PacketSocket::check(const Source& source) const {
+  if (source.slab != ring_ || source.length > ring_->slot_size()) return EINVAL;
+  if (source.length > max_length_) return EMSGSIZE;
+  if (options_.virtio_net_header) return check_offload(source);
+  if (source.length < header_length_) return EINVAL;
+  if (!options_.cooked && source.length > mtu_ + header_length_) {
+    // Only a frame with a VLAN tag may be four bytes longer.
+    const bool tagged = source.data[12] == (ETH_P_8021Q >> 8) && source.data[13] == 0;
+    if (!tagged) return EMSGSIZE;
+  }
+  return 0;
+}
+
+int PacketSocket::check_offload(const Source& source) const {
+  OffloadHeader offload;
+  if (source.length < sizeof offload + std::max(header_length_, 1u)) return EINVAL;
+  std::memcpy(&offload, source.data, sizeof offload);
+  const uint32_t frame = source.length - sizeof offload;
+  if (offload.hdr_len > frame) return EINVAL;
+  if ((offload.flags & OffloadHeader::kNeedsChecksum) &&
+      uint32_t{offload.csum_start} + offload.csum_offset + 2 > frame) {
+    return EINVAL;
+  }
+  switch (offload.gso_type & ~OffloadHeader::kEcn) {
+    case OffloadHeader::kNone:
+      return frame > mtu_ + header_length_ ? EMSGSIZE : 0;
+    case OffloadHeader::kTcp4:
+    case OffloadHeader::kTcp6:
+    case OffloadHeader::kUdp:
+    case OffloadHeader::kUdpL4:
+      // Segmenting means new checksums, so the kernel insists on being told where they are.
+      if (!(offload.flags & OffloadHeader::kNeedsChecksum)) return EINVAL;
+      return offload.gso_size == 0 ? EINVAL : 0;
+    default:
+      return EINVAL;
+  }
+}
+
+int32_t PacketSocket::do_send(Source&& source) {
+  if (const int error = check(source)) return -error;
+  Frame& frame = frames_[source.slot];
+  if (frame.state != Frame::State::kIdle) return -EALREADY;
+  frame.length = source.length;
+  const bool copied = !source.zerocopy;  // the caller copied plain memory into the frame
+  frame.id = ledger_.open(std::move(source));
+  if (copied) ledger_.add_inline_piece(frame.id);
+  frame.state = Frame::State::kWaiting;
+  ++waiting_;
+  count_send(frame.length);
+  submit_waiting();
+  if (frame.state == Frame::State::kWaiting) note_queued();
+  return 0;
+}
+
+// Hands over every frame that no missing one stands before.
+void PacketSocket::submit_waiting() {
+  while (frames_[submit_].state == Frame::State::kWaiting) {
+    Frame& frame = frames_[submit_];
+    header(submit_)->tp_len = frame.length;
+    header(submit_)->tp_snaplen = frame.length;
+    frame.kernel_id = static_cast<uint32_t>(ledger_.next_kernel());
+    ledger_.add_zerocopy_piece(frame.id);
+    ledger_.close(frame.id, completer());
+    ++counters_[Counter::kernelSends];
+    ++counters_[Counter::kernelIds];
+    frame.state = Frame::State::kSubmitted;
+    set_status(submit_, TP_STATUS_SEND_REQUEST);
+    submit_ = after(submit_);
+    ++submitted_;
+    if (--waiting_ == 0) note_drained();
+    frame_added();
+  }
+}
+
+void PacketSocket::kick() {
+  const auto* to = options_.cooked ? reinterpret_cast<const sockaddr*>(&peer_) : nullptr;
+  const ssize_t result =
+      sys.sendto(fd_, nullptr, 0, MSG_DONTWAIT | MSG_NOSIGNAL, to, to ? sizeof peer_ : 0);
+  const int error = errno;
+  if (kicked(result, error)) return;
+  if (result < 0 && error == EINTR) return;  // tried again by the next poll
+  // The head of the ring, from the kernel's view, is the first that it has not taken.
+  reap();
+  if (failed_ || (submitted_ > 0 && (status(tail_) & TP_STATUS_WRONG_FORMAT))) withdraw();
+}
+
+// Takes back what the kernel has not touched. It looks at the ring only within a kick, and kicks
+// are serialised, so nobody races for these frames. A frame that it found malformed is among them
+// (the interface's MTU has shrunk, say), and the ones behind it, which would wait for ever: those
+// ids fail. The slots come back to the pool, which hands them out next.
+void PacketSocket::withdraw() {
+  const uint32_t before_withdrawal = submitted_;
+  while (submitted_ > 0) {
+    const uint32_t index = before(submit_);
+    if (!(status(index) & (TP_STATUS_SEND_REQUEST | TP_STATUS_WRONG_FORMAT))) break;
+    set_status(index, TP_STATUS_AVAILABLE);
+    settle(frames_[index], Outcome::kFailed);
+    frames_[index] = Frame{};
+    submit_ = index;
+    --submitted_;
+  }
+  unkicked_ = 0;
+  if (submitted_ != before_withdrawal && !failed_) read_interface();
+}
+
+size_t PacketSocket::reap() {
+  constexpr uint32_t kBusy = TP_STATUS_SEND_REQUEST | TP_STATUS_SENDING | TP_STATUS_WRONG_FORMAT;
+  size_t count = 0;
+  while (submitted_ > 0 && !(status(tail_) & kBusy)) {
+    settle(frames_[tail_], Outcome::kZeroCopy);
+    frames_[tail_] = Frame{};
+    tail_ = after(tail_);
+    --submitted_;
+    ++count;
+  }
+  if (count > 0) ++counters_[Counter::notifications];
+  return count;
+}
+
+void PacketSocket::settle(const Frame& frame, Outcome outcome) {
+  ledger_.settle_kernel(frame.kernel_id, frame.kernel_id, outcome, completer());
+}
+
+void PacketSocket::fail_queued() {
+  for (uint32_t i = 0; i < frames_.size() && waiting_ > 0; ++i) {
+    if (frames_[i].state != Frame::State::kWaiting) continue;
+    const uint64_t id = frames_[i].id;
+    frames_[i] = Frame{};
+    --waiting_;
+    ledger_.fail(id, completer());
+  }
+}
+
+void PacketSocket::cut_off() {
+  reap();
+  withdraw();
+}
+
+Socket::State PacketSocket::do_state() const {
+  State state;
+  state.link_down = link_down_;
+  return state;
+}
+
+}  // namespace zerosend

@@ -1,0 +1,110 @@
+#include "os/ring_socket.h"
+
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "os/syscalls.h"
+
+namespace zerosend {
+
+void RingSocket::do_poll() {
+  if (unkicked_ > 0) kick();
+  reap();
+}
+
+// Poller thread, by the timer. Frames that do not come back for long (a slow link) are looked for
+// less often.
+void RingSocket::do_ready(uint32_t) {
+  if (unkicked_ > 0) kick();
+  const size_t back = reap();
+  interval_ns_ = back > 0 ? kShortestInterval : std::min(interval_ns_ * 2, kLongestInterval);
+}
+
+int32_t RingSocket::do_send_many(Source* sources, size_t count) {
+  for (size_t done = 0; done < count; ++done) {
+    const uint32_t length = sources[done].length;
+    const int32_t code = failed_ ? -ENXIO : do_send(std::move(sources[done]));
+    if (code >= 0) continue;
+    if (done == 0) return code;
+    // Earlier frames of the call have ids already, so this one takes its own and fails.
+    const uint64_t id = ledger_.open(Source{});
+    ledger_.fail(id, completer());
+    count_send(length);
+  }
+  if (unkicked_ > 0) kick();
+  return 0;
+}
+
+int RingSocket::start_watching() {
+  timer_fd_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  if (timer_fd_ < 0) return errno;
+  epoll_event event{};
+  event.data.u64 = handle_;
+  event.events = EPOLLIN | EPOLLET;  // each expiry once, without reading the timer
+  if (sys.epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, timer_fd_, &event) == 0) return 0;
+  const int error = errno;
+  sys.close(timer_fd_);
+  timer_fd_ = -1;
+  return error;
+}
+
+void RingSocket::watch() {
+  if (armed_ || timer_fd_ < 0) return;
+  itimerspec time{};
+  time.it_value.tv_nsec = interval_ns_;
+  armed_ = ::timerfd_settime(timer_fd_, 0, &time, nullptr) == 0;
+}
+
+bool RingSocket::wants_arming() const {
+  return !failed_ && (ledger_.kernel_outstanding() > 0 || unkicked_ > 0);
+}
+
+// The pages are the kernel's as much as ours: the slot is retired instead.
+int RingSocket::part_from_kernel(Source&) { return EOPNOTSUPP; }
+
+void RingSocket::before_close() {
+  if (timer_fd_ < 0) return;
+  epoll_event unused{};
+  sys.epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, timer_fd_, &unused);
+  sys.close(timer_fd_);
+  timer_fd_ = -1;
+}
+
+bool RingSocket::kicked(ssize_t result, int error) {
+  ++counters_[Counter::kicks];
+  if (result >= 0) {
+    unkicked_ = 0;
+    link_down_ = false;
+    return true;
+  }
+  switch (error) {
+    case EAGAIN:
+    case EBUSY:
+    case ENOMEM:
+      ++counters_[Counter::noRoom];
+      break;
+    case ENOBUFS:
+      ++counters_[Counter::refusedFrames];
+      break;
+    case ENETDOWN:
+      // The frames wait: an interface that goes down usually comes up again.
+      ++counters_[Counter::linkDown];
+      link_down_ = true;
+      break;
+    case ENXIO:
+    case ENODEV:
+    case EBADF:
+      fail(error, false);
+      break;
+    default:
+      ++counters_[Counter::softErrors];
+      break;
+  }
+  return false;
+}
+
+}  // namespace zerosend

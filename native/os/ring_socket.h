@@ -1,0 +1,54 @@
+#pragma once
+
+#include "os/socket.h"
+
+namespace zerosend {
+
+// What the transmit ring and AF_XDP have in common: the kernel must be told to look at the ring (a
+// kick), and it has no event for the frames that come back, so the poller thread looks by a timer.
+// Kicks are batched: after so many frames, when JavaScript polls, and by the timer.
+class RingSocket : public Socket {
+ protected:
+  RingSocket(int fd, int epoll_fd, size_t max_queued, uint64_t first_id)
+      : Socket(fd, epoll_fd, max_queued, first_id, 0) {}
+
+  // Frames that are put into the ring before it is kicked.
+  static constexpr uint32_t kKickEvery = 64;
+
+  // ---- what a subclass does ---------------------------------------------------------------------
+
+  // Has the kernel look at the ring. Calls kicked() with what it answered.
+  virtual void kick() = 0;
+  // Takes in the frames that have come back. Returns their number.
+  virtual size_t reap() = 0;
+
+  // ---- for the subclass -------------------------------------------------------------------------
+
+  void do_poll() override;
+  void do_ready(uint32_t events) override;
+  int32_t do_send_many(Source* sources, size_t count) override;
+  int start_watching() override;
+  void watch() override;
+  bool wants_arming() const override;
+  int part_from_kernel(Source& source) override;
+  void before_close() override;
+
+  void frame_added() {
+    if (++unkicked_ >= kKickEvery) kick();
+  }
+
+  // Books the answer of a kick. True when the kernel has seen all frames.
+  bool kicked(ssize_t result, int error);
+
+  uint32_t unkicked_ = 0;   // frames in the ring of which the kernel has not been told
+  bool link_down_ = false;  // the last kick found the interface down; it will be tried again
+
+ private:
+  int timer_fd_ = -1;
+  long interval_ns_ = kShortestInterval;
+
+  static constexpr long kShortestInterval = 50'000;
+  static constexpr long kLongestInterval = 2'000'000;
+};
+
+}  // namespace zerosend

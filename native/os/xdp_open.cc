@@ -1,0 +1,142 @@
+// XdpSocket: opening. JavaScript thread.
+
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "os/syscalls.h"
+#include "os/xdp_socket.h"
+
+namespace zerosend {
+namespace {
+
+#ifndef AF_XDP
+#define AF_XDP 44
+#endif
+#ifndef SOL_XDP
+#define SOL_XDP 283
+#endif
+constexpr uint16_t kUseSg = 1 << 4;  // XDP_USE_SG, Linux 6.6
+
+uint32_t power_of_two(uint32_t value) {
+  uint32_t power = 1;
+  while (power < value) power <<= 1;
+  return power;
+}
+
+}  // namespace
+
+template <class Entry>
+int XdpRing<Entry>::map(int fd, uint64_t page_offset, const xdp_ring_offset& offsets,
+                        uint32_t size) {
+  length_ = offsets.desc + size * sizeof(Entry);
+  void* memory = sys.mmap(nullptr, length_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
+                          static_cast<off_t>(page_offset));
+  if (memory == MAP_FAILED) return errno;
+  mapping_ = memory;
+  auto* base = static_cast<uint8_t*>(memory);
+  producer_ = reinterpret_cast<uint32_t*>(base + offsets.producer);
+  consumer_ = reinterpret_cast<uint32_t*>(base + offsets.consumer);
+  flags_ = reinterpret_cast<uint32_t*>(base + offsets.flags);
+  entries_ = reinterpret_cast<Entry*>(base + offsets.desc);
+  size_ = size;
+  return 0;
+}
+
+template <class Entry>
+void XdpRing<Entry>::unmap() {
+  if (mapping_ != nullptr) sys.munmap(mapping_, length_);
+  mapping_ = nullptr;
+}
+
+template class XdpRing<uint64_t>;
+template class XdpRing<xdp_desc>;
+
+// Registers the memory, makes the rings and binds. Returns null, or the call that failed.
+const char* XdpSocket::set_up(const XdpOptions& options, uint16_t bind_flags, int* error) {
+  const auto set = [&](int option, const void* value, size_t size) {
+    if (sys.setsockopt(fd_, SOL_XDP, option, value, static_cast<socklen_t>(size)) == 0) return true;
+    *error = errno;
+    return false;
+  };
+  xdp_umem_reg memory{};
+  memory.addr = reinterpret_cast<uint64_t>(umem_->data());
+  memory.len = umem_->size();
+  memory.chunk_size = static_cast<uint32_t>(umem_->slot_size());
+  if (!set(XDP_UMEM_REG, &memory, sizeof memory)) return "setsockopt(XDP_UMEM_REG)";
+  // Room for every chunk at once, so that neither ring can be what a frame waits for. The fill ring
+  // is for reception, but must exist.
+  const uint32_t size = power_of_two(std::max(umem_->slots(), 64u));
+  const uint32_t fill = 64;
+  if (!set(XDP_UMEM_FILL_RING, &fill, sizeof fill)) return "setsockopt(XDP_UMEM_FILL_RING)";
+  if (!set(XDP_UMEM_COMPLETION_RING, &size, sizeof size)) {
+    return "setsockopt(XDP_UMEM_COMPLETION_RING)";
+  }
+  if (!set(XDP_TX_RING, &size, sizeof size)) return "setsockopt(XDP_TX_RING)";
+  xdp_mmap_offsets offsets{};
+  socklen_t length = sizeof offsets;
+  if (sys.getsockopt(fd_, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &length) != 0) {
+    *error = errno;
+    return "getsockopt(XDP_MMAP_OFFSETS)";
+  }
+  *error = fill_.map(fd_, XDP_UMEM_PGOFF_FILL_RING, offsets.fr, fill);
+  if (*error == 0) {
+    *error = completion_.map(fd_, XDP_UMEM_PGOFF_COMPLETION_RING, offsets.cr, size);
+  }
+  if (*error == 0) *error = transmit_.map(fd_, XDP_PGOFF_TX_RING, offsets.tx, size);
+  if (*error != 0) return "mmap";
+
+  sockaddr_xdp address{};
+  address.sxdp_family = AF_XDP;
+  address.sxdp_ifindex = if_nametoindex(options.interface.c_str());
+  address.sxdp_queue_id = options.queue;
+  address.sxdp_flags = bind_flags;
+  if (sys.bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    *error = errno;
+    return "bind";
+  }
+  xdp_options granted{};
+  length = sizeof granted;
+  if (sys.getsockopt(fd_, SOL_XDP, XDP_OPTIONS, &granted, &length) == 0) {
+    zerocopy_ = (granted.flags & XDP_OPTIONS_ZEROCOPY) != 0;
+  }
+  multi_frame_ = (bind_flags & kUseSg) != 0;
+  ifreq request{};
+  const size_t name = std::min(options.interface.size(), sizeof request.ifr_name - 1);
+  std::memcpy(request.ifr_name, options.interface.data(), name);
+  if (::ioctl(fd_, SIOCGIFMTU, &request) != 0) {
+    *error = errno;
+    return "ioctl(SIOCGIFMTU)";
+  }
+  mtu_ = static_cast<uint32_t>(request.ifr_mtu);
+  max_length_ = std::min(static_cast<uint32_t>(umem_->slot_size()), mtu_ + 14 + 4);
+  return nullptr;
+}
+
+std::shared_ptr<XdpSocket> XdpSocket::open(const XdpOptions& options, int epoll_fd,
+                                           uint64_t first_id, int* error, const char** syscall) {
+  if (if_nametoindex(options.interface.c_str()) == 0) {
+    *error = errno;
+    *syscall = "if_nametoindex";
+    return nullptr;
+  }
+  const uint16_t mode = options.mode == XdpOptions::Mode::kZeroCopy ? XDP_ZEROCOPY
+                        : options.mode == XdpOptions::Mode::kCopy   ? XDP_COPY
+                                                                    : 0;
+  const uint16_t flags = mode | XDP_USE_NEED_WAKEUP;
+  const int fd = sys.socket(AF_XDP, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    *error = errno;
+    *syscall = "socket";
+    return nullptr;
+  }
+  std::shared_ptr<XdpSocket> socket(new XdpSocket(fd, epoll_fd, options, first_id));
+  *syscall = socket->set_up(options, flags, error);
+  return *syscall == nullptr ? socket : nullptr;
+}
+
+}  // namespace zerosend
