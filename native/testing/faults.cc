@@ -7,9 +7,13 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 
 #include "os/syscalls.h"
 
@@ -26,6 +30,10 @@ ZEROSEND_FAULTS(X)
 std::atomic<uint32_t> random_state{1};
 std::atomic<uint32_t> kernel_id_bias{0};
 
+std::atomic<bool> recording{false};
+std::mutex reported_mutex;
+std::vector<ReportedRange> reported;  // under reported_mutex
+
 uint32_t next_random() {
   uint32_t state = random_state.load();
   state ^= state << 13;
@@ -35,17 +43,24 @@ uint32_t next_random() {
   return state;
 }
 
-// A wrapper for a call that fails with -1 (or MAP_FAILED, which is -1 as a pointer).
+// A wrapper for a call that fails with -1 (or MAP_FAILED, which is -1 as a pointer). `kind` is the
+// position of the argument that tells the kinds of a call apart.
 template <class Result, class... Arguments>
 struct Wrapper {
-  template <Result (*real)(Arguments...), Fault* fault>
+  template <Result (*real)(Arguments...), Fault* fault, int kind = -1>
   static Result call(Arguments... arguments) {
-    if (!fault->strikes()) return real(arguments...);
+    std::optional<Step> step;
+    if constexpr (kind < 0) {
+      step = fault->strike();
+    } else {
+      step = fault->strike(std::get<kind>(std::forward_as_tuple(arguments...)));
+    }
+    if (!step) return real(arguments...);
     intptr_t answer;
-    if (fault->error != 0) {
-      errno = fault->error;
+    if (step->error != 0) {
+      errno = step->error;
       answer = -1;
-    } else if (fault->limit == 0) {
+    } else if (step->limit == 0) {
       answer = 1;
     } else {
       return real(arguments...);
@@ -59,28 +74,40 @@ struct Wrapper {
 };
 
 ssize_t send_message(int fd, const msghdr* message, int flags) {
-  if (!sendmsg_fault.strikes()) return ::sendmsg(fd, message, flags);
-  if (sendmsg_fault.error != 0) {
-    errno = sendmsg_fault.error;
+  const std::optional<Step> step = sendmsg_fault.strike_flags(flags);
+  if (!step) return ::sendmsg(fd, message, flags);
+  if (step->error != 0) {
+    errno = step->error;
     return -1;
   }
   msghdr cut = *message;
   iovec part = message->msg_iov[0];
-  const int64_t limit = sendmsg_fault.limit;
-  if (limit > 0) part.iov_len = std::min(part.iov_len, static_cast<size_t>(limit));
+  if (step->limit > 0) part.iov_len = std::min(part.iov_len, static_cast<size_t>(step->limit));
+  if (step->limit == 0) part.iov_len = 1 + next_random() % part.iov_len;
   cut.msg_iov = &part;
   return ::sendmsg(fd, &cut, flags);
 }
 
 int send_messages(int fd, mmsghdr* messages, unsigned count, int flags) {
-  if (!sendmmsg_fault.strikes()) return ::sendmmsg(fd, messages, count, flags);
-  if (sendmmsg_fault.error != 0) {
-    errno = sendmmsg_fault.error;
+  const std::optional<Step> step = sendmmsg_fault.strike_flags(flags);
+  if (!step) return ::sendmmsg(fd, messages, count, flags);
+  if (step->error != 0) {
+    errno = step->error;
     return -1;
   }
-  const int64_t limit = sendmmsg_fault.limit;
-  if (limit > 0) count = std::min(count, static_cast<unsigned>(limit));
-  return ::sendmmsg(fd, messages, count, flags);
+  if (step->limit > 0) count = std::min(count, static_cast<unsigned>(step->limit));
+  iovec& last = messages[count - 1].msg_hdr.msg_iov[0];
+  const iovec whole = last;
+  if (step->bytes > 0) last.iov_len = std::min(last.iov_len, static_cast<size_t>(step->bytes));
+  const int result = ::sendmmsg(fd, messages, count, flags);
+  last = whole;
+  return result;
+}
+
+void report(uint32_t first, uint32_t last) {
+  if (!recording) return;
+  std::lock_guard<std::mutex> lock(reported_mutex);
+  reported.push_back({first, last});
 }
 
 void add_bias(msghdr* message, uint32_t bias) {
@@ -88,53 +115,71 @@ void add_bias(msghdr* message, uint32_t bias) {
        header = CMSG_NXTHDR(message, header)) {
     sock_extended_err error;
     if (header->cmsg_type != IP_RECVERR && header->cmsg_type != IPV6_RECVERR) continue;
+    if (header->cmsg_len < CMSG_LEN(sizeof error)) continue;  // cut
     std::memcpy(&error, CMSG_DATA(header), sizeof error);
     if (error.ee_origin != SO_EE_ORIGIN_ZEROCOPY) continue;
     error.ee_info += bias;
     error.ee_data += bias;
     std::memcpy(CMSG_DATA(header), &error, sizeof error);
+    report(error.ee_info, error.ee_data);
   }
 }
 
 ssize_t receive_message(int fd, msghdr* message, int flags) {
-  if (recvmsg_fault.strikes()) {
-    if (recvmsg_fault.error != 0) {
-      errno = recvmsg_fault.error;
+  if (const std::optional<Step> step = recvmsg_fault.strike()) {
+    if (step->error != 0) {
+      errno = step->error;
       return -1;
     }
-    const int64_t limit = recvmsg_fault.limit;
-    if (limit >= 0) {
-      message->msg_controllen = std::min(message->msg_controllen, static_cast<size_t>(limit));
+    if (step->limit >= 0) {
+      message->msg_controllen = std::min(message->msg_controllen, static_cast<size_t>(step->limit));
     }
   }
   const ssize_t result = ::recvmsg(fd, message, flags);
-  if (result >= 0 && kernel_id_bias != 0) add_bias(message, kernel_id_bias);
+  if (result >= 0) add_bias(message, kernel_id_bias);
   return result;
 }
 
 }  // namespace
 
-void Fault::clear() {
-  skip = times = error = 0;
-  chance = 0;
-  limit = -1;
-  calls = struck = 0;
+void Fault::set(std::vector<Step> steps) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  steps_ = std::move(steps);
+  at_ = 0;
+  counts_ = {};
 }
 
-bool Fault::strikes() {
-  ++calls;
-  bool strike = false;
-  if (times > 0) {
-    if (skip > 0) {
-      --skip;
-    } else {
-      strike = times.fetch_sub(1) > 0;
-    }
-  } else if (chance > 0) {
-    strike = (next_random() & 0xffff) < chance;
+Fault::Counts Fault::counts() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return counts_;
+}
+
+std::optional<Step> Fault::strike(int kind) {
+  return strike_if([](int only, int that) { return that == only; }, kind);
+}
+
+std::optional<Step> Fault::strike_flags(int flags) {
+  return strike_if([](int only, int that) { return (that & only) != 0; }, flags);
+}
+
+std::optional<Step> Fault::strike_if(bool (*meant)(int only, int kind), int kind) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  const bool idle = at_ == steps_.size();
+  if (!idle && steps_[at_].only >= 0 && !meant(steps_[at_].only, kind)) return std::nullopt;
+  ++counts_.calls;
+  if (idle) return std::nullopt;
+  Step& step = steps_[at_];
+  if (step.skip > 0) {
+    --step.skip;
+    return std::nullopt;
   }
-  if (strike) ++struck;
-  return strike;
+  if (step.chance > 0) {
+    if ((next_random() & 0xffff) >= step.chance) return std::nullopt;
+  } else if (--step.times <= 0) {
+    ++at_;
+  }
+  ++counts_.struck;
+  return step;
 }
 
 Fault* find_fault(const char* call) {
@@ -155,15 +200,21 @@ void seed_faults(uint32_t seed) { random_state = seed == 0 ? 1 : seed; }
 
 void set_kernel_id_bias(uint32_t bias) { kernel_id_bias = bias; }
 
+std::vector<ReportedRange> take_reported_ranges() {
+  recording = true;
+  std::lock_guard<std::mutex> lock(reported_mutex);
+  return std::exchange(reported, {});
+}
+
 void install_faults() {
   sys.socket = Wrapper<int, int, int, int>::call<::socket, &socket_fault>;
   sys.bind = Wrapper<int, int, const sockaddr*, socklen_t>::call<::bind, &bind_fault>;
   sys.connect = Wrapper<int, int, const sockaddr*, socklen_t>::call<::connect, &connect_fault>;
   sys.shutdown = Wrapper<int, int, int>::call<::shutdown, &shutdown_fault>;
   sys.setsockopt =
-      Wrapper<int, int, int, int, const void*, socklen_t>::call<::setsockopt, &setsockopt_fault>;
+      Wrapper<int, int, int, int, const void*, socklen_t>::call<::setsockopt, &setsockopt_fault, 2>;
   sys.getsockopt =
-      Wrapper<int, int, int, int, void*, socklen_t*>::call<::getsockopt, &getsockopt_fault>;
+      Wrapper<int, int, int, int, void*, socklen_t*>::call<::getsockopt, &getsockopt_fault, 2>;
   sys.sendmsg = send_message;
   sys.sendmmsg = send_messages;
   sys.sendto = Wrapper<ssize_t, int, const void*, size_t, int, const sockaddr*,
@@ -171,11 +222,11 @@ void install_faults() {
   sys.recvmsg = receive_message;
   sys.recv = Wrapper<ssize_t, int, void*, size_t, int>::call<::recv, &recv_fault>;
   sys.epoll_create1 = Wrapper<int, int>::call<::epoll_create1, &epoll_create1_fault>;
-  sys.epoll_ctl = Wrapper<int, int, int, int, epoll_event*>::call<::epoll_ctl, &epoll_ctl_fault>;
+  sys.epoll_ctl = Wrapper<int, int, int, int, epoll_event*>::call<::epoll_ctl, &epoll_ctl_fault, 1>;
   sys.epoll_wait = Wrapper<int, int, epoll_event*, int, int>::call<::epoll_wait, &epoll_wait_fault>;
   sys.eventfd = Wrapper<int, unsigned, int>::call<::eventfd, &eventfd_fault>;
   sys.mmap = Wrapper<void*, void*, size_t, int, int, int, off_t>::call<::mmap, &mmap_fault>;
-  sys.madvise = Wrapper<int, void*, size_t, int>::call<::madvise, &madvise_fault>;
+  sys.madvise = Wrapper<int, void*, size_t, int>::call<::madvise, &madvise_fault, 2>;
   sys.remap = Wrapper<void*, void*, size_t, void*>::call<raw::remap, &remap_fault>;
   sys.clone_process = Wrapper<long>::call<raw::clone_process, &clone_process_fault>;
 }

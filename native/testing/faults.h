@@ -1,7 +1,9 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
+#include <mutex>
+#include <optional>
+#include <vector>
 
 namespace zerosend {
 
@@ -28,20 +30,46 @@ namespace zerosend {
   X(remap)                 \
   X(clone_process)
 
-// What to do to one call. Read and counted down by whichever thread makes the call.
-struct Fault {
-  std::atomic<int> skip{0};         // calls to let pass first
-  std::atomic<int> times{0};        // then so many are struck
-  std::atomic<uint32_t> chance{0};  // or: each with this chance in 65536
-  std::atomic<int> error{0};        // errno to fail with; 0: the call is made, within `limit`
-  // sendmsg: bytes; sendmmsg: messages; recvmsg: control bytes. For the others 0 leaves the call
-  // out and answers 1, as remap and clone_process do when they have succeeded.
-  std::atomic<int64_t> limit{-1};
-  std::atomic<uint64_t> calls{0};
-  std::atomic<uint64_t> struck{0};
+// What to do to a call: lets `skip` of them pass, then strikes the next `times`; or strikes each
+// with a chance, without end.
+struct Step {
+  int skip = 0;
+  int times = 0;
+  uint32_t chance = 0;  // in 65536
+  int error = 0;        // errno to fail with; 0: the call is made, within `limit`
+  // sendmsg: bytes, 0 for a random number of them; sendmmsg: messages; recvmsg: control bytes. For
+  // the others 0 leaves the call out and answers 1, as remap and clone_process do when they have
+  // succeeded.
+  int64_t limit = -1;
+  int64_t bytes = -1;  // sendmmsg: of the last message within `limit`
+  // The kind of call that is meant, -1 for any: the option of setsockopt and getsockopt, the
+  // operation of epoll_ctl, the advice of madvise; of sendmsg and sendmmsg a flag that must be set.
+  int only = -1;
+};
 
-  void clear();
-  bool strikes();
+// The steps for one call, each begun when the one before it is used up. Any thread.
+class Fault {
+ public:
+  struct Counts {
+    uint64_t calls = 0;  // of the kind that the step of the moment means
+    uint64_t struck = 0;
+  };
+
+  void set(std::vector<Step> steps);
+  void clear() { set({}); }
+  Counts counts();
+
+  // To be called once a call: the step that strikes it, if one does.
+  std::optional<Step> strike(int kind = -1);
+  std::optional<Step> strike_flags(int flags);
+
+ private:
+  std::optional<Step> strike_if(bool (*meant)(int only, int kind), int kind);
+
+  std::mutex mutex_;
+  std::vector<Step> steps_;
+  size_t at_ = 0;
+  Counts counts_;
 };
 
 Fault* find_fault(const char* call);
@@ -51,6 +79,15 @@ void seed_faults(uint32_t seed);
 // Added to the kernel ids that recvmsg reports, so that a socket whose ledger starts elsewhere than
 // at 0 meets the ids it expects.
 void set_kernel_id_bias(uint32_t bias);
+
+// A completion as recvmsg reported it, bias included.
+struct ReportedRange {
+  uint32_t first;
+  uint32_t last;
+};
+
+// The completions reported since the last call, of all sockets. The first call starts the record.
+std::vector<ReportedRange> take_reported_ranges();
 
 // Puts the wrappers into the table of system calls. Before any other thread runs.
 void install_faults();

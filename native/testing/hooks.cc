@@ -4,6 +4,8 @@
 
 #include <cerrno>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "node/environment.h"
 #include "testing/faults.h"
@@ -26,31 +28,44 @@ Napi::Value set_first_ids(Info info) {
   return info.Env().Undefined();
 }
 
-// inject(call, { skip, times, chance, error, limit }): see Fault
+Step step_of(const Napi::Object& options) {
+  Step step;
+  step.skip = static_cast<int>(number(options.Get("skip"), 0));
+  step.chance = static_cast<uint32_t>(number(options.Get("chance"), 0) * 65536);
+  step.times = static_cast<int>(number(options.Get("times"), 1));
+  step.error = static_cast<int>(number(options.Get("error"), 0));
+  step.limit = static_cast<int64_t>(number(options.Get("limit"), -1));
+  step.bytes = static_cast<int64_t>(number(options.Get("bytes"), -1));
+  step.only = static_cast<int>(number(options.Get("only"), -1));
+  return step;
+}
+
+Fault* fault_of(Info info) {
+  return info[0].IsString() ? find_fault(info[0].As<Napi::String>().Utf8Value().c_str()) : nullptr;
+}
+
+// inject(call, { skip, times, chance, error, limit, bytes, only }, ...): see Step
 Napi::Value inject(Info info) {
-  Fault* fault =
-      info[0].IsString() ? find_fault(info[0].As<Napi::String>().Utf8Value().c_str()) : nullptr;
-  if (fault == nullptr || !info[1].IsObject()) {
+  Fault* fault = fault_of(info);
+  if (fault == nullptr) {
     Napi::TypeError::New(info.Env(), "no such call").ThrowAsJavaScriptException();
     return {};
   }
-  const auto options = info[1].As<Napi::Object>();
-  fault->clear();
-  fault->skip = static_cast<int>(number(options.Get("skip"), 0));
-  fault->error = static_cast<int>(number(options.Get("error"), 0));
-  fault->limit = static_cast<int64_t>(number(options.Get("limit"), -1));
-  fault->chance = static_cast<uint32_t>(number(options.Get("chance"), 0) * 65536);
-  fault->times = static_cast<int>(number(options.Get("times"), fault->chance > 0 ? 0 : 1));
+  std::vector<Step> steps;
+  for (size_t i = 1; i < info.Length(); ++i) {
+    if (info[i].IsObject()) steps.push_back(step_of(info[i].As<Napi::Object>()));
+  }
+  fault->set(std::move(steps));
   return info.Env().Undefined();
 }
 
 // faults(call): { calls, struck } since the call was last injected
 Napi::Value faults(Info info) {
-  const Fault* fault =
-      info[0].IsString() ? find_fault(info[0].As<Napi::String>().Utf8Value().c_str()) : nullptr;
+  Fault* fault = fault_of(info);
+  const Fault::Counts counts = fault == nullptr ? Fault::Counts{} : fault->counts();
   Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("calls", fault == nullptr ? 0 : static_cast<double>(fault->calls));
-  result.Set("struck", fault == nullptr ? 0 : static_cast<double>(fault->struck));
+  result.Set("calls", static_cast<double>(counts.calls));
+  result.Set("struck", static_cast<double>(counts.struck));
   return result;
 }
 
@@ -61,12 +76,24 @@ Napi::Value clear_all(Info info) {
   return info.Env().Undefined();
 }
 
+// reportedRanges(): the completions that the kernel has reported since the last call, as
+// [first, last, first, last, ...]. The first call starts the record.
+Napi::Value reported_ranges(Info info) {
+  const std::vector<ReportedRange> ranges = take_reported_ranges();
+  Napi::Array result = Napi::Array::New(info.Env(), ranges.size() * 2);
+  for (uint32_t i = 0; i < ranges.size(); ++i) {
+    result.Set(2 * i, ranges[i].first);
+    result.Set(2 * i + 1, ranges[i].last);
+  }
+  return result;
+}
+
 // setOption(fd, level, name, value): setsockopt(2) with an int, as a user of `fd` may call it.
 // Returns 0 or the errno.
 Napi::Value set_option(Info info) {
-  const auto integer = [&](size_t index) { return static_cast<int>(number(info[index], -1)); };
-  const int value = integer(3);
-  const int result = ::setsockopt(integer(0), integer(1), integer(2), &value, sizeof value);
+  const auto argument = [&](size_t i) { return static_cast<int>(number(info[i], -1)); };
+  const int value = argument(3);
+  const int result = ::setsockopt(argument(0), argument(1), argument(2), &value, sizeof value);
   return Napi::Number::New(info.Env(), result == 0 ? 0 : errno);
 }
 
@@ -78,6 +105,7 @@ void export_test_hooks(Napi::Env env, Napi::Object exports, Environment* environ
   exports.Set("setFirstIds", Napi::Function::New(env, set_first_ids, "setFirstIds", environment));
   exports.Set("inject", Napi::Function::New(env, inject, "inject"));
   exports.Set("faults", Napi::Function::New(env, faults, "faults"));
+  exports.Set("reportedRanges", Napi::Function::New(env, reported_ranges, "reportedRanges"));
   exports.Set("setOption", Napi::Function::New(env, set_option, "setOption"));
   exports.Set("clearFaults", Napi::Function::New(env, clear_all, "clearFaults"));
 }
