@@ -3,8 +3,9 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 
-#include <cstdlib>
+#include <charconv>
 #include <cstring>
+#include <system_error>
 
 namespace zerosend {
 
@@ -24,9 +25,10 @@ bool Address::parse(const char* text, uint16_t port, Address* out) {
     host.resize(percent);
     scope = if_nametoindex(zone.c_str());
     if (scope == 0) {
-      char* end = nullptr;
-      scope = static_cast<uint32_t>(std::strtoul(zone.c_str(), &end, 10));
-      if (zone.empty() || *end != '\0' || scope == 0) return false;
+      // Digits only: an index with a sign or beyond 32 bits would name another interface.
+      const char* end = zone.data() + zone.size();
+      const auto [stop, failure] = std::from_chars(zone.data(), end, scope);
+      if (failure != std::errc{} || stop != end || scope == 0) return false;
     }
   }
   *out = Address{};
