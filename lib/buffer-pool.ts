@@ -1,17 +1,16 @@
-import { constants as bufferConstants } from 'node:buffer';
 import { setMaxListeners } from 'node:events';
 import PQueue from 'p-queue';
-import { invalidArgument, outOfRange, rangeError, stateError, systemError } from './errors.js';
+import { invalidArgument, outOfRange, stateError } from './errors.js';
 import { native } from './native.js';
 import { PooledBuffer } from './pooled-buffer.js';
 import type { Reaper } from './reactor.js';
+import { HUGE_PAGES, mapSlab, type SlabMemory } from './slab-memory.js';
+import { RingOrder } from './slot-order.js';
 import { Slots } from './slots.js';
 import { checkInteger, checkObject, checkOneOf, checkSignal } from './validate.js';
 import { Verifier } from './verifier.js';
 
 const PAGE = 4096;
-const HUGE_PAGES = ['transparent', 'explicit', 'none'] as const;
-const ENOMEM = 12;
 
 /** Options of {@link BufferPool}. */
 export interface BufferPoolOptions {
@@ -81,7 +80,10 @@ export class BufferPool {
    * RangeError `ERR_ZEROSEND_NO_MEMORY` when the pool needs more than the system has left,
    * RangeError `ERR_ZEROSEND_NO_HUGE_PAGES`
    */
-  constructor(options: BufferPoolOptions = {}) {
+  constructor(options?: BufferPoolOptions);
+  /** @internal A pool over memory that exists, a ring or a UMEM. */
+  constructor(options: BufferPoolOptions, given: SlabMemory);
+  constructor(options: BufferPoolOptions = {}, given?: SlabMemory) {
     checkObject('options', options);
     const { bufferSize = 65536, count = 256, hugePages = 'transparent', init, verify } = options;
     checkInteger('options.bufferSize', bufferSize, 1, 2 ** 30);
@@ -93,49 +95,23 @@ export class BufferPool {
     if (verify !== undefined && typeof verify !== 'boolean') {
       throw invalidArgument('options.verify', 'a boolean', verify);
     }
-    this.bufferSize = Math.ceil(bufferSize / PAGE) * PAGE;
-    this.count = count;
-    const { handle, memory, hugePageErrno } = this.#map(hugePages);
-    this.#slab = handle;
-    this.#hugePageErrno = hugePageErrno;
-    this.#slots = new Slots(count);
-    const views = Array.from({ length: count }, (_, index) =>
-      Buffer.from(memory, index * this.bufferSize, this.bufferSize),
+    const slab = given ?? mapSlab(Math.ceil(bufferSize / PAGE) * PAGE, count, hugePages);
+    this.bufferSize = slab.slotSize;
+    this.count = slab.slots;
+    this.#slab = slab.slab;
+    this.#hugePageErrno = slab.hugePageErrno;
+    this.#slots = new Slots(slab.slots, slab.round ? new RingOrder(slab.slots) : undefined);
+    const views = Array.from({ length: slab.slots }, (_, index) =>
+      Buffer.from(slab.memory, slab.offset + index * slab.stride, slab.slotSize),
     );
     this.#verifier = verify ? new Verifier(views) : null;
     this.#buffers = views.map((view, index) => this.#handle(index, view));
     setMaxListeners(0, this.#closing.signal);
     // The table of the addon lets go when the pool does; views and sends still hold the memory.
-    slabs.register(this, handle, this);
+    slabs.register(this, slab.slab, this);
     if (init) {
       for (const [index, view] of views.entries()) init(view, index);
     }
-  }
-
-  #map(hugePages: (typeof HUGE_PAGES)[number]) {
-    const size = this.bufferSize * this.count;
-    const needs = `${this.count} buffers of ${this.bufferSize} bytes need ${size} bytes`;
-    if (size > bufferConstants.MAX_LENGTH) {
-      throw rangeError(
-        'ERR_ZEROSEND_NO_MEMORY',
-        `${needs}; one ArrayBuffer holds at most ${bufferConstants.MAX_LENGTH}`,
-      );
-    }
-    // mmap would promise it, and the process would be killed for touching it.
-    const available = process.availableMemory();
-    if (hugePages !== 'explicit' && size > available) {
-      throw rangeError('ERR_ZEROSEND_NO_MEMORY', `${needs}; ${available} are available`);
-    }
-    const slab = native.createSlab(this.bufferSize, this.count, HUGE_PAGES.indexOf(hugePages));
-    if ('memory' in slab) return slab;
-    if (slab.errno === ENOMEM && hugePages === 'explicit') {
-      throw rangeError(
-        'ERR_ZEROSEND_NO_HUGE_PAGES',
-        `${needs} of reserved huge pages (vm.nr_hugepages), and there are fewer`,
-      );
-    }
-    if (slab.errno === ENOMEM) throw rangeError('ERR_ZEROSEND_NO_MEMORY', `${needs}; mmap: ENOMEM`);
-    throw systemError(slab.errno, slab.syscall);
   }
 
   #handle(index: number, view: Buffer): PooledBuffer {
@@ -167,7 +143,7 @@ export class BufferPool {
    */
   tryAcquire(): PooledBuffer | null {
     if (this.#closed !== null) throw closed();
-    if (this.#slots.free === 0) {
+    if (!this.#slots.ready) {
       this.#dry++;
       this.#reap();
     }
@@ -195,7 +171,7 @@ export class BufferPool {
     return this.#waiters.add(
       () => {
         const next = this.#take() as PooledBuffer; // served only while something is free
-        if (this.#slots.free === 0) this.#waiters.pause();
+        if (!this.#slots.ready) this.#waiters.pause();
         return next;
       },
       { priority, signal: signal ? AbortSignal.any([signal, closing]) : closing },
@@ -253,7 +229,7 @@ export class BufferPool {
   /** Takes completions in, socket after socket, until something is free. */
   #reap(): void {
     const reapers = this.#reapers;
-    for (let left = reapers.length; left > 0 && this.#slots.free === 0; left--) {
+    for (let left = reapers.length; left > 0 && !this.#slots.ready; left--) {
       if (this.#nextReaper >= reapers.length) this.#nextReaper = 0;
       const reaper = reapers[this.#nextReaper]?.deref();
       if (reaper === undefined) {
@@ -295,10 +271,25 @@ export class BufferPool {
     if (at >= 0) this.#reapers.splice(at, 1);
   }
 
+  /** @internal A pool whose buffers are the chunks of a UMEM, which may be half a page. */
+  static _forChunks(
+    size: number,
+    count: number,
+    init: ((bytes: Buffer, index: number) => void) | undefined,
+  ): BufferPool {
+    const slab = mapSlab(size, count, 'transparent');
+    return new BufferPool(init ? { init } : {}, slab);
+  }
+
+  /** @internal The handle of its memory in the addon. */
+  get _slab(): number {
+    return this.#slab;
+  }
+
   /** @internal A slot has become free. */
   _returned(index: number): void {
     this.#verifier?.returned(index);
-    if (this.#waiters.size > 0) this.#waiters.start();
+    if (this.#waiters.size > 0 && this.#slots.ready) this.#waiters.start();
     if (this.#allBack !== null) this.#settleIfAllBack();
   }
 }

@@ -24,6 +24,10 @@ export type ErrorCode =
   | 'ERR_ZEROSEND_DATAGRAM_TOO_LONG'
   /** A segment with its headers is longer than the path's MTU. */
   | 'ERR_ZEROSEND_SEGMENT_TOO_LONG'
+  /** The frame is longer than the interface's MTU allows, or the ring's frames hold. */
+  | 'ERR_ZEROSEND_FRAME_TOO_LONG'
+  /** The frame is one that the kernel would stop at: too short, or with a wrong offload header. */
+  | 'ERR_ZEROSEND_FRAME_MALFORMED'
   /** The address is not a numeric IP address of the socket's family. */
   | 'ERR_ZEROSEND_INVALID_ADDRESS'
   /** The socket is closing, closed, or has failed. */

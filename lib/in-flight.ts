@@ -45,10 +45,10 @@ export class InFlight {
   }
 
   /**
-   * Lets go of what the ids hold. Returns how many of them had not completed before, which is all
+   * Lets go of what the ids hold; `unsent` when they never left. Returns how many of them had not completed before, which is all
    * of them unless something is badly wrong.
    */
-  complete(first: number, last: number): number {
+  complete(first: number, last: number, unsent: boolean): number {
     const ring = this.#ring;
     const mask = ring.length - 1;
     let fresh = 0;
@@ -58,7 +58,7 @@ export class InFlight {
       ring[id & mask] = null;
       fresh++;
       if (this.#retired?.delete(id)) holdForEver(holder);
-      if (holder instanceof PooledBuffer) holder._completed(id);
+      if (holder instanceof PooledBuffer) holder._completed(id, unsent);
     }
     this.size -= fresh;
     while (this.low < this.next && ring[this.low & mask] === null) this.low++;

@@ -1,13 +1,11 @@
 export { BufferPool, type BufferPoolOptions, type BufferPoolStats } from './buffer-pool.js';
 export type { CodedError, ErrorCode } from './errors.js';
+export type { CloseReport, CompletionRange, ZeroCopySocketEvents } from './events.js';
 export type { SocketOptions } from './options.js';
+export { type LinkLayer, type PacketOptions, PacketSocket } from './packet-socket.js';
 export { PooledBuffer } from './pooled-buffer.js';
-export {
-  type CloseReport,
-  type CompletionRange,
-  ZeroCopySocket,
-  type ZeroCopySocketEvents,
-} from './socket.js';
+export { ZeroCopySocket } from './socket.js';
 export type { SocketInfo, SocketStats } from './socket-stats.js';
 export { type TcpOptions, TcpSocket } from './tcp-socket.js';
 export { type UdpOptions, UdpSocket } from './udp-socket.js';
+export { type XdpOptions, XdpSocket } from './xdp-socket.js';

@@ -27,6 +27,47 @@ export interface OpenedSocket {
   firstId: number;
 }
 
+export interface PacketRequest {
+  interface: string;
+  frames: number;
+  frameSize: number;
+  qdiscBypass: boolean;
+  virtioNetHeader: boolean;
+  /** the kernel writes the link header (SOCK_DGRAM) */
+  cooked: boolean;
+  protocol: number;
+  destination: Buffer | undefined;
+  sendBufferSize: number;
+}
+
+export interface OpenedPacket extends OpenedSocket {
+  memory: ArrayBuffer;
+  slab: number;
+  slots: number;
+  slotSize: number;
+  stride: number;
+  offset: number;
+  mtu: number;
+  maxLength: number;
+}
+
+export interface XdpRequest {
+  interface: string;
+  queue: number;
+  /** 0 best, 1 zero copy, 2 copy */
+  mode: number;
+  slab: number;
+  /** ms */
+  deadline: number;
+}
+
+export interface OpenedXdp extends OpenedSocket {
+  zeroCopy: boolean;
+  multiFrame: boolean;
+  mtu: number;
+  maxLength: number;
+}
+
 export interface SocketDescription {
   local?: { address: string; port: number };
   remote?: { address: string; port: number };
@@ -34,6 +75,7 @@ export interface SocketDescription {
   mtu?: number;
   peerClosed?: boolean;
   idsUncertain?: boolean;
+  linkDown?: boolean;
 }
 
 /**
@@ -54,6 +96,8 @@ export interface Native {
 
   openTcp(request: OpenRequest): OpenedSocket | Failure;
   openUdp(request: OpenRequest): OpenedSocket | Failure;
+  openPacket(request: PacketRequest): OpenedPacket | Failure;
+  openXdp(request: XdpRequest): OpenedXdp | Failure;
   beginClose(handle: number): void;
   abort(handle: number): void;
   close(handle: number): void;
@@ -74,7 +118,7 @@ export interface Native {
 }
 
 /** Raised with the addon's whenever the two would no longer understand each other. */
-const INTERFACE_VERSION = 1;
+const INTERFACE_VERSION = 2;
 
 function load(): Native {
   if (process.platform !== 'linux') {

@@ -93,10 +93,10 @@ export class PooledBuffer {
         );
   }
 
-  /** @internal The send `id` of this buffer has completed. */
-  _completed(id: number): void {
+  /** @internal The send `id` of this buffer has completed, or (`unsent`) never left. */
+  _completed(id: number, unsent: boolean): void {
     this._verifier?.completed(this, id);
-    if (this._slots.endSend(this.index)) this.pool._returned(this.index);
+    if (this._slots.endSend(this.index, unsent)) this.pool._returned(this.index);
   }
 }
 

@@ -1,3 +1,5 @@
+import { type SlotOrder, StackOrder } from './slot-order.js';
+
 /**
  * Who has each slot of a pool. A slot has leases (rights to send it, held by the user) and sends
  * that have not completed, and is
@@ -7,8 +9,7 @@
  *   in flight  no lease, sends left    the last completion  ->  free
  *   retired    never used again: its pages could not be parted from the kernel
  *
- * The counts of the four add up to the number of slots at every moment. Free slots are a stack:
- * the one that came back last is the warmest in the caches.
+ * The counts of the four add up to the number of slots at every moment.
  */
 export class Slots {
   readonly count: number;
@@ -18,17 +19,16 @@ export class Slots {
   retired = 0;
   readonly #leases: Uint32Array;
   readonly #sends: Uint32Array;
-  readonly #stack: Uint32Array;
+  readonly #order: SlotOrder;
   readonly #retired: Uint8Array;
 
-  constructor(count: number) {
+  constructor(count: number, order: SlotOrder = new StackOrder(count)) {
     this.count = count;
     this.free = count;
     this.#leases = new Uint32Array(count);
     this.#sends = new Uint32Array(count);
     this.#retired = new Uint8Array(count);
-    // Slot 0 comes out first.
-    this.#stack = Uint32Array.from({ length: count }, (_, i) => count - 1 - i);
+    this.#order = order;
   }
 
   leases(slot: number): number {
@@ -39,10 +39,16 @@ export class Slots {
     return this.#sends[slot] as number;
   }
 
+  /** Whether `take` would find one. On a ring that is less than having free ones. */
+  get ready(): boolean {
+    return this.#order.ready;
+  }
+
   /** The next free slot with one lease, or -1. */
   take(): number {
-    if (this.free === 0) return -1;
-    const slot = this.#stack[--this.free] as number;
+    const slot = this.#order.take();
+    if (slot < 0) return -1;
+    this.free--;
     this.#leases[slot] = 1;
     this.acquired++;
     return slot;
@@ -74,13 +80,13 @@ export class Slots {
     this.#leases[slot] = (this.#leases[slot] as number) + 1;
   }
 
-  /** A send has completed. Returns whether the slot is free now. */
-  endSend(slot: number): boolean {
+  /** A send has completed, or (`unsent`) never left. Returns whether the slot is free now. */
+  endSend(slot: number, unsent: boolean): boolean {
     const left = (this.#sends[slot] as number) - 1;
     this.#sends[slot] = left;
     if (left !== 0 || this.#leases[slot] !== 0) return false;
     this.inFlight--;
-    return this.#put(slot);
+    return this.#put(slot, unsent);
   }
 
   /** Gives up one lease unused. Returns whether the slot is free now. */
@@ -93,7 +99,7 @@ export class Slots {
       this.inFlight++;
       return false;
     }
-    return this.#put(slot);
+    return this.#put(slot, true);
   }
 
   /** The slot will not come back to the free ones. */
@@ -101,12 +107,13 @@ export class Slots {
     this.#retired[slot] = 1;
   }
 
-  #put(slot: number): boolean {
+  #put(slot: number, unsent: boolean): boolean {
     if (this.#retired[slot] === 1) {
       this.retired++;
       return false;
     }
-    this.#stack[this.free++] = slot;
+    this.free++;
+    this.#order.put(slot, unsent);
     return true;
   }
 }

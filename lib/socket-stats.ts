@@ -53,6 +53,12 @@ export interface SocketStats {
   phantomIds: number;
   /** bytes from the peer, read and dropped */
   discardedBytes: number;
+  /** calls that had the kernel look at a ring */
+  kicks: number;
+  /** ring frames that driver or queueing discipline refused, and that were tried again */
+  refusedFrames: number;
+  /** kicks that met an interface that was down */
+  linkDown: number;
   /** times the poller thread worked for this socket */
   wakes: number;
   /** ids whose completion has not been delivered */
@@ -61,7 +67,15 @@ export interface SocketStats {
 
 /** What the kernel granted, its limits, and why something is off. */
 export interface SocketInfo {
-  protocol: 'tcp' | 'udp';
+  protocol: 'tcp' | 'udp' | 'packet' | 'xdp';
+  /** the interface of a packet or XDP socket */
+  interface?: string;
+  /** frames of the ring and bytes that each holds, of a packet or XDP socket */
+  ring?: { frames: number; frameSize: number };
+  /** what AF_XDP granted, and why */
+  xdp?: { queue: number; granted: 'zerocopy' | 'copy'; reason: string };
+  /** frames wait because the interface is down */
+  linkDown: boolean;
   local: { address: string; port: number } | undefined;
   remote: { address: string; port: number } | undefined;
   zeroCopy: {

@@ -1,15 +1,14 @@
-import { types } from 'node:util';
 import { EventEmitter } from 'eventemitter3';
 import type { BufferPool } from './buffer-pool.js';
 import {
   type CodedError,
   invalidArgument,
   outOfRange,
-  rangeError,
   stateError,
   systemError,
   typeError,
 } from './errors.js';
+import type { CloseReport, CompletionRange, ZeroCopySocketEvents } from './events.js';
 import { IdWaiters } from './id-waiters.js';
 import { InFlight } from './in-flight.js';
 import {
@@ -33,53 +32,14 @@ import {
   requests,
 } from './native.js';
 import type { CheckedSocketOptions } from './options.js';
+import { checkPlain } from './plain-array.js';
 import { PooledBuffer } from './pooled-buffer.js';
 import { type Reactee, type Reaper, reactor, throwLater } from './reactor.js';
 import { readCounters, readLimits, type SocketInfo, type SocketStats } from './socket-stats.js';
 import { checkInteger, checkObject, checkSignal } from './validate.js';
 import { ZeroCopyPolicy } from './zero-copy-policy.js';
 
-/** Inclusive range of ids of one socket that ended in the same way. */
-export interface CompletionRange {
-  first: number;
-  last: number;
-  /**
-   * - `'zerocopy'`: the kernel has let go of the pages and reported no copy
-   * - `'copied'`: the kernel reports a copy for the notification that held these ids
-   * - `'inline'`: sent by an ordinary copying send: below the threshold, or a fallback
-   * - `'revoked'`: given up at close or abort; the pages were replaced, the memory is safe to reuse
-   * - `'failed'`: never reached the kernel (as a whole): the socket failed first
-   *
-   * All of them mean that the memory may be reused. None means that the data was delivered.
-   */
-  how: 'zerocopy' | 'copied' | 'inline' | 'revoked' | 'failed';
-}
-
-/** How a socket ended. */
-export interface CloseReport {
-  /**
-   * `'drained'`: every send completed by itself. `'aborted'`: the connection was reset or failed, or
-   * sends never left. `'revoked'`: memory had to be taken back from the kernel.
-   */
-  outcome: 'drained' | 'aborted' | 'revoked';
-  /** ids sent */
-  ids: number;
-  /** of those, revoked or failed */
-  unfinished: number;
-}
-
-export interface ZeroCopySocketEvents {
-  /** Ids have completed and their buffers are back in their pool. */
-  complete: (range: CompletionRange) => void;
-  /** The queue of sends that waited for room has emptied. */
-  drain: () => void;
-  /** A fatal error, once, after the completions and before `close`. Thrown when nobody listens. */
-  error: (error: Error) => void;
-  /** The socket has closed; the last event. */
-  close: (report: CloseReport) => void;
-}
-
-/** Sends after which completions are taken in inline; more costs crossings, less costs room. */
+/** Sends after which completions are taken in inline: fewer cost crossings, more cost room. */
 const REAP_EVERY = 16;
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000;
 const HOW: CompletionRange['how'][] = [];
@@ -88,6 +48,8 @@ HOW[KIND_COPIED] = 'copied';
 HOW[KIND_INLINE] = 'inline';
 HOW[KIND_REVOKED] = 'revoked';
 HOW[KIND_FAILED] = 'failed';
+
+export type Protocol = 'tcp' | 'udp' | 'packet' | 'xdp';
 
 type State = 'connecting' | 'open' | 'closing' | 'closed';
 
@@ -108,8 +70,11 @@ export abstract class ZeroCopySocket
   /** @internal */ _held = false;
   /** @internal */ protected readonly _maxLength: number;
   /** @internal */ protected _state: State;
-  readonly #protocol: 'tcp' | 'udp';
+  /** @internal the only pool whose buffers it sends; null: any */
+  protected readonly _ownPool: BufferPool | null;
+  readonly #protocol: Protocol;
   readonly #segmentSize: number;
+  readonly #reapEvery: number;
   readonly #zeroCopyErrno: number;
   readonly #policy: ZeroCopyPolicy;
   readonly #inFlight: InFlight;
@@ -131,10 +96,10 @@ export abstract class ZeroCopySocket
 
   /** @internal */
   protected constructor(
-    protocol: 'tcp' | 'udp',
+    protocol: Protocol,
     opened: OpenedSocket,
     options: CheckedSocketOptions,
-    limits: { maxLength: number; segmentSize: number },
+    limits: { maxLength: number; segmentSize: number; reapEvery?: number; pool?: BufferPool },
   ) {
     super();
     this.#protocol = protocol;
@@ -143,6 +108,8 @@ export abstract class ZeroCopySocket
     this._state = protocol === 'tcp' ? 'connecting' : 'open';
     this._maxLength = limits.maxLength;
     this.#segmentSize = limits.segmentSize;
+    this.#reapEvery = limits.reapEvery ?? REAP_EVERY;
+    this._ownPool = limits.pool ?? null;
     this.#zeroCopyErrno = opened.zeroCopyErrno;
     this.#policy = new ZeroCopyPolicy(options.zeroCopy, options.zeroCopyThreshold);
     this.#firstId = opened.firstId;
@@ -190,7 +157,7 @@ export abstract class ZeroCopySocket
    * @internal
    */
   protected _reapIfDue(): void {
-    if (++this.#sinceReap >= REAP_EVERY) this.#reap();
+    if (++this.#sinceReap >= this.#reapEvery) this.#reap();
   }
 
   /** @internal */
@@ -198,11 +165,12 @@ export abstract class ZeroCopySocket
     buffer: PooledBuffer | Uint8Array,
     length: number | undefined,
     flags: number,
+    copied = false,
   ): number {
     if (buffer instanceof PooledBuffer) {
-      buffer._assertHeld('send');
-      this.#checkLength(length, buffer.bytes.length);
-      const ask = this.#policy.wants(length as number) ? flags | FLAG_ZERO_COPY : flags;
+      this.#checkSlot(buffer);
+      this._checkLength(length, buffer.bytes.length);
+      const ask = !copied && this.#policy.wants(length as number) ? flags | FLAG_ZERO_COPY : flags;
       reactor.markBusy(this);
       const result = native.send(this._handle, buffer._slab, buffer.index, length as number, ask);
       if (result < 0) throw this.#refused(result, length as number);
@@ -212,7 +180,7 @@ export abstract class ZeroCopySocket
     } else {
       checkPlain(buffer);
       const bytes = length === undefined ? buffer.length : length;
-      this.#checkLength(bytes, buffer.length);
+      this._checkLength(bytes, buffer.length);
       const ask = this.#policy.wants(bytes as number) ? flags | FLAG_ZERO_COPY : flags;
       reactor.markBusy(this);
       const result = native.sendPlain(this._handle, buffer, bytes as number, ask);
@@ -248,9 +216,9 @@ export abstract class ZeroCopySocket
         if (!(buffer instanceof PooledBuffer)) {
           throw invalidArgument(`buffers[${checked}]`, 'a PooledBuffer', buffer);
         }
-        buffer._assertHeld('send');
+        this.#checkSlot(buffer);
         const bytes = typeof length === 'number' ? length : (length[checked] as number);
-        this.#checkLength(bytes, buffer.bytes.length);
+        this._checkLength(bytes, buffer.bytes.length);
         requests[at] = buffer._slab;
         requests[at + 1] = buffer.index;
         requests[at + 2] = bytes;
@@ -382,9 +350,16 @@ export abstract class ZeroCopySocket
       mtu: kernel.mtu !== undefined && kernel.mtu > 0 ? kernel.mtu : undefined,
       segmentSize: this.#segmentSize,
       maxSendLength: this._maxLength,
+      linkDown: kernel.linkDown === true,
       peerClosed: kernel.peerClosed === true,
       limits: readLimits(),
+      ...this._details(),
     };
+  }
+
+  /** @internal What only some sockets have to say. */
+  protected _details(): Partial<SocketInfo> {
+    return {};
   }
 
   #whyNoZeroCopy(idsUncertain: boolean): string | undefined {
@@ -410,7 +385,18 @@ export abstract class ZeroCopySocket
     if (this.#inFlight.size > 0 && this._state !== 'closed') reactor.poll(this);
   }
 
-  #checkLength(length: number | undefined, available: number): void {
+  #checkSlot(buffer: PooledBuffer): void {
+    buffer._assertHeld('send');
+    if (this._ownPool !== null && buffer.pool !== this._ownPool) {
+      throw typeError(
+        'ERR_ZEROSEND_WRONG_POOL',
+        `buffer ${buffer.index} is another pool's; this socket sends from its own pool only`,
+      );
+    }
+  }
+
+  /** @internal */
+  protected _checkLength(length: number | undefined, available: number): void {
     if (
       Number.isInteger(length) && // first: a comparison would convert what is no number
       (length as number) > 0 &&
@@ -451,13 +437,14 @@ export abstract class ZeroCopySocket
         'more sends than maxQueuedSends would wait for room; wait for drain',
       );
     }
-    const error = systemError(-code, 'sendmsg');
-    if (this.#protocol === 'udp' && (error.code === 'EMSGSIZE' || error.code === 'EINVAL')) {
-      return rangeError(
-        'ERR_ZEROSEND_DATAGRAM_TOO_LONG',
-        `the kernel refuses ${length} bytes on this path (${error.message})`,
-      );
-    }
+    return this._explain(
+      systemError(-code, this.#protocol === 'tcp' || this.#protocol === 'udp' ? 'sendmsg' : 'send'),
+      length,
+    );
+  }
+
+  /** @internal A clearer error for what the kernel has refused. */
+  protected _explain(error: CodedError, _length: number): Error {
     return error;
   }
 
@@ -547,7 +534,7 @@ export abstract class ZeroCopySocket
       return;
     }
     if (kind > KIND_FAILED) return;
-    const fresh = this.#inFlight.complete(first, last);
+    const fresh = this.#inFlight.complete(first, last, kind === KIND_FAILED);
     if (kind === KIND_REVOKED) this.#revoked += fresh;
     else if (kind === KIND_FAILED) this.#failed += fresh;
     else this.#policy.observe(kind, fresh);
@@ -592,32 +579,5 @@ export abstract class ZeroCopySocket
   /** @internal */
   _wantsHold(): boolean {
     return this.#liveness !== 'unref' && this._hasNews();
-  }
-}
-
-function checkPlain(bytes: unknown): asserts bytes is Uint8Array {
-  if (!types.isUint8Array(bytes)) {
-    throw invalidArgument('buffer', 'a PooledBuffer or a Uint8Array', bytes);
-  }
-  const memory = bytes.buffer as ArrayBuffer & { resizable?: boolean; growable?: boolean };
-  if (memory.resizable || memory.growable) {
-    throw typeError(
-      'ERR_ZEROSEND_BUFFER_RESIZABLE',
-      'buffer must not sit on a resizable ArrayBuffer: its memory can go away while in flight',
-    );
-  }
-  // A detached array has length 0, but so has an empty one; only the detached one has no memory.
-  if (bytes.length === 0 && isDetached(memory)) {
-    throw typeError('ERR_ZEROSEND_BUFFER_DETACHED', 'buffer has been detached (transferred)');
-  }
-}
-
-function isDetached(memory: ArrayBuffer & { detached?: boolean }): boolean {
-  if (memory.detached !== undefined) return memory.detached;
-  try {
-    new Uint8Array(memory); // Node 20 has no `detached`
-    return false;
-  } catch {
-    return true;
   }
 }

@@ -7,7 +7,7 @@ import {
   resolve,
   type SocketAddress,
 } from './address.js';
-import { invalidArgument, openError, outOfRange, rangeError } from './errors.js';
+import { type CodedError, invalidArgument, openError, outOfRange, rangeError } from './errors.js';
 import { FLAG_DESTINATION, native, type OpenedSocket, type OpenRequest } from './native.js';
 import { type CheckedSocketOptions, checkSocketOptions, type SocketOptions } from './options.js';
 import type { PooledBuffer } from './pooled-buffer.js';
@@ -135,6 +135,15 @@ export class UdpSocket extends ZeroCopySocket {
     }
     this.#destination = { address, port };
     UdpSocket.#current = this.#destination;
+  }
+
+  /** @internal */
+  protected override _explain(error: CodedError, length: number): Error {
+    if (error.code !== 'EMSGSIZE' && error.code !== 'EINVAL') return error;
+    return rangeError(
+      'ERR_ZEROSEND_DATAGRAM_TOO_LONG',
+      `the kernel refuses ${length} bytes on this path (${error.message})`,
+    );
   }
 
   /** @internal */

@@ -2,13 +2,12 @@
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "os/interface.h"
 #include "os/packet_socket.h"
 #include "os/syscalls.h"
 
@@ -136,11 +135,7 @@ PacketSocket::~PacketSocket() { close_locked(); }
 // The longest frame: what the device takes and the slot holds. Read again when the kernel refuses a
 // frame, since an MTU can change.
 int PacketSocket::read_interface() {
-  ifreq request{};
-  const size_t length = std::min(options_.interface.size(), sizeof request.ifr_name - 1);
-  std::memcpy(request.ifr_name, options_.interface.data(), length);
-  if (::ioctl(fd_, SIOCGIFMTU, &request) != 0) return errno;
-  mtu_ = static_cast<uint32_t>(request.ifr_mtu);
+  if (const int error = interface_mtu(options_.interface, &mtu_)) return error;
   header_length_ = options_.cooked ? 0 : ETH_HLEN;
   peer_.sll_ifindex = static_cast<int>(ifindex_);
   const auto slot = static_cast<uint32_t>(ring_->slot_size());

@@ -1,13 +1,10 @@
 // XdpSocket: opening. JavaScript thread.
 
-#include <linux/if_link.h>
-#include <net/if.h>
-#include <sys/ioctl.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
+#include "os/interface.h"
 #include "os/syscalls.h"
 #include "os/xdp_socket.h"
 
@@ -105,14 +102,8 @@ const char* XdpSocket::set_up(const XdpOptions& options, uint16_t bind_flags, in
     zerocopy_ = (granted.flags & XDP_OPTIONS_ZEROCOPY) != 0;
   }
   multi_frame_ = (bind_flags & kUseSg) != 0;
-  ifreq request{};
-  const size_t name = std::min(options.interface.size(), sizeof request.ifr_name - 1);
-  std::memcpy(request.ifr_name, options.interface.data(), name);
-  if (::ioctl(fd_, SIOCGIFMTU, &request) != 0) {
-    *error = errno;
-    return "ioctl(SIOCGIFMTU)";
-  }
-  mtu_ = static_cast<uint32_t>(request.ifr_mtu);
+  *error = interface_mtu(options.interface, &mtu_);
+  if (*error != 0) return "ioctl(SIOCGIFMTU)";
   max_length_ = std::min(static_cast<uint32_t>(umem_->slot_size()), mtu_ + 14 + 4);
   return nullptr;
 }

@@ -1,0 +1,114 @@
+import { BufferPool } from './buffer-pool.js';
+import { invalidArgument, outOfRange } from './errors.js';
+import { native, type OpenedPacket } from './native.js';
+import { checkInterface, openFailure, RingSocket } from './ring-socket.js';
+import { checkInteger, checkObject } from './validate.js';
+
+/**
+ * Who writes the link header: `'raw'`, you do, and a frame begins with its Ethernet header; or the
+ * kernel does, from a destination and a protocol, and a frame begins behind it (packet(7),
+ * SOCK_DGRAM).
+ */
+export type LinkLayer =
+  | 'raw'
+  | {
+      /** Ethernet address of the next hop, as `'02:00:00:00:00:01'` */
+      destination: string;
+      /** EtherType, such as 0x0800; 1 to 65535 */
+      protocol: number;
+    };
+
+/** Options of {@link PacketSocket.open}. */
+export interface PacketOptions {
+  /** Name of the network interface. */
+  interface: string;
+  /** Frames of the ring, rounded up to whole blocks of 64 KiB. 1 to 65536; default 1024. */
+  frames?: number;
+  /**
+   * Bytes that a frame must hold. The ring's frames are powers of two, 32 bytes of which are the
+   * kernel's, so `pool.bufferSize` may be more. 64 to 131,040; default 2016 (2048 less 32).
+   */
+  frameSize?: number;
+  /** Goes to the driver past the queueing discipline: faster, without pacing. Default false. */
+  qdiscBypass?: boolean;
+  /**
+   * Each frame begins with a virtio_net_hdr of 10 bytes, which asks the kernel for checksums and
+   * segmentation: frames of up to 64 KB that leave as many. Default false.
+   */
+  virtioNetHeader?: boolean;
+  /** Default `'raw'`. */
+  linkLayer?: LinkLayer;
+  /** Lays a template into each frame once. */
+  init?: (bytes: Buffer, index: number) => void;
+}
+
+/**
+ * Whole frames through the mapped transmit ring of an AF_PACKET socket (packet(7),
+ * PACKET_TX_RING; Documentation/networking/packet_mmap.rst). The ring is the pool: frames leave in
+ * the order in which they were acquired. A frame sent before one that was acquired earlier waits for
+ * it; a frame released unsent is the next one handed out. Each frame can be sent once (no
+ * `retain`). A completion means that the kernel has let go of the frame.
+ */
+export class PacketSocket extends RingSocket {
+  private constructor(opened: OpenedPacket, pool: BufferPool, interfaceName: string) {
+    super('packet', opened, pool, interfaceName);
+  }
+
+  /**
+   * Opens a socket on an interface: socket(2), PACKET_VERSION, PACKET_TX_RING, bind(2), mmap(2).
+   * @throws rejects with TypeError or RangeError on bad options, `EPERM` without CAP_NET_RAW,
+   * `ENODEV` for an interface that does not exist, `ENOMEM` for a ring that does not fit
+   */
+  static async open(options: PacketOptions): Promise<PacketSocket> {
+    checkObject('options', options);
+    const name = checkInterface(options.interface);
+    const { frames = 1024, frameSize = 2016, linkLayer = 'raw' } = options;
+    checkInteger('options.frames', frames, 1, 65_536);
+    checkInteger('options.frameSize', frameSize, 64, 131_040);
+    for (const flag of ['qdiscBypass', 'virtioNetHeader'] as const) {
+      if (options[flag] !== undefined && typeof options[flag] !== 'boolean') {
+        throw invalidArgument(`options.${flag}`, 'a boolean', options[flag]);
+      }
+    }
+    if (options.init !== undefined && typeof options.init !== 'function') {
+      throw invalidArgument('options.init', 'a function', options.init);
+    }
+    const link = checkLinkLayer(linkLayer);
+    const opened = native.openPacket({
+      interface: name,
+      frames,
+      frameSize,
+      qdiscBypass: options.qdiscBypass === true,
+      virtioNetHeader: options.virtioNetHeader === true,
+      cooked: link !== null,
+      protocol: link?.protocol ?? 0,
+      destination: link?.destination,
+      sendBufferSize: 0,
+    });
+    if ('errno' in opened) throw openFailure(opened, name, 'CAP_NET_RAW');
+    const { init } = options;
+    let pool: BufferPool;
+    try {
+      pool = new BufferPool(init ? { init } : {}, { ...opened, hugePageErrno: 0, round: true });
+    } catch (error) {
+      native.close(opened.handle); // `init` threw
+      throw error;
+    }
+    return new PacketSocket(opened, pool, name);
+  }
+}
+
+function checkLinkLayer(value: LinkLayer): { destination: Buffer; protocol: number } | null {
+  if (value === 'raw') return null;
+  checkObject('options.linkLayer', value);
+  const { destination, protocol } = value;
+  checkInteger('options.linkLayer.protocol', protocol, 1, 65_535);
+  if (typeof destination !== 'string' || !/^[\da-f]{2}(:[\da-f]{2}){5}$/i.test(destination)) {
+    throw outOfRange(
+      'options.linkLayer.destination',
+      'an address like 02:00:00:00:00:01',
+      destination,
+    );
+  }
+  return { destination: Buffer.from(destination.replaceAll(':', ''), 'hex'), protocol };
+}

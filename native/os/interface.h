@@ -1,0 +1,30 @@
+#pragma once
+
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include "os/syscalls.h"
+
+namespace zerosend {
+
+// The MTU of a network interface (netdevice(7), SIOCGIFMTU). Returns 0 or an errno. Asks through a
+// socket of its own: AF_XDP sockets answer no such call.
+inline int interface_mtu(const std::string& name, uint32_t* mtu) {
+  ifreq request{};
+  std::memcpy(request.ifr_name, name.data(), std::min(name.size(), sizeof request.ifr_name - 1));
+  const int fd = sys.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno;
+  const int error = ::ioctl(fd, SIOCGIFMTU, &request) == 0 ? 0 : errno;
+  sys.close(fd);
+  if (error == 0) *mtu = static_cast<uint32_t>(request.ifr_mtu);
+  return error;
+}
+
+}  // namespace zerosend
