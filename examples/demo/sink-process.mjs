@@ -1,0 +1,117 @@
+// @ts-check
+// Sends UDP into an interface that drops what it gets. Started by sink.mjs in a network namespace of
+// its own; nothing that is made here outlives this process.
+//
+// Two senders take turns, so that whatever else the machine does meets both: one asks for zero copy,
+// one is an ordinary copying sender. Each send is a prepared train of which only the number changes.
+import { execFileSync } from 'node:child_process';
+import { BufferPool, UdpSocket } from 'zerosend';
+import { Meter } from './meter.mjs';
+import { Pattern } from './pattern.mjs';
+import { resultOf, snapshotOf } from './result.mjs';
+import { Run } from './run.mjs';
+import { sendPrepared } from './senders.mjs';
+import { startWatchdog } from './watchdog.mjs';
+
+const INTERFACE = 'zs-sink';
+const ADDRESS = '198.18.0.1/24'; // 198.18.0.0/15 is reserved for benchmarks (RFC 2544)
+const REMOTE = { address: '198.18.0.2', port: 9 };
+const HEADERS = 28; // bytes of IPv4 and UDP
+const TURNS = 8; // of each sender
+const PROGRESS_EVERY = 200; // ms
+
+/** @typedef {import('./sink.mjs').FromSink} FromSink */
+/** @typedef {{ name: string, run: Run, meter: Meter, socket: UdpSocket }} Sender */
+
+/** @type {import('./options.mjs').DemoOptions & { limit: number }} */
+const { seconds, count, udpSize, segment, buffers, seed, limit } = JSON.parse(
+  process.argv[2] ?? '{}',
+);
+const end = new AbortController();
+
+/** @param {FromSink} message */
+const tell = (message) => process.send?.(message);
+
+process.on('disconnect', () => process.exit());
+process.on('message', () => end.abort()); // there is only one message: come to an end
+process.on('SIGINT', () => {}); // Ctrl-C goes to the whole group: the parent decides
+startWatchdog(limit, 'the sink');
+
+/** An ifb interface that nobody reads from drops what it gets, and copies none of it. */
+function makeInterface() {
+  const PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
+  const mtu = Math.max(1500, segment + HEADERS);
+  for (const command of [
+    `link add ${INTERFACE} mtu ${mtu} type ifb`,
+    `address add ${ADDRESS} dev ${INTERFACE}`,
+    `link set ${INTERFACE} up`,
+  ]) {
+    execFileSync('ip', command.split(' '), {
+      env: { ...process.env, PATH },
+      stdio: ['ignore', 'ignore', 'pipe'],
+      encoding: 'utf8',
+    });
+  }
+}
+
+/** @param {string} name @param {'always' | 'never'} zeroCopy @returns {Promise<Sender>} */
+async function open(name, zeroCopy) {
+  const socket = await UdpSocket.open({
+    remote: REMOTE,
+    segmentSize: segment,
+    zeroCopy,
+    maxQueuedSends: buffers,
+  });
+  const meter = new Meter();
+  socket.on('complete', meter.complete);
+  return { name, socket, meter, run: new Run({ count, signal: end.signal }) };
+}
+
+async function main() {
+  try {
+    makeInterface();
+  } catch (error) {
+    const { code, stderr, message } = /** @type {NodeJS.ErrnoException & { stderr?: string }} */ (
+      error
+    );
+    const reason = code === 'ENOENT' ? 'ip (iproute2) is not installed' : stderr || message;
+    tell({ type: 'unavailable', reason: reason.trim() });
+    return;
+  }
+  const pattern = new Pattern(seed);
+  const datagrams = Math.ceil(udpSize / segment);
+  const pool = new BufferPool({
+    bufferSize: udpSize,
+    count: buffers,
+    init: (bytes, index) => pattern.fillTrain(bytes, udpSize, segment, index * datagrams),
+  });
+  const zeroCopying = await open('sink', 'always');
+  const copying = await open('sink-copy', 'never');
+  let sender = zeroCopying;
+  const ticker = setInterval(() => {
+    const { name, run, meter } = sender;
+    tell({ type: 'progress', name, snapshot: snapshotOf(run, meter, pool) });
+  }, PROGRESS_EVERY);
+  for (let turn = 0; turn < TURNS; turn++) {
+    // A B, B A, A B, …: nobody is always the first.
+    for (sender of turn % 2 === 0 ? [zeroCopying, copying] : [copying, zeroCopying]) {
+      const { run, meter, socket } = sender;
+      run.begin(seconds / TURNS);
+      await sendPrepared({ run, meter, pool, socket, pattern }, udpSize);
+      await socket.flush();
+      run.pause();
+    }
+  }
+  clearInterval(ticker);
+  const results = [];
+  for (const { name, run, meter, socket } of [zeroCopying, copying]) {
+    const closed = await socket.close();
+    results.push(resultOf({ name, meter, run, socket, pool, closed, received: null }));
+  }
+  await pool.close();
+  tell({ type: 'results', results });
+}
+
+main()
+  .catch((error) => tell({ type: 'error', message: error.message }))
+  .finally(() => process.disconnect());
