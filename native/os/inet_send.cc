@@ -225,7 +225,9 @@ int32_t InetSocket::do_send_many(Source* sources, size_t count) {
     const int32_t code = failed_ ? -EPIPE : do_send(std::move(sources[done]));
     if (code < 0) {
       if (done == 0) return code;
-      // Earlier messages of the call have ids already, so this one takes its own and fails.
+      // Earlier messages of the call have ids already, so this one takes its own and fails; and a
+      // stream cannot go on behind the hole.
+      if (protocol_ == Protocol::kTcp) fail(-code, false);
       const uint64_t id = ledger_.open(Source{});
       ledger_.fail(id, completer());
       count_send(length);
@@ -244,7 +246,8 @@ void InetSocket::flush() {
     if (result == Push::kNoRoom) return;
     if (result == Push::kDone) {
       ledger_.close(entry.id, completer());
-    } else if (is_fatal(error) || entry.offset > 0) {
+    } else if (protocol_ == Protocol::kTcp) {
+      // A stream cannot go on behind a hole, whatever the error was about.
       fail(error, false);  // fails this entry and all behind it
       return;
     } else {
