@@ -84,6 +84,7 @@ export abstract class ZeroCopySocket
   #lastPool: BufferPool | null = null;
   #sinceReap = 0;
   #needDrain = false;
+  #lastQueued = -1;
   #liveness: 'auto' | 'ref' | 'unref' = 'auto';
   #revoked = 0;
   #failed = 0;
@@ -186,7 +187,7 @@ export abstract class ZeroCopySocket
       const result = native.sendPlain(this._handle, buffer, bytes as number, ask);
       if (result < 0) throw this.#refused(result, bytes as number);
     }
-    if (queued[0] !== 0) this.#needDrain = true;
+    if (queued[0] !== 0) this.#waitForDrain(this.#inFlight.next);
     return this.#inFlight.add(buffer);
   }
 
@@ -243,7 +244,7 @@ export abstract class ZeroCopySocket
       buffer._verifier?.sent(buffer, requests[i * REQUEST_SIZE + 2] as number, this.#inFlight.next);
       this.#inFlight.add(buffer);
     }
-    if (queued[0] !== 0) this.#needDrain = true;
+    if (queued[0] !== 0) this.#waitForDrain(first + count - 1);
     return { first, last: first + count - 1 };
   }
 
@@ -378,6 +379,11 @@ export abstract class ZeroCopySocket
     this.#liveness = liveness;
     if (this._state !== 'closed') reactor.updateHold(this);
     return this;
+  }
+
+  #waitForDrain(id: number): void {
+    this.#needDrain = true;
+    this.#lastQueued = id;
   }
 
   #reap(): void {
@@ -548,7 +554,8 @@ export abstract class ZeroCopySocket
         this.emit('complete', { first, last, how: HOW[kind] as CompletionRange['how'] });
       }
     } else if (kind === KIND_DRAIN) {
-      if (this.#needDrain) {
+      // News of an earlier drain, if the queue has filled again since.
+      if (this.#needDrain && this.#lastQueued < first) {
         this.#needDrain = false;
         this.emit('drain');
       }

@@ -98,7 +98,7 @@ void Socket::note_queued() {
 }
 
 void Socket::note_drained() {
-  if (drain_due_) notices_.push_back({Record::kDrain, 0, 0});
+  if (drain_due_) notices_.push_back({Record::kDrain, ledger_.next_send(), 0});
   drain_due_ = false;
   if (closing_) finish_output();
 }

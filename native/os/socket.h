@@ -34,7 +34,7 @@ struct Source {
 // One piece of news for JavaScript. Kinds below kDrain are Outcomes, with a range of ids.
 struct Record {
   enum Kind : uint32_t {
-    kDrain = 8,      // the queue has emptied
+    kDrain = 8,      // the queue has emptied; first: the next id, since later ones may wait again
     kConnected = 9,  // a TCP connection is up
     kError = 10,     // first: errno; last: 0 while connecting, 1 afterwards
     kRetired = 11,   // first: an id whose memory must never be written or freed again
