@@ -19,15 +19,15 @@ async function expectGone(pid: number): Promise<void> {
   expect(lives(pid)).toBe(false);
 }
 
-/** Starts a long run, and waits until it sends; `helper` is its child process. */
+/** Starts a long run, and waits until it sends; `childPid` is its child process. */
 async function sending(transport: string) {
   const { child, output, ended } = start(DEMO, ['--only', transport, '--seconds', '40']);
   const pid = child.pid as number;
   while (!output.stdout.includes(' in flight') && child.exitCode === null) await sleep(20);
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
-  const helper = Number(children.trim());
-  expect(helper, `one child: '${children}'`).toBeGreaterThan(0);
-  return { child, helper, ended };
+  const childPid = Number(children.trim());
+  expect(childPid, `one child: '${children}'`).toBeGreaterThan(0);
+  return { child, childPid, ended };
 }
 
 const transports = ['udp', 'tcp'];
@@ -35,8 +35,8 @@ const sink = describe.each(['sink']);
 
 describe.each(transports)('npm start -- --only %s', (transport) => {
   it('fails when the receiver dies', async () => {
-    const { helper, ended } = await sending(transport);
-    process.kill(helper, 'SIGKILL');
+    const { childPid, ended } = await sending(transport);
+    process.kill(childPid, 'SIGKILL');
     const { code, stdout } = await ended;
     expect(code).toBe(1);
     expect(stdout).toMatch(/^NOT RIGHT:$/m);
@@ -49,40 +49,40 @@ sink('npm start -- --only %s', (transport) => {
   const namespaces = needs(canMakeNamespaces(), 'making network namespaces');
 
   it('fails when the sender inside dies', namespaces, async () => {
-    const { helper, ended } = await sending(transport);
-    process.kill(helper, 'SIGKILL');
+    const { childPid, ended } = await sending(transport);
+    process.kill(childPid, 'SIGKILL');
     const { code, stdout } = await ended;
     expect(code).toBe(1);
     expect(stdout).toContain('sink: the sink has ended by itself (SIGKILL)');
   });
 
   it('Ctrl-C ends it with the table so far', namespaces, async () => {
-    const { child, helper, ended } = await sending(transport);
+    const { child, childPid, ended } = await sending(transport);
     child.kill('SIGINT');
     const { code, stdout } = await ended;
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ids completed +[1-9][\d,]* +[\d,]+$/m);
-    expect(lives(helper)).toBe(false);
+    expect(lives(childPid)).toBe(false);
   });
 });
 
 describe('npm start, ended from outside', () => {
   it('Ctrl-C ends it with the table so far, and its children', async () => {
-    const { child, helper, ended } = await sending('tcp');
+    const { child, childPid, ended } = await sending('tcp');
     child.kill('SIGINT');
     const { code, stdout } = await ended;
     expect(code).toBe(0);
     expect(stdout).toMatch(/^ids completed +[1-9][\d,]*$/m);
     expect(stdout).toContain('Ended early, by a signal.');
     expect(stdout).toContain('Every id completed exactly once, and every byte was right.');
-    expect(lives(helper)).toBe(false);
+    expect(lives(childPid)).toBe(false);
   });
 
   it.each(['tcp', 'udp'])('%s: takes its children along when it is killed', async (transport) => {
-    const { child, helper, ended } = await sending(transport);
+    const { child, childPid, ended } = await sending(transport);
     child.kill('SIGKILL');
     await ended;
-    await expectGone(helper);
+    await expectGone(childPid);
   });
 });
 
