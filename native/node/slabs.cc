@@ -49,6 +49,8 @@ Napi::Value external_array_buffer(Napi::Env env, void* data, size_t size,
       [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<void>*>(hint); }, hold,
       &buffer);
   if (status != napi_ok) {
+    // Too large for a Buffer: Node has thrown, and has called the finalizer.
+    if (env.IsExceptionPending()) return {};
     delete hold;
     Napi::Error::New(env, "this JavaScript engine does not allow external ArrayBuffers")
         .ThrowAsJavaScriptException();
