@@ -18,14 +18,17 @@ export class IdWaiters {
   }
 
   forId(id: number, signal: AbortSignal | undefined): Promise<void> {
-    const set = this.#byId.get(id) ?? new Set();
-    this.#byId.set(id, set);
     return this.#wait(
       signal,
-      (waiter) => set.add(waiter),
       (waiter) => {
-        set.delete(waiter);
-        if (set.size === 0) this.#byId.delete(id);
+        const waiters = this.#byId.get(id);
+        if (waiters) waiters.add(waiter);
+        else this.#byId.set(id, new Set([waiter]));
+      },
+      (waiter) => {
+        const waiters = this.#byId.get(id);
+        waiters?.delete(waiter);
+        if (waiters?.size === 0) this.#byId.delete(id);
       },
     );
   }
