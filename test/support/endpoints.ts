@@ -45,6 +45,17 @@ export async function connectTo(
   return tracked(await TcpSocket.connect({ host: loopback(family), port, ...options }));
 }
 
+/** The same, and the peer has accepted it: from here on its commands reach the connection. */
+export async function connectAndMeet(
+  receiver: Receiver,
+  options: Partial<TcpOptions> = {},
+): Promise<TcpSocket> {
+  const { accepted } = await receiver.report();
+  const socket = await connectTo(receiver, options);
+  await receiver.until((report) => report.accepted > accepted);
+  return socket;
+}
+
 export async function openTo(
   receiver: { family: number; port: number },
   options: UdpOptions = {},
