@@ -286,9 +286,9 @@ export class BufferPool {
     return this.#slab;
   }
 
-  /** @internal A slot has become free. */
+  /** @internal Nobody has the slot any more: it is free or retired. */
   _returned(index: number): void {
-    this.#verifier?.returned(index);
+    if (!this.#slots.isRetired(index)) this.#verifier?.returned(index);
     if (this.#waiters.size > 0 && this.#slots.ready) this.#waiters.start();
     if (this.#allBack !== null) this.#settleIfAllBack();
   }

@@ -80,16 +80,17 @@ export class Slots {
     this.#leases[slot] = (this.#leases[slot] as number) + 1;
   }
 
-  /** A send has completed, or (`unsent`) never left. Returns whether the slot is free now. */
+  /** A send has completed, or (`unsent`) never left. Returns whether nobody has the slot now. */
   endSend(slot: number, unsent: boolean): boolean {
     const left = (this.#sends[slot] as number) - 1;
     this.#sends[slot] = left;
     if (left !== 0 || this.#leases[slot] !== 0) return false;
     this.inFlight--;
-    return this.#put(slot, unsent);
+    this.#put(slot, unsent);
+    return true;
   }
 
-  /** Gives up one lease unused. Returns whether the slot is free now. */
+  /** Gives up one lease unused. Returns whether nobody has the slot now. */
   release(slot: number): boolean {
     const left = (this.#leases[slot] as number) - 1;
     this.#leases[slot] = left;
@@ -99,7 +100,8 @@ export class Slots {
       this.inFlight++;
       return false;
     }
-    return this.#put(slot, true);
+    this.#put(slot, true);
+    return true;
   }
 
   /** The slot will not come back to the free ones. */
@@ -107,13 +109,16 @@ export class Slots {
     this.#retired[slot] = 1;
   }
 
-  #put(slot: number, unsent: boolean): boolean {
-    if (this.#retired[slot] === 1) {
+  isRetired(slot: number): boolean {
+    return this.#retired[slot] === 1;
+  }
+
+  #put(slot: number, unsent: boolean): void {
+    if (this.isRetired(slot)) {
       this.retired++;
-      return false;
+      return;
     }
     this.free++;
     this.#order.put(slot, unsent);
-    return true;
   }
 }
