@@ -11,6 +11,7 @@ export interface Reactee {
   /** @internal sends since the reactor last looked */ _active: boolean;
   /** @internal on the reactor's list */ _scheduled: boolean;
   /** @internal counted among those that keep the process alive */ _held: boolean;
+  /** @internal events that are to be emitted */ _untold: number;
   /** @internal Takes a record in: buffers go back now, events are left for later. */
   _reclaim(kind: number, first: number, last: number): void;
   /** @internal Emits the event of a record. */
@@ -160,6 +161,7 @@ class Reactor {
       const first = batch[at + 2] as number;
       const last = batch[at + 3] as number;
       socket._reclaim(kind, first, last);
+      socket._untold++;
       const event = this.#events++;
       this.#eventSockets[event] = socket;
       this.#eventNumbers[3 * event] = kind;
@@ -188,7 +190,8 @@ class Reactor {
         // fail in which it happens to run.
         throwLater(error);
       }
-      if (sockets[i + 1] !== socket) {
+      // Not with the last of a run: a listener that polls may have put more behind other sockets'.
+      if (--socket._untold === 0) {
         socket._settle();
         this.updateHold(socket);
       }

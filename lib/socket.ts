@@ -68,6 +68,7 @@ export abstract class ZeroCopySocket
   /** @internal */ _active = false;
   /** @internal */ _scheduled = false;
   /** @internal */ _held = false;
+  /** @internal */ _untold = 0;
   /** @internal */ protected readonly _maxLength: number;
   /** @internal */ protected _state: State;
   /** @internal the only pool whose buffers it sends; null: any */
