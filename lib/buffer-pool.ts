@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import PQueue from 'p-queue';
 import { invalidArgument, outOfRange, stateError } from './errors.js';
 import { native } from './native.js';
@@ -65,7 +64,8 @@ export class BufferPool {
   readonly #buffers: PooledBuffer[];
   readonly #verifier: Verifier | null;
   readonly #hugePageErrno: number;
-  readonly #closing = new AbortController();
+  // Of those who wait. Not by AbortSignal.any: it keeps what depends on a long-lived signal.
+  readonly #rejecters = new Set<(reason: unknown) => void>();
   // Orders those who wait, and is not touched while buffers are free. Paused while the pool is dry.
   readonly #waiters = new PQueue({ autoStart: false });
   // Sockets that may hold buffers of this pool in flight, to be reaped when it is dry.
@@ -106,7 +106,6 @@ export class BufferPool {
     );
     this.#verifier = verify ? new Verifier(views) : null;
     this.#buffers = views.map((view, index) => this.#handle(index, view));
-    setMaxListeners(0, this.#closing.signal);
     // The table of the addon lets go when the pool does; views and sends still hold the memory.
     slabs.register(this, slab.slab, this);
     if (init) {
@@ -166,16 +165,21 @@ export class BufferPool {
     signal?.throwIfAborted();
     const buffer = this.tryAcquire();
     if (buffer !== null) return buffer;
-    const closing = this.#closing.signal;
     this.#waiters.pause();
-    return this.#waiters.add(
-      () => {
-        const next = this.#take() as PooledBuffer; // served only while something is free
-        if (!this.#slots.ready) this.#waiters.pause();
-        return next;
-      },
-      { priority, signal: signal ? AbortSignal.any([signal, closing]) : closing },
-    );
+    return new Promise((resolve, reject) => {
+      this.#rejecters.add(reject);
+      this.#waiters
+        .add(
+          () => {
+            const next = this.#take() as PooledBuffer; // served only while something is free
+            if (!this.#slots.ready) this.#waiters.pause();
+            return next;
+          },
+          signal ? { priority, signal } : { priority },
+        )
+        .then(resolve, reject)
+        .finally(() => this.#rejecters.delete(reject));
+    });
   }
 
   /** A snapshot of the counts. */
@@ -205,7 +209,8 @@ export class BufferPool {
         native.releaseSlab(this.#slab);
         resolve();
       };
-      this.#closing.abort(closed());
+      this.#waiters.clear();
+      for (const reject of this.#rejecters) reject(closed());
       if (this.#verifier && this.#slots.acquired > 0) this.#warnHeld(this.#verifier);
       this.#settleIfAllBack();
     });

@@ -79,6 +79,14 @@ export class InFlight {
 const lost: Uint8Array[] = [];
 
 function holdForEver(holder: Holder): void {
-  if (holder instanceof PooledBuffer) holder._slots.retire(holder.index);
-  else lost.push(holder);
+  if (holder instanceof PooledBuffer) {
+    holder._slots.retire(holder.index);
+    return;
+  }
+  lost.push(holder);
+  process.emitWarning(
+    `${holder.byteLength} bytes could not be parted from the kernel, which may read them at any ` +
+      'time: do not write to them again',
+    { type: 'ZeroSendWarning', code: 'ZEROSEND_MEMORY_LOST' },
+  );
 }

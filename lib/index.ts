@@ -7,5 +7,6 @@ export { PooledBuffer } from './pooled-buffer.js';
 export { ZeroCopySocket } from './socket.js';
 export type { SocketInfo, SocketStats } from './socket-stats.js';
 export { type TcpOptions, TcpSocket } from './tcp-socket.js';
+export type { LatencySummary, Timestamp, TimestampStage } from './timestamps.js';
 export { type UdpOptions, UdpSocket } from './udp-socket.js';
 export { type XdpOptions, XdpSocket } from './xdp-socket.js';

@@ -17,6 +17,8 @@ export interface OpenRequest {
   segmentSize: number;
   zeroCopy: boolean;
   maxQueuedSends: number;
+  /** 0 none, 1 software, 2 hardware */
+  timestamps: number;
 }
 
 export interface OpenedSocket {
@@ -37,6 +39,8 @@ export interface PacketRequest {
   cooked: boolean;
   protocol: number;
   destination: Buffer | undefined;
+  /** 0 none, 1 software, 2 hardware */
+  timestamps: number;
   sendBufferSize: number;
 }
 
@@ -76,6 +80,7 @@ export interface SocketDescription {
   peerClosed?: boolean;
   idsUncertain?: boolean;
   linkDown?: boolean;
+  timestampErrno?: number;
 }
 
 /**
@@ -118,7 +123,7 @@ export interface Native {
 }
 
 /** Raised with the addon's whenever the two would no longer understand each other. */
-const INTERFACE_VERSION = 2;
+const INTERFACE_VERSION = 3;
 
 function load(): Native {
   if (process.platform !== 'linux') {
@@ -173,6 +178,9 @@ export const KIND_DRAIN: number = constant('drain');
 export const KIND_CONNECTED: number = constant('connected');
 export const KIND_ERROR: number = constant('error');
 export const KIND_RETIRED: number = constant('retired');
+export const KIND_STAMP: number = constant('stamp');
+/** and up, plus the stage */
+export const KIND_STAMPED: number = constant('stamped');
 
 export const FLAG_ZERO_COPY: number = constant('flagZeroCopy');
 export const FLAG_DESTINATION: number = constant('flagDestination');

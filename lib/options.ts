@@ -19,6 +19,12 @@ export interface SocketOptions {
   sendBufferSize?: number;
   /** Sends that may wait for room before `send` throws. 1 to 1,048,576; default 1024. */
   maxQueuedSends?: number;
+  /**
+   * Has the kernel report by `timestamp` events when packets pass (timestamping.rst): `'software'`
+   * takes the times in the kernel, `'hardware'` in a device that is set up for it. Costs a
+   * notification or two for each send. Default: none.
+   */
+  timestamps?: 'software' | 'hardware';
   /** Name of the network interface to send through: SO_BINDTODEVICE (socket(7)). */
   interface?: string;
 }
@@ -29,7 +35,18 @@ export interface CheckedSocketOptions {
   /** 0: the default */
   sendBufferSize: number;
   maxQueuedSends: number;
+  /** index into TIMESTAMPS */
+  timestamps: number;
   interface: string | undefined;
+}
+
+const TIMESTAMPS = [undefined, 'software', 'hardware'] as const;
+
+/** The option as a number, 0 for none. */
+export function checkTimestamps(value: unknown): number {
+  if (value === undefined) return 0;
+  checkOneOf('options.timestamps', value, ['software', 'hardware'] as const);
+  return TIMESTAMPS.indexOf(value as 'software');
 }
 
 const IFNAMSIZ = 16;
@@ -54,6 +71,7 @@ export function checkSocketOptions(options: SocketOptions): CheckedSocketOptions
     zeroCopyThreshold,
     sendBufferSize: options.sendBufferSize ?? 0,
     maxQueuedSends,
+    timestamps: checkTimestamps(options.timestamps),
     interface: options.interface,
   };
 }

@@ -1,6 +1,7 @@
 import { BufferPool } from './buffer-pool.js';
 import { invalidArgument, outOfRange } from './errors.js';
 import { native, type OpenedPacket } from './native.js';
+import { checkTimestamps } from './options.js';
 import { checkInterface, openFailure, RingSocket } from './ring-socket.js';
 import { checkInteger, checkObject } from './validate.js';
 
@@ -38,6 +39,8 @@ export interface PacketOptions {
   virtioNetHeader?: boolean;
   /** Default `'raw'`. */
   linkLayer?: LinkLayer;
+  /** As of {@link SocketOptions.timestamps}. */
+  timestamps?: 'software' | 'hardware';
   /** Lays a template into each frame once. */
   init?: (bytes: Buffer, index: number) => void;
 }
@@ -50,8 +53,13 @@ export interface PacketOptions {
  * `retain`). A completion means that the kernel has let go of the frame.
  */
 export class PacketSocket extends RingSocket {
-  private constructor(opened: OpenedPacket, pool: BufferPool, interfaceName: string) {
-    super('packet', opened, pool, interfaceName);
+  private constructor(
+    opened: OpenedPacket,
+    pool: BufferPool,
+    interfaceName: string,
+    timestamps: number,
+  ) {
+    super('packet', opened, pool, interfaceName, timestamps);
   }
 
   /**
@@ -74,6 +82,7 @@ export class PacketSocket extends RingSocket {
       throw invalidArgument('options.init', 'a function', options.init);
     }
     const link = checkLinkLayer(linkLayer);
+    const timestamps = checkTimestamps(options.timestamps);
     const opened = native.openPacket({
       interface: name,
       frames,
@@ -83,6 +92,7 @@ export class PacketSocket extends RingSocket {
       cooked: link !== null,
       protocol: link?.protocol ?? 0,
       destination: link?.destination,
+      timestamps,
       sendBufferSize: 0,
     });
     if ('errno' in opened) throw openFailure(opened, name, 'CAP_NET_RAW');
@@ -94,7 +104,7 @@ export class PacketSocket extends RingSocket {
       native.close(opened.handle); // `init` threw
       throw error;
     }
-    return new PacketSocket(opened, pool, name);
+    return new PacketSocket(opened, pool, name, timestamps);
   }
 }
 

@@ -13,6 +13,7 @@ const KICK_EVERY = 64;
 
 /** What the frames of a ring cannot choose: each goes out from the ring, in place. */
 const RING_OPTIONS: CheckedSocketOptions = {
+  timestamps: 0,
   zeroCopy: 'always',
   zeroCopyThreshold: 0,
   sendBufferSize: 0,
@@ -33,13 +34,19 @@ export abstract class RingSocket extends ZeroCopySocket {
     opened: OpenedSocket & { mtu: number; maxLength: number },
     pool: BufferPool,
     interfaceName: string,
+    timestamps = 0,
   ) {
-    super(protocol, opened, RING_OPTIONS, {
-      maxLength: opened.maxLength,
-      segmentSize: 0,
-      reapEvery: KICK_EVERY, // a poll kicks, so it should not come before the kick is due
-      pool,
-    });
+    super(
+      protocol,
+      opened,
+      { ...RING_OPTIONS, timestamps },
+      {
+        maxLength: opened.maxLength,
+        segmentSize: 0,
+        reapEvery: KICK_EVERY, // a poll kicks, so it should not come before the kick is due
+        pool,
+      },
+    );
     this.pool = pool;
     this.#interface = interfaceName;
     this.#mtu = opened.mtu;

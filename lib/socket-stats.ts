@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { native } from './native.js';
+import type { LatencySummary, TimestampStage } from './timestamps.js';
 
 /** Counts of one socket since it was opened. All are exact; bytes are bytes. */
 export interface SocketStats {
@@ -41,6 +42,8 @@ export interface SocketStats {
   icmpMessages: number;
   /** transmit timestamps read from the error queue */
   timestamps: number;
+  /** timestamps of sends that are no longer remembered (the latest 4096 are), or without a time */
+  unknownStamps: number;
   /** error-queue messages of any other origin */
   unknownMessages: number;
   /** error-queue messages whose control part was cut */
@@ -61,6 +64,8 @@ export interface SocketStats {
   linkDown: number;
   /** times the poller thread worked for this socket */
   wakes: number;
+  /** nanoseconds from send to each stage; empty without the option `timestamps` */
+  latency: Partial<Record<TimestampStage, LatencySummary>>;
   /** ids whose completion has not been delivered */
   inFlight: number;
 }
@@ -74,6 +79,8 @@ export interface SocketInfo {
   ring?: { frames: number; frameSize: number };
   /** what AF_XDP granted, and why */
   xdp?: { queue: number; granted: 'zerocopy' | 'copy'; reason: string };
+  /** 'on', 'off', or why the kernel refused SO_TIMESTAMPING */
+  timestamps: string;
   /** frames wait because the interface is down */
   linkDown: boolean;
   local: { address: string; port: number } | undefined;

@@ -21,6 +21,8 @@ import {
   KIND_INLINE,
   KIND_RETIRED,
   KIND_REVOKED,
+  KIND_STAMP,
+  KIND_STAMPED,
   KIND_ZEROCOPY,
   MAX_REQUESTS,
   native,
@@ -36,6 +38,7 @@ import { checkPlain } from './plain-array.js';
 import { PooledBuffer } from './pooled-buffer.js';
 import { type Reactee, type Reaper, reactor, throwLater } from './reactor.js';
 import { readCounters, readLimits, type SocketInfo, type SocketStats } from './socket-stats.js';
+import { TimestampReader } from './timestamps.js';
 import { checkInteger, checkObject, checkSignal } from './validate.js';
 import { ZeroCopyPolicy } from './zero-copy-policy.js';
 
@@ -94,6 +97,7 @@ export abstract class ZeroCopySocket
   #closed: Promise<CloseReport> | null = null;
   #resolveClosed: ((report: CloseReport) => void) | null = null;
   #timer: NodeJS.Timeout | undefined;
+  readonly #stamps: TimestampReader | null;
   #finalStats: SocketStats | null = null;
 
   /** @internal */
@@ -114,6 +118,7 @@ export abstract class ZeroCopySocket
     this._ownPool = limits.pool ?? null;
     this.#zeroCopyErrno = opened.zeroCopyErrno;
     this.#policy = new ZeroCopyPolicy(options.zeroCopy, options.zeroCopyThreshold);
+    this.#stamps = options.timestamps > 0 ? new TimestampReader() : null;
     this.#firstId = opened.firstId;
     this.#inFlight = new InFlight(opened.firstId);
     reactor.add(this);
@@ -331,7 +336,11 @@ export abstract class ZeroCopySocket
   /** A snapshot of the socket's counters. */
   stats(): SocketStats {
     if (this.#finalStats !== null) return { ...this.#finalStats };
-    return { ...readCounters(this._handle), inFlight: this.#inFlight.size } as SocketStats;
+    return {
+      ...readCounters(this._handle),
+      inFlight: this.#inFlight.size,
+      latency: this.#stamps?.summary() ?? {},
+    } as SocketStats;
   }
 
   /** What the kernel granted, its limits, and why something is off. Makes system calls. */
@@ -353,10 +362,18 @@ export abstract class ZeroCopySocket
       segmentSize: this.#segmentSize,
       maxSendLength: this._maxLength,
       linkDown: kernel.linkDown === true,
+      timestamps: this.#describeTimestamps(kernel.timestampErrno ?? 0),
       peerClosed: kernel.peerClosed === true,
       limits: readLimits(),
       ...this._details(),
     };
+  }
+
+  #describeTimestamps(errno: number): string {
+    if (this.#stamps === null) return 'off';
+    return errno === 0
+      ? 'on'
+      : `refused: ${systemError(errno, 'setsockopt(SO_TIMESTAMPING)').code}`;
   }
 
   /** @internal What only some sockets have to say. */
@@ -560,6 +577,11 @@ export abstract class ZeroCopySocket
         this.#needDrain = false;
         this.emit('drain');
       }
+    } else if (kind === KIND_STAMP) {
+      this.#stamps?.begin(first, last);
+    } else if (kind >= KIND_STAMPED) {
+      const stamp = this.#stamps?.end(kind - KIND_STAMPED, first, last);
+      if (stamp !== undefined) this.emit('timestamp', stamp);
     } else if (kind === KIND_CONNECTED) {
       this._connected();
     } else if (kind === KIND_ERROR) {

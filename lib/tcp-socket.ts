@@ -74,6 +74,7 @@ export class TcpSocket extends ZeroCopySocket {
       segmentSize: 0,
       zeroCopy: options.zeroCopy !== 'never',
       maxQueuedSends: options.maxQueuedSends,
+      timestamps: options.timestamps,
     };
     const opened = native.openTcp(request);
     if ('errno' in opened) throw openError(opened, request);

@@ -94,6 +94,7 @@ export class UdpSocket extends ZeroCopySocket {
       segmentSize,
       zeroCopy: checked.zeroCopy !== 'never',
       maxQueuedSends: checked.maxQueuedSends,
+      timestamps: checked.timestamps,
     };
     const opened = native.openUdp(request);
     if ('errno' in opened) throw openError(opened, request);

@@ -28,6 +28,7 @@ namespace zerosend {
   X(softErrors)        /* pending ICMP errors that a send or poll consumed */   \
   X(icmpMessages)      /* ICMP and local errors read from the error queue */    \
   X(timestamps)        /* transmit timestamps read from the error queue */      \
+  X(unknownStamps)     /* timestamps of sends that are no longer remembered */  \
   X(unknownMessages)   /* error-queue messages of any other origin */           \
   X(truncatedMessages) /* error-queue messages with a truncated control part */ \
   X(duplicateIds)      /* kernel ids notified more than once */                 \

@@ -145,6 +145,14 @@ class Ledger {
     return effect;
   }
 
+  // Visits the payload of every send that the kernel may still read.
+  template <class Visit>
+  void for_each_held(Visit&& visit) {
+    for (uint64_t id = sends_.begin(); id != sends_.end(); ++id) {
+      if (!sends_[id].complete && sends_[id].pending > 0) visit(sends_[id].payload);
+    }
+  }
+
   // Gives up on every send that is not complete. `before` is called as `before(id, payload)` for
   // each one that the kernel may still read, and must make its memory safe to reuse; notifications
   // that arrive later are duplicates.

@@ -43,19 +43,36 @@ Notification from_extended_error(const sock_extended_err& error) {
       notification.error = error.ee_errno;
       return notification;
     case SO_EE_ORIGIN_TIMESTAMPING:
+      if (error.ee_info > static_cast<uint32_t>(Notification::Stage::kAcknowledged)) {
+        return notification;
+      }
       notification.kind = Notification::Kind::kTimestamp;
+      notification.stage = static_cast<Notification::Stage>(error.ee_info);
+      notification.key = error.ee_data;
       return notification;
     default:
       return notification;
   }
 }
 
+// Three times: software, a legacy one, and the hardware's (timestamping.rst, 2.1).
+void read_times(const uint8_t* data, size_t length, Notification* notification) {
+  timespec times[3];
+  if (length < sizeof times) return;
+  std::memcpy(times, data, sizeof times);
+  const bool software = times[0].tv_sec != 0 || times[0].tv_nsec != 0;
+  const timespec& time = software ? times[0] : times[2];
+  notification->seconds = static_cast<uint64_t>(time.tv_sec);
+  notification->nanoseconds = static_cast<uint32_t>(time.tv_nsec);
+}
+
 }  // namespace
 
 Notification parse_notification(const void* control, size_t length, bool truncated) {
   const auto* bytes = static_cast<const uint8_t*>(control);
-  // A timestamp comes as two control messages, its own and the extended error that names its
-  // origin; only the latter matters here, so everything else is stepped over.
+  // A timestamp comes as two control messages, the time and the extended error that says of what,
+  // in this order; everything else is stepped over.
+  Notification times;
   size_t at = 0;
   while (length - at >= sizeof(cmsghdr)) {
     cmsghdr header;
@@ -66,7 +83,13 @@ Notification parse_notification(const void* control, size_t length, bool truncat
     if (carries_extended_error(header) && data_length >= sizeof(sock_extended_err)) {
       sock_extended_err error;
       std::memcpy(&error, bytes + data_at, sizeof error);
-      return from_extended_error(error);
+      Notification notification = from_extended_error(error);
+      notification.seconds = times.seconds;
+      notification.nanoseconds = times.nanoseconds;
+      return notification;
+    }
+    if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SO_TIMESTAMPING) {
+      read_times(bytes + data_at, data_length, &times);
     }
     const size_t step = align(header.cmsg_len);
     if (step > length - at) break;

@@ -15,8 +15,15 @@ struct Notification {
     kUnknown,     // anything else
   };
 
+  // When a packet passed a point on its way (SCM_TSTAMP_*, linux/errqueue.h).
+  enum class Stage : uint8_t { kSent = 0, kScheduled = 1, kAcknowledged = 2 };
+
   Kind kind = Kind::kUnknown;
   bool copied = false;
+  Stage stage = Stage::kSent;  // of a timestamp, as are the next three
+  uint32_t key = 0;            // SOF_TIMESTAMPING_OPT_ID
+  uint64_t seconds = 0;        // since the epoch of the clock; 0 with 0 nanoseconds: none was taken
+  uint32_t nanoseconds = 0;
   uint32_t first = 0;
   uint32_t last = 0;
   uint32_t error = 0;

@@ -19,7 +19,7 @@ namespace zerosend {
 namespace {
 
 // Changes whenever lib/native.ts and this addon would no longer understand each other.
-constexpr uint32_t kInterfaceVersion = 2;
+constexpr uint32_t kInterfaceVersion = 3;
 
 Napi::Object constants(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
@@ -33,6 +33,8 @@ Napi::Object constants(Napi::Env env) {
   add("connected", Record::kConnected);
   add("error", Record::kError);
   add("retired", Record::kRetired);
+  add("stamp", Record::kStamp);
+  add("stamped", Record::kStamped);
   add("flagZeroCopy", kFlagZeroCopy);
   add("flagDestination", kFlagDestination);
   add("refusedClosed", static_cast<double>(Refusal::kClosed));

@@ -107,6 +107,13 @@ void Environment::remove_slab(uint32_t handle) {
   if (handle < slabs_.size()) slabs_[handle] = nullptr;
 }
 
+std::shared_ptr<Slab> Environment::slab_around(const uint8_t* data) const {
+  for (const auto& slab : slabs_) {
+    if (slab && slab->contains(data)) return slab;
+  }
+  return nullptr;
+}
+
 const std::shared_ptr<Slab>* Environment::slab(uint32_t handle) const {
   if (handle >= slabs_.size() || !slabs_[handle]) return nullptr;
   return &slabs_[handle];

@@ -89,6 +89,7 @@ napi_value send_plain(napi_env env, napi_callback_info info) {
   Source source;
   source.data = static_cast<const uint8_t*>(data);
   source.length = length;
+  source.slab = call.environment->slab_around(source.data);
   apply_flags(*call.environment, flags, &source);
   return integer(env, send_source(*call.environment, handle, std::move(source)));
 }

@@ -43,6 +43,7 @@ Napi::Value open_packet(Info info) {
   options.cooked = truth_of(given("cooked"));
   options.protocol = static_cast<uint16_t>(unsigned_of(given("protocol")));
   options.send_buffer_size = unsigned_of(given("sendBufferSize"));
+  options.timestamps = static_cast<Timestamps>(std::min(unsigned_of(given("timestamps")), 2u));
   const Napi::Value destination = given("destination");
   if (env.IsExceptionPending()) return {};
   if (destination.IsBuffer()) {

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 #include <string>
@@ -45,6 +46,7 @@ Napi::Value open(Info info, InetSocket::Protocol protocol) {
   }
   options.send_buffer_size = unsigned_of(given("sendBufferSize"));
   options.segment_size = unsigned_of(given("segmentSize"));
+  const auto timestamps = static_cast<Timestamps>(std::min(unsigned_of(given("timestamps")), 2u));
   const Napi::Value zerocopy = given("zeroCopy");
   const uint32_t max_queued = unsigned_of(given("maxQueuedSends"));
   if (env.IsExceptionPending()) return {};
@@ -64,6 +66,7 @@ Napi::Value open(Info info, InetSocket::Protocol protocol) {
   setup.zerocopy = options.zerocopy && opened.zerocopy_error == 0;
   setup.max_queued = max_queued;
   setup.epoll_fd = environment.poller().epoll_fd();
+  setup.timestamps = timestamps;
   setup.first_id = environment.first_id;
   setup.first_kernel_id = environment.first_kernel_id;
   int error = 0;
@@ -145,6 +148,7 @@ Napi::Value describe(Info info) {
   result.Set("peerClosed", state.peer_closed);
   result.Set("idsUncertain", state.ids_uncertain);
   result.Set("linkDown", state.link_down);
+  result.Set("timestampErrno", state.timestamp_error);
   return result;
 }
 

@@ -15,7 +15,7 @@ namespace zerosend {
 
 // Reads all completions there are. Returns the number of kernel ids that they freed.
 size_t InetSocket::drain() {
-  if (fd_ < 0 || ledger_.kernel_outstanding() == 0) return 0;
+  if (fd_ < 0 || (ledger_.kernel_outstanding() == 0 && !stamps_)) return 0;
   return drain_all();
 }
 
@@ -44,7 +44,7 @@ void InetSocket::read_notification(const Notification& notification, size_t* fre
       ++counters_[Counter::icmpMessages];
       break;
     case Notification::Kind::kTimestamp:
-      ++counters_[Counter::timestamps];
+      note_stamp(notification);
       break;
     case Notification::Kind::kTruncated:
       ++counters_[Counter::truncatedMessages];
@@ -116,6 +116,7 @@ void InetSocket::finish_connecting() {
   check_error(true);
   if (failed_) return;
   connecting_ = false;
+  if (stamps_) timestamp_error_ = stamps_->start(fd_);
   notices_.push_back({Record::kConnected, 0, 0});
 }
 

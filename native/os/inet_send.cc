@@ -75,6 +75,7 @@ InetSocket::Attempt InetSocket::transmit(const Source& source, uint32_t offset) 
   message.msg_iovlen = 1;
   address_message(&message, source.destination);
   for (;;) {
+    if (stamps_) stamps_->about_to_send();
     const ssize_t accepted = sys.sendmsg(fd_, &message, send_flags(zerocopy));
     if (accepted >= 0) return {accepted, zerocopy, 0};
     const int error = errno;
@@ -101,12 +102,14 @@ InetSocket::Attempt InetSocket::transmit(const Source& source, uint32_t offset) 
           continue;
         }
         if (zerocopy) reap_refusal(error);
+        if (stamps_) stamps_->restart(fd_);
         return {-1, false, error};
     }
   }
 }
 
-void InetSocket::accept_piece(uint64_t id, bool zerocopy) {
+void InetSocket::accept_piece(uint64_t id, bool zerocopy, uint32_t bytes, bool last) {
+  if (stamps_) stamps_->accepted(id, bytes, last);
   ++counters_[Counter::kernelSends];
   if (zerocopy) {
     ++counters_[Counter::kernelIds];
@@ -125,8 +128,9 @@ InetSocket::Push InetSocket::push(uint64_t id, uint32_t* offset, int* error) {
       *error = attempt.error;
       return attempt.error == EAGAIN ? Push::kNoRoom : Push::kRefused;
     }
-    accept_piece(id, attempt.zerocopy);
-    *offset += static_cast<uint32_t>(attempt.accepted);
+    const auto bytes = static_cast<uint32_t>(attempt.accepted);
+    *offset += bytes;
+    accept_piece(id, attempt.zerocopy, bytes, *offset >= source.length);
     if (*offset >= source.length) return Push::kDone;
   }
 }
@@ -190,17 +194,18 @@ size_t InetSocket::transmit_batch(Source* sources, size_t count) {
     messages[run].msg_hdr.msg_iovlen = 1;
     address_message(&messages[run].msg_hdr, sources[run].destination);
   }
+  if (stamps_) stamps_->about_to_send();
   const int accepted =
       sys.sendmmsg(fd_, messages, static_cast<unsigned>(run), send_flags(zerocopy));
   // The error of the message that stopped the call is not reported, but may have taken an id.
   if (accepted <= 0) {
     if (zerocopy) reap_refusal(0);
-    return 0;
+    return 0;  // do_send() meets the error again, and restarts the timestamps
   }
   for (int i = 0; i < accepted; ++i) {
     const uint32_t length = sources[i].length;
     const uint64_t id = ledger_.open(std::move(sources[i]));
-    accept_piece(id, zerocopy);
+    accept_piece(id, zerocopy, messages[i].msg_len, messages[i].msg_len >= length);
     // The kernel stops at the first message that it takes in part.
     if (messages[i].msg_len < length) {
       enqueue(id, messages[i].msg_len);

@@ -13,6 +13,10 @@ InetSocket::InetSocket(const Setup& setup)
       protocol_(setup.protocol),
       zerocopy_granted_(setup.zerocopy) {
   connecting_ = setup.connecting;
+  if (setup.timestamps == Timestamps::kNone) return;
+  const bool stream = protocol_ == Protocol::kTcp;
+  stamps_ = std::make_unique<StampTracker>(setup.timestamps, stream);
+  if (!stream) timestamp_error_ = stamps_->start(fd_);  // a stream counts once it is connected
 }
 
 InetSocket::~InetSocket() { close_locked(); }
@@ -33,7 +37,7 @@ uint32_t InetSocket::interest() const {
 
 bool InetSocket::wants_arming() const {
   const bool outstanding = ledger_.kernel_outstanding() > 0 || !queue_.empty();
-  if (protocol_ == Protocol::kUdp) return outstanding;
+  if (protocol_ == Protocol::kUdp) return outstanding || stamps_;
   // An idle connection is watched for input, the peer's end and resets, but after a hang-up that
   // would fire for ever.
   return outstanding || (!failed_ && !hung_up_);
@@ -57,10 +61,15 @@ void InetSocket::cut_off() {
 }
 
 int InetSocket::part_from_kernel(Source& source) {
-  if (source.slab) return source.slab->replace_pages(source.slot);
-  // One copy-on-write pass serves all plain memory of the socket.
-  if (sharing_broken_ < 0) sharing_broken_ = break_sharing_with_kernel();
-  return sharing_broken_;
+  if (source.slab) return source.slab->replace_pages(source.data, source.length);
+  if (plain_parted_ < 0) {  // once for all plain memory of the socket
+    std::vector<Span> spans;
+    ledger_.for_each_held([&spans](const Source& held) {
+      if (!held.slab) spans.push_back({held.data, held.length});
+    });
+    plain_parted_ = part_spans_from_kernel(spans);
+  }
+  return plain_parted_;
 }
 
 void InetSocket::before_close() {

@@ -19,6 +19,7 @@ class InetSocket final : public Socket {
     bool zerocopy;  // SO_ZEROCOPY is on; without it the kernel ignores the flag and gives no ids
     size_t max_queued;  // sends that may wait for room
     int epoll_fd;
+    Timestamps timestamps = Timestamps::kNone;
     uint64_t first_id = 0;         // other than 0 in tests of the wrap only
     uint64_t first_kernel_id = 0;  // likewise
   };
@@ -47,7 +48,7 @@ class InetSocket final : public Socket {
   Push push(uint64_t id, uint32_t* offset, int* error);
   Attempt transmit(const Source& source, uint32_t offset);
   size_t transmit_batch(Source* sources, size_t count);
-  void accept_piece(uint64_t id, bool zerocopy);
+  void accept_piece(uint64_t id, bool zerocopy, uint32_t bytes, bool last);
   void enqueue(uint64_t id, uint32_t offset);
   void flush();
   bool is_soft(int error) const;
@@ -72,7 +73,7 @@ class InetSocket final : public Socket {
   void cut_off() override;
   int part_from_kernel(Source& source) override;
   void before_close() override;
-  State do_state() const override { return {peer_closed_, ids_uncertain_}; }
+  State do_state() const override { return {peer_closed_, ids_uncertain_, timestamp_error_}; }
 
   const Protocol protocol_;
   bool zerocopy_granted_;  // SO_ZEROCOPY is on, and the count of kernel ids is certain
@@ -81,7 +82,8 @@ class InetSocket final : public Socket {
   bool shut_down_ = false;    // SHUT_WR was sent
   bool peer_closed_ = false;  // the peer's FIN was read
   bool hung_up_ = false;      // EPOLLHUP was seen: it stays, and would fire at each arming
-  int sharing_broken_ = -1;   // result of the one copy-on-write pass of this end; -1: none yet
+  int plain_parted_ = -1;     // result of parting all plain memory from the kernel; -1: not tried
+  int timestamp_error_ = 0;
   uint32_t polls_ = 0;
   IdRing<Queued> queue_{0, 16};
 };

@@ -128,6 +128,9 @@ PacketSocket::PacketSocket(int fd, int epoll_fd, std::shared_ptr<Slab> ring,
   peer_.sll_protocol = htons(options.protocol);
   peer_.sll_halen = options.destination_length;
   std::memcpy(peer_.sll_addr, options.destination, sizeof peer_.sll_addr);
+  if (options.timestamps == Timestamps::kNone) return;
+  stamps_ = std::make_unique<StampTracker>(options.timestamps, false);
+  timestamp_error_ = stamps_->start(fd_);
 }
 
 PacketSocket::~PacketSocket() { close_locked(); }

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "os/error_queue.h"
 #include "os/syscalls.h"
 
 namespace zerosend {
@@ -94,6 +95,10 @@ void PacketSocket::submit_waiting() {
     ledger_.close(frame.id, completer());
     ++counters_[Counter::kernelSends];
     ++counters_[Counter::kernelIds];
+    if (stamps_) {
+      stamps_->about_to_send();
+      stamps_->accepted(frame.id, frame.length, true);
+    }
     frame.state = Frame::State::kSubmitted;
     set_status(submit_, TP_STATUS_SEND_REQUEST);
     submit_ = after(submit_);
@@ -145,7 +150,18 @@ size_t PacketSocket::reap() {
     ++count;
   }
   if (count > 0) ++counters_[Counter::notifications];
+  if (stamps_) read_stamps();
   return count;
+}
+
+void PacketSocket::read_stamps() {
+  drain_error_queue(fd_, [this](const Notification& notification) {
+    if (notification.kind == Notification::Kind::kTimestamp) {
+      note_stamp(notification);
+    } else {
+      ++counters_[Counter::unknownMessages];
+    }
+  });
 }
 
 void PacketSocket::settle(const Frame& frame, Outcome outcome) {
@@ -170,6 +186,7 @@ void PacketSocket::cut_off() {
 Socket::State PacketSocket::do_state() const {
   State state;
   state.link_down = link_down_;
+  state.timestamp_error = timestamp_error_;
   return state;
 }
 

@@ -43,6 +43,7 @@ struct PacketOptions {
   uint8_t destination[8] = {};
   uint8_t destination_length = 0;
   uint32_t send_buffer_size = 0;
+  Timestamps timestamps = Timestamps::kNone;
 };
 
 // An AF_PACKET socket with a transmit ring (TPACKET_V2, Documentation/networking/packet_mmap.rst).
@@ -100,6 +101,7 @@ class PacketSocket final : public RingSocket {
   void kick() override;
   size_t reap() override;
   State do_state() const override;
+  void read_stamps();
 
   const std::shared_ptr<Slab> ring_;
   const PacketOptions options_;
@@ -113,7 +115,8 @@ class PacketSocket final : public RingSocket {
   uint32_t submit_ = 0;     // the next frame to hand over
   uint32_t tail_ = 0;       // the first that the kernel has
   uint32_t submitted_ = 0;  // frames from tail_ to submit_
-  uint32_t waiting_ = 0;    // frames behind one that is not there yet
+  int timestamp_error_ = 0;
+  uint32_t waiting_ = 0;  // frames behind one that is not there yet
 };
 
 }  // namespace zerosend

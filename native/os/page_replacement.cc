@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 
 #include "os/syscalls.h"
@@ -26,6 +27,45 @@ int replace_mapping(uint8_t* address, size_t length) {
   }
   return 0;
 }
+
+namespace {
+
+// Has a child get the pages of the span. V8 withholds its own mappings from children
+// (MADV_DONTFORK; WebAssembly memories are such), and what a child does not get is not marked.
+int pass_to_children(const Span& span) {
+  constexpr uintptr_t kPage = 4096;
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(span.data) / kPage * kPage;
+  const uintptr_t end = reinterpret_cast<uintptr_t>(span.data) + span.length;
+  return sys.madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DOFORK) == 0 ? 0 : errno;
+}
+
+// Whether a line of /proc/self/maps is about memory that is never copied on write. proc(5).
+bool is_never_copied(const char* permissions, const char* path) {
+  return permissions[3] == 's' || std::strstr(path, "hugepage") != nullptr ||
+         std::strstr(path, "/hugetlb") != nullptr;
+}
+
+bool any_never_copied(const std::vector<Span>& spans) {
+  std::FILE* maps = std::fopen("/proc/self/maps", "re");
+  if (maps == nullptr) return true;  // not known, so not promised
+  char line[512];
+  bool found = false;
+  while (!found && std::fgets(line, sizeof line, maps) != nullptr) {
+    unsigned long begin = 0;
+    unsigned long end = 0;
+    char permissions[5] = "";
+    if (std::sscanf(line, "%lx-%lx %4s", &begin, &end, permissions) != 3) continue;
+    if (!is_never_copied(permissions, line)) continue;
+    for (const Span& span : spans) {
+      const auto start = reinterpret_cast<unsigned long>(span.data);
+      found = found || (start < end && start + span.length > begin);
+    }
+  }
+  std::fclose(maps);
+  return found;
+}
+
+}  // namespace
 
 int break_sharing_with_kernel() {
   // The raw call: no fork handlers, no signal at exit (libuv would look for its own children), and
@@ -51,6 +91,14 @@ int break_sharing_with_kernel() {
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return error;
+}
+
+int part_spans_from_kernel(const std::vector<Span>& spans) {
+  if (any_never_copied(spans)) return EOPNOTSUPP;
+  for (const Span& span : spans) {
+    if (const int error = pass_to_children(span)) return error;
+  }
+  return break_sharing_with_kernel();
 }
 
 }  // namespace zerosend

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace zerosend {
 
@@ -13,11 +14,21 @@ namespace zerosend {
 // Returns 0 or an errno; after an error the mapping is as it was.
 int replace_mapping(uint8_t* address, size_t length);
 
-// For memory that we do not own (a plain Uint8Array somewhere in the heap, next to other data): has
+// For memory that we do not own (plain Uint8Arrays somewhere in the heap, next to other data): has
 // the whole process's private memory marked copy-on-write, by a child that does nothing but exit.
 // A page to which the kernel holds a reference is then copied at the process's next write to it;
 // all others stay where they are. Safe while other threads run. Costs page-table copying (about
-// 10 ms a GiB in use), so it is for giving up only. Returns 0 or an errno.
+// 15 ms a GiB of small pages in use), so it is for giving up only. Returns 0 or an errno.
 int break_sharing_with_kernel();
+
+struct Span {
+  const uint8_t* data;
+  size_t length;
+};
+
+// The same with what certain memory needs besides. EOPNOTSUPP when a span lies in memory that is
+// never copied on write (a shared mapping, reserved huge pages). After an error none of the spans
+// may be written again.
+int part_spans_from_kernel(const std::vector<Span>& spans);
 
 }  // namespace zerosend

@@ -75,10 +75,11 @@ std::shared_ptr<Slab> Slab::adopt(uint8_t* base, size_t mapped, size_t stride, s
 
 Slab::~Slab() { sys.munmap(base_, mapped_); }
 
-int Slab::replace_pages(uint32_t index) {
+int Slab::replace_pages(const uint8_t* data, size_t length) {
   if (shared_with_kernel_) return EOPNOTSUPP;
-  size_t begin = slot_size_ * index;
-  size_t length = slot_size_;
+  size_t begin = static_cast<size_t>(data - base_) / slot_size_ * slot_size_;
+  const size_t last = std::min(static_cast<size_t>(data - base_) + length, size());
+  length = round_up(last - begin, slot_size_);
   if (huge_ == HugePages::kExplicit) {
     // Reserved huge pages can only be replaced whole. Neighbours in the same page keep their
     // content too; what of them is in flight stays on the old page.

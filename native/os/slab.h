@@ -36,12 +36,15 @@ class Slab {
   // errno of the madvise that asked for transparent huge pages; 0 when granted or not asked for.
   int huge_page_error() const { return huge_page_error_; }
 
-  // Gives the slot fresh pages with the same content. What the kernel still reads stays as it is on
-  // the old pages, so the slot may be written at once (kernel-facts: a write to a page in flight
-  // changes what goes out). Runs on the JavaScript thread, the only one that writes to slots; the
-  // poller thread may read the slot at the same time and sees the same bytes before and after.
-  // Returns 0 or an errno, in which case the slot must never be written again.
-  int replace_pages(uint32_t index);
+  bool contains(const uint8_t* data) const { return data >= base_ && data < base_ + mapped_; }
+
+  // Gives all slots that the bytes touch fresh pages with the same content. What the kernel still
+  // reads stays as it is on the old pages, so the slots may be written at once (a write to a page
+  // in flight changes what goes out). Runs on the JavaScript thread, the only one that writes to
+  // slots; the poller thread may read them at the same time and sees the same bytes before and
+  // after. Returns 0 or an errno, in which case the slots must never be written again.
+  int replace_pages(const uint8_t* data, size_t length);
+  int replace_pages(uint32_t index) { return replace_pages(slot(index), slot_size_); }
 
  private:
   Slab(uint8_t* base, size_t mapped, size_t stride, size_t offset, size_t slot_size, uint32_t slots)

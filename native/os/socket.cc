@@ -90,6 +90,21 @@ void Socket::complete(uint64_t id, Outcome outcome) {
   completed_.add(id, outcome);
 }
 
+void Socket::note_stamp(const Notification& stamp) {
+  ++counters_[Counter::timestamps];
+  if (!stamps_) return;
+  const StampBook::Entry* entry = stamps_->find(stamp);
+  if (entry == nullptr || (stamp.seconds == 0 && stamp.nanoseconds == 0)) {
+    ++counters_[Counter::unknownStamps];
+    return;
+  }
+  const uint64_t time = stamp.seconds * 1'000'000'000u + stamp.nanoseconds;
+  const uint64_t since = time > entry->sent_ns ? time - entry->sent_ns : 0;
+  notices_.push_back({Record::kStamp, entry->id, stamp.seconds});
+  notices_.push_back(
+      {Record::kStamped + static_cast<uint32_t>(stamp.stage), stamp.nanoseconds, since});
+}
+
 void Socket::note_queued() {
   ++counters_[Counter::queuedSends];
   drain_due_ = true;

@@ -11,6 +11,7 @@
 #include "core/ledger.h"
 #include "os/address.h"
 #include "os/slab.h"
+#include "os/timestamping.h"
 
 namespace zerosend {
 
@@ -37,6 +38,8 @@ struct Record {
     kDrain = 8,      // the queue has emptied; first: the next id, since later ones may wait again
     kConnected = 9,  // a TCP connection is up
     kError = 10,     // first: errno; last: 0 while connecting, 1 afterwards
+    kStamp = 12,     // first: an id; last: seconds of CLOCK_REALTIME; its second half follows:
+    kStamped = 16,   // and up, plus the stage: first: nanoseconds; last: nanoseconds since the send
     kRetired = 11,   // first: an id whose memory must never be written or freed again
   };
   uint32_t kind;
@@ -105,6 +108,7 @@ class Socket {
   struct State {
     bool peer_closed = false;    // the peer's FIN was read
     bool ids_uncertain = false;  // zero copy is off because kernel ids can no longer be matched
+    int timestamp_error = 0;     // errno of SO_TIMESTAMPING
     bool link_down = false;      // frames wait for the interface to come up
   };
   State state();
@@ -162,6 +166,9 @@ class Socket {
   void complete(uint64_t id, Outcome outcome);
   void fail(int error, bool connecting);
 
+  // Reports a timestamp, or counts one that no send is known for.
+  void note_stamp(const Notification& stamp);
+
   auto completer() {
     return [this](uint64_t id, Outcome outcome, const Source&) { complete(id, outcome); };
   }
@@ -194,6 +201,7 @@ class Socket {
   bool busy_ = false;     // JavaScript sends, and has promised to call arm()
 
   Ledger<Source> ledger_;
+  std::unique_ptr<StampTracker> stamps_;  // null unless timestamps were asked for
   Counters counters_;
   std::vector<Record> notices_;  // delivered after the completions that they follow; rare
 
