@@ -46,7 +46,7 @@ Napi::Value open_packet(Info info) {
   options.timestamps = static_cast<Timestamps>(std::min(unsigned_of(given("timestamps")), 2u));
   const Napi::Value destination = given("destination");
   if (env.IsExceptionPending()) return {};
-  if (destination.IsBuffer()) {
+  if (destination.IsTypedArray()) {  // IsBuffer() takes a DataView, too
     const auto bytes = destination.As<Napi::Buffer<uint8_t>>();
     options.destination_length =
         static_cast<uint8_t>(std::min(bytes.Length(), sizeof options.destination));
