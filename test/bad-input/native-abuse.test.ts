@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest';
+import { canMakeNamespaces, findTool, unshareArguments } from '../support/requirements.js';
+import { addonPath } from './addon.js';
+import { ask } from './children.js';
+
+/** Where it can be had, a network namespace: packet sockets may send anything. */
+function isolated(): string[] {
+  if (!canMakeNamespaces()) return [];
+  const up = '"$1" link set lo up && shift && exec "$@"';
+  const unshare = [findTool('unshare') ?? 'unshare', ...unshareArguments, '--'];
+  return [...unshare, 'sh', '-c', up, 'sh', findTool('ip') ?? 'ip'];
+}
+
+it.each([1, 20_261_123])('the addon outlives 20,000 random calls, seed %i', async (seed) => {
+  const given = { addon: addonPath, seed, calls: 20_000 };
+  const told = await ask('native-abuse', given, { prefix: isolated() });
+  expect(told.missing).toEqual([]);
+  expect(told.wrong).toEqual([]);
+  // The calls were not all refused at the door.
+  const often = ['sends', 'plain sends', 'sends at once', 'polls with records', 'openTcp opened'];
+  for (const name of [...often, 'openUdp opened', 'createSlab']) {
+    expect([name, told.tally[name] ?? 0]).toEqual([name, expect.toSatisfy((n: number) => n > 30)]);
+  }
+  expect(told.tally['openUdp threw']).toBeGreaterThan(5);
+  // And a sound send works after all of it.
+  const inline = 2;
+  expect(told).toMatchObject({ sent: 0, arrived: true, record: [told.handle, inline, 0, 0] });
+});
