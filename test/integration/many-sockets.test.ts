@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { TcpSocket } from 'zerosend';
 import { announceSeed } from '../rig/pattern.mjs';
@@ -31,7 +32,9 @@ describe(`${SOCKETS} sockets on one pool`, () => {
     await within(Promise.all(sockets.map((socket) => socket.flush())), 'all flushes', 20_000);
     for (const each of completions) each.expectEachOnce(rounds);
     expectAllFree(pool);
+    const descriptors = readdirSync('/proc/self/fd').length;
     const reports = await within(Promise.all(sockets.map((socket) => socket.close())), 'closing');
+    expect(readdirSync('/proc/self/fd')).toHaveLength(descriptors - SOCKETS);
     for (const report of reports) {
       expect(report).toEqual({ outcome: 'drained', ids: rounds, unfinished: 0 });
     }
