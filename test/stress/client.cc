@@ -1,0 +1,101 @@
+#include "client.h"
+
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "check.h"
+
+namespace stress {
+
+using zerosend::Counter;
+using zerosend::Record;
+
+uint64_t sends_of(zerosend::Socket& socket) {
+  zerosend::Counters counters = socket.counters();
+  return counters[Counter::sends];
+}
+
+void Client::take_in(const Record& record) {
+  switch (record.kind) {
+    case Record::kDrain:
+      // An earlier drain, if the queue has filled again since.
+      MUST(record.first <= next_id, "key %u: a drain of the future", key);
+      if (last_queued < record.first) need_drain = false;
+      return;
+    case Record::kConnected:
+      MUST(tcp() && state != State::kOpen, "key %u: connected twice", key);
+      if (state == State::kConnecting) state = State::kOpen;
+      return;
+    case Record::kError:
+      MUST(!errored, "key %u: a second error (errno %" PRIu64 ")", key, record.first);
+      MUST(tcp(), "key %u: a socket without a connection failed with errno %" PRIu64, key,
+           record.first);
+      errored = true;
+      return;
+    case Record::kRetired:
+      retire(record.first);
+      return;
+    default:
+      break;
+  }
+  MUST(record.kind < 5, "a record of kind %u", record.kind);
+  MUST(record.first <= record.last && record.last < next_id && record.first >= first_id,
+       "key %u: ids %" PRIu64 "..%" PRIu64 " completed, but next is %" PRIu64, key, record.first,
+       record.last, next_id);
+  for (uint64_t id = record.first; id <= record.last; ++id) complete(id, record.kind);
+}
+
+void Client::complete(uint64_t id, uint32_t kind) {
+  const auto found = holders_.find(id);
+  MUST(found != holders_.end(), "key %u: id %" PRIu64 " completed twice", key, id);
+  ++by_kind_[kind];
+  Holder holder = std::move(found->second);
+  holders_.erase(found);
+  if (holder.pool != nullptr) {
+    holder.pool->completed(holder.slot);
+  } else {
+    std::memset(holder.plain.get(), 0xdd, holder.length);
+  }
+}
+
+void Client::retire(uint64_t id) {
+  const auto found = holders_.find(id);
+  MUST(found != holders_.end(), "key %u: id %" PRIu64 " retired after it completed", key, id);
+  MUST(aborted, "key %u: id %" PRIu64 " retired without an abort", key, id);
+  if (found->second.pool != nullptr) {
+    found->second.pool->retire(found->second.slot);
+    return;
+  }
+  // For ever, and away from where it will be overwritten.
+  static std::vector<std::unique_ptr<uint8_t[]>> lost;
+  lost.push_back(std::move(found->second.plain));
+  found->second.plain = std::make_unique<uint8_t[]>(found->second.length);
+}
+
+void Client::check(const zerosend::Counters& constant) const {
+  zerosend::Counters counters = constant;
+  MUST(holders_.empty(), "key %u: %zu ids are outstanding at the end", key, holders_.size());
+  MUST(counters[Counter::sends] == given() && counters[Counter::completed] == given(),
+       "key %u: %" PRIu64 " sends, the library says %" PRIu64 " and %" PRIu64 " completed", key,
+       given(), counters[Counter::sends], counters[Counter::completed]);
+  constexpr Counter kKinds[] = {Counter::zerocopy, Counter::copied, Counter::inlined,
+                                Counter::revoked, Counter::failed};
+  for (size_t kind = 0; kind < 5; ++kind) {
+    MUST(counters[kKinds[kind]] == by_kind_[kind],
+         "key %u: %" PRIu64 " ids of kind %zu, the library says %" PRIu64, key, by_kind_[kind],
+         kind, counters[kKinds[kind]]);
+  }
+  MUST(counters[Counter::unknownIds] == 0, "key %u: unknown ids", key);
+  // After a revocation the kernel's own notifications may still come.
+  MUST(counters[Counter::duplicateIds] == 0 || revoked() > 0, "key %u: duplicate ids", key);
+  MUST(counters[Counter::phantomIds] == 0, "key %u: phantom ids", key);
+  MUST(!expect_error || errored || aborted, "key %u: it failed, but no error was reported", key);
+  if (aborted || errored) return;
+  // A datagram may be refused by itself, behind others of the same call or of the queue.
+  MUST(revoked() == 0 && (udp() || failed() == 0),
+       "key %u: %" PRIu64 " revoked, %" PRIu64 " failed", key, revoked(), failed());
+  MUST(!need_drain, "key %u: the queue emptied, but no drain was reported", key);
+}
+
+}  // namespace stress
