@@ -139,12 +139,8 @@ class Reactor {
       if (!this.#emitting) socket._settle();
       if (!this.#isOpen(socket)) continue;
       socket._scheduled = false;
-      if (active || socket._active) {
-        this.#schedule(socket);
-      } else {
-        native.arm(socket._handle);
-        this.updateHold(socket);
-      }
+      if (active || socket._active || native.arm(socket._handle) > 0) this.#schedule(socket);
+      else this.updateHold(socket);
     }
     turn.length = 0;
   }

@@ -17,7 +17,7 @@ napi_value send_plain(napi_env env, napi_callback_info info);
 napi_value send_many(napi_env env, napi_callback_info info);
 // poll(handle): the number of records now in the mailbox
 napi_value poll_socket(napi_env env, napi_callback_info info);
-// arm(handle)
+// arm(handle): 1 when that failed, so that there is news to poll
 napi_value arm_socket(napi_env env, napi_callback_info info);
 
 // Bits of `flags`.

@@ -173,8 +173,14 @@ void Poller::run() {
     if (news && !notified_.exchange(true)) notify_();
     if (to_arm.empty()) continue;
     pause(soon);
-    for (const auto& socket : to_arm) socket->rearm();
+    news = false;
+    for (const auto& socket : to_arm) {
+      if (!socket->rearm()) continue;
+      add_ready(socket->handle());
+      news = true;
+    }
     to_arm.clear();
+    if (news && !notified_.exchange(true)) notify_();
   }
 }
 

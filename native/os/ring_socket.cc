@@ -52,11 +52,12 @@ int RingSocket::start_watching() {
   return error;
 }
 
-void RingSocket::watch() {
-  if (armed_ || timer_fd_ < 0) return;
+int RingSocket::watch() {
+  if (armed_ || timer_fd_ < 0) return 0;
   itimerspec time{};
   time.it_value.tv_nsec = interval_ns_;
   armed_ = ::timerfd_settime(timer_fd_, 0, &time, nullptr) == 0;
+  return armed_ ? 0 : errno;
 }
 
 bool RingSocket::wants_arming() const {

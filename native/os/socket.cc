@@ -137,27 +137,35 @@ int Socket::start_watching() {
   return 0;
 }
 
-void Socket::arm() {
+bool Socket::arm() {
   Lock lock(mutex_);
   busy_ = false;
-  if (fd_ >= 0 && wants_arming()) watch();
+  return fd_ >= 0 && wants_arming() && !watch_or_fail();
 }
 
-void Socket::rearm() {
+bool Socket::rearm() {
   Lock lock(mutex_);
   // A busy socket will be armed by JavaScript; only what waits for room cannot wait for that.
-  if (fd_ >= 0 && wants_arming() && (!busy_ || queued() > 0)) watch();
+  return fd_ >= 0 && wants_arming() && (!busy_ || queued() > 0) && !watch_or_fail();
 }
 
-void Socket::watch() {
+// A socket that cannot be watched (somebody closed its descriptor) would never be heard of again.
+bool Socket::watch_or_fail() {
+  const int error = watch();
+  if (error == 0 || failed_) return true;
+  fail(error, connecting_);
+  return false;
+}
+
+int Socket::watch() {
   epoll_event event{};
   event.events = EPOLLONESHOT | interest();
   event.data.u64 = handle_;
-  if (armed_ && armed_interest_ == event.events) return;
-  if (sys.epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd_, &event) == 0) {
-    armed_ = true;
-    armed_interest_ = event.events;
-  }
+  if (armed_ && armed_interest_ == event.events) return 0;
+  if (sys.epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd_, &event) != 0) return errno;
+  armed_ = true;
+  armed_interest_ = event.events;
+  return 0;
 }
 
 Socket::Wake Socket::on_ready(uint32_t events) {

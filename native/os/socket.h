@@ -84,8 +84,9 @@ class Socket {
   // Moves up to `max` records to `out`; `*more` says whether some are left.
   size_t take(Record* out, size_t max, bool* more);
 
-  // JavaScript goes idle: the poller thread takes over what is outstanding.
-  void arm();
+  // JavaScript goes idle: the poller thread takes over what is outstanding. Returns whether there
+  // is news all the same, since that failed.
+  bool arm();
 
   // No more sends. What is queued still goes out; then a TCP connection is shut down for writing,
   // after which completions keep coming until the peer has acknowledged everything.
@@ -102,6 +103,7 @@ class Socket {
   void close();
 
   int fd() const { return fd_; }
+  uint32_t handle() const { return handle_; }
   Counters counters();
 
   // What only some sockets know; read by describe() of the binding.
@@ -121,7 +123,8 @@ class Socket {
     bool soon = false;   // the pause should be short: sends are waiting for room
   };
   Wake on_ready(uint32_t events);
-  void rearm();
+  // Returns whether that failed, which is news.
+  bool rearm();
 
  protected:
   using Lock = std::lock_guard<std::mutex>;
@@ -141,9 +144,9 @@ class Socket {
   virtual size_t queued() const = 0;
   virtual void do_poll() = 0;
   // Registers what wakes the poller thread for this socket, and has it wake once more. Default:
-  // events of the descriptor itself, one-shot.
+  // events of the descriptor itself, one-shot. Return 0 or an errno.
   virtual int start_watching();
-  virtual void watch();
+  virtual int watch();
   // Works off what epoll reported. Not called while JavaScript is busy, unless sends are queued.
   virtual void do_ready(uint32_t events) = 0;
   // EPOLL* bits to wait for; EPOLLERR and EPOLLHUP come without asking.
@@ -207,6 +210,7 @@ class Socket {
 
  private:
   int refusal(size_t count) const;
+  bool watch_or_fail();
 
   uint32_t armed_interest_ = 0;
   Coalescer completed_;
