@@ -357,8 +357,8 @@ export abstract class ZeroCopySocket
         active: reason === undefined,
         reason,
       },
-      sendBufferSize: kernel.sendBufferSize,
-      mtu: kernel.mtu !== undefined && kernel.mtu > 0 ? kernel.mtu : undefined,
+      sendBufferSize: positive(kernel.sendBufferSize),
+      mtu: positive(kernel.mtu),
       segmentSize: this.#segmentSize,
       maxSendLength: this._maxLength,
       linkDown: kernel.linkDown === true,
@@ -610,4 +610,9 @@ export abstract class ZeroCopySocket
   _wantsHold(): boolean {
     return this.#liveness !== 'unref' && this._hasNews();
   }
+}
+
+/** What the kernel has told; it answers 0 or -1 where it cannot tell. */
+function positive(value: number | undefined): number | undefined {
+  return value !== undefined && value > 0 ? value : undefined;
 }
