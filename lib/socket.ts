@@ -98,6 +98,7 @@ export abstract class ZeroCopySocket
   #resolveClosed: ((report: CloseReport) => void) | null = null;
   #timer: NodeJS.Timeout | undefined;
   readonly #stamps: TimestampReader | null;
+  #deadline = Number.POSITIVE_INFINITY;
   #finalStats: SocketStats | null = null;
 
   /** @internal */
@@ -293,17 +294,15 @@ export abstract class ZeroCopySocket
    * Takes no more sends, lets those that were accepted finish, and closes: a TCP connection by
    * shutdown(2), after which completions keep coming until the peer has acknowledged everything.
    * After `timeout` it gives up like {@link abort}. Always ends; a second call returns the same
-   * promise.
+   * promise, and the earliest timeout counts.
    * @param options.timeout milliseconds, 0 to 2^31-1; default 5000
    */
   close(options: { timeout?: number } = {}): Promise<CloseReport> {
     checkObject('options', options);
     const { timeout = DEFAULT_CLOSE_TIMEOUT_MS } = options;
     checkInteger('options.timeout', timeout, 0, 2 ** 31 - 1);
-    if (this.#closed === null) {
-      native.beginClose(this._handle);
-      this.#beginClosing(timeout);
-    }
+    if (this.#closed === null) native.beginClose(this._handle);
+    this.#beginClosing(timeout);
     return this.#closed as unknown as Promise<CloseReport>;
   }
 
@@ -313,7 +312,7 @@ export abstract class ZeroCopySocket
    */
   abort(): Promise<CloseReport> {
     if (this._state !== 'closed') {
-      this.#beginClosing(undefined);
+      this.#beginClosing(Number.POSITIVE_INFINITY);
       this.#giveUp();
     }
     return this.#closed as unknown as Promise<CloseReport>;
@@ -474,13 +473,19 @@ export abstract class ZeroCopySocket
 
   // ---- closing ----------------------------------------------------------------------------------
 
-  #beginClosing(timeout: number | undefined): void {
+  /** `timeout`: when to give up, unless that is due earlier. */
+  #beginClosing(timeout: number): void {
+    const deadline = performance.now() + timeout;
+    if (deadline < this.#deadline && this._state !== 'closed' && !this.#aborted) {
+      this.#deadline = deadline;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#giveUp(), timeout);
+    }
     if (this.#closed !== null) return;
     this._state = 'closing';
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    if (timeout !== undefined) this.#timer = setTimeout(() => this.#giveUp(), timeout);
     reactor.markBusy(this); // the next turn finds out whether there is anything to wait for
   }
 
@@ -589,7 +594,7 @@ export abstract class ZeroCopySocket
         this._connectFailed(first);
       } else {
         this.#error ??= systemError(first, 'sendmsg', native.describe(this._handle).remote);
-        this.#beginClosing(DEFAULT_CLOSE_TIMEOUT_MS);
+        if (this.#closed === null) this.#beginClosing(DEFAULT_CLOSE_TIMEOUT_MS);
       }
     }
   }
