@@ -1,0 +1,41 @@
+import { startReceiver } from '../rig/index.mjs';
+import { Inside, rigUp } from './inside.js';
+import type { Report } from './reports.js';
+
+const SEGMENT = 1400;
+
+export interface Case {
+  protocol: 'tcp' | 'udp';
+  how: 'abort' | 'close';
+  /** What is sent from; see memoryFor in programs/revoke.mjs. */
+  memory: string;
+  /** bytes of one send */
+  length?: number;
+  /** The pages are not replaced, which has to show. */
+  broken?: boolean;
+}
+
+export interface RevokeReport extends Report {
+  second: Report;
+  /** bytes of the pool that were on huge pages */
+  huge: number;
+}
+
+/** Gives a socket up while a link of 50 Mbit/s is behind with its data; see programs/revoke.mjs. */
+export async function giveUp({
+  protocol,
+  length = protocol === 'tcp' ? 65_536 : 46 * SEGMENT,
+  ...rest
+}: Case) {
+  const rig = await rigUp('veth', { rate: '50mbit' });
+  await using receiver = await startReceiver({ protocol, namespace: rig.receiver, seed: 'any' });
+  const { v4: address } = rig.receiverAddress;
+  const count = Math.min(512, Math.floor((3 << 20) / length));
+  const target = { protocol, address, port: receiver.port, segmentSize: SEGMENT, count, length };
+  const program = new Inside(rig, 'revoke', { ...target, ...rest }, { testBuild: true });
+  const report = (await program.report()) as RevokeReport;
+  if (protocol === 'tcp') {
+    await receiver.until(({ open, resets, eof }) => open === 0 && resets + eof === 2);
+  }
+  return { report, received: await receiver.stop(), count, bytes: count * length };
+}

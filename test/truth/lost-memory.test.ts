@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import type { BufferPoolStats } from 'zerosend';
+import { startReceiver } from '../rig/index.mjs';
+import { needsRig } from '../rig/needs.js';
+import { Inside, rigUp } from './inside.js';
+import type { Report } from './reports.js';
+
+const EAGAIN = 11;
+const ENOMEM = 12;
+const COUNT = 32;
+const WITHOUT_END = { times: 1e9 };
+
+interface LostReport extends Report {
+  /** plain arrays that something still holds */
+  kept: number;
+  /** of the pool, after the abort */
+  afterwards: BufferPoolStats;
+  warnings: Record<string, number>;
+}
+
+async function lose(protocol: 'tcp' | 'udp', memory: 'arrays' | 'pool', fault?: object) {
+  const rig = await rigUp('veth', { rate: '50mbit' });
+  await using receiver = await startReceiver({ protocol, namespace: rig.receiver, seed: 'any' });
+  const target = { protocol, address: rig.receiverAddress.v4, port: receiver.port };
+  const size = { segmentSize: 1400, length: 46 * 1400, count: COUNT };
+  const options = { testBuild: true, node: ['--no-warnings'] };
+  const program = new Inside(rig, 'lost', { ...target, ...size, memory, fault }, options);
+  const report = (await program.report()) as LostReport;
+  const { revoked = 0 } = report.tally;
+  expect(report.closed).toMatchObject({ outcome: 'revoked', ids: COUNT });
+  expect(report).toMatchObject({ ids: COUNT, missing: 0, twice: 0, foreign: 0, inFlight: 0 });
+  expect(revoked).toBeGreaterThanOrEqual(4);
+  // Whatever became of the memory: nobody else's bytes have gone out.
+  const received = await receiver.stop();
+  expect(received).toMatchObject({ checked: true, wrongBytes: 0 });
+  if (protocol === 'udp') {
+    expect(received).toMatchObject({ unique: report.datagrams, corrupt: 0, duplicates: 0 });
+  }
+  return { report, revoked };
+}
+
+describe('memory that cannot be parted from the kernel', await needsRig('veth'), () => {
+  describe.each(['tcp', 'udp'] as const)('over %s', (protocol) => {
+    it.each([
+      ['clone(2) fails', { call: 'clone_process', error: EAGAIN, ...WITHOUT_END }],
+      ['madvise(2) fails', { call: 'madvise', error: ENOMEM, ...WITHOUT_END }],
+    ])('plain arrays are held for ever, with a warning, when %s', async (_, fault) => {
+      const { report, revoked } = await lose(protocol, 'arrays', fault);
+      expect(report.warnings).toEqual({ ZEROSEND_MEMORY_LOST: revoked });
+      expect(report.kept).toBe(revoked);
+    });
+
+    it('plain arrays are let go of, without a warning, when they can', async () => {
+      const { report } = await lose(protocol, 'arrays');
+      expect(report).toMatchObject({ warnings: {}, kept: 0 });
+    });
+
+    it('slots are never handed out again', async () => {
+      const fault = { call: 'remap', error: ENOMEM, ...WITHOUT_END };
+      const { report, revoked } = await lose(protocol, 'pool', fault);
+      expect(report.afterwards).toMatchObject({
+        free: COUNT - revoked,
+        retired: revoked,
+        acquired: 0,
+        inFlight: 0,
+      });
+    });
+  });
+});

@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import { needsRig } from '../rig/needs.js';
+import { hasTool, isRoot, needs } from '../support/requirements.js';
+import { rigUp } from './inside.js';
+import { expectBalanced, expectConstant } from './reports.js';
+import { readableCopy, sendAll, startSends } from './sending.js';
+
+const SEGMENT = 1400;
+const TRAIN = 46 * SEGMENT;
+const NOBODY = 65534;
+
+const SOL_SOCKET = 1;
+const SO_TIMESTAMPING = 37;
+// SOF_TIMESTAMPING_: TX_SOFTWARE, SOFTWARE, OPT_ID, TX_SCHED, TX_ACK, OPT_TSONLY
+const STAMPS = (1 << 1) | (1 << 4) | (1 << 7) | (1 << 8) | (1 << 9) | (1 << 11);
+const SOL_IP = 0;
+const IP_RECVERR = 11;
+const EINTR = 4;
+
+const udp = { protocol: 'udp', segmentSize: SEGMENT, length: TRAIN } as const;
+const tcp = { protocol: 'tcp', length: 65_521 } as const;
+
+describe('every id completes exactly once, and all arrives', await needsRig('veth'), () => {
+  it.each([
+    ['UDP, one by one', { ...udp, segmentSize: undefined, length: SEGMENT, sends: 20_000 }],
+    [
+      'UDP, 16 at a time',
+      { ...udp, segmentSize: undefined, length: SEGMENT, sends: 20_000, many: 16 },
+    ],
+    ['UDP trains', { ...udp, sends: 1000 }],
+    ['TCP', { ...tcp, length: 4001, sends: 10_000 }],
+  ])('in a storm of ENOBUFS (optmem_max 20480): %s', async (_, sends) => {
+    const rig = await rigUp('veth', { optmem: 20_480, rate: '200mbit' });
+    const { report } = await sendAll(rig, sends);
+    expectBalanced(report);
+    expectConstant(report);
+    expect(report.stats.noBuffers).toBeGreaterThan(sends.protocol === 'udp' ? 100 : 0);
+    expect(report.tally.zerocopy).toBeGreaterThan(50);
+    expect(report.tally.copied).toBeUndefined();
+  });
+
+  describe('within RLIMIT_MEMLOCK, of a user without capabilities', needsUsers(), () => {
+    it.each([
+      ['that some sends fit into', 512 * 1024, 'zerocopy'],
+      ['that not one send fits into', 64 * 1024, 'inline'],
+    ] as const)('%s', async (_, memlock, how) => {
+      const rig = await rigUp('veth', { rate: '400mbit' });
+      const options = { user: NOBODY, memlock, root: readableCopy() };
+      for (const sends of [
+        { ...udp, sends: 1000 },
+        { ...tcp, sends: 1000 },
+      ]) {
+        const { report } = await sendAll(rig, sends, options);
+        expectBalanced(report);
+        expect(report.stats.noBuffers).toBeGreaterThan(100);
+        if (how === 'inline') expect(report.tally).toEqual({ inline: report.ids });
+        else expect(Object.keys(report.tally).sort()).toEqual(['inline', 'zerocopy']);
+      }
+    });
+  });
+
+  it.each([4, 6] as const)(
+    'between transmit timestamps that the user has switched on, over IPv%i',
+    async (family) => {
+      const rig = await rigUp('veth', { rate: '1gbit' });
+      const setOptions = [[SOL_SOCKET, SO_TIMESTAMPING, STAMPS] as const];
+      for (const sends of [
+        { ...udp, sends: 1000 },
+        { ...tcp, sends: 1000 },
+      ]) {
+        const all = { ...sends, family, setOptions };
+        const { report } = await sendAll(rig, all, { testBuild: true });
+        expectBalanced(report);
+        expect(report.stats.timestamps).toBeGreaterThan(sends.sends / 2);
+        expect(report.tally).toEqual({ zerocopy: report.ids });
+      }
+    },
+  );
+
+  it.each([udp, tcp])('in a storm of signals, over $protocol', async (kind) => {
+    const rig = await rigUp('veth', { rate: '400mbit' });
+    // The signals meet whatever thread does not block them, the poller's calls fail by themselves.
+    const injections = {
+      epoll_wait: { error: EINTR, chance: 0.5 },
+      recvmsg: { error: EINTR, chance: 0.3 },
+      sendmsg: { error: EINTR, chance: 0.3 },
+    };
+    const sends = { ...kind, sends: 1500, signal: 'SIGUSR2', injections } as const;
+    const { program, report, receiver } = await startSends(rig, sends, { testBuild: true });
+    await program.next('ready');
+    const storm = setInterval(() => {
+      for (let i = 0; i < 50; i++) process.kill(program.pid, 'SIGUSR2');
+    }, 1);
+    const sent = program.next('sent').finally(() => clearInterval(storm));
+    await sent;
+    const done = await report();
+    expectBalanced(done);
+    expect(done.closed.outcome).toBe('drained');
+    expect(done.tally).toEqual({ zerocopy: done.ids });
+    expect(done.signals).toBeGreaterThan(100);
+    for (const count of Object.values(done.struck)) expect(count).toBeGreaterThan(20);
+    expect(await receiver.stop()).toMatchObject({ bytes: done.bytes, wrongBytes: 0 });
+  });
+
+  it.each([
+    ['as they meet the next send', []],
+    ['and on the error queue, by IP_RECVERR', [[SOL_IP, IP_RECVERR, 1] as const]],
+  ])('while ICMP says that nobody listens: %s', async (_, setOptions) => {
+    const rig = await rigUp('veth');
+    const sends = { ...udp, sends: 2000, setOptions };
+    const options = { testBuild: true };
+    const { program, report, receiver } = await startSends(rig, sends, options);
+    await program.next('ready');
+    await receiver.stop(); // from here on its port answers "port unreachable"
+    const done = await report();
+    expectBalanced(done);
+    expect(done).toMatchObject({ errors: [], thrown: {}, closed: { outcome: 'drained' } });
+    expect(done.stats.softErrors + done.stats.icmpMessages).toBeGreaterThan(0);
+    if (setOptions.length > 0) expect(done.stats.icmpMessages).toBeGreaterThan(0);
+  });
+});
+
+function needsUsers() {
+  const tools = hasTool('setpriv') && hasTool('prlimit');
+  return needs(isRoot() && tools, 'root, setpriv and prlimit');
+}
