@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { expect, it } from 'vitest';
 import { canMakeNamespaces, findTool, unshareArguments } from '../support/requirements.js';
 import { addonPath } from './addon.js';
@@ -25,4 +26,29 @@ it.each([1, 20_261_123])('the addon outlives 20,000 random calls, seed %i', asyn
   // And a sound send works after all of it.
   const inline = 2;
   expect(told).toMatchObject({ sent: 0, arrived: true, record: [told.handle, inline, 0, 0] });
+});
+
+it('the addon refuses each wrong argument by itself', async () => {
+  const told = await ask('native-refusals', { addon: addonPath });
+  const { EBADF, EINVAL, ENODEV } = constants.errno as typeof constants.errno & { ENODEV: number };
+  const { answers } = told;
+  expect(answers).toEqual({
+    ...Object.fromEntries(Object.keys(answers).map((name) => [name, -EINVAL])),
+    'a closed socket': -EBADF,
+    'a closed socket, plain': -EBADF,
+    'a closed socket, at once': -EBADF,
+    'no such socket': -EBADF,
+    'a socket far beyond': -EBADF,
+    'poll of a closed socket': -EBADF,
+    'arm of a closed socket': -EBADF,
+    'no address': false,
+    'no numeric address': false,
+    'a closed socket described': {},
+    'a closed socket counted': [],
+    'a closed socket ended': [null, null, null],
+    'no interface': { errno: ENODEV, syscall: 'setsockopt(SO_BINDTODEVICE)' },
+    'an address that is none': { errno: EINVAL, syscall: 'connect' },
+    'no address for TCP': { errno: EINVAL, syscall: 'connect' },
+  });
+  expect(told).toMatchObject({ before: 0, sound: [0, 0, 0], after: 5, reused: true });
 });

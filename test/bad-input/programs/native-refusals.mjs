@@ -1,0 +1,85 @@
+// @ts-check
+// What the addon answers to each wrong argument, beside sound ones.
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+
+const given = JSON.parse(process.argv[2] ?? '{}');
+const native = createRequire(import.meta.url)(given.addon);
+const udp = createSocket('udp4').bind(0, '127.0.0.1');
+await once(udp, 'listening');
+const remote = { address: '127.0.0.1', port: udp.address().port };
+const request = { remote, family: 4, zeroCopy: true, maxQueuedSends: 8 };
+
+/** @param {object} [more] */
+const open = (more) => native.openUdp({ ...request, ...more }).handle;
+
+const closed = open();
+native.close(closed);
+const socket = open(); // has the closed one's place in the table
+const slab = native.createSlab(4096, 3, 2).handle;
+const released = native.createSlab(4096, 3, 2).handle;
+native.releaseSlab(released);
+const bytes = new Uint8Array(100);
+const lost = new Uint8Array(100);
+structuredClone(lost.buffer, { transfer: [lost.buffer] });
+const requests = new Uint32Array(native.mailbox, native.constants.requestsOffset, 4096);
+
+requests.set([slab, 0, 10, 1]);
+
+/** Asks for three sends at once, the second of which is this one. @param {number[]} middle */
+function sendThree(middle) {
+  requests.set([slab, 0, 10, 1, ...middle, slab, 2, 10, 1]);
+  return native.sendMany(socket, 3);
+}
+
+const answers = {
+  'no such socket': native.send(0, slab, 0, 10, 0),
+  'a socket far beyond': native.send(2 ** 32 - 1, slab, 0, 10, 0),
+  'a closed socket': native.send(closed, slab, 0, 10, 0),
+  'a closed socket, plain': native.sendPlain(closed, bytes, 10, 0),
+  'a closed socket, at once': native.sendMany(closed, 1),
+  'poll of a closed socket': native.poll(closed),
+  'arm of a closed socket': native.arm(closed),
+  'no such slab': native.send(socket, 0, 0, 10, 0),
+  'a slab far beyond': native.send(socket, 2 ** 32 - 1, 0, 10, 0),
+  'a released slab': native.send(socket, released, 0, 10, 0),
+  'a slot beyond the slab': native.send(socket, slab, 3, 10, 0),
+  'a slot far beyond': native.send(socket, slab, 2 ** 32 - 1, 10, 0),
+  'no length': native.send(socket, slab, 0, 0, 0),
+  'a length beyond the slot': native.send(socket, slab, 2, 4097, 0),
+  'too few arguments': native.send(socket, slab, 0, 10),
+  'a slot that is text': native.send(socket, slab, '0', 10, 0),
+  'a slot that is a BigInt': native.send(socket, slab, 0n, 10, 0),
+  'plain, no length': native.sendPlain(socket, bytes, 0, 0),
+  'plain, beyond the array': native.sendPlain(socket, bytes, 101, 0),
+  'plain, detached': native.sendPlain(socket, lost, 10, 0),
+  'plain, no array': native.sendPlain(socket, {}, 10, 0),
+  'plain, another array': native.sendPlain(socket, new Uint16Array(100), 10, 0),
+  'plain, a view': native.sendPlain(socket, new DataView(bytes.buffer), 10, 0),
+  'none at once': native.sendMany(socket, 0),
+  'too many at once': native.sendMany(socket, 1025),
+  'one slab of three': sendThree([released, 1, 10, 1]),
+  'one slot of three': sendThree([slab, 3, 10, 1]),
+  'one length of three': sendThree([slab, 1, 4097, 1]),
+  'no address': native.setDestination(),
+  'no numeric address': native.setDestination('localhost', 9),
+  'a closed socket described': native.describe(closed),
+  'a closed socket counted': native.counters(closed).filter(Boolean),
+  'a closed socket ended': [native.beginClose(closed), native.abort(closed), native.close(closed)],
+  'no interface': native.openUdp({ ...request, interface: 'none' }),
+  'an address that is none': native.openUdp({ ...request, remote: { address: 'x', port: 9 } }),
+  'no address for TCP': native.openTcp({ family: 4 }),
+};
+const sendsOf = (/** @type {number} */ handle) =>
+  native.counters(handle)[native.counterNames.indexOf('sends')];
+const before = sendsOf(socket);
+const sound = [
+  native.send(socket, slab, 2, 4096, 1),
+  native.sendPlain(socket, bytes, 100, 0),
+  sendThree([slab, 1, 10, 1]),
+];
+const told = { answers, before, sound, after: sendsOf(socket), reused: socket !== closed };
+native.close(socket);
+udp.close();
+process.stdout.write(JSON.stringify(told));
