@@ -1,0 +1,218 @@
+// @ts-check
+// Keeps the books of one socket: what was accepted, what completed, what the library says of both.
+
+/** @typedef {import('zerosend').ZeroCopySocket} ZeroCopySocket */
+/** @typedef {import('zerosend').BufferPool} BufferPool */
+/** @typedef {import('zerosend').PooledBuffer} PooledBuffer */
+/** @typedef {import('zerosend').CodedError} CodedError */
+/** @typedef {import('zerosend').CompletionRange['how']} How */
+
+/** Which counter of stats() counts a way of completing. */
+const COUNTERS = /** @type {const} */ ({
+  zerocopy: 'zerocopy',
+  copied: 'copied',
+  inline: 'inlined',
+  revoked: 'revoked',
+  failed: 'failed',
+});
+
+export class Books {
+  /** What has gone wrong; empty for as long as the books balance. @type {string[]} */
+  problems = [];
+  /** Ids that send and sendMany have returned. */
+  accepted = 0;
+  bytes = 0;
+  /** @type {import('zerosend').CompletionRange[]} */
+  ranges = [];
+  /** @type {Map<number, How>} */
+  how = new Map();
+  /** @type {CodedError[]} */
+  errors = [];
+  drains = 0;
+  /** @type {import('zerosend').CloseReport | undefined} */
+  report;
+  /** @type {number} */
+  #first;
+  /** @type {ZeroCopySocket} */
+  #socket;
+  /** @type {Promise<void>} */
+  #closed;
+
+  /** @param {ZeroCopySocket} socket from which nothing has been sent yet */
+  constructor(socket) {
+    this.#socket = socket;
+    this.#first = socket.nextId;
+    socket.on('complete', (range) => this.#complete(range));
+    socket.on('drain', () => {
+      this.drains++;
+    });
+    socket.on('error', (error) => {
+      if (this.report !== undefined) this.problems.push(`error ${error.message} after close`);
+      this.errors.push(/** @type {CodedError} */ (error));
+    });
+    this.#closed = new Promise((resolve) => {
+      socket.on('close', (report) => {
+        if (this.report !== undefined) this.problems.push('closed twice');
+        this.report = report;
+        resolve();
+      });
+    });
+  }
+
+  /** Resolves at the event `close`. */
+  get closed() {
+    return this.#closed;
+  }
+
+  /** @param {import('zerosend').CompletionRange} range */
+  #complete(range) {
+    const { first, last, how } = range;
+    this.ranges.push(range);
+    if (first > last) this.problems.push(`range ${first}..${last}`);
+    if (this.report !== undefined) this.problems.push(`${first}..${last} after close`);
+    if (this.errors.length > 0) this.problems.push(`${first}..${last} after the error`);
+    for (let id = first; id <= last; id++) {
+      if (id < this.#first || id >= this.#socket.nextId) this.problems.push(`${id} is no id`);
+      if (this.how.has(id)) this.problems.push(`${id} completed again: ${how}`);
+      this.how.set(id, how);
+    }
+  }
+
+  /**
+   * Sends. Where that throws, checks that it took no id and no buffer, and throws on.
+   * @param {PooledBuffer | Uint8Array} buffer @param {number} length
+   * @param {{ address: string, port: number }} [to] of a UdpSocket
+   */
+  send(buffer, length, to) {
+    const { nextId } = this.#socket;
+    const held = heldIn([buffer]);
+    let id;
+    try {
+      id = to
+        ? /** @type {import('zerosend').UdpSocket} */ (this.#socket).sendTo(buffer, length, to)
+        : this.#socket.send(buffer, length);
+    } catch (error) {
+      this.#expectUntouched(nextId, held - heldIn([buffer]), error);
+      throw error;
+    }
+    if (id !== nextId) this.problems.push(`id ${id}, expected ${nextId}`);
+    this.#accept(1, length);
+    return id;
+  }
+
+  /** @param {PooledBuffer[]} buffers @param {number[]} lengths */
+  sendMany(buffers, lengths) {
+    const { nextId } = this.#socket;
+    const held = heldIn(buffers);
+    let range;
+    try {
+      range = this.#socket.sendMany(buffers, lengths);
+    } catch (error) {
+      this.#expectUntouched(nextId, held - heldIn(buffers), error);
+      throw error;
+    }
+    const { first, last } = range;
+    if (first !== nextId || last !== nextId + buffers.length - 1) {
+      this.problems.push(`ids ${first}..${last} for ${buffers.length} from ${nextId}`);
+    }
+    this.#accept(
+      buffers.length,
+      lengths.reduce((sum, length) => sum + length, 0),
+    );
+    return range;
+  }
+
+  /**
+   * The code of the error that a send throws, or the number of ids that it took.
+   * @param {PooledBuffer | Uint8Array} buffer @param {number} length
+   * @param {{ address: string, port: number }} [to]
+   * @returns {string | 'accepted'}
+   */
+  trySend(buffer, length, to) {
+    try {
+      this.send(buffer, length, to);
+      return 'accepted';
+    } catch (error) {
+      return /** @type {CodedError} */ (error).code;
+    }
+  }
+
+  /** @param {number} nextId @param {number} taken @param {unknown} error */
+  #expectUntouched(nextId, taken, error) {
+    const { code } = /** @type {CodedError} */ (error);
+    if (typeof code !== 'string') this.problems.push(`thrown without a code: ${error}`);
+    if (this.#socket.nextId !== nextId) this.problems.push(`a send that threw ${code} took an id`);
+    if (taken !== 0) this.problems.push(`a send that threw ${code} took a buffer`);
+  }
+
+  /** @param {number} count @param {number} bytes */
+  #accept(count, bytes) {
+    this.accepted += count;
+    this.bytes += bytes;
+    if (this.#socket.nextId !== this.#first + this.accepted) {
+      this.problems.push(`next id ${this.#socket.nextId} after ${this.accepted} sends`);
+    }
+  }
+
+  /** How many ids completed in each way. @returns {Partial<Record<How, number>>} */
+  tally() {
+    /** @type {Partial<Record<How, number>>} */
+    const tally = {};
+    for (const how of this.how.values()) tally[how] = (tally[how] ?? 0) + 1;
+    return tally;
+  }
+
+  /**
+   * Everything that does not balance, now that every accepted send should have completed.
+   * @param {readonly BufferPool[]} [pools] all whose buffers were sent, of which none is held
+   */
+  audit(pools = []) {
+    const problems = [...this.problems];
+    /** @param {string} what @param {unknown} actual @param {unknown} expected */
+    const equal = (what, actual, expected) => {
+      if (actual !== expected) problems.push(`${what}: ${actual}, expected ${expected}`);
+    };
+    for (let id = this.#first; id < this.#first + this.accepted; id++) {
+      if (!this.how.has(id)) problems.push(`${id} has not completed`);
+    }
+    equal('ids completed', this.how.size, this.accepted);
+    equal('inFlight', this.#socket.inFlight, 0);
+    const stats = this.#socket.stats();
+    const tally = this.tally();
+    equal('stats.sends', stats.sends, this.accepted);
+    equal('stats.bytes', stats.bytes, this.bytes);
+    equal('stats.completed', stats.completed, this.accepted);
+    for (const [how, counter] of Object.entries(COUNTERS)) {
+      equal(`stats.${counter}`, stats[counter], tally[/** @type {How} */ (how)] ?? 0);
+    }
+    equal('stats.duplicateIds', stats.duplicateIds, 0);
+    equal('stats.unknownIds', stats.unknownIds, 0);
+    if (this.errors.length > 1) problems.push(`${this.errors.length} errors`);
+    if (this.report !== undefined) {
+      equal('report.ids', this.report.ids, this.accepted);
+      equal(
+        'report.unfinished',
+        this.report.unfinished,
+        (tally.revoked ?? 0) + (tally.failed ?? 0),
+      );
+    }
+    for (const pool of pools) {
+      const { free, acquired, inFlight, retired } = pool.stats();
+      equal('free + retired', free + retired, pool.count);
+      equal('acquired', acquired, 0);
+      equal('inFlight of the pool', inFlight, 0);
+    }
+    return problems;
+  }
+}
+
+/**
+ * Buffers that users hold of the pools of these.
+ * @param {readonly (PooledBuffer | Uint8Array)[]} buffers
+ */
+function heldIn(buffers) {
+  const pools = new Set(buffers.map((buffer) => ('pool' in buffer ? buffer.pool : null)));
+  let held = 0;
+  for (const pool of pools) held += pool?.acquired ?? 0;
+  return held;
+}

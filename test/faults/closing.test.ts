@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { clearFaultsAfterEach, sharedTcpReceiver, withReceiver } from './peers.js';
+import { openDescriptors, pause, Sender, within } from './sender.mjs';
+import { ALWAYS, EPOLL_CTL_DEL, type Errno, faults, inject } from './zerosend.mjs';
+
+const tcp = sharedTcpReceiver();
+clearFaultsAfterEach();
+
+const ERRORS: Errno[] = ['ENOTCONN', 'ENOBUFS', 'ENOMEM', 'EINVAL'];
+
+describe('TCP: shutdown fails', () => {
+  it.each(ERRORS)('with %s: close() still waits for everything', async (error) => {
+    const before = openDescriptors();
+    const sender = await Sender.tcp(tcp.current, { zeroCopy: 'auto' });
+    for (let i = 0; i < 10; i++) expect(sender.send(i % 2 ? 30_000 : 100)).toBe('accepted');
+    inject('shutdown', { error });
+    const report = await within(sender.socket.close(), 'close');
+    expect(faults('shutdown').struck).toBe(1);
+    expect(report).toEqual({ outcome: 'drained', ids: 10, unfinished: 0 });
+    expect((await sender.finish()).problems).toEqual([]);
+    expect(openDescriptors()).toBe(before);
+  });
+
+  it('with sends that wait for room: they go out first', async () => {
+    const sender = await Sender.tcp(tcp.current);
+    inject('sendmsg', { error: 'EAGAIN', times: 20 });
+    inject('shutdown', { error: 'ENOTCONN' });
+    for (let i = 0; i < 10; i++) expect(sender.send()).toBe('accepted');
+    const closing = sender.socket.close();
+    expect(faults('shutdown').calls).toBe(0);
+    expect(await within(closing, 'close')).toEqual({ outcome: 'drained', ids: 10, unfinished: 0 });
+    expect(faults('shutdown').struck).toBe(1);
+    expect((await sender.finish()).problems).toEqual([]);
+  });
+});
+
+describe('TCP: the reset of an abort fails', () => {
+  it.each([...ERRORS, 'EINTR', 'ECONNREFUSED'] as const)('with %s: it revokes', async (error) => {
+    const before = openDescriptors();
+    const sender = await Sender.tcp(tcp.current);
+    for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
+    await sender.flushed();
+    inject('recvmsg', { error: 'EAGAIN', times: ALWAYS });
+    for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
+    expect(sender.sendPlain()).toBe('accepted');
+    inject('sendmsg', { error: 'EAGAIN', times: ALWAYS });
+    for (let i = 0; i < 2; i++) expect(sender.send()).toBe('accepted');
+    inject('connect', { error });
+    const report = await within(sender.socket.abort(), 'abort');
+    expect(faults('connect').struck).toBe(1);
+    expect(report).toEqual({ outcome: 'revoked', ids: 9, unfinished: 6 });
+    expect(sender.books.tally()).toEqual({ copied: 3, revoked: 4, failed: 2 });
+    expect(sender.books.errors).toEqual([]);
+    expect(sender.pool.free).toBe(sender.pool.count);
+    expect((await sender.finish()).problems).toEqual([]);
+    expect(openDescriptors()).toBe(before);
+  });
+
+  it('at the timeout of close(): it ends all the same', async () => {
+    const sender = await Sender.tcp(tcp.current);
+    inject('recvmsg', { error: 'EAGAIN', times: ALWAYS });
+    inject('connect', { error: 'ENOMEM', times: ALWAYS });
+    inject('shutdown', { error: 'ENOTCONN', times: ALWAYS });
+    for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
+    const report = await within(sender.socket.close({ timeout: 50 }), 'close', 2000);
+    expect(report).toEqual({ outcome: 'revoked', ids: 5, unfinished: 5 });
+    expect((await sender.finish()).problems).toEqual([]);
+  });
+});
+
+describe.each(['tcp', 'udp'] as const)('%s: all at once', (protocol) => {
+  it('every call of closing fails, with sends in flight and sends that wait', () =>
+    withReceiver(protocol, tcp, async (receiver) => {
+      const before = openDescriptors();
+      const sender = await Sender.open(protocol, receiver);
+      inject('recvmsg', { error: 'EIO', times: ALWAYS });
+      for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
+      inject('sendmsg', { error: 'EAGAIN', times: ALWAYS });
+      for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
+      for (const call of ['shutdown', 'connect', 'getsockopt', 'madvise'] as const) {
+        inject(call, { error: 'EIO', times: ALWAYS });
+      }
+      inject('epoll_ctl', { error: 'ENOENT', only: EPOLL_CTL_DEL, times: ALWAYS });
+      inject('mmap', { error: 'ENOMEM', times: ALWAYS });
+      await pause(10);
+      const report = await within(sender.socket.close({ timeout: 30 }), 'close', 2000);
+      expect(report).toEqual({ outcome: 'revoked', ids: 6, unfinished: 6 });
+      expect(sender.books.tally()).toEqual({ revoked: 3, failed: 3 });
+      expect(sender.pool.stats()).toMatchObject({ inFlight: 0, acquired: 0, retired: 3 });
+      expect(sender.books.errors.length).toBeLessThanOrEqual(1);
+      expect((await sender.finish()).problems).toEqual([]);
+      expect(openDescriptors()).toBe(before);
+    }));
+});

@@ -1,0 +1,224 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { BufferPool as Pool } from 'zerosend';
+import { clearFaultsAfterEach, sharedTcpReceiver, withReceiver } from './peers.js';
+import { pause, Sender, smallPool, within } from './sender.mjs';
+import {
+  ALWAYS,
+  BufferPool,
+  type Errno,
+  faults,
+  inject,
+  MADV_DONTFORK,
+  MADV_HUGEPAGE,
+  MADV_NOHUGEPAGE,
+} from './zerosend.mjs';
+
+const tcp = sharedTcpReceiver();
+clearFaultsAfterEach();
+
+function codeOf(action: () => unknown): unknown {
+  try {
+    action();
+    return 'no error';
+  } catch (error) {
+    return error;
+  }
+}
+
+describe('making a pool', () => {
+  const options = { bufferSize: 4096, count: 4 };
+
+  it('without memory is ERR_ZEROSEND_NO_MEMORY', () => {
+    inject('mmap', { error: 'ENOMEM' });
+    const error = codeOf(() => new BufferPool(options));
+    expect(error).toMatchObject({ code: 'ERR_ZEROSEND_NO_MEMORY', name: 'RangeError' });
+    expect(new BufferPool(options).free).toBe(4);
+  });
+
+  it('without huge pages, where they were asked for, is ERR_ZEROSEND_NO_HUGE_PAGES', () => {
+    inject('mmap', { error: 'ENOMEM' });
+    const error = codeOf(() => new BufferPool({ ...options, hugePages: 'explicit' }));
+    expect(error).toMatchObject({ code: 'ERR_ZEROSEND_NO_HUGE_PAGES', name: 'RangeError' });
+  });
+
+  it.each(['EAGAIN', 'EPERM', 'ENFILE', 'EINVAL'] as const)('%s is told as it is', (error) => {
+    for (const hugePages of ['none', 'transparent', 'explicit'] as const) {
+      inject('mmap', { error });
+      const thrown = codeOf(() => new BufferPool({ ...options, hugePages }));
+      expect(thrown).toMatchObject({ code: error, syscall: 'mmap' });
+    }
+  });
+
+  it('works without transparent huge pages, and says so', async () => {
+    inject('madvise', { error: 'EINVAL', only: MADV_HUGEPAGE });
+    const pool = new BufferPool({ ...options, hugePages: 'transparent' });
+    expect(pool.stats().hugePageErrno).toBe(22);
+    expect(new BufferPool({ ...options, hugePages: 'transparent' }).stats().hugePageErrno).toBe(0);
+    const sender = await Sender.tcp(tcp.current, {}, pool);
+    for (let i = 0; i < 4; i++) expect(sender.send(4096)).toBe('accepted');
+    expect(await sender.finish()).toMatchObject({ problems: [], report: { outcome: 'drained' } });
+  });
+
+  it.each([MADV_DONTFORK, MADV_NOHUGEPAGE])('works without the advice %i', async (only) => {
+    inject('madvise', { error: 'ENOMEM', only, times: ALWAYS });
+    const pool = new BufferPool({ ...options, hugePages: 'none' });
+    expect(faults('madvise').struck).toBe(1);
+    const sender = await Sender.tcp(tcp.current, {}, pool);
+    for (let i = 0; i < 4; i++) expect(sender.send(4096)).toBe('accepted');
+    expect(await sender.finish()).toMatchObject({ problems: [], report: { outcome: 'drained' } });
+  });
+});
+
+/** Sends that are in flight for good: their completions cannot be read, nor the connection reset. */
+async function stuckSender(protocol: 'tcp' | 'udp', receiver: typeof tcp.current, pool: Pool) {
+  const sender = await Sender.open(protocol, receiver, {});
+  Object.assign(sender, { pool });
+  inject('recvmsg', { error: 'EIO', times: ALWAYS });
+  inject('connect', { error: 'EIO', times: ALWAYS });
+  return sender;
+}
+
+function takeAll(pool: Pool): number[] {
+  const taken: number[] = [];
+  for (let buffer = pool.tryAcquire(); buffer; buffer = pool.tryAcquire()) taken.push(buffer.index);
+  return taken.sort((a, b) => a - b);
+}
+
+const REFUSALS: ['mmap' | 'remap', Errno][] = [
+  ['mmap', 'ENOMEM'],
+  ['mmap', 'EAGAIN'],
+  ['remap', 'ENOMEM'],
+  ['remap', 'EFAULT'],
+];
+
+describe.each(['tcp', 'udp'] as const)('%s: memory that cannot be revoked', (protocol) => {
+  it.each(REFUSALS)('%s fails with %s: the slot is retired', (call, error) =>
+    withReceiver(protocol, tcp, async (receiver) => {
+      const pool = new BufferPool({ bufferSize: 4096, count: 6, hugePages: 'none' });
+      const sender = await stuckSender(protocol, receiver, pool);
+      for (let i = 0; i < 4; i++) expect(sender.send(4096)).toBe('accepted');
+      inject(call, { skip: 1, error, times: 2 }); // of the slots 1 and 2
+      const report = await within(sender.socket.close({ timeout: 20 }), 'close');
+      expect(report).toEqual({ outcome: 'revoked', ids: 4, unfinished: 4 });
+      expect(pool.stats()).toMatchObject({ free: 4, acquired: 0, inFlight: 0, retired: 2 });
+      expect((await sender.finish()).problems).toEqual([]);
+      // Never handed out again, and the others are.
+      expect(takeAll(pool)).toEqual([0, 3, 4, 5]);
+      expect(pool.stats()).toMatchObject({ free: 0, acquired: 4, retired: 2 });
+    }),
+  );
+});
+
+describe('a pool with retired slots', () => {
+  async function retire(pool: Pool, slots: number): Promise<void> {
+    const sender = await stuckSender('tcp', tcp.current, pool);
+    for (let i = 0; i < slots; i++) expect(sender.send(4096)).toBe('accepted');
+    inject('remap', { error: 'ENOMEM', times: ALWAYS });
+    await within(sender.socket.abort(), 'abort');
+    expect((await sender.finish()).problems).toEqual([]);
+  }
+
+  it('goes on with the others', async () => {
+    const pool = new BufferPool({ bufferSize: 4096, count: 6, hugePages: 'none' });
+    await retire(pool, 2);
+    expect(pool.stats()).toMatchObject({ free: 4, retired: 2 });
+    const sender = await Sender.tcp(tcp.current, {}, pool);
+    for (let i = 0; i < 20; i++) {
+      if (pool.free === 0) await sender.flushed();
+      expect(sender.send(4096)).toBe('accepted');
+    }
+    expect(await sender.finish()).toMatchObject({ problems: [], report: { outcome: 'drained' } });
+    expect(pool.stats()).toMatchObject({ free: 4, retired: 2 });
+    await within(pool.close(), 'the close of the pool');
+  });
+
+  it('closes when the last buffer that was out is retired', async () => {
+    const pool = new BufferPool({ bufferSize: 4096, count: 3, hugePages: 'none' });
+    const sender = await stuckSender('tcp', tcp.current, pool);
+    for (let i = 0; i < 3; i++) expect(sender.send(4096)).toBe('accepted');
+    const closed = pool.close();
+    inject('remap', { error: 'ENOMEM', skip: 1, times: ALWAYS });
+    await within(sender.socket.abort(), 'abort');
+    await within(closed, 'the close of the pool', 2000);
+    expect(pool.stats()).toMatchObject({ free: 1, acquired: 0, inFlight: 0, retired: 2 });
+    expect((await sender.finish()).problems).toEqual([]);
+  });
+
+  it('closes when a lease on a retired buffer is given back last', async () => {
+    const pool = new BufferPool({ bufferSize: 4096, count: 1, hugePages: 'none' });
+    const sender = await stuckSender('tcp', tcp.current, pool);
+    const buffer = sender.acquire().retain();
+    sender.fill(buffer.bytes, 4096);
+    sender.books.send(buffer, 4096);
+    inject('remap', { error: 'ENOMEM' });
+    await within(sender.socket.abort(), 'abort');
+    expect(pool.stats()).toMatchObject({ free: 0, acquired: 1, inFlight: 0, retired: 0 });
+    const closed = pool.close();
+    buffer.release();
+    expect(pool.stats()).toMatchObject({ free: 0, acquired: 0, inFlight: 0, retired: 1 });
+    await within(closed, 'the close of the pool', 2000);
+  });
+
+  it('lets those who wait have the next buffer that comes back', async () => {
+    const pool = new BufferPool({ bufferSize: 4096, count: 2, hugePages: 'none' });
+    const kept = pool.tryAcquire();
+    const sender = await stuckSender('tcp', tcp.current, pool);
+    expect(sender.send(4096)).toBe('accepted');
+    const waiting = pool.acquire();
+    inject('remap', { error: 'ENOMEM' });
+    await within(sender.socket.abort(), 'abort');
+    expect(pool.stats()).toMatchObject({ free: 0, acquired: 1, retired: 1, waiting: 1 });
+    kept?.release();
+    const next = await within(waiting, 'the buffer that was released');
+    expect(next.index).toBe(kept?.index);
+    next.release();
+    expect(pool.stats()).toMatchObject({ free: 1, acquired: 0, retired: 1, waiting: 0 });
+  });
+});
+
+describe('plain memory that cannot be parted from the kernel', () => {
+  const collected: string[] = [];
+  const registry = new FinalizationRegistry<string>((name) => collected.push(name));
+  afterEach(() => {
+    collected.length = 0;
+  });
+
+  /** Aborts with arrays in flight that nobody else refers to. */
+  async function abortWithPlain(name: string, count: number): Promise<Sender> {
+    const sender = await stuckSender('tcp', tcp.current, smallPool());
+    for (let i = 0; i < count; i++) {
+      const bytes = new Uint8Array(4096);
+      registry.register(bytes.buffer, name);
+      expect(sender.sendPlain(4096, bytes)).toBe('accepted');
+    }
+    return sender;
+  }
+
+  async function collectGarbage(): Promise<void> {
+    for (let i = 0; i < 10; i++) {
+      globalThis.gc?.();
+      await pause(2);
+    }
+  }
+
+  it('is held for ever: clone failed', async () => {
+    for (const error of ['EAGAIN', 'ENOMEM', 'EPERM'] as const) {
+      const sender = await abortWithPlain('held', 3);
+      inject('clone_process', { error, times: ALWAYS });
+      const report = await within(sender.socket.abort(), 'abort');
+      expect(faults('clone_process').struck).toBe(1); // one attempt for all of them
+      expect(report).toEqual({ outcome: 'revoked', ids: 3, unfinished: 3 });
+      expect((await sender.finish()).problems).toEqual([]);
+    }
+    await collectGarbage();
+    expect(collected).toEqual([]);
+  });
+
+  it('is let go where it worked', async () => {
+    const sender = await abortWithPlain('free', 3);
+    await within(sender.socket.abort(), 'abort');
+    expect((await sender.finish()).problems).toEqual([]);
+    await collectGarbage();
+    expect(collected).toEqual(['free', 'free', 'free']);
+  });
+});

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { clearFaultsAfterEach, sharedTcpReceiver, withReceiver } from './peers.js';
+import { pause, Sender, within } from './sender.mjs';
+import { ALWAYS, EPOLL_CTL_MOD, type Errno, faults, inject } from './zerosend.mjs';
+
+const tcp = sharedTcpReceiver();
+clearFaultsAfterEach();
+
+const only = EPOLL_CTL_MOD;
+
+/** Leaves the completions to come to the poller thread, so that everything hangs on arming. */
+function leaveToPoller(): void {
+  inject('recvmsg', { error: 'EAGAIN', times: 3 });
+}
+
+describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
+  it.each(['EINTR', 'EINVAL', 'EBADF', 'EFAULT'] as const)(
+    'epoll_wait fails with %s, five hundred times: nothing is lost',
+    (error: Errno) =>
+      withReceiver(protocol, tcp, async (receiver) => {
+        const sender = await Sender.open(protocol, receiver);
+        inject('epoll_wait', { error, times: 500 });
+        for (let i = 0; i < 30; i++) {
+          leaveToPoller();
+          expect(sender.send()).toBe('accepted');
+          await sender.flushed();
+        }
+        await expect.poll(() => faults('epoll_wait').struck).toBe(500);
+        expect(sender.send()).toBe('accepted');
+        await sender.flushed();
+        expect(sender.socket.stats().wakes).toBeGreaterThan(10);
+        expect(await sender.finish()).toMatchObject({
+          problems: [],
+          report: { outcome: 'drained' },
+        });
+      }),
+  );
+
+  // The kernel has no reason to refuse it but a descriptor that somebody else has closed.
+  it.each(['ENOMEM', 'ENOENT', 'EBADF'] as const)(
+    'arming fails with %s when JavaScript goes idle: the socket ends, with its completions',
+    (error: Errno) =>
+      withReceiver(protocol, tcp, async (receiver) => {
+        const sender = await Sender.open(protocol, receiver);
+        await pause(5); // until a connection is idle and armed
+        leaveToPoller();
+        inject('epoll_ctl', { error, only, times: ALWAYS });
+        for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
+        await sender.flushed();
+        await within(sender.books.closed, 'close', 1000);
+        expect(sender.books.tally()).toEqual({ copied: 3 });
+        expect(sender.books.errors).toMatchObject([{ code: error }]);
+        expect(sender.send()).toBe('ERR_ZEROSEND_SOCKET_CLOSED');
+        expect((await sender.finish()).problems).toEqual([]);
+      }),
+  );
+
+  it('arming fails on the poller thread: the socket ends, with its completions', () =>
+    withReceiver(protocol, tcp, async (receiver) => {
+      const sender = await Sender.open(protocol, receiver);
+      await pause(5);
+      inject('recvmsg', { error: 'EAGAIN', times: ALWAYS }); // so that it wakes again and again
+      inject('epoll_ctl', { only, skip: 1, error: 'ENOMEM', times: ALWAYS });
+      for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
+      await expect.poll(() => sender.send()).toBe('ERR_ZEROSEND_SOCKET_CLOSED');
+      expect(faults('epoll_ctl').struck).toBeGreaterThan(0);
+      inject('recvmsg');
+      sender.socket.poll();
+      await within(sender.books.closed, 'close', 1000);
+      expect(sender.books.tally()).toEqual({ copied: sender.books.accepted });
+      expect(sender.books.errors).toMatchObject([{ code: 'ENOMEM' }]);
+      expect((await sender.finish()).problems).toEqual([]);
+    }));
+
+  it('arming fails while sends wait for room: they fail, and the socket ends', () =>
+    withReceiver(protocol, tcp, async (receiver) => {
+      const sender = await Sender.open(protocol, receiver);
+      await pause(5);
+      inject('sendmsg', { error: 'EAGAIN', times: ALWAYS });
+      inject('epoll_ctl', { only, error: 'ENOMEM', times: ALWAYS });
+      for (let i = 0; i < 3; i++) sender.send();
+      await within(sender.books.closed, 'close');
+      expect(sender.books.errors).toMatchObject([{ code: 'ENOMEM' }]);
+      expect(sender.books.tally().copied ?? 0).toBe(0);
+      expect((await sender.finish()).problems).toEqual([]);
+    }));
+
+  it('close() ends in time although nothing can be armed', () =>
+    withReceiver(protocol, tcp, async (receiver) => {
+      const sender = await Sender.open(protocol, receiver);
+      inject('recvmsg', { error: 'EAGAIN', times: ALWAYS });
+      inject('epoll_ctl', { only, error: 'EBADF', times: ALWAYS });
+      for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
+      const report = await within(sender.socket.close({ timeout: 100 }), 'close', 2000);
+      expect(report).toEqual({ outcome: 'revoked', ids: 3, unfinished: 3 });
+      expect((await sender.finish()).problems).toEqual([]);
+    }));
+});
+
+it('arming fails for a connection that idles: it ends', async () => {
+  const sender = await Sender.tcp(tcp.current);
+  await pause(5);
+  inject('epoll_ctl', { only, error: 'ENOMEM' });
+  await tcp.current.send(1); // wakes the poller, which cannot arm it again
+  await within(sender.books.closed, 'close');
+  expect(sender.books.errors).toMatchObject([{ code: 'ENOMEM' }]);
+  expect((await sender.finish()).problems).toEqual([]);
+});
