@@ -26,6 +26,7 @@ export class TcpSocket extends ZeroCopySocket {
   #settled: ((error: CodedError | null) => void) | null = null;
   readonly #target: { address: string; port: number };
   #lingerTimer: NodeJS.Timeout | undefined;
+  #handingOver = false;
 
   private constructor(
     opened: OpenedSocket,
@@ -101,6 +102,18 @@ export class TcpSocket extends ZeroCopySocket {
   protected override _connected(): void {
     this._state = 'open';
     this.#settled?.(null);
+    // A reset may have come with the connection. Whoever awaits it gets to listen first, or the
+    // error would be thrown.
+    this.#handingOver = true;
+    setImmediate(() => {
+      this.#handingOver = false;
+      this._settle();
+    });
+  }
+
+  /** @internal */
+  override _settle(): void {
+    if (!this.#handingOver) super._settle();
   }
 
   /** @internal */
