@@ -1,0 +1,92 @@
+// @ts-check
+// The process that is soaked: rounds of everything at once, with faults, on the test build. Its only
+// argument is the plan as JSON; it prints a JSON line for each round and one at the end.
+import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { BufferPool } from 'zerosend';
+import { connections, datagrams, frames, stream } from './activities.mjs';
+import { injectSome } from './faults.mjs';
+import { randomFrom } from './random.mjs';
+
+const plan = JSON.parse(process.argv[2] ?? '');
+const hooks = createRequire(import.meta.url)(/** @type {string} */ (process.env.ZEROSEND_NATIVE));
+const ROUND_MS = 2500;
+
+const total = { sends: 0, bytes: 0, ids: 0, refused: 0, outcomes: {} };
+/** @type {Record<string, number>} */
+const struck = {};
+let opensRefused = 0;
+
+/** A fault at opening is expected; anything else is not. */
+async function attempt(/** @type {Promise<void>} */ activity) {
+  try {
+    await activity;
+  } catch (error) {
+    const { syscall } = /** @type {{ syscall?: string }} */ (error);
+    if (syscall === undefined) throw error;
+    opensRefused++;
+  }
+}
+
+async function round(/** @type {number} */ number) {
+  const random = randomFrom(plan.seed ^ Math.imul(number + 1, 0x9e3779b1));
+  const streamsOnly = random(3) === 0;
+  const pool = new BufferPool({ bufferSize: 65_536, count: 32 + random(200) });
+  const faults = injectSome(hooks, random, streamsOnly);
+  const context = {
+    pool,
+    random,
+    deadline: Date.now() + ROUND_MS,
+    targets: plan.targets,
+    interface: plan.interface,
+    total,
+  };
+  const activities = [
+    stream(context, 'tcp'),
+    stream(context, 'tcp'),
+    stream(context, 'slow'),
+    stream(context, 'reset'),
+    connections(context),
+  ];
+  if (!streamsOnly) {
+    activities.push(datagrams(context), frames(context, 'packet'), frames(context, 'xdp'));
+  }
+  await Promise.all(activities.map(attempt));
+  for (const { name, call } of faults) {
+    struck[name] = (struck[name] ?? 0) + hooks.faults(call).struck;
+  }
+  hooks.clearFaults(1);
+  const { free, retired } = pool.stats();
+  if (free + retired !== pool.count) throw new Error(`${free} of ${pool.count} buffers came back`);
+  await pool.close();
+  return faults.map(({ name }) => name);
+}
+
+const memory = () => {
+  globalThis.gc?.();
+  return { rss: process.memoryUsage.rss(), fds: readdirSync('/proc/self/fd').length };
+};
+
+let number = plan.round ?? 0;
+const last = plan.round === undefined ? Number.POSITIVE_INFINITY : number;
+const end = Date.now() + plan.seconds * 1000;
+let start = memory();
+let warm = false;
+try {
+  for (let done = 0; number <= last && (done === 0 || Date.now() < end); done++, number++) {
+    const faults = await round(number);
+    if (done === 9) {
+      start = memory();
+      warm = true;
+    }
+    process.stdout.write(`${JSON.stringify({ round: number, faults, ...memory() })}\n`);
+  }
+} catch (error) {
+  process.stdout.write(
+    `${JSON.stringify({ failed: number, error: String(/** @type {Error} */ (error).stack) })}\n`,
+  );
+  process.exit(1);
+}
+process.stdout.write(
+  `${JSON.stringify({ rounds: number, ...total, opensRefused, struck, warm, start, end: memory() })}\n`,
+);

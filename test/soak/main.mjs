@@ -1,0 +1,109 @@
+// @ts-check
+// npm run soak -- --minutes 10              everything at once, with random faults
+// npm run soak -- --seed 7 --round 12       one round of an earlier run again
+//
+// As root it runs in the veth rig, where the kernel really does not copy, with a slow link and loss,
+// and rings are used too; otherwise over loopback. Receivers check every byte. Ends with figures, and with exit code 1 when
+// an id is missing or double, a byte is wrong, a buffer, a descriptor or memory is not given back.
+import { spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { createRig, startReceiver, whyRigUnavailable } from '../rig/index.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const root = join(here, '..', '..');
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    round: { type: 'string' },
+    loopback: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+});
+const seed = values.seed === undefined ? (Date.now() ^ process.pid) >>> 0 : Number(values.seed);
+const minutes = Number(values.minutes);
+if (!(minutes > 0 && minutes <= 24 * 60) || !Number.isInteger(seed)) {
+  console.error('--minutes must be a number from 0 to 1440, --seed a whole number');
+  process.exit(2);
+}
+const say = values.json ? () => {} : console.log;
+
+const reason = values.loopback ? 'asked for' : await whyRigUnavailable('veth');
+const rig = reason === null ? await createRig('veth', { rate: '1gbit', loss: 0.001 }) : null;
+say(`seed ${seed}, ${minutes} min, ${rig ? 'veth rig' : `loopback: ${reason}`}`);
+const namespace = rig?.receiver ?? null;
+const receivers = {
+  tcp: await startReceiver({ protocol: 'tcp', seed: 'any', namespace }),
+  slow: await startReceiver({ protocol: 'tcp', seed: 'any', namespace, rate: 2_000_000 }),
+  reset: await startReceiver({ protocol: 'tcp', seed: 'any', namespace, resetAfter: 3_000_000 }),
+  udp: await startReceiver({ protocol: 'udp', seed: 'any', namespace }),
+};
+const address = rig ? rig.receiverAddress.v4 : '127.0.0.1';
+const plan = {
+  seed,
+  seconds: minutes * 60,
+  round: values.round === undefined ? undefined : Number(values.round),
+  interface: rig ? rig.senderInterface.name : null,
+  targets: Object.fromEntries(
+    Object.entries(receivers).map(([name, { port }]) => [name, { address, port }]),
+  ),
+};
+
+const argv = ['--expose-gc', join(here, 'child.mjs'), JSON.stringify(plan)];
+const env = { ...process.env, ZEROSEND_NATIVE: join(root, 'build/Release/zerosend_test.node') };
+const child = rig
+  ? rig.sender.spawn(process.execPath, argv, { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  : spawn(process.execPath, argv, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+const hang = setTimeout(() => child.kill('SIGKILL'), plan.seconds * 1000 + 60_000);
+/** @type {any} */
+let result = null;
+let code = 1;
+try {
+  const ended = new Promise((settle) => child.once('close', settle));
+  for await (const line of createInterface({ input: /** @type {any} */ (child.stdout) })) {
+    result = JSON.parse(line);
+    if (result.round !== undefined) {
+      say(
+        `round ${result.round}: ${result.faults.join(', ') || 'no faults'}; rss ${result.rss >> 20} MiB`,
+      );
+    }
+  }
+  code = await ended;
+} finally {
+  clearTimeout(hang);
+}
+
+const problems = [];
+if (code !== 0 || result?.rounds === undefined) {
+  problems.push(`round ${result?.failed}: ${result?.error ?? `ended with ${code}`}`);
+}
+const reports = Object.fromEntries(
+  await Promise.all(Object.entries(receivers).map(async ([name, r]) => [name, await r.stop()])),
+);
+await rig?.dispose();
+for (const [name, report] of Object.entries(reports)) {
+  if (report.wrongBytes > 0) problems.push(`receiver ${name}: ${report.wrongBytes} wrong bytes`);
+}
+const warm = result?.warm === true; // a short run has nothing to compare with
+if (warm && result.end.fds > result.start.fds) problems.push('descriptors were not given back');
+if (warm && result.end.rss > result.start.rss + (64 << 20)) problems.push('memory has grown');
+
+const summary = {
+  seed,
+  minutes,
+  rig: rig ? 'veth' : 'loopback',
+  ...result,
+  received: Object.fromEntries(Object.entries(reports).map(([name, r]) => [name, r.bytes])),
+  problems,
+};
+console.log(JSON.stringify(summary, null, values.json ? 0 : 2));
+if (problems.length > 0) {
+  console.error(problems.join('\n'));
+  if (result?.failed !== undefined) {
+    console.error(`again: npm run soak -- --seed ${seed} --round ${result.failed}`);
+  }
+  process.exitCode = 1;
+}
