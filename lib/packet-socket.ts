@@ -3,7 +3,7 @@ import { invalidArgument, outOfRange } from './errors.js';
 import { native, type OpenedPacket } from './native.js';
 import { checkTimestamps } from './options.js';
 import { checkInterface, openFailure, RingSocket } from './ring-socket.js';
-import { checkInteger, checkObject } from './validate.js';
+import { checkInteger, checkObject, checkString } from './validate.js';
 
 /**
  * Who writes the link header: `'raw'`, you do, and a frame begins with its Ethernet header; or the
@@ -113,7 +113,8 @@ function checkLinkLayer(value: LinkLayer): { destination: Buffer; protocol: numb
   checkObject('options.linkLayer', value);
   const { destination, protocol } = value;
   checkInteger('options.linkLayer.protocol', protocol, 1, 65_535);
-  if (typeof destination !== 'string' || !/^[\da-f]{2}(:[\da-f]{2}){5}$/i.test(destination)) {
+  checkString('options.linkLayer.destination', destination);
+  if (!/^[\da-f]{2}(:[\da-f]{2}){5}$/i.test(destination)) {
     throw outOfRange(
       'options.linkLayer.destination',
       'an address like 02:00:00:00:00:01',

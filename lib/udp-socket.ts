@@ -7,12 +7,12 @@ import {
   resolve,
   type SocketAddress,
 } from './address.js';
-import { type CodedError, invalidArgument, openError, outOfRange, rangeError } from './errors.js';
+import { type CodedError, openError, rangeError } from './errors.js';
 import { FLAG_DESTINATION, native, type OpenedSocket, type OpenRequest } from './native.js';
 import { type CheckedSocketOptions, checkSocketOptions, type SocketOptions } from './options.js';
 import type { PooledBuffer } from './pooled-buffer.js';
 import { ZeroCopySocket } from './socket.js';
-import { checkInteger, checkString } from './validate.js';
+import { checkInteger, checkOneNumber, checkString } from './validate.js';
 
 /** Options of {@link UdpSocket.open}. */
 export interface UdpOptions extends SocketOptions {
@@ -64,7 +64,8 @@ export class UdpSocket extends ZeroCopySocket {
    */
   static async open(options: UdpOptions = {}): Promise<UdpSocket> {
     const checked = checkSocketOptions(options);
-    const asked = options.family === undefined ? 0 : checkFamily(options.family);
+    const { family: wanted } = options;
+    const asked = wanted === undefined ? 0 : checkOneNumber('options.family', wanted, [4, 6]);
     const segmentSize =
       options.segmentSize === undefined
         ? 0
@@ -157,12 +158,6 @@ export class UdpSocket extends ZeroCopySocket {
       `length must be at most ${this._maxLength}${segments}; received ${length}`,
     );
   }
-}
-
-function checkFamily(value: unknown): Family {
-  if (value === 4 || value === 6) return value;
-  if (typeof value !== 'number') throw invalidArgument('options.family', '4 or 6', value);
-  throw outOfRange('options.family', '4 or 6', value);
 }
 
 /** The first address of a host. A numeric one must be of the family, which a lookup ignores. */

@@ -28,6 +28,17 @@ export function checkOneOf<T extends string>(
   return value as T;
 }
 
+export function checkOneNumber<T extends number>(
+  name: string,
+  value: unknown,
+  allowed: readonly T[],
+): T {
+  const expected = allowed.join(' or ');
+  if (typeof value !== 'number') throw invalidArgument(name, expected, value);
+  if (!allowed.includes(value as T)) throw outOfRange(name, expected, value);
+  return value as T;
+}
+
 export function checkObject(name: string, value: unknown): object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalidArgument(name, 'an object', value);

@@ -4,7 +4,7 @@ import { invalidArgument } from './errors.js';
 import { native, type OpenedXdp } from './native.js';
 import { checkInterface, openFailure, RingSocket } from './ring-socket.js';
 import type { SocketInfo } from './socket-stats.js';
-import { checkInteger, checkObject, checkOneOf } from './validate.js';
+import { checkInteger, checkObject, checkOneNumber, checkOneOf } from './validate.js';
 
 const MODES = ['best', 'zerocopy', 'copy'] as const;
 const EBUSY = 16;
@@ -76,9 +76,7 @@ export class XdpSocket extends RingSocket {
     checkOneOf('options.mode', mode, MODES);
     checkInteger('options.frames', frames, 1, 65_536);
     checkInteger('options.completionTimeout', completionTimeout, 0, 2 ** 31 - 1);
-    if (frameSize !== 2048 && frameSize !== 4096) {
-      throw invalidArgument('options.frameSize', '2048 or 4096', frameSize);
-    }
+    checkOneNumber('options.frameSize', frameSize, [2048, 4096]);
     if (init !== undefined && typeof init !== 'function') {
       throw invalidArgument('options.init', 'a function', init);
     }
