@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { run } from '../scripts/support/exec.mjs';
 import { digest, listFiles, readJson, root } from '../scripts/support/files.mjs';
 
-const FLAGS = ['-std=gnu11', '-O2', '-Wall', '-Wextra'];
+const FLAGS = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-pthread'];
 const STAMP = 'build/bench/.stamp.json';
 
 /** Where the program can be written: another user's checkout may be read-only. */

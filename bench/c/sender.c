@@ -8,11 +8,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { kPatience = 10000 /* ms */, kClockEvery = 64 };
 
@@ -146,8 +148,22 @@ static void run(double seconds) {
   fflush(stdout);
 }
 
+static void* sleep_on(void* unused) {
+  for (;;) pause();
+  return unused;
+}
+
+// What a second thread costs the first, by being there: the kernel counts references to the
+// descriptor at each call, and the C library's calls are cancellation points.
+static void start_sleeping_thread(void) {
+  pthread_t thread;
+  errno = pthread_create(&thread, NULL, sleep_on, NULL);
+  if (errno != 0) die("pthread_create");
+}
+
 int main(int argc, char** argv) {
   parse_options(argc, argv);
+  if (options.thread) start_sleeping_thread();
   pool_create();
   open_socket();
   puts("ready");

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// As in lib/: the pool's defaults, and REAP_EVERY of socket.ts.
 enum { kSlots = 256, kSlotBytes = 65536, kReapEvery = 16, kMaxBatch = 64 };
 
 typedef struct Options {
@@ -16,6 +17,7 @@ typedef struct Options {
   int batch;       // messages of one system call; above 1 with UDP only
   bool copy;       // send without MSG_ZEROCOPY
   bool rotate;     // use all slots in turn, not the one that came back last
+  bool thread;     // run beside a thread that sleeps, as any Node process does
 } Options;
 
 // What one run did. Sends of an earlier run have all completed before the next one starts.

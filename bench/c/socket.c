@@ -29,20 +29,17 @@ void die(const char* what) {
 static _Noreturn void usage(void) {
   fprintf(stderr,
           "usage: sender --protocol tcp|udp --address A --port N [--size N] [--segment N]\n"
-          "              [--batch N] [--copy] [--rotate]\n");
+          "              [--batch N] [--copy] [--rotate] [--thread]\n");
   exit(2);
 }
 
 void parse_options(int argc, char** argv) {
-  static const struct option names[] = {{"protocol", required_argument, NULL, 't'},
-                                        {"address", required_argument, NULL, 'a'},
-                                        {"port", required_argument, NULL, 'p'},
-                                        {"size", required_argument, NULL, 's'},
-                                        {"segment", required_argument, NULL, 'g'},
-                                        {"batch", required_argument, NULL, 'b'},
-                                        {"copy", no_argument, NULL, 'c'},
-                                        {"rotate", no_argument, NULL, 'r'},
-                                        {NULL, 0, NULL, 0}};
+  static const struct option names[] = {
+      {"protocol", required_argument, NULL, 't'}, {"address", required_argument, NULL, 'a'},
+      {"port", required_argument, NULL, 'p'},     {"size", required_argument, NULL, 's'},
+      {"segment", required_argument, NULL, 'g'},  {"batch", required_argument, NULL, 'b'},
+      {"copy", no_argument, NULL, 'c'},           {"rotate", no_argument, NULL, 'r'},
+      {"thread", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
   int name;
   while ((name = getopt_long(argc, argv, "", names, NULL)) != -1) {
     switch (name) {
@@ -69,6 +66,9 @@ void parse_options(int argc, char** argv) {
         break;
       case 'r':
         options.rotate = true;
+        break;
+      case 'h':
+        options.thread = true;
         break;
       default:
         usage();

@@ -19,12 +19,16 @@ export async function openZerosend({ protocol, address, port, size, segment, bat
   let tally = new Tally();
   socket.on('complete', (range) => tally.complete(range));
 
+  // Without it a TCP sender would queue its whole pool, and copy from memory that no cache holds.
+  const drained = () => new Promise((resolve) => socket.once('drain', () => resolve(undefined)));
+
   async function sendOnes(/** @type {number} */ until) {
     const first = socket.nextId;
     do {
       for (let i = 0; i < CLOCK_EVERY; i++) {
         const buffer = pool.tryAcquire() ?? (await pool.acquire());
         socket.send(buffer, size);
+        if (socket.needDrain) await drained();
       }
     } while (performance.now() < until);
     const sends = socket.nextId - first;
