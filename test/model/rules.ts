@@ -1,0 +1,101 @@
+import type { Step } from './explorer.js';
+import { get, NOBODY, Of, put, size } from './state.js';
+
+/** How much there is of everything. */
+export interface Bounds {
+  /** ids that the user may give out, for each socket */
+  sends: number[];
+  /** ids that the kernel takes at a time on one socket; more wait in the queue */
+  room: number;
+  /** records of one batch */
+  batch: number;
+  /** Connections: always watched, also with nothing outstanding; times that a peer says something. */
+  inputs?: number;
+  /** Rings: what is armed is a timer, which wakes whatever has come (RingSocket::watch). */
+  timer?: boolean;
+}
+
+/** Rules that can be broken, each in the way that a programmer might. */
+export type Switch =
+  /** Poller::take_ready takes the list and then clears the flag. */
+  | 'flagClearedLast'
+  /** Poller::run sets the flag, and calls, before the handle is on the list. */
+  | 'flagSetFirst'
+  /** Socket::arm leaves busy_ as it is. */
+  | 'armKeepsBusy'
+  /** Socket::on_ready leaves armed_ as it is, so that the next arming is thought to be done. */
+  | 'armedStaysSet'
+  /** Arming reports only what comes afterwards, not what is there already. */
+  | 'edgeTriggered'
+  /** Socket::poll and Socket::take work without the lock. */
+  | 'noLock'
+  /** Poller::run does not arm again what is outstanding still. */
+  | 'noRearm'
+  /** Poller::put_back puts the handle on the list, and leaves it at that. */
+  | 'silentPutBack'
+  /** Reactor.#onTurn forgets a socket that was active, in place of looking again. */
+  | 'turnForgets';
+
+/** What the threads share: the code of Socket that both run, and the collection of steps. */
+export class Rules {
+  readonly bounds: Bounds;
+  readonly sockets: number[];
+  readonly #broken: ReadonlySet<Switch>;
+  steps: Step[] = [];
+
+  constructor(bounds: Bounds, broken: Switch[]) {
+    this.bounds = bounds;
+    this.sockets = bounds.sends.map((_, k) => k);
+    this.#broken = new Set(broken);
+  }
+
+  breaks(rule: Switch): boolean {
+    return this.#broken.has(rule);
+  }
+
+  step(
+    state: Uint8Array,
+    label: string,
+    change: (next: Uint8Array) => void,
+    optional = false,
+  ): void {
+    const next = state.slice();
+    change(next);
+    this.steps.push({ label, optional, next });
+  }
+
+  hasRoom(state: Uint8Array, k: number): boolean {
+    return size(get(state, k, Of.inFlight)) < this.bounds.room;
+  }
+
+  isFree(state: Uint8Array, k: number): boolean {
+    return get(state, k, Of.lock) === NOBODY;
+  }
+
+  /** InetSocket::wants_arming */
+  wantsArming(state: Uint8Array, k: number): boolean {
+    if (this.bounds.inputs !== undefined) return true; // a connection
+    return (
+      (get(state, k, Of.inFlight) | get(state, k, Of.errorQueue) | get(state, k, Of.queue)) !== 0
+    );
+  }
+
+  /** Socket::watch */
+  watch(next: Uint8Array, k: number): void {
+    const out = get(next, k, Of.queue) !== 0 && !this.bounds.timer ? 1 : 0;
+    if (get(next, k, Of.armed) === 1 && get(next, k, Of.armedOut) === out) return;
+    put(next, k, Of.registered, 1 + out);
+    put(next, k, Of.armed, 1);
+    put(next, k, Of.armedOut, out);
+  }
+
+  /** InetSocket::flush */
+  flush(next: Uint8Array, k: number): void {
+    let queue = get(next, k, Of.queue);
+    while (queue !== 0 && this.hasRoom(next, k)) {
+      put(next, k, Of.inFlight, get(next, k, Of.inFlight) | (queue & -queue));
+      queue &= queue - 1;
+    }
+    put(next, k, Of.queue, queue);
+  }
+}
