@@ -15,7 +15,6 @@ export interface Report {
   twice: number;
   foreign: number;
   ranges: number;
-  firstRanges: CompletionRange[];
   inFlight: number;
   tally: Partial<Record<CompletionRange['how'], number>>;
   stats: SocketStats;

@@ -15,13 +15,14 @@ export interface Sends {
   family?: 4 | 6;
   sends: number;
   length: number;
-  segmentSize?: number;
+  segmentSize?: number | undefined;
   count?: number;
   many?: number;
   setOptions?: (readonly [level: number, name: number, value: number])[];
   injections?: Record<string, object>;
   signal?: NodeJS.Signals;
   untilClosed?: boolean;
+  record?: boolean;
   socketOptions?: SocketOptions;
 }
 
@@ -29,6 +30,8 @@ export interface SendsReport extends Report {
   thrown: Record<string, number>;
   signals: number;
   struck: Record<string, number>;
+  /** Completions that the kernel reported behind later ones. */
+  disorder?: number;
 }
 
 /** Runs programs/sends.mjs against a receiver. */

@@ -31,6 +31,7 @@ function memoryFor(kind) {
       return each((i) => new Uint8Array(all, i * length, length));
     }
     case 'WebAssembly': {
+      const { WebAssembly } = /** @type {any} */ (globalThis);
       const all = new WebAssembly.Memory({ initial: Math.ceil((count * length) / 65_536) });
       return each((i) => new Uint8Array(all.buffer, i * length, length));
     }

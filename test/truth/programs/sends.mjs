@@ -3,7 +3,7 @@
 // sent or the connection fails; then every id must have completed, once.
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
 import { fillStream, fillTrain } from '../../rig/pattern.mjs';
-import { Books, census, given, hooks, say, turn } from './support.mjs';
+import { Books, census, disorderOf, given, hooks, say, turn } from './support.mjs';
 
 const {
   protocol,
@@ -22,6 +22,8 @@ const {
   signal,
   /** waits for the end of the connection, which the peer brings about */
   untilClosed = false,
+  /** records the completions as the kernel reports them */
+  record = false,
   socketOptions = {},
 } = given;
 const tcp = protocol === 'tcp';
@@ -34,6 +36,7 @@ const common = { zeroCopy: 'always', ...socketOptions };
 const socket = tcp
   ? await TcpSocket.connect({ host: address, port, ...common })
   : await UdpSocket.open({ remote: { address, port }, segmentSize, ...common });
+if (untilClosed) socket.ref(); // its ids may have completed before the reset is heard of
 const books = new Books(socket);
 /** @type {string[]} */
 const errors = [];
@@ -46,6 +49,7 @@ for (const [level, name, value] of setOptions) {
   if (errno !== 0) throw new Error(`setsockopt(${level}, ${name}): errno ${errno}`);
 }
 for (const [call, fault] of Object.entries(injections)) hooks().inject(call, fault);
+if (record) hooks().reportedRanges();
 const begin = await census();
 say('ready');
 
@@ -103,7 +107,7 @@ say('report', {
   thrown,
   signals,
   struck,
-  firstRanges: books.firstRanges,
+  disorder: record ? disorderOf(hooks().reportedRanges()) : undefined,
   pool: pool.stats(),
   middle: begin,
   end,

@@ -13,8 +13,6 @@ export class Books {
   #times = new Uint8Array(256);
   /** @type {Record<string, number>} ids by how they completed */
   tally = {};
-  /** @type {CompletionRange[]} the first ranges, in the order in which they came */
-  firstRanges = [];
   ranges = 0;
   foreign = 0;
   #highest = -1;
@@ -28,7 +26,6 @@ export class Books {
   /** @param {CompletionRange} range */
   #enter(range) {
     const { first, last, how } = range;
-    if (this.firstRanges.length < 64) this.firstRanges.push(range);
     this.ranges++;
     // While it runs: an id that has not been given out yet must not complete.
     if (!(first >= 0 && first <= last && last < this.socket.nextId)) {
@@ -140,12 +137,22 @@ export async function until(condition, what, ms = 15_000) {
   }
 }
 
+/** How many of [first, last, first, last, ...] begin below where the one before ended. */
+export function disorderOf(/** @type {number[]} */ ranges) {
+  let disorder = 0;
+  for (let i = 2; i < ranges.length; i += 2) {
+    if (Number(ranges[i]) < Number(ranges[i - 1])) disorder++;
+  }
+  return disorder;
+}
+
 /**
  * The hooks of the test build, which the test has chosen with ZEROSEND_NATIVE.
  * @returns {{
  *   setOption(fd: number, level: number, name: number, value: number): number,
  *   inject(call: string, fault: object): void,
  *   faults(call: string): { calls: number, struck: number },
+ *   reportedRanges(): number[],
  * }}
  */
 export function hooks() {
