@@ -41,6 +41,10 @@ describe.each(Object.entries(OPENERS))('%s', (_, open) => {
     await rejectsEach(values.NOT_A_CHOICE, (zeroCopy) => open({ zeroCopy }), wrongType);
   });
 
+  it('takes timestamps, one of two words', async () => {
+    await rejectsEach(values.NOT_A_CHOICE, (timestamps) => open({ timestamps }), wrongType);
+  });
+
   it.each([
     ['zeroCopyThreshold', 0, 2 ** 32 - 1],
     ['maxQueuedSends', 1, 2 ** 20],

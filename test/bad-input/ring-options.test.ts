@@ -74,6 +74,10 @@ describe('PacketSocket.open', () => {
     await rejectsEach([...values.outside(64, 131_040), ZERO], given, outOfRange);
   });
 
+  it('takes timestamps, one of two words', async () => {
+    await rejectsEach(values.NOT_A_CHOICE, (timestamps) => open({ timestamps }), wrongType);
+  });
+
   it('takes flags', async () => {
     for (const flag of ['qdiscBypass', 'virtioNetHeader']) {
       await rejectsEach(values.NOT_A_BOOLEAN, (value) => open({ [flag]: value }), wrongType);
