@@ -322,3 +322,37 @@ TEST(ledger_holds_the_payload_until_the_send_completes) {
   ledger.retract(1);
   CHECK_EQ(memory.use_count(), 1);
 }
+
+TEST(ledger_settles_kernel_ids_with_any_outcome) {
+  Book book;
+  for (int i = 0; i < 4; ++i) book.send();
+  CHECK_EQ(book.ledger.next_kernel(), 4u);
+  const NotificationEffect effect = book.ledger.settle_kernel(1, 2, Outcome::kFailed, book.sink());
+  CHECK_EQ(text(effect), "2 0 0 0");
+  book.notify(0, 3, true);
+  CHECK_EQ(text(book.done), "1/4 2/4 0/1 3/1 ");
+}
+
+TEST(ledger_knows_the_owner_of_a_kernel_id) {
+  for (const uint64_t start : {uint64_t{0}, kWrap - 2, kWrap + 5}) {
+    Book book(7, start);
+    book.send(2);
+    const uint64_t inlined = book.ledger.open(0);
+    book.ledger.close(inlined, book.sink());
+    book.send();
+    CHECK_EQ(book.ledger.owner(static_cast<uint32_t>(start)), 7u);
+    CHECK_EQ(book.ledger.owner(static_cast<uint32_t>(start + 1)), 7u);
+    CHECK_EQ(book.ledger.owner(static_cast<uint32_t>(start + 2)), 9u);
+  }
+}
+
+TEST(ledger_visits_what_the_kernel_may_still_read) {
+  Book book;
+  book.send();
+  book.send(2);
+  book.send();
+  book.notify(0, 1);  // all of the first, half of the second
+  std::string held;
+  book.ledger.for_each_held([&held](int payload) { held += std::to_string(payload) + " "; });
+  CHECK_EQ(held, "101 102 ");
+}

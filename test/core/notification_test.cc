@@ -140,20 +140,69 @@ TEST(notification_takes_other_control_messages_for_nothing) {
   }
 }
 
-TEST(notification_knows_a_timestamp_by_its_second_control_message) {
-  Bytes control;
-  append_timestamps(&control);
-  sock_extended_err error{};
-  error.ee_errno = ENOMSG;
-  error.ee_origin = SO_EE_ORIGIN_TIMESTAMPING;
-  error.ee_data = 12;
+TEST(notification_reads_a_timestamp_from_two_control_messages) {
+  Bytes stamps;
+  append_timestamps(&stamps);
   for (const bool v6 : {false, true}) {
-    Bytes both = control;
-    const Bytes origin = v6 ? control_of(error, IPPROTO_IPV6, IPV6_RECVERR) : control_of(error);
-    both.insert(both.end(), origin.begin(), origin.end());
-    CHECK_EQ(parse(both).kind, Kind::kTimestamp);
+    for (const uint32_t stage : {0u, 1u, 2u}) {
+      sock_extended_err error{};
+      error.ee_errno = ENOMSG;
+      error.ee_origin = SO_EE_ORIGIN_TIMESTAMPING;
+      error.ee_info = stage;
+      error.ee_data = 0xffff'fff0;
+      const Bytes origin = v6 ? control_of(error, IPPROTO_IPV6, IPV6_RECVERR) : control_of(error);
+      Bytes both = stamps;
+      both.insert(both.end(), origin.begin(), origin.end());
+      const Notification got = parse(both);
+      CHECK_EQ(got.kind, Kind::kTimestamp);
+      CHECK_EQ(static_cast<uint32_t>(got.stage), stage);
+      CHECK_EQ(got.key, 0xffff'fff0);
+      CHECK_EQ(got.seconds, 1u);
+      CHECK_EQ(got.nanoseconds, 2u);
+      // Cut off before the origin it is no timestamp yet; without the times it has none.
+      CHECK_EQ(parse(stamps).kind, Kind::kUnknown);
+      CHECK_EQ(parse(origin).kind, Kind::kTimestamp);
+      CHECK_EQ(parse(origin).seconds, 0u);
+    }
   }
-  CHECK_EQ(parse(control).kind, Kind::kUnknown);  // the first alone says nothing
+}
+
+TEST(notification_takes_the_time_of_the_hardware_where_there_is_no_other) {
+  const timespec times[3] = {{0, 0}, {9, 9}, {5, 6}};
+  Bytes control;
+  append(&control, SOL_SOCKET, kScmTimestamping, times, sizeof times);
+  sock_extended_err error{};
+  error.ee_origin = SO_EE_ORIGIN_TIMESTAMPING;
+  const Bytes origin = control_of(error);
+  control.insert(control.end(), origin.begin(), origin.end());
+  const Notification got = parse(control);
+  CHECK_EQ(got.seconds, 5u);
+  CHECK_EQ(got.nanoseconds, 6u);
+}
+
+TEST(notification_reads_no_times_from_a_message_that_is_too_short) {
+  const timespec times[3] = {{1, 2}, {3, 4}, {5, 6}};
+  sock_extended_err error{};
+  error.ee_origin = SO_EE_ORIGIN_TIMESTAMPING;
+  const Bytes origin = control_of(error);
+  for (size_t length = 0; length < sizeof times; length += 8) {
+    Bytes control;
+    append(&control, SOL_SOCKET, kScmTimestamping, times, length);
+    control.insert(control.end(), origin.begin(), origin.end());
+    const Notification got = parse(control);
+    CHECK_EQ(got.kind, Kind::kTimestamp);
+    CHECK_EQ(got.seconds, 0u);
+    CHECK_EQ(got.nanoseconds, 0u);
+  }
+}
+
+TEST(notification_knows_no_other_stages) {
+  for (const uint32_t stage : {3u, 100u, 0xffff'ffffu}) {
+    sock_extended_err error{};
+    error.ee_origin = SO_EE_ORIGIN_TIMESTAMPING;
+    error.ee_info = stage;
+    CHECK_EQ(parse(control_of(error)).kind, Kind::kUnknown);
+  }
 }
 
 TEST(notification_reads_icmp_and_local_errors) {

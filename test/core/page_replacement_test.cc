@@ -15,13 +15,16 @@
 
 #include "harness.h"
 #include "memory.h"
-#include "testing/faults.h"
+#include "seam.h"
 
 using harness::all_are;
+using harness::FailNext;
 using harness::kPage;
 using harness::Reader;
 using zerosend::break_sharing_with_kernel;
+using zerosend::part_spans_from_kernel;
 using zerosend::replace_mapping;
+using zerosend::Syscalls;
 
 namespace {
 
@@ -43,15 +46,6 @@ class Pages {
   uint8_t* data_;
   size_t length_;
 };
-
-// Makes the next call of a system call fail.
-void fail_next(const char* call, int error) {
-  zerosend::install_faults();
-  zerosend::Fault* fault = zerosend::find_fault(call);
-  fault->clear();
-  fault->error = error;
-  fault->times = 1;
-}
 
 std::atomic<int> child_signals{0};
 
@@ -120,10 +114,12 @@ TEST(replace_mapping_says_what_failed_and_changes_nothing) {
   pages.fill(4);
   Reader kernel;
   kernel.hold(pages.data(), pages.length());
-  fail_next("mmap", ENOMEM);
-  CHECK_EQ(replace_mapping(pages.data(), pages.length()), ENOMEM);
+  {
+    const FailNext fail(&Syscalls::mmap, ENOMEM);
+    CHECK_EQ(replace_mapping(pages.data(), pages.length()), ENOMEM);
+  }
   const size_t mappings = harness::count_mappings();
-  fail_next("remap", EAGAIN);
+  const FailNext fail(&Syscalls::remap, EAGAIN);
   CHECK_EQ(replace_mapping(pages.data(), pages.length()), EAGAIN);
   CHECK_EQ(harness::count_mappings(), mappings);
   pages.fill(5);
@@ -185,7 +181,7 @@ TEST(break_sharing_restores_the_signal_mask) {
   sigaddset(&mine, SIGUSR2);
   ::pthread_sigmask(SIG_SETMASK, &mine, &before);
   for (const int error : {0, EAGAIN}) {
-    if (error != 0) fail_next("clone_process", error);
+    const FailNext fail(&Syscalls::clone_process, error);
     CHECK_EQ(break_sharing_with_kernel(), error);
     ::pthread_sigmask(SIG_SETMASK, nullptr, &after);
     for (int signal = 1; signal < 32; ++signal) {
@@ -211,4 +207,46 @@ TEST(break_sharing_is_safe_while_other_threads_write) {
   stop = true;
   for (std::thread& thread : threads) thread.join();
   CHECK_EQ(wrong.load(), 0u);
+}
+
+// V8 withholds memory of its own from children, and what they do not get cannot be marked.
+TEST(part_spans_reaches_memory_that_children_do_not_get) {
+  Pages pages(4);
+  pages.fill(1);
+  CHECK_EQ(::madvise(pages.data(), pages.length(), MADV_DONTFORK), 0);
+  {
+    Reader kernel;
+    kernel.hold(pages.data(), pages.length());
+    CHECK_EQ(break_sharing_with_kernel(), 0);
+    pages.fill(2);
+    CHECK(kernel.sees_only(2));  // it did nothing for them
+  }
+  Reader kernel;
+  kernel.hold(pages.data(), pages.length());
+  // Two pieces that begin and end within pages.
+  const uint8_t* data = pages.data();
+  CHECK_EQ(part_spans_from_kernel({{data + 10, kPage}, {data + 2 * kPage + 1, 2 * kPage - 1}}), 0);
+  pages.fill(3);
+  CHECK(kernel.sees_only(2));
+}
+
+TEST(part_spans_refuses_memory_that_is_never_copied) {
+  Pages plain(1);
+  auto* shared = static_cast<uint8_t*>(
+      ::mmap(nullptr, 3 * kPage, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  REQUIRE(shared != MAP_FAILED);
+  CHECK_EQ(part_spans_from_kernel({{plain.data(), 10}, {shared + kPage, 1}}), EOPNOTSUPP);
+  CHECK_EQ(part_spans_from_kernel({{shared + 3 * kPage - 1, 1}}), EOPNOTSUPP);
+  CHECK_EQ(part_spans_from_kernel({{plain.data(), 10}}), 0);
+  ::munmap(shared, 3 * kPage);
+}
+
+TEST(part_spans_says_what_failed) {
+  Pages pages(1);
+  {
+    const FailNext fail(&Syscalls::madvise, ENOMEM);
+    CHECK_EQ(part_spans_from_kernel({{pages.data(), 1}}), ENOMEM);
+  }
+  const FailNext fail(&Syscalls::clone_process, EAGAIN);
+  CHECK_EQ(part_spans_from_kernel({{pages.data(), 1}}), EAGAIN);
 }

@@ -13,15 +13,16 @@
 
 #include "harness.h"
 #include "memory.h"
-#include "os/syscalls.h"
-#include "testing/faults.h"
+#include "seam.h"
 
 using harness::all_are;
+using harness::FailNext;
 using harness::kPage;
 using harness::Reader;
 using zerosend::HugePages;
 using zerosend::Slab;
 using zerosend::sys;
+using zerosend::Syscalls;
 
 namespace {
 
@@ -165,11 +166,7 @@ TEST(slab_refuses_what_it_cannot_map) {
       CHECK_EQ(error, bad.error);
     }
   }
-  zerosend::install_faults();
-  zerosend::Fault* fault = zerosend::find_fault("mmap");
-  fault->clear();
-  fault->error = EAGAIN;
-  fault->times = 1;
+  const FailNext fail(&Syscalls::mmap, EAGAIN);
   int error = 0;
   CHECK(Slab::create(kPage, 1, HugePages::kTransparent, &error) == nullptr);
   CHECK_EQ(error, EAGAIN);
@@ -232,6 +229,60 @@ TEST(replace_pages_parts_one_slot_from_the_kernel) {
   }
 }
 
+// A view of the user's on the slab, sent as a plain array, knows nothing of slots.
+TEST(replace_pages_parts_all_slots_that_the_bytes_touch) {
+  const auto slab = make(2 * kPage, 10);
+  struct Piece {
+    size_t offset;
+    size_t length;
+    uint32_t first;  // slots
+    uint32_t last;
+  };
+  for (const Piece& piece : {Piece{0, 1, 0, 0}, Piece{2 * kPage - 1, 2, 0, 1},
+                             Piece{3 * kPage, 2 * kPage, 1, 2}, Piece{10 * kPage, 4 * kPage, 5, 6},
+                             Piece{19 * kPage + 4095, 1, 9, 9}, Piece{0, 20 * kPage, 0, 9}}) {
+    fill_each(*slab);
+    std::vector<std::unique_ptr<Reader>> kernel;
+    for (uint32_t i = 0; i < slab->slots(); ++i) {
+      kernel.push_back(std::make_unique<Reader>());
+      kernel.back()->hold(slab->slot(i), slab->slot_size());
+    }
+    CHECK_EQ(slab->replace_pages(slab->data() + piece.offset, piece.length), 0);
+    check_each(*slab);
+    std::memset(slab->data(), 0xee, slab->size());
+    for (uint32_t i = 0; i < slab->slots(); ++i) {
+      const bool parted = i >= piece.first && i <= piece.last;
+      CHECK(kernel[i]->sees_only(parted ? static_cast<uint8_t>(i) : 0xee));
+    }
+  }
+}
+
+TEST(slab_knows_its_own_bytes) {
+  const auto slab = make(kPage, 512);
+  CHECK(slab->contains(slab->data()));
+  CHECK(slab->contains(slab->data() + slab->size() - 1));
+  CHECK(!slab->contains(slab->data() + slab->size()));
+  CHECK(!slab->contains(slab->data() - 1));
+}
+
+TEST(adopted_memory_is_laid_out_as_it_is_and_never_replaced) {
+  void* memory =
+      ::mmap(nullptr, 4 * kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(memory != MAP_FAILED);
+  auto* base = static_cast<uint8_t*>(memory);
+  {
+    const auto slab = Slab::adopt(base, 4 * kPage, 2048, 32, 2016, 8);
+    CHECK(slab->data() == base);
+    CHECK_EQ(slab->slots(), 8u);
+    CHECK_EQ(slab->slot_size(), 2016u);
+    CHECK_EQ(slab->size(), 8u * 2048);
+    CHECK(slab->slot(0) == base + 32);
+    CHECK(slab->slot(7) == base + 7 * 2048 + 32);
+    CHECK_EQ(slab->replace_pages(0), EOPNOTSUPP);
+  }
+  CHECK(!harness::is_mapped(base, kPage));
+}
+
 TEST(replace_pages_can_be_repeated_for_ever) {
   const auto slab = make(2 * kPage, 300);
   fill_each(*slab);
@@ -261,11 +312,7 @@ TEST(replace_pages_keeps_every_earlier_content_apart) {
 TEST(replace_pages_says_when_there_is_no_memory) {
   const auto slab = make(kPage, 4);
   fill_each(*slab);
-  zerosend::install_faults();
-  zerosend::Fault* fault = zerosend::find_fault("mmap");
-  fault->clear();
-  fault->error = ENOMEM;
-  fault->times = 1;
+  const FailNext fail(&Syscalls::mmap, ENOMEM);
   CHECK_EQ(slab->replace_pages(1), ENOMEM);
   check_each(*slab);
   CHECK_EQ(slab->replace_pages(1), 0);

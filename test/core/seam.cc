@@ -1,0 +1,7 @@
+#include "seam.h"
+
+namespace zerosend {
+
+Syscalls sys;
+
+}  // namespace zerosend
