@@ -1,0 +1,25 @@
+/** Packets that are worked on at once: enough to pay for the loops, few enough for the caches. */
+export const BATCH = 64;
+
+/** The packets that the lanes write to, and what they have found out about them. */
+export class Batch {
+  /** the buffer of each packet, and where in it the packet begins */
+  readonly views: Uint8Array[] = Array(BATCH).fill(NOTHING);
+  readonly bases = new Int32Array(BATCH);
+  /** the value of the lane at work, in two halves */
+  readonly high = new Uint32Array(BATCH);
+  readonly low = new Uint32Array(BATCH);
+  /** how the sum of the bytes changes by the lane at work */
+  readonly difference = new Int32Array(BATCH);
+  /** the same over all lanes: of the IPv4 header, and of what the transport's checksum covers */
+  readonly header = new Int32Array(BATCH);
+  readonly transport = new Int32Array(BATCH);
+
+  /** Lets go of the buffers: a view keeps the memory of its pool. */
+  forget(count: number): void {
+    this.views.fill(NOTHING, 0, count);
+  }
+}
+
+// Of the class that pools hand out, so that the loops over views meet only one.
+const NOTHING = Buffer.alloc(0);

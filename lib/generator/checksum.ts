@@ -1,0 +1,115 @@
+/**
+ * The ones' complement sum of the 16-bit words of `bytes` from `start` to `end`, an odd last byte
+ * padded with zero, added to `sum`; not folded (RFC 1071).
+ */
+export function sumWords(bytes: Uint8Array, start: number, end: number, sum = 0): number {
+  let total = sum;
+  const even = end - ((end - start) & 1);
+  for (let i = start; i < even; i += 2) {
+    total += ((bytes[i] as number) << 8) | (bytes[i + 1] as number);
+  }
+  if (even < end) total += (bytes[even] as number) << 8;
+  return total;
+}
+
+/** Folds the carries of a sum below 2^53 into 16 bits. */
+export function fold(sum: number): number {
+  let folded = sum;
+  while (folded > 0xffff) folded = (folded & 0xffff) + Math.floor(folded / 0x1_0000);
+  return folded;
+}
+
+/**
+ * How the sum changes when bytes at an even distance from where it begins go from one word to
+ * another: the term `~m + m'` of RFC 1624, equation 3. Add the terms of all words that change, and
+ * hand them to {@link updated}.
+ */
+export function change(before: number, after: number): number {
+  return (~before & 0xffff) + after;
+}
+
+/** The checksum after a {@link change}: `HC' = ~(~HC + ~m + m')` (RFC 1624, equation 3). */
+export function updated(checksum: number, change: number): number {
+  let sum = (~checksum & 0xffff) + change;
+  sum = (sum & 0xffff) + (sum >>> 16);
+  sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
+}
+
+/** The same for a sum that is not complemented: the pseudo header's, for checksum offload. */
+export function updatedPartial(sum: number, change: number): number {
+  let total = sum + change;
+  total = (total & 0xffff) + (total >>> 16);
+  return (total & 0xffff) + (total >>> 16);
+}
+
+/** A UDP checksum of 0 means that there is none, so 0xffff stands for it (RFC 768, RFC 8200). */
+export function udpChecksum(checksum: number): number {
+  return checksum === 0 ? 0xffff : checksum;
+}
+
+export function readWord(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+}
+
+export function writeWord(bytes: Uint8Array, at: number, word: number): void {
+  bytes[at] = word >>> 8;
+  bytes[at + 1] = word;
+}
+
+/** Where the checksums of a packet are, as offsets from its first byte; -1: there is none. */
+export interface ChecksumLayout {
+  /** the IPv4 header and its checksum */
+  ipv4: number;
+  ipv4Checksum: number;
+  /** the IP header whose addresses the transport's pseudo header has; 4 or 6 */
+  ip: number;
+  family: 4 | 6;
+  /** the UDP or TCP header, its checksum and the end of what that covers */
+  transport: number;
+  transportChecksum: number;
+  end: number;
+  udp: boolean;
+  /** only the pseudo header is summed: kernel or device do the rest */
+  partial: boolean;
+}
+
+/** Computes all checksums of the packet at `base` from its bytes. */
+export function writeChecksums(bytes: Uint8Array, base: number, layout: ChecksumLayout): void {
+  if (layout.ipv4Checksum >= 0) {
+    const header = base + layout.ipv4;
+    const at = base + layout.ipv4Checksum;
+    const end = header + 4 * ((bytes[header] as number) & 0xf);
+    writeWord(bytes, at, 0);
+    writeWord(bytes, at, ~fold(sumWords(bytes, header, end)) & 0xffff);
+  }
+  if (layout.transportChecksum >= 0) {
+    const at = base + layout.transportChecksum;
+    const start = base + layout.transport;
+    const length = layout.end - layout.transport;
+    const pseudo = pseudoHeaderSum(bytes, base + layout.ip, layout.family, layout.udp, length);
+    if (layout.partial) {
+      writeWord(bytes, at, fold(pseudo));
+      return;
+    }
+    writeWord(bytes, at, 0);
+    const checksum = ~fold(sumWords(bytes, start, start + length, pseudo)) & 0xffff;
+    writeWord(bytes, at, layout.udp ? udpChecksum(checksum) : checksum);
+  }
+}
+
+const PROTOCOL_TCP = 6;
+const PROTOCOL_UDP = 17;
+
+/** Addresses, protocol and length (RFC 768, RFC 9293, RFC 8200 section 8.1). */
+export function pseudoHeaderSum(
+  bytes: Uint8Array,
+  ip: number,
+  family: 4 | 6,
+  udp: boolean,
+  length: number,
+): number {
+  const protocol = udp ? PROTOCOL_UDP : PROTOCOL_TCP;
+  const [from, to] = family === 4 ? [ip + 12, ip + 20] : [ip + 8, ip + 40];
+  return sumWords(bytes, from, to, protocol + (length & 0xffff) + (length >>> 16));
+}

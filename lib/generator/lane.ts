@@ -1,0 +1,123 @@
+import type { Batch } from './batch.js';
+import type { Source } from './sources.js';
+import type { Target } from './targets.js';
+
+/** Writes a field's values into packets, and notes how the sum of their bytes changes. */
+export class Lane {
+  readonly inIpv4Header: boolean;
+  readonly inTransport: boolean;
+  readonly source: Source;
+  readonly #at: number;
+  readonly #shift: number;
+  /** the bits of the word that belong to others */
+  readonly #keep: number;
+  /** the field begins in the second half of a word */
+  readonly #odd: boolean;
+  readonly #width: number;
+
+  /** @param origin where the 16-bit words of the checksums begin */
+  constructor(target: Target, source: Source, origin: number) {
+    this.source = source;
+    this.inIpv4Header = target.inIpv4Header;
+    this.inTransport = target.inTransport;
+    this.#at = target.at;
+    this.#width = target.width;
+    this.#shift = target.shift;
+    this.#keep = target.bits >= 32 ? 0 : ~((2 ** target.bits - 1) << target.shift);
+    this.#odd = ((target.at - origin) & 1) === 1;
+  }
+
+  /** Writes the next values into the first `count` packets of the batch. */
+  write(batch: Batch, count: number): void {
+    this.source.fill(batch.high, batch.low, count);
+    if (this.#width === 1) this.#writeByte(batch, count);
+    else if (this.#width === 2) this.#writeWord(batch, count);
+    else if (this.#width === 4) this.#writeDoubleWord(batch, count);
+    else this.#writeBytes(batch, count);
+    if (!this.inIpv4Header && !this.inTransport) return;
+    const { difference, header, transport } = batch;
+    const odd = this.#odd;
+    const { inIpv4Header, inTransport } = this;
+    for (let i = 0; i < count; i++) {
+      let change = difference[i] as number;
+      if (odd) {
+        // The same sum with the bytes of each word the other way round (RFC 1071, 2B).
+        change = (change & 0xffff) + (change >>> 16);
+        change = (change & 0xffff) + (change >>> 16);
+        change = ((change & 0xff) << 8) | (change >>> 8);
+      }
+      if (inIpv4Header) header[i] = (header[i] as number) + change;
+      if (inTransport) transport[i] = (transport[i] as number) + change;
+    }
+  }
+
+  // The difference is the sum of `~m + m'` over the words (RFC 1624, equation 3), that is of
+  // m' - m + 0xffff.
+
+  #writeByte({ views, bases, low, difference }: Batch, count: number): void {
+    const offset = this.#at;
+    const keep = this.#keep;
+    const shift = this.#shift;
+    for (let i = 0; i < count; i++) {
+      const bytes = views[i] as Uint8Array;
+      const at = (bases[i] as number) + offset;
+      const before = bytes[at] as number;
+      const after = (before & keep) | ((low[i] as number) << shift);
+      bytes[at] = after;
+      difference[i] = ((after - before) << 8) + 0xffff;
+    }
+  }
+
+  #writeWord({ views, bases, low, difference }: Batch, count: number): void {
+    const offset = this.#at;
+    const keep = this.#keep;
+    const shift = this.#shift;
+    for (let i = 0; i < count; i++) {
+      const bytes = views[i] as Uint8Array;
+      const at = (bases[i] as number) + offset;
+      const before = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+      const after = (before & keep) | ((low[i] as number) << shift);
+      bytes[at] = after >>> 8;
+      bytes[at + 1] = after;
+      difference[i] = after - before + 0xffff;
+    }
+  }
+
+  #writeDoubleWord({ views, bases, low, difference }: Batch, count: number): void {
+    const offset = this.#at;
+    const keep = this.#keep;
+    const shift = this.#shift;
+    for (let i = 0; i < count; i++) {
+      const bytes = views[i] as Uint8Array;
+      const at = (bases[i] as number) + offset;
+      const first = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
+      const second = ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
+      const kept = ((first << 16) | second) & keep;
+      const after = kept | ((low[i] as number) << shift);
+      bytes[at] = after >>> 24;
+      bytes[at + 1] = after >>> 16;
+      bytes[at + 2] = after >>> 8;
+      bytes[at + 3] = after;
+      difference[i] = (after >>> 16) + (after & 0xffff) - first - second + 2 * 0xffff;
+    }
+  }
+
+  /** Any width up to 8; always all bits of it. */
+  #writeBytes({ views, bases, low, high, difference }: Batch, count: number): void {
+    const last = this.#width - 1;
+    for (let i = 0; i < count; i++) {
+      const bytes = views[i] as Uint8Array;
+      const at = (bases[i] as number) + this.#at;
+      let sum = 4 * 0xffff;
+      for (let j = 0; j <= last; j++) {
+        const right = last - j; // bytes to the right of this one
+        const half = (right < 4 ? low[i] : high[i]) as number;
+        const after = (half >>> (8 * (right & 3))) & 0xff;
+        const change = after - (bytes[at + j] as number);
+        bytes[at + j] = after;
+        sum += (j & 1) === 0 ? change << 8 : change;
+      }
+      difference[i] = sum;
+    }
+  }
+}
