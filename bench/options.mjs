@@ -7,7 +7,7 @@ Compares the library with C programs that do the same, and with node:dgram and n
 
   --only PATTERN   only contests and functions whose name contains PATTERN (a regular expression)
   --rounds N       slices of each program; default 12
-  --seconds S      length of a slice; default 1.2
+  --seconds S      length of a slice; default 1
   --quick          3 rounds of 0.5 s: less than a minute, and less exact
   --json           the results as JSON on stdout, in place of the tables
   --help`;
@@ -60,7 +60,7 @@ export function parseOptions(argv) {
   return {
     only: pattern(values.only),
     rounds,
-    seconds: number('seconds', values.seconds ?? (values.quick ? '0.5' : '1.2'), 0.05, 60),
+    seconds: number('seconds', values.seconds ?? (values.quick ? '0.5' : '1'), 0.05, 60),
     quick: values.quick,
     json: values.json,
   };
