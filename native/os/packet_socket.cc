@@ -35,11 +35,7 @@ int PacketSocket::check(const Source& source) const {
   if (source.length > max_length_) return EMSGSIZE;
   if (options_.virtio_net_header) return check_offload(source);
   if (source.length < header_length_) return EINVAL;
-  if (!options_.cooked && source.length > mtu_ + header_length_) {
-    // Only a frame with a VLAN tag may be four bytes longer.
-    const bool tagged = source.data[12] == (ETH_P_8021Q >> 8) && source.data[13] == 0;
-    if (!tagged) return EMSGSIZE;
-  }
+  if (!options_.cooked && exceeds_mtu(source, mtu_)) return EMSGSIZE;
   return 0;
 }
 
@@ -115,9 +111,8 @@ void PacketSocket::kick() {
   const int error = errno;
   if (kicked(result, error)) return;
   if (result < 0 && error == EINTR) return;  // tried again by the next poll
-  // The head of the ring, from the kernel's view, is the first that it has not taken.
   reap();
-  if (failed_ || (submitted_ > 0 && (status(tail_) & TP_STATUS_WRONG_FORMAT))) withdraw();
+  if (failed_) withdraw();
 }
 
 // Takes back what the kernel has not touched. It looks at the ring only within a kick, and kicks
@@ -150,6 +145,8 @@ size_t PacketSocket::reap() {
     ++count;
   }
   if (count > 0) ++counters_[Counter::notifications];
+  // Found malformed by an earlier kick, and all before it have come back by now.
+  if (submitted_ > 0 && (status(tail_) & TP_STATUS_WRONG_FORMAT)) withdraw();
   if (stamps_) read_stamps();
   return count;
 }

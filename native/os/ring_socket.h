@@ -1,5 +1,7 @@
 #pragma once
 
+#include <linux/if_ether.h>
+
 #include "os/socket.h"
 
 namespace zerosend {
@@ -32,6 +34,14 @@ class RingSocket : public Socket {
   bool wants_arming() const override;
   int part_from_kernel(Source& source) override;
   void before_close() override;
+
+  // Whether an Ethernet frame is longer than the MTU allows. One with a VLAN tag may be four bytes
+  // longer.
+  static bool exceeds_mtu(const Source& source, uint32_t mtu) {
+    if (source.length <= mtu + ETH_HLEN) return false;
+    const bool tagged = source.data[12] == (ETH_P_8021Q >> 8) && source.data[13] == 0;
+    return !tagged || source.length > mtu + ETH_HLEN + 4;
+  }
 
   void frame_added() {
     if (++unkicked_ >= kKickEvery) kick();

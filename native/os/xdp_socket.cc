@@ -35,8 +35,8 @@ bool XdpSocket::has_room(size_t descriptors) const {
 int32_t XdpSocket::do_send(Source&& source) {
   // An invalid descriptor would never come back, so everything is checked here.
   if (source.slab != umem_ || source.length > umem_->slot_size()) return -EINVAL;
-  if (source.length > max_length_) return -EMSGSIZE;
-  if (source.length < 14) return -EINVAL;
+  if (source.length < ETH_HLEN) return -EINVAL;
+  if (source.length > max_length_ || exceeds_mtu(source, mtu_)) return -EMSGSIZE;
   if (!has_room(1)) {
     kick();
     reap();
