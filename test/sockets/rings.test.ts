@@ -61,8 +61,7 @@ describe('sockets whose ring is their pool', await needsRig('veth'), () => {
         noSuchInterface: 'ENODEV',
         longName: 'ERR_ZEROSEND_OUT_OF_RANGE',
         noFrames: 'ERR_ZEROSEND_OUT_OF_RANGE',
-        hugeFrame:
-          kind === 'packet' ? 'ERR_ZEROSEND_OUT_OF_RANGE' : 'ERR_ZEROSEND_INVALID_ARGUMENT',
+        hugeFrame: 'ERR_ZEROSEND_OUT_OF_RANGE',
         oddFrame: 'ERR_ZEROSEND_OUT_OF_RANGE',
         tooLong: 'ERR_ZEROSEND_FRAME_TOO_LONG',
         tooLongUntagged: 'ERR_ZEROSEND_FRAME_TOO_LONG',
