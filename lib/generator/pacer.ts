@@ -1,0 +1,122 @@
+import { createHistogram } from 'node:perf_hooks';
+import { checkInteger, checkKeys } from './check.js';
+import { type CheckedRate, checkRate, type Rate } from './rate.js';
+import { sleepUntil } from './sleep.js';
+
+/** How a rate was kept. */
+export interface PacerReport {
+  /** Packets a second, as asked for. */
+  asked: number;
+  /** Packets a second from the start to now. */
+  achieved: number;
+  /** `achieved / asked - 1` */
+  error: number;
+  /** Packets that were let go together: as asked for, and the most after a pause. */
+  burst: number;
+  largestBurst: number;
+  /** Packets that were due longer ago than `catchUp`, and were never let go. */
+  lost: number;
+  /** Microseconds by which bursts were let go late. */
+  lateness: { p50: number; p99: number; max: number };
+}
+
+export interface PacerOptions {
+  /** Bytes of each packet, for a rate in bits; default 0. */
+  bytes?: number;
+  /** This pacer's place among several that keep the rate together; default 0 of 1. */
+  index?: number;
+  of?: number;
+}
+
+/**
+ * A token bucket that never drifts: packet k is due at `start + k / rate`. Ask {@link take} how many
+ * may go now, send that many, and {@link wait} for the next.
+ */
+export class Pacer {
+  readonly #rate: CheckedRate;
+  /** packets a millisecond, of this pacer */
+  readonly #perMs: number;
+  readonly #most: number;
+  readonly #lag: number;
+  readonly #lateness = createHistogram({ lowest: 1, highest: 1e10 });
+  #start = Number.NaN;
+  /** when packet 0 would have been due for what is due now to be right */
+  #anchor = 0;
+  #taken = 0;
+  #last = 0;
+  #lastAt = 0;
+  #largest = 0;
+  #lost = 0;
+
+  /** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`, RangeError `ERR_ZEROSEND_OUT_OF_RANGE` */
+  constructor(rate: Rate, options: PacerOptions = {}) {
+    checkKeys('options', options, ['bytes', 'index', 'of']);
+    const { bytes = 0, index = 0, of = 1 } = options;
+    checkInteger('options.bytes', bytes, 0, 2 ** 20);
+    checkInteger('options.of', of, 1, 1024);
+    checkInteger('options.index', index, 0, of - 1);
+    this.#rate = checkRate('rate', rate, bytes);
+    const { packets, burst, catchUp } = this.#rate;
+    this.#perMs = packets / of / 1000;
+    // Bursts of several pacers are due one after the other.
+    this.#lag = (index * burst) / of / this.#perMs;
+    this.#most = Math.max(burst, Math.floor((catchUp * this.#perMs) / burst) * burst);
+  }
+
+  /** Begins; {@link take} does so by itself. @param now in ms of `performance.now()` */
+  start(now: number = performance.now()): void {
+    this.#start = now + this.#lag;
+    this.#anchor = this.#start;
+    this.#lastAt = this.#start;
+  }
+
+  /** When the next burst is due, in ms of `performance.now()`. */
+  get due(): number {
+    return this.#anchor + (this.#taken + this.#lost) / this.#perMs;
+  }
+
+  /** How many packets may go now: a multiple of the burst. They count as sent. */
+  take(now: number = performance.now()): number {
+    if (Number.isNaN(this.#start)) this.start(now);
+    const { burst } = this.#rate;
+    const { due } = this;
+    if (now < due) return 0;
+    // Within rounding of the very moment, one burst is due at least.
+    const bursts = Math.floor(((now - due) * this.#perMs) / burst) + 1;
+    const count = Math.min(bursts * burst, this.#most);
+    this.#lost += bursts * burst - count;
+    this.#lateness.record(Math.max(1, Math.round((now - due) * 1e6)));
+    this.#taken += count;
+    this.#last = count;
+    this.#lastAt = now;
+    this.#largest = Math.max(this.#largest, count);
+    return count;
+  }
+
+  /** Resolves when the next burst is due, or when the signal is aborted. */
+  wait(signal?: AbortSignal): Promise<void> {
+    return sleepUntil(this.due, signal);
+  }
+
+  /** How the rate has been kept. @param now the end, in ms of `performance.now()` */
+  report(now: number = this.#lastAt): PacerReport {
+    const asked = this.#perMs * 1000;
+    // The last burst takes its time as well, although nothing happens in it.
+    const elapsed = Math.max(now, this.#lastAt + this.#last / this.#perMs) - this.#start;
+    const achieved = this.#taken === 0 ? 0 : (this.#taken / elapsed) * 1000;
+    const microseconds = (value: number) => (this.#taken === 0 ? 0 : value / 1000);
+    return {
+      asked,
+      achieved,
+      error: achieved / asked - 1,
+      burst: this.#rate.burst,
+      largestBurst: this.#largest,
+      lost: this.#lost,
+      lateness: {
+        p50: microseconds(this.#lateness.percentile(50)),
+        p99: microseconds(this.#lateness.percentile(99)),
+        max: microseconds(this.#lateness.max),
+      },
+    };
+  }
+}

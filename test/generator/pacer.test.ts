@@ -1,0 +1,150 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Pacer, type Rate } from 'zerosend/generator';
+
+/** A pacer that began at 0. */
+function pacer(rate: Rate, options = {}): Pacer {
+  const made = new Pacer(rate, options);
+  made.start(0);
+  return made;
+}
+
+describe('a pacer', () => {
+  it('lets the first packet go at once, and each when it is due', () => {
+    const paced = pacer(1000);
+    expect(paced.take(0)).toBe(1);
+    expect(paced.take(0.5)).toBe(0);
+    expect(paced.due).toBe(1);
+    expect(paced.take(1)).toBe(1);
+    expect(paced.take(3.5)).toBe(2);
+    expect(paced.due).toBe(4);
+  });
+
+  it('has let go what was due, whenever it is asked', () => {
+    const steps = fc.array(fc.double({ min: 0, max: 30, noNaN: true }), { maxLength: 200 });
+    const rates = fc.record({
+      packets: fc.double({ min: 1, max: 2e6, noNaN: true }),
+      burst: fc.integer({ min: 1, max: 100 }),
+    });
+    fc.assert(
+      fc.property(rates, steps, ({ packets, burst }, steps) => {
+        const paced = pacer({ packets, burst, catchUp: 1e6 });
+        let now = 0;
+        let taken = 0;
+        for (const step of steps) {
+          now += step;
+          const count = paced.take(now);
+          expect(count % burst).toBe(0);
+          taken += count;
+          const due = (Math.floor((now * packets) / 1000 / burst) + 1) * burst;
+          // Off by a burst only where now is the very moment, within rounding.
+          const edge = ((now * packets) / 1000 / burst) % 1;
+          if (edge > 1e-6 && edge < 1 - 1e-6) expect(taken).toBe(due);
+        }
+      }),
+    );
+  });
+
+  it('lets go in bursts at the same mean rate', () => {
+    const paced = pacer({ packets: 1000, burst: 10 });
+    const taken = Array.from({ length: 100 }, (_, ms) => paced.take(ms));
+    expect(taken.filter((count) => count > 0)).toEqual(Array(10).fill(10));
+    expect(paced.report()).toMatchObject({ achieved: 1000, error: 0, burst: 10, largestBurst: 10 });
+  });
+
+  it('takes bits, with what is on the wire besides', () => {
+    expect(pacer({ bits: 1e6 }, { bytes: 125 }).report().asked).toBe(1000);
+    expect(pacer({ bits: 1e9, overhead: 24 }, { bytes: 60 }).report().asked).toBeCloseTo(
+      1488095.24,
+    );
+  });
+
+  it('makes up for a pause, but not for all of a long one', () => {
+    const paced = pacer({ packets: 1000, catchUp: 20 });
+    paced.take(0);
+    expect(paced.take(15)).toBe(15);
+    expect(paced.take(115)).toBe(20);
+    expect(paced.report(115)).toMatchObject({ lost: 80, largestBurst: 20 });
+    // From there it goes on as before, not faster.
+    expect(paced.due).toBe(116);
+    expect(paced.take(116)).toBe(1);
+  });
+
+  it('reports the error of a rate that was not kept', () => {
+    const paced = pacer({ packets: 1000, catchUp: 1 });
+    for (let ms = 0; ms < 1000; ms += 2) paced.take(ms);
+    const report = paced.report(1000);
+    expect(report.achieved).toBeCloseTo(500, 0);
+    expect(report.error).toBeCloseTo(-0.5, 2);
+    expect(report.lost).toBe(499);
+  });
+
+  it('counts a stall at the end', () => {
+    const paced = pacer(1000);
+    for (let ms = 0; ms < 500; ms++) paced.take(ms);
+    expect(paced.report(1000).error).toBeCloseTo(-0.5, 3);
+    expect(paced.report().error).toBeCloseTo(0, 6);
+  });
+
+  it('reports how late bursts were', () => {
+    const paced = pacer(1000);
+    for (let ms = 0; ms < 100; ms++) paced.take(ms + (ms === 50 ? 0.8 : 0.1));
+    const { lateness } = paced.report();
+    expect(lateness.p50).toBeCloseTo(100, -1);
+    expect(lateness.max).toBeCloseTo(800, -1);
+  });
+
+  it('divides a rate among several, whose bursts come in turn', () => {
+    const pacers = [0, 1, 2].map((index) => pacer({ packets: 3000, burst: 1 }, { index, of: 3 }));
+    expect(pacers.map((one) => one.due)).toEqual(
+      [0, 1 / 3, 2 / 3].map((t) => expect.closeTo(t, 9)),
+    );
+    const taken = (now: number) => pacers.map((one) => one.take(now));
+    expect(taken(0)).toEqual([1, 0, 0]);
+    expect(taken(0.5)).toEqual([0, 1, 0]);
+    expect(taken(1.1)).toEqual([1, 0, 1]);
+  });
+
+  it('waits until a burst is due, by a timer and by turns of the event loop', async () => {
+    const paced = new Pacer(100);
+    expect(paced.take()).toBe(1);
+    expect(paced.take()).toBe(0);
+    let turns = 0;
+    let timer = setImmediate(function turn() {
+      turns++;
+      timer = setImmediate(turn);
+    });
+    await paced.wait();
+    clearImmediate(timer);
+    expect(performance.now()).toBeGreaterThanOrEqual(paced.due);
+    expect(paced.take()).toBeGreaterThan(0);
+    expect(turns).toBeGreaterThan(0);
+  });
+
+  it('ends a wait with its signal', async () => {
+    const paced = new Pacer(0.01);
+    paced.take();
+    const controller = new AbortController();
+    const waiting = paced.wait(controller.signal);
+    controller.abort();
+    await waiting;
+    expect(performance.now()).toBeLessThan(paced.due);
+  });
+
+  it.each<[string, unknown]>([
+    ['0', 0],
+    ['less than nothing', -1],
+    ['infinity', Number.POSITIVE_INFINITY],
+    ['no number', Number.NaN],
+    ['packets and bits', { packets: 1, bits: 1 }],
+    ['neither', { burst: 1 }],
+    ['a burst of 0', { packets: 1, burst: 0 }],
+    ['no time to catch up', { packets: 1, catchUp: 0 }],
+    ['overhead without bits', { packets: 1, overhead: 24 }],
+    ['a misspelt key', { packets: 1, bursts: 1 }],
+  ])('refuses a rate of %s', (_, rate) => {
+    expect(() => new Pacer(rate as Rate)).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/^ERR_ZEROSEND_/) }),
+    );
+  });
+});
