@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type ReceiverOptions, type RigOptions, startReceiver } from '../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 import { Inside, rigUp } from './inside.js';
+import { stopWhenClosed, stopWhenQuiet } from './receiving.js';
 import { expectBalanced, expectConstant, type Report } from './reports.js';
 import { sendAll, startSends } from './sending.js';
 
@@ -86,9 +87,9 @@ describe('connections that end', await needsRig('veth'), () => {
       expect(pool).toMatchObject({ free: pool.count, retired: 0 });
       expectConstant(report);
       if (how === 'close') expect(outcomes).toEqual({ drained: 300 });
-      if (protocol === 'tcp')
-        await receiver.until(({ open, accepted }) => open === 0 && accepted === 300);
-      const received = await receiver.stop();
+      const received = await (protocol === 'tcp'
+        ? stopWhenClosed(receiver, 300)
+        : stopWhenQuiet(receiver));
       expect(received).toMatchObject({ checked: true, wrongBytes: 0 });
       if (protocol === 'udp') {
         expect(received).toMatchObject({ unique: report.datagrams, corrupt: 0, duplicates: 0 });

@@ -1,5 +1,6 @@
 import { startReceiver } from '../rig/index.mjs';
 import { Inside, rigUp } from './inside.js';
+import { stopWhenClosed, stopWhenQuiet } from './receiving.js';
 import type { Report } from './reports.js';
 
 const SEGMENT = 1400;
@@ -21,21 +22,21 @@ export interface RevokeReport extends Report {
   huge: number;
 }
 
-/** Gives a socket up while a link of 50 Mbit/s is behind with its data; see programs/revoke.mjs. */
+/** Gives a socket up while a link of 40 Mbit/s is behind with its data; see programs/revoke.mjs. */
 export async function giveUp({
   protocol,
-  length = protocol === 'tcp' ? 65_536 : 46 * SEGMENT,
+  length = protocol === 'tcp' ? 16_384 : 46 * SEGMENT,
   ...rest
 }: Case) {
-  const rig = await rigUp('veth', { rate: '50mbit' });
+  const rig = await rigUp('veth', { rate: '40mbit' });
   await using receiver = await startReceiver({ protocol, namespace: rig.receiver, seed: 'any' });
   const { v4: address } = rig.receiverAddress;
   const count = Math.min(512, Math.floor((3 << 20) / length));
   const target = { protocol, address, port: receiver.port, segmentSize: SEGMENT, count, length };
   const program = new Inside(rig, 'revoke', { ...target, ...rest }, { testBuild: true });
   const report = (await program.report()) as RevokeReport;
-  if (protocol === 'tcp') {
-    await receiver.until(({ open, resets, eof }) => open === 0 && resets + eof === 2);
-  }
-  return { report, received: await receiver.stop(), count, bytes: count * length };
+  const received = await (protocol === 'tcp'
+    ? stopWhenClosed(receiver, 2)
+    : stopWhenQuiet(receiver));
+  return { report, received, count };
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { startReceiver } from '../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 import { Inside, rigUp } from './inside.js';
+import { stopWhenQuiet } from './receiving.js';
 import { expectBalanced, type Report } from './reports.js';
 
 interface RouteReport extends Report {
@@ -30,7 +31,7 @@ describe("zeroCopy 'auto'", await needsRig('veth'), () => {
       expect(on).toBe(1024); // one send in so many asks again
     }
     expect(report.tally).toEqual({ copied: 32, inline: 2 * 1023, zerocopy: 2 });
-    const received = [await copying.stop(), await direct.stop()];
+    const received = [await stopWhenQuiet(copying), await stopWhenQuiet(direct)];
     for (const each of received) expect(each).toMatchObject({ wrongBytes: 0, corrupt: 0 });
     expect(received.map(({ datagrams }) => datagrams)).toEqual([2 * 16 * 11, 2 * 1024 * 11]);
   });

@@ -98,7 +98,8 @@ await sleep(50);
 const second = await open();
 const secondBooks = new Books(second);
 position = 0;
-for (const [i, bytes] of again.entries()) {
+// A part of it: the rest is there to be seen if the kernel still reads it.
+for (const [i, bytes] of again.slice(0, count >> 2).entries()) {
   write(bytes, 2);
   second.send(held(i), length);
 }
@@ -111,5 +112,10 @@ say('report', {
   huge,
   pool: pool?.stats(),
   datagrams: sentDatagrams,
-  second: { ...secondBooks.balance(), pool: pool?.stats(), closed: secondClosed },
+  second: {
+    ...secondBooks.balance(),
+    closed: secondClosed,
+    bytes: (count >> 2) * length,
+    datagrams: position,
+  },
 });
