@@ -1,0 +1,50 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { root } from './children.js';
+
+const read = (path: string) => readFileSync(join(root, path), 'utf8');
+const codesIn = (text: string) => new Set(text.match(/ERR_ZEROSEND_[A-Z_]+/g));
+
+const documents = ['README.md', 'ARCHITECTURE.md', 'CHANGELOG.md'].concat(
+  readdirSync(join(root, 'docs')).flatMap((name) => (name.endsWith('.md') ? `docs/${name}` : [])),
+);
+
+describe('the documents', () => {
+  it('list every error code, and no other', () => {
+    const table = read('README.md').match(/^\| `ERR_ZEROSEND_.*$/gm) ?? [];
+    expect([...codesIn(table.join('\n'))].sort()).toEqual(
+      [...codesIn(read('lib/errors.ts'))].sort(),
+    );
+    expect(table).toHaveLength(codesIn(read('lib/errors.ts')).size);
+  });
+
+  it('name every event and every way in which ids end', () => {
+    const readme = read('README.md');
+    const events = read('lib/events.ts');
+    const names = [...events.matchAll(/^ {2}(\w+): \(.*=> void;$/gm)].map(([, name]) => name);
+    expect(names).toContain('complete');
+    const endings = [...events.matchAll(/^ {2}(?:how|outcome): (.*);$/gm)].flatMap(
+      ([, types = '']) => [...types.matchAll(/'(\w+)'/g)].map(([, ending]) => ending),
+    );
+    expect(endings).toHaveLength(8);
+    for (const name of [...names, ...endings]) expect(readme).toContain(`| \`${name}\` |`);
+  });
+
+  it.each(documents)('%s: links lead somewhere, and commands exist', (path) => {
+    const text = read(path);
+    for (const [, link = ''] of text.matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)) {
+      expect([link, existsSync(join(root, dirname(path), link))]).toEqual([link, true]);
+    }
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: object };
+    for (const [, script = ''] of text.matchAll(/npm run ([\w:]+)/g)) {
+      expect(Object.keys(scripts)).toContain(script);
+    }
+    // A table of "where to look" and the like: folders and files in backquotes.
+    for (const [, file = ''] of text.matchAll(
+      /`((?:lib|native|test|bench|docs|examples)\/[\w./-]*)`/g,
+    )) {
+      expect([file, existsSync(join(root, file))]).toEqual([file, true]);
+    }
+  });
+});
