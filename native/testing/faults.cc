@@ -5,6 +5,7 @@
 #include <linux/errqueue.h>
 // clang-format on
 #include <netinet/in.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -142,6 +143,15 @@ ssize_t receive_message(int fd, msghdr* message, int flags) {
 
 }  // namespace
 
+namespace {
+
+std::optional<Step> struck(std::optional<Step> step) {
+  if (step && step->delay > 0) ::usleep(static_cast<useconds_t>(step->delay) * 1000);
+  return step;
+}
+
+}  // namespace
+
 void Fault::set(std::vector<Step> steps) {
   std::lock_guard<std::mutex> lock(mutex_);
   steps_ = std::move(steps);
@@ -155,14 +165,14 @@ Fault::Counts Fault::counts() {
 }
 
 std::optional<Step> Fault::strike(int kind) {
-  return strike_if([](int only, int that) { return that == only; }, kind);
+  return struck(find_strike([](int only, int that) { return that == only; }, kind));
 }
 
 std::optional<Step> Fault::strike_flags(int flags) {
-  return strike_if([](int only, int that) { return (that & only) != 0; }, flags);
+  return struck(find_strike([](int only, int that) { return (that & only) != 0; }, flags));
 }
 
-std::optional<Step> Fault::strike_if(bool (*meant)(int only, int kind), int kind) {
+std::optional<Step> Fault::find_strike(bool (*meant)(int only, int kind), int kind) {
   std::lock_guard<std::mutex> lock(mutex_);
   const bool idle = at_ == steps_.size();
   if (!idle && steps_[at_].only >= 0 && !meant(steps_[at_].only, kind)) return std::nullopt;

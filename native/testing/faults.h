@@ -36,6 +36,7 @@ struct Step {
   int skip = 0;
   int times = 0;
   uint32_t chance = 0;  // in 65536
+  int delay = 0;        // milliseconds to sleep before anything else
   int error = 0;        // errno to fail with; 0: the call is made, within `limit`
   // sendmsg: bytes, 0 for a random number of them; sendmmsg: messages; recvmsg: control bytes. For
   // the others 0 leaves the call out and answers 1, as remap and clone_process do when they have
@@ -64,7 +65,7 @@ class Fault {
   std::optional<Step> strike_flags(int flags);
 
  private:
-  std::optional<Step> strike_if(bool (*meant)(int only, int kind), int kind);
+  std::optional<Step> find_strike(bool (*meant)(int only, int kind), int kind);
 
   std::mutex mutex_;
   std::vector<Step> steps_;
