@@ -31,6 +31,9 @@ void InetSocket::read_notification(const Notification& notification, size_t* fre
   switch (notification.kind) {
     case Notification::Kind::kCompletion: {
       ++counters_[Counter::notifications];
+      // The id that made the count uncertain may be notified at any time, in one range with those
+      // before it. None was given out after it.
+      if (ids_uncertain_) ledger_.expect_phantom(true);
       const NotificationEffect effect =
           ledger_.notify(notification.first, notification.last, notification.copied, completer());
       counters_[Counter::duplicateIds] += effect.duplicates;
