@@ -185,6 +185,8 @@ size_t InetSocket::transmit_batch(Source* sources, size_t count) {
   mmsghdr messages[kBatch];
   iovec parts[kBatch];
   const bool zerocopy = sources[0].zerocopy && zerocopy_granted_;
+  // A message that is dropped in part has taken an id, and sendmmsg does not tell why it stopped.
+  if (zerocopy && protocol_ == Protocol::kUdp && reports_drops()) return 0;
   size_t run = 0;
   for (; run < std::min(count, kBatch); ++run) {
     if ((sources[run].zerocopy && zerocopy_granted_) != zerocopy) break;
