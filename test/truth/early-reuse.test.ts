@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type Rig, type RigOptions, startReceiver } from '../rig/index.mjs';
+import { type ReceiverReport, type Rig, type RigOptions, startReceiver } from '../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 import { Inside, rigUp } from './inside.js';
 import { stopWhenClosed, stopWhenQuiet } from './receiving.js';
-import { expectBalanced, expectConstant } from './reports.js';
+import { expectBalanced, expectConstant, type Report } from './reports.js';
 
 // Over all cases. A full run: ZEROSEND_BYTES=10e9 npm test -- test/truth/early-reuse.test.ts
 const BYTES = Number(process.env.ZEROSEND_BYTES ?? 2e9);
@@ -43,6 +43,14 @@ async function generate(
 /** Milliseconds; by the slowest case. */
 const deadline = (bytes: number) => 25_000 + bytes / 10_000;
 
+/** The figures of a full run. */
+function tell(name: string, report: Report, received: ReceiverReport, resent: number): void {
+  const { bytes, ids, seconds, pool, datagrams } = report;
+  const { wrongBytes, unique, drops } = received;
+  const seen = { wrongBytes, unique, drops, resent, dry: pool.dry };
+  console.log(JSON.stringify({ name, bytes, ids, datagrams, seconds, ...seen }));
+}
+
 /** Segments that the TCP of the sending end has sent again. */
 async function retransmissions(rig: Rig): Promise<number> {
   const { stdout } = await rig.sender.run('cat', ['/proc/net/snmp']);
@@ -76,19 +84,18 @@ describe(
       async (name, share, how) => {
         const { report, received, resent } = await generate(how, share * BYTES);
         expect(received).toMatchObject({ checked: true, wrongBytes: 0, firstWrong: null });
+        const loss = how.rig?.loss ?? 0;
         if (how.protocol === 'tcp') {
           expect(received).toMatchObject({ bytes: report.bytes, eof: 1, resets: 0 });
+          if (loss > 0) expect(resent).toBeGreaterThan(100);
         } else {
           expect(received).toMatchObject({ corrupt: 0, duplicates: 0, late: 0, short: 0 });
-        }
-        if (how.rig?.loss === undefined) {
-          if (how.protocol === 'udp') expect(received.unique).toBe(report.datagrams);
-        } else if (how.protocol === 'tcp') {
-          expect(resent).toBeGreaterThan(100);
-        } else {
           // The filter drops whole trains, so their number varies more than that of the datagrams.
-          expect(received.unique).toBeGreaterThan(0.95 * report.datagrams);
-          expect(received.unique).toBeLessThan(report.datagrams);
+          // What the receiver has no room for, on a busy machine, is not the sender's fault.
+          const least = (1 - 5 * loss) * report.datagrams;
+          if (received.drops === 0) expect(received.unique).toBeGreaterThanOrEqual(least);
+          expect(received.unique).toBeGreaterThan(0.5 * report.datagrams);
+          if (loss > 0) expect(received.unique).toBeLessThan(report.datagrams);
         }
         expect(report.closed.outcome).toBe('drained');
         expectBalanced(report);
@@ -96,6 +103,7 @@ describe(
         // Every buffer has been used again and again, and the pool has run dry over it.
         expect(report.ids).toBeGreaterThan(10 * report.pool.count);
         expect(report.pool.dry).toBeGreaterThan(0);
+        if (process.env.ZEROSEND_BYTES !== undefined) tell(name, report, received, resent);
       },
       deadline(BYTES) + 10_000,
     );
