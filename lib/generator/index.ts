@@ -1,6 +1,9 @@
 export type { GeneratorError, GeneratorErrorCode } from './check.js';
 export type * from './description.js';
 export type * from './fields.js';
+export { type GenerateReport, generate } from './generate.js';
+export type { GenerateOptions } from './generate-options.js';
+export type { Progress } from './meter.js';
 export { Pacer, type PacerOptions, type PacerReport } from './pacer.js';
 export type { BitRate, PacketRate, Rate } from './rate.js';
 export { compile, type PacketSequence, type Share } from './sequence.js';
