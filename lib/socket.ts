@@ -64,9 +64,6 @@ export abstract class ZeroCopySocket
   extends EventEmitter<ZeroCopySocketEvents>
   implements Reactee, Reaper
 {
-  /** The file descriptor, for getsockopt and setsockopt of your own; -1 once closed. Do not send,
-   * read or poll through it. */
-  fd: number;
   /** @internal */ readonly _handle: number;
   /** @internal */ _active = false;
   /** @internal */ _scheduled = false;
@@ -76,6 +73,7 @@ export abstract class ZeroCopySocket
   /** @internal */ protected _state: State;
   /** @internal the only pool whose buffers it sends; null: any */
   protected readonly _ownPool: BufferPool | null;
+  #fd: number;
   readonly #protocol: Protocol;
   readonly #segmentSize: number;
   readonly #reapEvery: number;
@@ -110,7 +108,7 @@ export abstract class ZeroCopySocket
   ) {
     super();
     this.#protocol = protocol;
-    this.fd = opened.fd;
+    this.#fd = opened.fd;
     this._handle = opened.handle;
     this._state = protocol === 'tcp' ? 'connecting' : 'open';
     this._maxLength = limits.maxLength;
@@ -123,6 +121,12 @@ export abstract class ZeroCopySocket
     this.#firstId = opened.firstId;
     this.#inFlight = new InFlight(opened.firstId);
     reactor.add(this);
+  }
+
+  /** The file descriptor, for getsockopt and setsockopt of your own; -1 once closed. Do not send,
+   * read or poll through it. */
+  get fd(): number {
+    return this.#fd;
   }
 
   /** The id of the next send. */
@@ -513,7 +517,7 @@ export abstract class ZeroCopySocket
     this._state = 'closed';
     native.close(this._handle);
     reactor.remove(this);
-    this.fd = -1;
+    this.#fd = -1;
     for (const pool of this.#pools) pool._detach(this);
     this.#pools.clear();
     const unfinished = this.#revoked + this.#failed;
@@ -551,7 +555,7 @@ export abstract class ZeroCopySocket
     this._state = 'closed';
     native.close(this._handle);
     reactor.remove(this);
-    this.fd = -1;
+    this.#fd = -1;
   }
 
   // ---- what the reactor calls -------------------------------------------------------------------
