@@ -1,0 +1,110 @@
+import { BufferPool, type BufferPoolOptions, type BufferPoolStats, PooledBuffer } from 'zerosend';
+import { same } from './equal.js';
+
+// ---- options ------------------------------------------------------------------------------------
+
+same<
+  BufferPoolOptions,
+  {
+    bufferSize?: number;
+    count?: number;
+    hugePages?: 'transparent' | 'explicit' | 'none';
+    init?: (bytes: Buffer, index: number) => void;
+    verify?: boolean;
+  }
+>(true);
+
+new BufferPool();
+new BufferPool({});
+const pool = new BufferPool({
+  bufferSize: 4096,
+  hugePages: 'none',
+  init: (bytes, index) => {
+    same<typeof bytes, Buffer>(true);
+    same<typeof index, number>(true);
+  },
+});
+
+// @ts-expect-error no such option
+new BufferPool({ size: 4096 });
+// @ts-expect-error not one of the three
+new BufferPool({ hugePages: 'some' });
+// @ts-expect-error a number
+new BufferPool({ count: '8' });
+// @ts-expect-error an object
+new BufferPool(4096);
+
+// ---- buffers ------------------------------------------------------------------------------------
+
+same<ReturnType<typeof pool.tryAcquire>, PooledBuffer | null>(true);
+same<ReturnType<typeof pool.acquire>, Promise<PooledBuffer>>(true);
+pool.acquire({ signal: new AbortController().signal, priority: -1 });
+// @ts-expect-error a signal, not its controller
+pool.acquire({ signal: new AbortController() });
+// @ts-expect-error tryAcquire takes nothing
+pool.tryAcquire(1);
+
+// @ts-expect-error it may be null
+pool.tryAcquire().bytes;
+
+const buffer = await pool.acquire();
+same<typeof buffer.bytes, Buffer>(true);
+same<typeof buffer.pool, BufferPool>(true);
+same<typeof buffer.index, number>(true);
+buffer.retain().retain(2).release();
+// @ts-expect-error the view is made once
+buffer.bytes = Buffer.alloc(1);
+// @ts-expect-error a buffer stays where it is
+buffer.index = 1;
+// @ts-expect-error a buffer stays where it is
+buffer.pool = pool;
+// @ts-expect-error internal
+buffer._slots;
+
+{
+  using scoped = pool.tryAcquire();
+  same<typeof scoped, PooledBuffer | null>(true);
+  await using other = new BufferPool();
+  same<typeof other, BufferPool>(true);
+}
+
+// ---- counts -------------------------------------------------------------------------------------
+
+same<
+  BufferPoolStats,
+  {
+    bufferSize: number;
+    count: number;
+    free: number;
+    acquired: number;
+    inFlight: number;
+    retired: number;
+    waiting: number;
+    dry: number;
+    hugePageErrno: number;
+  }
+>(true);
+same<ReturnType<typeof pool.stats>, BufferPoolStats>(true);
+same<
+  Pick<BufferPool, 'bufferSize' | 'count' | 'free' | 'acquired' | 'inFlight'>,
+  {
+    readonly bufferSize: number;
+    readonly count: number;
+    readonly free: number;
+    readonly acquired: number;
+    readonly inFlight: number;
+  }
+>(true);
+same<ReturnType<typeof pool.close>, Promise<void>>(true);
+
+// @ts-expect-error read only
+pool.free = 0;
+// @ts-expect-error internal
+pool._attach;
+// @ts-expect-error internal
+pool._returned(0);
+
+// A class, to be told from a plain array with instanceof.
+const either = buffer as PooledBuffer | Uint8Array;
+if (either instanceof PooledBuffer) same<typeof either, PooledBuffer>(true);
+else same<typeof either, Uint8Array>(true);
