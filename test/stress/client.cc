@@ -33,6 +33,20 @@ void Client::take_in(const Record& record) {
            record.first);
       errored = true;
       return;
+    case Record::kStamp:
+      MUST(!in_stamp_, "key %u: half a timestamp", key);
+      MUST(record.first >= first_id && record.first < next_id, "key %u: id %" PRIu64 " is stamped",
+           key, record.first);
+      in_stamp_ = true;
+      return;
+    case Record::kStamped:
+    case Record::kStamped + 1:
+    case Record::kStamped + 2:
+      MUST(in_stamp_, "key %u: half a timestamp", key);
+      MUST(record.first < 1'000'000'000, "key %u: %" PRIu64 " nanoseconds", key, record.first);
+      in_stamp_ = false;
+      ++stamps_;
+      return;
     case Record::kRetired:
       retire(record.first);
       return;
@@ -86,6 +100,8 @@ void Client::check(const zerosend::Counters& constant) const {
          "key %u: %" PRIu64 " ids of kind %zu, the library says %" PRIu64, key, by_kind_[kind],
          kind, counters[kKinds[kind]]);
   }
+  MUST(counters[Counter::timestamps] == stamps_ + counters[Counter::unknownStamps],
+       "key %u: %" PRIu64 " timestamps", key, stamps_);
   MUST(counters[Counter::unknownIds] == 0, "key %u: unknown ids", key);
   // After a revocation the kernel's own notifications may still come.
   MUST(counters[Counter::duplicateIds] == 0 || revoked() > 0, "key %u: duplicate ids", key);

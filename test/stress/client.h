@@ -52,6 +52,7 @@ class Client {
   size_t outstanding() const { return holders_.size(); }
   uint64_t revoked() const { return by_kind_[3]; }
   uint64_t failed() const { return by_kind_[4]; }
+  uint64_t stamps() const { return stamps_; }
 
   void sent(Holder&& holder) { holders_.emplace(next_id++, std::move(holder)); }
   // One record of the library.
@@ -65,6 +66,8 @@ class Client {
 
   std::unordered_map<uint64_t, Holder> holders_;
   uint64_t by_kind_[5] = {};
+  bool in_stamp_ = false;  // a timestamp comes as two records, others may come between
+  uint64_t stamps_ = 0;
 };
 
 // Ids that the library has given out.

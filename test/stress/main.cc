@@ -152,6 +152,7 @@ int run(const Options& options) {
       {"abandoned", totals.abandoned},
       {"shared", totals.shared},
       {"refused", totals.refused},
+      {"timestamps", totals.stamps},
       {"wakes", totals.wakes},
       {"calls", totals.calls},
       {"put back", totals.putbacks},

@@ -143,6 +143,7 @@ void User::close(Client& client) {
   zerosend::Counters counters = socket.counters();
   client.check(counters);
   totals_.wakes += counters[zerosend::Counter::wakes];
+  totals_.stamps += client.stamps();
   if (client.errored) ++totals_.failed_sockets;
   for (size_t kind = 0; kind < 5; ++kind) {
     constexpr zerosend::Counter kKinds[] = {zerosend::Counter::zerocopy, zerosend::Counter::copied,

@@ -26,6 +26,7 @@ struct Totals {
   uint64_t shared = 0;
   uint64_t calls = 0;
   uint64_t wakes = 0;
+  uint64_t stamps = 0;
   uint64_t putbacks = 0;
   uint64_t abandoned = 0;
 };

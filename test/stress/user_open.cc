@@ -129,6 +129,7 @@ std::shared_ptr<Socket> User::open_inet(Client& client) {
   setup.connecting = client.tcp();
   setup.zerocopy = options.zerocopy && opened.zerocopy_error == 0;
   setup.max_queued = client.max_queued = random_.between(1, 64);
+  if (random_.one_in(4)) setup.timestamps = zerosend::Timestamps::kSoftware;
   setup.epoll_fd = reactor_.poller().epoll_fd();
   setup.first_id = client.first_id;
   // The kernel's own count always starts at 0.
