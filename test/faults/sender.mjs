@@ -16,8 +16,15 @@ import { BufferPool, clearFaults, TcpSocket, UdpSocket } from './zerosend.mjs';
 
 let nextSeed = 1;
 
-/** @param {{ address?: string, family: number, port: number }} receiver */
-const hostOf = ({ family }) => (family === 4 ? '127.0.0.1' : '::1');
+/**
+ * Where to send. A receiver that another process has started cannot be asked what has arrived.
+ * @typedef {Receiver | { host: string, port: number }} Peer
+ */
+
+/** @param {Peer} peer */
+function hostOf(peer) {
+  return 'host' in peer ? peer.host : peer.family === 4 ? '127.0.0.1' : '::1';
+}
 
 /** Descriptors of this process of the kinds that the library makes: sockets, epoll and eventfd. */
 export function openDescriptors() {
@@ -48,7 +55,7 @@ export class Sender {
 
   /**
    * @param {'tcp' | 'udp'} protocol @param {Tcp | Udp} socket @param {Pool} pool
-   * @param {Receiver} receiver
+   * @param {Peer} receiver
    */
   constructor(protocol, socket, pool, receiver) {
     this.protocol = protocol;
@@ -59,7 +66,7 @@ export class Sender {
   }
 
   /**
-   * @param {Receiver} receiver of TCP with the seed 'any'
+   * @param {Peer} receiver of TCP with the seed 'any'
    * @param {Partial<TcpOptions>} [options] @param {Pool} [pool]
    */
   static async tcp(receiver, options = {}, pool = smallPool()) {
@@ -68,16 +75,21 @@ export class Sender {
     return new Sender('tcp', await TcpSocket.connect({ ...where, ...options }), pool, receiver);
   }
 
-  /** @param {Receiver} receiver @param {UdpOptions} [options] @param {Pool} [pool] */
+  /** @param {Peer} receiver @param {UdpOptions} [options] @param {Pool} [pool] */
   static async udp(receiver, options = {}, pool = smallPool()) {
     const remote = { address: hostOf(receiver), port: receiver.port };
     const where = { remote, zeroCopy: /** @type {const} */ ('always') };
     return new Sender('udp', await UdpSocket.open({ ...where, ...options }), pool, receiver);
   }
 
-  /** @param {'tcp' | 'udp'} protocol @param {Receiver} receiver @param {Partial<TcpOptions>} [options] */
-  static open(protocol, receiver, options) {
-    return protocol === 'tcp' ? Sender.tcp(receiver, options) : Sender.udp(receiver, options);
+  /**
+   * @param {'tcp' | 'udp'} protocol @param {Peer} receiver @param {Partial<TcpOptions>} [options]
+   * @param {Pool} [pool]
+   */
+  static open(protocol, receiver, options, pool) {
+    return protocol === 'tcp'
+      ? Sender.tcp(receiver, options, pool)
+      : Sender.udp(receiver, options, pool);
   }
 
   /** Lays the next piece of the content into `bytes`. @param {Uint8Array} bytes @param {number} length */
@@ -148,8 +160,8 @@ export class Sender {
   }
 
   /**
-   * Closes, without faults from now on, and audits the books; also what the receiver has got, which
-   * has to be everything unless the socket was given up.
+   * Closes, without faults from now on, and audits the books; also what the receiver has got, where
+   * it can be asked, which has to be everything unless the socket was given up.
    * @param {{ timeout?: number, missing?: number }} [options] `missing`: accepted datagrams, or
    *   bytes, that did not reach the kernel
    */
@@ -159,34 +171,40 @@ export class Sender {
     const problems = this.books.audit([this.pool]);
     if (this.books.report === undefined) problems.push('no event close');
     if (this.socket.fd !== -1) problems.push(`fd ${this.socket.fd} after close`);
+    if (!('report' in this.receiver)) return { problems, report };
     const expected = this.position - missing;
     const whole = report.outcome === 'drained' || missing > 0;
-    const { wrong, got } = await this.received(whole ? expected : 0);
+    const { receiver, protocol, seed } = this;
+    const { wrong, got } = await arrived(receiver, protocol, seed, whole ? expected : 0);
     if (wrong > 0) problems.push(`${wrong} wrong`);
     if (whole ? got !== expected : got > expected) {
       problems.push(`${got} arrived, expected ${expected}`);
     }
     return { problems, report };
   }
+}
 
-  /** What has arrived, at the latest when `atLeast` has. @param {number} atLeast */
-  async received(atLeast) {
-    if (this.protocol === 'udp') {
-      const report = await this.receiver.until(
-        ({ unique, wrongBytes }) => unique >= atLeast || wrongBytes > 0,
-      );
-      const { wrongBytes, corrupt, duplicates, late, short } = report;
-      return { got: report.unique, wrong: wrongBytes + corrupt + duplicates + late + short };
-    }
-    const end = performance.now() + 5000;
-    for (;;) {
-      const { connections = [] } = await this.receiver.report({ connections: true });
-      const mine = connections.find(({ seed }) => seed === this.seed);
-      const got = mine?.bytes ?? 0;
-      const wrong = mine?.wrongBytes ?? 0;
-      if (got >= atLeast || wrong > 0 || performance.now() > end) return { got, wrong };
-      await pause(2);
-    }
+/**
+ * What the receiver has got of a sender: bytes, or datagrams. Waits for a number of them.
+ * @param {Receiver} receiver @param {'tcp' | 'udp'} protocol @param {number} seed
+ * @param {number} atLeast
+ */
+export async function arrived(receiver, protocol, seed, atLeast) {
+  if (protocol === 'udp') {
+    const report = await receiver.until(
+      ({ unique, wrongBytes }) => unique >= atLeast || wrongBytes > 0,
+    );
+    const { wrongBytes, corrupt, duplicates, late, short } = report;
+    return { got: report.unique, wrong: wrongBytes + corrupt + duplicates + late + short };
+  }
+  const end = performance.now() + 5000;
+  for (;;) {
+    const { connections = [] } = await receiver.report({ connections: true });
+    const mine = connections.find((connection) => connection.seed === seed);
+    const got = mine?.bytes ?? 0;
+    const wrong = mine?.wrongBytes ?? 0;
+    if (got >= atLeast || wrong > 0 || performance.now() > end) return { got, wrong };
+    await pause(2);
   }
 }
 

@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url';
  * @property {number} [skip] calls to let pass first
  * @property {number} [times] then so many are struck; default 1
  * @property {number} [chance] or: each is struck with this probability, 0 to 1
+ * @property {number} [delay] milliseconds to sleep before the call is made, or fails
  * @property {Errno} [error] without it the call is made, within `limit`
  * @property {number} [limit] sendmsg: bytes, 0 for a random number; sendmmsg: messages; recvmsg:
  *   bytes of control messages
