@@ -44,6 +44,9 @@ import { ZeroCopyPolicy } from './zero-copy-policy.js';
 
 /** Sends after which completions are taken in inline: fewer cost crossings, more cost room. */
 const REAP_EVERY = 16;
+// Not through the addon's object, whose many properties make a dictionary of it.
+const { send: nativeSend, sendPlain: nativeSendPlain, sendMany: nativeSendMany } = native;
+
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000;
 const HOW: CompletionRange['how'][] = [];
 HOW[KIND_ZEROCOPY] = 'zerocopy';
@@ -184,7 +187,7 @@ export abstract class ZeroCopySocket
       this._checkLength(length, buffer.bytes.length);
       const ask = !copied && this.#policy.wants(length as number) ? flags | FLAG_ZERO_COPY : flags;
       reactor.markBusy(this);
-      const result = native.send(this._handle, buffer._slab, buffer.index, length as number, ask);
+      const result = nativeSend(this._handle, buffer._slab, buffer.index, length as number, ask);
       if (result < 0) throw this.#refused(result, length as number);
       buffer._slots.beginSend(buffer.index);
       if (buffer.pool !== this.#lastPool) this.#usePool(buffer.pool);
@@ -195,7 +198,7 @@ export abstract class ZeroCopySocket
       this._checkLength(bytes, buffer.length);
       const ask = this.#policy.wants(bytes as number) ? flags | FLAG_ZERO_COPY : flags;
       reactor.markBusy(this);
-      const result = native.sendPlain(this._handle, buffer, bytes as number, ask);
+      const result = nativeSendPlain(this._handle, buffer, bytes as number, ask);
       if (result < 0) throw this.#refused(result, bytes as number);
     }
     if (queued[0] !== 0) this.#waitForDrain(this.#inFlight.next);
@@ -239,7 +242,7 @@ export abstract class ZeroCopySocket
         buffer._slots.beginSend(buffer.index);
       }
       reactor.markBusy(this);
-      const result = native.sendMany(this._handle, count);
+      const result = nativeSendMany(this._handle, count);
       if (result < 0) throw this.#refused(result, requests[2] as number);
     } catch (error) {
       while (checked-- > 0) {

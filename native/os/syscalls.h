@@ -21,6 +21,22 @@ inline void* remap(void* from, size_t size, void* to) {
 // clone(2) as a fork without the C library's handlers and without a signal at exit.
 inline long clone_process() { return ::syscall(SYS_clone, 0L, nullptr, nullptr, nullptr, nullptr); }
 
+// The C library's functions of these names are cancellation points, which costs each call two
+// atomic operations as soon as the process has a second thread.
+inline ssize_t sendmsg(int fd, const msghdr* message, int flags) {
+  return ::syscall(SYS_sendmsg, fd, message, flags);
+}
+inline int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
+  return static_cast<int>(::syscall(SYS_sendmmsg, fd, messages, count, flags));
+}
+inline ssize_t recvmsg(int fd, msghdr* message, int flags) {
+  return ::syscall(SYS_recvmsg, fd, message, flags);
+}
+inline ssize_t sendto(int fd, const void* data, size_t length, int flags, const sockaddr* to,
+                      socklen_t to_length) {
+  return ::syscall(SYS_sendto, fd, data, length, flags, to, to_length);
+}
+
 }  // namespace raw
 
 // The one seam between this library and the kernel. In the shipped addon the table is constant and
@@ -33,10 +49,10 @@ struct Syscalls {
   int (*close)(int) = ::close;
   int (*setsockopt)(int, int, int, const void*, socklen_t) = ::setsockopt;
   int (*getsockopt)(int, int, int, void*, socklen_t*) = ::getsockopt;
-  ssize_t (*sendmsg)(int, const msghdr*, int) = ::sendmsg;
-  int (*sendmmsg)(int, mmsghdr*, unsigned, int) = ::sendmmsg;
-  ssize_t (*sendto)(int, const void*, size_t, int, const sockaddr*, socklen_t) = ::sendto;
-  ssize_t (*recvmsg)(int, msghdr*, int) = ::recvmsg;
+  ssize_t (*sendmsg)(int, const msghdr*, int) = raw::sendmsg;
+  int (*sendmmsg)(int, mmsghdr*, unsigned, int) = raw::sendmmsg;
+  ssize_t (*sendto)(int, const void*, size_t, int, const sockaddr*, socklen_t) = raw::sendto;
+  ssize_t (*recvmsg)(int, msghdr*, int) = raw::recvmsg;
   ssize_t (*recv)(int, void*, size_t, int) = ::recv;
   int (*epoll_create1)(int) = ::epoll_create1;
   int (*epoll_ctl)(int, int, int, epoll_event*) = ::epoll_ctl;
