@@ -42,10 +42,13 @@ export interface GenerateReport {
  * @throws rejects with TypeError or RangeError on bad options, and with what `send` throws
  */
 export async function generate(options: GenerateOptions): Promise<GenerateReport> {
-  const checked = checkGenerate(options);
-  const run = new Run(checked);
+  return runChecked(checkGenerate(options));
+}
+
+/** @internal */
+export async function runChecked(checked: CheckedGenerate): Promise<GenerateReport> {
   try {
-    return await run.toEnd();
+    return await new Run(checked).toEnd();
   } finally {
     if (checked.ownPool) void checked.pool.close();
   }

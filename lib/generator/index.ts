@@ -8,3 +8,9 @@ export { Pacer, type PacerOptions, type PacerReport } from './pacer.js';
 export type { BitRate, PacketRate, Rate } from './rate.js';
 export { compile, type PacketSequence, type Share } from './sequence.js';
 export { type Template, template } from './template.js';
+export {
+  generateInWorkers,
+  type WorkerSocket,
+  type WorkersOptions,
+  type WorkersReport,
+} from './workers.js';

@@ -1,0 +1,262 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { PacketOptions, UdpOptions, XdpOptions } from '../index.js';
+import {
+  checkFunction,
+  checkInteger,
+  checkKeys,
+  checkPositive,
+  checkSignal,
+  invalidArgument,
+} from './check.js';
+import type { PacketDescription } from './description.js';
+import type { Field } from './fields.js';
+import type { GenerateReport } from './generate.js';
+import type { GenerateOptions } from './generate-options.js';
+import type { Progress } from './meter.js';
+import { checkRate, type Rate } from './rate.js';
+import { compile } from './sequence.js';
+import { template } from './template.js';
+
+const LEAD_MS = 20; // for the news of the start to reach all
+const DEFAULT_INTERVAL_MS = 1000;
+const ENTRY = new URL('./worker.js', import.meta.url);
+
+/** What each worker opens. Worker i of an XDP socket takes queue `queue + i`. */
+export type WorkerSocket =
+  | { udp: UdpOptions }
+  | { packet: Omit<PacketOptions, 'init'> }
+  | { xdp: Omit<XdpOptions, 'init'> };
+
+/** As of `generate`, for all workers together. All of it is copied to them. */
+export interface WorkersOptions {
+  socket: WorkerSocket;
+  template: PacketDescription;
+  fields?: readonly Field[];
+  /** Worker threads, 1 to 256; default as many as there are cores. */
+  workers?: number;
+  /** Number of the first packet; default 0. */
+  first?: number;
+  rate?: Rate;
+  count?: number;
+  seconds?: number;
+  batch?: number;
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress, workers: readonly Progress[]) => void;
+  progressInterval?: number;
+}
+
+export interface WorkersReport extends Omit<GenerateReport, 'pacing'> {
+  workers: GenerateReport[];
+}
+
+/** What a worker is given. */
+export interface Job {
+  socket: WorkerSocket;
+  template: PacketDescription;
+  fields: readonly Field[];
+  index: number;
+  of: number;
+  first: number;
+  /** of `generate`, as it is */
+  run: Pick<GenerateOptions, 'rate' | 'count' | 'seconds' | 'batch' | 'progressInterval'>;
+}
+
+export type ToWorker = { type: 'start' /** ms since 1970 */; at: number } | { type: 'stop' };
+export type FromWorker =
+  | { type: 'ready' }
+  | { type: 'progress'; progress: Progress }
+  | { type: 'done'; report: GenerateReport }
+  | {
+      type: 'failed';
+      error: { message: string; code: string | undefined; stack: string | undefined };
+    };
+
+const KEYS = [
+  'socket',
+  'template',
+  'fields',
+  'workers',
+  'first',
+  'rate',
+  'count',
+  'seconds',
+  'batch',
+  'signal',
+  'onProgress',
+  'progressInterval',
+] as const satisfies readonly (keyof WorkersOptions)[];
+
+/**
+ * {@link generate} in several worker threads, each with a socket of its own. Worker i of n sends the
+ * packets i, i + n, i + 2n, …, so together they send each packet once; they begin at the same time
+ * and keep the rate together.
+ * @throws rejects with TypeError or RangeError on bad options, and with the error of the first
+ * worker that failed; the others are stopped
+ */
+export async function generateInWorkers(options: WorkersOptions): Promise<WorkersReport> {
+  const jobs = checkWorkers(options);
+  return new Crew(jobs, options).toEnd();
+}
+
+function checkWorkers(options: WorkersOptions): Job[] {
+  checkKeys('options', options, KEYS);
+  const { socket, fields = [], workers = availableParallelism(), first = 0 } = options;
+  checkKeys('options.socket', socket, ['udp', 'packet', 'xdp']);
+  if (Object.keys(socket).length !== 1) {
+    throw invalidArgument('options.socket', 'one of udp, packet and xdp', socket);
+  }
+  checkInteger('options.workers', workers, 1, 256);
+  checkInteger('options.first', first, 0, Number.MAX_SAFE_INTEGER);
+  const { length } = compile(template(options.template), fields);
+  const { rate, count, seconds, batch, progressInterval = DEFAULT_INTERVAL_MS } = options;
+  if (rate !== undefined) checkRate('options.rate', rate, length);
+  if (count !== undefined) checkInteger('options.count', count, workers, Number.MAX_SAFE_INTEGER);
+  if (seconds !== undefined) checkPositive('options.seconds', seconds);
+  checkInteger('options.progressInterval', progressInterval, 10, 2 ** 31 - 1);
+  checkSignal(options.signal);
+  checkFunction('options.onProgress', options.onProgress);
+  return Array.from({ length: workers }, (_, index) => ({
+    socket,
+    template: options.template,
+    fields,
+    index,
+    of: workers,
+    first,
+    run: {
+      ...(rate === undefined ? {} : { rate }),
+      ...(count === undefined ? {} : { count: Math.ceil((count - index) / workers) }),
+      ...(seconds === undefined ? {} : { seconds }),
+      ...(batch === undefined ? {} : { batch }),
+      progressInterval,
+    },
+  }));
+}
+
+/** The threads of a run. */
+class Crew {
+  readonly #options: WorkersOptions;
+  readonly #threads: Worker[];
+  readonly #reports: (GenerateReport | undefined)[];
+  readonly #progress: Progress[];
+  readonly #exits: Promise<void>[];
+  #ready = 0;
+  #failure: unknown;
+
+  constructor(jobs: readonly Job[], options: WorkersOptions) {
+    this.#options = options;
+    this.#reports = jobs.map(() => undefined);
+    this.#progress = jobs.map(() => NOTHING);
+    this.#threads = jobs.map((job) => new Worker(ENTRY, { workerData: job }));
+    this.#exits = this.#threads.map((thread, index) => this.#follow(thread, index));
+  }
+
+  async toEnd(): Promise<WorkersReport> {
+    const { signal, onProgress, progressInterval = DEFAULT_INTERVAL_MS } = this.#options;
+    const stop = () => this.#tell({ type: 'stop' });
+    signal?.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted) stop();
+    const ticker = onProgress && setInterval(() => this.#report(onProgress), progressInterval);
+    await Promise.all(this.#exits);
+    clearInterval(ticker);
+    signal?.removeEventListener('abort', stop);
+    if (this.#failure !== undefined) throw this.#failure;
+    return sum(this.#reports as GenerateReport[]);
+  }
+
+  #tell(message: ToWorker): void {
+    for (const thread of this.#threads) thread.postMessage(message);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    // Those that wait for the start would wait for ever.
+    this.#tell({ type: 'stop' });
+    this.#tell({ type: 'start', at: 0 });
+  }
+
+  #report(onProgress: NonNullable<WorkersOptions['onProgress']>): void {
+    try {
+      onProgress(sumProgress(this.#progress), this.#progress);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #follow(thread: Worker, index: number): Promise<void> {
+    thread.on('message', (message: FromWorker) => {
+      if (message.type === 'progress') {
+        this.#progress[index] = message.progress;
+      } else if (message.type === 'done') {
+        this.#reports[index] = message.report;
+      } else if (message.type === 'failed') {
+        const { message: text, code, stack } = message.error;
+        const error = new Error(`worker ${index}: ${text}`);
+        this.#fail(Object.assign(error, { code, stack }));
+      } else if (++this.#ready === this.#threads.length) {
+        const at = performance.timeOrigin + performance.now() + LEAD_MS;
+        this.#tell({ type: 'start', at });
+      }
+    });
+    thread.on('error', (error) => this.#fail(error));
+    return new Promise((resolve) => {
+      thread.on('exit', (code) => {
+        if (this.#reports[index] === undefined) {
+          const error = new Error(`worker ${index} ended with code ${code} before it was done`);
+          this.#fail(Object.assign(error, { code: 'ERR_ZEROSEND_WORKER' }));
+        }
+        resolve();
+      });
+    });
+  }
+}
+
+const NOTHING: Progress = {
+  seconds: 0,
+  packets: 0,
+  bytes: 0,
+  packetsPerSecond: 0,
+  bitsPerSecond: 0,
+  inFlight: 0,
+  dry: 0,
+  rateError: null,
+};
+
+function total<K extends string>(parts: readonly Record<K, number>[], key: K): number {
+  return parts.reduce((sum, part) => sum + part[key], 0);
+}
+
+function sumProgress(parts: readonly Progress[]): Progress {
+  const rates = parts.flatMap(({ rateError }) => (rateError === null ? [] : [rateError]));
+  return {
+    seconds: Math.max(...parts.map(({ seconds }) => seconds)),
+    packets: total(parts, 'packets'),
+    bytes: total(parts, 'bytes'),
+    packetsPerSecond: total(parts, 'packetsPerSecond'),
+    bitsPerSecond: total(parts, 'bitsPerSecond'),
+    inFlight: total(parts, 'inFlight'),
+    dry: total(parts, 'dry'),
+    rateError: rates.length === 0 ? null : rates.reduce((a, b) => a + b) / rates.length,
+  };
+}
+
+function sum(reports: GenerateReport[]): WorkersReport {
+  const seconds = Math.max(...reports.map((report) => report.seconds));
+  const packets = total(reports, 'packets');
+  const bytes = total(reports, 'bytes');
+  const early = reports.find(({ ended }) => ended !== 'count');
+  return {
+    ended: early?.ended ?? 'count',
+    packets,
+    bytes,
+    seconds,
+    packetsPerSecond: seconds > 0 ? packets / seconds : 0,
+    bitsPerSecond: seconds > 0 ? (bytes * 8) / seconds : 0,
+    sends: total(reports, 'sends'),
+    failed: total(reports, 'failed'),
+    unfinished: total(reports, 'unfinished'),
+    dry: total(reports, 'dry'),
+    workers: reports,
+  };
+}
