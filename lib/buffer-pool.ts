@@ -7,7 +7,7 @@ import { HUGE_PAGES, mapSlab, type SlabMemory } from './slab-memory.js';
 import { RingOrder } from './slot-order.js';
 import { Slots } from './slots.js';
 import { checkInteger, checkObject, checkOneOf, checkSignal } from './validate.js';
-import { Verifier } from './verifier.js';
+import { stackOfCaller, Verifier } from './verifier.js';
 
 const PAGE = 4096;
 
@@ -141,12 +141,16 @@ export class BufferPool {
    * @throws Error `ERR_ZEROSEND_POOL_CLOSED`
    */
   tryAcquire(): PooledBuffer | null {
+    return this.#tryTake(this.#verifier && stackOfCaller(this.tryAcquire));
+  }
+
+  #tryTake(where: string | null): PooledBuffer | null {
     if (this.#closed !== null) throw closed();
     if (!this.#slots.ready) {
       this.#dry++;
       this.#reap();
     }
-    return this.#waiters.size > 0 ? null : this.#take();
+    return this.#waiters.size > 0 ? null : this.#take(where);
   }
 
   /**
@@ -163,7 +167,8 @@ export class BufferPool {
       throw invalidArgument('options.priority', 'a number', priority);
     if (Number.isNaN(priority)) throw outOfRange('options.priority', 'a number', priority);
     signal?.throwIfAborted();
-    const buffer = this.tryAcquire();
+    const where = this.#verifier && stackOfCaller(this.acquire);
+    const buffer = this.#tryTake(where);
     if (buffer !== null) return buffer;
     this.#waiters.pause();
     return new Promise((resolve, reject) => {
@@ -171,7 +176,7 @@ export class BufferPool {
       this.#waiters
         .add(
           () => {
-            const next = this.#take() as PooledBuffer; // served only while something is free
+            const next = this.#take(where) as PooledBuffer; // served only while something is free
             if (!this.#slots.ready) this.#waiters.pause();
             return next;
           },
@@ -221,13 +226,13 @@ export class BufferPool {
     return this.close();
   }
 
-  #take(): PooledBuffer | null {
+  #take(where: string | null): PooledBuffer | null {
     const slot = this.#slots.take();
     if (slot < 0) return null;
     const buffer = this.#buffers[slot] as PooledBuffer;
     if (this.#verifier === null) return buffer;
     const handle = this.#handle(slot, buffer.bytes);
-    this.#verifier.acquired(handle);
+    this.#verifier.acquired(handle, where ?? '');
     return handle;
   }
 

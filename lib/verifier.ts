@@ -13,12 +13,11 @@ interface Watch {
   checksum: number;
 }
 
-/** A stack as an error has it, without its own first lines. */
-function stackHere(): string {
+/** The stack of whoever called `callee`, as an error has it. */
+export function stackOfCaller(callee: (...args: never[]) => unknown): string {
   const holder: { stack?: string } = {};
-  Error.captureStackTrace(holder, stackHere);
-  const lines = (holder.stack ?? '').split('\n').slice(1);
-  return lines.filter((line) => !line.includes('buffer-pool')).join('\n');
+  Error.captureStackTrace(holder, callee);
+  return (holder.stack ?? '').split('\n').slice(1).join('\n');
 }
 
 /**
@@ -49,15 +48,14 @@ export class Verifier {
     this.#poison = Buffer.alloc(views[0]?.length ?? 0, POISON);
   }
 
-  /** A slot is handed out under `handle`, which is new. */
-  acquired(handle: PooledBuffer): void {
+  /** A slot is handed out under `handle`, which is new, to who called from `where`. */
+  acquired(handle: PooledBuffer, where: string): void {
     const { index } = handle;
     const bytes = this.#views[index] as Buffer;
     if (this.#poisoned[index] === 1 && !bytes.equals(this.#poison)) {
       const at = bytes.findIndex((byte) => byte !== POISON);
       this.#report(`buffer ${index} was written to at offset ${at} while it was free`, undefined);
     }
-    const where = stackHere();
     this.#watches.set(index, { handle: new WeakRef(handle), where, length: 0, checksum: 0 });
     this.#forgotten.register(handle, { index, where }, handle);
     const stale = this.#stale;
