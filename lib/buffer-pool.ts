@@ -210,6 +210,7 @@ export class BufferPool {
   close(): Promise<void> {
     this.#closed ??= new Promise((resolve) => {
       this.#allBack = () => {
+        this.#verifier?.checkFree();
         slabs.unregister(this);
         native.releaseSlab(this.#slab);
         resolve();

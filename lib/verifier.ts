@@ -2,8 +2,11 @@ import { crc32 } from 'node:zlib';
 import { stateError, typeError } from './errors.js';
 import type { PooledBuffer } from './pooled-buffer.js';
 
-/** What a slot that nobody holds is filled with. */
-const POISON = 0xdb;
+/** What a slot held when it went back, and where its last user had acquired it. */
+interface Idle {
+  where: string;
+  checksum: number;
+}
 
 interface Watch {
   handle: WeakRef<PooledBuffer>;
@@ -22,8 +25,8 @@ export function stackOfCaller(callee: (...args: never[]) => unknown): string {
 
 /**
  * The checks of a pool with `verify: true`. Each acquire makes a new handle, so that an old one can
- * be told from the new one; the content is checked from a send to its completion, and a free slot is
- * filled with a pattern that must still be there when it is acquired.
+ * be told from the new one; the content is checked from a send to its completion, and from there to
+ * the next acquire.
  *
  * What is found has gone wrong already, often long after the line that did it: it is thrown as an
  * uncaught exception, with the stack of where the buffer was acquired.
@@ -31,9 +34,8 @@ export function stackOfCaller(callee: (...args: never[]) => unknown): string {
 export class Verifier {
   readonly #watches = new Map<number, Watch>();
   readonly #stale = new WeakMap<PooledBuffer, string>();
-  readonly #poisoned: Uint8Array;
   readonly #views: readonly Buffer[];
-  readonly #poison: Buffer;
+  readonly #idle = new Map<number, Idle>();
   readonly #forgotten = new FinalizationRegistry<{ index: number; where: string }>((held) => {
     process.emitWarning(
       `buffer ${held.index} was garbage-collected while acquired: it was never sent or released\n` +
@@ -44,18 +46,14 @@ export class Verifier {
 
   constructor(views: readonly Buffer[]) {
     this.#views = views;
-    this.#poisoned = new Uint8Array(views.length);
-    this.#poison = Buffer.alloc(views[0]?.length ?? 0, POISON);
   }
 
   /** A slot is handed out under `handle`, which is new, to who called from `where`. */
   acquired(handle: PooledBuffer, where: string): void {
     const { index } = handle;
     const bytes = this.#views[index] as Buffer;
-    if (this.#poisoned[index] === 1 && !bytes.equals(this.#poison)) {
-      const at = bytes.findIndex((byte) => byte !== POISON);
-      this.#report(`buffer ${index} was written to at offset ${at} while it was free`, undefined);
-    }
+    this.#checkIdle(index);
+    this.#idle.delete(index);
     this.#watches.set(index, { handle: new WeakRef(handle), where, length: 0, checksum: 0 });
     this.#forgotten.register(handle, { index, where }, handle);
     const stale = this.#stale;
@@ -105,8 +103,18 @@ export class Verifier {
     const handle = watch?.handle.deref();
     if (watch && handle) this.#stale.set(handle, watch.where);
     this.#watches.delete(index);
-    (this.#views[index] as Buffer).set(this.#poison);
-    this.#poisoned[index] = 1;
+    if (watch) this.#idle.set(index, { where: watch.where, checksum: this.#checksum(index) });
+  }
+
+  /** The pool closes: nobody will acquire what is free, and look at it. */
+  checkFree(): void {
+    for (const index of this.#idle.keys()) this.#checkIdle(index);
+  }
+
+  #checkIdle(index: number): void {
+    const idle = this.#idle.get(index);
+    if (idle === undefined || idle.checksum === this.#checksum(index)) return;
+    this.#report(`buffer ${index} was written to while it was free`, idle.where);
   }
 
   /** Where each buffer that is still held was acquired. */
@@ -114,7 +122,7 @@ export class Verifier {
     return [...this.#watches].map(([index, { where }]) => ({ index, where }));
   }
 
-  #checksum(index: number, length: number): number {
+  #checksum(index: number, length?: number): number {
     return crc32((this.#views[index] as Buffer).subarray(0, length));
   }
 
@@ -131,8 +139,8 @@ export class Verifier {
     );
   }
 
-  #report(message: string, where: string | undefined, id?: number): void {
-    const text = where === undefined ? message : `${message}\nacquired:\n${where}`;
+  #report(message: string, where: string, id?: number): void {
+    const text = `${message}\nacquired:\n${where}`;
     const error = Object.assign(stateError('ERR_ZEROSEND_BUFFER_CHANGED', text), { id });
     queueMicrotask(() => {
       throw error;
