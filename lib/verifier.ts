@@ -38,7 +38,7 @@ export class Verifier {
   readonly #idle = new Map<number, Idle>();
   readonly #forgotten = new FinalizationRegistry<{ index: number; where: string }>((held) => {
     process.emitWarning(
-      `buffer ${held.index} was garbage-collected while acquired: it was never sent or released\n` +
+      `buffer ${held.index} was garbage-collected with a lease left: it will not come back\n` +
         `acquired:\n${held.where}`,
       { type: 'ZeroSendWarning', code: 'ZEROSEND_BUFFER_FORGOTTEN' },
     );
@@ -75,13 +75,14 @@ export class Verifier {
     if (where !== undefined) throw staleHandle(handle, action, where);
   }
 
+  /** A lease is about to be given back. */
   released(handle: PooledBuffer): void {
-    this.#forgotten.unregister(handle);
+    if (handle._slots.leases(handle.index) === 1) this.#forgotten.unregister(handle);
   }
 
   /** A send of the first `length` bytes was accepted. */
   sent(handle: PooledBuffer, length: number, id: number): void {
-    this.#forgotten.unregister(handle);
+    if (handle._slots.leases(handle.index) === 0) this.#forgotten.unregister(handle);
     const watch = this.#watches.get(handle.index);
     if (watch === undefined) return;
     this.#check(handle.index, watch, id);
