@@ -14,6 +14,8 @@ interface Watch {
   /** bytes covered by `checksum`; 0 before the first send */
   length: number;
   checksum: number;
+  /** the latest send */
+  id: number;
 }
 
 /** The stack of whoever called `callee`, as an error has it. */
@@ -54,7 +56,7 @@ export class Verifier {
     const bytes = this.#views[index] as Buffer;
     this.#checkIdle(index);
     this.#idle.delete(index);
-    this.#watches.set(index, { handle: new WeakRef(handle), where, length: 0, checksum: 0 });
+    this.#watches.set(index, { handle: new WeakRef(handle), where, length: 0, checksum: 0, id: 0 });
     this.#forgotten.register(handle, { index, where }, handle);
     const stale = this.#stale;
     Object.defineProperty(handle, 'bytes', {
@@ -85,7 +87,8 @@ export class Verifier {
     if (handle._slots.leases(handle.index) === 0) this.#forgotten.unregister(handle);
     const watch = this.#watches.get(handle.index);
     if (watch === undefined) return;
-    this.#check(handle.index, watch, id);
+    this.#check(handle.index, watch, watch.id);
+    watch.id = id;
     if (length > watch.length) {
       watch.length = length;
       watch.checksum = this.#checksum(handle.index, length);
@@ -95,7 +98,10 @@ export class Verifier {
   /** The send `id` of the slot has completed; the kernel could read it until now. */
   completed(handle: PooledBuffer, id: number): void {
     const watch = this.#watches.get(handle.index);
-    if (watch !== undefined) this.#check(handle.index, watch, id);
+    if (watch === undefined) return;
+    this.#check(handle.index, watch, id);
+    // The last one in flight: who has leases left may write again.
+    if (handle._slots.sends(handle.index) === 1) watch.length = 0;
   }
 
   /** The slot has gone back to the free ones. */
