@@ -15,6 +15,8 @@ export interface Report {
   twice: number;
   foreign: number;
   ranges: number;
+  /** Ranges that completed after later ones. */
+  late: number;
   inFlight: number;
   tally: Partial<Record<CompletionRange['how'], number>>;
   stats: SocketStats;

@@ -14,8 +14,11 @@ export class Books {
   /** @type {Record<string, number>} ids by how they completed */
   tally = {};
   ranges = 0;
+  /** ranges that reached the kernel and completed after later ones */
+  late = 0;
   foreign = 0;
   #highest = -1;
+  #latest = -1;
 
   /** @param {ZeroCopySocket} socket */
   constructor(socket) {
@@ -27,6 +30,10 @@ export class Books {
   #enter(range) {
     const { first, last, how } = range;
     this.ranges++;
+    if (how !== 'failed') {
+      if (first < this.#latest) this.late++;
+      this.#latest = last;
+    }
     // While it runs: an id that has not been given out yet must not complete.
     if (!(first >= 0 && first <= last && last < this.socket.nextId)) {
       this.foreign++;
@@ -64,6 +71,7 @@ export class Books {
       twice,
       foreign: this.foreign,
       ranges: this.ranges,
+      late: this.late,
       tally: this.tally,
       inFlight: this.socket.inFlight,
       stats: this.socket.stats(),
