@@ -31,9 +31,13 @@ void Environment::on_cleanup(void* data) {
   auto* self = static_cast<Environment*>(data);
   self->poller_.stop();
   napi_release_threadsafe_function(self->notifier_, napi_tsfn_abort);
+  if (self->deliver_ != nullptr) {
+    napi_delete_reference(self->env_, std::exchange(self->deliver_, nullptr));
+  }
 }
 
 napi_status Environment::set_deliver(napi_value function) {
+  if (deliver_ != nullptr) napi_delete_reference(env_, std::exchange(deliver_, nullptr));
   return napi_create_reference(env_, function, 1, &deliver_);
 }
 
