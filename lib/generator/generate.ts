@@ -1,19 +1,14 @@
-import type { PooledBuffer, ZeroCopySocket } from '../index.js';
+import type { PooledBuffer } from '../index.js';
 import { type CheckedGenerate, checkGenerate, type GenerateOptions } from './generate-options.js';
-import { Meter, type Progress } from './meter.js';
 import { Pacer, type PacerReport } from './pacer.js';
 import type { PacketSequence } from './sequence.js';
-import { nextTurn, sleepUntil } from './sleep.js';
-
-/** For how long packets are made before others have their turn, in ms. */
-const TURN_MS = 5;
-/** For how long the last completions are waited for, in ms. */
-const SETTLE_MS = 5000;
+import { type Ended, Session } from './session.js';
+import { sleepUntil } from './sleep.js';
 
 /** What a run has sent. */
 export interface GenerateReport {
   /** Why it ended. */
-  ended: 'count' | 'seconds' | 'signal';
+  ended: Ended;
   packets: number;
   /** Bytes of these packets, without offload headers. */
   bytes: number;
@@ -56,123 +51,71 @@ export async function runChecked(checked: CheckedGenerate): Promise<GenerateRepo
 
 class Run {
   readonly #options: CheckedGenerate;
-  readonly #socket: ZeroCopySocket;
   readonly #packets: PacketSequence;
   readonly #pacer: Pacer | null;
-  readonly #meter: Meter;
+  readonly #session: Session;
   /** the pool's buffers that hold the template */
   readonly #laid: Uint8Array;
   readonly #batch: PooledBuffer[];
-  readonly #stop = new AbortController();
-  #ended: GenerateReport['ended'] = 'count';
   #left: number;
-  #turnEnds = 0;
 
   constructor(options: CheckedGenerate) {
+    const pacer = options.rate === null ? null : new Pacer(options.rate, options.pacer);
+    const rateError = () => pacer?.report(performance.now()).error ?? null;
     this.#options = options;
-    this.#socket = options.socket;
     this.#packets = options.packets;
-    this.#pacer = options.rate === null ? null : new Pacer(options.rate, options.pacer);
-    this.#meter = new Meter(options.socket, options.packetBytes);
+    this.#pacer = pacer;
+    this.#session = new Session({ ...options, rateError });
     this.#laid = new Uint8Array(options.pool.count);
     this.#batch = new Array(options.batch);
     this.#left = options.count;
   }
 
   async toEnd(): Promise<GenerateReport> {
-    const { signal, seconds, onProgress, progressInterval } = this.#options;
-    const onAbort = () => this.#end('signal');
-    signal?.addEventListener('abort', onAbort, { once: true });
-    if (signal?.aborted) onAbort();
-    this.#meter.start();
-    this.#pacer?.start(this.#options.startAt ?? performance.now());
-    const ends = (this.#options.startAt ?? performance.now()) + seconds * 1000;
-    // For a run that waits; one that is busy looks at the clock.
-    const timer = Number.isFinite(seconds)
-      ? setTimeout(() => this.#end('seconds'), Math.max(0, ends - performance.now()))
-      : undefined;
-    let failure: unknown;
-    const report =
-      onProgress &&
-      this.#reporter(onProgress, (error) => {
-        failure ??= error;
-        this.#stop.abort();
-      });
-    const ticker = report && setInterval(report, progressInterval);
-    try {
-      await this.#send(ends);
-      this.#meter.stop();
-    } finally {
-      clearInterval(ticker);
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
-    }
-    if (failure !== undefined) throw failure;
-    await this.#settle();
+    const { meter } = this.#session;
+    await this.#session.run(() => this.#send());
     return {
-      ended: this.#ended,
-      ...this.#meter.report(),
-      pacing: this.#pacer?.report(this.#meter.stopped) ?? null,
+      ended: this.#session.ended,
+      ...meter.report(),
+      pacing: this.#pacer?.report(meter.stopped) ?? null,
     };
   }
 
-  #reporter(onProgress: (progress: Progress) => void, onError: (error: unknown) => void) {
-    return () => {
-      try {
-        onProgress(this.#meter.progress(this.#pacer));
-      } catch (error) {
-        onError(error);
-      }
-    };
-  }
-
-  #end(why: GenerateReport['ended']): void {
-    if (this.#stop.signal.aborted) return;
-    this.#ended = why;
-    this.#stop.abort();
-  }
-
-  async #send(ends: number): Promise<void> {
-    const stop = this.#stop.signal;
-    const { startAt } = this.#options;
-    if (startAt !== undefined && this.#pacer === null) await sleepUntil(startAt, stop);
-    let now = performance.now();
-    this.#turnEnds = now + TURN_MS;
+  async #send(): Promise<void> {
+    const session = this.#session;
+    const { stop } = session;
+    const start = this.#options.startAt ?? performance.now();
+    await sleepUntil(start, stop);
+    this.#pacer?.start(start);
     while (this.#left > 0 && !stop.aborted) {
-      const due = this.#pacer ? this.#pacer.take(now) : this.#left;
+      const due = this.#pacer ? this.#pacer.take() : this.#left;
       if (due > 0) {
-        await this.#sendDue(Math.min(due, this.#left), ends);
+        await this.#sendDue(Math.min(due, this.#left));
       } else {
         await this.#pacer?.wait(stop);
-        this.#turnEnds = performance.now() + TURN_MS;
+        session.ranTurn();
       }
-      now = performance.now();
     }
   }
 
   /** Sends so many packets now, batch after batch. */
-  async #sendDue(due: number, ends: number): Promise<void> {
-    const stop = this.#stop.signal;
+  async #sendDue(due: number): Promise<void> {
+    const session = this.#session;
     let open = due;
-    while (open > 0 && !stop.aborted) {
+    while (open > 0 && !session.stop.aborted) {
       const sent = this.#sendBatch(open);
       open -= sent;
       this.#left -= sent;
-      const now = performance.now();
-      if (now >= ends) this.#end('seconds');
       // Waiting for room may end without a turn of the event loop.
-      if (sent === 0) await this.#room();
-      if (now < this.#turnEnds) continue;
-      await nextTurn();
-      this.#turnEnds = performance.now() + TURN_MS;
+      if (sent === 0) await session.room();
+      await session.yieldIfDue();
     }
   }
 
   /** Sends what there are buffers for, at most a batch; returns how many packets. */
   #sendBatch(most: number): number {
-    const { pool, train, batch } = this.#options;
-    const socket = this.#socket;
-    if (socket.needDrain) return 0;
+    const { pool, train, batch, packetBytes } = this.#options;
+    if (this.#options.socket.needDrain) return 0;
     const packets = this.#packets;
     const buffers = this.#batch;
     const wanted = train === 1 ? Math.min(most, batch) : Math.min(Math.ceil(most / train), batch);
@@ -198,59 +141,21 @@ class Run {
       for (let i = 0; i < held; i++) buffers[i]?.[Symbol.dispose]();
       throw error;
     }
-    this.#meter.sent(count, held);
+    this.#session.meter.sent(count, count * packetBytes, held);
     return count;
   }
 
   #hand(held: number, count: number): void {
-    const { train, batch } = this.#options;
+    const { socket, train, batch } = this.#options;
     const full = this.#packets.length * train;
     const buffers = held === batch ? this.#batch : this.#batch.slice(0, held);
     const rest = count % train;
     if (rest === 0) {
-      this.#socket.sendMany(buffers, full);
+      socket.sendMany(buffers, full);
       return;
     }
     const lengths = new Array(held).fill(full);
     lengths[held - 1] = rest * this.#packets.length;
-    this.#socket.sendMany(buffers, lengths);
+    socket.sendMany(buffers, lengths);
   }
-
-  /** Waits until a buffer is free, or what is queued has left. */
-  async #room(): Promise<void> {
-    this.#meter.dry();
-    const stop = this.#stop.signal;
-    if (this.#socket.needDrain) {
-      await drained(this.#socket, stop);
-      return;
-    }
-    try {
-      const buffer = await this.#options.pool.acquire({ signal: stop });
-      buffer.release(); // it is the next one that tryAcquire gives
-    } catch (error) {
-      if (!stop.aborted) throw error;
-    }
-  }
-
-  async #settle(): Promise<void> {
-    this.#socket.poll();
-    const signal = AbortSignal.timeout(SETTLE_MS);
-    await this.#socket.flush({ signal }).catch((error) => {
-      if (!signal.aborted) throw error;
-    });
-  }
-}
-
-function drained(socket: ZeroCopySocket, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      socket.off('drain', done);
-      socket.off('close', done);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    socket.on('drain', done);
-    socket.on('close', done);
-    signal.addEventListener('abort', done);
-  });
 }

@@ -1,5 +1,4 @@
 import type { ZeroCopySocket } from '../index.js';
-import type { Pacer } from './pacer.js';
 
 /** How a run is doing. */
 export interface Progress {
@@ -21,19 +20,19 @@ export interface Progress {
 /** Counts what a run sends. */
 export class Meter {
   readonly #socket: ZeroCopySocket;
-  readonly #packetBytes: number;
   readonly #before: { failed: number; revoked: number };
   #started = 0;
   #stopped = 0;
   #packets = 0;
+  #bytes = 0;
   #dry = 0;
   #sends = 0;
   #lastAt = 0;
   #lastPackets = 0;
+  #lastBytes = 0;
 
-  constructor(socket: ZeroCopySocket, packetBytes: number) {
+  constructor(socket: ZeroCopySocket) {
     this.#socket = socket;
-    this.#packetBytes = packetBytes;
     this.#before = socket.stats();
   }
 
@@ -41,17 +40,19 @@ export class Meter {
     return this.#stopped;
   }
 
-  start(): void {
-    this.#started = performance.now();
-    this.#lastAt = this.#started;
+  /** @param at in ms of performance.now() */
+  start(at: number): void {
+    this.#started = at;
+    this.#lastAt = at;
   }
 
   stop(): void {
     this.#stopped = performance.now();
   }
 
-  sent(packets: number, sends: number): void {
+  sent(packets: number, bytes: number, sends: number): void {
     this.#packets += packets;
+    this.#bytes += bytes;
     this.#sends += sends;
   }
 
@@ -59,33 +60,35 @@ export class Meter {
     this.#dry++;
   }
 
-  progress(pacer: Pacer | null): Progress {
+  progress(rateError: number | null): Progress {
     const now = performance.now();
-    const perSecond = ((this.#packets - this.#lastPackets) / (now - this.#lastAt)) * 1000;
+    const seconds = Math.max(1e-6, (now - this.#lastAt) / 1000);
+    const packetsPerSecond = (this.#packets - this.#lastPackets) / seconds;
+    const bitsPerSecond = ((this.#bytes - this.#lastBytes) * 8) / seconds;
     this.#lastAt = now;
     this.#lastPackets = this.#packets;
+    this.#lastBytes = this.#bytes;
     return {
       seconds: (now - this.#started) / 1000,
       packets: this.#packets,
-      bytes: this.#packets * this.#packetBytes,
-      packetsPerSecond: perSecond,
-      bitsPerSecond: perSecond * this.#packetBytes * 8,
+      bytes: this.#bytes,
+      packetsPerSecond,
+      bitsPerSecond,
       inFlight: this.#socket.inFlight,
       dry: this.#dry,
-      rateError: pacer?.report(now).error ?? null,
+      rateError,
     };
   }
 
   report() {
-    const seconds = (this.#stopped - this.#started) / 1000;
-    const packetsPerSecond = seconds > 0 ? this.#packets / seconds : 0;
+    const seconds = Math.max(0, this.#stopped - this.#started) / 1000;
     const { failed, revoked } = this.#socket.stats();
     return {
       packets: this.#packets,
-      bytes: this.#packets * this.#packetBytes,
+      bytes: this.#bytes,
       seconds,
-      packetsPerSecond,
-      bitsPerSecond: packetsPerSecond * this.#packetBytes * 8,
+      packetsPerSecond: seconds > 0 ? this.#packets / seconds : 0,
+      bitsPerSecond: seconds > 0 ? (this.#bytes * 8) / seconds : 0,
       sends: this.#sends,
       failed: failed - this.#before.failed + (revoked - this.#before.revoked),
       unfinished: this.#socket.inFlight,

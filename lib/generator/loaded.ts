@@ -1,0 +1,64 @@
+import { BufferPool, type PooledBuffer } from '../index.js';
+import type { Ready } from './prepare.js';
+
+/** Where frames are ready to be sent from. */
+export interface Loaded {
+  readonly pool: BufferPool;
+  /** A buffer that holds the frame, with a lease to send it; null when there is none now. */
+  take(frame: number): PooledBuffer | null;
+  close(): void;
+}
+
+/**
+ * The frames in a ring, whose buffers come in turn: a frame is copied into a buffer unless it is
+ * there from the round before, which it is when the capture has as many frames as the ring.
+ */
+export class LoadedRing implements Loaded {
+  readonly pool: BufferPool;
+  readonly #ready: readonly Ready[];
+  readonly #holds: Int32Array;
+
+  constructor(pool: BufferPool, ready: readonly Ready[]) {
+    this.pool = pool;
+    this.#ready = ready;
+    this.#holds = new Int32Array(pool.count).fill(-1);
+  }
+
+  take(frame: number): PooledBuffer | null {
+    const buffer = this.pool.tryAcquire();
+    if (buffer === null) return null;
+    if (this.#holds[buffer.index] !== frame) {
+      buffer.bytes.set((this.#ready[frame] as Ready).bytes);
+      this.#holds[buffer.index] = frame;
+    }
+    return buffer;
+  }
+
+  close(): void {}
+}
+
+/** Each frame in a buffer of its own, sent from there again and again. */
+export class LoadedPool implements Loaded {
+  readonly pool: BufferPool;
+  readonly #buffers: PooledBuffer[];
+
+  /** @throws RangeError `ERR_ZEROSEND_NO_MEMORY` for more frames than there is memory for */
+  constructor(ready: readonly Ready[]) {
+    const bufferSize = ready.reduce((most, { bytes }) => Math.max(most, bytes.length), 1);
+    this.pool = new BufferPool({ count: ready.length, bufferSize });
+    this.#buffers = ready.map(({ bytes }) => {
+      const buffer = this.pool.tryAcquire() as PooledBuffer;
+      buffer.bytes.set(bytes);
+      return buffer;
+    });
+  }
+
+  take(frame: number): PooledBuffer {
+    return (this.#buffers[frame] as PooledBuffer).retain();
+  }
+
+  close(): void {
+    for (const buffer of this.#buffers) buffer[Symbol.dispose]();
+    void this.pool.close();
+  }
+}

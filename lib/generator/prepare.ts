@@ -1,0 +1,123 @@
+import type { Capture, CapturedFrame } from './capture.js';
+import { writeWord } from './checksum.js';
+import { type Dissection, dissect, LINKTYPE_ETHERNET, linkPayload, PROTOCOL } from './dissect.js';
+import { offloadHeader } from './replay-offload.js';
+import type { Rewriter } from './rewrite.js';
+
+/** Why frames of a capture were left out: how many, and where in the file the first one is. */
+export interface Skipped {
+  reason: 'snapped' | 'too long' | 'no Ethernet frame' | 'no UDP payload';
+  frames: number;
+  firstOffset: number;
+  /** Bytes of the longest of them. */
+  longest: number;
+}
+
+/** A frame that is ready to be sent. */
+export interface Ready {
+  bytes: Uint8Array;
+  /** bytes without an offload header */
+  length: number;
+  time: bigint | null;
+}
+
+export interface Destination {
+  /** payloads of datagrams, or frames */
+  kind: 'datagram' | 'frame';
+  /** bytes of the longest send, and of a buffer */
+  maxLength: number;
+  /** of the interface; frames may have that and their Ethernet header */
+  mtu: number;
+  virtioNetHeader: boolean;
+  snapped: 'skip' | 'send' | 'pad';
+}
+
+const ETHERNET_HEADER = 14;
+const VLAN_TAG = 4;
+
+/** Makes the frames of a capture ready for a socket; counts those that cannot be sent. */
+export function prepare(
+  capture: Capture,
+  rewriter: Rewriter,
+  to: Destination,
+): { ready: Ready[]; skipped: Skipped[] } {
+  const skipped = new Map<Skipped['reason'], Skipped>();
+  const ready: Ready[] = [];
+  for (const frame of capture.frames) {
+    const made = makeReady(frame, rewriter, to);
+    if (typeof made !== 'string') {
+      ready.push(made);
+      continue;
+    }
+    const { offset: firstOffset, originalLength } = frame;
+    const entry = skipped.get(made) ?? { reason: made, frames: 0, firstOffset, longest: 0 };
+    entry.frames++;
+    entry.longest = Math.max(entry.longest, originalLength);
+    skipped.set(made, entry);
+  }
+  return { ready, skipped: [...skipped.values()] };
+}
+
+function makeReady(
+  frame: CapturedFrame,
+  rewriter: Rewriter,
+  to: Destination,
+): Ready | Skipped['reason'] {
+  const snapped = frame.bytes.length < frame.originalLength;
+  if (snapped && to.snapped === 'skip') return 'snapped';
+  let bytes = withEthernet(frame, rewriter, to.kind === 'datagram');
+  if (bytes === null) return 'no Ethernet frame';
+  if (snapped && to.snapped === 'pad') {
+    const padded = new Uint8Array(bytes.length + frame.originalLength - frame.bytes.length);
+    padded.set(bytes);
+    bytes = padded;
+  }
+  const linkType = to.kind === 'datagram' ? frame.linkType : LINKTYPE_ETHERNET;
+  const found = dissect(bytes, linkType);
+  rewriter.apply(bytes, found, linkType === LINKTYPE_ETHERNET);
+  if (to.kind === 'datagram') return payloadOf(bytes, found, frame.time, to);
+  const tagged = ((bytes[12] as number) << 8) + (bytes[13] as number) === 0x8100;
+  const most = to.mtu + ETHERNET_HEADER + (tagged ? VLAN_TAG : 0);
+  const { length } = bytes;
+  if (bytes.length < ETHERNET_HEADER) return 'no Ethernet frame';
+  if (to.virtioNetHeader) {
+    const offloaded = offloadHeader(bytes, found, most);
+    if (offloaded === null) return 'too long';
+    bytes = offloaded;
+  } else if (length > most) {
+    return 'too long';
+  }
+  return bytes.length > to.maxLength ? 'too long' : { bytes, length, time: frame.time };
+}
+
+/** A copy of the frame, with an Ethernet header before it where it has none but could have. */
+function withEthernet(frame: CapturedFrame, rewriter: Rewriter, bare: boolean): Uint8Array | null {
+  if (bare || frame.linkType === LINKTYPE_ETHERNET) return Uint8Array.from(frame.bytes);
+  const { source, destination } = rewriter;
+  const link = linkPayload(frame.bytes, frame.linkType);
+  if (link === null || source === null || destination === null) return null;
+  const payload = frame.bytes.subarray(link.at);
+  const bytes = new Uint8Array(ETHERNET_HEADER + payload.length);
+  bytes.set(destination, 0);
+  bytes.set(source, 6);
+  writeWord(bytes, 12, link.type);
+  bytes.set(payload, ETHERNET_HEADER);
+  return bytes;
+}
+
+const UDP_HEADER = 8;
+
+function payloadOf(
+  bytes: Uint8Array,
+  found: Dissection | null,
+  time: bigint | null,
+  to: Destination,
+): Ready | Skipped['reason'] {
+  if (found === null || found.protocol !== PROTOCOL.udp || found.fragment || found.transport < 0) {
+    return 'no UDP payload';
+  }
+  const payload = bytes.subarray(found.transport + UDP_HEADER, Math.min(found.end, bytes.length));
+  if (payload.length === 0) return 'no UDP payload';
+  if (payload.length > to.maxLength) return 'too long';
+  return { bytes: payload, length: payload.length, time };
+}
