@@ -71,6 +71,7 @@ export class BufferPool {
   // Sockets that may hold buffers of this pool in flight, to be reaped when it is dry.
   readonly #reapers: WeakRef<Reaper>[] = [];
   #nextReaper = 0;
+  #waiting = 0; // in #waiters; asked for with each buffer, so counted apart
   #dry = 0;
   #closed: Promise<void> | null = null;
   #allBack: (() => void) | null = null;
@@ -150,7 +151,7 @@ export class BufferPool {
       this.#dry++;
       this.#reap();
     }
-    return this.#waiters.size > 0 ? null : this.#take(where);
+    return this.#waiting > 0 ? null : this.#take(where);
   }
 
   /**
@@ -171,18 +172,25 @@ export class BufferPool {
     const buffer = this.#tryTake(where);
     if (buffer !== null) return buffer;
     this.#waiters.pause();
+    this.#waiting++;
+    let served = false;
     return new Promise((resolve, reject) => {
       this.#rejecters.add(reject);
       this.#waiters
         .add(
           () => {
+            served = true;
+            this.#waiting--;
             const next = this.#take(where) as PooledBuffer; // served only while something is free
             if (!this.#slots.ready) this.#waiters.pause();
             return next;
           },
           signal ? { priority, signal } : { priority },
         )
-        .then(resolve, reject)
+        .then(resolve, (reason) => {
+          if (!served) this.#waiting--;
+          reject(reason);
+        })
         .finally(() => this.#rejecters.delete(reject));
     });
   }
@@ -300,7 +308,7 @@ export class BufferPool {
   /** @internal Nobody has the slot any more: it is free or retired. */
   _returned(index: number): void {
     if (!this.#slots.isRetired(index)) this.#verifier?.returned(index);
-    if (this.#waiters.size > 0 && this.#slots.ready) this.#waiters.start();
+    if (this.#waiting > 0 && this.#slots.ready) this.#waiters.start();
     if (this.#allBack !== null) this.#settleIfAllBack();
   }
 }

@@ -111,9 +111,9 @@ void Environment::remove_slab(uint32_t handle) {
   if (handle < slabs_.size()) slabs_[handle] = nullptr;
 }
 
-std::shared_ptr<Slab> Environment::slab_around(const uint8_t* data) const {
+Slab* Environment::slab_around(const uint8_t* data) const {
   for (const auto& slab : slabs_) {
-    if (slab && slab->contains(data)) return slab;
+    if (slab && slab->contains(data)) return slab.get();
   }
   return nullptr;
 }

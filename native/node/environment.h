@@ -56,7 +56,7 @@ class Environment {
   void remove_slab(uint32_t handle);
   const std::shared_ptr<Slab>* slab(uint32_t handle) const;
   // The slab that a plain array is a view of, or null.
-  std::shared_ptr<Slab> slab_around(const uint8_t* data) const;
+  Slab* slab_around(const uint8_t* data) const;
 
   std::vector<Source> sources;   // scratch of send_many
   Address destination;           // of the next send with the destination flag

@@ -40,22 +40,19 @@ bool resolve(Environment& environment, uint32_t slab_handle, uint32_t slot, uint
   if (slab == nullptr || slot >= (*slab)->slots() || length == 0 || length > (*slab)->slot_size()) {
     return false;
   }
-  source->slab = *slab;
+  source->slab = slab->get();
   source->slot = slot;
   source->data = (*slab)->slot(slot);
   source->length = length;
   return true;
 }
 
-void apply_flags(Environment& environment, uint32_t flags, Source* source) {
-  source->zerocopy = (flags & kFlagZeroCopy) != 0;
-  if (flags & kFlagDestination) source->destination = environment.destination;
-}
-
-int32_t send_source(Environment& environment, uint32_t handle, Source&& source) {
+int32_t send_source(Environment& environment, uint32_t handle, uint32_t flags, Source& source) {
   Socket* socket = environment.poller().find(handle);
   if (socket == nullptr) return -EBADF;
-  return socket->send(std::move(source), &environment.mailbox().queued);
+  source.zerocopy = (flags & kFlagZeroCopy) != 0;
+  const Address* to = (flags & kFlagDestination) ? &environment.destination : nullptr;
+  return socket->send(source, to, &environment.mailbox().queued);
 }
 
 }  // namespace
@@ -69,8 +66,7 @@ napi_value send_slot(napi_env env, napi_callback_info info) {
       !resolve(*call.environment, slab, slot, length, &source)) {
     return integer(env, -EINVAL);
   }
-  apply_flags(*call.environment, flags, &source);
-  return integer(env, send_source(*call.environment, handle, std::move(source)));
+  return integer(env, send_source(*call.environment, handle, flags, source));
 }
 
 napi_value send_plain(napi_env env, napi_callback_info info) {
@@ -90,8 +86,7 @@ napi_value send_plain(napi_env env, napi_callback_info info) {
   source.data = static_cast<const uint8_t*>(data);
   source.length = length;
   source.slab = call.environment->slab_around(source.data);
-  apply_flags(*call.environment, flags, &source);
-  return integer(env, send_source(*call.environment, handle, std::move(source)));
+  return integer(env, send_source(*call.environment, handle, flags, source));
 }
 
 napi_value send_many(napi_env env, napi_callback_info info) {
@@ -109,7 +104,7 @@ napi_value send_many(napi_env env, napi_callback_info info) {
     if (!resolve(environment, request[0], request[1], request[2], &sources[i])) {
       return integer(env, -EINVAL);
     }
-    apply_flags(environment, request[3], &sources[i]);
+    sources[i].zerocopy = (request[3] & kFlagZeroCopy) != 0;
   }
   Socket* socket = environment.poller().find(handle);
   if (socket == nullptr) return integer(env, -EBADF);

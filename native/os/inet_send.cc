@@ -23,10 +23,10 @@ iovec vector_of(const Source& source, uint32_t offset) {
   return {const_cast<uint8_t*>(source.data) + offset, source.length - offset};
 }
 
-void address_message(msghdr* message, const Address& destination) {
-  if (destination.length == 0) return;
-  message->msg_name = const_cast<sockaddr*>(&destination.base);
-  message->msg_namelen = destination.length;
+void address_message(msghdr* message, const Address* destination) {
+  if (destination == nullptr || destination->length == 0) return;
+  message->msg_name = const_cast<sockaddr*>(&destination->base);
+  message->msg_namelen = destination->length;
 }
 
 }  // namespace
@@ -66,14 +66,15 @@ bool InetSocket::is_fatal(int error) const {
 }
 
 // One message to the kernel, with what each refusal calls for.
-InetSocket::Attempt InetSocket::transmit(const Source& source, uint32_t offset) {
+InetSocket::Attempt InetSocket::transmit(const Source& source, const Address* destination,
+                                         uint32_t offset) {
   bool zerocopy = source.zerocopy && zerocopy_granted_;
   bool soft_error_seen = false;
   iovec part = vector_of(source, offset);
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  address_message(&message, source.destination);
+  address_message(&message, destination);
   for (;;) {
     if (stamps_) stamps_->about_to_send();
     const ssize_t accepted = sys.sendmsg(fd_, &message, send_flags(zerocopy));
@@ -120,10 +121,11 @@ void InetSocket::accept_piece(uint64_t id, bool zerocopy, uint32_t bytes, bool l
 }
 
 // Hands the rest of an open send to the kernel, piece by piece, and moves `*offset` along.
-InetSocket::Push InetSocket::push(uint64_t id, uint32_t* offset, int* error) {
+InetSocket::Push InetSocket::push(uint64_t id, const Address* destination, uint32_t* offset,
+                                  int* error) {
   for (;;) {
     const Source& source = ledger_.payload(id);
-    const Attempt attempt = transmit(source, *offset);
+    const Attempt attempt = transmit(source, destination, *offset);
     if (attempt.accepted < 0) {
       *error = attempt.error;
       return attempt.error == EAGAIN ? Push::kNoRoom : Push::kRefused;
@@ -135,8 +137,8 @@ InetSocket::Push InetSocket::push(uint64_t id, uint32_t* offset, int* error) {
   }
 }
 
-void InetSocket::enqueue(uint64_t id, uint32_t offset) {
-  queue_.push({id, offset});
+void InetSocket::enqueue(uint64_t id, const Address* destination, uint32_t offset) {
+  queue_.push({id, offset, destination == nullptr ? Address{} : *destination});
   note_queued();
 }
 
@@ -147,18 +149,18 @@ void InetSocket::fail_queued() {
   }
 }
 
-int32_t InetSocket::do_send(Source&& source) {
+int32_t InetSocket::do_send(const Source& source, const Address* destination) {
   const uint32_t length = source.length;
-  const uint64_t id = ledger_.open(std::move(source));
+  const uint64_t id = ledger_.open(source);
   uint32_t offset = 0;
   if (queue_.empty()) {
     int error = 0;
-    switch (push(id, &offset, &error)) {
+    switch (push(id, destination, &offset, &error)) {
       case Push::kDone:
         ledger_.close(id, completer());
         break;
       case Push::kNoRoom:
-        enqueue(id, offset);
+        enqueue(id, destination, offset);
         break;
       case Push::kRefused:
         if (offset == 0) {
@@ -172,7 +174,7 @@ int32_t InetSocket::do_send(Source&& source) {
         break;
     }
   } else {
-    enqueue(id, 0);
+    enqueue(id, destination, 0);
   }
   count_send(length);
   return 0;
@@ -181,7 +183,7 @@ int32_t InetSocket::do_send(Source&& source) {
 // Sends a run of messages that agree on zero copy with one system call, and books what was
 // accepted. Returns how many sources are dealt with; 0 leaves the first one to do_send(), which
 // knows what to do about each error.
-size_t InetSocket::transmit_batch(Source* sources, size_t count) {
+size_t InetSocket::transmit_batch(const Source* sources, size_t count) {
   mmsghdr messages[kBatch];
   iovec parts[kBatch];
   const bool zerocopy = sources[0].zerocopy && zerocopy_granted_;
@@ -194,7 +196,6 @@ size_t InetSocket::transmit_batch(Source* sources, size_t count) {
     messages[run] = {};
     messages[run].msg_hdr.msg_iov = &parts[run];
     messages[run].msg_hdr.msg_iovlen = 1;
-    address_message(&messages[run].msg_hdr, sources[run].destination);
   }
   if (stamps_) stamps_->about_to_send();
   const int accepted =
@@ -206,11 +207,11 @@ size_t InetSocket::transmit_batch(Source* sources, size_t count) {
   }
   for (int i = 0; i < accepted; ++i) {
     const uint32_t length = sources[i].length;
-    const uint64_t id = ledger_.open(std::move(sources[i]));
+    const uint64_t id = ledger_.open(sources[i]);
     accept_piece(id, zerocopy, messages[i].msg_len, messages[i].msg_len >= length);
     // The kernel stops at the first message that it takes in part.
     if (messages[i].msg_len < length) {
-      enqueue(id, messages[i].msg_len);
+      enqueue(id, nullptr, messages[i].msg_len);
     } else {
       ledger_.close(id, completer());
     }
@@ -220,7 +221,7 @@ size_t InetSocket::transmit_batch(Source* sources, size_t count) {
   return static_cast<size_t>(accepted);
 }
 
-int32_t InetSocket::do_send_many(Source* sources, size_t count) {
+int32_t InetSocket::do_send_many(const Source* sources, size_t count) {
   size_t done = 0;
   while (done < count) {
     if (queue_.empty() && !failed_) {
@@ -229,7 +230,7 @@ int32_t InetSocket::do_send_many(Source* sources, size_t count) {
       if (sent > 0) continue;
     }
     const uint32_t length = sources[done].length;
-    const int32_t code = failed_ ? -EPIPE : do_send(std::move(sources[done]));
+    const int32_t code = failed_ ? -EPIPE : do_send(sources[done], nullptr);
     if (code < 0) {
       if (done == 0) return code;
       // Earlier messages of the call have ids already, so this one takes its own and fails; and a
@@ -249,7 +250,7 @@ void InetSocket::flush() {
   while (!queue_.empty()) {
     Queued& entry = queue_.front();
     int error = 0;
-    const Push result = push(entry.id, &entry.offset, &error);
+    const Push result = push(entry.id, &entry.destination, &entry.offset, &error);
     if (result == Push::kNoRoom) return;
     if (result == Push::kDone) {
       ledger_.close(entry.id, completer());

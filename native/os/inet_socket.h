@@ -32,6 +32,7 @@ class InetSocket final : public Socket {
   struct Queued {
     uint64_t id = 0;
     uint32_t offset = 0;
+    Address destination;  // length 0: the connected peer
   };
 
   struct Attempt {
@@ -41,15 +42,15 @@ class InetSocket final : public Socket {
   };
 
   // inet_send.cc
-  int32_t do_send(Source&& source) override;
-  int32_t do_send_many(Source* sources, size_t count) override;
+  int32_t do_send(const Source& source, const Address* destination) override;
+  int32_t do_send_many(const Source* sources, size_t count) override;
   size_t queued() const override { return queue_.size(); }
   void fail_queued() override;
-  Push push(uint64_t id, uint32_t* offset, int* error);
-  Attempt transmit(const Source& source, uint32_t offset);
-  size_t transmit_batch(Source* sources, size_t count);
+  Push push(uint64_t id, const Address* destination, uint32_t* offset, int* error);
+  Attempt transmit(const Source& source, const Address* destination, uint32_t offset);
+  size_t transmit_batch(const Source* sources, size_t count);
   void accept_piece(uint64_t id, bool zerocopy, uint32_t bytes, bool last);
-  void enqueue(uint64_t id, uint32_t offset);
+  void enqueue(uint64_t id, const Address* destination, uint32_t offset);
   void flush();
   bool is_soft(int error) const;
   bool is_fatal(int error) const;

@@ -31,7 +31,7 @@ void PacketSocket::set_status(uint32_t index, uint32_t status) {
 // A frame that the kernel calls malformed stops the ring, so everything that it checks is checked
 // here before (packet_snd and tpacket_snd in net/packet/af_packet.c). Returns 0 or an errno.
 int PacketSocket::check(const Source& source) const {
-  if (source.slab != ring_ || source.length > ring_->slot_size()) return EINVAL;
+  if (source.slab != ring_.get() || source.length > ring_->slot_size()) return EINVAL;
   if (source.length > max_length_) return EMSGSIZE;
   if (options_.virtio_net_header) return check_offload(source);
   if (source.length < header_length_) return EINVAL;
@@ -64,13 +64,13 @@ int PacketSocket::check_offload(const Source& source) const {
   }
 }
 
-int32_t PacketSocket::do_send(Source&& source) {
+int32_t PacketSocket::do_send(const Source& source, const Address*) {
   if (const int error = check(source)) return -error;
   Frame& frame = frames_[source.slot];
   if (frame.state != Frame::State::kIdle) return -EALREADY;
   frame.length = source.length;
   const bool copied = !source.zerocopy;  // the caller copied plain memory into the frame
-  frame.id = ledger_.open(std::move(source));
+  frame.id = ledger_.open(source);
   if (copied) ledger_.add_inline_piece(frame.id);
   frame.state = Frame::State::kWaiting;
   ++waiting_;

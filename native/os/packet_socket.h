@@ -94,7 +94,7 @@ class PacketSocket final : public RingSocket {
   uint32_t after(uint32_t index) const { return index + 1 == frames_.size() ? 0 : index + 1; }
   uint32_t before(uint32_t index) const { return index == 0 ? frames_.size() - 1 : index - 1; }
 
-  int32_t do_send(Source&& source) override;
+  int32_t do_send(const Source& source, const Address*) override;
   size_t queued() const override { return waiting_; }
   void fail_queued() override;
   void cut_off() override;

@@ -24,10 +24,10 @@ void RingSocket::do_ready(uint32_t) {
   interval_ns_ = back > 0 ? kShortestInterval : std::min(interval_ns_ * 2, kLongestInterval);
 }
 
-int32_t RingSocket::do_send_many(Source* sources, size_t count) {
+int32_t RingSocket::do_send_many(const Source* sources, size_t count) {
   for (size_t done = 0; done < count; ++done) {
     const uint32_t length = sources[done].length;
-    const int32_t code = failed_ ? -ENXIO : do_send(std::move(sources[done]));
+    const int32_t code = failed_ ? -ENXIO : do_send(sources[done], nullptr);
     if (code >= 0) continue;
     if (done == 0) return code;
     // Earlier frames of the call have ids already, so this one takes its own and fails.

@@ -28,7 +28,7 @@ class RingSocket : public Socket {
 
   void do_poll() override;
   void do_ready(uint32_t events) override;
-  int32_t do_send_many(Source* sources, size_t count) override;
+  int32_t do_send_many(const Source* sources, size_t count) override;
   int start_watching() override;
   int watch() override;
   bool wants_arming() const override;

@@ -11,7 +11,7 @@ enum class HugePages : uint8_t { kTransparent, kExplicit, kNone };
 // One mapping that holds the slots of a pool. Shared by the pool's ArrayBuffer and by every send
 // in flight from it, and unmapped by whichever lets go last, on its thread. Unmapping is safe even
 // while the kernel still reads: it holds the pages themselves, and the process no longer has them.
-class Slab {
+class Slab : public std::enable_shared_from_this<Slab> {
  public:
   // `slot_size` is a multiple of the page size. Returns null and sets `*error` to an errno.
   static std::shared_ptr<Slab> create(size_t slot_size, uint32_t slots, HugePages huge_pages,

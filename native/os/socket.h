@@ -21,15 +21,14 @@ enum class Refusal : int32_t {
   kQueueFull = 10002,  // max_queued sends wait already
 };
 
-// The memory of one send: a slot of a slab, which the send keeps mapped, or plain memory that
+// The memory of one send: a slot of a slab, which the socket keeps mapped, or plain memory that
 // JavaScript keeps alive until the send has completed.
 struct Source {
-  std::shared_ptr<Slab> slab;  // null for plain memory
-  uint32_t slot = 0;
+  Slab* slab = nullptr;  // null for plain memory
   const uint8_t* data = nullptr;
+  uint32_t slot = 0;
   uint32_t length = 0;
   bool zerocopy = false;
-  Address destination;  // length 0: the connected peer
 };
 
 // One piece of news for JavaScript. Kinds below kDrain are Outcomes, with a range of ids.
@@ -71,12 +70,13 @@ class Socket {
 
   // Sends or queues. Returns 0 when the send was accepted and has the next id; else a negated errno
   // or Refusal, and no id was taken. `*queued` becomes the number of sends that wait for room.
-  int32_t send(Source&& source, uint32_t* queued);
+  // `destination` is null for the connected peer.
+  int32_t send(const Source& source, const Address* destination, uint32_t* queued);
 
   // As if send() were called for each in turn, with as few system calls as possible. Accepts all or
   // none. A message that the kernel refuses by itself after the first was accepted completes as
   // failed.
-  int32_t send_many(Source* sources, size_t count, uint32_t* queued);
+  int32_t send_many(const Source* sources, size_t count, uint32_t* queued);
 
   // Sends what is queued and reads completions, now.
   void poll();
@@ -138,8 +138,8 @@ class Socket {
   // ---- what a subclass does ---------------------------------------------------------------------
 
   // As send() and send_many(), with the socket open and room in the queue.
-  virtual int32_t do_send(Source&& source) = 0;
-  virtual int32_t do_send_many(Source* sources, size_t count) = 0;
+  virtual int32_t do_send(const Source& source, const Address* destination) = 0;
+  virtual int32_t do_send_many(const Source* sources, size_t count) = 0;
   // Sends that wait for room.
   virtual size_t queued() const = 0;
   virtual void do_poll() = 0;
@@ -210,12 +210,25 @@ class Socket {
 
  private:
   int refusal(size_t count) const;
+  // Keeps the slab mapped until nothing is outstanding. Here and not in each send: two atomic
+  // operations for each would be a tenth of what a send costs in user space.
+  void keep(Slab* slab) {
+    if (slab != nullptr && slab != last_slab_) keep_new(slab);
+  }
+  void keep_new(Slab* slab);
+  void let_go_of_slabs();
   bool watch_or_fail();
 
+  void unwatch();
+
+  bool registered_ = false;  // with epoll
   uint32_t armed_interest_ = 0;
+  uint32_t busy_polls_ = 0;  // polls since JavaScript was idle
   Coalescer completed_;
   std::vector<Record> retired_;  // delivered before the completions of the same ids; rare
-  bool drain_due_ = false;       // the queue has been in use since the last drain record
+  std::vector<std::shared_ptr<Slab>> slabs_;  // of what is outstanding, and maybe of more
+  Slab* last_slab_ = nullptr;                 // one of them
+  bool drain_due_ = false;  // the queue has been in use since the last drain record
 };
 
 }  // namespace zerosend

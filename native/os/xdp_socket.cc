@@ -32,9 +32,9 @@ bool XdpSocket::has_room(size_t descriptors) const {
          produced_ - transmit_.other_consumer() + descriptors <= transmit_.size();
 }
 
-int32_t XdpSocket::do_send(Source&& source) {
+int32_t XdpSocket::do_send(const Source& source, const Address*) {
   // An invalid descriptor would never come back, so everything is checked here.
-  if (source.slab != umem_ || source.length > umem_->slot_size()) return -EINVAL;
+  if (source.slab != umem_.get() || source.length > umem_->slot_size()) return -EINVAL;
   if (source.length < ETH_HLEN) return -EINVAL;
   if (source.length > max_length_ || exceeds_mtu(source, mtu_)) return -EMSGSIZE;
   if (!has_room(1)) {
@@ -44,7 +44,7 @@ int32_t XdpSocket::do_send(Source&& source) {
   }
   const uint32_t length = source.length;
   const bool copied = !source.zerocopy;  // the caller copied plain memory into the chunk
-  const uint64_t id = ledger_.open(std::move(source));
+  const uint64_t id = ledger_.open(source);
   if (copied) ledger_.add_inline_piece(id);
   submit(id, ledger_.payload(id));
   ledger_.close(id, completer());

@@ -58,7 +58,7 @@ class XdpSocket final : public RingSocket {
   void give_up_lost();
   static uint32_t now_ms();
 
-  int32_t do_send(Source&& source) override;
+  int32_t do_send(const Source& source, const Address*) override;
   size_t queued() const override { return 0; }
   void fail_queued() override {}
   void cut_off() override;

@@ -49,7 +49,7 @@ bool User::fill_slot(Client& client, uint64_t id, Source* source, Holder* holder
   if (slot < 0) return false;
   holder->pool = pool;
   holder->slot = static_cast<uint32_t>(slot);
-  source->slab = pool->slab();
+  source->slab = pool->slab().get();
   source->slot = holder->slot;
   source->data = pool->bytes(holder->slot);
   source->length = length;
@@ -73,7 +73,6 @@ bool User::make_source(Client& client, uint64_t id, Source* source, Holder* hold
     return false;
   }
   source->zerocopy = source->length > 3000 ? !random_.one_in(8) : random_.one_in(3);
-  source->destination = client.destination;
   return true;
 }
 
@@ -118,7 +117,7 @@ void User::send_one(Client& client) {
   if (!make_source(client, client.next_id, &source, &holder)) return;
   reactor_.mark_busy(client);
   uint32_t queued = 0;
-  const int32_t code = reactor_.socket(client).send(std::move(source), &queued);
+  const int32_t code = reactor_.socket(client).send(source, &client.destination, &queued);
   if (accepted(client, code, 1, queued)) {
     client.sent(std::move(holder));
   } else {
@@ -127,6 +126,7 @@ void User::send_one(Client& client) {
 }
 
 void User::send_many(Client& client) {
+  if (client.destination.length > 0) return send_one(client);  // batches go to the connected peer
   Source sources[kBatch];
   Holder holders[kBatch];
   const size_t wanted = random_.between(1, kBatch);
@@ -160,10 +160,9 @@ void User::send_shared() {
     holder.pool->lease(holder.slot);
     Source copy = source;
     copy.zerocopy = !random_.one_in(4);
-    copy.destination = client->destination;
     reactor_.mark_busy(*client);
     uint32_t queued = 0;
-    const int32_t code = reactor_.socket(*client).send(std::move(copy), &queued);
+    const int32_t code = reactor_.socket(*client).send(copy, &client->destination, &queued);
     Holder share;
     share.pool = holder.pool;
     share.slot = holder.slot;
