@@ -17,7 +17,6 @@ export class Books {
   /** ranges that reached the kernel and completed after later ones */
   late = 0;
   foreign = 0;
-  #highest = -1;
   #latest = -1;
 
   /** @param {ZeroCopySocket} socket */
@@ -44,7 +43,6 @@ export class Books {
       const times = /** @type {number} */ (this.#times[id]);
       if (times < 255) this.#times[id] = times + 1;
     }
-    this.#highest = Math.max(this.#highest, last);
     this.tally[how] = (this.tally[how] ?? 0) + last - first + 1;
   }
 
@@ -134,15 +132,6 @@ export function turn() {
 /** @param {number} ms @returns {Promise<void>} */
 export function sleep(ms) {
   return new Promise((resolve) => void setTimeout(resolve, ms));
-}
-
-/** Looks once a turn of the event loop. @param {() => boolean} condition @param {string} what */
-export async function until(condition, what, ms = 15_000) {
-  const end = performance.now() + ms;
-  while (!condition()) {
-    if (performance.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
-    await turn();
-  }
 }
 
 /** How many of [first, last, first, last, ...] begin below where the one before ended. */
