@@ -16,6 +16,7 @@ import type { GenerateOptions } from './generate-options.js';
 import type { Progress } from './meter.js';
 import { checkRate, type Rate } from './rate.js';
 import { compile } from './sequence.js';
+import { NO_PROGRESS, sumProgress, sumReports } from './sums.js';
 import { template } from './template.js';
 
 const LEAD_MS = 20; // for the news of the start to reach all
@@ -140,28 +141,27 @@ class Crew {
   readonly #reports: (GenerateReport | undefined)[];
   readonly #progress: Progress[];
   readonly #exits: Promise<void>[];
+  readonly #told = new Set<number>();
   #ready = 0;
   #failure: unknown;
 
   constructor(jobs: readonly Job[], options: WorkersOptions) {
     this.#options = options;
     this.#reports = jobs.map(() => undefined);
-    this.#progress = jobs.map(() => NOTHING);
+    this.#progress = jobs.map(() => NO_PROGRESS);
     this.#threads = jobs.map((job) => new Worker(ENTRY, { workerData: job }));
     this.#exits = this.#threads.map((thread, index) => this.#follow(thread, index));
   }
 
   async toEnd(): Promise<WorkersReport> {
-    const { signal, onProgress, progressInterval = DEFAULT_INTERVAL_MS } = this.#options;
+    const { signal } = this.#options;
     const stop = () => this.#tell({ type: 'stop' });
     signal?.addEventListener('abort', stop, { once: true });
     if (signal?.aborted) stop();
-    const ticker = onProgress && setInterval(() => this.#report(onProgress), progressInterval);
     await Promise.all(this.#exits);
-    clearInterval(ticker);
     signal?.removeEventListener('abort', stop);
     if (this.#failure !== undefined) throw this.#failure;
-    return sum(this.#reports as GenerateReport[]);
+    return sumReports(this.#reports as GenerateReport[]);
   }
 
   #tell(message: ToWorker): void {
@@ -176,9 +176,14 @@ class Crew {
     this.#tell({ type: 'start', at: 0 });
   }
 
-  #report(onProgress: NonNullable<WorkersOptions['onProgress']>): void {
+  /** Once for each time that all who still send have told how they are doing. */
+  #progressed(index: number, progress: Progress): void {
+    this.#progress[index] = progress;
+    this.#told.add(index);
+    if (this.#reports.some((report, i) => report === undefined && !this.#told.has(i))) return;
+    this.#told.clear();
     try {
-      onProgress(sumProgress(this.#progress), this.#progress);
+      this.#options.onProgress?.(sumProgress(this.#progress), this.#progress);
     } catch (error) {
       this.#fail(error);
     }
@@ -187,7 +192,7 @@ class Crew {
   #follow(thread: Worker, index: number): Promise<void> {
     thread.on('message', (message: FromWorker) => {
       if (message.type === 'progress') {
-        this.#progress[index] = message.progress;
+        this.#progressed(index, message.progress);
       } else if (message.type === 'done') {
         this.#reports[index] = message.report;
       } else if (message.type === 'failed') {
@@ -210,53 +215,4 @@ class Crew {
       });
     });
   }
-}
-
-const NOTHING: Progress = {
-  seconds: 0,
-  packets: 0,
-  bytes: 0,
-  packetsPerSecond: 0,
-  bitsPerSecond: 0,
-  inFlight: 0,
-  dry: 0,
-  rateError: null,
-};
-
-function total<K extends string>(parts: readonly Record<K, number>[], key: K): number {
-  return parts.reduce((sum, part) => sum + part[key], 0);
-}
-
-function sumProgress(parts: readonly Progress[]): Progress {
-  const rates = parts.flatMap(({ rateError }) => (rateError === null ? [] : [rateError]));
-  return {
-    seconds: Math.max(...parts.map(({ seconds }) => seconds)),
-    packets: total(parts, 'packets'),
-    bytes: total(parts, 'bytes'),
-    packetsPerSecond: total(parts, 'packetsPerSecond'),
-    bitsPerSecond: total(parts, 'bitsPerSecond'),
-    inFlight: total(parts, 'inFlight'),
-    dry: total(parts, 'dry'),
-    rateError: rates.length === 0 ? null : rates.reduce((a, b) => a + b) / rates.length,
-  };
-}
-
-function sum(reports: GenerateReport[]): WorkersReport {
-  const seconds = Math.max(...reports.map((report) => report.seconds));
-  const packets = total(reports, 'packets');
-  const bytes = total(reports, 'bytes');
-  const early = reports.find(({ ended }) => ended !== 'count');
-  return {
-    ended: early?.ended ?? 'count',
-    packets,
-    bytes,
-    seconds,
-    packetsPerSecond: seconds > 0 ? packets / seconds : 0,
-    bitsPerSecond: seconds > 0 ? (bytes * 8) / seconds : 0,
-    sends: total(reports, 'sends'),
-    failed: total(reports, 'failed'),
-    unfinished: total(reports, 'unfinished'),
-    dry: total(reports, 'dry'),
-    workers: reports,
-  };
 }

@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
+import { GENERATOR_EXAMPLES } from './generator-examples.js';
 import { examples, run } from './run.js';
 
 /** The groups of the first match, as numbers. */
@@ -18,6 +19,8 @@ async function outputOf(name: string, args: readonly string[] = []): Promise<str
 }
 
 const TESTED: Record<string, () => Promise<void>> = {
+  ...GENERATOR_EXAMPLES,
+
   async 'shortest.mjs'() {
     const output = await outputOf('shortest.mjs');
     const [sends = 0] = numbers(output, /^(\d+) sends, drained/);
