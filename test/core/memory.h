@@ -77,6 +77,14 @@ inline size_t count_mappings() {
   return count;
 }
 
+// Address space in use, whether touched or not.
+inline size_t mapped_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  size_t pages = 0;
+  statm >> pages;
+  return pages * kPage;
+}
+
 inline bool all_are(const uint8_t* data, size_t length, uint8_t value) {
   for (size_t i = 0; i < length; ++i) {
     if (data[i] != value) return false;
