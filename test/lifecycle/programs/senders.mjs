@@ -4,6 +4,7 @@ import { BufferPool, TcpSocket } from 'zerosend';
 import { fillStream } from '../../rig/pattern.mjs';
 
 const SIZE = 262_144;
+const PLAIN = 50_000;
 
 /**
  * A connection with ids outstanding, in the kernel and in the queue: its peer does not read.
@@ -19,15 +20,13 @@ export async function outstanding(port) {
     fillStream(buffer.bytes, offset, 1, SIZE);
     offset += SIZE;
     socket.send(buffer, SIZE);
+    // Plain memory, too, small enough to be used again by whoever allocates next.
+    const bytes = new Uint8Array(PLAIN);
+    fillStream(bytes, offset, 1);
+    offset += PLAIN;
+    socket.send(bytes);
   };
   while (!socket.needDrain) send();
-  for (let i = 0; i < 4; i++) {
-    send();
-    // Plain memory is in flight, too.
-    const bytes = new Uint8Array(10_000);
-    fillStream(bytes, offset, 1);
-    offset += bytes.length;
-    socket.send(bytes);
-  }
+  for (let i = 0; i < 4; i++) send();
   return { pool, socket };
 }

@@ -61,6 +61,11 @@ switch (workerData.role) {
     say({ outstanding: true });
     break;
   }
+  case 'connecting':
+    TcpSocket.connect({ host: '127.0.0.1', port: workerData.tcp });
+    await new Promise((resolve) => void setImmediate(resolve)); // the address has been resolved
+    say({ outstanding: true });
+    for (;;);
   case 'exiting':
     await outstanding(workerData.tcp);
     say({ outstanding: true });
