@@ -165,6 +165,8 @@ bool Socket::rearm() {
 bool Socket::watch_or_fail() {
   const int error = watch();
   if (error == 0 || failed_) return true;
+  // No room for a registration now: JavaScript goes on polling, and tries again.
+  if (!registered_ && (error == ENOMEM || error == ENOSPC)) return false;
   fail(error, connecting_);
   return false;
 }

@@ -84,8 +84,8 @@ class Socket {
   // Moves up to `max` records to `out`; `*more` says whether some are left.
   size_t take(Record* out, size_t max, bool* more);
 
-  // JavaScript goes idle: the poller thread takes over what is outstanding. Returns whether there
-  // is news all the same, since that failed.
+  // JavaScript goes idle: the poller thread takes over what is outstanding. Returns whether that
+  // failed, so that JavaScript must poll once more: for the news of it, or to try again.
   bool arm();
 
   // No more sends. What is queued still goes out; then a TCP connection is shut down for writing,

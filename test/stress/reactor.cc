@@ -124,11 +124,9 @@ bool Reactor::turn() {
     listener_(client);
     if (clients_.find(handle) == clients_.end()) continue;
     client.scheduled = false;
-    if (active || client.active) {
+    if (active || client.active || socket(client).arm()) {
       client.scheduled = true;
       busy_.push_back(handle);
-    } else {
-      socket(client).arm();
     }
   }
   return !turn.empty();
