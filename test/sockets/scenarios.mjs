@@ -43,6 +43,7 @@ export async function refusals(/** @type {Kind} */ kind, /** @type {Place} */ pl
   const buffer = /** @type {import('zerosend').PooledBuffer} */ (pool.tryAcquire());
   const other = new BufferPool({ count: 1 });
   const foreign = /** @type {import('zerosend').PooledBuffer} */ (other.tryAcquire());
+  /** @type {Record<string, string | null>} */
   const codes = {
     zero: codeOf(() => socket.send(buffer, 0)),
     negative: codeOf(() => socket.send(buffer, -1)),
@@ -58,11 +59,11 @@ export async function refusals(/** @type {Kind} */ kind, /** @type {Place} */ pl
   const taken = socket.nextId;
   const stillHeld = pool.acquired;
   const id = socket.send(buffer, length);
-  codes.inFlight = codeOf(() => buffer.release()) ?? '';
+  codes.inFlight = codeOf(() => buffer.release());
   await socket.flush();
-  codes.free = codeOf(() => socket.send(buffer, length)) ?? '';
+  codes.free = codeOf(() => socket.send(buffer, length));
   await socket.close();
-  codes.closed = codeOf(() => socket.send(Buffer.alloc(length))) ?? '';
+  codes.closed = codeOf(() => socket.send(Buffer.alloc(length)));
   return { codes, taken, stillHeld, id, ...ledger.result() };
 }
 
