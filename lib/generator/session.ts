@@ -56,9 +56,9 @@ export class Session {
     const start = startAt ?? performance.now();
     this.meter.start(start);
     this.#ends = start + seconds * 1000;
-    // For a run that waits; one that is busy looks at the clock.
+    // For a run that waits; one that is busy looks at the clock. A timer may be 1 ms early.
     const timer = Number.isFinite(seconds)
-      ? setTimeout(() => this.#end('seconds'), Math.max(0, this.#ends - performance.now()))
+      ? setTimeout(() => this.#end('seconds'), Math.ceil(this.#ends - performance.now()) + 1)
       : undefined;
     const ticker = onProgress && setInterval(() => this.#report(onProgress), progressInterval);
     try {
