@@ -84,6 +84,8 @@ export class FakeSocket {
   polls = 0;
   /** bytes that a TCP peer has not acknowledged */
   unacknowledged = 0;
+  /** what arm() answers: more than 0 when there is no event to wait for, and polls must go on */
+  armAnswer = 0;
   /** ids whose pages cannot be replaced when they are revoked */
   readonly irreplaceable = new Set<number>();
   description: SocketDescription = {};
@@ -253,6 +255,17 @@ export class FakeNative implements Native {
   #deliver: (records: number) => void = () => {};
   #ready: FakeSocket[] = [];
 
+  constructor() {
+    // Like the addon's functions, these do not care what they are called on.
+    for (const [name, { value }] of Object.entries(
+      Object.getOwnPropertyDescriptors(FakeNative.prototype),
+    )) {
+      if (typeof value === 'function' && name !== 'constructor') {
+        Object.assign(this, { [name]: value.bind(this) });
+      }
+    }
+  }
+
   // ---- what a test does -------------------------------------------------------------------------
 
   socket(handle: number): FakeSocket {
@@ -344,7 +357,7 @@ export class FakeNative implements Native {
     socket.arms++;
     socket.busy = false;
     if (socket.wantsArming) socket.armed = true;
-    return 0;
+    return socket.armAnswer;
   }
 
   openTcp(request: OpenRequest): OpenedSocket {

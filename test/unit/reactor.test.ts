@@ -292,6 +292,17 @@ describe('busy and idle', () => {
     expect(a.kernel.arms).toBe(1);
   });
 
+  it('goes on polling what has no event to be armed for', async () => {
+    const a = new Member('a');
+    a.kernel.armAnswer = 1;
+    reactor.markBusy(a);
+    await turns(5);
+    expect(a.kernel).toMatchObject({ polls: 5, arms: 4 });
+    a.kernel.armAnswer = 0;
+    await turns(3);
+    expect(a.kernel).toMatchObject({ polls: 6, arms: 5 });
+  });
+
   it('treats each socket by itself', async () => {
     const [a, b] = [new Member('a'), new Member('b')];
     for (let i = 0; i < 4; i++) {
