@@ -1,0 +1,128 @@
+#include "ledger_reference.h"
+
+#include <algorithm>
+
+namespace fuzz {
+
+using zerosend::NotificationEffect;
+using zerosend::Outcome;
+using zerosend::Range;
+
+std::vector<uint64_t> LedgerReference::open_sends() const {
+  std::vector<uint64_t> ids;
+  for (const auto& [id, send] : sends_) {
+    if (send.open) ids.push_back(id);
+  }
+  return ids;
+}
+
+uint64_t LedgerReference::open() {
+  sends_[next_send_] = {};
+  return next_send_++;
+}
+
+// The owner takes a send back only if nothing of it was accepted.
+bool LedgerReference::can_retract() const {
+  const auto newest = sends_.find(next_send_ - 1);
+  return newest != sends_.end() && newest->second.open && !newest->second.any_piece;
+}
+
+void LedgerReference::retract() { sends_.erase(--next_send_); }
+
+void LedgerReference::piece(uint64_t id) {
+  sends_[id].any_piece = true;
+  sends_[id].pieces.insert(next_kernel_);
+  outstanding_[next_kernel_++] = id;
+}
+
+void LedgerReference::degrade(uint64_t id, Outcome outcome) {
+  Send& send = sends_[id];
+  send.any_piece = true;
+  send.worst = std::max(send.worst, outcome);
+}
+
+void LedgerReference::close(uint64_t id) {
+  sends_[id].open = false;
+  complete_if_done(id);
+}
+
+void LedgerReference::fail(uint64_t id) {
+  degrade(id, Outcome::kFailed);
+  close(id);
+}
+
+void LedgerReference::complete_if_done(uint64_t id) {
+  const Send& send = sends_[id];
+  if (send.open || !send.pieces.empty()) return;
+  completed_[id] = send.worst;
+  unconfirmed_[id] = send.worst;
+  sends_.erase(id);
+}
+
+NotificationEffect LedgerReference::settle(uint32_t first, uint32_t last, Outcome outcome) {
+  using Wide = __int128;
+  constexpr Wide kIds = Wide{1} << 32;
+  NotificationEffect effect;
+  const Wide count = (Wide{last} - first + kIds) % kIds + 1;
+  // The latest id with these low bits that may have been given out, or the next one.
+  const Wide back = ((Wide{next_kernel_} - first) % kIds + kIds) % kIds;
+  const Wide begin = Wide{next_kernel_} - back;
+  const Wide end = begin + count;
+  const bool backwards = count > kIds / 2;
+  if (!backwards && begin >= 0 && phantom_expected_ && end == Wide{next_kernel_} + 1) {
+    phantom_expected_ = false;
+    effect.phantoms = 1;
+    ++next_kernel_;
+  }
+  if (backwards || begin < 0 || end > Wide{next_kernel_}) {
+    effect.unknown = static_cast<uint64_t>(count);
+    return effect;
+  }
+  auto at = outstanding_.lower_bound(static_cast<uint64_t>(begin));
+  while (at != outstanding_.end() && at->first < end) {
+    const uint64_t id = at->second;
+    sends_[id].pieces.erase(at->first);
+    at = outstanding_.erase(at);
+    ++effect.completed;
+    degrade(id, outcome);
+    complete_if_done(id);
+  }
+  effect.duplicates = static_cast<uint64_t>(count) - effect.completed - effect.phantoms;
+  return effect;
+}
+
+void LedgerReference::revoke() {
+  outstanding_.clear();
+  while (!sends_.empty()) {
+    const uint64_t id = sends_.begin()->first;
+    sends_[id].pieces.clear();
+    degrade(id, Outcome::kRevoked);
+    complete_if_done(id);
+  }
+}
+
+std::vector<Range> LedgerReference::take(size_t max) {
+  std::vector<Range> ranges;
+  auto at = completed_.begin();
+  for (; at != completed_.end(); ++at) {
+    if (!ranges.empty() && ranges.back().last + 1 == at->first &&
+        ranges.back().outcome == at->second) {
+      ranges.back().last = at->first;
+    } else if (ranges.size() == max) {
+      break;
+    } else {
+      ranges.push_back({at->first, at->first, at->second});
+    }
+  }
+  completed_.erase(completed_.begin(), at);
+  return ranges;
+}
+
+bool LedgerReference::confirm(uint64_t id, Outcome outcome) {
+  const auto found = unconfirmed_.find(id);
+  if (found == unconfirmed_.end() || found->second != outcome) return false;
+  unconfirmed_.erase(found);
+  return true;
+}
+
+}  // namespace fuzz
