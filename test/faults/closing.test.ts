@@ -1,7 +1,9 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { clearFaultsAfterEach, sharedTcpReceiver, withReceiver } from './peers.js';
 import { openDescriptors, pause, Sender, within } from './sender.mjs';
-import { ALWAYS, EPOLL_CTL_DEL, type Errno, faults, inject } from './zerosend.mjs';
+import { ALWAYS, clearFaults, EPOLL_CTL_DEL, type Errno, faults, inject } from './zerosend.mjs';
 
 const tcp = sharedTcpReceiver();
 clearFaultsAfterEach();
@@ -92,3 +94,33 @@ describe.each(['tcp', 'udp'] as const)('%s: all at once', (protocol) => {
       expect(openDescriptors()).toBe(before);
     }));
 });
+
+describe.each(['tcp', 'udp'] as const)(
+  '%s: a thread that ends with sends in flight',
+  (protocol) => {
+    it('goes, though its memory cannot be parted from the kernel', () =>
+      withReceiver(protocol, tcp, async (receiver) => {
+        const before = openDescriptors();
+        const peer = { host: '127.0.0.1', port: receiver.port };
+        for (let i = 0; i < 5; i++) {
+          const worker = new Worker(new URL('programs/worker.mjs', import.meta.url), {
+            workerData: { protocol, peer },
+          });
+          const [inFlight] = await within(once(worker, 'message'), 'the sends of the worker');
+          expect(inFlight).toBe(15);
+          for (const call of ['clone_process', 'mmap', 'remap', 'madvise', 'connect'] as const) {
+            inject(call, { error: 'ENOMEM', times: ALWAYS });
+          }
+          inject('epoll_ctl', { error: 'ENOENT', only: EPOLL_CTL_DEL, times: ALWAYS });
+          await within(worker.terminate(), 'the end of the worker');
+          clearFaults();
+        }
+        expect(openDescriptors()).toBe(before);
+        const sender = await Sender.open(protocol, receiver);
+        for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
+        await sender.flushed();
+        expect(sender.books.tally()).toEqual({ copied: 5 });
+        await within(sender.socket.close(), 'close');
+      }));
+  },
+);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CodedError } from 'zerosend';
 import { clearFaultsAfterEach, sharedTcpReceiver, withReceiver } from './peers.js';
-import { openDescriptors, Sender } from './sender.mjs';
+import { openDescriptors, pause, Sender } from './sender.mjs';
 import {
   ALWAYS,
   type Call,
@@ -54,14 +54,14 @@ const COMMON: Step[] = [
     errors: ['ENETUNREACH', 'EADDRNOTAVAIL', 'EACCES', 'EPERM', 'EAGAIN', 'ECONNREFUSED'],
     syscall: 'connect',
   },
+];
+const TCP_ONLY: Step[] = [
   {
     call: 'epoll_ctl',
     only: EPOLL_CTL_ADD,
     errors: ['ENOSPC', 'ENOMEM', 'EPERM'],
     syscall: 'epoll_ctl',
   },
-];
-const TCP_ONLY: Step[] = [
   {
     call: 'setsockopt',
     only: TCP_NODELAY,
@@ -183,9 +183,13 @@ describe.each(['tcp', 'udp'] as const)('%s', (protocol) => {
   it('a descriptor is closed although epoll does not let it go', async () => {
     const before = openDescriptors();
     const socket = await open(protocol, tcp.current.port);
-    inject('epoll_ctl', { error: 'ENOENT', only: EPOLL_CTL_DEL });
-    await socket.close();
-    expect(faults('epoll_ctl').struck).toBe(1);
+    inject('recvmsg', { error: 'EAGAIN', times: ALWAYS }); // something to wait for
+    inject('connect', { error: 'EIO' });
+    socket.send(Buffer.alloc(20_000));
+    await pause(20);
+    inject('epoll_ctl', { error: 'ENOENT', only: EPOLL_CTL_DEL, times: ALWAYS });
+    await socket.abort();
+    expect(faults('epoll_ctl').struck).toBeGreaterThan(0);
     expect(openDescriptors()).toBe(before);
   });
 });

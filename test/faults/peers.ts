@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { type Receiver, startReceiver } from '../rig/index.mjs';
 import { openDescriptors, pause } from './sender.mjs';
 import { clearFaults, UdpSocket } from './zerosend.mjs';
@@ -38,6 +38,11 @@ export function withReceiver(
   action: (receiver: Receiver) => Promise<void>,
 ): Promise<void> {
   return protocol === 'tcp' ? action(shared.current) : withUdpReceiver(action);
+}
+
+/** For what has no event: looks until the assertion that follows holds, also on a loaded machine. */
+export function eventually<T>(look: () => T) {
+  return expect.poll(look, { timeout: 8000, interval: 5 });
 }
 
 /** Faults of one test never reach the next. */

@@ -7,6 +7,7 @@ import {
   BufferPool,
   type Call,
   clearFaults,
+  EPOLL_CTL_ADD,
   EPOLL_CTL_MOD,
   type Errno,
   type Fault,
@@ -101,7 +102,15 @@ function plan(random: Random, protocol: 'tcp' | 'udp'): Partial<Record<Call, Fau
     ),
     recv: script(random, share(), () => ({ error: random.pick(['EINTR', 'EAGAIN']) })),
     epoll_wait: script(random, share(), () => ({ error: random.pick(['EINTR', 'EINVAL']) })),
-    epoll_ctl: deadly ? [{ only: EPOLL_CTL_MOD, skip: random.below(40), error: 'ENOMEM' }] : [],
+    epoll_ctl: deadly
+      ? [
+          {
+            only: random.pick([EPOLL_CTL_ADD, EPOLL_CTL_MOD]),
+            skip: random.below(40),
+            error: 'ENOMEM',
+          },
+        ]
+      : [],
     getsockopt: script(random, deadly ? 0.1 : 0, () => ({ error: 'EIO', only: SO_ERROR })),
     shutdown: script(random, share(), () => ({ error: 'ENOTCONN' })),
     madvise: script(random, share(), () => ({ error: 'ENOMEM' })),

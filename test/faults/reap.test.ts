@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clearFaultsAfterEach, sharedTcpReceiver, withReceiver } from './peers.js';
+import { clearFaultsAfterEach, eventually, sharedTcpReceiver, withReceiver } from './peers.js';
 import { pause, Sender, within } from './sender.mjs';
 import { ALWAYS, type Errno, faults, inject, SO_ERROR } from './zerosend.mjs';
 
@@ -44,9 +44,7 @@ describe.each(['tcp', 'udp'] as const)('%s: reading completions', (protocol) => 
       expect(sender.sendPlain()).toBe('accepted');
       await pause(20);
       expect(sender.socket.inFlight).toBe(7);
-      const start = performance.now();
       const report = await within(sender.socket.close({ timeout: 60 }), 'close');
-      expect(performance.now() - start).toBeLessThan(3000);
       expect(report).toEqual({ outcome: 'revoked', ids: 11, unfinished: 7 });
       expect(sender.books.tally()).toEqual({ copied: 4, revoked: 7 });
       expect((await sender.finish()).problems).toEqual([]);
@@ -64,7 +62,7 @@ describe.each(['tcp', 'udp'] as const)('%s: reading completions', (protocol) => 
         // Each completion is read alone, the first with too little room.
         inject('recvmsg', { limit: size });
         expect(sender.send()).toBe('accepted');
-        await expect.poll(() => sender.socket.poll() + faults('recvmsg').struck).toBeGreaterThan(0);
+        await eventually(() => sender.socket.poll() + faults('recvmsg').struck).toBeGreaterThan(0);
         inject('recvmsg');
         expect(sender.send()).toBe('accepted');
         const lost = size < WHOLE_COMPLETION;
@@ -161,7 +159,7 @@ describe('reading what a TCP peer says', () => {
     await sender.flushed();
     inject('recv', { error, times: 10 });
     await tcp.current.send(100);
-    await expect.poll(() => sender.socket.stats().discardedBytes).toBe(100);
+    await eventually(() => sender.socket.stats().discardedBytes).toBe(100);
     expect(sender.send()).toBe('accepted');
     await sender.flushed();
     expect(await sender.finish()).toMatchObject({ problems: [], report: { outcome: 'drained' } });

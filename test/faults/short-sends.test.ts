@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clearFaultsAfterEach, sharedTcpReceiver } from './peers.js';
+import { clearFaultsAfterEach, eventually, sharedTcpReceiver } from './peers.js';
 import { Sender } from './sender.mjs';
 import { ALWAYS, clearFaults, faults, inject, MSG_ZEROCOPY, reportedRanges } from './zerosend.mjs';
 
@@ -56,13 +56,11 @@ describe('a send that the kernel takes in pieces', () => {
     reportedRanges();
     expect(sender.send(4000)).toBe('accepted');
     const notified = new Set<number>();
-    await expect
-      .poll(() => {
-        sender.socket.poll();
-        for (const range of reportedRanges()) for (const id of range) notified.add(id);
-        return [...notified].sort();
-      })
-      .toEqual([0, 1]);
+    await eventually(() => {
+      sender.socket.poll();
+      for (const range of reportedRanges()) for (const id of range) notified.add(id);
+      return [...notified].sort();
+    }).toEqual([0, 1]);
     expect(sender.socket.stats()).toMatchObject({ completed: 0 });
     expect(sender.socket.inFlight).toBe(1);
     expect(sender.pool.inFlight).toBe(1);

@@ -70,7 +70,7 @@ describe('over loopback', () => {
   );
 });
 
-const SLOW: RigOptions = { rate: { rate: '200mbit', burst: '128kb', limit: '16mb' } };
+const SLOW: RigOptions = { rate: { rate: '100mbit', burst: '128kb', limit: '16mb' } };
 
 async function acrossRig(
   options: RigOptions,
@@ -122,7 +122,7 @@ describe('where the kernel does not copy', await needsRig('veth', SLOW), () => {
         kernelId: WRAP - 32,
       })),
     );
-    const slow = protocol === 'tcp' ? SLOW : { rate: { rate: '20mbit', burst: '3kb' } };
+    const slow = protocol === 'tcp' ? SLOW : { rate: { rate: '2mbit', burst: '3kb' } };
     const { answers, got } = await acrossRig(slow, {}, list);
     for (const [i, answer] of answers.entries()) {
       expectAcross(list[i] as WrapCase, answer);
