@@ -58,8 +58,10 @@ static void note_sequence(uint32_t number) {
   }
   seen[number / 8] |= bit;
   unique++;
-  if (number < highest) late++;
-  else highest = number;
+  if (number < highest)
+    late++;
+  else
+    highest = number;
 }
 
 static void examine(const uint8_t* frame, uint32_t length, int32_t sequence) {
@@ -195,10 +197,11 @@ int main(int argc, char** argv) {
   struct tpacket_stats statistics = {0};
   socklen_t size = sizeof statistics;
   getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size);
-  printf("{\"frames\":%lu,\"bytes\":%lu,\"badIp\":%lu,\"badTransport\":%lu,\"badLength\":%lu,"
-         "\"zeroUdp\":%lu,\"other\":%lu,\"vlans\":%lu,\"unique\":%lu,\"duplicates\":%lu,"
-         "\"late\":%lu,\"highest\":%ld,\"drops\":%u}\n",
-         frames, bytes, bad_ip, bad_transport, bad_length, zero_udp, other, vlans, unique,
-         duplicates, late, highest, statistics.tp_drops);
+  printf(
+      "{\"frames\":%lu,\"bytes\":%lu,\"badIp\":%lu,\"badTransport\":%lu,\"badLength\":%lu,"
+      "\"zeroUdp\":%lu,\"other\":%lu,\"vlans\":%lu,\"unique\":%lu,\"duplicates\":%lu,"
+      "\"late\":%lu,\"highest\":%ld,\"drops\":%u}\n",
+      frames, bytes, bad_ip, bad_transport, bad_length, zero_udp, other, vlans, unique, duplicates,
+      late, highest, statistics.tp_drops);
   return 0;
 }
