@@ -83,12 +83,15 @@ export class JsThread {
       if (get(state, k, Of.sent) === this.#rules.bounds.sends[k] || !this.#rules.isFree(state, k))
         continue;
       const id = get(state, k, Of.sent);
-      this.#jsStep(state, `sends id ${id} on ${k}`, at, (next) => this.#send(next, k), true);
+      for (const refuse of this.#rules.refusals(state)) {
+        const label = `sends id ${id} on ${k}${refuse ? ', epoll refuses' : ''}`;
+        this.#jsStep(state, label, at, (next) => this.#send(next, k, refuse), true);
+      }
     }
   }
 
   /** Socket::send, and Reactor.markBusy before it */
-  #send(next: Uint8Array, k: number): void {
+  #send(next: Uint8Array, k: number, refuse: boolean): void {
     put(next, k, Of.active, 1);
     if (get(next, k, Of.scheduled) === 0) this.#schedule(next, k);
     put(next, k, Of.busy, 1);
@@ -100,7 +103,7 @@ export class JsThread {
       return;
     }
     put(next, k, Of.queue, queue | id);
-    if (queue === 0) this.#rules.watch(next, k); // Socket::note_queued
+    if (queue === 0) this.#rules.watch(next, k, refuse); // Socket::note_queued
   }
 
   /** Reactor.#schedule */
@@ -133,6 +136,7 @@ export class JsThread {
         if (!unlocked && !this.#rules.isFree(state, k)) return;
         this.#jsStep(state, `poll(${k})`, Js.pollPop, (next) => {
           enter(next);
+          this.#rules.countPoll(next, k);
           this.#rules.flush(next, k);
         });
         return;
@@ -196,6 +200,14 @@ export class JsThread {
     });
   }
 
+  /** Socket::arm, and what #onTurn makes of its answer */
+  #arm(next: Uint8Array, k: number, refuse: boolean): void {
+    if (!this.#rules.breaks('armKeepsBusy')) put(next, k, Of.busy, 0);
+    put(next, k, Of.busyPolls, 0);
+    if (!this.#rules.wantsArming(next, k) || this.#rules.watch(next, k, refuse)) return;
+    if (!this.#rules.breaks('refusalIgnored')) this.#schedule(next, k);
+  }
+
   /** Reactor.#onTurn */
   #jsTurn(state: Uint8Array, at: Js): void {
     const k = state[All.jsSocket] as number;
@@ -233,10 +245,10 @@ export class JsThread {
       }
       case Js.turnArm:
         if (!this.#rules.isFree(state, k)) return;
-        this.#jsStep(state, `arm(${k})`, Js.turnNext, (next) => {
-          if (!this.#rules.breaks('armKeepsBusy')) put(next, k, Of.busy, 0);
-          if (this.#rules.wantsArming(next, k)) this.#rules.watch(next, k);
-        });
+        for (const refuse of this.#rules.refusals(state)) {
+          const label = `arm(${k})${refuse ? ', epoll refuses' : ''}`;
+          this.#jsStep(state, label, Js.turnNext, (next) => this.#arm(next, k, refuse));
+        }
         return;
     }
   }

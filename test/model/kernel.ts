@@ -25,19 +25,19 @@ export function kernelSteps(rules: Rules, state: Uint8Array): void {
 }
 
 function edge(rules: Rules, next: Uint8Array, k: number): void {
-  const heard = rules.breaks('edgeTriggered') && get(next, k, Of.registered) !== 0;
+  const heard = rules.breaks('edgeTriggered') && get(next, k, Of.reported) !== 0;
   if (heard) put(next, k, Of.edge, 1);
 }
 
 /** Whether epoll_wait would report the socket. */
 export function reportable(rules: Rules, state: Uint8Array, k: number): boolean {
-  const registered = get(state, k, Of.registered);
-  if (registered === 0) return false;
+  const reported = get(state, k, Of.reported);
+  if (reported === 0) return false;
   if (rules.bounds.timer) return true;
   if (rules.breaks('edgeTriggered')) return get(state, k, Of.edge) === 1;
   return (
     get(state, k, Of.errorQueue) !== 0 ||
     get(state, k, Of.input) !== 0 ||
-    (registered === 2 && rules.hasRoom(state, k))
+    (reported === 2 && rules.hasRoom(state, k))
   );
 }

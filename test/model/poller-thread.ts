@@ -15,6 +15,8 @@ enum Po {
   flag,
   call,
   arm,
+  listAgain,
+  callAgain,
 }
 
 /** Poller::run of native/os/poller.cc, with Socket::on_ready and Socket::rearm. */
@@ -44,7 +46,7 @@ export class PollerThread {
             next[All.pollerEvents] = (next[All.pollerEvents] as number) | (1 << socket);
             next[All.pollerInput] =
               (next[All.pollerInput] as number) | (get(next, socket, Of.input) << socket);
-            put(next, socket, Of.registered, 0); // EPOLLONESHOT
+            put(next, socket, Of.reported, 0); // EPOLLONESHOT
             put(next, socket, Of.edge, 0);
           }
           next[All.pollerSocket] = events[0] as number;
@@ -118,12 +120,19 @@ export class PollerThread {
         });
         return;
       case Po.call:
-        step('notify_()', Po.arm, (next) => {
+      case Po.callAgain:
+        step('notify_()', at === Po.call ? Po.arm : Po.wait, (next) => {
           next[All.calls] = (next[All.calls] as number) + 1;
         });
         return;
       case Po.arm:
         this.#pollerArm(state, step);
+        return;
+      case Po.listAgain:
+        step(`add_ready(${k}), not armed`, Po.arm, (next) => {
+          next[All.ready] = (next[All.ready] as number) | (1 << k);
+          next[All.pollerNews] = 1;
+        });
         return;
     }
   }
@@ -149,18 +158,26 @@ export class PollerThread {
   ): void {
     const rest = state[All.pollerArm] as number;
     if (rest === 0) {
-      step('to epoll_wait', Po.wait, (next) => {
+      const call = state[All.pollerNews] === 1 && state[All.notified] === 0;
+      step('to epoll_wait', call ? Po.callAgain : Po.wait, (next) => {
+        if (call) next[All.notified] = 1; // notified_.exchange(true)
+        next[All.pollerNews] = 0;
         next[All.pollerSocket] = 0;
       });
       return;
     }
     const k = lowest(rest);
     if (!this.#rules.isFree(state, k)) return;
-    step(`rearm(${k})`, Po.arm, (next) => {
-      next[All.pollerArm] = rest & ~(1 << k);
-      if (this.#rules.breaks('noRearm')) return;
-      const watched = get(next, k, Of.busy) === 0 || get(next, k, Of.queue) !== 0;
-      if (this.#rules.wantsArming(next, k) && watched) this.#rules.watch(next, k);
-    });
+    for (const refuse of this.#rules.refusals(state)) {
+      step(`rearm(${k})${refuse ? ', epoll refuses' : ''}`, Po.arm, (next) => {
+        next[All.pollerArm] = rest & ~(1 << k);
+        if (this.#rules.breaks('noRearm')) return;
+        const watched = get(next, k, Of.busy) === 0 || get(next, k, Of.queue) !== 0;
+        if (!this.#rules.wantsArming(next, k) || !watched) return;
+        if (this.#rules.watch(next, k, refuse)) return;
+        next[All.poller] = Po.listAgain;
+        next[All.pollerSocket] = k;
+      });
+    }
   }
 }

@@ -3,7 +3,7 @@ import { JsThread } from './js-thread.js';
 import { kernelSteps } from './kernel.js';
 import { PollerThread } from './poller-thread.js';
 import { type Bounds, Rules, type Switch } from './rules.js';
-import { All, get, Of, put } from './state.js';
+import { All, get, Of } from './state.js';
 
 /**
  * The arm/notify/reap protocol between the JavaScript thread, the poller thread and the kernel, in
@@ -28,11 +28,11 @@ export class Protocol implements Model {
     const { bounds, sockets } = this.#rules;
     const state = new Uint8Array(All.count + sockets.length * Of.count);
     state[All.inputs] = bounds.inputs ?? 0;
+    state[All.refusals] = bounds.refusals ?? 0;
     if (bounds.timer) return state;
     for (const k of sockets) {
       // Socket::start_watching
-      put(state, k, Of.registered, 1);
-      put(state, k, Of.armed, 1);
+      if (this.#rules.wantsArming(state, k)) this.#rules.watch(state, k, false);
     }
     return state;
   }

@@ -1,5 +1,5 @@
 import type { Step } from './explorer.js';
-import { get, NOBODY, Of, put, size } from './state.js';
+import { All, get, NOBODY, Of, put, size } from './state.js';
 
 /** How much there is of everything. */
 export interface Bounds {
@@ -11,6 +11,8 @@ export interface Bounds {
   batch: number;
   /** Connections: always watched, also with nothing outstanding; times that a peer says something. */
   inputs?: number;
+  /** Times that epoll has no room for a registration (ENOMEM, ENOSPC). */
+  refusals?: number;
   /** Rings: what is armed is a timer, which wakes whatever has come (RingSocket::watch). */
   timer?: boolean;
 }
@@ -34,7 +36,11 @@ export type Switch =
   /** Poller::put_back puts the handle on the list, and leaves it at that. */
   | 'silentPutBack'
   /** Reactor.#onTurn forgets a socket that was active, in place of looking again. */
-  | 'turnForgets';
+  | 'turnForgets'
+  /** Socket::unwatch leaves armed_ as it is. */
+  | 'unwatchKeepsArmed'
+  /** Reactor.#onTurn takes it that arm() has worked. */
+  | 'refusalIgnored';
 
 /** What the threads share: the code of Socket that both run, and the collection of steps. */
 export class Rules {
@@ -80,13 +86,41 @@ export class Rules {
     );
   }
 
-  /** Socket::watch */
-  watch(next: Uint8Array, k: number): void {
+  /** Socket::watch. With `refuse` epoll has no room, if it is asked for any; false when it had not. */
+  watch(next: Uint8Array, k: number, refuse: boolean): boolean {
     const out = get(next, k, Of.queue) !== 0 && !this.bounds.timer ? 1 : 0;
-    if (get(next, k, Of.armed) === 1 && get(next, k, Of.armedOut) === out) return;
-    put(next, k, Of.registered, 1 + out);
+    if (get(next, k, Of.armed) === 1 && get(next, k, Of.armedOut) === out) return true;
+    if (refuse && get(next, k, Of.registered) === 0) {
+      next[All.refusals] = (next[All.refusals] as number) - 1;
+      return false;
+    }
+    put(next, k, Of.reported, 1 + out);
+    if (!this.bounds.timer) put(next, k, Of.registered, 1);
     put(next, k, Of.armed, 1);
     put(next, k, Of.armedOut, out);
+    return true;
+  }
+
+  /** What may come of a registration now: the values of `refuse`. */
+  refusals(state: Uint8Array): boolean[] {
+    return state[All.refusals] === 0 ? [false] : [false, true];
+  }
+
+  /** Socket::unwatch */
+  unwatch(next: Uint8Array, k: number): void {
+    if (get(next, k, Of.registered) === 0) return;
+    put(next, k, Of.registered, 0);
+    put(next, k, Of.reported, 0);
+    put(next, k, Of.edge, 0);
+    if (!this.breaks('unwatchKeepsArmed')) put(next, k, Of.armed, 0);
+  }
+
+  /** The first half of Socket::poll */
+  countPoll(next: Uint8Array, k: number): void {
+    const polls = get(next, k, Of.busyPolls);
+    if (get(next, k, Of.busy) === 0 || get(next, k, Of.queue) !== 0 || polls === 2) return;
+    put(next, k, Of.busyPolls, polls + 1);
+    if (polls + 1 === 2) this.unwatch(next, k);
   }
 
   /** InetSocket::flush */

@@ -7,11 +7,13 @@ export enum Of {
   inFlight, // ids that were sent and not notified yet
   errorQueue, // ids whose notification can be read
   input, // the peer has said something that was not read
-  registered, // epoll: 0 disabled (the one-shot has fired), 1 armed, 2 armed with EPOLLOUT
+  reported, // epoll: 0 not at all (the one-shot has fired), 1 errors and input, 2 also EPOLLOUT
   edge, // epoll, only with the switch `edgeTriggered`: something came since it was armed
   // native/os/socket.h
   lock, // mutex_: whose it is, 0 nobody's
   busy, // busy_
+  busyPolls, // busy_polls_, counted up to 2
+  registered, // registered_
   armed, // armed_
   armedOut, // armed_interest_ has EPOLLOUT
   queue, // InetSocket::queue_: ids that wait for room
@@ -43,6 +45,7 @@ export enum All {
   busyList, // #busy
   immediate, // #scheduled: setImmediate was called
   inputs, // times that a peer will still say something
+  refusals, // times that epoll will still have no room for a registration
   twice, // an id was delivered twice
   // the poller thread: likewise
   poller,
