@@ -25,6 +25,16 @@ function fill(socket: TcpSocket, content: StreamContent): void {
   }
 }
 
+/** Until no more goes out: what looks full at first may find room while windows open. */
+async function fillForGood(socket: TcpSocket, content: StreamContent) {
+  for (;;) {
+    fill(socket, content);
+    const before = socket.inFlight;
+    await new Promise((settle) => setTimeout(settle, 50));
+    if (socket.needDrain && socket.inFlight === before) return;
+  }
+}
+
 for (const family of families) {
   describe(`a peer that stops reading, over IPv${family}`, overLoopback(family), () => {
     it.each(['always', 'never'] as const)(
@@ -41,16 +51,18 @@ for (const family of families) {
           neededWithin = socket.needDrain;
         });
         expect(socket.needDrain).toBe(false);
-        fill(socket, content);
-        for (let i = 0; i < 20; i++) {
+        await fillForGood(socket, content);
+        drains = 0;
+        // More than the kernel's buffers could still grow by (net.ipv4.tcp_wmem).
+        for (let i = 0; i < 150; i++) {
           const bytes = Buffer.alloc(SIZE);
           content.fill(bytes);
           socket.send(bytes);
         }
         for (let i = 0; i < 5; i++) await turn();
         expect([drains, socket.needDrain]).toEqual([0, true]);
-        expect(socket.stats().queuedSends).toBe(21);
-        expect(socket.inFlight).toBeGreaterThanOrEqual(21);
+        expect(socket.stats().queuedSends).toBeGreaterThan(20);
+        expect(socket.inFlight).toBeGreaterThan(20);
 
         const drained = event(socket, 'drain');
         await peer.resume();
@@ -62,11 +74,12 @@ for (const family of families) {
 
         // And a second time: stop, fill, go on.
         await peer.pause();
-        fill(socket, content);
+        await fillForGood(socket, content);
+        drains = 0;
         const again = event(socket, 'drain');
         await peer.resume();
         await again;
-        expect(drains).toBe(2);
+        expect(drains).toBe(1);
         await expectIntact(peer, { bytes: content.position });
       },
     );
