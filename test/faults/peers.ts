@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { type Receiver, startReceiver } from '../rig/index.mjs';
 import { openDescriptors, pause } from './sender.mjs';
-import { clearFaults, UdpSocket } from './zerosend.mjs';
+import { ALWAYS, clearFaults, inject, UdpSocket } from './zerosend.mjs';
 
 /**
  * One receiver for all connections of a file; each has content of its own.
@@ -48,4 +48,15 @@ export function eventually<T>(look: () => T) {
 /** Faults of one test never reach the next. */
 export function clearFaultsAfterEach(): void {
   afterEach(() => clearFaults());
+}
+
+/** Stops what is sent from now on before it reaches the kernel: it queues. */
+export function holdBack(): void {
+  inject('sendmsg', { error: 'EAGAIN', times: ALWAYS });
+  inject('sendmmsg', { error: 'EAGAIN', times: ALWAYS });
+}
+
+/** Stops completions from being read, so that what is sent stays in flight. */
+export function keepInFlight(): void {
+  inject('recvmsg', { error: 'EAGAIN', times: ALWAYS });
 }

@@ -18,7 +18,7 @@ function play<Result>(scenario: string): Promise<Answer<Result>> {
 /** Says which buffer, and where it was acquired: a line of the user's, not of the library's. */
 function expectBlame(message: string | undefined, index: number): void {
   expect(message).toContain(`buffer ${index} `);
-  expect(message).toMatch(/acquired:\n\s+at acquiredHere \(.*verify\.mjs:\d+:\d+\)/);
+  expect(message).toMatch(/acquired:\n\s+at acquiredHere \(.*verify-\w+\.mjs:\d+:\d+\)/);
 }
 
 describe('a pool that verifies finds', () => {
@@ -43,7 +43,7 @@ describe('a pool that verifies finds', () => {
   it('a write to a buffer that was waited for, by whom', async () => {
     const { uncaught } = await play('a write to a buffer that was waited for');
     expect(uncaught).toMatchObject([{ code: 'ERR_ZEROSEND_BUFFER_CHANGED', id: 0 }]);
-    expect(uncaught[0]?.message).toMatch(/acquired:\n\s+at waitedForHere \(.*verify\.mjs:/);
+    expect(uncaught[0]?.message).toMatch(/acquired:\n\s+at waitedForHere \(.*verify-\w+\.mjs:/);
   });
 
   it('the use of a handle whose buffer has gone back', async () => {

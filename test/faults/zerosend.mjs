@@ -79,7 +79,6 @@ export function reportedRanges() {
 // Numbers of the kernel, for `only` and setOption.
 export const MSG_ZEROCOPY = 0x4000000;
 export const SOL_IP = 0;
-export const SOL_SOCKET = 1;
 export const SOL_IPV6 = 41;
 export const SO_ERROR = 4;
 export const SO_SNDBUF = 7;
