@@ -71,7 +71,9 @@ export class BufferPool {
   // Sockets that may hold buffers of this pool in flight, to be reaped when it is dry.
   readonly #reapers: WeakRef<Reaper>[] = [];
   #nextReaper = 0;
-  #waiting = 0; // in #waiters; asked for with each buffer, so counted apart
+  // At least those in #waiters: one who was aborted is counted a moment longer. Asked for with each
+  // buffer, which the queue's own size is too slow for.
+  #waiting = 0;
   #dry = 0;
   #closed: Promise<void> | null = null;
   #allBack: (() => void) | null = null;
@@ -151,7 +153,7 @@ export class BufferPool {
       this.#dry++;
       this.#reap();
     }
-    return this.#waiting > 0 ? null : this.#take(where);
+    return this.#waiting > 0 && this.#waiters.size > 0 ? null : this.#take(where);
   }
 
   /**
@@ -308,7 +310,7 @@ export class BufferPool {
   /** @internal Nobody has the slot any more: it is free or retired. */
   _returned(index: number): void {
     if (!this.#slots.isRetired(index)) this.#verifier?.returned(index);
-    if (this.#waiting > 0 && this.#slots.ready) this.#waiters.start();
+    if (this.#waiting > 0 && this.#waiters.size > 0 && this.#slots.ready) this.#waiters.start();
     if (this.#allBack !== null) this.#settleIfAllBack();
   }
 }

@@ -41,7 +41,8 @@ for (const family of families) {
       'zeroCopy %s: sends queue up, needDrain says so, drain comes when they are gone',
       async (zeroCopy) => {
         const peer = await startPeer({ protocol: 'tcp', family, paused: true, rcvbuf: 65_536 });
-        const socket = await connectTo(peer, { zeroCopy });
+        // A fixed size: the kernel's autotuning would find room again and again.
+        const socket = await connectTo(peer, { zeroCopy, sendBufferSize: 200_000 });
         const completions = new Completions(socket);
         const content = new StreamContent();
         let drains = 0;
@@ -90,10 +91,14 @@ describe('maxQueuedSends', () => {
   it('is where send() throws, and a throwing send takes no id', async () => {
     const peer = await startPeer({ protocol: 'tcp', paused: true, rcvbuf: 65_536 });
     const pool = makePool();
-    const socket = await connectTo(peer, { zeroCopy: 'always', maxQueuedSends: 4 });
+    const socket = await connectTo(peer, {
+      zeroCopy: 'always',
+      maxQueuedSends: 4,
+      sendBufferSize: 200_000,
+    });
     const completions = new Completions(socket);
     const content = new StreamContent();
-    fill(socket, content);
+    await fillForGood(socket, content);
     const next = async () => {
       const buffer = await pool.acquire();
       content.fill(buffer.bytes, 1000);
@@ -123,7 +128,11 @@ describe('maxQueuedSends', () => {
   it('makes sendMany() accept all or none', async () => {
     const peer = await startPeer({ protocol: 'tcp', paused: true, rcvbuf: 65_536 });
     const pool = makePool();
-    const socket = await connectTo(peer, { zeroCopy: 'always', maxQueuedSends: 4 });
+    const socket = await connectTo(peer, {
+      zeroCopy: 'always',
+      maxQueuedSends: 4,
+      sendBufferSize: 200_000,
+    });
     const content = new StreamContent();
     fill(socket, content);
     const buffers = Array.from({ length: 4 }, () => pool.tryAcquire() as PooledBuffer);

@@ -69,17 +69,19 @@ const memory = () => {
 
 let number = plan.round ?? 0;
 const last = plan.round === undefined ? Number.POSITIVE_INFINITY : number;
-const end = Date.now() + plan.seconds * 1000;
-let start = memory();
-let warm = false;
+const finish = Date.now() + plan.seconds * 1000;
+const start = memory();
+/** @type {number[]} */
+const rss = [];
+const median = (/** @type {number[]} */ values) =>
+  [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 try {
-  for (let done = 0; number <= last && (done === 0 || Date.now() < end); done++, number++) {
+  for (let done = 0; number <= last && (done === 0 || Date.now() < finish); done++, number++) {
     const faults = await round(number);
-    if (done === 9) {
-      start = memory();
-      warm = true;
-    }
-    process.stdout.write(`${JSON.stringify({ round: number, faults, ...memory() })}\n`);
+    const now = memory();
+    rss.push(now.rss);
+    if (done === 9) start.fds = now.fds;
+    process.stdout.write(`${JSON.stringify({ round: number, faults, ...now })}\n`);
   }
 } catch (error) {
   process.stdout.write(
@@ -87,6 +89,13 @@ try {
   );
   process.exit(1);
 }
+// Pools of different sizes come and go, so single values say little: the first third, without the
+// first rounds, against the last.
+const third = Math.floor((rss.length - 10) / 3);
+const warm = third >= 5;
+if (warm) start.rss = median(rss.slice(10, 10 + third));
+const end = memory();
+if (warm) end.rss = median(rss.slice(-third));
 process.stdout.write(
-  `${JSON.stringify({ rounds: number, ...total, opensRefused, struck, warm, start, end: memory() })}\n`,
+  `${JSON.stringify({ rounds: number, ...total, opensRefused, struck, warm, start, end })}\n`,
 );
