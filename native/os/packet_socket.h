@@ -86,7 +86,7 @@ class PacketSocket final : public RingSocket {
   tpacket2_hdr* header(uint32_t index) const;
   uint32_t status(uint32_t index) const;
   void set_status(uint32_t index, uint32_t status);
-  int check(const Source& source) const;
+  int check(const Source& source) const override;
   int check_offload(const Source& source) const;
   void submit_waiting();
   void withdraw();

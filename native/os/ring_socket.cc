@@ -25,6 +25,10 @@ void RingSocket::do_ready(uint32_t) {
 }
 
 int32_t RingSocket::do_send_many(const Source* sources, size_t count) {
+  // All before the first: a hole in the ring would hold up the frames behind it.
+  for (size_t i = 0; i < count; ++i) {
+    if (const int error = check(sources[i])) return -error;
+  }
   for (size_t done = 0; done < count; ++done) {
     const uint32_t length = sources[done].length;
     const int32_t code = failed_ ? -ENXIO : do_send(sources[done], nullptr);

@@ -19,6 +19,8 @@ class RingSocket : public Socket {
 
   // ---- what a subclass does ---------------------------------------------------------------------
 
+  // 0, or the errno for a frame that must not reach the ring.
+  virtual int check(const Source& source) const = 0;
   // Has the kernel look at the ring. Calls kicked() with what it answered.
   virtual void kick() = 0;
   // Takes in the frames that have come back. Returns their number.

@@ -32,11 +32,16 @@ bool XdpSocket::has_room(size_t descriptors) const {
          produced_ - transmit_.other_consumer() + descriptors <= transmit_.size();
 }
 
+// An invalid descriptor would never come back, so everything is checked here.
+int XdpSocket::check(const Source& source) const {
+  if (source.slab != umem_.get() || source.length > umem_->slot_size()) return EINVAL;
+  if (source.length < ETH_HLEN) return EINVAL;
+  if (source.length > max_length_ || exceeds_mtu(source, mtu_)) return EMSGSIZE;
+  return 0;
+}
+
 int32_t XdpSocket::do_send(const Source& source, const Address*) {
-  // An invalid descriptor would never come back, so everything is checked here.
-  if (source.slab != umem_.get() || source.length > umem_->slot_size()) return -EINVAL;
-  if (source.length < ETH_HLEN) return -EINVAL;
-  if (source.length > max_length_ || exceeds_mtu(source, mtu_)) return -EMSGSIZE;
+  if (const int error = check(source)) return -error;
   if (!has_room(1)) {
     kick();
     reap();

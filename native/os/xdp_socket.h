@@ -62,6 +62,7 @@ class XdpSocket final : public RingSocket {
   size_t queued() const override { return 0; }
   void fail_queued() override {}
   void cut_off() override;
+  int check(const Source& source) const override;
   void kick() override;
   size_t reap() override;
   void before_close() override;

@@ -41,7 +41,7 @@ export function withReceiver(
 }
 
 /** For what has no event: looks until the assertion that follows holds, also on a loaded machine. */
-export function eventually<T>(look: () => T) {
+export function eventually<T>(look: () => T): ReturnType<typeof expect.poll<T>> {
   return expect.poll(look, { timeout: 8000, interval: 5 });
 }
 

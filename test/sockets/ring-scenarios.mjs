@@ -113,6 +113,7 @@ export async function refusedFrames(/** @type {Kind} */ kind, /** @type {Place} 
   };
   const { socket, pool } = await open(kind, place);
   const buffer = take(pool);
+  /** @type {Record<string, string | null | undefined>} */
   const codes = {
     noSuchInterface: await rejected({ interface: 'zsnone0' }),
     longName: await rejected({ interface: 'a'.repeat(20) }),
@@ -127,6 +128,9 @@ export async function refusedFrames(/** @type {Kind} */ kind, /** @type {Place} 
   const ids = socket.nextId;
   const held = pool.acquired;
   buffer.release();
+  const batch = [take(pool), take(pool), take(pool)];
+  codes.batch = codeOf(() => socket.sendMany(batch, [60, 1516, 60]));
+  for (const frame of batch) frame.release();
   await socket.close();
   return { codes, ids, held };
 }

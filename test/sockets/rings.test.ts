@@ -67,6 +67,7 @@ describe('sockets whose ring is their pool', await needsRig('veth'), () => {
         tooLongUntagged: 'ERR_ZEROSEND_FRAME_TOO_LONG',
         tooShort: 'ERR_ZEROSEND_FRAME_MALFORMED',
         plainTooLong: 'ERR_ZEROSEND_FRAME_TOO_LONG',
+        batch: 'ERR_ZEROSEND_FRAME_TOO_LONG',
       });
       expect({ ids, held }).toEqual({ ids: 0, held: 1 });
     });
