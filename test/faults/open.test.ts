@@ -5,6 +5,7 @@ import { openDescriptors, pause, Sender } from './sender.mjs';
 import {
   ALWAYS,
   type Call,
+  clearFaults,
   EPOLL_CTL_ADD,
   EPOLL_CTL_DEL,
   type Fault,
@@ -176,6 +177,7 @@ describe.each(['tcp', 'udp'] as const)('%s', (protocol) => {
     expect(socket.info().sendBufferSize).toBeGreaterThan(0);
     inject('getsockopt', { error: 'EIO', times: ALWAYS });
     const info = socket.info();
+    clearFaults();
     await socket.close();
     expect(info).toMatchObject({ sendBufferSize: undefined, mtu: undefined });
   });

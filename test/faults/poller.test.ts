@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { clearFaultsAfterEach, eventually, sharedTcpReceiver, withReceiver } from './peers.js';
 import { pause, Sender, within } from './sender.mjs';
-import { ALWAYS, EPOLL_CTL_MOD, type Errno, faults, inject } from './zerosend.mjs';
+import { ALWAYS, EPOLL_CTL_ADD, EPOLL_CTL_MOD, type Errno, faults, inject } from './zerosend.mjs';
 
 const tcp = sharedTcpReceiver();
 clearFaultsAfterEach();
@@ -34,8 +34,8 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
       }),
   );
 
-  // Memory, the limit of watches, or a descriptor that somebody else has closed.
-  it.each(['ENOMEM', 'ENOSPC', 'ENOENT', 'EBADF'] as const)(
+  // As where somebody else has closed the descriptor.
+  it.each(['EPERM', 'ENOENT', 'EBADF'] as const)(
     'arming fails with %s when JavaScript goes idle: the socket ends, with its completions',
     (error: Errno) =>
       withReceiver(protocol, tcp, async (receiver) => {
@@ -50,6 +50,29 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
         expect(sender.books.errors).toMatchObject([{ code: error }]);
         expect(sender.send()).toBe('ERR_ZEROSEND_SOCKET_CLOSED');
         expect((await sender.finish()).problems).toEqual([]);
+      }),
+  );
+
+  it.each(['ENOMEM', 'ENOSPC'] as const)(
+    'there is no room for a registration (%s): it is polled until there is',
+    (error: Errno) =>
+      withReceiver(protocol, tcp, async (receiver) => {
+        const sender = await Sender.open(protocol, receiver);
+        expect(sender.send()).toBe('accepted');
+        for (let i = 0; i < 3; i++) sender.socket.poll(); // busy, and so not registered
+        inject('epoll_ctl', { error, only: EPOLL_CTL_ADD, times: ALWAYS });
+        inject('sendmsg', { error: 'EAGAIN', times: 20 });
+        for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
+        await sender.flushed();
+        expect(faults('epoll_ctl').struck).toBeGreaterThan(0);
+        inject('epoll_ctl');
+        leaveToPoller();
+        const { wakes } = sender.socket.stats();
+        expect(sender.send()).toBe('accepted');
+        await sender.flushed();
+        await eventually(() => sender.socket.stats().wakes).toBeGreaterThan(wakes);
+        expect(sender.books.tally()).toEqual({ copied: 7 });
+        expect(await sender.finish()).toMatchObject({ problems: [], report: { unfinished: 0 } });
       }),
   );
 
@@ -75,10 +98,10 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
       const sender = await Sender.open(protocol, receiver);
       await pause(5);
       inject('sendmsg', { error: 'EAGAIN', times: ALWAYS });
-      inject('epoll_ctl', { error: 'ENOMEM', times: ALWAYS });
+      inject('epoll_ctl', { error: 'EBADF', times: ALWAYS });
       for (let i = 0; i < 3; i++) sender.send();
       await within(sender.books.closed, 'close');
-      expect(sender.books.errors).toMatchObject([{ code: 'ENOMEM' }]);
+      expect(sender.books.errors).toMatchObject([{ code: 'EBADF' }]);
       expect(sender.books.tally().copied ?? 0).toBe(0);
       expect((await sender.finish()).problems).toEqual([]);
     }));
