@@ -13,7 +13,7 @@ vi.mock('../../lib/native.js', async () => (await import('./fake-native.js')).mo
 
 const MAX_QUEUED = 2;
 
-it('sockets and their pool agree with a model', async () => {
+it('sockets and their pool agree with a model', { timeout: 120_000 }, async () => {
   const totals: Record<string, number> = {};
   await fc.assert(
     fc.asyncProperty(

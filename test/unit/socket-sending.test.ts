@@ -275,6 +275,18 @@ describe('inline reaping', () => {
     expect(socket.inFlight).toBeLessThanOrEqual(16);
   });
 
+  it('counts the sends of sendMany', async () => {
+    const { socket, kernel } = await openUdp();
+    const pool = makePool(64);
+    for (let i = 0; i < 10; i++) {
+      const buffers = Array.from({ length: 5 }, () => pool.tryAcquire() as PooledBuffer);
+      socket.sendMany(buffers, 10);
+      kernel.finishAll();
+    }
+    expect(kernel.polls).toBeGreaterThanOrEqual(2);
+    expect(socket.inFlight).toBeLessThanOrEqual(20);
+  });
+
   it('takes completions in when a pool is dry, from any of its sockets', async () => {
     const [a, b] = [await openUdp(), await openUdp()];
     const pool = makePool(4);
