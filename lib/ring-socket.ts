@@ -17,7 +17,7 @@ const RING_OPTIONS: CheckedSocketOptions = {
   zeroCopy: 'always',
   zeroCopyThreshold: 0,
   sendBufferSize: 0,
-  maxQueuedSends: 1,
+  maxQueuedSends: 65_536, // the ring itself is the queue
   interface: undefined,
 };
 

@@ -80,6 +80,7 @@ export abstract class ZeroCopySocket
   readonly #protocol: Protocol;
   readonly #segmentSize: number;
   readonly #reapEvery: number;
+  readonly #maxBatch: number;
   readonly #zeroCopyErrno: number;
   readonly #policy: ZeroCopyPolicy;
   readonly #inFlight: InFlight;
@@ -117,6 +118,8 @@ export abstract class ZeroCopySocket
     this._maxLength = limits.maxLength;
     this.#segmentSize = limits.segmentSize;
     this.#reapEvery = limits.reapEvery ?? REAP_EVERY;
+    // A batch is accepted whole, so all of it must have room in the queue.
+    this.#maxBatch = Math.min(MAX_REQUESTS, options.maxQueuedSends);
     this._ownPool = limits.pool ?? null;
     this.#zeroCopyErrno = opened.zeroCopyErrno;
     this.#policy = new ZeroCopyPolicy(options.zeroCopy, options.zeroCopyThreshold);
@@ -210,6 +213,7 @@ export abstract class ZeroCopySocket
    * order and same errors as a `send` of each, but all are checked before the first is sent, and all
    * or none are accepted. A message that the kernel refuses by itself after an earlier one went out
    * completes as `'failed'`.
+   * @param buffers at most 1024, and at most `maxQueuedSends`: all of them might have to wait
    * @param length bytes of each, or one length for each buffer
    */
   sendMany(
@@ -220,7 +224,7 @@ export abstract class ZeroCopySocket
     this.#sinceReap += buffers.length;
     this._reapIfDue();
     const count = buffers.length;
-    checkInteger('buffers.length', count, 1, MAX_REQUESTS);
+    checkInteger('buffers.length', count, 1, this.#maxBatch);
     if (typeof length !== 'number' && length?.length !== count) {
       throw invalidArgument('length', `a number, or ${count} numbers`, length);
     }

@@ -125,6 +125,18 @@ describe('maxQueuedSends', () => {
     await expectIntact(peer, { bytes: content.position });
   });
 
+  it('bounds a batch, which could otherwise never be accepted', async () => {
+    const peer = await startPeer({ protocol: 'tcp' });
+    const pool = makePool();
+    const socket = await connectTo(peer, { maxQueuedSends: 2 });
+    const buffers = [await pool.acquire(), await pool.acquire(), await pool.acquire()];
+    const code = 'ERR_ZEROSEND_OUT_OF_RANGE';
+    expect(() => socket.sendMany(buffers, 100)).toThrow(expect.objectContaining({ code }));
+    expect(socket.nextId).toBe(0);
+    expect(pool.acquired).toBe(3);
+    for (const buffer of buffers) buffer.release();
+  });
+
   it('makes sendMany() accept all or none', async () => {
     const peer = await startPeer({ protocol: 'tcp', paused: true, rcvbuf: 65_536 });
     const pool = makePool();
