@@ -157,7 +157,7 @@ export class World {
         return;
       }
       case 'room':
-        kernel.room = pick % 2 === 0 ? 0 : size;
+        kernel.room = size % 4;
         return;
       case 'refuse':
         kernel.refusals.push(12);
