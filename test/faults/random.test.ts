@@ -71,8 +71,12 @@ function script(random: Random, share: number, make: () => Fault): Fault[] {
   }));
 }
 
-/** Chooses what fails in a round, of all calls at once. */
-function plan(random: Random, protocol: 'tcp' | 'udp'): Partial<Record<Call, Fault[]>> {
+/** Chooses what fails in a round, of all calls at once; `cutting`: completions get lost. */
+function plan(
+  random: Random,
+  protocol: 'tcp' | 'udp',
+  cutting: boolean,
+): Partial<Record<Call, Fault[]>> {
   const share = () => (random.chance(0.3) ? 0 : random.below(30) / 100);
   const deadly = random.chance(0.2);
   const send = (): Fault => {
@@ -83,7 +87,6 @@ function plan(random: Random, protocol: 'tcp' | 'udp'): Partial<Record<Call, Fau
     const error = random.pick(TRANSIENT);
     return error === 'ENOBUFS' && random.chance(0.7) ? { error, only: MSG_ZEROCOPY } : { error };
   };
-  const cutting = random.chance(0.15);
   const revoking = random.chance(0.3);
   return {
     sendmsg: script(random, share(), send),
@@ -179,7 +182,8 @@ async function playRound(seed: number): Promise<string[]> {
   };
   const sender = await Sender.open(protocol, receiver, options, usedPool(random.chance(0.2)));
   clearFaults(seed);
-  const faultsOfRound = Object.entries(plan(random, protocol)) as [Call, Fault[]][];
+  const cutting = random.chance(0.15);
+  const faultsOfRound = Object.entries(plan(random, protocol, cutting)) as [Call, Fault[]][];
   for (const [call, list] of faultsOfRound) inject(call, ...list);
   const problems: string[] = [];
   const longest = protocol === 'tcp' ? 65_536 : 1400;
@@ -187,14 +191,25 @@ async function playRound(seed: number): Promise<string[]> {
     const problem = await act(random, sender, longest);
     if (problem !== null) problems.push(problem);
   }
-  const ending = random.chance(0.2)
-    ? sender.socket.abort()
-    : sender.socket.close({ timeout: 20 + random.below(100) });
-  const report = await within(ending, 'the end of the socket', 3000);
-  for (const [call] of faultsOfRound) {
-    struck.set(call, (struck.get(call) ?? 0) + faults(call).struck);
+  const heals = !cutting && random.chance(0.6);
+  const count = () => {
+    for (const [call] of faultsOfRound) {
+      struck.set(call, (struck.get(call) ?? 0) + faults(call).struck);
+    }
+    clearFaults();
+  };
+  // When everything works again, every id has to complete by itself.
+  if (heals) {
+    count();
+    await sender.flushed();
   }
-  clearFaults();
+  const ending =
+    !heals && random.chance(0.3)
+      ? sender.socket.abort()
+      : sender.socket.close({ timeout: heals ? 5000 : 20 + random.below(100) });
+  const report = await within(ending, 'the end of the socket', 6000);
+  if (!heals) count();
+  if (heals && report.outcome === 'revoked') problems.push(JSON.stringify(report));
   problems.push(...sender.books.audit([sender.pool]));
   if (openDescriptors() !== before) problems.push(`${openDescriptors() - before} descriptors more`);
   if (protocol === 'tcp') {
