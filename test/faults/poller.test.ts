@@ -40,10 +40,9 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
     (error: Errno) =>
       withReceiver(protocol, tcp, async (receiver) => {
         const sender = await Sender.open(protocol, receiver);
-        await pause(5); // until a connection is idle and armed
         leaveToPoller();
-        inject('epoll_ctl', { error, times: ALWAYS });
         for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
+        inject('epoll_ctl', { error, times: ALWAYS });
         await sender.flushed();
         await within(sender.books.closed, 'close', 1000);
         expect(sender.books.tally()).toEqual({ copied: 3 });
@@ -66,12 +65,14 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
         await sender.flushed();
         expect(faults('epoll_ctl').struck).toBeGreaterThan(0);
         inject('epoll_ctl');
-        leaveToPoller();
         const { wakes } = sender.socket.stats();
-        expect(sender.send()).toBe('accepted');
-        await sender.flushed();
-        await eventually(() => sender.socket.stats().wakes).toBeGreaterThan(wakes);
-        expect(sender.books.tally()).toEqual({ copied: 7 });
+        for (let i = 0; i < 100 && sender.socket.stats().wakes === wakes; i++) {
+          leaveToPoller();
+          expect(sender.send()).toBe('accepted');
+          await sender.flushed();
+        }
+        expect(sender.socket.stats().wakes).toBeGreaterThan(wakes);
+        expect(sender.books.tally()).toEqual({ copied: sender.books.accepted });
         expect(await sender.finish()).toMatchObject({ problems: [], report: { unfinished: 0 } });
       }),
   );
@@ -79,10 +80,9 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
   it('arming fails on the poller thread: the socket ends, with its completions', () =>
     withReceiver(protocol, tcp, async (receiver) => {
       const sender = await Sender.open(protocol, receiver);
-      await pause(5);
       inject('recvmsg', { error: 'EAGAIN', times: ALWAYS }); // so that it wakes again and again
-      inject('epoll_ctl', { only: EPOLL_CTL_MOD, error: 'ENOMEM', times: ALWAYS });
       for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
+      inject('epoll_ctl', { only: EPOLL_CTL_MOD, error: 'ENOMEM', times: ALWAYS });
       await eventually(() => sender.send()).toBe('ERR_ZEROSEND_SOCKET_CLOSED');
       expect(faults('epoll_ctl').struck).toBeGreaterThan(0);
       inject('recvmsg');
@@ -96,13 +96,12 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
   it('arming fails while sends wait for room: they fail, and the socket ends', () =>
     withReceiver(protocol, tcp, async (receiver) => {
       const sender = await Sender.open(protocol, receiver);
-      await pause(5);
       inject('sendmsg', { error: 'EAGAIN', times: ALWAYS });
+      for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
       inject('epoll_ctl', { error: 'EBADF', times: ALWAYS });
-      for (let i = 0; i < 3; i++) sender.send();
       await within(sender.books.closed, 'close');
       expect(sender.books.errors).toMatchObject([{ code: 'EBADF' }]);
-      expect(sender.books.tally().copied ?? 0).toBe(0);
+      expect(sender.books.tally()).toEqual({ failed: 3 });
       expect((await sender.finish()).problems).toEqual([]);
     }));
 
@@ -110,8 +109,8 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
     withReceiver(protocol, tcp, async (receiver) => {
       const sender = await Sender.open(protocol, receiver);
       inject('recvmsg', { error: 'EAGAIN', times: ALWAYS });
-      inject('epoll_ctl', { error: 'EBADF', times: ALWAYS });
       for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
+      inject('epoll_ctl', { error: 'EBADF', times: ALWAYS });
       const report = await within(sender.socket.close({ timeout: 100 }), 'close', 2000);
       expect(report).toEqual({ outcome: 'revoked', ids: 3, unfinished: 3 });
       expect((await sender.finish()).problems).toEqual([]);
