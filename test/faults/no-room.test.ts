@@ -16,18 +16,19 @@ describe.each(['tcp', 'udp'] as const)('%s: no room for now', (protocol) => {
   it.each(['EAGAIN', 'ENOMEM'] as const)('%s: sends wait, in order, and drain', (error) =>
     withReceiver(protocol, tcp, async (receiver) => {
       const sender = await Sender.open(protocol, receiver);
-      const times = 40;
-      inject('sendmsg', { error, times });
-      inject('sendmmsg', { error, times: 2 });
+      inject('sendmsg', { error, times: ALWAYS });
+      inject('sendmmsg', { error, times: ALWAYS });
       for (let i = 0; i < 10; i++) expect(sender.send(1000 + i)).toBe('accepted');
       expect(sender.socket.needDrain).toBe(true);
       expect(sender.sendMany([500, 501, 502])).toBe('accepted');
       expect(sender.sendPlain(2000)).toBe('accepted');
+      expect(sender.socket.stats().queuedSends).toBe(14);
+      inject('sendmsg', { error, times: 40 });
       await sender.flushed();
-      expect(faults('sendmsg').struck).toBe(times);
+      expect(faults('sendmsg').struck).toBe(40);
       expect(sender.socket.needDrain).toBe(false);
       expect(sender.books.drains).toBe(1);
-      expect(sender.socket.stats()).toMatchObject({ queuedSends: 14, noRoom: times });
+      expect(sender.socket.stats().noRoom).toBeGreaterThan(40);
       expect(await sender.finish()).toMatchObject({ problems: [], report: { outcome: 'drained' } });
     }),
   );
@@ -129,9 +130,10 @@ describe.each(['tcp', 'udp'] as const)('%s: ENOBUFS', (protocol) => {
   it('of copying sends, too: they wait for room', () =>
     withReceiver(protocol, tcp, async (receiver) => {
       const sender = await Sender.open(protocol, receiver);
-      inject('sendmsg', { error: 'ENOBUFS', times: 30 });
+      inject('sendmsg', { error: 'ENOBUFS', times: ALWAYS });
       for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
       expect(sender.socket.needDrain).toBe(true);
+      inject('sendmsg', { error: 'ENOBUFS', times: 30 });
       await sender.flushed();
       expect(faults('sendmsg').struck).toBe(30);
       expect(sender.books.drains).toBe(1);
