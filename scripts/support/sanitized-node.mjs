@@ -1,0 +1,198 @@
+// @ts-check
+// Runs tests of the library on an addon that is built with AddressSanitizer and UBSan, in a copy of
+// the checkout, since tests name the addon by its place.
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { basename, dirname, join, relative } from 'node:path';
+import { run } from './exec.mjs';
+import { root } from './files.mjs';
+
+const FLAGS = '-fsanitize=address,undefined';
+
+// What touches memory in all its ways, and does not measure how much there is of it.
+const TESTS = ['test/integration', 'test/lifecycle', 'test/faults'];
+const EXCLUDED = [
+  'test/integration/allocation.test.ts', // the sanitizers keep freed memory back
+  'test/integration/soak.test.ts', // likewise
+  'test/faults/no-room.test.ts', // counts how often the poller thread tries meanwhile
+];
+
+const ASAN = [
+  'abort_on_error=1',
+  'disable_coredump=1',
+  // Freed memory that is kept back to catch its use; the default of 256 MB would look like a leak
+  // to the tests of workers.
+  'quarantine_size_mb=16',
+];
+
+/**
+ * @param {string} tree where the copy goes
+ * @returns {Promise<{ passed: number; failed: number; skipped: string[]; reports: string[] }>}
+ *   `reports`: what the sanitizers have found
+ */
+export async function sanitizedNodeTests(tree) {
+  const preload = spawnSync(process.env.CXX ?? 'g++', ['-print-file-name=libasan.so']);
+  const library = preload.stdout?.toString().trim() ?? '';
+  if (!library.startsWith('/')) {
+    const reason = 'needs the AddressSanitizer of g++ (libasan)';
+    return { passed: 0, failed: 0, skipped: [`tests of the library: ${reason}`], reports: [] };
+  }
+  copyCheckout(tree);
+  if (!(await build(tree))) return { passed: 0, failed: 1, skipped: [], reports: [] };
+
+  const reports = join(tree, 'build/reports');
+  rmSync(reports, { recursive: true, force: true });
+  mkdirSync(reports);
+  const result = join(tree, 'build/vitest.json');
+  rmSync(result, { force: true });
+  // Leaks are looked for in the reports, where those of Node.js itself, which does not give
+  // everything back at its end, are told from ours. Other programs are not asked for theirs: it
+  // would take their end so long that the tests find their ports in use.
+  const log = `log_path=${join(reports, 'report')}`;
+  const options = join(tree, 'build/options');
+  mkdirSync(options, { recursive: true });
+  writeFileSync(join(options, basename(process.execPath)), 'detect_leaks=1');
+  const leaks = `detect_leaks=0:include_if_exists=${options}/%b`; // %b: the program's name
+  const env = {
+    ...process.env,
+    LD_PRELOAD: realpathSync(library),
+    ASAN_OPTIONS: [...ASAN, log, leaks].join(':'),
+    UBSAN_OPTIONS: `abort_on_error=1:print_stacktrace=1:${log}`,
+    LSAN_OPTIONS: 'exitcode=0',
+  };
+  const [command = '', ...before] = [...alone(), process.execPath];
+  const { ok, status } = await run(
+    command,
+    [
+      ...before,
+      join(tree, 'node_modules/vitest/vitest.mjs'),
+      'run',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${result}`,
+      '--testTimeout=120000',
+      '--hookTimeout=120000',
+      ...EXCLUDED.map((file) => `--exclude=${file}`),
+      ...TESTS,
+    ],
+    { cwd: tree, env },
+  );
+  const counted = count(tree, result);
+  if (!ok && counted.failed === 0) {
+    console.log(`vitest: ${status}`);
+    counted.failed = 1;
+  }
+  return { ...counted, reports: findings(reports) };
+}
+
+/**
+ * What to start a program with so that it has a loopback interface to itself, where that may be:
+ * ports on which the tests expect nobody are then nobody's.
+ */
+function alone() {
+  const own = ['unshare', '-n', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
+  const [command = '', ...args] = [...own, 'true'];
+  return spawnSync(command, args, { stdio: 'ignore' }).status === 0 ? own : [];
+}
+
+/** Everything but build output; the addon's own build stays, as far as its sources have not changed. */
+function copyCheckout(/** @type {string} */ tree) {
+  mkdirSync(tree, { recursive: true });
+  const left = new Set(['build', 'node_modules', 'prebuilds', 'coverage', '.git']);
+  for (const name of readdirSync(tree)) {
+    if (name !== 'build') rmSync(join(tree, name), { recursive: true });
+  }
+  for (const name of readdirSync(root)) {
+    if (left.has(name)) continue;
+    cpSync(join(root, name), join(tree, name), { recursive: true, preserveTimestamps: true });
+  }
+  symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'));
+}
+
+/** Builds the addon with the test hooks, which serves as the other one too. */
+async function build(/** @type {string} */ tree) {
+  const prefix = dirname(dirname(process.execPath));
+  const headers = existsSync(join(prefix, 'include/node/node_api.h'));
+  const { ok, output } = await run(
+    process.execPath,
+    [
+      join(tree, 'node_modules/node-gyp/bin/node-gyp.js'),
+      'configure',
+      'build',
+      'zerosend_test',
+      `--jobs=${availableParallelism()}`,
+      ...(headers ? [`--nodedir=${prefix}`] : []),
+      '--loglevel=error',
+    ],
+    {
+      cwd: tree,
+      env: {
+        ...process.env,
+        CXXFLAGS: `${FLAGS} -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g1`,
+        LDFLAGS: FLAGS,
+      },
+      capture: true,
+    },
+  );
+  const folder = join(tree, 'build/Release');
+  if (ok) cpSync(join(folder, 'zerosend_test.node'), join(folder, 'zerosend.node'));
+  else process.stdout.write(output);
+  return ok;
+}
+
+function count(/** @type {string} */ tree, /** @type {string} */ result) {
+  const counted = { passed: 0, failed: 0, skipped: /** @type {string[]} */ ([]) };
+  if (!existsSync(result)) return { ...counted, failed: 1 };
+  for (const file of JSON.parse(readFileSync(result, 'utf8')).testResults) {
+    const before = counted.failed;
+    for (const test of file.assertionResults) {
+      if (test.status === 'passed') counted.passed++;
+      else if (test.status === 'failed') counted.failed++;
+      else {
+        const reason = test.meta?.skipReason ?? 'no reason given';
+        counted.skipped.push(`${relative(tree, file.name)} > ${test.fullName}: ${reason}`);
+      }
+    }
+    if (file.status === 'failed' && counted.failed === before) counted.failed++;
+  }
+  return counted;
+}
+
+/** The first line of each finding; the whole of it is printed. */
+function findings(/** @type {string} */ folder) {
+  const found = [];
+  for (const file of readdirSync(folder)) {
+    const text = readFileSync(join(folder, file), 'utf8');
+    if (!/ERROR: |runtime error: /.test(text)) continue; // a remark
+    const parts = text.includes('LeakSanitizer')
+      ? text.split(/^(?=(?:Direct|Indirect) leak of)/m).filter(isOurs)
+      : [text];
+    for (const part of parts) {
+      console.log(`\n${part.trim()}`);
+      found.push(part.match(/.*(?:ERROR|runtime error|leak of).*/)?.[0] ?? file);
+    }
+  }
+  return found;
+}
+
+/**
+ * Whether the addon's code has a part in an allocation that was not given back. V8 allocates for
+ * itself whenever it is called, and does not clean up when the process ends by exit().
+ */
+function isOurs(/** @type {string} */ leak) {
+  if (!/^(?:Direct|Indirect) leak/.test(leak)) return false;
+  const frames = leak.split('\n');
+  const ours = frames.findIndex((frame) => /\/native\/(?:core|os|node|testing)\//.test(frame));
+  return ours >= 0 && !frames.slice(0, ours).some((frame) => frame.includes(' v8::internal::'));
+}
