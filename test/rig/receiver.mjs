@@ -65,9 +65,11 @@ class Receiver {
       this.#stderr += text;
     });
     this.#final = new Promise((resolve, reject) => {
+      /** @type {any} */
+      let last;
       createInterface({ input: stdout }).on('line', (text) => {
         const line = JSON.parse(text);
-        if (line.type === 'final') resolve(line);
+        if (line.type === 'final') last = line;
         else this.#waiting.shift()?.resolve(line);
       });
       child.once('error', reject);
@@ -75,7 +77,9 @@ class Receiver {
         const how = this.#stderr.trim() || (signal ?? `exit code ${code}`);
         const error = new Error(`the receiver has ended: ${how}`);
         for (const { reject: refuse } of this.#waiting.splice(0)) refuse(error);
-        reject(error); // without effect after a last report
+        // Only now is its port free: whoever stops it may count on that.
+        if (last === undefined) reject(error);
+        else resolve(last);
       });
     });
     this.#final.catch(() => {}); // whoever calls stop() hears of it
