@@ -25,7 +25,6 @@ const TESTS = ['test/integration', 'test/lifecycle', 'test/faults'];
 const EXCLUDED = [
   'test/integration/allocation.test.ts', // the sanitizers keep freed memory back
   'test/integration/soak.test.ts', // likewise
-  'test/faults/no-room.test.ts', // counts how often the poller thread tries meanwhile
 ];
 
 const ASAN = [
