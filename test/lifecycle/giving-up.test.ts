@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CloseReport, TcpSocket } from 'zerosend';
 import type { Receiver } from '../rig/index.mjs';
+import { announceSeed } from '../rig/pattern.mjs';
 import { Completions } from '../support/completions.js';
 import { StreamContent } from '../support/content.js';
 import { event, turn, within } from '../support/deadline.js';
@@ -36,18 +37,31 @@ async function outstanding(family: 4 | 6, zeroCopy: 'always' | 'never' = 'always
 
 type Situation = Awaited<ReturnType<typeof outstanding>>;
 
+/**
+ * Every id has completed once, and the report says how they ended.
+ *
+ * Whether an abort has to revoke anything is a matter of microseconds: connect(AF_UNSPEC) empties
+ * the write queue, but a packet that has left it, and is on its way through the loopback interface
+ * on another core, holds its pages until it has been copied there (measured: 3 to 250 µs, in 1 to 5
+ * of 100 aborts in the middle of a stream). An abort does not wait for that; it gives those sends
+ * fresh pages.
+ */
+function expectGivenUp(completions: Completions, report: CloseReport, ids: number): void {
+  completions.expectEachOnce(ids);
+  const { failed = 0, revoked = 0 } = completions.tally();
+  expect(report).toEqual({
+    outcome: revoked > 0 ? 'revoked' : 'aborted',
+    ids,
+    unfinished: failed + revoked,
+  });
+}
+
 /** Everything is accounted for, and what the peer got before is right. */
 async function expectAccounted(
   { peer, pool, socket, completions, errors }: Situation,
   report: CloseReport,
 ): Promise<void> {
-  completions.expectEachOnce(SENDS);
-  const { failed = 0, revoked = 0 } = completions.tally();
-  expect(report).toEqual({
-    outcome: revoked > 0 ? 'revoked' : 'aborted',
-    ids: SENDS,
-    unfinished: failed + revoked,
-  });
+  expectGivenUp(completions, report, SENDS);
   expect(report.unfinished).toBeGreaterThan(0);
   expectAllFree(pool);
   expect(socket.inFlight).toBe(0);
@@ -113,16 +127,31 @@ describe('giving up', () => {
     expect(calls).not.toContain(true);
   });
 
-  it('abort() works within a complete listener', async () => {
-    const peer = await startPeer({ protocol: 'tcp' });
-    const socket = await connectTo(peer, { zeroCopy: 'always' });
-    const completions = new Completions(socket);
-    const closed = event<CloseReport>(socket, 'close');
-    socket.once('complete', () => void socket.abort());
-    for (let i = 0; i < 10; i++) socket.send(Buffer.alloc(100_000));
-    const report = await closed;
-    expect(report).toMatchObject({ outcome: 'aborted', ids: 10 });
-    completions.expectEachOnce(10);
+  it('abort() works within a complete listener, and the buffers are free at once', async () => {
+    const peer = await startPeer({ protocol: 'tcp', seed: 'any' });
+    const pool = makePool({ bufferSize: 102_400 });
+    // Often, because it is seldom that a packet is just being copied by the other core.
+    for (let seed = 1; seed <= 60; seed++) {
+      const socket = await connectTo(peer, { zeroCopy: 'always' });
+      const completions = new Completions(socket);
+      const closed = event<CloseReport>(socket, 'close');
+      socket.once('complete', () => void socket.abort());
+      const content = new StreamContent(seed);
+      for (let i = 0; i < 10; i++) {
+        const buffer = await pool.acquire();
+        content.fill(buffer.bytes);
+        if (i === 0) announceSeed(buffer.bytes, seed);
+        socket.send(buffer, buffer.bytes.length);
+      }
+      const report = await within(closed, 'close');
+      expectGivenUp(completions, report, 10);
+      expectAllFree(pool);
+      // Written to at once: what the kernel still holds, and the peer gets, is what was sent.
+      const again = Array.from({ length: pool.count }, () => pool.tryAcquire());
+      for (const buffer of again) buffer?.bytes.fill(0xa5);
+      for (const buffer of again) buffer?.release();
+    }
+    expect(await peer.stop()).toMatchObject({ wrongBytes: 0 });
   });
 
   it('of a UDP socket completes every id', async () => {
@@ -132,9 +161,9 @@ describe('giving up', () => {
     const completions = new Completions(socket);
     for (let i = 0; i < 10; i++) socket.send(await pool.acquire(), 1000);
     const report = await within(socket.abort(), 'abort()');
-    expect(report).toMatchObject({ ids: 10, unfinished: 0 });
-    completions.expectEachOnce(10);
+    expectGivenUp(completions, report, 10);
     expectAllFree(pool);
+    expect(completions.tally().failed).toBeUndefined();
   });
 
   it('is no error, however often and at whatever moment it happens', async () => {
@@ -145,9 +174,12 @@ describe('giving up', () => {
       const socket = await connectTo(peer, { zeroCopy: 'always', sendBufferSize: 16_384 });
       sockets.push(socket);
       socket.on('error', (error) => errors.push(error));
+      const completions = new Completions(socket);
       socket.send(Buffer.alloc(1 << 20));
       for (let j = 0; j < i % 5; j++) await turn(); // busy, idle, and in between
-      expect(await within(socket.abort(), 'abort()')).toMatchObject({ outcome: 'aborted', ids: 1 });
+      const report = await within(socket.abort(), 'abort()');
+      expectGivenUp(completions, report, 1);
+      expect(report.unfinished).toBe(1);
     }
     expect(errors).toEqual([]);
   });
