@@ -44,7 +44,8 @@ type Situation = Awaited<ReturnType<typeof outstanding>>;
  * the write queue, but a packet that has left it, and is on its way through the loopback interface
  * on another core, holds its pages until it has been copied there (measured: 3 to 250 µs, in 1 to 5
  * of 100 aborts in the middle of a stream). An abort does not wait for that; it gives those sends
- * fresh pages.
+ * fresh pages (that they protect what is on its way is shown by test/truth/revoke.test.ts, where the
+ * link holds it for long).
  */
 function expectGivenUp(completions: Completions, report: CloseReport, ids: number): void {
   completions.expectEachOnce(ids);
@@ -127,7 +128,7 @@ describe('giving up', () => {
     expect(calls).not.toContain(true);
   });
 
-  it('abort() works within a complete listener, and the buffers are free at once', async () => {
+  it('abort() works within a complete listener', async () => {
     const peer = await startPeer({ protocol: 'tcp', seed: 'any' });
     const pool = makePool({ bufferSize: 102_400 });
     // Often, because it is seldom that a packet is just being copied by the other core.
@@ -146,10 +147,6 @@ describe('giving up', () => {
       const report = await within(closed, 'close');
       expectGivenUp(completions, report, 10);
       expectAllFree(pool);
-      // Written to at once: what the kernel still holds, and the peer gets, is what was sent.
-      const again = Array.from({ length: pool.count }, () => pool.tryAcquire());
-      for (const buffer of again) buffer?.bytes.fill(0xa5);
-      for (const buffer of again) buffer?.release();
     }
     expect(await peer.stop()).toMatchObject({ wrongBytes: 0 });
   });
