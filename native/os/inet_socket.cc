@@ -58,6 +58,7 @@ void InetSocket::cut_off() {
     sys.connect(fd_, &unspecified, sizeof unspecified);
   }
   drain();
+  plain_parted_ = -1;  // less is held than at an earlier try
 }
 
 int InetSocket::part_from_kernel(Source& source) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <ctime>
 #include <utility>
@@ -22,6 +23,9 @@ namespace {
 constexpr long kPauseNanoseconds = 200'000;
 // While sends wait for room, their progress hangs on it.
 constexpr long kShortPauseNanoseconds = 50'000;
+
+// How long all sockets together may keep the end of an environment waiting; see Socket::abandon.
+constexpr std::chrono::seconds kAbandonTimeout{1};
 
 constexpr uint64_t kWakeToken = ~uint64_t{0};
 
@@ -66,8 +70,9 @@ void Poller::stop() {
   }
   pthread_join(thread_, nullptr);
   running_ = false;
+  const auto deadline = std::chrono::steady_clock::now() + kAbandonTimeout;
   for (const auto& socket : sockets_) {
-    if (socket) socket->abandon();
+    if (socket) socket->abandon(deadline);
   }
   {
     std::lock_guard<std::mutex> lock(table_mutex_);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <thread>
 #include <utility>
 
 #include "os/syscalls.h"
@@ -176,8 +177,11 @@ int Socket::watch() {
   event.events = EPOLLONESHOT | interest();
   event.data.u64 = handle_;
   if (armed_ && armed_interest_ == event.events) return 0;
-  const int operation = registered_ ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  if (sys.epoll_ctl(epoll_fd_, operation, fd_, &event) != 0) return errno;
+  int operation = registered_ ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  while (sys.epoll_ctl(epoll_fd_, operation, fd_, &event) != 0) {
+    if (errno != EEXIST || operation == EPOLL_CTL_MOD) return errno;
+    operation = EPOLL_CTL_MOD;  // unwatch() has failed
+  }
   registered_ = true;
   armed_ = true;
   armed_interest_ = event.events;
@@ -240,17 +244,25 @@ void Socket::abort() {
       completer());
 }
 
-void Socket::abandon() {
+// Slabs will be unmapped, which parts them from the kernel; plain memory goes back to the heap.
+int Socket::part_plain_memory() {
+  int error = 0;
+  ledger_.for_each_held([this, &error](Source& source) {
+    if (!source.slab && error == 0) error = part_from_kernel(source);
+  });
+  return error;
+}
+
+void Socket::abandon(std::chrono::steady_clock::time_point deadline) {
   Lock lock(mutex_);
   if (fd_ < 0) return;
   closing_ = true;
   fail_queued();
-  // Slabs will be unmapped, which parts them from the kernel; plain memory goes back to the heap.
-  ledger_.revoke(
-      [this](uint64_t, Source& source) {
-        if (!source.slab) part_from_kernel(source);
-      },
-      completer());
+  while (part_plain_memory() != 0 && std::chrono::steady_clock::now() < deadline) {
+    cut_off();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  ledger_.revoke([](uint64_t, const Source&) {}, completer());
   close_locked();
 }
 

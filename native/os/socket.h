@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -96,8 +97,10 @@ class Socket {
   void abort();
 
   // The environment ends and nobody will hear of completions any more. What the kernel holds still
-  // goes out, from pages that the process no longer writes to; the descriptor is closed.
-  void abandon();
+  // goes out, from pages that the process no longer writes to; the descriptor is closed. Where
+  // plain memory cannot be parted from the kernel, it is cut off and waited for until `deadline`:
+  // nobody will be left who could hold on to that memory.
+  void abandon(std::chrono::steady_clock::time_point deadline);
 
   // Closes the descriptor. Every id has completed by then.
   void close();
@@ -220,6 +223,7 @@ class Socket {
   bool watch_or_fail();
 
   void unwatch();
+  int part_plain_memory();
 
   bool registered_ = false;  // with epoll
   uint32_t armed_interest_ = 0;

@@ -3,7 +3,15 @@ import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
 import { clearFaultsAfterEach, sharedTcpReceiver, withReceiver } from './peers.js';
 import { openDescriptors, pause, Sender, within } from './sender.mjs';
-import { ALWAYS, clearFaults, EPOLL_CTL_DEL, type Errno, faults, inject } from './zerosend.mjs';
+import {
+  ALWAYS,
+  clearFaults,
+  EPOLL_CTL_DEL,
+  type Errno,
+  faults,
+  inject,
+  reportedRanges,
+} from './zerosend.mjs';
 
 const tcp = sharedTcpReceiver();
 clearFaultsAfterEach();
@@ -103,7 +111,7 @@ describe.each(['tcp', 'udp'] as const)(
       withReceiver(protocol, tcp, async (receiver) => {
         const before = openDescriptors();
         const peer = { host: '127.0.0.1', port: receiver.port };
-        for (let i = 0; i < 5; i++) {
+        for (let i = 0; i < 2; i++) {
           const worker = new Worker(new URL('programs/worker.mjs', import.meta.url), {
             workerData: { protocol, peer },
           });
@@ -122,6 +130,37 @@ describe.each(['tcp', 'udp'] as const)(
         await sender.flushed();
         expect(sender.books.tally()).toEqual({ copied: 5 });
         await within(sender.socket.close(), 'close');
+      }));
+
+    /** Ends a worker with ten kernel ids in flight, half of them of plain memory. */
+    async function endWorker(peer: object, before: () => void): Promise<void> {
+      const worker = new Worker(new URL('programs/worker.mjs', import.meta.url), {
+        workerData: { protocol, peer },
+      });
+      await within(once(worker, 'message'), 'the sends of the worker');
+      before();
+      await within(worker.terminate(), 'the end of the worker');
+    }
+
+    // The heap takes plain memory back when the thread has ended: nobody can hold it any longer.
+    it('tries again to part plain memory from the kernel', () =>
+      withReceiver(protocol, tcp, async (receiver) => {
+        await endWorker({ host: '127.0.0.1', port: receiver.port }, () => {
+          inject('clone_process', { error: 'EAGAIN', times: 3 });
+        });
+        expect(faults('clone_process')).toEqual({ calls: 4, struck: 3 });
+      }));
+
+    it('waits for the kernel where plain memory cannot be parted', () =>
+      withReceiver(protocol, tcp, async (receiver) => {
+        reportedRanges();
+        await endWorker({ host: '127.0.0.1', port: receiver.port }, () => {
+          inject('clone_process', { error: 'EAGAIN', times: ALWAYS });
+          // More often than the poller thread looks before the end.
+          inject('recvmsg', { error: 'EAGAIN', times: 400 });
+        });
+        const ids = reportedRanges().map(([first, last]) => last - first + 1);
+        expect(ids.reduce((sum, count) => sum + count, 0)).toBe(10);
       }));
   },
 );

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { clearFaultsAfterEach, eventually, sharedTcpReceiver, withReceiver } from './peers.js';
 import { pause, Sender, within } from './sender.mjs';
-import { ALWAYS, EPOLL_CTL_ADD, EPOLL_CTL_MOD, type Errno, faults, inject } from './zerosend.mjs';
+import {
+  ALWAYS,
+  EPOLL_CTL_ADD,
+  EPOLL_CTL_DEL,
+  EPOLL_CTL_MOD,
+  type Errno,
+  faults,
+  inject,
+} from './zerosend.mjs';
 
 const tcp = sharedTcpReceiver();
 clearFaultsAfterEach();
@@ -74,6 +82,31 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
         expect(sender.socket.stats().wakes).toBeGreaterThan(wakes);
         expect(sender.books.tally()).toEqual({ copied: sender.books.accepted });
         expect(await sender.finish()).toMatchObject({ problems: [], report: { unfinished: 0 } });
+      }),
+  );
+
+  it.each(['ENOMEM', 'EINTR'] as const)(
+    'a registration cannot be removed (%s): it goes on serving',
+    (error: Errno) =>
+      withReceiver(protocol, tcp, async (receiver) => {
+        const sender = await Sender.open(protocol, receiver);
+        expect(sender.send()).toBe('accepted');
+        await sender.flushed();
+        inject('epoll_ctl', { error, only: EPOLL_CTL_DEL, times: ALWAYS });
+        for (let i = 0; i < 5; i++) {
+          expect(sender.send()).toBe('accepted');
+          for (let j = 0; j < 3; j++) sender.socket.poll(); // busy, and so not to be registered
+          leaveToPoller();
+          expect(sender.send()).toBe('accepted');
+          await sender.flushed();
+        }
+        expect(faults('epoll_ctl').struck).toBeGreaterThan(0);
+        expect(sender.books.errors).toEqual([]);
+        expect(sender.books.tally()).toEqual({ copied: 11 });
+        expect(await sender.finish()).toMatchObject({
+          problems: [],
+          report: { outcome: 'drained' },
+        });
       }),
   );
 
