@@ -65,6 +65,21 @@ bool InetSocket::is_fatal(int error) const {
   }
 }
 
+// After a copying send was refused with ENOBUFS. Where drops are reported, a queueing discipline
+// may be full and have taken the first fragments of the datagram all the same: tried at each wake
+// these would keep it full for ever. So the tries get rarer, and what has not fitted in three
+// seconds never will: it fails. Otherwise it is the socket's own buffer that is full, which
+// empties.
+int InetSocket::back_off() {
+  constexpr std::chrono::nanoseconds kFirst = std::chrono::microseconds(100);
+  constexpr std::chrono::nanoseconds kLast = 16384 * kFirst;
+  if (protocol_ != Protocol::kUdp || !reports_drops()) return EAGAIN;
+  if (retry_delay_ >= kLast) return ENOBUFS;
+  retry_delay_ = std::max(kFirst, 2 * retry_delay_);
+  retry_at_ = std::chrono::steady_clock::now() + retry_delay_;
+  return EAGAIN;
+}
+
 // One message to the kernel, with what each refusal calls for.
 InetSocket::Attempt InetSocket::transmit(const Source& source, const Address* destination,
                                          uint32_t offset) {
@@ -85,7 +100,7 @@ InetSocket::Attempt InetSocket::transmit(const Source& source, const Address* de
         continue;
       case ENOBUFS:
         ++counters_[Counter::noBuffers];
-        if (!zerocopy) return {-1, false, EAGAIN};
+        if (!zerocopy) return {-1, false, back_off()};
         if (reap_refusal(error) > 0 && zerocopy_granted_) continue;
         // Nothing is left to reap. Waiting could be for ever: with nothing in flight (the memory
         // lock limit, charged to all processes of the user) no completion will ever come.
@@ -143,6 +158,7 @@ void InetSocket::enqueue(uint64_t id, const Address* destination, uint32_t offse
 }
 
 void InetSocket::fail_queued() {
+  retry_delay_ = {};
   while (!queue_.empty()) {
     ledger_.fail(queue_.front().id, completer());
     queue_.pop_front();
@@ -247,11 +263,13 @@ int32_t InetSocket::do_send_many(const Source* sources, size_t count) {
 
 void InetSocket::flush() {
   if (queue_.empty() || failed_) return;
+  if (retry_delay_.count() > 0 && std::chrono::steady_clock::now() < retry_at_) return;
   while (!queue_.empty()) {
     Queued& entry = queue_.front();
     int error = 0;
     const Push result = push(entry.id, &entry.destination, &entry.offset, &error);
     if (result == Push::kNoRoom) return;
+    retry_delay_ = {};
     if (result == Push::kDone) {
       ledger_.close(entry.id, completer());
     } else if (protocol_ == Protocol::kTcp) {

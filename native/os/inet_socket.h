@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+
 #include "core/id_ring.h"
 #include "core/notification.h"
 #include "os/socket.h"
@@ -52,6 +54,7 @@ class InetSocket final : public Socket {
   void accept_piece(uint64_t id, bool zerocopy, uint32_t bytes, bool last);
   void enqueue(uint64_t id, const Address* destination, uint32_t offset);
   void flush();
+  int back_off();
   bool is_soft(int error) const;
   bool is_fatal(int error) const;
 
@@ -86,6 +89,8 @@ class InetSocket final : public Socket {
   int plain_parted_ = -1;     // result of parting all plain memory from the kernel; -1: not tried
   int timestamp_error_ = 0;
   uint32_t polls_ = 0;
+  std::chrono::nanoseconds retry_delay_{0};  // other than 0: flush() waits for retry_at_
+  std::chrono::steady_clock::time_point retry_at_;
   IdRing<Queued> queue_{0, 16};
 };
 

@@ -104,6 +104,19 @@ describe.each([4, 6] as const)('ids that refused datagrams take, IPv%i', async (
       expect(answer.how.inline).toBeGreaterThanOrEqual(20);
     });
 
+    it('dropped in part, time and again: what fits goes out, and what never fits fails', async () => {
+      const answer = await play<{ wrong: number[]; seconds: number }>(
+        'fragments in a full queue',
+        family,
+        SHORT_QUEUE,
+        1,
+      );
+      expect(answer.wrong).toEqual([]);
+      expect(answer.noBuffers).toBeGreaterThan(10);
+      expect(answer.how).toEqual({ inline: 11, failed: 1 });
+      console.log(`${answer.seconds.toFixed(1)} s, ${answer.noBuffers} refusals`);
+    });
+
     it('dropped in part within sendMany', async () => {
       const scenario = 'a part of a datagram in a full queue, within sendMany';
       const answer = await play(scenario, family, QUEUE);

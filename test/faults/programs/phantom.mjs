@@ -167,6 +167,26 @@ const SCENARIOS = {
     return { pump, reason };
   },
 
+  /**
+   * Datagrams in fragments, of which a full queue takes the first and drops the rest: what is tried
+   * again too soon keeps the queue full. All of them fit but those of `never`.
+   */
+  async 'fragments in a full queue'(/** @type {Argument} */ argument) {
+    const socket = await open({ remote: argument.peer, zeroCopy: 'never' });
+    askForDrops(argument, socket);
+    const pump = new Pump(socket, 40);
+    const never = [];
+    for (let i = 0; i < 12; i++) {
+      if (i === 8) never.push(socket.nextId);
+      await pump.datagram(i === 8 ? 60_000 : 15_000);
+    }
+    const before = performance.now();
+    await within(socket.flush(), 'flush', 15_000);
+    const seconds = (performance.now() - before) / 1000;
+    const wrong = never.filter((id) => pump.books.how.get(id) !== 'failed');
+    return { pump, wrong, seconds };
+  },
+
   /** The same in a batch, with room again by the time of the second attempt. */
   async 'a part of a datagram in a full queue, within sendMany'(/** @type {Argument} */ argument) {
     const socket = await open({ remote: argument.peer });
