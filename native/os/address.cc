@@ -62,7 +62,10 @@ std::string Address::text() const {
   const void* bytes = family() == AF_INET ? static_cast<const void*>(&v4.sin_addr)
                                           : static_cast<const void*>(&v6.sin6_addr);
   inet_ntop(family(), bytes, buffer, sizeof buffer);
-  return buffer;
+  if (family() != AF_INET6 || v6.sin6_scope_id == 0) return buffer;
+  char name[IF_NAMESIZE];
+  const bool named = if_indextoname(v6.sin6_scope_id, name) != nullptr;
+  return std::string(buffer) + '%' + (named ? name : std::to_string(v6.sin6_scope_id));
 }
 
 }  // namespace zerosend

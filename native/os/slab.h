@@ -36,7 +36,7 @@ class Slab : public std::enable_shared_from_this<Slab> {
   // errno of the madvise that asked for transparent huge pages; 0 when granted or not asked for.
   int huge_page_error() const { return huge_page_error_; }
 
-  bool contains(const uint8_t* data) const { return data >= base_ && data < base_ + mapped_; }
+  bool contains(const uint8_t* data) const { return data >= base_ && data < base_ + size(); }
 
   // Gives all slots that the bytes touch fresh pages with the same content. What the kernel still
   // reads stays as it is on the old pages, so the slots may be written at once (a write to a page

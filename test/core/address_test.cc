@@ -55,6 +55,16 @@ TEST(address_reads_zones_by_name_and_number) {
   CHECK_EQ(address.v6.sin6_scope_id, 4294967295u);
 }
 
+TEST(address_says_its_zone) {
+  Address address;
+  REQUIRE(Address::parse("fe80::1%lo", 5, &address));
+  CHECK_EQ(address.text(), "fe80::1%lo");
+  REQUIRE(Address::parse(("fe80::1%" + std::to_string(if_nametoindex("lo"))).c_str(), 5, &address));
+  CHECK_EQ(address.text(), "fe80::1%lo");
+  REQUIRE(Address::parse("fe80::1%4294967295", 5, &address));  // no interface has it
+  CHECK_EQ(address.text(), "fe80::1%4294967295");
+}
+
 TEST(address_refuses_zones_that_name_no_interface) {
   for (const char* zone : {"", "0", "nosuch0", "lo ", "7x", "0x7", "lo%lo"}) {
     if (parses(std::string("fe80::1%") + zone)) harness::Fail(__FILE__, __LINE__, zone);
