@@ -2,7 +2,7 @@ import { KIND_COPIED, KIND_ZEROCOPY } from './native.js';
 
 export type ZeroCopyMode = 'auto' | 'always' | 'never';
 
-/** Copied answers in a row after which asking costs more than it brings. */
+/** Copied answers (ranges, whatever their length) in a row after which asking costs more than it brings. */
 const STRIKES = 16;
 /** While suspended, one send in so many asks again. */
 const PROBE_EVERY = 1024;
@@ -40,11 +40,15 @@ export class ZeroCopyPolicy {
     return true;
   }
 
-  /** Learns from a range of `count` completed ids. */
+  /**
+   * Learns from a range of `count` completed ids. It is one answer: the kernel merges notifications,
+   * and a merged one says of all its ids what it said of the first.
+   */
   observe(kind: number, count: number): void {
+    if (count === 0) return;
     if (kind === KIND_ZEROCOPY) this.#strikes = 0;
-    else if (kind === KIND_COPIED && this.mode === 'auto') {
-      this.#strikes = Math.min(STRIKES, this.#strikes + count);
+    else if (kind === KIND_COPIED && this.mode === 'auto' && this.#strikes < STRIKES) {
+      this.#strikes++;
     }
   }
 }

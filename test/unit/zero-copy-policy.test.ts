@@ -17,6 +17,10 @@ function asks(policy: ZeroCopyPolicy, sends: number, length = 65_536): number {
   return asked;
 }
 
+function copied(policy: ZeroCopyPolicy, answers: number): void {
+  for (let i = 0; i < answers; i++) policy.observe(KIND_COPIED, 1);
+}
+
 describe("'auto'", () => {
   it('asks at and above the threshold', () => {
     const policy = new ZeroCopyPolicy('auto', 10_240);
@@ -35,7 +39,7 @@ describe("'auto'", () => {
 
   it('stops after sixteen copied answers in a row, not before', () => {
     const policy = new ZeroCopyPolicy('auto', 0);
-    for (let i = 0; i < 15; i++) policy.observe(KIND_COPIED, 1);
+    copied(policy, 15);
     expect(policy.suspended).toBe(false);
     expect(asks(policy, 100)).toBe(100);
     policy.observe(KIND_COPIED, 1);
@@ -43,18 +47,27 @@ describe("'auto'", () => {
     expect(asks(policy, 100)).toBe(0);
   });
 
-  it('counts the ids of a range', () => {
+  it('takes a range for one answer, however many ids were merged in it', () => {
     const policy = new ZeroCopyPolicy('auto', 0);
-    policy.observe(KIND_COPIED, 15);
+    for (let i = 0; i < 15; i++) policy.observe(KIND_COPIED, 500);
     expect(policy.suspended).toBe(false);
-    policy.observe(KIND_COPIED, 500);
+    policy.observe(KIND_COPIED, 1);
+    expect(policy.suspended).toBe(true);
+  });
+
+  it('takes a range of ids that had all completed before for none', () => {
+    const policy = new ZeroCopyPolicy('auto', 0);
+    for (let i = 0; i < 100; i++) policy.observe(KIND_COPIED, 0);
+    expect(policy.suspended).toBe(false);
+    copied(policy, 16);
+    policy.observe(KIND_ZEROCOPY, 0);
     expect(policy.suspended).toBe(true);
   });
 
   it('starts to count again after an answer that was not copied', () => {
     const policy = new ZeroCopyPolicy('auto', 0);
     for (let i = 0; i < 10; i++) {
-      policy.observe(KIND_COPIED, 15);
+      copied(policy, 15);
       policy.observe(KIND_ZEROCOPY, 1);
     }
     expect(policy.suspended).toBe(false);
@@ -65,14 +78,14 @@ describe("'auto'", () => {
     const policy = new ZeroCopyPolicy('auto', 0);
     for (const kind of [KIND_INLINE, KIND_REVOKED, KIND_FAILED]) policy.observe(kind, 1000);
     expect(policy.suspended).toBe(false);
-    policy.observe(KIND_COPIED, 16);
+    copied(policy, 16);
     for (const kind of [KIND_INLINE, KIND_REVOKED, KIND_FAILED]) policy.observe(kind, 1000);
     expect(policy.suspended).toBe(true);
   });
 
   it('goes on asking once in 1024 sends while suspended', () => {
     const policy = new ZeroCopyPolicy('auto', 10_240);
-    policy.observe(KIND_COPIED, 16);
+    copied(policy, 16);
     expect(asks(policy, 1023)).toBe(0);
     expect(policy.wants(65_536)).toBe(true);
     expect(asks(policy, 10 * 1024)).toBe(10);
@@ -83,7 +96,7 @@ describe("'auto'", () => {
 
   it('asks for every send again after a probe that was not copied', () => {
     const policy = new ZeroCopyPolicy('auto', 0);
-    policy.observe(KIND_COPIED, 16);
+    copied(policy, 16);
     expect(asks(policy, 1024)).toBe(1);
     policy.observe(KIND_COPIED, 1); // the answer to the probe
     expect(asks(policy, 1024)).toBe(1);
@@ -96,7 +109,7 @@ describe("'auto'", () => {
 describe("'always' and 'never'", () => {
   it("'always' asks for every send, whatever the answers", () => {
     const policy = new ZeroCopyPolicy('always', 10_240);
-    policy.observe(KIND_COPIED, 10_000);
+    copied(policy, 10_000);
     expect(policy.suspended).toBe(false);
     expect(asks(policy, 3000, 1)).toBe(3000);
   });
