@@ -20,11 +20,23 @@ export class PooledBuffer {
    * until the first send: the kernel reads it in place, so later changes go out on the wire.
    */
   readonly bytes: Buffer;
+  // In the declarations, keeps objects of the same shape from passing for a buffer.
+  declare private readonly brand: never;
   /** @internal */ readonly _slots: Slots;
   /** @internal */ readonly _slab: number;
   /** @internal */ readonly _verifier: Verifier | null;
 
+  /** Only a pool makes buffers: what stands here keeps `new` from being written elsewhere. */
+  constructor(madeByItsPool: never, ...alone: never[]);
   /** @internal */
+  constructor(
+    pool: BufferPool,
+    index: number,
+    bytes: Buffer,
+    slots: Slots,
+    slab: number,
+    verifier: Verifier | null,
+  );
   constructor(
     pool: BufferPool,
     index: number,

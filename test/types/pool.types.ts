@@ -104,6 +104,14 @@ pool._attach;
 // @ts-expect-error internal
 pool._returned(0);
 
+// @ts-expect-error only a pool makes buffers
+new PooledBuffer();
+// @ts-expect-error only a pool makes buffers
+new PooledBuffer(pool, 0, Buffer.alloc(4096));
+declare const lookalike: Pick<PooledBuffer, keyof PooledBuffer>;
+// @ts-expect-error of the same shape, but no buffer of a pool
+[buffer].push(lookalike);
+
 // A class, to be told from a plain array with instanceof.
 const either = buffer as PooledBuffer | Uint8Array;
 if (either instanceof PooledBuffer) same<typeof either, PooledBuffer>(true);
