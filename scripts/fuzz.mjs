@@ -10,26 +10,25 @@
 //            test/fuzz/corpus; of a large set only the longest inputs, which do most
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { hasProgram, run } from './support/exec.mjs';
 import { root } from './support/files.mjs';
+import { fail, readOptions } from './support/options.mjs';
 
 const MOST_KEPT = 48;
 const LENGTH = { notification: 512, ledger: 2048 };
 const targets = /** @type {(keyof typeof LENGTH)[]} */ (Object.keys(LENGTH));
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '1' },
-    target: { type: 'string', multiple: true, default: targets },
-    keep: { type: 'boolean', default: false },
-  },
+const USAGE = `usage: npm run fuzz -- [--minutes N] [--target ${targets.join('|')} ...] [--keep]`;
+const values = readOptions(USAGE, {
+  minutes: { type: 'string', default: '1' },
+  target: { type: 'string', multiple: true, default: targets },
+  keep: { type: 'boolean', default: false },
 });
 const minutes = Number(values.minutes);
 const chosen = targets.filter((target) => values.target.includes(target));
-if (!(minutes > 0) || chosen.length < values.target.length) {
-  process.stderr.write(`fuzz: --minutes takes a number, --target one of ${targets.join(', ')}\n`);
-  process.exit(2);
+if (!(minutes > 0)) fail(`--minutes takes a number; it was '${values.minutes}'`, USAGE);
+if (chosen.length < values.target.length) {
+  fail(`--target takes ${targets.join(', ')}; it was '${values.target.join(' ')}'`, USAGE);
 }
 if (!hasProgram('clang++')) {
   process.stderr.write('fuzz: needs clang++ with libFuzzer (Debian: clang, libclang-rt-dev)\n');

@@ -12,23 +12,19 @@ import { randomInt } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { hasProgram, run } from './support/exec.mjs';
 import { root } from './support/files.mjs';
+import { fail, readOptions } from './support/options.mjs';
 import { sanitizedNodeTests } from './support/sanitized-node.mjs';
 
 const PARTS = ['stress', 'core', 'model', 'node'];
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string', multiple: true, default: [] },
-  },
+const USAGE = `usage: npm run test:sanitizers -- [--quick] [--only ${PARTS.join('|')} ...]`;
+const values = readOptions(USAGE, {
+  quick: { type: 'boolean', default: false },
+  only: { type: 'string', multiple: true, default: [] },
 });
 const unknown = values.only.find((part) => !PARTS.includes(part));
-if (unknown !== undefined) {
-  process.stderr.write(`sanitizers: --only takes ${PARTS.join(', ')}; it was '${unknown}'\n`);
-  process.exit(2);
-}
+if (unknown !== undefined) fail(`--only takes ${PARTS.join(', ')}; it was '${unknown}'`, USAGE);
 const chosen = values.only.length > 0 ? values.only : values.quick ? ['stress', 'core'] : PARTS;
 
 const out = join(root, 'build/sanitizers');

@@ -21,7 +21,13 @@ import { root } from './files.mjs';
 const FLAGS = '-fsanitize=address,undefined';
 
 // What touches memory in all its ways, and does not measure how much there is of it.
-const TESTS = ['test/integration', 'test/lifecycle', 'test/faults'];
+const TESTS = [
+  'test/integration',
+  'test/lifecycle',
+  'test/faults',
+  'test/bad-input',
+  'test/sockets',
+];
 const EXCLUDED = [
   'test/integration/allocation.test.ts', // the sanitizers keep freed memory back
   'test/integration/soak.test.ts', // likewise
@@ -119,7 +125,7 @@ function copyCheckout(/** @type {string} */ tree) {
   symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'));
 }
 
-/** Builds the addon with the test hooks, which serves as the other one too. */
+/** Builds the addon, and the one with the test hooks. */
 async function build(/** @type {string} */ tree) {
   const prefix = dirname(dirname(process.execPath));
   const headers = existsSync(join(prefix, 'include/node/node_api.h'));
@@ -129,7 +135,6 @@ async function build(/** @type {string} */ tree) {
       join(tree, 'node_modules/node-gyp/bin/node-gyp.js'),
       'configure',
       'build',
-      'zerosend_test',
       `--jobs=${availableParallelism()}`,
       ...(headers ? [`--nodedir=${prefix}`] : []),
       '--loglevel=error',
@@ -144,9 +149,7 @@ async function build(/** @type {string} */ tree) {
       capture: true,
     },
   );
-  const folder = join(tree, 'build/Release');
-  if (ok) cpSync(join(folder, 'zerosend_test.node'), join(folder, 'zerosend.node'));
-  else process.stdout.write(output);
+  if (!ok) process.stdout.write(output);
   return ok;
 }
 

@@ -9,25 +9,35 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { fail, readOptions } from '../../scripts/support/options.mjs';
 import { createRig, startReceiver, whyRigUnavailable } from '../rig/index.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '..', '..');
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '1' },
-    seed: { type: 'string' },
-    round: { type: 'string' },
-    loopback: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
+const USAGE = `usage: npm run soak -- [options]
+
+  --minutes N   0 to 1440, default 1
+  --seed N      a whole number: the same faults and sends as in an earlier run
+  --round N     this round alone
+  --loopback    over loopback, though the veth rig may be there
+  --json        nothing but the summary, in one line`;
+const values = readOptions(USAGE, {
+  minutes: { type: 'string', default: '1' },
+  seed: { type: 'string' },
+  round: { type: 'string' },
+  loopback: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
 });
 const seed = values.seed === undefined ? (Date.now() ^ process.pid) >>> 0 : Number(values.seed);
 const minutes = Number(values.minutes);
-if (!(minutes > 0 && minutes <= 24 * 60) || !Number.isInteger(seed)) {
-  console.error('--minutes must be a number from 0 to 1440, --seed a whole number');
-  process.exit(2);
+const round = values.round === undefined ? undefined : Number(values.round);
+if (!(minutes > 0 && minutes <= 24 * 60)) {
+  fail(`--minutes takes a number up to 1440; it was '${values.minutes}'`, USAGE);
+}
+if (!Number.isSafeInteger(seed))
+  fail(`--seed takes a whole number; it was '${values.seed}'`, USAGE);
+if (round !== undefined && !(Number.isSafeInteger(round) && round >= 0)) {
+  fail(`--round takes the number of a round; it was '${values.round}'`, USAGE);
 }
 const say = values.json ? () => {} : console.log;
 
@@ -45,7 +55,7 @@ const address = rig ? rig.receiverAddress.v4 : '127.0.0.1';
 const plan = {
   seed,
   seconds: minutes * 60,
-  round: values.round === undefined ? undefined : Number(values.round),
+  round,
   interface: rig ? rig.senderInterface.name : null,
   targets: Object.fromEntries(
     Object.entries(receivers).map(([name, { port }]) => [name, { address, port }]),
