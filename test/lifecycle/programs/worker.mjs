@@ -38,17 +38,17 @@ switch (workerData.role) {
     await stream();
     break;
   case 'idle': {
-    await outstanding(workerData.tcp);
+    const { socket: stream } = await outstanding(workerData.tcp);
     const socket = await udp();
     socket.send(Buffer.alloc(1000));
-    say({ outstanding: true });
+    say({ inFlight: stream.inFlight });
     break;
   }
   case 'busy': {
-    await outstanding(workerData.tcp);
+    const { socket: stream } = await outstanding(workerData.tcp);
     const socket = await udp();
     const pool = new BufferPool({ bufferSize: 4096, count: 16 });
-    say({ outstanding: true });
+    say({ inFlight: stream.inFlight });
     for (;;) {
       const buffer = pool.tryAcquire();
       if (buffer !== null) socket.send(buffer, 1000);
@@ -58,16 +58,30 @@ switch (workerData.role) {
     const { socket, pool } = await outstanding(workerData.tcp);
     socket.close({ timeout: 60_000 });
     pool.close();
-    say({ outstanding: true });
+    say({ inFlight: socket.inFlight });
     break;
   }
   case 'connecting':
     TcpSocket.connect({ host: '127.0.0.1', port: workerData.tcp });
     await new Promise((resolve) => void setImmediate(resolve)); // the address has been resolved
-    say({ outstanding: true });
+    say({ inFlight: 0 });
     for (;;);
-  case 'exiting':
-    await outstanding(workerData.tcp);
-    say({ outstanding: true });
+  case 'unopened':
+    new BufferPool({ bufferSize: 65_536, count: 8 }).tryAcquire()?.bytes.fill(1);
+    say({ inFlight: 0 });
+    setInterval(() => {}, 1000);
+    break;
+  case 'closed': {
+    const { socket, pool } = await outstanding(workerData.tcp);
+    await socket.abort();
+    await pool.close();
+    say({ inFlight: socket.inFlight });
+    setInterval(() => {}, 1000);
+    break;
+  }
+  case 'exiting': {
+    const { socket } = await outstanding(workerData.tcp);
+    say({ inFlight: socket.inFlight });
     process.exit(5); // ends the worker only
+  }
 }
