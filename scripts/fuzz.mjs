@@ -57,7 +57,6 @@ for (const target of chosen) {
       `-max_len=${length}`,
       `-artifact_prefix=${failures}/${target}-`,
       '-print_final_stats=1',
-      '-verbosity=0',
       gathered,
       kept,
     ],
@@ -71,7 +70,13 @@ for (const target of chosen) {
 /** What libFuzzer says of itself at the end, in one line. */
 function statistics(/** @type {string} */ output) {
   const figures = [...output.matchAll(/^stat::(\w+):\s*(\d+)$/gm)];
-  return figures.map(([, name, value]) => `${name?.replaceAll('_', ' ')} ${value}`).join(', ');
+  const edges = output.match(/Loaded 1 modules\s+\((\d+) inline/)?.[1];
+  const [, covered, features] = output.match(/.*\bcov: (\d+) ft: (\d+)/s) ?? [];
+  return [
+    `${covered} of ${edges} edges`,
+    `${features} features`,
+    ...figures.map(([, name, value]) => `${name?.replaceAll('_', ' ')} ${value}`),
+  ].join(', ');
 }
 
 /**
