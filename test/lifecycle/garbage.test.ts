@@ -10,7 +10,13 @@ describe('garbage collection at random while sending', () => {
   it.each([1, 2, (Date.now() & 0xffff_ffff) >>> 0])(
     'loses nothing, and reports forgotten sockets and buffers (seed %i)',
     async (seed) => {
-      const tcp = await startPeer({ protocol: 'tcp', seed: 'any' });
+      // Slow, so that much is in flight, and what is taken away from it is missed.
+      const tcp = await startPeer({
+        protocol: 'tcp',
+        seed: 'any',
+        rcvbuf: 65_536,
+        rate: 40_000_000,
+      });
       const udp = await startPeer({ protocol: 'udp', seed: 'any' });
       const discard = await startPeer({ protocol: 'udp', discard: true });
       const argument = { seed, sends: SENDS, tcp: tcp.port, udp: udp.port, discard: discard.port };
