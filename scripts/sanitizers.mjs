@@ -9,11 +9,11 @@
 // --quick: stress and core only, shorter. Everything is built into build/sanitizers. The last line
 // is "N passed, N failed, N skipped"; with ZEROSEND_REQUIRE_ALL=1 a skip is a failure of the run.
 import { randomInt } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { hasProgram, run } from './support/exec.mjs';
-import { root } from './support/files.mjs';
+import { readJson, root } from './support/files.mjs';
 import { fail, readOptions } from './support/options.mjs';
 import { sanitizedNodeTests } from './support/sanitized-node.mjs';
 
@@ -28,7 +28,10 @@ if (unknown !== undefined) fail(`--only takes ${PARTS.join(', ')}; it was '${unk
 const chosen = values.only.length > 0 ? values.only : values.quick ? ['stress', 'core'] : PARTS;
 
 const out = join(root, 'build/sanitizers');
+// Objects know their headers by absolute paths: those in the copy of a checkout are of the other one.
+if (readJson('build/sanitizers/root.json') !== root) rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
+writeFileSync(join(out, 'root.json'), JSON.stringify(root));
 const total = { passed: 0, failed: 0, skipped: /** @type {string[]} */ ([]) };
 /** @type {string[]} */
 const problems = [];
