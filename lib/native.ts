@@ -67,7 +67,10 @@ export interface XdpRequest {
 
 export interface OpenedXdp extends OpenedSocket {
   zeroCopy: boolean;
-  multiFrame: boolean;
+  /** why a packet cannot have several frames: errno of bind(2) with XDP_USE_SG, or 0 */
+  multiFrameErrno: number;
+  /** frames of one packet; 1 with such an errno */
+  maxFrames: number;
   mtu: number;
   maxLength: number;
 }
@@ -103,6 +106,8 @@ export interface Native {
   openUdp(request: OpenRequest): OpenedSocket | Failure;
   openPacket(request: PacketRequest): OpenedPacket | Failure;
   openXdp(request: XdpRequest): OpenedXdp | Failure;
+  /** One packet out of several slots, which are written as the requests of `sendMany` are. */
+  sendPacket(handle: number, count: number): number;
   beginClose(handle: number): void;
   abort(handle: number): void;
   close(handle: number): void;
@@ -123,7 +128,7 @@ export interface Native {
 }
 
 /** Raised with the addon's whenever the two would no longer understand each other. */
-const INTERFACE_VERSION = 3;
+const INTERFACE_VERSION = 4;
 
 function load(): Native {
   if (process.platform !== 'linux') {

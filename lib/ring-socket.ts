@@ -100,10 +100,10 @@ export abstract class RingSocket extends ZeroCopySocket {
   }
 
   /** @internal */
-  protected override _tooLong(length: number): Error {
+  protected override _tooLong(length: number, most = this._maxLength): Error {
     return rangeError(
       'ERR_ZEROSEND_FRAME_TOO_LONG',
-      `a frame must have at most ${this._maxLength} bytes (4 fewer without a VLAN tag) on ` +
+      `a frame must have at most ${most} bytes (4 fewer without a VLAN tag) on ` +
         `${this.#interface}, whose MTU is ${this.#mtu}; received ${length}`,
     );
   }

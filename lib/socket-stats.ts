@@ -78,7 +78,20 @@ export interface SocketInfo {
   /** frames of the ring and bytes that each holds, of a packet or XDP socket */
   ring?: { frames: number; frameSize: number };
   /** what AF_XDP granted, and why */
-  xdp?: { queue: number; granted: 'zerocopy' | 'copy'; reason: string };
+  xdp?: {
+    queue: number;
+    granted: 'zerocopy' | 'copy';
+    reason: string;
+    /** packets out of several frames: `sendPacket` */
+    multiFrame: {
+      granted: boolean;
+      /** frames of a packet, at most */
+      maxFrames: number;
+      /** bytes of a packet, at most */
+      maxLength: number;
+      reason: string;
+    };
+  };
   /** 'on', 'off', or why the kernel refused SO_TIMESTAMPING */
   timestamps: string;
   /** frames wait because the interface is down */

@@ -267,6 +267,32 @@ export abstract class ZeroCopySocket
   }
 
   /**
+   * One send out of several buffers, whose slots and lengths (`length` in all) are in `requests`.
+   * The id holds the first buffer; whoever calls has the others to give back.
+   * @internal
+   */
+  protected _sendTogether(buffers: readonly PooledBuffer[], length: number): number {
+    let begun = 0;
+    try {
+      for (; begun < buffers.length; begun++) {
+        const buffer = buffers[begun] as PooledBuffer;
+        this.#checkSlot(buffer);
+        buffer._slots.beginSend(buffer.index);
+      }
+      reactor.markBusy(this);
+      const result = native.sendPacket(this._handle, buffers.length);
+      if (result < 0) throw this.#refused(result, length);
+    } catch (error) {
+      while (begun-- > 0) {
+        const buffer = buffers[begun] as PooledBuffer;
+        buffer._slots.cancelSend(buffer.index);
+      }
+      throw error;
+    }
+    return this.#inFlight.add(buffers[0] as PooledBuffer);
+  }
+
+  /**
    * Delivers what has finished, now and synchronously (`complete` listeners run within this call,
    * unless it is made by one of them), and sends what was waiting for room.
    * @returns the number of ids completed

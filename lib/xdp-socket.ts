@@ -1,7 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { BufferPool } from './buffer-pool.js';
-import { invalidArgument } from './errors.js';
-import { native, type OpenedXdp } from './native.js';
+import { type CodedError, invalidArgument, outOfRange, systemError } from './errors.js';
+import {
+  KIND_FAILED,
+  KIND_RETIRED,
+  native,
+  type OpenedXdp,
+  REQUEST_SIZE,
+  requests,
+} from './native.js';
+import { PooledBuffer } from './pooled-buffer.js';
 import { checkInterface, openFailure, RingSocket } from './ring-socket.js';
 import type { SocketInfo } from './socket-stats.js';
 import { checkInteger, checkObject, checkOneNumber, checkOneOf } from './validate.js';
@@ -10,6 +18,8 @@ const MODES = ['best', 'zerocopy', 'copy'] as const;
 const EBUSY = 16;
 /** For how long a queue that was just closed may answer EBUSY. */
 const BUSY_FOR_MS = 1000;
+/** Bytes of a link header with a VLAN tag, which the MTU leaves out. */
+const HEADERS = 18;
 
 /** Options of {@link XdpSocket.open}. */
 export interface XdpOptions {
@@ -43,9 +53,13 @@ export interface XdpOptions {
  *
  * The pages of a UMEM are pinned, so those of a frame that is given up cannot be replaced: its chunk
  * is retired, and a new socket gets new memory.
+ *
+ * A packet that is longer than one frame goes out of several: {@link XdpSocket.sendPacket}.
  */
 export class XdpSocket extends RingSocket {
   readonly #granted: NonNullable<SocketInfo['xdp']>;
+  // The buffers of each packet in flight, but for the first, which the id itself holds.
+  readonly #others = new Map<number, readonly PooledBuffer[]>();
 
   private constructor(
     opened: OpenedXdp,
@@ -57,6 +71,12 @@ export class XdpSocket extends RingSocket {
       queue: options.queue,
       granted: opened.zeroCopy ? 'zerocopy' : 'copy',
       reason: reasonFor(opened.zeroCopy, options.mode),
+      multiFrame: {
+        granted: opened.multiFrameErrno === 0,
+        maxFrames: opened.maxFrames,
+        maxLength: Math.min(opened.mtu + HEADERS, opened.maxFrames * pool.bufferSize),
+        reason: reasonForFrames(opened.multiFrameErrno),
+      },
     };
   }
 
@@ -100,10 +120,101 @@ export class XdpSocket extends RingSocket {
     }
   }
 
+  /**
+   * Sends one packet out of several frames, in their order (XDP_USE_SG, Linux 6.6): one id, one
+   * completion, and all buffers are back when it has completed. Each uses up one lease. The packet
+   * goes out whole or not at all; the MTU bounds it as any other.
+   *
+   * The frames may be of any lengths (headers in one, the payload in others), but the first has to
+   * hold the link header of 14 bytes.
+   * @param buffers of this socket's pool; at most `info().xdp.multiFrame.maxFrames`, which is 1 where
+   * the kernel does not take more
+   * @param length bytes of the packet, which fill one buffer after the other and must need them all;
+   * or bytes of each buffer
+   * @returns the id
+   * @throws as {@link RingSocket.send}; nothing is sent and no buffer is taken
+   */
+  sendPacket(buffers: readonly PooledBuffer[], length: number | ArrayLike<number>): number {
+    this._reapIfDue();
+    if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
+    this.#checkCount(buffers.length);
+    const total = this.#layOut(buffers, length);
+    const id = this._sendTogether(buffers, total);
+    if (buffers.length > 1) this.#others.set(id, buffers.slice(1));
+    return id;
+  }
+
+  #checkCount(count: number): void {
+    const { granted, maxFrames, reason } = this.#granted.multiFrame;
+    if (count >= 1 && count <= maxFrames) return;
+    const expected = granted ? `from 1 to ${maxFrames}` : `1 on this socket (${reason})`;
+    throw outOfRange('buffers.length', expected, count);
+  }
+
+  /** Writes slot and length of each into `requests`. Returns the length of all. */
+  #layOut(buffers: readonly PooledBuffer[], length: number | ArrayLike<number>): number {
+    const count = buffers.length;
+    const size = this.pool.bufferSize;
+    const whole = typeof length === 'number';
+    if (whole) checkInteger('length', length, (count - 1) * size + 1, count * size);
+    else if (length?.length !== count) {
+      throw invalidArgument('length', `a number, or ${count} numbers`, length);
+    }
+    let total = 0;
+    for (let i = 0, at = 0; i < count; i++, at += REQUEST_SIZE) {
+      const buffer = buffers[i];
+      if (!(buffer instanceof PooledBuffer)) {
+        throw invalidArgument(`buffers[${i}]`, 'a PooledBuffer', buffer);
+      }
+      const bytes = whole ? Math.min(size, length - total) : (length[i] as number);
+      checkInteger(`length[${i}]`, bytes, 1, size);
+      requests[at] = buffer._slab;
+      requests[at + 1] = buffer.index;
+      requests[at + 2] = bytes;
+      requests[at + 3] = 0;
+      total += bytes;
+    }
+    return total;
+  }
+
+  /** @internal */
+  protected override _explain(error: CodedError, length: number): Error {
+    // Longer than a frame: it was a packet.
+    return error.code === 'EMSGSIZE' && length > this._maxLength
+      ? this._tooLong(length, this.#granted.multiFrame.maxLength)
+      : super._explain(error, length);
+  }
+
+  /** @internal */
+  override _reclaim(kind: number, first: number, last: number): void {
+    super._reclaim(kind, first, last);
+    if (this.#others.size > 0) this.#reclaimOthers(kind, first, last);
+  }
+
+  #reclaimOthers(kind: number, first: number, last: number): void {
+    if (kind === KIND_RETIRED) {
+      for (const buffer of this.#others.get(first) ?? []) buffer._slots.retire(buffer.index);
+      return;
+    }
+    if (kind > KIND_FAILED) return;
+    for (let id = first; id <= last; id++) {
+      const buffers = this.#others.get(id);
+      if (buffers === undefined) continue;
+      this.#others.delete(id);
+      for (const buffer of buffers) buffer._completed(id, kind === KIND_FAILED);
+    }
+  }
+
   /** @internal */
   protected override _details(): Partial<SocketInfo> {
     return { ...super._details(), xdp: this.#granted };
   }
+}
+
+function reasonForFrames(errno: number): string {
+  return errno === 0
+    ? 'the kernel takes packets out of several frames'
+    : `bind(XDP_USE_SG): ${systemError(errno, 'bind').code}`;
 }
 
 function reasonFor(zeroCopy: boolean, mode: (typeof MODES)[number]): string {

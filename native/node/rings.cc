@@ -98,10 +98,30 @@ Napi::Value open_xdp(Info info) {
   Napi::Object result = admit(info, socket);
   if (!result.Has("handle")) return result;
   result.Set("zeroCopy", socket->zerocopy());
-  result.Set("multiFrame", socket->multi_frame());
+  result.Set("multiFrameErrno", socket->multi_frame_error());
+  result.Set("maxFrames", socket->max_frames());
   result.Set("mtu", socket->mtu());
   result.Set("maxLength", socket->max_length());
   return result;
+}
+
+// sendPacket(handle, count): one packet out of `count` slots of the socket's own memory, which are
+// written where sendMany has its requests. 0, or a negated errno or refusal.
+Napi::Value send_packet(Info info) {
+  const Napi::Env env = info.Env();
+  Environment& environment = environment_of(info);
+  const auto answer = [&](int32_t code) { return Napi::Number::New(env, code); };
+  constexpr uint32_t kMost = 64;  // more than a packet can have
+  const uint32_t count = unsigned_of(info[1]);
+  if (count == 0 || count > kMost) return answer(-EINVAL);
+  Socket* socket = environment.poller().find(unsigned_of(info[0]));
+  if (socket == nullptr) return answer(-EBADF);
+  Part parts[kMost];
+  const uint32_t* request = environment.mailbox().requests;
+  for (uint32_t i = 0; i < count; ++i, request += Mailbox::kRequestSize) {
+    parts[i] = {request[1], request[2]};
+  }
+  return answer(socket->send_packet(parts, count));
 }
 
 }  // namespace
@@ -109,6 +129,7 @@ Napi::Value open_xdp(Info info) {
 void export_ring_functions(Napi::Env env, Napi::Object exports, Environment* environment) {
   exports.Set("openPacket", Napi::Function::New(env, open_packet, "openPacket", environment));
   exports.Set("openXdp", Napi::Function::New(env, open_xdp, "openXdp", environment));
+  exports.Set("sendPacket", Napi::Function::New(env, send_packet, "sendPacket", environment));
 }
 
 }  // namespace zerosend

@@ -100,7 +100,7 @@ void PacketSocket::submit_waiting() {
     submit_ = after(submit_);
     ++submitted_;
     if (--waiting_ == 0) note_drained();
-    frame_added();
+    frames_added(1);
   }
 }
 

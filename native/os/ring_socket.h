@@ -45,8 +45,9 @@ class RingSocket : public Socket {
     return !tagged || source.length > mtu + ETH_HLEN + 4;
   }
 
-  void frame_added() {
-    if (++unkicked_ >= kKickEvery) kick();
+  void frames_added(uint32_t count) {
+    unkicked_ += count;
+    if (unkicked_ >= kKickEvery) kick();
   }
 
   // Books the answer of a kick. True when the kernel has seen all frames.

@@ -49,6 +49,15 @@ int32_t Socket::send_many(const Source* sources, size_t count, uint32_t* waiting
   return result;
 }
 
+int32_t Socket::send_packet(const Part* parts, size_t count) {
+  Lock lock(mutex_);
+  if (const int code = refusal(1)) return -code;
+  busy_ = true;
+  return do_send_packet(parts, count);
+}
+
+int32_t Socket::do_send_packet(const Part*, size_t) { return -EOPNOTSUPP; }
+
 void Socket::keep_new(Slab* slab) {
   last_slab_ = slab;
   for (const auto& kept : slabs_) {

@@ -32,6 +32,12 @@ struct Source {
   bool zerocopy = false;
 };
 
+// A part of a packet that is laid out over several slots of a socket's own memory.
+struct Part {
+  uint32_t slot;
+  uint32_t length;
+};
+
 // One piece of news for JavaScript. Kinds below kDrain are Outcomes, with a range of ids.
 struct Record {
   enum Kind : uint32_t {
@@ -78,6 +84,10 @@ class Socket {
   // none. A message that the kernel refuses by itself after the first was accepted completes as
   // failed.
   int32_t send_many(const Source* sources, size_t count, uint32_t* queued);
+
+  // One send out of several slots of the socket's own memory: one id, as of send(). Only where a
+  // subclass can do it; others answer EOPNOTSUPP.
+  int32_t send_packet(const Part* parts, size_t count);
 
   // Sends what is queued and reads completions, now.
   void poll();
@@ -143,6 +153,7 @@ class Socket {
   // As send() and send_many(), with the socket open and room in the queue.
   virtual int32_t do_send(const Source& source, const Address* destination) = 0;
   virtual int32_t do_send_many(const Source* sources, size_t count) = 0;
+  virtual int32_t do_send_packet(const Part* parts, size_t count);
   // Sends that wait for room.
   virtual size_t queued() const = 0;
   virtual void do_poll() = 0;

@@ -53,8 +53,35 @@ void XdpRing<Entry>::unmap() {
 template class XdpRing<uint64_t>;
 template class XdpRing<xdp_desc>;
 
+// Tries what the options allow, the best first: packets of several frames, but not at the price of
+// zero copy, which a kernel that may choose by itself would give up for them. An attempt that fails
+// leaves the socket as it was. A queue in use is tried again by the caller, from the beginning.
+bool XdpSocket::bind_queue(const XdpOptions& options, int* error) {
+  using Mode = XdpOptions::Mode;
+  sockaddr_xdp address{};
+  address.sxdp_family = AF_XDP;
+  address.sxdp_ifindex = if_nametoindex(options.interface.c_str());
+  address.sxdp_queue_id = options.queue;
+  const auto bound = [&](uint16_t mode) {
+    for (const uint16_t several : {kUseSg, uint16_t{0}}) {
+      address.sxdp_flags = mode | XDP_USE_NEED_WAKEUP | several;
+      if (sys.bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+        return true;
+      }
+      *error = errno;
+      if (*error == EBUSY) return false;
+      multi_frame_error_ = *error;  // of the attempt before the one that succeeds
+    }
+    return false;
+  };
+  if (options.mode != Mode::kCopy && bound(XDP_ZEROCOPY)) return true;
+  if (options.mode == Mode::kZeroCopy || *error == EBUSY) return false;
+  multi_frame_error_ = 0;
+  return bound(XDP_COPY);
+}
+
 // Registers the memory, makes the rings and binds. Returns null, or the call that failed.
-const char* XdpSocket::set_up(const XdpOptions& options, uint16_t bind_flags, int* error) {
+const char* XdpSocket::set_up(const XdpOptions& options, int* error) {
   const auto set = [&](int option, const void* value, size_t size) {
     if (sys.setsockopt(fd_, SOL_XDP, option, value, static_cast<socklen_t>(size)) == 0) return true;
     *error = errno;
@@ -87,21 +114,12 @@ const char* XdpSocket::set_up(const XdpOptions& options, uint16_t bind_flags, in
   if (*error == 0) *error = transmit_.map(fd_, XDP_PGOFF_TX_RING, offsets.tx, size);
   if (*error != 0) return "mmap";
 
-  sockaddr_xdp address{};
-  address.sxdp_family = AF_XDP;
-  address.sxdp_ifindex = if_nametoindex(options.interface.c_str());
-  address.sxdp_queue_id = options.queue;
-  address.sxdp_flags = bind_flags;
-  if (sys.bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    *error = errno;
-    return "bind";
-  }
+  if (!bind_queue(options, error)) return "bind";
   xdp_options granted{};
   length = sizeof granted;
   if (sys.getsockopt(fd_, SOL_XDP, XDP_OPTIONS, &granted, &length) == 0) {
     zerocopy_ = (granted.flags & XDP_OPTIONS_ZEROCOPY) != 0;
   }
-  multi_frame_ = (bind_flags & kUseSg) != 0;
   *error = interface_mtu(options.interface, &mtu_);
   if (*error != 0) return "ioctl(SIOCGIFMTU)";
   max_length_ = std::min(static_cast<uint32_t>(umem_->slot_size()), mtu_ + 14 + 4);
@@ -115,10 +133,6 @@ std::shared_ptr<XdpSocket> XdpSocket::open(const XdpOptions& options, int epoll_
     *syscall = "if_nametoindex";
     return nullptr;
   }
-  const uint16_t mode = options.mode == XdpOptions::Mode::kZeroCopy ? XDP_ZEROCOPY
-                        : options.mode == XdpOptions::Mode::kCopy   ? XDP_COPY
-                                                                    : 0;
-  const uint16_t flags = mode | XDP_USE_NEED_WAKEUP;
   const int fd = sys.socket(AF_XDP, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
     *error = errno;
@@ -126,7 +140,7 @@ std::shared_ptr<XdpSocket> XdpSocket::open(const XdpOptions& options, int epoll_
     return nullptr;
   }
   std::shared_ptr<XdpSocket> socket(new XdpSocket(fd, epoll_fd, options, first_id));
-  *syscall = socket->set_up(options, flags, error);
+  *syscall = socket->set_up(options, error);
   return *syscall == nullptr ? socket : nullptr;
 }
 

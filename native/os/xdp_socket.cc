@@ -10,6 +10,11 @@
 #include "os/syscalls.h"
 
 namespace zerosend {
+namespace {
+
+constexpr uint32_t kContinued = 1 << 0;  // XDP_PKT_CONTD, Linux 6.6: the next one belongs to it
+
+}  // namespace
 
 XdpSocket::XdpSocket(int fd, int epoll_fd, const XdpOptions& options, uint64_t first_id)
     : RingSocket(fd, epoll_fd, SIZE_MAX, first_id),
@@ -40,25 +45,65 @@ int XdpSocket::check(const Source& source) const {
   return 0;
 }
 
+// All parts of a packet, as one source: its memory is that of the first, its length that of all.
+int XdpSocket::check_packet(const Part* parts, size_t count, Source* whole) const {
+  if (count == 0 || count > max_frames()) return EINVAL;
+  uint32_t length = 0;  // of at most 17 chunks
+  for (size_t i = 0; i < count; ++i) {
+    if (parts[i].slot >= umem_->slots()) return EINVAL;
+    if (parts[i].length == 0 || parts[i].length > umem_->slot_size()) return EINVAL;
+    length += parts[i].length;
+  }
+  if (parts[0].length < ETH_HLEN) return EINVAL;  // the link header is not cut
+  whole->slab = umem_.get();
+  whole->slot = parts[0].slot;
+  whole->data = umem_->slot(parts[0].slot);
+  whole->length = length;
+  whole->zerocopy = true;
+  return exceeds_mtu(*whole, mtu_) ? EMSGSIZE : 0;
+}
+
+bool XdpSocket::make_room(size_t descriptors) {
+  if (has_room(descriptors)) return true;
+  kick();
+  reap();
+  return has_room(descriptors);
+}
+
 int32_t XdpSocket::do_send(const Source& source, const Address*) {
   if (const int error = check(source)) return -error;
-  if (!has_room(1)) {
-    kick();
-    reap();
-    if (!has_room(1)) return -static_cast<int32_t>(Refusal::kQueueFull);
-  }
-  const uint32_t length = source.length;
+  if (!make_room(1)) return -static_cast<int32_t>(Refusal::kQueueFull);
+  const Part part{source.slot, source.length};
   const bool copied = !source.zerocopy;  // the caller copied plain memory into the chunk
   const uint64_t id = ledger_.open(source);
   if (copied) ledger_.add_inline_piece(id);
-  submit(id, ledger_.payload(id));
-  ledger_.close(id, completer());
-  count_send(length);
-  frame_added();
+  describe(id, part, 0);
+  submit(id, part.length, 1);
   return 0;
 }
 
-void XdpSocket::submit(uint64_t id, const Source& source) {
+// All of it or nothing: the kernel would hold the first part of a packet until the rest came.
+int32_t XdpSocket::do_send_packet(const Part* parts, size_t count) {
+  Source whole;
+  if (const int error = check_packet(parts, count, &whole)) return -error;
+  if (!make_room(count)) return -static_cast<int32_t>(Refusal::kQueueFull);
+  const uint32_t length = whole.length;
+  const uint64_t id = ledger_.open(std::move(whole));
+  for (size_t i = 0; i < count; ++i) describe(id, parts[i], i + 1 < count ? kContinued : 0);
+  submit(id, length, static_cast<uint32_t>(count));
+  return 0;
+}
+
+// Hands over the descriptors of a send.
+void XdpSocket::submit(uint64_t id, uint32_t length, uint32_t descriptors) {
+  transmit_.produce(produced_);
+  ledger_.close(id, completer());
+  count_send(length);
+  frames_added(descriptors);
+}
+
+// Writes a descriptor of a send, which the kernel does not see yet.
+void XdpSocket::describe(uint64_t id, const Part& part, uint32_t options) {
   uint32_t link = free_links_;
   if (link == kNone) {
     link = static_cast<uint32_t>(links_.size());
@@ -67,7 +112,7 @@ void XdpSocket::submit(uint64_t id, const Source& source) {
     free_links_ = links_[link].next;
   }
   links_[link] = {static_cast<uint32_t>(ledger_.next_kernel()), kNone, now_ms()};
-  Chunk& chunk = chunks_[source.slot];
+  Chunk& chunk = chunks_[part.slot];
   if (chunk.oldest == kNone) {
     chunk.oldest = link;
   } else {
@@ -79,11 +124,10 @@ void XdpSocket::submit(uint64_t id, const Source& source) {
   ++counters_[Counter::kernelSends];
   ++counters_[Counter::kernelIds];
   ++outstanding_;
-  xdp_desc& descriptor = transmit_.at(produced_);
-  descriptor.addr = umem_->slot_size() * source.slot;
-  descriptor.len = source.length;
-  descriptor.options = 0;
-  transmit_.produce(++produced_);
+  xdp_desc& descriptor = transmit_.at(produced_++);
+  descriptor.addr = umem_->slot_size() * part.slot;
+  descriptor.len = part.length;
+  descriptor.options = options;
 }
 
 void XdpSocket::kick() {

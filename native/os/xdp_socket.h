@@ -30,9 +30,12 @@ class XdpSocket final : public RingSocket {
   ~XdpSocket() override;
 
   bool zerocopy() const { return zerocopy_; }
-  bool multi_frame() const { return multi_frame_; }
   uint32_t mtu() const { return mtu_; }
-  uint32_t max_length() const { return max_length_; }
+  uint32_t max_length() const { return max_length_; }  // of a packet of one frame
+
+  // Why a packet cannot have several frames: the errno of a bind with XDP_USE_SG, or 0.
+  int multi_frame_error() const { return multi_frame_error_; }
+  uint32_t max_frames() const { return multi_frame_error_ == 0 ? kMaxFrames : 1; }
 
  private:
   // The sends of one chunk that the kernel has: usually one, more after a retain. A list through
@@ -47,18 +50,28 @@ class XdpSocket final : public RingSocket {
     uint32_t sent_ms = 0;
   };
   static constexpr uint32_t kNone = UINT32_MAX;
+  // Where the kernel copies, it makes each frame but the first a fragment of the packet, or (for
+  // drivers that want nothing in the linear part) the first, too. A packet of more fragments than
+  // the kernel was built for, 17 at least, is dropped without a word.
+  static constexpr uint32_t kMaxFrames = 17;
 
   XdpSocket(int fd, int epoll_fd, const XdpOptions& options, uint64_t first_id);
 
   // xdp_open.cc
-  const char* set_up(const XdpOptions& options, uint16_t bind_flags, int* error);
+  const char* set_up(const XdpOptions& options, int* error);
+  bool bind_queue(const XdpOptions& options, int* error);
 
+  // What frames and packets have in common.
   bool has_room(size_t descriptors) const;
-  void submit(uint64_t id, const Source& source);
+  bool make_room(size_t descriptors);
+  void describe(uint64_t id, const Part& part, uint32_t options);
+  void submit(uint64_t id, uint32_t length, uint32_t descriptors);
+  int check_packet(const Part* parts, size_t count, Source* whole) const;
   void give_up_lost();
   static uint32_t now_ms();
 
   int32_t do_send(const Source& source, const Address*) override;
+  int32_t do_send_packet(const Part* parts, size_t count) override;
   size_t queued() const override { return 0; }
   void fail_queued() override {}
   void cut_off() override;
@@ -71,7 +84,7 @@ class XdpSocket final : public RingSocket {
   const std::shared_ptr<Slab> umem_;
   const uint32_t deadline_ms_;
   bool zerocopy_ = false;
-  bool multi_frame_ = false;
+  int multi_frame_error_ = 0;
   uint32_t mtu_ = 0;
   uint32_t max_length_ = 0;
 

@@ -376,6 +376,10 @@ export class FakeNative implements Native {
     return { errno: EOPNOTSUPP, syscall: 'socket' };
   }
 
+  sendPacket(): number {
+    return -EOPNOTSUPP;
+  }
+
   beginClose(handle: number): void {
     const socket = this.#sockets.get(handle);
     if (socket) socket.closing = true;
