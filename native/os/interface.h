@@ -1,7 +1,6 @@
 #pragma once
 
 #include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -21,7 +20,7 @@ inline int interface_mtu(const std::string& name, uint32_t* mtu) {
   std::memcpy(request.ifr_name, name.data(), std::min(name.size(), sizeof request.ifr_name - 1));
   const int fd = sys.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0) return errno;
-  const int error = ::ioctl(fd, SIOCGIFMTU, &request) == 0 ? 0 : errno;
+  const int error = sys.ioctl(fd, SIOCGIFMTU, &request) == 0 ? 0 : errno;
   sys.close(fd);
   if (error == 0) *mtu = static_cast<uint32_t>(request.ifr_mtu);
   return error;

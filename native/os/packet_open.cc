@@ -113,8 +113,12 @@ std::shared_ptr<PacketSocket> PacketSocket::open(const PacketOptions& options, i
   std::shared_ptr<PacketSocket> socket(
       new PacketSocket(fd, epoll_fd, std::move(ring), options, first_id));
   socket->ifindex_ = ifindex;
-  *error = socket->read_interface();
   *syscall = "ioctl(SIOCGIFMTU)";
+  *error = socket->read_interface();
+  if (*error == 0) {
+    *syscall = "timerfd_create";
+    *error = socket->make_timer();
+  }
   return *error == 0 ? socket : nullptr;
 }
 

@@ -1,7 +1,6 @@
 #include "os/ring_socket.h"
 
 #include <sys/epoll.h>
-#include <sys/timerfd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -43,24 +42,23 @@ int32_t RingSocket::do_send_many(const Source* sources, size_t count) {
   return 0;
 }
 
+int RingSocket::make_timer() {
+  timer_fd_ = sys.timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  return timer_fd_ < 0 ? errno : 0;
+}
+
 int RingSocket::start_watching() {
-  timer_fd_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  if (timer_fd_ < 0) return errno;
   epoll_event event{};
   event.data.u64 = handle_;
   event.events = EPOLLIN | EPOLLET;  // each expiry once, without reading the timer
-  if (sys.epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, timer_fd_, &event) == 0) return 0;
-  const int error = errno;
-  sys.close(timer_fd_);
-  timer_fd_ = -1;
-  return error;
+  return sys.epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, timer_fd_, &event) == 0 ? 0 : errno;
 }
 
 int RingSocket::watch() {
   if (armed_ || timer_fd_ < 0) return 0;
   itimerspec time{};
   time.it_value.tv_nsec = interval_ns_;
-  armed_ = ::timerfd_settime(timer_fd_, 0, &time, nullptr) == 0;
+  armed_ = sys.timerfd_settime(timer_fd_, 0, &time, nullptr) == 0;
   return armed_ ? 0 : errno;
 }
 

@@ -28,6 +28,9 @@ class RingSocket : public Socket {
 
   // ---- for the subclass -------------------------------------------------------------------------
 
+  // Makes the timer that wakes the poller thread. To be called while opening. Returns 0 or an errno.
+  int make_timer();
+
   void do_poll() override;
   void do_ready(uint32_t events) override;
   int32_t do_send_many(const Source* sources, size_t count) override;

@@ -2,9 +2,11 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -16,6 +18,11 @@ namespace raw {
 // mremap(2) takes variable arguments, which a table of pointers cannot.
 inline void* remap(void* from, size_t size, void* to) {
   return ::mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+}
+
+// So does ioctl(2).
+inline int ioctl(int fd, unsigned long request, void* argument) {
+  return ::ioctl(fd, request, argument);
 }
 
 // clone(2) as a fork without the C library's handlers and without a signal at exit.
@@ -58,6 +65,9 @@ struct Syscalls {
   int (*epoll_ctl)(int, int, int, epoll_event*) = ::epoll_ctl;
   int (*epoll_wait)(int, epoll_event*, int, int) = ::epoll_wait;
   int (*eventfd)(unsigned, int) = ::eventfd;
+  int (*timerfd_create)(int, int) = ::timerfd_create;
+  int (*timerfd_settime)(int, int, const itimerspec*, itimerspec*) = ::timerfd_settime;
+  int (*ioctl)(int, unsigned long, void*) = raw::ioctl;
   void* (*mmap)(void*, size_t, int, int, int, off_t) = ::mmap;
   int (*munmap)(void*, size_t) = ::munmap;
   int (*madvise)(void*, size_t, int) = ::madvise;

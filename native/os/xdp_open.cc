@@ -122,6 +122,8 @@ const char* XdpSocket::set_up(const XdpOptions& options, int* error) {
   }
   *error = interface_mtu(options.interface, &mtu_);
   if (*error != 0) return "ioctl(SIOCGIFMTU)";
+  *error = make_timer();
+  if (*error != 0) return "timerfd_create";
   max_length_ = std::min(static_cast<uint32_t>(umem_->slot_size()), mtu_ + 14 + 4);
   return nullptr;
 }

@@ -235,6 +235,10 @@ void install_faults() {
   sys.epoll_ctl = Wrapper<int, int, int, int, epoll_event*>::call<::epoll_ctl, &epoll_ctl_fault, 1>;
   sys.epoll_wait = Wrapper<int, int, epoll_event*, int, int>::call<::epoll_wait, &epoll_wait_fault>;
   sys.eventfd = Wrapper<int, unsigned, int>::call<::eventfd, &eventfd_fault>;
+  sys.timerfd_create = Wrapper<int, int, int>::call<::timerfd_create, &timerfd_create_fault>;
+  sys.timerfd_settime = Wrapper<int, int, int, const itimerspec*,
+                                itimerspec*>::call<::timerfd_settime, &timerfd_settime_fault>;
+  sys.ioctl = Wrapper<int, int, unsigned long, void*>::call<raw::ioctl, &ioctl_fault, 1>;
   sys.mmap = Wrapper<void*, void*, size_t, int, int, int, off_t>::call<::mmap, &mmap_fault>;
   sys.madvise = Wrapper<int, void*, size_t, int>::call<::madvise, &madvise_fault, 2>;
   sys.remap = Wrapper<void*, void*, size_t, void*>::call<raw::remap, &remap_fault>;

@@ -25,6 +25,9 @@ namespace zerosend {
   X(epoll_ctl)             \
   X(epoll_wait)            \
   X(eventfd)               \
+  X(timerfd_create)        \
+  X(timerfd_settime)       \
+  X(ioctl)                 \
   X(mmap)                  \
   X(madvise)               \
   X(remap)                 \

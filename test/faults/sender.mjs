@@ -26,11 +26,11 @@ function hostOf(peer) {
   return 'host' in peer ? peer.host : peer.family === 4 ? '127.0.0.1' : '::1';
 }
 
-/** Descriptors of this process of the kinds that the library makes: sockets, epoll and eventfd. */
+/** Descriptors of this process of the kinds that the library makes: sockets, epoll, eventfd and timers. */
 export function openDescriptors() {
   return readdirSync('/proc/self/fd').filter((fd) => {
     try {
-      return /^(socket|anon_inode:\[event)/.test(readlinkSync(`/proc/self/fd/${fd}`));
+      return /^(socket|anon_inode:\[(event|timerfd))/.test(readlinkSync(`/proc/self/fd/${fd}`));
     } catch {
       return false; // the one that read the folder
     }

@@ -8,8 +8,9 @@ import { fileURLToPath } from 'node:url';
 
 /**
  * @typedef {'socket' | 'bind' | 'connect' | 'shutdown' | 'setsockopt' | 'getsockopt' | 'sendmsg'
- *   | 'sendmmsg' | 'recvmsg' | 'recv' | 'epoll_create1' | 'epoll_ctl' | 'epoll_wait' | 'eventfd'
- *   | 'mmap' | 'madvise' | 'remap' | 'clone_process'} Call
+ *   | 'sendmmsg' | 'sendto' | 'recvmsg' | 'recv' | 'epoll_create1' | 'epoll_ctl' | 'epoll_wait'
+ *   | 'eventfd' | 'timerfd_create' | 'timerfd_settime' | 'ioctl' | 'mmap' | 'madvise' | 'remap'
+ *   | 'clone_process'} Call
  *
  * @typedef {keyof typeof constants.errno} Errno
  *
@@ -41,11 +42,11 @@ const addon = ['Release', 'Debug']
 if (addon === undefined) throw new Error('build/Release/zerosend_test.node has not been built');
 process.env.ZEROSEND_NATIVE = addon;
 
-const { BufferPool, TcpSocket, UdpSocket } = await import('zerosend');
+const { BufferPool, PacketSocket, TcpSocket, UdpSocket, XdpSocket } = await import('zerosend');
 /** @type {Hooks} */
 const hooks = createRequire(import.meta.url)(addon);
 
-export { BufferPool, TcpSocket, UdpSocket };
+export { BufferPool, PacketSocket, TcpSocket, UdpSocket, XdpSocket };
 export const { clearFaults, faults, setFirstIds, setOption } = hooks;
 
 /** Times enough for everything that a test does. */
@@ -88,6 +89,17 @@ export const IP_RECVERR = 11;
 export const IPV6_RECVERR = 25;
 export const TCP_NODELAY = 1;
 export const UDP_SEGMENT = 103;
+export const SO_SNDBUFFORCE = 32;
+export const PACKET_VERSION = 10;
+export const PACKET_TX_RING = 13;
+export const PACKET_VNET_HDR = 15;
+export const PACKET_QDISC_BYPASS = 20;
+export const XDP_MMAP_OFFSETS = 1;
+export const XDP_TX_RING = 3;
+export const XDP_UMEM_REG = 4;
+export const XDP_UMEM_FILL_RING = 5;
+export const XDP_UMEM_COMPLETION_RING = 6;
+export const XDP_OPTIONS = 8;
 export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
 export const EPOLL_CTL_MOD = 3;

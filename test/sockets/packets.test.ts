@@ -27,7 +27,9 @@ describe('packets of AF_XDP out of several frames', await needsRig('veth', { mtu
       const { stdout } = await rig.sender.run(process.execPath, argv, { timeout: 40_000 });
       const seen = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
       const expected = arrivals(seen.ids);
-      const arrived = await receiver.until(({ datagrams }) => datagrams >= expected);
+      const arrived = await receiver.until(({ datagrams }) => datagrams >= expected, {
+        timeout: 5000,
+      });
       expect(arrived).toMatchObject({ wrongBytes: 0, corrupt: 0, datagrams: expected, drops: 0 });
       return { seen, arrived };
     } finally {
