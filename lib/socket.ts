@@ -497,10 +497,7 @@ export abstract class ZeroCopySocket
         'more sends than maxQueuedSends would wait for room; wait for drain',
       );
     }
-    return this._explain(
-      systemError(-code, this.#protocol === 'tcp' || this.#protocol === 'udp' ? 'sendmsg' : 'send'),
-      length,
-    );
+    return this._explain(systemError(-code, sendCall(this.#protocol)), length);
   }
 
   /** @internal A clearer error for what the kernel has refused. */
@@ -630,7 +627,11 @@ export abstract class ZeroCopySocket
       if (this._state === 'connecting') {
         this._connectFailed(first);
       } else {
-        this.#error ??= systemError(first, 'sendmsg', native.describe(this._handle).remote);
+        this.#error ??= systemError(
+          first,
+          sendCall(this.#protocol),
+          native.describe(this._handle).remote,
+        );
         if (this.#closed === null) this.#beginClosing(DEFAULT_CLOSE_TIMEOUT_MS);
       }
     }
@@ -652,6 +653,11 @@ export abstract class ZeroCopySocket
   _wantsHold(): boolean {
     return this.#liveness !== 'unref' && this._hasNews();
   }
+}
+
+/** The system call by which a protocol sends: rings are kicked by send(2). */
+function sendCall(protocol: Protocol): string {
+  return protocol === 'tcp' || protocol === 'udp' ? 'sendmsg' : 'send';
 }
 
 /** What the kernel has told; it answers 0 or -1 where it cannot tell. */

@@ -117,9 +117,11 @@ const char* XdpSocket::set_up(const XdpOptions& options, int* error) {
   if (!bind_queue(options, error)) return "bind";
   xdp_options granted{};
   length = sizeof granted;
-  if (sys.getsockopt(fd_, SOL_XDP, XDP_OPTIONS, &granted, &length) == 0) {
-    zerocopy_ = (granted.flags & XDP_OPTIONS_ZEROCOPY) != 0;
+  if (sys.getsockopt(fd_, SOL_XDP, XDP_OPTIONS, &granted, &length) != 0) {
+    *error = errno;
+    return "getsockopt(XDP_OPTIONS)";
   }
+  zerocopy_ = (granted.flags & XDP_OPTIONS_ZEROCOPY) != 0;
   *error = interface_mtu(options.interface, &mtu_);
   if (*error != 0) return "ioctl(SIOCGIFMTU)";
   *error = make_timer();

@@ -123,6 +123,29 @@ export class Books {
   }
 
   /**
+   * One packet out of several buffers of an XdpSocket.
+   * @param {PooledBuffer[]} buffers @param {number[]} lengths
+   */
+  sendPacket(buffers, lengths) {
+    const socket = /** @type {import('zerosend').XdpSocket} */ (this.#socket);
+    const { nextId } = socket;
+    const held = heldIn(buffers);
+    let id;
+    try {
+      id = socket.sendPacket(buffers, lengths);
+    } catch (error) {
+      this.#expectUntouched(nextId, held - heldIn(buffers), error);
+      throw error;
+    }
+    if (id !== nextId) this.problems.push(`id ${id}, expected ${nextId}`);
+    this.#accept(
+      1,
+      lengths.reduce((sum, length) => sum + length, 0),
+    );
+    return id;
+  }
+
+  /**
    * The code of the error that a send throws, or the number of ids that it took.
    * @param {PooledBuffer | Uint8Array} buffer @param {number} length
    * @param {{ address: string, port: number }} [to]

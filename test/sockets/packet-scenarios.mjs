@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BufferPool, XdpSocket } from 'zerosend';
-import { fillDatagram } from '../rig/pattern.mjs';
+import { udpFrame } from '../support/udp-frame.mjs';
 import { addsUp, codeOf, Ledger } from './kinds.mjs';
 
 /**
@@ -15,7 +15,6 @@ import { addsUp, codeOf, Ledger } from './kinds.mjs';
  * @typedef {import('zerosend').PooledBuffer} PooledBuffer
  */
 
-const HEADERS = 42;
 const MTU = 9000;
 const LONGEST = MTU + 14;
 
@@ -30,24 +29,8 @@ function random(seed = 1) {
   };
 }
 
-/** A UDP packet of `length` bytes, link header included, whose content the receiver checks. */
-function packet(/** @type {Place} */ place, /** @type {number} */ sequence, length = LONGEST) {
-  const bytes = Buffer.alloc(length);
-  bytes.write('0200c6120002' + '0200c6120001' + '0800', 'hex');
-  bytes.write('450000000000000040110000c6120001c6120002', 14, 'hex');
-  bytes.writeUInt16BE(length - 14, 16);
-  let sum = 0;
-  for (let at = 14; at < 34; at += 2) sum += bytes.readUInt16BE(at);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  bytes.writeUInt16BE(~sum & 0xffff, 24);
-  bytes.writeUInt16BE(1024, 34);
-  bytes.writeUInt16BE(place.port, 36);
-  bytes.writeUInt16BE(length - 34, 38);
-  const content = new Uint8Array(length - HEADERS);
-  fillDatagram(content, sequence, place.seed);
-  bytes.set(content, HEADERS);
-  return bytes;
-}
+const packet = (/** @type {Place} */ place, /** @type {number} */ sequence, length = LONGEST) =>
+  udpFrame(place, sequence, length);
 
 async function open(/** @type {Place} */ place, /** @type {object} */ options = {}) {
   const socket = await XdpSocket.open({ interface: place.interface, ...options });
