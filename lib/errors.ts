@@ -34,6 +34,8 @@ export type ErrorCode =
   | 'ERR_ZEROSEND_SOCKET_CLOSED'
   /** `maxQueuedSends` sends are waiting for room already. */
   | 'ERR_ZEROSEND_QUEUE_FULL'
+  /** Nothing on the way out would keep `maxPacingRate`. */
+  | 'ERR_ZEROSEND_PACING_UNSUPPORTED'
   /** The pool is closing or closed. */
   | 'ERR_ZEROSEND_POOL_CLOSED'
   /** The pool would need more memory than there is. */
@@ -60,6 +62,8 @@ export interface CodedError extends Error {
   address?: string;
   port?: number;
   interface?: string;
+  /** the queueing disciplines of the interface */
+  qdisc?: string;
 }
 
 function coded<E extends Error>(error: E, code: ErrorCode): E & CodedError {

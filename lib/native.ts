@@ -19,6 +19,8 @@ export interface OpenRequest {
   maxQueuedSends: number;
   /** 0 none, 1 software, 2 hardware */
   timestamps: number;
+  /** bytes a second; 0 none */
+  maxPacingRate: number;
 }
 
 export interface OpenedSocket {
@@ -79,6 +81,7 @@ export interface SocketDescription {
   local?: { address: string; port: number };
   remote?: { address: string; port: number };
   sendBufferSize?: number;
+  maxPacingRate?: number;
   mtu?: number;
   peerClosed?: boolean;
   idsUncertain?: boolean;
@@ -113,6 +116,11 @@ export interface Native {
   close(handle: number): void;
   counters(handle: number): number[];
   describe(handle: number): SocketDescription;
+  /** The interface by which packets leave for an address, and its queueing disciplines. */
+  wayOut(
+    remote: { address: string; port: number },
+    bound: string | undefined,
+  ): { interface: string; qdiscs: string[] } | Failure;
   unacknowledged(handle: number): number;
   setDestination(address: string, port: number): boolean;
   maxSegments(): number;

@@ -25,6 +25,13 @@ export interface SocketOptions {
    * notification or two for each send. Default: none.
    */
   timestamps?: 'software' | 'hardware';
+  /**
+   * Bytes a second that the kernel lets out at most: SO_MAX_PACING_RATE (socket(7)). 1 to 2^53-1;
+   * default none. TCP keeps it by itself. UDP leaves it to the queueing discipline `fq`, so a
+   * UdpSocket takes it only with `remote`, and with `fq` on the interface by which packets leave for
+   * there (tc-fq(8)); else opening it fails with `ERR_ZEROSEND_PACING_UNSUPPORTED`.
+   */
+  maxPacingRate?: number;
   /** Name of the network interface to send through: SO_BINDTODEVICE (socket(7)). */
   interface?: string;
 }
@@ -37,6 +44,8 @@ export interface CheckedSocketOptions {
   maxQueuedSends: number;
   /** index into TIMESTAMPS */
   timestamps: number;
+  /** 0: none */
+  maxPacingRate: number;
   interface: string | undefined;
 }
 
@@ -60,6 +69,9 @@ export function checkSocketOptions(options: SocketOptions): CheckedSocketOptions
   if (options.sendBufferSize !== undefined) {
     checkInteger('options.sendBufferSize', options.sendBufferSize, 1024, 2 ** 30);
   }
+  if (options.maxPacingRate !== undefined) {
+    checkInteger('options.maxPacingRate', options.maxPacingRate, 1, Number.MAX_SAFE_INTEGER);
+  }
   if (options.interface !== undefined) {
     const name = checkString('options.interface', options.interface);
     if (Buffer.byteLength(name) >= IFNAMSIZ) {
@@ -72,6 +84,7 @@ export function checkSocketOptions(options: SocketOptions): CheckedSocketOptions
     sendBufferSize: options.sendBufferSize ?? 0,
     maxQueuedSends,
     timestamps: checkTimestamps(options.timestamps),
+    maxPacingRate: options.maxPacingRate ?? 0,
     interface: options.interface,
   };
 }

@@ -2,6 +2,7 @@ import { BufferPool } from './buffer-pool.js';
 import { invalidArgument, outOfRange } from './errors.js';
 import { native, type OpenedPacket } from './native.js';
 import { checkTimestamps } from './options.js';
+import { refusePacing } from './pacing.js';
 import { checkInterface, openFailure, RingSocket } from './ring-socket.js';
 import { checkInteger, checkObject, checkString } from './validate.js';
 
@@ -64,7 +65,8 @@ export class PacketSocket extends RingSocket {
 
   /**
    * Opens a socket on an interface: socket(2), PACKET_VERSION, PACKET_TX_RING, bind(2), mmap(2).
-   * @throws rejects with TypeError or RangeError on bad options, `EPERM` without CAP_NET_RAW,
+   * @throws rejects with TypeError or RangeError on bad options, Error
+   * `ERR_ZEROSEND_PACING_UNSUPPORTED` for a `maxPacingRate`, `EPERM` without CAP_NET_RAW,
    * `ENODEV` for an interface that does not exist, `ENOMEM` for a ring that does not fit
    */
   static async open(options: PacketOptions): Promise<PacketSocket> {
@@ -81,6 +83,12 @@ export class PacketSocket extends RingSocket {
     if (options.init !== undefined && typeof options.init !== 'function') {
       throw invalidArgument('options.init', 'a function', options.init);
     }
+    refusePacing(
+      options,
+      options.qdiscBypass === true
+        ? 'qdiscBypass goes past every queueing discipline'
+        : 'fq would pace each flow in the frames by itself, and not the socket',
+    );
     const link = checkLinkLayer(linkLayer);
     const timestamps = checkTimestamps(options.timestamps);
     const opened = native.openPacket({

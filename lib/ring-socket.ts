@@ -18,6 +18,7 @@ const RING_OPTIONS: CheckedSocketOptions = {
   zeroCopyThreshold: 0,
   sendBufferSize: 0,
   maxQueuedSends: 65_536, // the ring itself is the queue
+  maxPacingRate: 0,
   interface: undefined,
 };
 

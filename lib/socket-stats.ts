@@ -110,6 +110,8 @@ export interface SocketInfo {
   };
   /** SO_SNDBUF as granted, in bytes; the kernel counts its overhead in it, so it doubles a request */
   sendBufferSize: number | undefined;
+  /** SO_MAX_PACING_RATE in bytes a second; undefined without one */
+  maxPacingRate: number | undefined;
   /** path MTU in bytes, of a connected socket */
   mtu: number | undefined;
   /** UDP_SEGMENT in bytes; 0 when off */

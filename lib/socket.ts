@@ -394,6 +394,7 @@ export abstract class ZeroCopySocket
         reason,
       },
       sendBufferSize: positive(kernel.sendBufferSize),
+      maxPacingRate: positive(kernel.maxPacingRate),
       mtu: positive(kernel.mtu),
       segmentSize: this.#segmentSize,
       maxSendLength: this._maxLength,

@@ -76,6 +76,7 @@ export class TcpSocket extends ZeroCopySocket {
       zeroCopy: options.zeroCopy !== 'never',
       maxQueuedSends: options.maxQueuedSends,
       timestamps: options.timestamps,
+      maxPacingRate: options.maxPacingRate,
     };
     const opened = native.openTcp(request);
     if ('errno' in opened) throw openError(opened, request);

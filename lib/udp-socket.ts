@@ -10,6 +10,7 @@ import {
 import { type CodedError, openError, rangeError } from './errors.js';
 import { FLAG_DESTINATION, native, type OpenedSocket, type OpenRequest } from './native.js';
 import { type CheckedSocketOptions, checkSocketOptions, type SocketOptions } from './options.js';
+import { checkPacing } from './pacing.js';
 import type { PooledBuffer } from './pooled-buffer.js';
 import { ZeroCopySocket } from './socket.js';
 import { checkInteger, checkOneNumber, checkString } from './validate.js';
@@ -59,7 +60,8 @@ export class UdpSocket extends ZeroCopySocket {
   /**
    * Opens a socket: socket(2), SO_ZEROCOPY, bind(2) and connect(2) where asked for.
    * @throws rejects with TypeError or RangeError on bad options, RangeError
-   * `ERR_ZEROSEND_SEGMENT_TOO_LONG` when a segment does not fit the path's MTU, the error of name
+   * `ERR_ZEROSEND_SEGMENT_TOO_LONG` when a segment does not fit the path's MTU, Error
+   * `ERR_ZEROSEND_PACING_UNSUPPORTED` for a `maxPacingRate` that nobody would keep, the error of name
    * resolution, or the system's (`EADDRINUSE`, `EACCES`, `ENETUNREACH`, `EMFILE`, …)
    */
   static async open(options: UdpOptions = {}): Promise<UdpSocket> {
@@ -96,7 +98,9 @@ export class UdpSocket extends ZeroCopySocket {
       zeroCopy: checked.zeroCopy !== 'never',
       maxQueuedSends: checked.maxQueuedSends,
       timestamps: checked.timestamps,
+      maxPacingRate: checked.maxPacingRate,
     };
+    if (checked.maxPacingRate > 0) checkPacing(remote, checked.interface);
     const opened = native.openUdp(request);
     if ('errno' in opened) throw openError(opened, request);
     const mtu = native.describe(opened.handle).mtu ?? 0;

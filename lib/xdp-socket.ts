@@ -9,6 +9,7 @@ import {
   REQUEST_SIZE,
   requests,
 } from './native.js';
+import { refusePacing } from './pacing.js';
 import { PooledBuffer } from './pooled-buffer.js';
 import { checkInterface, openFailure, RingSocket } from './ring-socket.js';
 import type { SocketInfo } from './socket-stats.js';
@@ -83,13 +84,15 @@ export class XdpSocket extends RingSocket {
   /**
    * Opens a socket on a queue of an interface: socket(2), XDP_UMEM_REG, XDP_TX_RING, mmap(2),
    * bind(2). A queue that was closed a moment ago is tried again for a second.
-   * @throws rejects with TypeError or RangeError on bad options, `EPERM` without CAP_NET_RAW,
+   * @throws rejects with TypeError or RangeError on bad options, Error
+   * `ERR_ZEROSEND_PACING_UNSUPPORTED` for a `maxPacingRate`, `EPERM` without CAP_NET_RAW,
    * `ENODEV` or `EINVAL` for an interface or queue that does not exist, `EOPNOTSUPP` where
    * `mode: 'zerocopy'` cannot be had, `EBUSY` for a queue in use, `ENOBUFS` beyond RLIMIT_MEMLOCK
    */
   static async open(options: XdpOptions): Promise<XdpSocket> {
     checkObject('options', options);
     const name = checkInterface(options.interface);
+    refusePacing(options, 'AF_XDP goes past every queueing discipline');
     const { queue = 0, mode = 'best', frames = 1024, frameSize = 2048 } = options;
     const { completionTimeout = 5000, init } = options;
     checkInteger('options.queue', queue, 0, 65_535);

@@ -15,6 +15,7 @@
 #include "os/inet_socket.h"
 #include "os/open.h"
 #include "os/syscalls.h"
+#include "os/way_out.h"
 
 namespace zerosend {
 namespace {
@@ -46,6 +47,11 @@ Napi::Value open(Info info, InetSocket::Protocol protocol) {
   }
   options.send_buffer_size = unsigned_of(given("sendBufferSize"));
   options.segment_size = unsigned_of(given("segmentSize"));
+  const Napi::Value rate = given("maxPacingRate");
+  if (!env.IsExceptionPending() && rate.IsNumber()) {
+    options.max_pacing_rate =
+        static_cast<uint64_t>(std::max<int64_t>(rate.As<Napi::Number>().Int64Value(), 0));
+  }
   const auto timestamps = static_cast<Timestamps>(std::min(unsigned_of(given("timestamps")), 2u));
   const Napi::Value zerocopy = given("zeroCopy");
   const uint32_t max_queued = unsigned_of(given("maxQueuedSends"));
@@ -120,6 +126,14 @@ int option(int fd, int level, int name) {
   return sys.getsockopt(fd, level, name, &value, &length) == 0 ? value : -1;
 }
 
+// SO_MAX_PACING_RATE in bytes a second; 0 where there is none.
+double pacing_rate(int fd) {
+  unsigned long rate = 0;
+  socklen_t length = sizeof rate;
+  if (sys.getsockopt(fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, &length) != 0) return 0;
+  return rate == ~0UL ? 0 : static_cast<double>(rate);
+}
+
 void set_address(Napi::Object object, const char* name, int fd,
                  int (*get)(int, sockaddr*, socklen_t*)) {
   sockaddr_storage storage{};
@@ -142,6 +156,7 @@ Napi::Value describe(Info info) {
   set_address(result, "local", fd, ::getsockname);
   set_address(result, "remote", fd, ::getpeername);
   result.Set("sendBufferSize", option(fd, SOL_SOCKET, SO_SNDBUF));
+  result.Set("maxPacingRate", pacing_rate(fd));
   const bool v6 = option(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET6;
   result.Set("mtu", v6 ? option(fd, IPPROTO_IPV6, IPV6_MTU) : option(fd, IPPROTO_IP, IP_MTU));
   const Socket::State state = socket->state();
@@ -160,6 +175,22 @@ Napi::Value unacknowledged(Info info) {
     bytes = 0;
   }
   return Napi::Number::New(info.Env(), bytes);
+}
+
+// wayOut({ address, port }, interface): by which interface packets leave for a numeric address, and
+// the kinds of its queueing disciplines
+Napi::Value way_out(Info info) {
+  const Napi::Env env = info.Env();
+  Address remote;
+  if (!read_address(info[0], &remote) || remote.length == 0) return failure(env, EINVAL, "netlink");
+  const WayOut way = find_way_out(remote, string_of(info[1]));
+  if (way.error != 0) return failure(env, way.error, way.syscall);
+  Napi::Array qdiscs = Napi::Array::New(env, way.qdiscs.size());
+  for (uint32_t i = 0; i < way.qdiscs.size(); ++i) qdiscs.Set(i, way.qdiscs[i]);
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("interface", way.interface);
+  result.Set("qdiscs", qdiscs);
+  return result;
 }
 
 // setDestination(address, port): of the next send with the destination flag; false when the address
@@ -192,6 +223,7 @@ void export_socket_functions(Napi::Env env, Napi::Object exports, Environment* e
   add("close", close_socket);
   add("counters", counters);
   add("describe", describe);
+  add("wayOut", way_out);
   add("unacknowledged", unacknowledged);
   add("setDestination", set_destination);
   add("maxSegments", max_segments);

@@ -13,6 +13,9 @@
 namespace zerosend {
 namespace {
 
+#ifndef SO_MAX_PACING_RATE
+#define SO_MAX_PACING_RATE 47
+#endif
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #endif
@@ -46,6 +49,12 @@ Opened open_common(int type, const OpenOptions& options, int send_buffer) {
   }
   if (send_buffer > 0 && set(opened.fd, SOL_SOCKET, SO_SNDBUF, send_buffer) != 0) {
     return failure(opened.fd, "setsockopt(SO_SNDBUF)");
+  }
+  // As a long, which the kernel takes since 4.20: an int would end at 4 GiB a second.
+  const auto rate = static_cast<unsigned long>(options.max_pacing_rate);
+  if (rate > 0 &&
+      sys.setsockopt(opened.fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate) != 0) {
+    return failure(opened.fd, "setsockopt(SO_MAX_PACING_RATE)");
   }
   if (options.zerocopy && set(opened.fd, SOL_SOCKET, SO_ZEROCOPY, 1) != 0) {
     opened.zerocopy_error = errno;

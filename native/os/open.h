@@ -15,6 +15,7 @@ struct OpenOptions {
   uint32_t send_buffer_size = 0;  // SO_SNDBUF in bytes; 0: see open.cc
   uint32_t segment_size = 0;      // UDP_SEGMENT in bytes; 0: off
   bool zerocopy = true;           // ask for SO_ZEROCOPY
+  uint64_t max_pacing_rate = 0;   // SO_MAX_PACING_RATE in bytes a second; 0: none
 };
 
 // A new socket, or the call that failed with its errno. `zerocopy_error` is the errno of

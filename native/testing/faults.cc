@@ -4,6 +4,7 @@
 #include <time.h>
 #include <linux/errqueue.h>
 // clang-format on
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <unistd.h>
 
@@ -141,6 +142,40 @@ ssize_t receive_message(int fd, msghdr* message, int flags) {
   return result;
 }
 
+std::mutex qdisc_mutex;
+char qdisc_kind[16];  // under qdisc_mutex
+
+// Writes another kind over that of each queueing discipline, where it has room.
+void forge_qdiscs(void* data, size_t size) {
+  std::lock_guard<std::mutex> lock(qdisc_mutex);
+  if (qdisc_kind[0] == 0) return;
+  auto left = static_cast<uint32_t>(size);
+  auto* message = static_cast<nlmsghdr*>(data);
+  for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
+    if (message->nlmsg_type != RTM_NEWQDISC) continue;
+    auto* attribute = reinterpret_cast<rtattr*>(static_cast<uint8_t*>(NLMSG_DATA(message)) +
+                                                NLMSG_ALIGN(sizeof(tcmsg)));
+    auto rest = static_cast<uint32_t>(NLMSG_PAYLOAD(message, sizeof(tcmsg)));
+    for (; RTA_OK(attribute, rest); attribute = RTA_NEXT(attribute, rest)) {
+      if (attribute->rta_type != TCA_KIND) continue;
+      std::memset(RTA_DATA(attribute), 0, RTA_PAYLOAD(attribute));
+      std::strncpy(static_cast<char*>(RTA_DATA(attribute)), qdisc_kind, RTA_PAYLOAD(attribute) - 1);
+    }
+  }
+}
+
+ssize_t receive(int fd, void* buffer, size_t size, int flags) {
+  const ssize_t result =
+      Wrapper<ssize_t, int, void*, size_t, int>::call<::recv, &recv_fault>(fd, buffer, size, flags);
+  int family = 0;
+  socklen_t length = sizeof family;
+  if (result > 0 && ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) == 0 &&
+      family == AF_NETLINK) {
+    forge_qdiscs(buffer, static_cast<size_t>(result));
+  }
+  return result;
+}
+
 }  // namespace
 
 namespace {
@@ -208,6 +243,12 @@ void clear_faults() {
 
 void seed_faults(uint32_t seed) { random_state = seed == 0 ? 1 : seed; }
 
+void set_qdisc_kind(const char* kind) {
+  std::lock_guard<std::mutex> lock(qdisc_mutex);
+  qdisc_kind[0] = 0;
+  std::strncat(qdisc_kind, kind, sizeof qdisc_kind - 1);
+}
+
 void set_kernel_id_bias(uint32_t bias) { kernel_id_bias = bias; }
 
 std::vector<ReportedRange> take_reported_ranges() {
@@ -230,7 +271,7 @@ void install_faults() {
   sys.sendto = Wrapper<ssize_t, int, const void*, size_t, int, const sockaddr*,
                        socklen_t>::call<::sendto, &sendto_fault>;
   sys.recvmsg = receive_message;
-  sys.recv = Wrapper<ssize_t, int, void*, size_t, int>::call<::recv, &recv_fault>;
+  sys.recv = receive;
   sys.epoll_create1 = Wrapper<int, int>::call<::epoll_create1, &epoll_create1_fault>;
   sys.epoll_ctl = Wrapper<int, int, int, int, epoll_event*>::call<::epoll_ctl, &epoll_ctl_fault, 1>;
   sys.epoll_wait = Wrapper<int, int, epoll_event*, int, int>::call<::epoll_wait, &epoll_wait_fault>;

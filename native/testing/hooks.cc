@@ -89,6 +89,12 @@ Napi::Value reported_ranges(Info info) {
   return result;
 }
 
+// setQdiscKind(kind): what netlink tells of queueing disciplines from now on; '': the truth
+Napi::Value set_qdisc(Info info) {
+  set_qdisc_kind(info[0].IsString() ? info[0].As<Napi::String>().Utf8Value().c_str() : "");
+  return info.Env().Undefined();
+}
+
 // setOption(fd, level, name, value): setsockopt(2) with an int, as a user of `fd` may call it.
 // Returns 0 or the errno.
 Napi::Value set_option(Info info) {
@@ -107,6 +113,7 @@ void export_test_hooks(Napi::Env env, Napi::Object exports, Environment* environ
   exports.Set("inject", Napi::Function::New(env, inject, "inject"));
   exports.Set("faults", Napi::Function::New(env, faults, "faults"));
   exports.Set("reportedRanges", Napi::Function::New(env, reported_ranges, "reportedRanges"));
+  exports.Set("setQdiscKind", Napi::Function::New(env, set_qdisc, "setQdiscKind"));
   exports.Set("setOption", Napi::Function::New(env, set_option, "setOption"));
   exports.Set("clearFaults", Napi::Function::New(env, clear_all, "clearFaults"));
 }

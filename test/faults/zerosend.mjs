@@ -33,6 +33,7 @@ import { fileURLToPath } from 'node:url';
  * @property {(seed?: number) => void} clearFaults
  * @property {(send: number, kernel: number) => void} setFirstIds of sockets opened from now on
  * @property {() => number[]} reportedRanges
+ * @property {(kind: string) => void} setQdiscKind that netlink tells; '': the truth
  * @property {(fd: number, level: number, name: number, value: number) => number} setOption
  */
 
@@ -47,7 +48,7 @@ const { BufferPool, PacketSocket, TcpSocket, UdpSocket, XdpSocket } = await impo
 const hooks = createRequire(import.meta.url)(addon);
 
 export { BufferPool, PacketSocket, TcpSocket, UdpSocket, XdpSocket };
-export const { clearFaults, faults, setFirstIds, setOption } = hooks;
+export const { clearFaults, faults, setFirstIds, setOption, setQdiscKind } = hooks;
 
 /** Times enough for everything that a test does. */
 export const ALWAYS = 2 ** 30;
@@ -84,6 +85,7 @@ export const SOL_IPV6 = 41;
 export const SO_ERROR = 4;
 export const SO_SNDBUF = 7;
 export const SO_BINDTODEVICE = 25;
+export const SO_MAX_PACING_RATE = 47;
 export const SO_ZEROCOPY = 60;
 export const IP_RECVERR = 11;
 export const IPV6_RECVERR = 25;

@@ -406,6 +406,10 @@ export class FakeNative implements Native {
     return [socket.sends.length, socket.sends.length - open];
   }
 
+  wayOut(): { interface: string; qdiscs: string[] } {
+    return { interface: 'fake0', qdiscs: ['fq'] };
+  }
+
   describe(handle: number): SocketDescription {
     return this.#sockets.get(handle)?.description ?? {};
   }

@@ -1,0 +1,50 @@
+import { type CodedError, stateError, systemError } from './errors.js';
+import { native } from './native.js';
+
+/**
+ * The error of a socket that has been asked for a rate (SO_MAX_PACING_RATE) that nothing would keep:
+ * the kernel accepts the option all the same, and sends at full speed.
+ */
+export function pacingRefused(
+  reason: string,
+  about: { interface?: string; qdisc?: string } = {},
+): CodedError {
+  return Object.assign(
+    stateError(
+      'ERR_ZEROSEND_PACING_UNSUPPORTED',
+      `options.maxPacingRate is kept by TCP, and for UDP by the queueing discipline fq: ${reason}`,
+    ),
+    about,
+  );
+}
+
+/**
+ * Refuses a rate unless packets for `remote` leave through `fq`. A socket without a peer is no flow
+ * of its own there: each of its destinations would be paced by itself.
+ */
+export function checkPacing(
+  remote: { address: string; port: number } | undefined,
+  bound: string | undefined,
+): void {
+  if (remote === undefined) {
+    throw pacingRefused('without options.remote it would pace each destination by itself');
+  }
+  const way = native.wayOut(remote, bound);
+  if ('errno' in way) {
+    throw systemError(way.errno, way.syscall, bound === undefined ? remote : { interface: bound });
+  }
+  if (way.qdiscs.length > 0 && way.qdiscs.every((kind) => kind === 'fq')) return;
+  const qdisc = way.qdiscs.join(', ') || 'none';
+  const name = way.interface;
+  throw pacingRefused(`${name}, by which ${remote.address} is reached, has ${qdisc}`, {
+    interface: name,
+    qdisc,
+  });
+}
+
+/** Refuses a rate on the sockets that have no such option, in JavaScript without types. */
+export function refusePacing(options: object, reason: string): void {
+  if ('maxPacingRate' in options && options.maxPacingRate !== undefined) {
+    throw pacingRefused(reason);
+  }
+}
