@@ -26,7 +26,7 @@ export interface SocketOptions {
    */
   timestamps?: 'software' | 'hardware';
   /**
-   * Bytes a second that the kernel lets out at most: SO_MAX_PACING_RATE (socket(7)). 1 to 2^53-1;
+   * Bytes a second that the kernel lets out at most: SO_MAX_PACING_RATE (socket(7)). 1 to 10^12;
    * default none. TCP keeps it by itself. UDP leaves it to the queueing discipline `fq`, so a
    * UdpSocket takes it only with `remote`, and with `fq` on the interface by which packets leave for
    * there (tc-fq(8)); else opening it fails with `ERR_ZEROSEND_PACING_UNSUPPORTED`.
@@ -70,7 +70,7 @@ export function checkSocketOptions(options: SocketOptions): CheckedSocketOptions
     checkInteger('options.sendBufferSize', options.sendBufferSize, 1024, 2 ** 30);
   }
   if (options.maxPacingRate !== undefined) {
-    checkInteger('options.maxPacingRate', options.maxPacingRate, 1, Number.MAX_SAFE_INTEGER);
+    checkInteger('options.maxPacingRate', options.maxPacingRate, 1, 1e12);
   }
   if (options.interface !== undefined) {
     const name = checkString('options.interface', options.interface);

@@ -49,6 +49,7 @@ describe.each(Object.entries(OPENERS))('%s', (_, open) => {
     ['zeroCopyThreshold', 0, 2 ** 32 - 1],
     ['maxQueuedSends', 1, 2 ** 20],
     ['sendBufferSize', 1024, 2 ** 30],
+    ['maxPacingRate', 1, 1e12],
   ])('takes %s, a whole number from %i to %i', async (name, min, max) => {
     const given = (value: unknown) => open({ [name]: value });
     await rejectsEach(values.NOT_A_NUMBER_TYPE, given, wrongType);
