@@ -58,8 +58,11 @@ export interface SocketStats {
   discardedBytes: number;
   /** calls that had the kernel look at a ring */
   kicks: number;
-  /** ring frames that driver or queueing discipline refused, and that were tried again */
+  /** times that driver or queueing discipline refused a ring frame, which was then tried again */
   refusedFrames: number;
+  /** packets that AF_XDP, when it copies, reports as dropped by the device (no carrier, say): the
+   * kernel has let go of their frames, so they complete as any other, but they were not sent */
+  droppedFrames: number;
   /** kicks that met an interface that was down */
   linkDown: number;
   /** times the poller thread worked for this socket */

@@ -37,6 +37,7 @@ namespace zerosend {
   X(discardedBytes)    /* bytes from the peer, read and dropped */              \
   X(kicks)             /* calls that had the kernel look at a ring */           \
   X(refusedFrames)     /* ring frames that driver or qdisc refused: retried */  \
+  X(droppedFrames)     /* packets of a ring that the device has dropped */      \
   X(linkDown)          /* kicks that met an interface that was down */          \
   X(wakes)             /* times the poller thread worked for this socket */
 

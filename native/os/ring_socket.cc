@@ -85,8 +85,10 @@ bool RingSocket::kicked(ssize_t result, int error) {
     return true;
   }
   switch (error) {
-    case EAGAIN:
     case EBUSY:
+      ++counters_[busy_is_drop_ ? Counter::droppedFrames : Counter::noRoom];
+      break;
+    case EAGAIN:
     case ENOMEM:
       ++counters_[Counter::noRoom];
       break;

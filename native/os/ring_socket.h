@@ -28,7 +28,8 @@ class RingSocket : public Socket {
 
   // ---- for the subclass -------------------------------------------------------------------------
 
-  // Makes the timer that wakes the poller thread. To be called while opening. Returns 0 or an errno.
+  // Makes the timer that wakes the poller thread. To be called while opening. Returns 0 or an
+  // errno.
   int make_timer();
 
   void do_poll() override;
@@ -56,8 +57,9 @@ class RingSocket : public Socket {
   // Books the answer of a kick. True when the kernel has seen all frames.
   bool kicked(ssize_t result, int error);
 
-  uint32_t unkicked_ = 0;   // frames in the ring of which the kernel has not been told
-  bool link_down_ = false;  // the last kick found the interface down; it will be tried again
+  uint32_t unkicked_ = 0;      // frames in the ring of which the kernel has not been told
+  bool link_down_ = false;     // the last kick found the interface down; it will be tried again
+  bool busy_is_drop_ = false;  // EBUSY means that the device has dropped one packet
 
  private:
   int timer_fd_ = -1;

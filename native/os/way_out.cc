@@ -30,8 +30,8 @@ struct Request {
   }
 
   void add(uint16_t type, const void* data, size_t size) {
-    auto* attribute = reinterpret_cast<rtattr*>(reinterpret_cast<uint8_t*>(this) +
-                                                NLMSG_ALIGN(header.nlmsg_len));
+    auto* attribute =
+        reinterpret_cast<rtattr*>(reinterpret_cast<uint8_t*>(this) + NLMSG_ALIGN(header.nlmsg_len));
     attribute->rta_type = type;
     attribute->rta_len = static_cast<uint16_t>(RTA_LENGTH(size));
     if (size > 0) std::memcpy(RTA_DATA(attribute), data, size);
@@ -76,8 +76,8 @@ template <class Visit>
 void for_each_attribute(nlmsghdr* message, size_t size, Visit&& visit) {
   if (message->nlmsg_len < NLMSG_LENGTH(size)) return;
   auto left = static_cast<uint32_t>(message->nlmsg_len - NLMSG_LENGTH(size));
-  auto* attribute = reinterpret_cast<rtattr*>(static_cast<uint8_t*>(NLMSG_DATA(message)) +
-                                              NLMSG_ALIGN(size));
+  auto* attribute =
+      reinterpret_cast<rtattr*>(static_cast<uint8_t*>(NLMSG_DATA(message)) + NLMSG_ALIGN(size));
   for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) visit(attribute);
 }
 

@@ -122,6 +122,9 @@ const char* XdpSocket::set_up(const XdpOptions& options, int* error) {
     return "getsockopt(XDP_OPTIONS)";
   }
   zerocopy_ = (granted.flags & XDP_OPTIONS_ZEROCOPY) != 0;
+  // Where the kernel copies, a kick ends with EBUSY after each packet that the device did not take:
+  // its descriptors complete all the same (xsk_generic_xmit in net/xdp/xsk.c).
+  busy_is_drop_ = !zerocopy_;
   *error = interface_mtu(options.interface, &mtu_);
   if (*error != 0) return "ioctl(SIOCGIFMTU)";
   *error = make_timer();

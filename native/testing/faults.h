@@ -84,8 +84,8 @@ void seed_faults(uint32_t seed);
 // at 0 meets the ids it expects.
 void set_kernel_id_bias(uint32_t bias);
 
-// The kind that queueing disciplines have, as netlink tells of them; empty: the one that they do have.
-// For those that the kernel at hand does not know.
+// The kind that queueing disciplines have, as netlink tells of them; empty: the one that they do
+// have. For those that the kernel at hand does not know.
 void set_qdisc_kind(const char* kind);
 
 // A completion as recvmsg reported it, bias included.

@@ -44,6 +44,7 @@ describe.each([
     zeroCopy: true,
     maxQueuedSends: 4,
     timestamps: 0,
+    maxPacingRate: 0,
     ...options,
   });
   const open = (options?: Partial<real.OpenRequest>): number => {

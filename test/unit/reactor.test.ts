@@ -33,6 +33,7 @@ class Member implements Reactee {
       zeroCopy: true,
       maxQueuedSends: 1,
       timestamps: 0,
+      maxPacingRate: 0,
     });
     this.fd = opened.fd;
     this._handle = opened.handle;

@@ -192,6 +192,7 @@ describe('checkSocketOptions', () => {
       maxQueuedSends: 1024,
       interface: undefined,
       timestamps: 0,
+      maxPacingRate: 0,
     });
   });
 
@@ -246,6 +247,7 @@ describe('errors of the system', () => {
       zeroCopy: true,
       maxQueuedSends: 1,
       timestamps: 0,
+      maxPacingRate: 0,
     } as const;
     const of = (syscall: string) => openError({ errno: 22, syscall }, request);
     expect(of('bind')).toMatchObject({ address: '198.18.0.1', port: 7 });

@@ -4,14 +4,7 @@ import { readFileSync } from 'node:fs';
 import { udpFrame } from '../../support/udp-frame.mjs';
 import { Books } from '../books.mjs';
 import { openDescriptors, pause, within } from '../sender.mjs';
-import {
-  clearFaults,
-  faults,
-  inject,
-  PacketSocket,
-  setFirstIds,
-  XdpSocket,
-} from '../zerosend.mjs';
+import { clearFaults, faults, inject, PacketSocket, setFirstIds, XdpSocket } from '../zerosend.mjs';
 
 /**
  * @typedef {import('../zerosend.mjs').Call} Call
@@ -63,8 +56,9 @@ function open(options = {}) {
 
 /** Mappings of rings. */
 const mappings = () =>
-  readFileSync('/proc/self/maps', 'utf8').split('\n').filter((line) => / socket:\[/.test(line))
-    .length;
+  readFileSync('/proc/self/maps', 'utf8')
+    .split('\n')
+    .filter((line) => / socket:\[/.test(line)).length;
 
 /** Injects the faults of a case. What it answers tells how often each call was struck. */
 function injectAll(/** @type {Case} */ one) {
@@ -96,7 +90,10 @@ async function sendAll(/** @type {Ring} */ socket, /** @type {Books} */ books) {
     }
     const batch = [lay(), lay(), lay(), lay()];
     try {
-      books.sendMany(batch, batch.map(() => LENGTH));
+      books.sendMany(
+        batch,
+        batch.map(() => LENGTH),
+      );
     } catch (error) {
       refused.push(/** @type {{ code: string }} */ (error).code);
       for (const buffer of batch) buffer.release();
@@ -158,7 +155,11 @@ async function sound() {
   await within(socket.flush(), 'ids to complete');
   const report = await within(socket.close(), 'close');
   count(books);
-  return [...books.audit([socket.pool]), ...refused, ...(report.outcome === 'drained' ? [] : [report.outcome])];
+  return [
+    ...books.audit([socket.pool]),
+    ...refused,
+    ...(report.outcome === 'drained' ? [] : [report.outcome]),
+  ];
 }
 
 async function playOpen(/** @type {Case} */ one) {
@@ -231,6 +232,7 @@ async function playRun(/** @type {Case} */ one) {
     soft: stats.softErrors,
     noRoom: stats.noRoom,
     refusedFrames: stats.refusedFrames,
+    droppedFrames: stats.droppedFrames,
     linkDown: stats.linkDown,
   };
 }
