@@ -32,6 +32,7 @@ const options: SocketOptions = {
   zeroCopyThreshold: 10_240,
   sendBufferSize: 1 << 20,
   maxQueuedSends: 8,
+  maxPacingRate: 1e6,
   interface: 'lo',
 };
 TcpSocket.connect({ host: 'localhost', port: 9, signal: AbortSignal.timeout(5), ...options });
@@ -102,6 +103,21 @@ socket.sendMany([buffer], new Uint32Array(1));
 socket.sendMany([buffer]);
 // @ts-expect-error pooled buffers only
 socket.sendMany([new Uint8Array(10)], 10);
+
+same<ReturnType<typeof xdp.sendPacket>, number>(true);
+xdp.sendPacket([buffer, buffer], 3000);
+xdp.sendPacket([buffer, buffer] as const, new Uint32Array(2));
+// @ts-expect-error a length
+xdp.sendPacket([buffer]);
+// @ts-expect-error a packet is not one buffer
+xdp.sendPacket(buffer, 100);
+// @ts-expect-error only AF_XDP has it
+packet.sendPacket;
+same<NonNullable<SocketInfo['xdp']>['multiFrame']['maxFrames'], number>(true);
+same<SocketInfo['maxPacingRate'], number | undefined>(true);
+same<SocketStats['droppedFrames'], number>(true);
+// @ts-expect-error AF_XDP goes past what would pace it
+XdpSocket.open({ interface: 'eth0', maxPacingRate: 1000 });
 
 same<ReturnType<typeof udp.sendTo>, number>(true);
 udp.sendTo(buffer, 10, { address: '198.18.0.1', port: 9 });
