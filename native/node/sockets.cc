@@ -182,7 +182,9 @@ Napi::Value unacknowledged(Info info) {
 Napi::Value way_out(Info info) {
   const Napi::Env env = info.Env();
   Address remote;
-  if (!read_address(info[0], &remote) || remote.length == 0) return failure(env, EINVAL, "netlink");
+  const bool sound = read_address(info[0], &remote);
+  if (env.IsExceptionPending()) return {};
+  if (!sound || remote.length == 0) return failure(env, EINVAL, "netlink");
   const WayOut way = find_way_out(remote, string_of(info[1]));
   if (way.error != 0) return failure(env, way.error, way.syscall);
   Napi::Array qdiscs = Napi::Array::New(env, way.qdiscs.size());

@@ -124,6 +124,7 @@ const functions = {
   send: { args: [socket, slab, slot, length, flags], right: isErrno, often: 20 },
   sendPlain: { args: [socket, bytes, length, flags], right: isErrno, often: 15 },
   sendMany: { args: [socket, count], right: isErrno, often: 10 },
+  sendPacket: { args: [socket, count], right: isErrno, often: 5 },
   poll: { args: [socket], right: isErrno, often: 15 },
   arm: { args: [socket], right: isErrno, often: 8 },
   openTcp: { args: [request], right: isOpened, often: 2 },
@@ -135,6 +136,11 @@ const functions = {
   close: { args: [socket], right: isNothing, often: 2 },
   counters: { args: [socket], right: Array.isArray, often: 3 },
   describe: { args: [socket], right: (value) => typeof value === 'object', often: 3 },
+  wayOut: {
+    args: [() => ({ address: address(), port: port() }), () => pick([undefined, 'lo', 'none0'])],
+    right: (value) => isFailure(value) || Array.isArray(value.qdiscs),
+    often: 1,
+  },
   unacknowledged: { args: [socket], right: (value) => value >= 0, often: 3 },
   setDestination: { args: [address, port], right: (value) => typeof value === 'boolean', often: 5 },
   maxSegments: { args: [], right: (value) => value === 64 || value === 128, often: 1 },
@@ -198,7 +204,7 @@ function once() {
   const values = args.map((make) => maybe(make, odds));
   if (random(40) === 0) values.length = random(values.length + 1);
   if (random(40) === 0) values.push(hostile());
-  if (name === 'sendMany') scribble();
+  if (name === 'sendMany' || name === 'sendPacket') scribble();
   let result;
   try {
     result = random(200) === 0 ? Reflect.construct(native[name], values) : native[name](...values);
@@ -217,6 +223,7 @@ function once() {
   if (name === 'sendPlain' && result === 0) add('plain sends');
   if (name === 'send' && result === 0) add('sends');
   if (name === 'sendMany' && result === 0) add('sends at once');
+  if (name === 'sendPacket' && result === 0) add('packets');
   // A handle that is gone is still tried now and then.
   if (name === 'close' || name === 'abort') forget(sockets, values[0]);
   if (name === 'releaseSlab') forget(slabs, values[0]);
