@@ -111,12 +111,11 @@ Napi::Value send_packet(Info info) {
   const Napi::Env env = info.Env();
   Environment& environment = environment_of(info);
   const auto answer = [&](int32_t code) { return Napi::Number::New(env, code); };
-  constexpr uint32_t kMost = 64;  // more than a packet can have
   const uint32_t count = unsigned_of(info[1]);
-  if (count == 0 || count > kMost) return answer(-EINVAL);
+  if (count == 0 || count > XdpSocket::kMostFrames) return answer(-EINVAL);
   Socket* socket = environment.poller().find(unsigned_of(info[0]));
   if (socket == nullptr) return answer(-EBADF);
-  Part parts[kMost];
+  Part parts[XdpSocket::kMostFrames];
   const uint32_t* request = environment.mailbox().requests;
   for (uint32_t i = 0; i < count; ++i, request += Mailbox::kRequestSize) {
     parts[i] = {request[1], request[2]};

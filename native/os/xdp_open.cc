@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "os/interface.h"
+#include "os/netdev.h"
 #include "os/syscalls.h"
 #include "os/xdp_socket.h"
 
@@ -80,6 +81,12 @@ bool XdpSocket::bind_queue(const XdpOptions& options, int* error) {
   return bound(XDP_COPY);
 }
 
+uint32_t XdpSocket::frames_of_packets(uint32_t ifindex) const {
+  if (multi_frame_error_ != 0) return 1;
+  if (!zerocopy_) return kCopiedFrames;
+  return std::clamp(zerocopy_segments(ifindex), kZeroCopyFrames, kMostFrames);
+}
+
 // Registers the memory, makes the rings and binds. Returns null, or the call that failed.
 const char* XdpSocket::set_up(const XdpOptions& options, int* error) {
   const auto set = [&](int option, const void* value, size_t size) {
@@ -125,6 +132,7 @@ const char* XdpSocket::set_up(const XdpOptions& options, int* error) {
   // Where the kernel copies, a kick ends with EBUSY after each packet that the device did not take:
   // its descriptors complete all the same (xsk_generic_xmit in net/xdp/xsk.c).
   busy_is_drop_ = !zerocopy_;
+  max_frames_ = frames_of_packets(if_nametoindex(options.interface.c_str()));
   *error = interface_mtu(options.interface, &mtu_);
   if (*error != 0) return "ioctl(SIOCGIFMTU)";
   *error = make_timer();

@@ -47,8 +47,8 @@ int XdpSocket::check(const Source& source) const {
 
 // All parts of a packet, as one source: its memory is that of the first, its length that of all.
 int XdpSocket::check_packet(const Part* parts, size_t count, Source* whole) const {
-  if (count == 0 || count > max_frames()) return EINVAL;
-  uint32_t length = 0;  // of at most 17 chunks
+  if (count == 0 || count > max_frames_) return EINVAL;
+  uint32_t length = 0;
   for (size_t i = 0; i < count; ++i) {
     if (parts[i].slot >= umem_->slots()) return EINVAL;
     if (parts[i].length == 0 || parts[i].length > umem_->slot_size()) return EINVAL;

@@ -35,7 +35,8 @@ class XdpSocket final : public RingSocket {
 
   // Why a packet cannot have several frames: the errno of a bind with XDP_USE_SG, or 0.
   int multi_frame_error() const { return multi_frame_error_; }
-  uint32_t max_frames() const { return multi_frame_error_ == 0 ? kMaxFrames : 1; }
+  uint32_t max_frames() const { return max_frames_; }
+  static constexpr uint32_t kMostFrames = 64;  // of any packet, however many a driver takes
 
  private:
   // The sends of one chunk that the kernel has: usually one, more after a retain. A list through
@@ -53,13 +54,16 @@ class XdpSocket final : public RingSocket {
   // Where the kernel copies, it makes each frame but the first a fragment of the packet, or (for
   // drivers that want nothing in the linear part) the first, too. A packet of more fragments than
   // the kernel was built for, 17 at least, is dropped without a word.
-  static constexpr uint32_t kMaxFrames = 17;
+  static constexpr uint32_t kCopiedFrames = 17;
+  // With zero copy the driver has a number of its own; it grants XDP_USE_SG only with two at least.
+  static constexpr uint32_t kZeroCopyFrames = 2;
 
   XdpSocket(int fd, int epoll_fd, const XdpOptions& options, uint64_t first_id);
 
   // xdp_open.cc
   const char* set_up(const XdpOptions& options, int* error);
   bool bind_queue(const XdpOptions& options, int* error);
+  uint32_t frames_of_packets(uint32_t ifindex) const;
 
   // What frames and packets have in common.
   bool has_room(size_t descriptors) const;
@@ -85,6 +89,7 @@ class XdpSocket final : public RingSocket {
   const uint32_t deadline_ms_;
   bool zerocopy_ = false;
   int multi_frame_error_ = 0;
+  uint32_t max_frames_ = 1;
   uint32_t mtu_ = 0;
   uint32_t max_length_ = 0;
 
