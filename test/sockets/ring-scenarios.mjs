@@ -1,7 +1,7 @@
 // @ts-check
 // What only the sockets have whose ring is their pool.
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PacketSocket, XdpSocket } from 'zerosend';
 import { codeOf, Ledger, open } from './kinds.mjs';
@@ -212,6 +212,8 @@ export async function offload(/** @type {Kind} */ _kind, /** @type {Place} */ pl
 
 /** The link layer by the kernel: as many bytes go out as with one's own header. */
 export async function cooked(/** @type {Kind} */ _kind, /** @type {Place} */ place) {
+  // Or the kernel's own neighbour discovery would be counted, too.
+  writeFileSync(`/proc/sys/net/ipv6/conf/${place.interface}/disable_ipv6`, '1');
   const bytes = async (/** @type {object} */ options, /** @type {number} */ length) => {
     const before = counter(place, 'tx_bytes');
     const socket = await PacketSocket.open({ interface: place.interface, ...options });
