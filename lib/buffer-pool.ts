@@ -149,6 +149,10 @@ export class BufferPool {
 
   #tryTake(where: string | null): PooledBuffer | null {
     if (this.#closed !== null) throw closed();
+    if (this.#waiting === 0) {
+      const buffer = this.#take(where);
+      if (buffer !== null) return buffer;
+    }
     if (!this.#slots.ready) {
       this.#dry++;
       this.#reap();
@@ -240,11 +244,13 @@ export class BufferPool {
   #take(where: string | null): PooledBuffer | null {
     const slot = this.#slots.take();
     if (slot < 0) return null;
-    const buffer = this.#buffers[slot] as PooledBuffer;
-    if (this.#verifier === null) return buffer;
-    const handle = this.#handle(slot, buffer.bytes);
-    this.#verifier.acquired(handle, where ?? '');
-    return handle;
+    let buffer = this.#buffers[slot] as PooledBuffer;
+    if (this.#verifier !== null) {
+      buffer = this.#handle(slot, buffer.bytes);
+      this.#verifier.acquired(buffer, where ?? '');
+    }
+    buffer._leases = 1;
+    return buffer;
   }
 
   /** Takes completions in, socket after socket, until something is free. */
@@ -270,7 +276,6 @@ export class BufferPool {
 
   #warnHeld(verifier: Verifier): void {
     for (const { index, where } of verifier.held()) {
-      if (this.#slots.leases(index) === 0) continue;
       process.emitWarning(
         `buffer ${index} is still held while its pool closes\nacquired:\n${where}`,
         {
@@ -309,7 +314,7 @@ export class BufferPool {
 
   /** @internal Nobody has the slot any more: it is free or retired. */
   _returned(index: number): void {
-    if (!this.#slots.isRetired(index)) this.#verifier?.returned(index);
+    if (this.#verifier !== null && !this.#slots.isRetired(index)) this.#verifier.returned(index);
     if (this.#waiting > 0 && this.#waiters.size > 0 && this.#slots.ready) this.#waiters.start();
     if (this.#allBack !== null) this.#settleIfAllBack();
   }

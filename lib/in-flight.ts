@@ -1,5 +1,8 @@
 import { PooledBuffer } from './pooled-buffer.js';
 
+// Of this module: an imported binding is read at each use.
+const Pooled = PooledBuffer;
+
 /** What a send holds until it completes. */
 export type Holder = PooledBuffer | Uint8Array;
 
@@ -17,25 +20,40 @@ export class InFlight {
   next: number;
   /** every id below has completed */
   low: number;
-  /** sends not completed */
-  size = 0;
+  #done: number; // the first id, and one more for each that has completed
   #ring: (Holder | null)[] = new Array(64).fill(null);
+  #mask = 63;
   #retired: Set<number> | null = null;
 
   constructor(first: number) {
     this.next = first;
     this.low = first;
+    this.#done = first;
+  }
+
+  /** sends not completed */
+  get size(): number {
+    return this.next - this.#done;
   }
 
   add(holder: Holder): number {
-    if (this.next - this.low === this.#ring.length) this.#grow();
-    this.#ring[this.next & (this.#ring.length - 1)] = holder;
-    this.size++;
+    if (this.next - this.low > this.#mask) this.#grow();
+    this.#ring[this.next & this.#mask] = holder;
     return this.next++;
   }
 
+  addMany(holders: readonly Holder[]): void {
+    const count = holders.length;
+    while (this.next - this.low + count > this.#ring.length) this.#grow();
+    const ring = this.#ring;
+    const mask = this.#mask;
+    const first = this.next;
+    for (let i = 0; i < count; i++) ring[(first + i) & mask] = holders[i] as Holder;
+    this.next = first + count;
+  }
+
   has(id: number): boolean {
-    return id >= this.low && id < this.next && this.#ring[id & (this.#ring.length - 1)] !== null;
+    return id >= this.low && id < this.next && this.#ring[id & this.#mask] !== null;
   }
 
   /** The memory of this send must never be used again; `complete` comes afterwards. */
@@ -45,33 +63,38 @@ export class InFlight {
   }
 
   /**
-   * Lets go of what the ids hold; `unsent` when they never left. Returns how many of them had not completed before, which is all
-   * of them unless something is badly wrong.
+   * Lets go of what the ids hold; `unsent` when they never left. Returns how many of them had not
+   * completed before, which is all of them unless something is badly wrong.
    */
   complete(first: number, last: number, unsent: boolean): number {
     const ring = this.#ring;
-    const mask = ring.length - 1;
+    const mask = this.#mask;
+    const end = Math.min(last + 1, this.next);
     let fresh = 0;
-    for (let id = Math.max(first, this.low); id <= last && id < this.next; id++) {
+    for (let id = Math.max(first, this.low); id < end; id++) {
       const holder = ring[id & mask] as Holder | null;
       if (holder === null) continue;
       ring[id & mask] = null;
       fresh++;
       if (this.#retired?.delete(id)) holdForEver(holder);
-      if (holder instanceof PooledBuffer) holder._completed(id, unsent);
+      if (holder instanceof Pooled) holder._completed(id, unsent);
     }
-    this.size -= fresh;
-    while (this.low < this.next && ring[this.low & mask] === null) this.low++;
+    this.#done += fresh;
+    let low = this.low;
+    while (low < this.next && ring[low & mask] === null) low++;
+    this.low = low;
     return fresh;
   }
 
   #grow(): void {
     const old = this.#ring;
+    const mask = old.length * 2 - 1;
     const ring: (Holder | null)[] = new Array(old.length * 2).fill(null);
     for (let id = this.low; id < this.next; id++) {
-      ring[id & (ring.length - 1)] = old[id & (old.length - 1)] as Holder | null;
+      ring[id & mask] = old[id & this.#mask] as Holder | null;
     }
     this.#ring = ring;
+    this.#mask = mask;
   }
 }
 

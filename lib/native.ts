@@ -99,7 +99,8 @@ export interface Native {
   readonly counterNames: readonly string[];
   readonly mailbox: ArrayBuffer;
 
-  send(handle: number, slab: number, slot: number, length: number, flags: number): number;
+  /** What to send is in `call`, and so is the answer. */
+  send(): void;
   sendPlain(handle: number, bytes: Uint8Array, length: number, flags: number): number;
   sendMany(handle: number, count: number): number;
   poll(handle: number): number;
@@ -217,5 +218,7 @@ export const requests = new Uint32Array(
   constant('requestsOffset'),
   MAX_REQUESTS * REQUEST_SIZE,
 );
+/** What `send` is to send: handle, slab, slot, length, flags; and at 5 its answer. */
+export const call = new Int32Array(native.mailbox, constant('callOffset'), 6);
 /** At 0: sends that wait for room on the socket of the last send. */
 export const queued = new Uint32Array(native.mailbox, constant('queuedOffset'), 1);

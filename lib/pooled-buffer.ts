@@ -23,6 +23,8 @@ export class PooledBuffer {
   // In the declarations, keeps objects of the same shape from passing for a buffer.
   declare private readonly brand: never;
   /** @internal */ readonly _slots: Slots;
+  /** @internal rights to send it, held by the user */ _leases = 0;
+  /** @internal sends that have not completed */ _sends = 0;
   /** @internal */ readonly _slab: number;
   /** @internal */ readonly _verifier: Verifier | null;
 
@@ -63,8 +65,8 @@ export class PooledBuffer {
   retain(leases = 1): this {
     checkInteger('leases', leases, 1, 1_000_000);
     this._assertHeld('retain');
-    checkInteger('all leases', this._slots.leases(this.index) + leases, 1, MAX_LEASES);
-    this._slots.lease(this.index, leases);
+    checkInteger('all leases', this._leases + leases, 1, MAX_LEASES);
+    this._leases += leases;
     return this;
   }
 
@@ -77,7 +79,7 @@ export class PooledBuffer {
   release(): void {
     this._assertHeld('release');
     this._verifier?.released(this);
-    if (this._slots.release(this.index)) this.pool._returned(this.index);
+    if (this._slots.release(this)) this.pool._returned(this.index);
   }
 
   /**
@@ -86,15 +88,15 @@ export class PooledBuffer {
    */
   [Symbol.dispose](): void {
     if (this._slots === undefined) throw forged(this);
-    while (this._slots.leases(this.index) > 0 && !this._verifier?.isStale(this)) this.release();
+    while (this._leases > 0 && !this._verifier?.isStale(this)) this.release();
   }
 
   /** @internal Throws unless the user holds a lease. */
   _assertHeld(action: string): void {
     this._verifier?.assertCurrent(this, action);
     if (this._slots === undefined) throw forged(this);
-    if (this._slots.leases(this.index) > 0) return;
-    throw this._slots.sends(this.index) > 0
+    if (this._leases > 0) return;
+    throw this._sends > 0
       ? typeError(
           'ERR_ZEROSEND_BUFFER_IN_FLIGHT',
           `cannot ${action} buffer ${this.index}: its leases are used up and it is in flight`,
@@ -107,8 +109,8 @@ export class PooledBuffer {
 
   /** @internal The send `id` of this buffer has completed, or (`unsent`) never left. */
   _completed(id: number, unsent: boolean): void {
-    this._verifier?.completed(this, id);
-    if (this._slots.endSend(this.index, unsent)) this.pool._returned(this.index);
+    if (this._verifier !== null) this._verifier.completed(this, id);
+    if (this._slots.endSend(this, unsent)) this.pool._returned(this.index);
   }
 }
 

@@ -1,5 +1,7 @@
 /** In which order free slots are handed out. */
 export interface SlotOrder {
+  /** How many there are, including those whose turn has not come. */
+  readonly size: number;
   /** Whether `take` would find one. */
   readonly ready: boolean;
   /** The next slot, or -1. */
@@ -11,24 +13,24 @@ export interface SlotOrder {
 /** Last in, first out: the slot that came back last is the warmest in the caches. */
 export class StackOrder implements SlotOrder {
   readonly #stack: Uint32Array;
-  #size: number;
+  size: number;
 
   constructor(count: number) {
-    this.#size = count;
+    this.size = count;
     // Slot 0 comes out first.
     this.#stack = Uint32Array.from({ length: count }, (_, i) => count - 1 - i);
   }
 
   get ready(): boolean {
-    return this.#size > 0;
+    return this.size > 0;
   }
 
   take(): number {
-    return this.#size === 0 ? -1 : (this.#stack[--this.#size] as number);
+    return this.size === 0 ? -1 : (this.#stack[--this.size] as number);
   }
 
   put(slot: number): void {
-    this.#stack[this.#size++] = slot;
+    this.#stack[this.size++] = slot;
   }
 }
 
@@ -48,9 +50,11 @@ export class RingOrder implements SlotOrder {
   readonly #free: Uint8Array;
   readonly #holes: number[] = []; // oldest first
   #next = 0;
+  size: number;
 
   constructor(count: number) {
     this.#count = count;
+    this.size = count;
     this.#free = new Uint8Array(count).fill(1);
   }
 
@@ -59,16 +63,18 @@ export class RingOrder implements SlotOrder {
   }
 
   take(): number {
+    if (!this.ready) return -1;
+    this.size--;
     const hole = this.#holes.shift();
     if (hole !== undefined) return hole;
     const slot = this.#next;
-    if (this.#free[slot] === 0) return -1;
     this.#free[slot] = 0;
     this.#next = slot + 1 === this.#count ? 0 : slot + 1;
     return slot;
   }
 
   put(slot: number, unsent: boolean): void {
+    this.size++;
     if (!unsent) {
       this.#free[slot] = 1;
       return;

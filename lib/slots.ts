@@ -1,8 +1,16 @@
 import { type SlotOrder, StackOrder } from './slot-order.js';
 
+/** Who has a slot now. A PooledBuffer is one. */
+export interface Holding {
+  readonly index: number;
+  /** rights to send it, held by the user */
+  _leases: number;
+  /** sends that have not completed */
+  _sends: number;
+}
+
 /**
- * Who has each slot of a pool. A slot has leases (rights to send it, held by the user) and sends
- * that have not completed, and is
+ * What the slots of a pool are in. A slot is
  *
  *   free       no lease, no send       take()  ->  acquired
  *   acquired   leases left             send: one lease fewer, one send more
@@ -13,30 +21,22 @@ import { type SlotOrder, StackOrder } from './slot-order.js';
  */
 export class Slots {
   readonly count: number;
-  free: number;
   acquired = 0;
-  inFlight = 0;
   retired = 0;
-  readonly #leases: Uint32Array;
-  readonly #sends: Uint32Array;
   readonly #order: SlotOrder;
-  readonly #retired: Uint8Array;
+  #doomed: Set<number> | null = null;
 
   constructor(count: number, order: SlotOrder = new StackOrder(count)) {
     this.count = count;
-    this.free = count;
-    this.#leases = new Uint32Array(count);
-    this.#sends = new Uint32Array(count);
-    this.#retired = new Uint8Array(count);
     this.#order = order;
   }
 
-  leases(slot: number): number {
-    return this.#leases[slot] as number;
+  get free(): number {
+    return this.#order.size;
   }
 
-  sends(slot: number): number {
-    return this.#sends[slot] as number;
+  get inFlight(): number {
+    return this.count - this.#order.size - this.acquired - this.retired;
   }
 
   /** Whether `take` would find one. On a ring that is less than having free ones. */
@@ -44,81 +44,53 @@ export class Slots {
     return this.#order.ready;
   }
 
-  /** The next free slot with one lease, or -1. */
+  /** The next free slot, or -1. Its holder is to have one lease and no send. */
   take(): number {
     const slot = this.#order.take();
-    if (slot < 0) return -1;
-    this.free--;
-    this.#leases[slot] = 1;
-    this.acquired++;
+    if (slot >= 0) this.acquired++;
     return slot;
   }
 
-  /** More leases on an acquired slot. */
-  lease(slot: number, more: number): void {
-    this.#leases[slot] = (this.#leases[slot] as number) + more;
-  }
-
-  /** One lease becomes a send. The slot must have a lease. */
-  beginSend(slot: number): void {
-    this.#sends[slot] = (this.#sends[slot] as number) + 1;
-    const left = (this.#leases[slot] as number) - 1;
-    this.#leases[slot] = left;
-    if (left === 0) {
-      this.acquired--;
-      this.inFlight++;
-    }
+  /** One lease becomes a send. There must be a lease. */
+  beginSend(slot: Holding): void {
+    slot._sends++;
+    if (--slot._leases === 0) this.acquired--;
   }
 
   /** Takes `beginSend` back. */
-  cancelSend(slot: number): void {
-    this.#sends[slot] = (this.#sends[slot] as number) - 1;
-    if (this.#leases[slot] === 0) {
-      this.acquired++;
-      this.inFlight--;
-    }
-    this.#leases[slot] = (this.#leases[slot] as number) + 1;
+  cancelSend(slot: Holding): void {
+    slot._sends--;
+    if (slot._leases++ === 0) this.acquired++;
   }
 
   /** A send has completed, or (`unsent`) never left. Returns whether nobody has the slot now. */
-  endSend(slot: number, unsent: boolean): boolean {
-    const left = (this.#sends[slot] as number) - 1;
-    this.#sends[slot] = left;
-    if (left !== 0 || this.#leases[slot] !== 0) return false;
-    this.inFlight--;
-    this.#put(slot, unsent);
+  endSend(slot: Holding, unsent: boolean): boolean {
+    if (--slot._sends !== 0 || slot._leases !== 0) return false;
+    this.#put(slot.index, unsent);
     return true;
   }
 
   /** Gives up one lease unused. Returns whether nobody has the slot now. */
-  release(slot: number): boolean {
-    const left = (this.#leases[slot] as number) - 1;
-    this.#leases[slot] = left;
-    if (left !== 0) return false;
+  release(slot: Holding): boolean {
+    if (--slot._leases !== 0) return false;
     this.acquired--;
-    if (this.#sends[slot] !== 0) {
-      this.inFlight++;
-      return false;
-    }
-    this.#put(slot, true);
+    if (slot._sends !== 0) return false;
+    this.#put(slot.index, true);
     return true;
   }
 
   /** The slot will not come back to the free ones. */
-  retire(slot: number): void {
-    this.#retired[slot] = 1;
+  retire(index: number): void {
+    this.#doomed ??= new Set();
+    this.#doomed.add(index);
   }
 
-  isRetired(slot: number): boolean {
-    return this.#retired[slot] === 1;
+  isRetired(index: number): boolean {
+    return this.#doomed?.has(index) === true;
   }
 
-  #put(slot: number, unsent: boolean): void {
-    if (this.isRetired(slot)) {
-      this.retired++;
-      return;
-    }
-    this.free++;
-    this.#order.put(slot, unsent);
+  #put(index: number, unsent: boolean): void {
+    if (this.isRetired(index)) this.retired++;
+    else this.#order.put(index, unsent);
   }
 }

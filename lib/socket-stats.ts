@@ -22,7 +22,7 @@ export interface SocketStats {
   revoked: number;
   /** ids that never reached the kernel as a whole */
   failed: number;
-  /** messages accepted by sendmsg(2) and sendmmsg(2) */
+  /** messages accepted by sendto(2) and sendmmsg(2) */
   kernelSends: number;
   /** of those, the ones with MSG_ZEROCOPY */
   kernelIds: number;

@@ -79,12 +79,12 @@ export class Verifier {
 
   /** A lease is about to be given back. */
   released(handle: PooledBuffer): void {
-    if (handle._slots.leases(handle.index) === 1) this.#forgotten.unregister(handle);
+    if (handle._leases === 1) this.#forgotten.unregister(handle);
   }
 
   /** A send of the first `length` bytes was accepted. */
   sent(handle: PooledBuffer, length: number, id: number): void {
-    if (handle._slots.leases(handle.index) === 0) this.#forgotten.unregister(handle);
+    if (handle._leases === 0) this.#forgotten.unregister(handle);
     const watch = this.#watches.get(handle.index);
     if (watch === undefined) return;
     this.#check(handle.index, watch, watch.id);
@@ -101,7 +101,7 @@ export class Verifier {
     if (watch === undefined) return;
     this.#check(handle.index, watch, id);
     // The last one in flight: who has leases left may write again.
-    if (handle._slots.sends(handle.index) === 1) watch.length = 0;
+    if (handle._sends === 1) watch.length = 0;
   }
 
   /** The slot has gone back to the free ones. */
@@ -124,9 +124,11 @@ export class Verifier {
     this.#report(`buffer ${index} was written to while it was free`, idle.where);
   }
 
-  /** Where each buffer that is still held was acquired. */
+  /** Where each buffer was acquired of which the user has leases left. */
   held(): { index: number; where: string }[] {
-    return [...this.#watches].map(([index, { where }]) => ({ index, where }));
+    return [...this.#watches]
+      .filter(([, { handle }]) => handle.deref()?._leases !== 0)
+      .map(([index, { where }]) => ({ index, where }));
   }
 
   #checksum(index: number, length?: number): number {

@@ -4,18 +4,6 @@
 
 namespace zerosend {
 
-void Coalescer::add(uint64_t first, uint64_t last, Outcome outcome) {
-  if (!empty()) {
-    Range& tail = ranges_.back();
-    if (tail.outcome == outcome && first == tail.last + 1) {
-      tail.last = last;
-      return;
-    }
-    if (first < tail.last) sorted_ = false;
-  }
-  ranges_.push_back({first, last, outcome});
-}
-
 void Coalescer::sort_and_merge() {
   std::sort(ranges_.begin() + static_cast<std::ptrdiff_t>(next_), ranges_.end(),
             [](const Range& a, const Range& b) { return a.first < b.first; });

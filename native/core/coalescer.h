@@ -12,7 +12,17 @@ namespace zerosend {
 // the same way are one range, in whatever order they arrived.
 class Coalescer {
  public:
-  void add(uint64_t first, uint64_t last, Outcome outcome);
+  void add(uint64_t first, uint64_t last, Outcome outcome) {
+    if (!empty()) {
+      Range& tail = ranges_.back();
+      if (tail.outcome == outcome && first == tail.last + 1) {
+        tail.last = last;
+        return;
+      }
+      if (first < tail.last) sorted_ = false;
+    }
+    ranges_.push_back({first, last, outcome});
+  }
   void add(uint64_t id, Outcome outcome) { add(id, id, outcome); }
 
   bool empty() const { return next_ == ranges_.size(); }

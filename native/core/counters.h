@@ -18,7 +18,7 @@ namespace zerosend {
   X(inlined)           /* ids sent by an ordinary copying send */               \
   X(revoked)           /* ids given up with their pages replaced */             \
   X(failed)            /* ids that never reached the kernel as a whole */       \
-  X(kernelSends)       /* messages accepted by sendmsg and sendmmsg */          \
+  X(kernelSends)       /* messages accepted by sendto and sendmmsg */           \
   X(kernelIds)         /* of those, the ones with MSG_ZEROCOPY */               \
   X(notifications)     /* completion messages read from the error queue */      \
   X(queuedSends)       /* sends that had to wait for room */                    \
@@ -55,6 +55,10 @@ constexpr std::array<const char*, kCounterCount> kCounterNames{
     ZEROSEND_COUNTERS(X)
 #undef X
 };
+
+// What to count for an id that has completed, by its Outcome.
+constexpr std::array<Counter, 5> kOutcomeCounters{
+    Counter::zerocopy, Counter::copied, Counter::inlined, Counter::revoked, Counter::failed};
 
 class Counters {
  public:

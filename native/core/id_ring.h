@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -18,10 +19,9 @@ namespace zerosend {
 template <class T>
 class IdRing {
  public:
+  // `capacity` is a power of two, so that `id & mask_` finds the slot.
   explicit IdRing(uint64_t first, size_t capacity = 64)
-      : slots_(capacity), begin_(first), end_(first) {
-    // capacity is a power of two, so that `id & mask` finds the slot
-  }
+      : slots_(capacity), mask_(capacity - 1), begin_(first), end_(first) {}
 
   uint64_t begin() const { return begin_; }
   uint64_t end() const { return end_; }
@@ -29,36 +29,40 @@ class IdRing {
   bool empty() const { return begin_ == end_; }
   bool contains(uint64_t id) const { return id - begin_ < end_ - begin_; }
 
-  T& operator[](uint64_t id) { return slots_[id & (slots_.size() - 1)]; }
-  const T& operator[](uint64_t id) const { return slots_[id & (slots_.size() - 1)]; }
+  T& operator[](uint64_t id) { return slots_[id & mask_]; }
+  const T& operator[](uint64_t id) const { return slots_[id & mask_]; }
   T& front() { return (*this)[begin_]; }
 
   uint64_t push(T value) {
-    if (size() == slots_.size()) grow();
-    (*this)[end_] = std::move(value);
-    return end_++;
+    extend() = std::move(value);
+    return end_ - 1;
   }
 
-  void pop_front() {
-    (*this)[begin_] = T{};
-    ++begin_;
+  // Adds an id whose T the caller fills in: it may hold what an earlier id left there.
+  T& extend() {
+    if (size() > mask_) grow();
+    return (*this)[end_++];
   }
 
-  void pop_back() {
-    --end_;
-    (*this)[end_] = T{};
-  }
+  void pop_front() { let_go(begin_++); }
+  void pop_back() { let_go(--end_); }
 
  private:
+  void let_go(uint64_t id) {
+    if constexpr (!std::is_trivially_destructible_v<T>) (*this)[id] = T{};
+  }
+
   void grow() {
     std::vector<T> larger(slots_.size() * 2);
     for (uint64_t id = begin_; id != end_; ++id) {
       larger[id & (larger.size() - 1)] = std::move((*this)[id]);
     }
     slots_ = std::move(larger);
+    mask_ = slots_.size() - 1;
   }
 
   std::vector<T> slots_;
+  uint64_t mask_;
   uint64_t begin_;
   uint64_t end_;
 };

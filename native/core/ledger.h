@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
+#include <utility>
 
 #include "core/id_ring.h"
 #include "core/range.h"
@@ -19,7 +21,7 @@ struct NotificationEffect {
 // Ties the kernel's ids to ours. No system call, no lock: the owner serialises.
 //
 // Send ids are 64 bit and count accepted sends. Kernel ids are 32 bit, wrap, and count accepted
-// sendmsg calls with MSG_ZEROCOPY. One send may be none of them (copied inline), one, or several
+// messages with MSG_ZEROCOPY. One send may be none of them (copied inline), one, or several
 // (the kernel took it in pieces), so the two run apart:
 //
 //   sends    [ 7: 1 piece ][ 8: inline ][ 9: 2 pieces ]
@@ -44,9 +46,25 @@ class Ledger {
   uint64_t kernel_outstanding() const { return kernel_outstanding_; }
 
   // Takes the next send id. The send stays open until close() or fail().
-  uint64_t open(Payload payload) {
+  // Filled in where it stays: by way of the stack it would be read as a whole just after it was
+  // written in parts, which the processor stalls on.
+  template <class P>
+  uint64_t open(P&& payload) {
     ++incomplete_;
-    return sends_.push(Send{std::move(payload), 1, Outcome::kZeroCopy, false});
+    Send& send = sends_.extend();
+    send.payload = std::forward<P>(payload);
+    send.pending = 1;
+    send.outcome = Outcome::kZeroCopy;
+    send.complete = false;
+    return sends_.end() - 1;
+  }
+
+  // What open(), add_zerocopy_piece() and close() amount to when one piece was all.
+  uint64_t add_sent(const Payload& payload) {
+    const uint64_t id = open(payload);
+    ++kernel_outstanding_;
+    kernel_.push(id);
+    return id;
   }
 
   // Takes the newest send back as if it had never been: the kernel refused all of it.
@@ -201,7 +219,7 @@ class Ledger {
     send.complete = true;
     --incomplete_;
     sink(id, send.outcome, send.payload);
-    send.payload = Payload{};
+    if constexpr (!std::is_trivially_destructible_v<Payload>) send.payload = Payload{};
   }
 
   void forget_notified() {

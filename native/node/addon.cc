@@ -45,6 +45,7 @@ Napi::Object constants(Napi::Env env) {
   add("requestSize", Mailbox::kRequestSize);
   add("batchOffset", offsetof(Mailbox, batch));
   add("requestsOffset", offsetof(Mailbox, requests));
+  add("callOffset", offsetof(Mailbox, call));
   add("queuedOffset", offsetof(Mailbox, queued));
   return result;
 }

@@ -118,9 +118,4 @@ Slab* Environment::slab_around(const uint8_t* data) const {
   return nullptr;
 }
 
-const std::shared_ptr<Slab>* Environment::slab(uint32_t handle) const {
-  if (handle >= slabs_.size() || !slabs_[handle]) return nullptr;
-  return &slabs_[handle];
-}
-
 }  // namespace zerosend

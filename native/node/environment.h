@@ -22,7 +22,9 @@ struct Mailbox {
 
   double batch[kRecords * kRecordSize];         // written by C++: what has happened
   uint32_t requests[kRequests * kRequestSize];  // written by JavaScript: what to send
-  uint32_t queued;  // written by C++: sends that wait for room on the socket of the last call
+  uint32_t call[5];  // written by JavaScript: handle, slab, slot, length, flags of send()
+  int32_t answer;    // written by C++: of send()
+  uint32_t queued;   // written by C++: sends that wait for room on the socket of the last call
 };
 
 // All state of one JavaScript environment (the main thread or a worker): its poller, its slabs, and
@@ -54,7 +56,9 @@ class Environment {
   // Slabs by handle, never 0. The table holds a slab until its pool lets go of it.
   uint32_t add_slab(std::shared_ptr<Slab> slab);
   void remove_slab(uint32_t handle);
-  const std::shared_ptr<Slab>* slab(uint32_t handle) const;
+  const std::shared_ptr<Slab>* slab(uint32_t handle) const {
+    return handle < slabs_.size() && slabs_[handle] ? &slabs_[handle] : nullptr;
+  }
   // The slab that a plain array is a view of, or null.
   Slab* slab_around(const uint8_t* data) const;
 

@@ -58,15 +58,19 @@ int32_t send_source(Environment& environment, uint32_t handle, uint32_t flags, S
 }  // namespace
 
 napi_value send_slot(napi_env env, napi_callback_info info) {
-  Call<5> call(env, info);
-  uint32_t handle, slab, slot, length, flags;
+  void* data = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  Environment& environment = *static_cast<Environment*>(data);
+  Mailbox& mailbox = environment.mailbox();
+  const auto [handle, slab, slot, length, flags] = mailbox.call;
   Source source;
-  if (!call.complete || !call.read(env, 0, &handle) || !call.read(env, 1, &slab) ||
-      !call.read(env, 2, &slot) || !call.read(env, 3, &length) || !call.read(env, 4, &flags) ||
-      !resolve(*call.environment, slab, slot, length, &source)) {
-    return integer(env, -EINVAL);
+  if (resolve(environment, slab, slot, length, &source)) {
+    const int32_t refused = send_source(environment, handle, flags, source);
+    mailbox.answer = refused != 0 ? refused : mailbox.queued > 0;
+  } else {
+    mailbox.answer = -EINVAL;
   }
-  return integer(env, send_source(*call.environment, handle, flags, source));
+  return nullptr;
 }
 
 napi_value send_plain(napi_env env, napi_callback_info info) {

@@ -9,7 +9,8 @@ namespace zerosend {
 // a negated errno or Refusal, and never throw; arguments that TypeScript should not have let
 // through answer -EINVAL.
 
-// send(handle, slab, slot, length, flags)
+// send(): its arguments and its answer, which is 1 when sends wait for room, are in the mailbox:
+// reading and making JavaScript numbers would cost more than the call.
 napi_value send_slot(napi_env env, napi_callback_info info);
 // sendPlain(handle, Uint8Array, length, flags)
 napi_value send_plain(napi_env env, napi_callback_info info);

@@ -13,12 +13,19 @@
 
 namespace zerosend {
 
-// Reads all completions there are. Returns the number of kernel ids that they freed.
+// Reads the completions there are of what is outstanding. Returns the number of kernel ids that
+// they freed.
 size_t InetSocket::drain() {
-  if (fd_ < 0 || (ledger_.kernel_outstanding() == 0 && !stamps_)) return 0;
-  return drain_all();
+  if (fd_ < 0 || !expects_messages()) return 0;
+  size_t freed = 0;
+  const auto handle = [this, &freed](const Notification& notification) {
+    read_notification(notification, &freed);
+  };
+  read_error_queue(fd_, handle, [this] { return !expects_messages(); });
+  return freed;
 }
 
+// Reads everything there is, foreign messages and late ones included.
 size_t InetSocket::drain_all() {
   size_t freed = 0;
   drain_error_queue(fd_, [this, &freed](const Notification& notification) {
@@ -72,6 +79,23 @@ size_t InetSocket::reap_refusal(int error) {
     ids_uncertain_ = true;
   }
   return freed;
+}
+
+// sendmmsg has stopped, and does not say at which error.
+void InetSocket::reap_stop() {
+  // With drops reported (the user has asked for that since the last look) it may have been a drop
+  // whose notification is still to come.
+  rested_ = true;
+  reap_refusal(drops_reported() ? ENOBUFS : 0);
+}
+
+// Whether sendmmsg could hide a drop that has taken an id. Two system calls, so not for each batch:
+// who changes the option in the midst of sending is found out by reap_stop().
+bool InetSocket::drops_reported() {
+  if (protocol_ != Protocol::kUdp) return false;
+  if (rested_) drops_reported_ = reports_drops();
+  rested_ = false;
+  return drops_reported_;
 }
 
 // With IP_RECVERR (which only the user can have set) ENOBUFS tells of drops by the queueing

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <sys/socket.h>
+
 #include <chrono>
+#include <memory>
 
 #include "core/id_ring.h"
 #include "core/notification.h"
@@ -8,7 +11,7 @@
 
 namespace zerosend {
 
-// A TCP or UDP socket with MSG_ZEROCOPY: sendmsg hands the data over, the error queue tells when
+// A TCP or UDP socket with MSG_ZEROCOPY: sendto hands the data over, the error queue tells when
 // the memory is free, and what the kernel has no room for waits in order.
 class InetSocket final : public Socket {
  public:
@@ -37,6 +40,19 @@ class InetSocket final : public Socket {
     Address destination;  // length 0: the connected peer
   };
 
+  // What sendmmsg is told. Only the parts, and the kernel's answers, change from call to call.
+  struct Batch {
+    static constexpr size_t kSize = 64;
+    Batch() {
+      for (size_t i = 0; i < kSize; ++i) {
+        messages[i].msg_hdr.msg_iov = &parts[i];
+        messages[i].msg_hdr.msg_iovlen = 1;
+      }
+    }
+    mmsghdr messages[kSize]{};
+    iovec parts[kSize]{};
+  };
+
   struct Attempt {
     ssize_t accepted = -1;  // bytes, or -1
     bool zerocopy = false;  // whether the kernel took an id for it
@@ -48,9 +64,11 @@ class InetSocket final : public Socket {
   int32_t do_send_many(const Source* sources, size_t count) override;
   size_t queued() const override { return queue_.size(); }
   void fail_queued() override;
+  void send_rest(uint64_t id, const Address* destination, uint32_t offset);
   Push push(uint64_t id, const Address* destination, uint32_t* offset, int* error);
   Attempt transmit(const Source& source, const Address* destination, uint32_t offset);
   size_t transmit_batch(const Source* sources, size_t count);
+  void accept_whole(const Source& source, bool zerocopy);
   void accept_piece(uint64_t id, bool zerocopy, uint32_t bytes, bool last);
   void enqueue(uint64_t id, const Address* destination, uint32_t offset);
   void flush();
@@ -60,10 +78,13 @@ class InetSocket final : public Socket {
 
   // inet_reap.cc
   void do_ready(uint32_t events) override;
+  bool expects_messages() const { return ledger_.kernel_outstanding() > 0 || stamps_ != nullptr; }
   size_t drain();
   size_t drain_all();
   void read_notification(const Notification& notification, size_t* freed);
   size_t reap_refusal(int error);
+  void reap_stop();
+  bool drops_reported();
   bool reports_drops() const;
   void check_error(bool connecting);
   void discard_input();
@@ -91,7 +112,9 @@ class InetSocket final : public Socket {
   uint32_t polls_ = 0;
   std::chrono::nanoseconds retry_delay_{0};  // other than 0: flush() waits for retry_at_
   std::chrono::steady_clock::time_point retry_at_;
+  bool drops_reported_ = false;  // IP_RECVERR was on when last looked at
   IdRing<Queued> queue_{0, 16};
+  std::unique_ptr<Batch> batch_;  // made by the first sendmmsg
 };
 
 }  // namespace zerosend

@@ -97,28 +97,6 @@ size_t Socket::take(Record* out, size_t max, bool* more) {
   return count;
 }
 
-void Socket::complete(uint64_t id, Outcome outcome) {
-  ++counters_[Counter::completed];
-  switch (outcome) {
-    case Outcome::kZeroCopy:
-      ++counters_[Counter::zerocopy];
-      break;
-    case Outcome::kCopied:
-      ++counters_[Counter::copied];
-      break;
-    case Outcome::kInline:
-      ++counters_[Counter::inlined];
-      break;
-    case Outcome::kRevoked:
-      ++counters_[Counter::revoked];
-      break;
-    case Outcome::kFailed:
-      ++counters_[Counter::failed];
-      break;
-  }
-  completed_.add(id, outcome);
-}
-
 void Socket::note_stamp(const Notification& stamp) {
   ++counters_[Counter::timestamps];
   if (!stamps_) return;
@@ -160,6 +138,7 @@ int Socket::start_watching() { return wants_arming() ? watch() : 0; }
 bool Socket::arm() {
   Lock lock(mutex_);
   busy_ = false;
+  rested_ = true;
   busy_polls_ = 0;
   let_go_of_slabs();
   return fd_ >= 0 && wants_arming() && !watch_or_fail();

@@ -180,12 +180,17 @@ class Socket {
   // ---- what a subclass calls --------------------------------------------------------------------
 
   bool is_open() const { return fd_ >= 0 && !closing_ && !failed_ && !connecting_; }
-  void complete(uint64_t id, Outcome outcome);
+  void complete(uint64_t id, Outcome outcome) {
+    ++counters_[Counter::completed];
+    ++counters_[kOutcomeCounters[static_cast<size_t>(outcome)]];
+    completed_.add(id, outcome);
+  }
   void fail(int error, bool connecting);
 
   // Reports a timestamp, or counts one that no send is known for.
   void note_stamp(const Notification& stamp);
 
+  // Ends each send of the ledger.
   auto completer() {
     return [this](uint64_t id, Outcome outcome, const Source&) { complete(id, outcome); };
   }
@@ -216,6 +221,7 @@ class Socket {
   bool failed_ = false;   // a fatal error was reported
   bool armed_ = false;    // a wake is due
   bool busy_ = false;     // JavaScript sends, and has promised to call arm()
+  bool rested_ = true;    // it has been idle since whoever clears this looked
 
   Ledger<Source> ledger_;
   std::unique_ptr<StampTracker> stamps_;  // null unless timestamps were asked for

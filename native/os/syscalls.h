@@ -30,9 +30,6 @@ inline long clone_process() { return ::syscall(SYS_clone, 0L, nullptr, nullptr, 
 
 // The C library's functions of these names are cancellation points, which costs each call two
 // atomic operations as soon as the process has a second thread.
-inline ssize_t sendmsg(int fd, const msghdr* message, int flags) {
-  return ::syscall(SYS_sendmsg, fd, message, flags);
-}
 inline int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
   return static_cast<int>(::syscall(SYS_sendmmsg, fd, messages, count, flags));
 }
@@ -56,7 +53,6 @@ struct Syscalls {
   int (*close)(int) = ::close;
   int (*setsockopt)(int, int, int, const void*, socklen_t) = ::setsockopt;
   int (*getsockopt)(int, int, int, void*, socklen_t*) = ::getsockopt;
-  ssize_t (*sendmsg)(int, const msghdr*, int) = raw::sendmsg;
   int (*sendmmsg)(int, mmsghdr*, unsigned, int) = raw::sendmmsg;
   ssize_t (*sendto)(int, const void*, size_t, int, const sockaddr*, socklen_t) = raw::sendto;
   ssize_t (*recvmsg)(int, msghdr*, int) = raw::recvmsg;

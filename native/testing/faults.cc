@@ -75,19 +75,16 @@ struct Wrapper {
   }
 };
 
-ssize_t send_message(int fd, const msghdr* message, int flags) {
-  const std::optional<Step> step = sendmsg_fault.strike_flags(flags);
-  if (!step) return ::sendmsg(fd, message, flags);
-  if (step->error != 0) {
+ssize_t send_bytes(int fd, const void* data, size_t length, int flags, const sockaddr* to,
+                   socklen_t to_length) {
+  const std::optional<Step> step = sendto_fault.strike_flags(flags);
+  if (step && step->error != 0) {
     errno = step->error;
     return -1;
   }
-  msghdr cut = *message;
-  iovec part = message->msg_iov[0];
-  if (step->limit > 0) part.iov_len = std::min(part.iov_len, static_cast<size_t>(step->limit));
-  if (step->limit == 0) part.iov_len = 1 + next_random() % part.iov_len;
-  cut.msg_iov = &part;
-  return ::sendmsg(fd, &cut, flags);
+  if (step && step->limit > 0) length = std::min(length, static_cast<size_t>(step->limit));
+  if (step && step->limit == 0 && length > 0) length = 1 + next_random() % length;
+  return ::sendto(fd, data, length, flags, to, to_length);
 }
 
 int send_messages(int fd, mmsghdr* messages, unsigned count, int flags) {
@@ -266,10 +263,8 @@ void install_faults() {
       Wrapper<int, int, int, int, const void*, socklen_t>::call<::setsockopt, &setsockopt_fault, 2>;
   sys.getsockopt =
       Wrapper<int, int, int, int, void*, socklen_t*>::call<::getsockopt, &getsockopt_fault, 2>;
-  sys.sendmsg = send_message;
   sys.sendmmsg = send_messages;
-  sys.sendto = Wrapper<ssize_t, int, const void*, size_t, int, const sockaddr*,
-                       socklen_t>::call<::sendto, &sendto_fault>;
+  sys.sendto = send_bytes;
   sys.recvmsg = receive_message;
   sys.recv = receive;
   sys.epoll_create1 = Wrapper<int, int>::call<::epoll_create1, &epoll_create1_fault>;

@@ -16,7 +16,6 @@ namespace zerosend {
   X(shutdown)              \
   X(setsockopt)            \
   X(getsockopt)            \
-  X(sendmsg)               \
   X(sendmmsg)              \
   X(sendto)                \
   X(recvmsg)               \
@@ -41,13 +40,13 @@ struct Step {
   uint32_t chance = 0;  // in 65536
   int delay = 0;        // milliseconds to sleep before anything else
   int error = 0;        // errno to fail with; 0: the call is made, within `limit`
-  // sendmsg: bytes, 0 for a random number of them; sendmmsg: messages; recvmsg: control bytes. For
+  // sendto: bytes, 0 for a random number of them; sendmmsg: messages; recvmsg: control bytes. For
   // the others 0 leaves the call out and answers 1, as remap and clone_process do when they have
   // succeeded.
   int64_t limit = -1;
   int64_t bytes = -1;  // sendmmsg: of the last message within `limit`
   // The kind of call that is meant, -1 for any: the option of setsockopt and getsockopt, the
-  // operation of epoll_ctl, the advice of madvise; of sendmsg and sendmmsg a flag that must be set.
+  // operation of epoll_ctl, the advice of madvise; of sendto and sendmmsg a flag that must be set.
   int only = -1;
 };
 

@@ -92,7 +92,7 @@ for (const family of families) {
       const pool = makePool({ count: 3 });
       const buffers = [0, 1, 2].map(() => pool.tryAcquire() as PooledBuffer);
       const [one] = buffers as [PooledBuffer];
-      const nowhere = coded(Error, 'EDESTADDRREQ', 'sendmsg EDESTADDRREQ');
+      const nowhere = coded(Error, 'EDESTADDRREQ', 'sendto EDESTADDRREQ');
       const to = { address: loopback(family), port: peer.port };
       let sequence = 0;
       for (const zeroCopy of ['always', 'auto', 'never'] as const) {

@@ -33,12 +33,12 @@ describe('TCP: shutdown fails', () => {
 
   it('with sends that wait for room: they go out first', async () => {
     const sender = await Sender.tcp(tcp.current);
-    inject('sendmsg', { error: 'EAGAIN', times: ALWAYS });
+    inject('sendto', { error: 'EAGAIN', times: ALWAYS });
     inject('shutdown', { error: 'ENOTCONN' });
     for (let i = 0; i < 10; i++) expect(sender.send()).toBe('accepted');
     const closing = sender.socket.close();
     expect(faults('shutdown').calls).toBe(0);
-    inject('sendmsg', { error: 'EAGAIN', times: 20 });
+    inject('sendto', { error: 'EAGAIN', times: 20 });
     expect(await within(closing, 'close')).toEqual({ outcome: 'drained', ids: 10, unfinished: 0 });
     expect(faults('shutdown').struck).toBe(1);
     expect((await sender.finish()).problems).toEqual([]);
@@ -54,7 +54,7 @@ describe('TCP: the reset of an abort fails', () => {
     inject('recvmsg', { error: 'EAGAIN', times: ALWAYS });
     for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
     expect(sender.sendPlain()).toBe('accepted');
-    inject('sendmsg', { error: 'EAGAIN', times: ALWAYS });
+    inject('sendto', { error: 'EAGAIN', times: ALWAYS });
     for (let i = 0; i < 2; i++) expect(sender.send()).toBe('accepted');
     inject('connect', { error });
     const report = await within(sender.socket.abort(), 'abort');
@@ -86,7 +86,7 @@ describe.each(['tcp', 'udp'] as const)('%s: all at once', (protocol) => {
       const sender = await Sender.open(protocol, receiver);
       inject('recvmsg', { error: 'EIO', times: ALWAYS });
       for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
-      inject('sendmsg', { error: 'EAGAIN', times: ALWAYS });
+      inject('sendto', { error: 'EAGAIN', times: ALWAYS });
       for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
       for (const call of ['shutdown', 'connect', 'getsockopt', 'madvise'] as const) {
         inject(call, { error: 'EIO', times: ALWAYS });

@@ -16,16 +16,16 @@ describe.each(['tcp', 'udp'] as const)('%s: no room for now', (protocol) => {
   it.each(['EAGAIN', 'ENOMEM'] as const)('%s: sends wait, in order, and drain', (error) =>
     withReceiver(protocol, tcp, async (receiver) => {
       const sender = await Sender.open(protocol, receiver);
-      inject('sendmsg', { error, times: ALWAYS });
+      inject('sendto', { error, times: ALWAYS });
       inject('sendmmsg', { error, times: ALWAYS });
       for (let i = 0; i < 10; i++) expect(sender.send(1000 + i)).toBe('accepted');
       expect(sender.socket.needDrain).toBe(true);
       expect(sender.sendMany([500, 501, 502])).toBe('accepted');
       expect(sender.sendPlain(2000)).toBe('accepted');
       expect(sender.socket.stats().queuedSends).toBe(14);
-      inject('sendmsg', { error, times: 40 });
+      inject('sendto', { error, times: 40 });
       await sender.flushed();
-      expect(faults('sendmsg').struck).toBe(40);
+      expect(faults('sendto').struck).toBe(40);
       expect(sender.socket.needDrain).toBe(false);
       expect(sender.books.drains).toBe(1);
       expect(sender.socket.stats().noRoom).toBeGreaterThan(40);
@@ -51,10 +51,10 @@ describe.each(['tcp', 'udp'] as const)('%s: no room for now', (protocol) => {
   it('EINTR, a thousand times in each call', () =>
     withReceiver(protocol, tcp, async (receiver) => {
       const sender = await Sender.open(protocol, receiver);
-      inject('sendmsg', { error: 'EINTR', times: 1000 });
+      inject('sendto', { error: 'EINTR', times: 1000 });
       expect(sender.send(5000)).toBe('accepted');
       inject('sendmmsg', { error: 'EINTR' });
-      inject('sendmsg', { error: 'EINTR', times: 1000 });
+      inject('sendto', { error: 'EINTR', times: 1000 });
       expect(sender.sendMany([1000, 2000, 3000])).toBe('accepted');
       expect(sender.books.accepted).toBe(4);
       expect(sender.socket.needDrain).toBe(false);
@@ -69,7 +69,7 @@ describe.each(['tcp', 'udp'] as const)('%s: ENOBUFS', (protocol) => {
   it('once, with nothing in flight: goes out by copy', () =>
     withReceiver(protocol, tcp, async (receiver) => {
       const sender = await Sender.open(protocol, receiver);
-      inject('sendmsg', { error: 'ENOBUFS', only });
+      inject('sendto', { error: 'ENOBUFS', only });
       expect(sender.send()).toBe('accepted');
       expect(sender.send()).toBe('accepted');
       await sender.flushed();
@@ -86,7 +86,7 @@ describe.each(['tcp', 'udp'] as const)('%s: ENOBUFS', (protocol) => {
     withReceiver(protocol, tcp, async (receiver) => {
       const sender = await Sender.open(protocol, receiver);
       for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
-      inject('sendmsg', { error: 'ENOBUFS', only });
+      inject('sendto', { error: 'ENOBUFS', only });
       expect(sender.send()).toBe('accepted');
       await sender.flushed();
       expect(sender.books.tally()).toEqual({ copied: 6 });
@@ -99,7 +99,7 @@ describe.each(['tcp', 'udp'] as const)('%s: ENOBUFS', (protocol) => {
       const sender = await Sender.open(protocol, receiver);
       keepInFlight();
       for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
-      inject('sendmsg', { error: 'ENOBUFS', only, times: ALWAYS });
+      inject('sendto', { error: 'ENOBUFS', only, times: ALWAYS });
       inject('sendmmsg', { error: 'ENOBUFS', only, times: ALWAYS });
       for (let i = 0; i < 20; i++) expect(sender.send(3000 + i)).toBe('accepted');
       expect(sender.sendMany([100, 200, 300])).toBe('accepted');
@@ -113,7 +113,7 @@ describe.each(['tcp', 'udp'] as const)('%s: ENOBUFS', (protocol) => {
   it('a storm of every second send, in order', () =>
     withReceiver(protocol, tcp, async (receiver) => {
       const sender = await Sender.open(protocol, receiver);
-      inject('sendmsg', { error: 'ENOBUFS', only, chance: 0.5 });
+      inject('sendto', { error: 'ENOBUFS', only, chance: 0.5 });
       inject('sendmmsg', { error: 'ENOBUFS', only, chance: 0.5 });
       for (let i = 0; i < 300; i++) {
         if (sender.pool.free < 8) await sender.flushed();
@@ -122,7 +122,7 @@ describe.each(['tcp', 'udp'] as const)('%s: ENOBUFS', (protocol) => {
         );
       }
       await sender.flushed();
-      expect(faults('sendmsg').struck).toBeGreaterThan(50);
+      expect(faults('sendto').struck).toBeGreaterThan(50);
       expect(sender.socket.stats().inlineFallbacks).toBeGreaterThan(10);
       expect(await sender.finish()).toMatchObject({ problems: [], report: { outcome: 'drained' } });
     }));
@@ -130,12 +130,12 @@ describe.each(['tcp', 'udp'] as const)('%s: ENOBUFS', (protocol) => {
   it('of copying sends, too: they wait for room', () =>
     withReceiver(protocol, tcp, async (receiver) => {
       const sender = await Sender.open(protocol, receiver);
-      inject('sendmsg', { error: 'ENOBUFS', times: ALWAYS });
+      inject('sendto', { error: 'ENOBUFS', times: ALWAYS });
       for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
       expect(sender.socket.needDrain).toBe(true);
-      inject('sendmsg', { error: 'ENOBUFS', times: 30 });
+      inject('sendto', { error: 'ENOBUFS', times: 30 });
       await sender.flushed();
-      expect(faults('sendmsg').struck).toBe(30);
+      expect(faults('sendto').struck).toBe(30);
       expect(sender.books.drains).toBe(1);
       expect(await sender.finish()).toMatchObject({ problems: [] });
     }));
@@ -143,7 +143,7 @@ describe.each(['tcp', 'udp'] as const)('%s: ENOBUFS', (protocol) => {
   it('of copying sends without end, with nothing in flight: close() gives up in time', () =>
     withReceiver(protocol, tcp, async (receiver) => {
       const sender = await Sender.open(protocol, receiver);
-      inject('sendmsg', { error: 'ENOBUFS', times: ALWAYS });
+      inject('sendto', { error: 'ENOBUFS', times: ALWAYS });
       for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
       await pause(20);
       const report = await within(sender.socket.close({ timeout: 50 }), 'close');
@@ -170,7 +170,7 @@ describe('sendmmsg stops', () => {
     withReceiver('udp', tcp, async (receiver) => {
       const sender = await Sender.udp(receiver);
       inject('sendmmsg', { limit }, { error: 'EAGAIN' });
-      inject('sendmsg', { error: 'EAGAIN', times: 10 });
+      inject('sendto', { error: 'EAGAIN', times: 10 });
       expect(sender.sendMany(lengths)).toBe('accepted');
       expect(sender.socket.needDrain).toBe(true);
       await sender.flushed();
@@ -182,7 +182,7 @@ describe('sendmmsg stops', () => {
   it.each([1, 2, 3, 4, 5])('in the middle of the TCP message number %i', async (limit) => {
     const sender = await Sender.tcp(tcp.current);
     inject('sendmmsg', { limit, bytes: 7 });
-    inject('sendmsg', { error: 'EAGAIN', times: 3 });
+    inject('sendto', { error: 'EAGAIN', times: 3 });
     expect(sender.sendMany(lengths)).toBe('accepted');
     expect(sender.socket.needDrain).toBe(true);
     await sender.flushed();

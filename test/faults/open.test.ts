@@ -161,12 +161,12 @@ describe.each(['tcp', 'udp'] as const)('%s', (protocol) => {
         const reason = `setsockopt(SO_ZEROCOPY): ${error}`;
         expect(sender.socket.info().zeroCopy).toMatchObject({ active: false, reason });
         // A send with the flag would be taken without an id, and never complete.
-        inject('sendmsg', { error: 'EIO', only: MSG_ZEROCOPY, times: ALWAYS });
+        inject('sendto', { error: 'EIO', only: MSG_ZEROCOPY, times: ALWAYS });
         inject('sendmmsg', { error: 'EIO', only: MSG_ZEROCOPY, times: ALWAYS });
         for (let i = 0; i < 20; i++) expect(sender.send(20_000)).toBe('accepted');
         expect(sender.sendMany([20_000, 30_000, 100])).toBe('accepted');
         await sender.flushed();
-        expect(faults('sendmsg').struck + faults('sendmmsg').struck).toBe(0);
+        expect(faults('sendto').struck + faults('sendmmsg').struck).toBe(0);
         expect(sender.socket.stats()).toMatchObject({ inlined: 23, kernelIds: 0 });
         expect(await sender.finish()).toMatchObject({ problems: [] });
       }),

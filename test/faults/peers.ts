@@ -52,7 +52,7 @@ export function clearFaultsAfterEach(): void {
 
 /** Stops what is sent from now on before it reaches the kernel: it queues. */
 export function holdBack(): void {
-  inject('sendmsg', { error: 'EAGAIN', times: ALWAYS });
+  inject('sendto', { error: 'EAGAIN', times: ALWAYS });
   inject('sendmmsg', { error: 'EAGAIN', times: ALWAYS });
 }
 

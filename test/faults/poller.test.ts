@@ -68,7 +68,7 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
         expect(sender.send()).toBe('accepted');
         for (let i = 0; i < 3; i++) sender.socket.poll(); // busy, and so not registered
         inject('epoll_ctl', { error, only: EPOLL_CTL_ADD, times: ALWAYS });
-        inject('sendmsg', { error: 'EAGAIN', times: 20 });
+        inject('sendto', { error: 'EAGAIN', times: 20 });
         for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
         await sender.flushed();
         expect(faults('epoll_ctl').struck).toBeGreaterThan(0);
@@ -129,7 +129,7 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
   it('arming fails while sends wait for room: they fail, and the socket ends', () =>
     withReceiver(protocol, tcp, async (receiver) => {
       const sender = await Sender.open(protocol, receiver);
-      inject('sendmsg', { error: 'EAGAIN', times: ALWAYS });
+      inject('sendto', { error: 'EAGAIN', times: ALWAYS });
       for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
       inject('epoll_ctl', { error: 'EBADF', times: ALWAYS });
       await within(sender.books.closed, 'close');

@@ -168,7 +168,7 @@ describe('reading what a TCP peer says', () => {
   it('with sends in flight and waiting: the first complete, the second fail', async () => {
     const sender = await Sender.tcp(tcp.current);
     for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
-    inject('sendmsg', { error: 'EAGAIN', times: ALWAYS });
+    inject('sendto', { error: 'EAGAIN', times: ALWAYS });
     for (let i = 0; i < 4; i++) expect(sender.send()).toBe('accepted');
     inject('recv', { error: 'ECONNRESET' });
     await tcp.current.send(1);

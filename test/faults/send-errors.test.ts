@@ -30,7 +30,7 @@ const SOFT: Errno[] = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EPROTO', 
 async function expectSelfClosed(sender: Sender, code: Errno): Promise<void> {
   // By itself, not when a close() would give up.
   await within(sender.books.closed, `the close that follows ${code}`, 4000);
-  expect(sender.books.errors).toMatchObject([{ code, syscall: 'sendmsg' }]);
+  expect(sender.books.errors).toMatchObject([{ code, syscall: 'sendto' }]);
   expect(sender.books.report).toMatchObject({ outcome: 'aborted' });
   // And nothing is taken any more.
   expect(sender.send()).toBe('ERR_ZEROSEND_SOCKET_CLOSED');
@@ -41,7 +41,7 @@ async function expectSelfClosed(sender: Sender, code: Errno): Promise<void> {
 describe('TCP: an error that ends the connection', () => {
   it.each(FATAL)('%s at the first send', async (error) => {
     const sender = await Sender.tcp(tcp.current);
-    inject('sendmsg', { error });
+    inject('sendto', { error });
     expect(sender.send()).toBe(error);
     await expectSelfClosed(sender, error);
     expect(sender.books.accepted).toBe(0);
@@ -51,7 +51,7 @@ describe('TCP: an error that ends the connection', () => {
     const sender = await Sender.tcp(tcp.current);
     keepInFlight();
     for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
-    inject('sendmsg', { error });
+    inject('sendto', { error });
     expect(sender.send()).toBe(error);
     expect(sender.socket.inFlight).toBe(5);
     inject('recvmsg'); // the completions can be read again
@@ -65,14 +65,14 @@ describe('TCP: an error that ends the connection', () => {
     holdBack();
     for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
     expect(sender.socket.needDrain).toBe(true);
-    inject('sendmsg', { error });
+    inject('sendto', { error });
     await expectSelfClosed(sender, error);
     expect(sender.books.tally()).toEqual({ copied: 1, failed: 5 });
   });
 
   it.each([...FATAL, ...OWN_FAULT])('%s after a part of a send, which fails', async (error) => {
     const sender = await Sender.tcp(tcp.current);
-    inject('sendmsg', { limit: 500, times: 2 }, { error });
+    inject('sendto', { limit: 500, times: 2 }, { error });
     expect(sender.send(4000)).toBe('accepted');
     await expectSelfClosed(sender, error);
     expect(sender.books.tally()).toEqual({ failed: 1 });
@@ -83,7 +83,7 @@ describe('TCP: an error that ends the connection', () => {
     const sender = await Sender.tcp(tcp.current, { zeroCopy: 'auto' });
     // Three calls, since zero-copied and copied messages cannot share one; the second is refused.
     inject('sendmmsg', { skip: 1, error: 'EPIPE' });
-    inject('sendmsg', { error: 'EPIPE' });
+    inject('sendto', { error: 'EPIPE' });
     expect(sender.sendMany([100, 20_000, 100])).toBe('accepted');
     await expectSelfClosed(sender, 'EPIPE');
     expect(sender.books.tally()).toEqual({ inline: 1, failed: 2 });
@@ -94,7 +94,7 @@ describe('TCP: an error about one message', () => {
   it.each(OWN_FAULT)('%s is thrown, and what follows goes out', async (error) => {
     const sender = await Sender.tcp(tcp.current);
     expect(sender.send()).toBe('accepted');
-    inject('sendmsg', { error, times: 3 });
+    inject('sendto', { error, times: 3 });
     inject('sendmmsg', { error, times: 1 });
     expect(sender.send()).toBe(error);
     expect(sender.sendPlain()).toBe(error);
@@ -114,7 +114,7 @@ describe('TCP: an error about one message', () => {
     const sender = await Sender.tcp(tcp.current);
     holdBack();
     for (let i = 0; i < 4; i++) expect(sender.send()).toBe('accepted');
-    inject('sendmsg', { skip: 1, error });
+    inject('sendto', { skip: 1, error });
     await expectSelfClosed(sender, error);
     expect(sender.books.tally()).toEqual({ copied: 1, failed: 3 });
   });
@@ -122,7 +122,7 @@ describe('TCP: an error about one message', () => {
   it.each(OWN_FAULT)('%s within sendMany ends the connection', async (error) => {
     const sender = await Sender.tcp(tcp.current, { zeroCopy: 'auto' });
     inject('sendmmsg', { skip: 1, error });
-    inject('sendmsg', { error });
+    inject('sendto', { error });
     expect(sender.sendMany([100, 20_000, 100])).toBe('accepted');
     await expectSelfClosed(sender, error);
     expect(sender.books.tally()).toEqual({ inline: 1, failed: 2 });
@@ -139,7 +139,7 @@ describe('UDP: an error about one datagram', () => {
     withReceiver('udp', tcp, async (receiver) => {
       const sender = await Sender.udp(receiver);
       expect(sender.send()).toBe('accepted');
-      inject('sendmsg', { error, times: 3 });
+      inject('sendto', { error, times: 3 });
       inject('sendmmsg', { error, times: 1 });
       expect(sender.send()).toBe(codeOfUdp(error));
       expect(sender.sendPlain()).toBe(codeOfUdp(error));
@@ -156,7 +156,7 @@ describe('UDP: an error about one datagram', () => {
       const sender = await Sender.udp(receiver);
       holdBack();
       for (let i = 0; i < 4; i++) expect(sender.send()).toBe('accepted');
-      inject('sendmsg', { skip: 1, error });
+      inject('sendto', { skip: 1, error });
       await sender.flushed();
       expect(sender.books.tally()).toEqual({ copied: 3, failed: 1 });
       expect(sender.books.how.get(1)).toBe('failed');
@@ -172,7 +172,7 @@ describe('UDP: an error about one datagram', () => {
     withReceiver('udp', tcp, async (receiver) => {
       const sender = await Sender.udp(receiver);
       inject('sendmmsg', { limit: 2 }, { error });
-      inject('sendmsg', { error });
+      inject('sendto', { error });
       expect(sender.sendMany([1000, 1001, 1002, 1003, 1004])).toBe('accepted');
       await sender.flushed();
       expect(sender.books.how.get(2)).toBe('failed');
@@ -186,7 +186,7 @@ describe('UDP: an error that tells of an earlier datagram', () => {
   it.each(SOFT)('%s is passed over', (error) =>
     withReceiver('udp', tcp, async (receiver) => {
       const sender = await Sender.udp(receiver);
-      inject('sendmsg', { error });
+      inject('sendto', { error });
       expect(sender.send()).toBe('accepted');
       inject('sendmmsg', { error });
       expect(sender.sendMany([1000, 1000])).toBe('accepted');
@@ -198,7 +198,7 @@ describe('UDP: an error that tells of an earlier datagram', () => {
   it.each(SOFT)('%s twice is an error of this one', (error) =>
     withReceiver('udp', tcp, async (receiver) => {
       const sender = await Sender.udp(receiver);
-      inject('sendmsg', { error, times: 2 });
+      inject('sendto', { error, times: 2 });
       expect(sender.send()).toBe(error);
       expect(sender.send()).toBe('accepted');
       expect(await sender.finish()).toMatchObject({ problems: [] });

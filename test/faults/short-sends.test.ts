@@ -16,7 +16,7 @@ describe('a send that the kernel takes in pieces', () => {
     { what: 'odd pieces', length: 65_536, limit: 4097, pieces: 16 },
   ])('$what', async ({ length, limit, pieces }) => {
     const sender = await Sender.tcp(tcp.current);
-    inject('sendmsg', { limit, times: ALWAYS });
+    inject('sendto', { limit, times: ALWAYS });
     const sends = 6;
     for (let i = 0; i < sends; i++) {
       expect(i % 2 === 0 ? sender.send(length) : sender.sendPlain(length)).toBe('accepted');
@@ -35,7 +35,7 @@ describe('a send that the kernel takes in pieces', () => {
     const seed = Number(process.env.ZEROSEND_SEED ?? Date.now() % 2 ** 31);
     const sender = await Sender.tcp(tcp.current);
     clearFaults(seed);
-    inject('sendmsg', { limit: 0, chance: 0.9 });
+    inject('sendto', { limit: 0, chance: 0.9 });
     for (let i = 0; i < 200; i++) {
       if (sender.pool.free < 4) await sender.flushed();
       expect(sender.send(8 + ((i * 7919) % 65_000)), `ZEROSEND_SEED=${seed}`).toBe('accepted');
@@ -52,7 +52,7 @@ describe('a send that the kernel takes in pieces', () => {
   it('has its id complete with the last piece, not with one before', async () => {
     const sender = await Sender.tcp(tcp.current);
     // Two pieces go out and are notified; the rest has no room.
-    inject('sendmsg', { limit: 100, times: 2 }, { error: 'EAGAIN', times: ALWAYS });
+    inject('sendto', { limit: 100, times: 2 }, { error: 'EAGAIN', times: ALWAYS });
     reportedRanges();
     expect(sender.send(4000)).toBe('accepted');
     const notified = new Set<number>();
@@ -64,7 +64,7 @@ describe('a send that the kernel takes in pieces', () => {
     expect(sender.socket.stats()).toMatchObject({ completed: 0 });
     expect(sender.socket.inFlight).toBe(1);
     expect(sender.pool.inFlight).toBe(1);
-    inject('sendmsg');
+    inject('sendto');
     await sender.flushed();
     expect(sender.socket.stats()).toMatchObject({ completed: 1, kernelIds: 3 });
     expect(await sender.finish()).toMatchObject({ problems: [] });
@@ -74,7 +74,7 @@ describe('a send that the kernel takes in pieces', () => {
     const sender = await Sender.tcp(tcp.current);
     inject('recvmsg', { error: 'EAGAIN', times: ALWAYS });
     // The last piece is copied, which is never notified.
-    inject('sendmsg', { limit: 100 }, { error: 'ENOBUFS', only: MSG_ZEROCOPY });
+    inject('sendto', { limit: 100 }, { error: 'ENOBUFS', only: MSG_ZEROCOPY });
     expect(sender.send(4000)).toBe('accepted');
     sender.socket.poll();
     expect(sender.socket.inFlight).toBe(1);
@@ -89,7 +89,7 @@ describe('a send that the kernel takes in pieces', () => {
     const only = MSG_ZEROCOPY;
     const cut = { limit: 1000 };
     inject('recvmsg', { error: 'EAGAIN', times: ALWAYS }); // nothing to reap instead
-    inject('sendmsg', cut, { error: 'ENOBUFS', only }, cut, cut, { error: 'ENOBUFS', only }, cut);
+    inject('sendto', cut, { error: 'ENOBUFS', only }, cut, cut, { error: 'ENOBUFS', only }, cut);
     expect(sender.send(10_000)).toBe('accepted');
     expect(sender.send(10_000)).toBe('accepted');
     expect(sender.socket.inFlight).toBe(2);
@@ -105,11 +105,11 @@ describe('a send that the kernel takes in pieces', () => {
     const sender = await Sender.tcp(tcp.current);
     const cut = { limit: 700 };
     const full = { error: 'EAGAIN', times: 3 } as const;
-    inject('sendmsg', cut, full, cut, cut, full, cut, full, cut, full);
+    inject('sendto', cut, full, cut, cut, full, cut, full, cut, full);
     for (let i = 0; i < 8; i++) expect(sender.send(2000 + i)).toBe('accepted');
     expect(sender.sendMany([300, 301, 302])).toBe('accepted');
     await sender.flushed();
-    expect(faults('sendmsg').struck).toBe(17);
+    expect(faults('sendto').struck).toBe(17);
     expect(sender.books.drains).toBeGreaterThanOrEqual(1);
     expect(await sender.finish()).toMatchObject({ problems: [], report: { outcome: 'drained' } });
   });

@@ -7,8 +7,8 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 /**
- * @typedef {'socket' | 'bind' | 'connect' | 'shutdown' | 'setsockopt' | 'getsockopt' | 'sendmsg'
- *   | 'sendmmsg' | 'sendto' | 'recvmsg' | 'recv' | 'epoll_create1' | 'epoll_ctl' | 'epoll_wait'
+ * @typedef {'socket' | 'bind' | 'connect' | 'shutdown' | 'setsockopt' | 'getsockopt' | 'sendto'
+ *   | 'sendmmsg' | 'recvmsg' | 'recv' | 'epoll_create1' | 'epoll_ctl' | 'epoll_wait'
  *   | 'eventfd' | 'timerfd_create' | 'timerfd_settime' | 'ioctl' | 'mmap' | 'madvise' | 'remap'
  *   | 'clone_process'} Call
  *
@@ -21,11 +21,11 @@ import { fileURLToPath } from 'node:url';
  * @property {number} [chance] or: each is struck with this probability, 0 to 1
  * @property {number} [delay] milliseconds to sleep before the call is made, or fails
  * @property {Errno} [error] without it the call is made, within `limit`
- * @property {number} [limit] sendmsg: bytes, 0 for a random number; sendmmsg: messages; recvmsg:
+ * @property {number} [limit] sendto: bytes, 0 for a random number; sendmmsg: messages; recvmsg:
  *   bytes of control messages
  * @property {number} [bytes] sendmmsg: of the last message within `limit`
  * @property {number} [only] strikes only calls with this option (setsockopt, getsockopt), operation
- *   (epoll_ctl), advice (madvise) or flag (sendmsg, sendmmsg)
+ *   (epoll_ctl), advice (madvise) or flag (sendto, sendmmsg)
  *
  * @typedef {object} Hooks
  * @property {(call: Call, ...faults: object[]) => void} inject

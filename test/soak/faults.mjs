@@ -5,13 +5,13 @@ const { EAGAIN, ECONNRESET, EINTR, EMFILE, ENOBUFS, ENOMEM, EPIPE } = constants.
 
 /** What may go wrong in a round: call, how, and its chance at each call. */
 const FAULTS = [
-  { name: 'send EAGAIN', call: 'sendmsg', error: EAGAIN, chance: 0.02 },
-  { name: 'send ENOBUFS', call: 'sendmsg', error: ENOBUFS, chance: 0.05 },
-  { name: 'send ENOBUFS storm', call: 'sendmsg', error: ENOBUFS, chance: 0.7 },
-  { name: 'send EINTR', call: 'sendmsg', error: EINTR, chance: 0.3 },
-  { name: 'send ENOMEM', call: 'sendmsg', error: ENOMEM, chance: 0.02 },
-  { name: 'send ECONNRESET', call: 'sendmsg', error: ECONNRESET, chance: 0.0005 },
-  { name: 'send EPIPE', call: 'sendmsg', error: EPIPE, chance: 0.0005 },
+  { name: 'send EAGAIN', call: 'sendto', error: EAGAIN, chance: 0.02 },
+  { name: 'send ENOBUFS', call: 'sendto', error: ENOBUFS, chance: 0.05 },
+  { name: 'send ENOBUFS storm', call: 'sendto', error: ENOBUFS, chance: 0.7 },
+  { name: 'send EINTR', call: 'sendto', error: EINTR, chance: 0.3 },
+  { name: 'send ENOMEM', call: 'sendto', error: ENOMEM, chance: 0.02 },
+  { name: 'send ECONNRESET', call: 'sendto', error: ECONNRESET, chance: 0.0005 },
+  { name: 'send EPIPE', call: 'sendto', error: EPIPE, chance: 0.0005 },
   { name: 'batch EAGAIN', call: 'sendmmsg', error: EAGAIN, chance: 0.2 },
   { name: 'batch short', call: 'sendmmsg', limit: 3, chance: 0.3 },
   { name: 'kick EAGAIN', call: 'sendto', error: EAGAIN, chance: 0.3 },
@@ -26,7 +26,7 @@ const FAULTS = [
 ];
 
 /** Cuts sends short, which only a stream survives. */
-const STREAM_ONLY = { name: 'send short', call: 'sendmsg', limit: 1000, chance: 0.3 };
+const STREAM_ONLY = { name: 'send short', call: 'sendto', limit: 1000, chance: 0.3 };
 
 /**
  * @typedef {{ inject(call: string, fault: object): void, clearFaults(seed: number): void,

@@ -50,22 +50,6 @@ bool is_stream(int fd) {
   return ::getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
 }
 
-ssize_t sendmsg(int fd, const msghdr* message, int flags) {
-  if (!strikes()) return real.sendmsg(fd, message, flags);
-  if (is_stream(fd)) {
-    if (random_of_thread().one_in(200)) return fail_with({ECONNRESET, EPIPE, ETIMEDOUT});
-    if (message->msg_iov->iov_len > 1 && random_of_thread().one_in(2)) {  // a short send
-      iovec part = *message->msg_iov;
-      part.iov_len = random_of_thread().between(1, static_cast<uint32_t>(part.iov_len) - 1);
-      msghdr shorter = *message;
-      shorter.msg_iov = &part;
-      return real.sendmsg(fd, &shorter, flags);
-    }
-    return fail_with({EINTR, EAGAIN, ENOBUFS, ENOMEM});
-  }
-  return fail_with({EINTR, EAGAIN, ENOBUFS, ENOMEM, ECONNREFUSED, EHOSTUNREACH});
-}
-
 int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
   if (!strikes()) return real.sendmmsg(fd, messages, count, flags);
   if (count > 1 && random_of_thread().one_in(2)) {  // stopped by a message that it does not name
@@ -74,11 +58,20 @@ int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
   return fail_with({EINTR, EAGAIN, ENOBUFS, ENOMEM});
 }
 
-// A kick of a transmit ring.
+// A send, or a kick of a transmit ring, which has no data.
 ssize_t sendto(int fd, const void* data, size_t length, int flags, const sockaddr* address,
                socklen_t address_length) {
   if (!strikes()) return real.sendto(fd, data, length, flags, address, address_length);
-  return fail_with({EINTR, EAGAIN, EBUSY, ENOBUFS, ENOMEM, ENETDOWN});
+  if (data == nullptr) return fail_with({EINTR, EAGAIN, EBUSY, ENOBUFS, ENOMEM, ENETDOWN});
+  if (!is_stream(fd)) {
+    return fail_with({EINTR, EAGAIN, ENOBUFS, ENOMEM, ECONNREFUSED, EHOSTUNREACH});
+  }
+  if (random_of_thread().one_in(200)) return fail_with({ECONNRESET, EPIPE, ETIMEDOUT});
+  if (length > 1 && random_of_thread().one_in(2)) {  // a short send
+    length = random_of_thread().between(1, static_cast<uint32_t>(length) - 1);
+    return real.sendto(fd, data, length, flags, address, address_length);
+  }
+  return fail_with({EINTR, EAGAIN, ENOBUFS, ENOMEM});
 }
 
 ssize_t recvmsg(int fd, msghdr* message, int flags) {
@@ -133,7 +126,6 @@ int madvise(void* address, size_t length, int advice) {
 void install_faults(uint64_t seed, uint32_t per_mille) {
   base_seed = seed;
   rate = per_mille;
-  zerosend::sys.sendmsg = sendmsg;
   zerosend::sys.sendmmsg = sendmmsg;
   zerosend::sys.sendto = sendto;
   zerosend::sys.recvmsg = recvmsg;

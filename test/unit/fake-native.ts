@@ -239,7 +239,7 @@ export class FakeNative implements Native {
   readonly interfaceVersion = actual.native.interfaceVersion;
   readonly constants = {};
   readonly counterNames = ['sends', 'completed'];
-  readonly mailbox = new ArrayBuffer(BATCH_BYTES + REQUEST_BYTES + 8);
+  readonly mailbox = new ArrayBuffer(BATCH_BYTES + REQUEST_BYTES + 4 + 6 * 4);
   /** calls of keepAlive, in order */
   readonly keepAliveCalls: boolean[] = [];
   readonly destinations: string[] = [];
@@ -317,12 +317,23 @@ export class FakeNative implements Native {
 
   // ---- the addon --------------------------------------------------------------------------------
 
-  send(handle: number, slab: number, slot: number, length: number, flags: number): number {
+  send(): void {
+    const [handle, slab, slot, length, flags] = call as unknown as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
     const memory = this.#slabs.get(slab);
     if (memory === undefined || slot >= memory.slots || length < 1 || length > memory.slotSize) {
-      return this.#misuse('send', { handle, slab, slot, length });
+      call[5] = this.#misuse('send', { handle, slab, slot, length });
+      return;
     }
-    return this.#send(handle, [{ slab, slot, bytes: null, length, flags, destination: '' }]);
+    const refused = this.#send(handle, [
+      { slab, slot, bytes: null, length, flags, destination: '' },
+    ]);
+    call[5] = refused || Number((queued[0] as number) > 0);
   }
 
   sendPlain(handle: number, bytes: Uint8Array, length: number, flags: number): number {
@@ -490,6 +501,7 @@ export const fake = new FakeNative();
 export const batch = new Float64Array(fake.mailbox, 0, BATCH_RECORDS * RECORD_SIZE);
 const requests = new Uint32Array(fake.mailbox, BATCH_BYTES, MAX_REQUESTS * REQUEST_SIZE);
 const queued = new Uint32Array(fake.mailbox, BATCH_BYTES + REQUEST_BYTES, 1);
+export const call = new Int32Array(fake.mailbox, BATCH_BYTES + REQUEST_BYTES + 4, 6);
 
 /** lib/native.ts on the fake addon. */
-export const module = { ...actual, native: fake, batch, requests, queued };
+export const module = { ...actual, native: fake, batch, requests, queued, call };

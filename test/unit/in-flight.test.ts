@@ -8,15 +8,22 @@ import { until } from '../support/deadline.js';
 
 const plain = () => new Uint8Array(8);
 
+/** A buffer as a pool hands it out. */
+function acquire(pool: BufferPool, slots: Slots): PooledBuffer {
+  const buffer = new PooledBuffer(pool, slots.take(), Buffer.alloc(0), slots, 1, null);
+  buffer._leases = 1;
+  return buffer;
+}
+
 /** Pooled buffers without the memory of a pool. */
 function makeBuffers(count: number) {
   const slots = new Slots(count);
   const returned: number[] = [];
   const pool = { _returned: (index: number) => void returned.push(index) } as unknown as BufferPool;
   const take = () => {
-    const slot = slots.take();
-    slots.beginSend(slot);
-    return new PooledBuffer(pool, slot, Buffer.alloc(0), slots, 1, null);
+    const buffer = acquire(pool, slots);
+    slots.beginSend(buffer);
+    return buffer;
   };
   return { slots, returned, take };
 }
@@ -58,11 +65,11 @@ describe('InFlight', () => {
     const slots = new Slots(1);
     const returned: number[] = [];
     const pool = { _returned: (i: number) => void returned.push(i) } as unknown as BufferPool;
-    const buffer = new PooledBuffer(pool, slots.take(), Buffer.alloc(0), slots, 1, null);
+    const buffer = acquire(pool, slots);
     buffer.retain(1);
     const inFlight = new InFlight(0);
     for (let i = 0; i < 2; i++) {
-      slots.beginSend(0);
+      slots.beginSend(buffer);
       inFlight.add(buffer);
     }
     inFlight.complete(0, 0, false);

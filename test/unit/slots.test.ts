@@ -1,9 +1,41 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RingOrder } from '../../lib/slot-order.js';
-import { Slots } from '../../lib/slots.js';
+import { type Holding, Slots } from '../../lib/slots.js';
 
 const FREE = { leases: 0, sends: 0 };
+
+/** The slots of a pool with who holds them, by number. */
+class Table {
+  readonly slots: Slots;
+  readonly #holders: Holding[];
+
+  constructor(count: number) {
+    this.slots = new Slots(count);
+    this.#holders = Array.from({ length: count }, (_, index) => ({ index, _leases: 0, _sends: 0 }));
+  }
+
+  #of(slot: number): Holding {
+    return this.#holders[slot] as Holding;
+  }
+
+  take(): number {
+    const slot = this.slots.take();
+    if (slot >= 0) this.#of(slot)._leases = 1;
+    return slot;
+  }
+
+  lease(slot: number, more: number): void {
+    this.#of(slot)._leases += more;
+  }
+
+  leases = (slot: number) => this.#of(slot)._leases;
+  sends = (slot: number) => this.#of(slot)._sends;
+  beginSend = (slot: number) => this.slots.beginSend(this.#of(slot));
+  cancelSend = (slot: number) => this.slots.cancelSend(this.#of(slot));
+  endSend = (slot: number, unsent: boolean) => this.slots.endSend(this.#of(slot), unsent);
+  release = (slot: number) => this.slots.release(this.#of(slot));
+}
 
 function counts({ free, acquired, inFlight, retired }: Slots) {
   return { free, acquired, inFlight, retired };
@@ -11,14 +43,14 @@ function counts({ free, acquired, inFlight, retired }: Slots) {
 
 describe('Slots', () => {
   it('hands out slot 0 first, each slot once, and then -1', () => {
-    const slots = new Slots(3);
+    const slots = new Table(3);
     expect([slots.take(), slots.take(), slots.take(), slots.take()]).toEqual([0, 1, 2, -1]);
-    expect(counts(slots)).toEqual({ free: 0, acquired: 3, inFlight: 0, retired: 0 });
-    expect(slots.ready).toBe(false);
+    expect(counts(slots.slots)).toEqual({ free: 0, acquired: 3, inFlight: 0, retired: 0 });
+    expect(slots.slots.ready).toBe(false);
   });
 
   it('hands out the slot again that came back last', () => {
-    const slots = new Slots(4);
+    const slots = new Table(4);
     for (let i = 0; i < 4; i++) slots.take();
     slots.release(2);
     slots.release(0);
@@ -27,38 +59,38 @@ describe('Slots', () => {
   });
 
   it('keeps a slot while a lease is left, and while a send is', () => {
-    const slots = new Slots(1);
+    const slots = new Table(1);
     slots.take();
     slots.lease(0, 1);
     slots.beginSend(0);
-    expect(counts(slots)).toEqual({ free: 0, acquired: 1, inFlight: 0, retired: 0 });
+    expect(counts(slots.slots)).toEqual({ free: 0, acquired: 1, inFlight: 0, retired: 0 });
     expect(slots.endSend(0, false)).toBe(false);
     slots.beginSend(0);
-    expect(counts(slots)).toEqual({ free: 0, acquired: 0, inFlight: 1, retired: 0 });
+    expect(counts(slots.slots)).toEqual({ free: 0, acquired: 0, inFlight: 1, retired: 0 });
     expect(slots.take()).toBe(-1);
     expect(slots.endSend(0, false)).toBe(true);
     expect(slots.take()).toBe(0);
   });
 
   it('puts a slot in flight when its last lease is released and a send is left', () => {
-    const slots = new Slots(1);
+    const slots = new Table(1);
     slots.take();
     slots.lease(0, 1);
     slots.beginSend(0);
     expect(slots.release(0)).toBe(false);
-    expect(counts(slots)).toEqual({ free: 0, acquired: 0, inFlight: 1, retired: 0 });
+    expect(counts(slots.slots)).toEqual({ free: 0, acquired: 0, inFlight: 1, retired: 0 });
     expect(slots.endSend(0, false)).toBe(true);
   });
 
   it('never hands out a retired slot again', () => {
-    const slots = new Slots(2);
+    const slots = new Table(2);
     slots.take();
     slots.beginSend(0);
-    slots.retire(0);
-    expect(slots.isRetired(0)).toBe(true);
-    expect(slots.isRetired(1)).toBe(false);
+    slots.slots.retire(0);
+    expect(slots.slots.isRetired(0)).toBe(true);
+    expect(slots.slots.isRetired(1)).toBe(false);
     expect(slots.endSend(0, false)).toBe(true); // nobody has it any more
-    expect(counts(slots)).toEqual({ free: 1, acquired: 0, inFlight: 0, retired: 1 });
+    expect(counts(slots.slots)).toEqual({ free: 1, acquired: 0, inFlight: 0, retired: 1 });
     expect([slots.take(), slots.take()]).toEqual([1, -1]);
   });
 });
@@ -70,12 +102,12 @@ interface Model {
   stack: number[];
 }
 
-class Command implements fc.Command<Model, Slots> {
+class Command implements fc.Command<Model, Table> {
   constructor(
     readonly name: string,
     readonly pick: number,
     readonly possible: (slot: Model['slots'][number]) => boolean,
-    readonly effect: (model: Model, real: Slots, slot: number) => void,
+    readonly effect: (model: Model, real: Table, slot: number) => void,
   ) {}
 
   #slot(model: Model): number {
@@ -89,16 +121,16 @@ class Command implements fc.Command<Model, Slots> {
     return this.#slot(model) >= 0;
   }
 
-  run(model: Model, real: Slots): void {
+  run(model: Model, real: Table): void {
     this.effect(model, real, this.#slot(model));
     const { slots } = model;
     const free = slots.filter((s) => s.leases === 0 && s.sends === 0 && !s.gone).length;
     const acquired = slots.filter((s) => s.leases > 0).length;
     const retired = slots.filter((s) => s.gone).length;
     const inFlight = slots.filter((s) => s.leases === 0 && s.sends > 0).length;
-    expect(counts(real)).toEqual({ free, acquired, inFlight, retired });
-    expect(free + acquired + inFlight + retired).toBe(real.count);
-    expect(real.ready).toBe(free > 0);
+    expect(counts(real.slots)).toEqual({ free, acquired, inFlight, retired });
+    expect(free + acquired + inFlight + retired).toBe(real.slots.count);
+    expect(real.slots.ready).toBe(free > 0);
     for (const [i, { leases, sends }] of slots.entries()) {
       expect({ slot: i, leases: real.leases(i), sends: real.sends(i) }).toEqual({
         slot: i,
@@ -178,7 +210,7 @@ const commands = [
   fc.nat(99).map(
     (n) =>
       new Command('retire', n, used, (model, real, slot) => {
-        real.retire(slot);
+        real.slots.retire(slot);
         at(model, slot).doomed = true;
       }),
   ),
@@ -197,7 +229,7 @@ it('Slots: the counts of the four states add up after every step', () => {
             slots: Array.from({ length: count }, () => ({ ...FREE, doomed: false, gone: false })),
             stack: Array.from({ length: count }, (_, i) => count - 1 - i),
           },
-          real: new Slots(count),
+          real: new Table(count),
         });
         fc.modelRun(setup, steps);
       },

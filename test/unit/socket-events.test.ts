@@ -276,7 +276,7 @@ describe('error', () => {
     expect(await error).toMatchObject({
       code: 'ECONNRESET',
       errno: -ECONNRESET,
-      syscall: 'sendmsg',
+      syscall: 'sendto',
       address: '198.18.0.1',
       port: 9,
     });

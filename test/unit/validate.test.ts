@@ -233,7 +233,7 @@ describe('errors of the system', () => {
   });
 
   it('name a number that has no name', () => {
-    expect(systemError(999, 'sendmsg')).toMatchObject({ code: 'E999', errno: -999 });
+    expect(systemError(999, 'sendto')).toMatchObject({ code: 'E999', errno: -999 });
   });
 
   it('name what the call was about', () => {

@@ -114,14 +114,13 @@ const isNothing = (value) => value === undefined;
 /** @param {any} value */
 const isOpened = (value) => isFailure(value) || (value.handle > 0 && value.fd > 2);
 
-const { socket, slab, slot, length, flags, bytes, count, address, port, request, packet, xdp } =
-  sound;
+const { socket, slab, length, flags, bytes, count, address, port, request, packet, xdp } = sound;
 /**
  * Each function: its arguments, what its answer has to be, and how often it is called.
  * @type {Record<string, { args: (() => unknown)[], right: (value: any) => boolean, often: number }>}
  */
 const functions = {
-  send: { args: [socket, slab, slot, length, flags], right: isErrno, often: 20 },
+  send: { args: [], right: (value) => isNothing(value) && isErrno(call[5]), often: 20 },
   sendPlain: { args: [socket, bytes, length, flags], right: isErrno, often: 15 },
   sendMany: { args: [socket, count], right: isErrno, often: 10 },
   sendPacket: { args: [socket, count], right: isErrno, often: 5 },
@@ -163,6 +162,7 @@ const missing = Object.keys(native).filter(
 );
 const names = Object.entries(functions).flatMap(([name, { often }]) => Array(often).fill(name));
 const requests = new Uint32Array(native.mailbox, native.constants.requestsOffset, 4096);
+const call = new Int32Array(native.mailbox, native.constants.callOffset, 6);
 /** @type {Record<string, number>} */
 const tally = {};
 /** @type {string[]} */
@@ -184,10 +184,11 @@ function judge(name, error) {
 }
 
 function scribble() {
-  for (let i = 0; i < 4 * 8; i += 4) {
-    const whole = [sound.slab(), sound.slot(), sound.length(), sound.flags()];
-    requests.set(random(25) > 0 ? whole : whole.map(() => random(2 ** 32)), i);
-  }
+  const whole = () => [sound.slab(), sound.slot(), sound.length(), sound.flags()];
+  /** @param {number[]} numbers */
+  const mostly = (numbers) => (random(25) > 0 ? numbers : numbers.map(() => random(2 ** 32)));
+  for (let i = 0; i < 4 * 8; i += 4) requests.set(mostly(whole()), i);
+  call.set(mostly([sound.socket(), ...whole()]));
 }
 
 /** @param {number[]} handles @param {unknown} handle */
@@ -204,7 +205,7 @@ function once() {
   const values = args.map((make) => maybe(make, odds));
   if (random(40) === 0) values.length = random(values.length + 1);
   if (random(40) === 0) values.push(hostile());
-  if (name === 'sendMany' || name === 'sendPacket') scribble();
+  if (name.startsWith('send')) scribble();
   let result;
   try {
     result = random(200) === 0 ? Reflect.construct(native[name], values) : native[name](...values);
@@ -221,14 +222,15 @@ function once() {
   if (name === 'openPacket' && result?.slab) slabs.push(result.slab);
   if (name === 'poll' && result > 0) add('polls with records');
   if (name === 'sendPlain' && result === 0) add('plain sends');
-  if (name === 'send' && result === 0) add('sends');
+  if (name === 'send' && Number(call[5]) >= 0) add('sends');
   if (name === 'sendMany' && result === 0) add('sends at once');
   if (name === 'sendPacket' && result === 0) add('packets');
   // A handle that is gone is still tried now and then.
   if (name === 'close' || name === 'abort') forget(sockets, values[0]);
   if (name === 'releaseSlab') forget(slabs, values[0]);
   add(name);
-  if (name.startsWith('send') && Number(result) < 0) add(`${name} ${result}`);
+  const answer = name === 'send' ? call[5] : result;
+  if (name.startsWith('send') && Number(answer) < 0) add(`${name} ${answer}`);
   const constructed = typeof result === 'object' && Object.keys(result ?? {}).length === 0;
   if (!right(result) && !constructed) wrong.push(`${name} returned ${String(result)}`);
 }

@@ -158,7 +158,7 @@ const SCENARIOS = {
     for (let i = 0; i < 40 && socket.stats().noBuffers === 0; i++) {
       await pump.datagram(i < 5 ? SEGMENT : 20_000);
     }
-    inject('sendmsg', { error: 'EAGAIN', times: ALWAYS }); // while the queue empties
+    inject('sendto', { error: 'EAGAIN', times: ALWAYS }); // while the queue empties
     await pause(150);
     clearFaults();
     await within(socket.flush(), 'flush');
@@ -193,7 +193,7 @@ const SCENARIOS = {
     askForDrops(argument, socket);
     const pump = new Pump(socket, 12);
     for (let round = 0; round < 4; round++) {
-      inject('sendmsg', { delay: 60, times: ALWAYS });
+      inject('sendto', { delay: 60, times: ALWAYS });
       inject('sendmmsg', { skip: 1, delay: 100, times: ALWAYS });
       await pump.many([20_000, 20_000, 20_000, 20_000, 20_000, 20_000]);
       clearFaults();

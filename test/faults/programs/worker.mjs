@@ -8,7 +8,7 @@ const sender = await Sender.open(workerData.protocol, workerData.peer);
 inject('recvmsg', { error: 'EAGAIN', times: ALWAYS });
 for (let i = 0; i < 5; i++) sender.send();
 for (let i = 0; i < 5; i++) sender.sendPlain();
-inject('sendmsg', { error: 'EAGAIN', times: ALWAYS });
+inject('sendto', { error: 'EAGAIN', times: ALWAYS });
 for (let i = 0; i < 5; i++) sender.send();
 parentPort?.postMessage(sender.socket.inFlight);
 setInterval(() => {}, 1000);

@@ -25,7 +25,7 @@ const SHAPES = {
   },
   /** The wrap falls between the pieces of one send. */
   async pieces(sender, length) {
-    inject('sendmsg', { limit: Math.ceil(length / 7), times: ALWAYS });
+    inject('sendto', { limit: Math.ceil(length / 7), times: ALWAYS });
     for (let i = 0; i < 8; i++) accept(sender.send(length - i));
   },
   async batches(sender, length) {
