@@ -1,10 +1,12 @@
 // @ts-check
 import { startReceiver } from '../test/rig/index.mjs';
 import { CorrectnessError, SenderProcess } from './sender-process.mjs';
+import { Sink } from './sinks.mjs';
 import { summarize } from './statistics.mjs';
 
 /**
  * @typedef {import('./contests.mjs').Contest} Contest
+ * @typedef {import('./contests.mjs').Program} Program
  * @typedef {import('./sender-process.mjs').Slice} Slice
  * @typedef {import('./statistics.mjs').Summary} Summary
  *
@@ -42,10 +44,19 @@ export async function runContest(contest, { cSender, rig, rounds, seconds }) {
   const address = path === 'sink' && rig ? rig.receiverAddress.v4 : '127.0.0.1';
   const port = receiver?.port ?? SINK_PORT;
   const destination = ['--protocol', protocol, '--address', address, '--port', String(port)];
-  const senders = programs.map(
-    (program) => new SenderProcess(program, { cSender, namespace, destination }),
-  );
+  /** @type {SenderProcess[]} */
+  const senders = [];
+  /** @type {Map<SenderProcess, Sink>} */
+  const sinks = new Map();
   try {
+    for (const [index, program] of programs.entries()) {
+      const sink = namespace && takesFrames(contest, program) ? new Sink(namespace, index) : null;
+      await sink?.create();
+      const where = sink ? [...destination, '--interface', sink.name] : destination;
+      const sender = new SenderProcess(program, { cSender, namespace, destination: where });
+      senders.push(sender);
+      if (sink) sinks.set(sender, sink);
+    }
     for (const sender of senders) await sender.ready();
     for (const sender of senders) await sender.run(WARM_UP);
     /** @type {Slice[][]} */
@@ -57,13 +68,20 @@ export async function runContest(contest, { cSender, rig, rounds, seconds }) {
     }
     for (const sender of senders) await sender.stop();
     if (receiver && protocol === 'tcp') await checkReceived(receiver, senders);
+    for (const [{ program, sends }, sink] of sinks) await sink.check(program.name, sends);
     return programs.map((program, index) =>
       resultOf(program, slices[index] ?? [], slices[0] ?? []),
     );
   } finally {
     for (const sender of senders) sender.kill();
+    for (const sink of sinks.values()) await sink.remove();
     await receiver?.stop();
   }
+}
+
+/** Whether the program sends whole frames. @param {Contest} contest @param {Program} program */
+function takesFrames({ protocol }, { args }) {
+  return (protocol === 'packet' || protocol === 'xdp') && args[0] !== 'dgram';
 }
 
 /** @param {import('../test/rig/index.mjs').Receiver} receiver @param {SenderProcess[]} senders */
@@ -77,7 +95,7 @@ async function checkReceived(receiver, senders) {
 }
 
 /**
- * @param {import('./contests.mjs').Program} program @param {Slice[]} slices @param {Slice[]} first
+ * @param {Program} program @param {Slice[]} slices @param {Slice[]} first
  * @returns {Result}
  */
 function resultOf({ name, target = undefined }, slices, first) {

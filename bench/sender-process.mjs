@@ -46,6 +46,7 @@ export class SenderProcess {
   /** @type {AsyncIterator<string>} */
   #lines;
   bytes = 0;
+  sends = 0;
 
   /**
    * @param {Program} program
@@ -72,6 +73,7 @@ export class SenderProcess {
     /** @type {Slice} */
     const slice = JSON.parse(await this.#line(seconds * 1000 + PATIENCE));
     this.bytes += slice.bytes;
+    this.sends += slice.sends;
     this.#check(slice);
     return slice;
   }

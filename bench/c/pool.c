@@ -6,38 +6,42 @@
 static const size_t kHugePage = (size_t)2 << 20;
 
 static uint8_t* base;
+static uint32_t slots;
+static size_t slot_bytes;
 // Free slots: a stack (the slot that came back last is the warmest), or a ring with `rotate`.
-static uint32_t free_slots[kSlots];
+static uint32_t free_slots[kMaxSlots];
 static uint32_t first_free, free_count;
 
-void pool_create(void) {
-  const size_t size = (size_t)kSlots * kSlotBytes;
+void pool_create(uint32_t count, size_t bytes) {
+  slots = count;
+  slot_bytes = bytes;
+  const size_t size = slots * slot_bytes;
   uint8_t* raw =
       mmap(NULL, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (raw == MAP_FAILED) die("mmap");
   base = (uint8_t*)(((uintptr_t)raw + kHugePage - 1) / kHugePage * kHugePage);
   madvise(base, size, MADV_HUGEPAGE);
-  for (uint32_t slot = 0; slot < kSlots; ++slot) {
-    memset(pool_bytes(slot), (int)slot, kSlotBytes);
-    pool_put(kSlots - 1 - slot);
+  for (uint32_t slot = 0; slot < slots; ++slot) {
+    memset(pool_bytes(slot), (int)slot, slot_bytes);
+    pool_put(slots - 1 - slot);
   }
 }
 
-uint8_t* pool_bytes(uint32_t slot) { return base + (size_t)slot * kSlotBytes; }
+uint8_t* pool_bytes(uint32_t slot) { return base + slot * slot_bytes; }
 
 bool pool_dry(void) { return free_count == 0; }
 
-bool pool_complete(void) { return free_count == kSlots; }
+bool pool_complete(void) { return free_count == slots; }
 
 uint32_t pool_take(void) {
   --free_count;
   if (!options.rotate) return free_slots[free_count];
   const uint32_t slot = free_slots[first_free];
-  first_free = (first_free + 1) % kSlots;
+  first_free = (first_free + 1) % slots;
   return slot;
 }
 
 void pool_put(uint32_t slot) {
-  free_slots[options.rotate ? (first_free + free_count) % kSlots : free_count] = slot;
+  free_slots[options.rotate ? (first_free + free_count) % slots : free_count] = slot;
   ++free_count;
 }

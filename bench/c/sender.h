@@ -7,17 +7,34 @@
 
 // As in lib/: the pool's defaults, and REAP_EVERY of socket.ts.
 enum { kSlots = 256, kSlotBytes = 65536, kReapEvery = 16, kMaxBatch = 64 };
+enum { kMaxSlots = 4096, kSendBuffer = 4 << 20, kPatience = 10000 /* ms */, kClockEvery = 64 };
+
+// One way to send.
+typedef struct Engine {
+  void (*open)(void);
+  void (*send_until)(double end);  // sends until now() is `end`
+  void (*settle)(void);            // waits until everything has completed
+} Engine;
+
+extern const Engine inet_engine, ring_engine, copying_engine, xdp_engine;
 
 typedef struct Options {
+  const Engine* engine;
   bool tcp;
   const char* address;
   int port;
-  size_t size;     // bytes of one send
+  size_t size;     // bytes of one send; of a frame without its offload header
   size_t segment;  // UDP_SEGMENT; 0: off
   int batch;       // messages of one system call; above 1 with UDP only
   bool copy;       // send without MSG_ZEROCOPY
   bool rotate;     // use all slots in turn, not the one that came back last
   bool thread;     // run beside a thread that sleeps, as any Node process does
+  // Of whole frames:
+  const char* interface;
+  const char* frame;  // what each buffer begins with, as hexadecimal digits
+  size_t counter;     // where each packet has another number, of four bytes
+  uint32_t frames;    // of the ring; buffers of a copying sender
+  bool offload;       // frames begin with a virtio_net_hdr
 } Options;
 
 // What one run did. Sends of an earlier run have all completed before the next one starts.
@@ -37,11 +54,16 @@ extern Totals totals;
 extern int fd;
 
 void parse_options(int argc, char** argv);
-void open_socket(void);
+void set_option(int level, int name, int value, const char* what);
+_Noreturn void usage(void);
 _Noreturn void die(const char* what);
+double now(void);
+
+// socket.c
+void open_socket(void);
 
 // pool.c: slots of one mapping, and who has them.
-void pool_create(void);
+void pool_create(uint32_t slots, size_t slot_bytes);
 uint8_t* pool_bytes(uint32_t slot);
 bool pool_dry(void);
 bool pool_complete(void);  // every slot is back

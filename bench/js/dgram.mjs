@@ -8,11 +8,13 @@ const BURST = 64; // sends under way
 const SEND_BUFFER = 4 << 20; // as the library asks for
 
 /** @param {import('./sender.mjs').SenderOptions} options @returns {Promise<import('./sender.mjs').Sender>} */
-export async function openDgram({ address, port, size }) {
+export async function openDgram({ address, port, size, count }) {
   const socket = dgram.createSocket({ type: 'udp4', sendBufferSize: SEND_BUFFER });
   socket.connect(port, address);
   await once(socket, 'connect');
-  const buffers = hotBuffers(size);
+  // With a counter each needs a buffer of its own until it is sent.
+  const buffers = hotBuffers(size, count ? BURST : undefined);
+  let next = 0;
 
   /** @param {import('./tally.mjs').Tally} tally @returns {Promise<void>} */
   function burst(tally) {
@@ -23,7 +25,11 @@ export async function openDgram({ address, port, size }) {
         tally.inlined++;
         if (--left === 0) resolve();
       };
-      for (let i = 0; i < BURST; i++) socket.send(buffers[i % buffers.length] ?? '', onSent);
+      for (let i = 0; i < BURST; i++) {
+        const buffer = /** @type {Buffer} */ (buffers[i % buffers.length]);
+        if (count) buffer.writeUInt32BE(next++ >>> 0);
+        socket.send(buffer, onSent);
+      }
       tally.sends += BURST;
       tally.bytes += BURST * size;
     });

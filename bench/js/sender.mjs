@@ -7,18 +7,23 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { openDgram } from './dgram.mjs';
 import { openNet } from './net.mjs';
+import { openRing } from './rings.mjs';
 import { Tally } from './tally.mjs';
 import { openZerosend } from './zerosend.mjs';
 
 /**
  * @typedef {object} SenderOptions
- * @property {'tcp' | 'udp'} protocol
+ * @property {'tcp' | 'udp' | 'packet' | 'xdp'} protocol
  * @property {string} address
  * @property {number} port
  * @property {number} size bytes of one send
  * @property {number} segment UDP_SEGMENT; 0: off
  * @property {number} batch sends of one call
  * @property {'auto' | 'always' | 'never'} zeroCopy
+ * @property {boolean} count writes a counter into each packet
+ * @property {string} interface
+ * @property {string} frame of frames.mjs
+ * @property {number} frames of a ring
  *
  * @typedef {object} Sender
  * @property {(until: number, tally: Tally) => Promise<void>} send sends until `performance.now()`
@@ -26,7 +31,7 @@ import { openZerosend } from './zerosend.mjs';
  * @property {() => Promise<unknown>} close
  */
 
-const MODULES = { zerosend: openZerosend, dgram: openDgram, net: openNet };
+const MODULES = { zerosend: openZerosend, ring: openRing, dgram: openDgram, net: openNet };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -38,19 +43,27 @@ const { values, positionals } = parseArgs({
     segment: { type: 'string', default: '0' },
     batch: { type: 'string', default: '1' },
     'zero-copy': { type: 'string', default: 'always' },
+    count: { type: 'boolean', default: false },
+    interface: { type: 'string', default: '' },
+    frame: { type: 'string', default: '' },
+    frames: { type: 'string', default: '1024' },
   },
 });
 const open = MODULES[/** @type {keyof typeof MODULES} */ (positionals[0])];
 if (open === undefined) throw new TypeError(`usage: sender.mjs ${Object.keys(MODULES).join('|')}`);
 
 const sender = await open({
-  protocol: values.protocol === 'tcp' ? 'tcp' : 'udp',
+  protocol: /** @type {SenderOptions['protocol']} */ (values.protocol),
   address: values.address,
   port: Number(values.port),
   size: Number(values.size),
   segment: Number(values.segment),
   batch: Number(values.batch),
   zeroCopy: /** @type {SenderOptions['zeroCopy']} */ (values['zero-copy']),
+  count: values.count,
+  interface: values.interface,
+  frame: values.frame,
+  frames: Number(values.frames),
 });
 
 console.log('ready');

@@ -1,0 +1,62 @@
+// @ts-check
+// The frames of the ring contests, and the field in each that is another number in each packet. C
+// programs are handed the bytes, so that all send the same.
+import { template } from 'zerosend/generator';
+
+/**
+ * @typedef {object} Frame
+ * @property {import('zerosend/generator').Template} template
+ * @property {import('zerosend/generator').Field} field
+ * @property {number} counter offset of the field's four bytes from the first byte of the buffer
+ */
+
+const LINK = {
+  ethernet: { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' },
+  ipv4: { source: '198.18.0.1', destination: '198.18.0.2' },
+};
+
+// Without a UDP checksum: a packet costs its counter and nothing else, in both languages.
+const small = template({
+  ...LINK,
+  udp: { source: 1024, destination: 9, checksum: 'none' },
+  length: 64,
+});
+
+const large = template({
+  ...LINK,
+  tcp: { source: 1024, destination: 9 },
+  length: 65_000,
+  virtioNetHeader: { segmentSize: 1448 },
+});
+
+/** @satisfies {Record<string, Frame>} */
+export const frames = {
+  /** 64 B of UDP */
+  small: {
+    template: small,
+    field: { target: { layer: 'payload', offset: 0, width: 4 }, counter: {} },
+    counter: small.offsets.payload,
+  },
+  /** 65000 B of TCP, behind an offload header that has them cut into segments */
+  large: {
+    template: large,
+    field: { target: 'tcp.sequence', counter: {} },
+    counter: large.offsets.tcp + 4,
+  },
+};
+
+/** Bytes of a frame on the wire, uncut. @param {Frame} frame */
+export function wireLength({ template: { length, offsets } }) {
+  return offsets.offload < 0 ? length : length - (offsets.ethernet - offsets.offload);
+}
+
+/** What c/sender is told of a frame. @param {Frame} frame @returns {string[]} */
+export function frameArgs(frame) {
+  const { bytes, offsets } = frame.template;
+  const head = bytes.subarray(0, offsets.payload).toString('hex');
+  return [
+    ...['--size', String(wireLength(frame)), '--frame', head],
+    ...['--counter', String(frame.counter)],
+    ...(offsets.offload < 0 ? [] : ['--offload']),
+  ];
+}

@@ -1,0 +1,61 @@
+// @ts-check
+// Packet and XDP sockets as a packet generator drives them: a template in each frame, a compiled
+// field that counts, batches of as many frames as the ring is kicked with.
+import { PacketSocket, XdpSocket } from 'zerosend';
+import { compile } from 'zerosend/generator';
+import { frames, wireLength } from '../frames.mjs';
+import { Tally } from './tally.mjs';
+
+const BATCH = 64; // kKickEvery of c/frame.h
+
+/** @param {import('./sender.mjs').SenderOptions} options @returns {Promise<import('./sender.mjs').Sender>} */
+export async function openRing(options) {
+  const { protocol, frame } = options;
+  if (frame !== 'small' && frame !== 'large') throw new TypeError(`--frame: ${frame}`);
+  const { template, field } = frames[frame];
+  const packets = compile(template, [field]);
+  const common = { interface: options.interface, frames: options.frames, init: packets.init };
+  const socket =
+    protocol === 'xdp'
+      ? await XdpSocket.open({ ...common, mode: 'copy' })
+      : await PacketSocket.open({
+          ...common,
+          frameSize: Math.max(packets.length, 2016),
+          virtioNetHeader: template.offsets.offload >= 0,
+        });
+  const { pool } = socket;
+  const { length } = packets;
+  const bytes = wireLength(frames[frame]);
+  let tally = new Tally();
+  socket.on('complete', (range) => tally.complete(range));
+
+  async function sendBatches(/** @type {number} */ until) {
+    const buffers = new Array(BATCH);
+    do {
+      for (let i = 0; i < BATCH; i++) buffers[i] = pool.tryAcquire() ?? (await pool.acquire());
+      packets.stampMany(buffers, BATCH);
+      socket.sendMany(buffers, length);
+    } while (performance.now() < until);
+  }
+
+  async function sendOnes(/** @type {number} */ until) {
+    do {
+      for (let i = 0; i < BATCH; i++) {
+        const buffer = pool.tryAcquire() ?? (await pool.acquire());
+        packets.stamp(buffer.bytes);
+        socket.send(buffer, length);
+      }
+    } while (performance.now() < until);
+  }
+
+  return {
+    async send(until, into) {
+      tally = into;
+      const first = socket.nextId;
+      await (options.batch === 1 ? sendOnes(until) : sendBatches(until));
+      tally.sent(first, socket.nextId - 1, (socket.nextId - first) * bytes);
+      await socket.flush();
+    },
+    close: () => socket.close(),
+  };
+}

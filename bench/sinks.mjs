@@ -1,0 +1,47 @@
+// @ts-check
+// An interface of its own for each program that sends whole frames: an AF_XDP socket needs a queue
+// for itself, and what the interface has counted can be compared with what the program says.
+import { CorrectnessError } from './sender-process.mjs';
+
+/** @typedef {import('../test/rig/index.mjs').Namespace} Namespace */
+
+/** What the kernel itself sends on a new interface (neighbour discovery, multicast reports). */
+const OWN_FRAMES = 50;
+
+export class Sink {
+  #namespace;
+  name;
+
+  /** @param {Namespace} namespace @param {number} index */
+  constructor(namespace, index) {
+    this.#namespace = namespace;
+    this.name = `zsb${process.pid}-${index}`;
+  }
+
+  async create() {
+    await this.#ip('link', 'add', this.name, 'type', 'ifb');
+    await this.#ip('link', 'set', this.name, 'up');
+  }
+
+  async remove() {
+    await this.#ip('link', 'delete', this.name);
+  }
+
+  /**
+   * Each frame has to have reached the driver, once. It drops what nobody redirected to it, and
+   * counts that as received, within the call that sends: so the process is charged for all of it.
+   * @param {string} program @param {number} sends
+   */
+  async check(program, sends) {
+    const text = await this.#ip('-json', '-statistics', 'link', 'show', 'dev', this.name);
+    const [{ stats64 }] = JSON.parse(text);
+    const { packets, dropped } = stats64.rx;
+    if (packets === dropped && packets >= sends && packets <= sends + OWN_FRAMES) return;
+    const counted = `${this.name} has counted ${packets} frames and dropped ${dropped}`;
+    throw new CorrectnessError(`${program}: ${sends} frames were sent, but ${counted}`);
+  }
+
+  async #ip(/** @type {string[]} */ ...args) {
+    return (await this.#namespace.run('ip', args)).stdout;
+  }
+}
