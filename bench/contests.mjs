@@ -36,7 +36,10 @@ const LARGE = frameArgs(frames.large);
 const HOT = ['--frames', '16'];
 const RING = ['--frames', '64'];
 const COLD = ['--frames', '1024'];
-const DGRAM_64 = { language: /** @type {const} */ ('js'), args: ['dgram', '--size', '64', '--count'] };
+const DGRAM_64 = {
+  language: /** @type {const} */ ('js'),
+  args: ['dgram', '--size', '64', '--count'],
+};
 
 /** @type {Contest[]} */
 export const contests = [
@@ -174,9 +177,7 @@ export const contests = [
       },
       { name: 'node:dgram', ...DGRAM_64 },
     ],
-    goals: [
-      { program: 'PacketSocket.sendMany', against: 'node:dgram', by: 'rate', target: 3.5 },
-    ],
+    goals: [{ program: 'PacketSocket.sendMany', against: 'node:dgram', by: 'rate', target: 3.5 }],
   },
   {
     name: 'xdp-small',
@@ -212,14 +213,24 @@ export const contests = [
       'Copying is send(2) on an AF_PACKET socket from buffers used in turn: 16 stay in the cache, 1024\n' +
       'do not. A ring of so many frames costs the same whether they are in the cache or not.',
     programs: [
-      { name: 'C, send, 16 buffers', language: 'c', args: [...LARGE, ...HOT, '--copy'], how: 'inlined' },
+      {
+        name: 'C, send, 16 buffers',
+        language: 'c',
+        args: [...LARGE, ...HOT, '--copy'],
+        how: 'inlined',
+      },
       {
         name: 'C, send, 1024 buffers',
         language: 'c',
         args: [...LARGE, ...COLD, '--copy'],
         how: 'inlined',
       },
-      { name: 'C, the ring, 64 frames', language: 'c', args: [...LARGE, ...RING], how: 'zerocopied' },
+      {
+        name: 'C, the ring, 64 frames',
+        language: 'c',
+        args: [...LARGE, ...RING],
+        how: 'zerocopied',
+      },
       {
         name: 'C, the ring, 1024 frames',
         language: 'c',

@@ -4,6 +4,7 @@
 /**
  * @typedef {import('./contests.mjs').Contest} Contest
  * @typedef {import('./run-contest.mjs').Result} Result
+ * @typedef {import('./run-contest.mjs').GoalResult} GoalResult
  * @typedef {import('./statistics.mjs').Summary} Summary
  */
 
@@ -61,10 +62,17 @@ function align(rows) {
   );
 }
 
-/** @param {Contest} contest @param {Result[]} results */
-export function contestTable({ name, title, remark }, results) {
-  const rows = align([COLUMNS, ...results.map(row)]);
-  return [`${name}: ${title}`, ...rows.map((line) => `  ${line}`), remark ?? '']
+/** @param {GoalResult} goal */
+function goalLine({ program, against, by, ratio, target }) {
+  const what = `${program} / ${against}${by === 'cpu' ? ', by CPU' : ''}`;
+  const figures = `${middle(ratio, 1, 2)}  ${spread(ratio, 1, 2)}`;
+  return `  ${what}: ${figures}  target ${target.toFixed(2)} ${verdict(ratio, target)}`;
+}
+
+/** @param {Contest} contest @param {Result[]} results @param {GoalResult[]} goals */
+export function contestTable({ name, title, remark }, results, goals) {
+  const rows = align([COLUMNS, ...results.map(row)]).map((line) => `  ${line}`);
+  return [`${name}: ${title}`, ...rows, ...goals.map(goalLine), remark ?? '']
     .filter(Boolean)
     .map((text, i) => (i === 0 ? text : text.replaceAll(/^(?! {2})/gm, '  ')))
     .join('\n');

@@ -20,6 +20,8 @@ import { summarize } from './statistics.mjs';
  * @property {Summary} cpuRatio bytes a CPU second likewise: less exact where a part of the work is
  *   done for the program elsewhere, but hardly moved by other load
  * @property {number | null} target
+ *
+ * @typedef {import('./contests.mjs').Goal & { ratio: Summary }} GoalResult round by round, too
  */
 
 const WARM_UP = 0.3; // seconds: compiles the JavaScript, opens TCP's window
@@ -32,7 +34,7 @@ const SINK_PORT = 9;
  * @param {Contest} contest
  * @param {{ cSender: string, rig: import('../test/rig/index.mjs').Rig | null, rounds: number,
  *   seconds: number }} setting
- * @returns {Promise<Result[]>}
+ * @returns {Promise<{ results: Result[], goals: GoalResult[] }>}
  */
 export async function runContest(contest, { cSender, rig, rounds, seconds }) {
   const { protocol, path, programs } = contest;
@@ -40,7 +42,12 @@ export async function runContest(contest, { cSender, rig, rounds, seconds }) {
   const receiver =
     path === 'sink'
       ? null
-      : await startReceiver({ protocol, namespace, discard: true, address: '127.0.0.1' });
+      : await startReceiver({
+          protocol: protocol === 'tcp' ? 'tcp' : 'udp',
+          namespace,
+          discard: true,
+          address: '127.0.0.1',
+        });
   const address = path === 'sink' && rig ? rig.receiverAddress.v4 : '127.0.0.1';
   const port = receiver?.port ?? SINK_PORT;
   const destination = ['--protocol', protocol, '--address', address, '--port', String(port)];
@@ -69,9 +76,17 @@ export async function runContest(contest, { cSender, rig, rounds, seconds }) {
     for (const sender of senders) await sender.stop();
     if (receiver && protocol === 'tcp') await checkReceived(receiver, senders);
     for (const [{ program, sends }, sink] of sinks) await sink.check(program.name, sends);
-    return programs.map((program, index) =>
-      resultOf(program, slices[index] ?? [], slices[0] ?? []),
-    );
+    const slicesOf = (/** @type {string} */ name) =>
+      slices[programs.findIndex((program) => program.name === name)] ?? [];
+    return {
+      results: programs.map((program) =>
+        resultOf(program, slicesOf(program.name), slices[0] ?? []),
+      ),
+      goals: (contest.goals ?? []).map((goal) => {
+        const ratio = ratioOf(slicesOf(goal.program), slicesOf(goal.against), YIELDS[goal.by]);
+        return { ...goal, ratio };
+      }),
+    };
   } finally {
     for (const sender of senders) sender.kill();
     for (const sink of sinks.values()) await sink.remove();
@@ -94,14 +109,22 @@ async function checkReceived(receiver, senders) {
   }
 }
 
+const rate = (/** @type {Slice} */ { bytes, seconds }) => bytes / seconds;
+const cpu = (/** @type {Slice} */ { userSeconds, systemSeconds, bytes }) =>
+  (userSeconds + systemSeconds) / (bytes / 1e9);
+/** What is compared: the more, the better. */
+const YIELDS = { rate, cpu: (/** @type {Slice} */ slice) => 1 / cpu(slice) };
+
+/** @param {Slice[]} slices @param {Slice[]} against @param {(slice: Slice) => number} yieldOf */
+function ratioOf(slices, against, yieldOf) {
+  return summarize(slices.map((slice, i) => yieldOf(slice) / yieldOf(against[i] ?? slice)));
+}
+
 /**
  * @param {Program} program @param {Slice[]} slices @param {Slice[]} first
  * @returns {Result}
  */
 function resultOf({ name, target = undefined }, slices, first) {
-  const rate = (/** @type {Slice} */ { bytes, seconds }) => bytes / seconds;
-  const cpu = (/** @type {Slice} */ { userSeconds, systemSeconds, bytes }) =>
-    (userSeconds + systemSeconds) / (bytes / 1e9);
   const total = (/** @type {'sends' | 'zerocopied'} */ key) =>
     slices.reduce((sum, slice) => sum + slice[key], 0);
   return {
@@ -110,8 +133,8 @@ function resultOf({ name, target = undefined }, slices, first) {
     sendsPerSecond: summarize(slices.map(({ sends, seconds }) => sends / seconds)),
     cpuSecondsPerGigabyte: summarize(slices.map(cpu)),
     zerocopiedShare: total('zerocopied') / total('sends'),
-    ratio: summarize(slices.map((slice, i) => rate(slice) / rate(first[i] ?? slice))),
-    cpuRatio: summarize(slices.map((slice, i) => cpu(first[i] ?? slice) / cpu(slice))),
+    ratio: ratioOf(slices, first, YIELDS.rate),
+    cpuRatio: ratioOf(slices, first, YIELDS.cpu),
     target: target ?? null,
   };
 }

@@ -78,7 +78,8 @@ async function bench(options) {
     );
     /** @type {{ name: string, reason: string }[]} */
     const leftOut = [];
-    /** @type {{ name: string, title: string, results: import('./run-contest.mjs').Result[] }[]} */
+    /** @typedef {Awaited<ReturnType<typeof runContest>>} Outcome */
+    /** @type {({ name: string, title: string } & Outcome)[]} */
     const done = [];
     for (const contest of contests.filter(({ name }) => options.only.test(name))) {
       const { name, title } = contest;
@@ -87,9 +88,9 @@ async function bench(options) {
         say(`${name}: left out, it needs an interface that does not copy: ${reason}`);
         continue;
       }
-      const results = await runContest(contest, { cSender, rig, rounds, seconds });
-      done.push({ name, title, results });
-      say(contestTable(contest, results));
+      const outcome = await runContest(contest, { cSender, rig, rounds, seconds });
+      done.push({ name, title, ...outcome });
+      say(contestTable(contest, outcome.results, outcome.goals));
     }
     const small = await runSmall(options, rig);
     if (small.length > 0) say(smallTable(small));
