@@ -324,7 +324,7 @@ export abstract class ZeroCopySocket
       for (; begun < buffers.length; begun++) {
         const buffer = buffers[begun] as PooledBuffer;
         this.#checkSlot(buffer);
-        buffer._slots.beginSend(buffer.index);
+        buffer._slots.beginSend(buffer);
       }
       reactor.markBusy(this);
       const result = native.sendPacket(this._handle, buffers.length);
@@ -332,7 +332,7 @@ export abstract class ZeroCopySocket
     } catch (error) {
       while (begun-- > 0) {
         const buffer = buffers[begun] as PooledBuffer;
-        buffer._slots.cancelSend(buffer.index);
+        buffer._slots.cancelSend(buffer);
       }
       throw error;
     }

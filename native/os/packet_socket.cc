@@ -64,8 +64,7 @@ int PacketSocket::check_offload(const Source& source) const {
   }
 }
 
-int32_t PacketSocket::do_send(const Source& source, const Address*) {
-  if (const int error = check(source)) return -error;
+int32_t PacketSocket::put(const Source& source) {
   Frame& frame = frames_[source.slot];
   if (frame.state != Frame::State::kIdle) return -EALREADY;
   frame.length = source.length;
@@ -125,8 +124,8 @@ void PacketSocket::withdraw() {
     const uint32_t index = before(submit_);
     if (!(status(index) & (TP_STATUS_SEND_REQUEST | TP_STATUS_WRONG_FORMAT))) break;
     set_status(index, TP_STATUS_AVAILABLE);
-    settle(frames_[index], Outcome::kFailed);
-    frames_[index] = Frame{};
+    settle(frames_[index].kernel_id, frames_[index].kernel_id, Outcome::kFailed);
+    frames_[index].state = Frame::State::kIdle;
     submit_ = index;
     --submitted_;
   }
@@ -137,12 +136,14 @@ void PacketSocket::withdraw() {
 size_t PacketSocket::reap() {
   constexpr uint32_t kBusy = TP_STATUS_SEND_REQUEST | TP_STATUS_SENDING | TP_STATUS_WRONG_FORMAT;
   size_t count = 0;
-  while (submitted_ > 0 && !(status(tail_) & kBusy)) {
-    settle(frames_[tail_], Outcome::kZeroCopy);
-    frames_[tail_] = Frame{};
-    tail_ = after(tail_);
-    --submitted_;
-    ++count;
+  {
+    Returned returned(*this, Outcome::kZeroCopy);
+    for (; submitted_ > 0 && !(status(tail_) & kBusy); ++count) {
+      returned.add(frames_[tail_].kernel_id);
+      frames_[tail_].state = Frame::State::kIdle;
+      tail_ = after(tail_);
+      --submitted_;
+    }
   }
   if (count > 0) ++counters_[Counter::notifications];
   // Found malformed by an earlier kick, and all before it have come back by now.
@@ -161,15 +162,11 @@ void PacketSocket::read_stamps() {
   });
 }
 
-void PacketSocket::settle(const Frame& frame, Outcome outcome) {
-  ledger_.settle_kernel(frame.kernel_id, frame.kernel_id, outcome, completer());
-}
-
 void PacketSocket::fail_queued() {
   for (uint32_t i = 0; i < frames_.size() && waiting_ > 0; ++i) {
     if (frames_[i].state != Frame::State::kWaiting) continue;
     const uint64_t id = frames_[i].id;
-    frames_[i] = Frame{};
+    frames_[i].state = Frame::State::kIdle;
     --waiting_;
     ledger_.fail(id, completer());
   }

@@ -73,7 +73,7 @@ class PacketSocket final : public RingSocket {
  private:
   struct Frame {
     enum class State : uint8_t { kIdle, kWaiting, kSubmitted };
-    State state = State::kIdle;
+    State state = State::kIdle;  // the rest is of a frame that is not idle
     uint32_t length = 0;
     uint64_t id = 0;
     uint32_t kernel_id = 0;  // our own count of frames handed over
@@ -90,11 +90,10 @@ class PacketSocket final : public RingSocket {
   int check_offload(const Source& source) const;
   void submit_waiting();
   void withdraw();
-  void settle(const Frame& frame, Outcome outcome);
   uint32_t after(uint32_t index) const { return index + 1 == frames_.size() ? 0 : index + 1; }
   uint32_t before(uint32_t index) const { return index == 0 ? frames_.size() - 1 : index - 1; }
 
-  int32_t do_send(const Source& source, const Address*) override;
+  int32_t put(const Source& source) override;
   size_t queued() const override { return waiting_; }
   void fail_queued() override;
   void cut_off() override;

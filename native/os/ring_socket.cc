@@ -23,6 +23,11 @@ void RingSocket::do_ready(uint32_t) {
   interval_ns_ = back > 0 ? kShortestInterval : std::min(interval_ns_ * 2, kLongestInterval);
 }
 
+int32_t RingSocket::do_send(const Source& source, const Address*) {
+  if (const int error = check(source)) return -error;
+  return put(source);
+}
+
 int32_t RingSocket::do_send_many(const Source* sources, size_t count) {
   // All before the first: a hole in the ring would hold up the frames behind it.
   for (size_t i = 0; i < count; ++i) {
@@ -30,7 +35,7 @@ int32_t RingSocket::do_send_many(const Source* sources, size_t count) {
   }
   for (size_t done = 0; done < count; ++done) {
     const uint32_t length = sources[done].length;
-    const int32_t code = failed_ ? -ENXIO : do_send(sources[done], nullptr);
+    const int32_t code = failed_ ? -ENXIO : put(sources[done]);
     if (code >= 0) continue;
     if (done == 0) return code;
     // Earlier frames of the call have ids already, so this one takes its own and fails.

@@ -21,6 +21,8 @@ class RingSocket : public Socket {
 
   // 0, or the errno for a frame that must not reach the ring.
   virtual int check(const Source& source) const = 0;
+  // As do_send(), of a frame that was checked.
+  virtual int32_t put(const Source& source) = 0;
   // Has the kernel look at the ring. Calls kicked() with what it answered.
   virtual void kick() = 0;
   // Takes in the frames that have come back. Returns their number.
@@ -32,6 +34,7 @@ class RingSocket : public Socket {
   // errno.
   int make_timer();
 
+  int32_t do_send(const Source& source, const Address*) override;
   void do_poll() override;
   void do_ready(uint32_t events) override;
   int32_t do_send_many(const Source* sources, size_t count) override;
@@ -52,6 +55,40 @@ class RingSocket : public Socket {
   void frames_added(uint32_t count) {
     unkicked_ += count;
     if (unkicked_ >= kKickEvery) kick();
+  }
+
+  // Kernel ids that have come back, mostly in the order in which they were given out: settled as few
+  // ranges. The last of them when it goes out of scope.
+  class Returned {
+   public:
+    Returned(RingSocket& socket, Outcome outcome) : socket_(socket), outcome_(outcome) {}
+    ~Returned() { settle(); }
+    Returned(const Returned&) = delete;
+    Returned& operator=(const Returned&) = delete;
+
+    void add(uint32_t kernel_id) {
+      if (kernel_id != first_ + count_) {
+        settle();
+        first_ = kernel_id;
+      }
+      ++count_;
+    }
+
+   private:
+    void settle() {
+      if (count_ > 0) socket_.settle(first_, first_ + count_ - 1, outcome_);
+      count_ = 0;
+    }
+
+    RingSocket& socket_;
+    const Outcome outcome_;
+    uint32_t first_ = 0;
+    uint32_t count_ = 0;
+  };
+
+  // The kernel ids first..last, modulo 2^32, have ended in this way.
+  void settle(uint32_t first, uint32_t last, Outcome outcome) {
+    ledger_.settle_kernel(first, last, outcome, completer());
   }
 
   // Books the answer of a kick. True when the kernel has seen all frames.

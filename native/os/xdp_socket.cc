@@ -64,14 +64,14 @@ int XdpSocket::check_packet(const Part* parts, size_t count, Source* whole) cons
 }
 
 bool XdpSocket::make_room(size_t descriptors) {
+  if (unkicked_ == 0) sent_ms_ = now_ms();  // at most a batch late: the deadline is of seconds
   if (has_room(descriptors)) return true;
   kick();
   reap();
   return has_room(descriptors);
 }
 
-int32_t XdpSocket::do_send(const Source& source, const Address*) {
-  if (const int error = check(source)) return -error;
+int32_t XdpSocket::put(const Source& source) {
   if (!make_room(1)) return -static_cast<int32_t>(Refusal::kQueueFull);
   const Part part{source.slot, source.length};
   const bool copied = !source.zerocopy;  // the caller copied plain memory into the chunk
@@ -88,7 +88,7 @@ int32_t XdpSocket::do_send_packet(const Part* parts, size_t count) {
   if (const int error = check_packet(parts, count, &whole)) return -error;
   if (!make_room(count)) return -static_cast<int32_t>(Refusal::kQueueFull);
   const uint32_t length = whole.length;
-  const uint64_t id = ledger_.open(std::move(whole));
+  const uint64_t id = ledger_.open(whole);
   for (size_t i = 0; i < count; ++i) describe(id, parts[i], i + 1 < count ? kContinued : 0);
   submit(id, length, static_cast<uint32_t>(count));
   return 0;
@@ -111,7 +111,7 @@ void XdpSocket::describe(uint64_t id, const Part& part, uint32_t options) {
   } else {
     free_links_ = links_[link].next;
   }
-  links_[link] = {static_cast<uint32_t>(ledger_.next_kernel()), kNone, now_ms()};
+  links_[link] = {static_cast<uint32_t>(ledger_.next_kernel()), kNone, sent_ms_};
   Chunk& chunk = chunks_[part.slot];
   if (chunk.oldest == kNone) {
     chunk.oldest = link;
@@ -156,7 +156,7 @@ void XdpSocket::kick() {
 size_t XdpSocket::reap() {
   const uint32_t end = completion_.other_producer();
   size_t count = 0;
-  const Outcome outcome = zerocopy_ ? Outcome::kZeroCopy : Outcome::kCopied;
+  Returned returned(*this, zerocopy_ ? Outcome::kZeroCopy : Outcome::kCopied);
   for (; consumed_ != end; ++consumed_) {
     const uint64_t slot = completion_.at(consumed_) / umem_->slot_size();
     if (slot >= chunks_.size() || chunks_[slot].oldest == kNone) {
@@ -166,7 +166,7 @@ size_t XdpSocket::reap() {
     Chunk& chunk = chunks_[slot];
     const uint32_t link = chunk.oldest;
     chunk.oldest = links_[link].next;
-    ledger_.settle_kernel(links_[link].kernel_id, links_[link].kernel_id, outcome, completer());
+    returned.add(links_[link].kernel_id);
     links_[link].next = free_links_;
     free_links_ = link;
     --outstanding_;

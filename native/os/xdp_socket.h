@@ -74,7 +74,7 @@ class XdpSocket final : public RingSocket {
   void give_up_lost();
   static uint32_t now_ms();
 
-  int32_t do_send(const Source& source, const Address*) override;
+  int32_t put(const Source& source) override;
   int32_t do_send_packet(const Part* parts, size_t count) override;
   size_t queued() const override { return 0; }
   void fail_queued() override {}
@@ -103,6 +103,7 @@ class XdpSocket final : public RingSocket {
   std::vector<Link> links_;
   uint32_t free_links_ = kNone;
   uint32_t outstanding_ = 0;
+  uint32_t sent_ms_ = 0;  // of the frames since the last kick
   uint32_t last_progress_ms_ = 0;
 };
 
