@@ -29,7 +29,11 @@ static void open_ring(void) {
   if (options.frames > kMaxSlots) usage();
   frame_socket();
   set_option(SOL_PACKET, PACKET_VERSION, TPACKET_V2, "PACKET_VERSION");
-  set_option(SOL_SOCKET, SO_SNDBUFFORCE, (int)((stride + 1024) * options.frames), "SO_SNDBUFFORCE");
+  const int size_in_flight = (int)((stride + 1024) * options.frames);
+  const socklen_t length = sizeof(size_in_flight);
+  if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size_in_flight, length) != 0) {
+    set_option(SOL_SOCKET, SO_SNDBUF, size_in_flight, "SO_SNDBUF");
+  }
   if (setsockopt(fd, SOL_PACKET, PACKET_TX_RING, &request, sizeof(request)) != 0) {
     die("PACKET_TX_RING");
   }
