@@ -205,6 +205,7 @@ export const contests = [
     goals: [{ program: 'XdpSocket.sendMany', against: 'node:dgram', by: 'rate', target: 5 }],
   },
   {
+    // CPU seconds are those of the process, user and system; bench/sinks.mjs says what is in them.
     name: 'ring-tso',
     title: 'AF_PACKET, TCP frames of 65000 B with an offload header, segments of 1448 B',
     protocol: 'packet',

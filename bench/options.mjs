@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 export const USAGE = `usage: npm run bench -- [options]
 
 Compares the library with C programs that do the same, and with node:dgram and node:net.
+Whole frames: ring-small, xdp-small and ring-tso; see docs/measuring.md.
 
   --only PATTERN   only contests and functions whose name contains PATTERN (a regular expression)
   --rounds N       slices of each program; default 12

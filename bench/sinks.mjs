@@ -28,8 +28,13 @@ export class Sink {
   }
 
   /**
-   * Each frame has to have reached the driver, once. It drops what nobody redirected to it, and
-   * counts that as received, within the call that sends: so the process is charged for all of it.
+   * Each frame has to have reached the driver, once. The driver drops what nobody redirected to it
+   * (and counts it as received and dropped) before the call that sends returns.
+   *
+   * So the CPU time of a process, user and system by getrusage(2), is all that its frames cost,
+   * however they were sent: making the packet, copying it or not, the qdisc, the driver, freeing it,
+   * and for a ring the completion. Nothing is left to softirqs or to ksoftirqd: in runs of two
+   * seconds NET_TX and TASKLET of /proc/softirqs did not move, neither for the ring nor for send(2).
    * @param {string} program @param {number} sends
    */
   async check(program, sends) {

@@ -18,8 +18,7 @@ void frame_pause(double deadline);
 static inline void frame_count(uint8_t* bytes) {
   static uint32_t next;
   const uint32_t number = __builtin_bswap32(next++);
-  __builtin_memcpy(bytes + options.counter, &number,
-                   sizeof(number));
+  __builtin_memcpy(bytes + options.counter, &number, sizeof(number));
 }
 
 static inline void frame_sent(void) {

@@ -1,11 +1,11 @@
 // TCP and UDP: the loop of js/zerosend.mjs.
 #define _GNU_SOURCE
-#include "sender.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "sender.h"
 
 static void wait_for(short events) {
   struct pollfd p = {.fd = fd, .events = events};

@@ -42,15 +42,21 @@ static bool complete(void) {
 }
 
 void parse_options(int argc, char** argv) {
-  static const struct option names[] = {
-      {"protocol", required_argument, NULL, 't'}, {"address", required_argument, NULL, 'a'},
-      {"port", required_argument, NULL, 'p'},     {"size", required_argument, NULL, 's'},
-      {"segment", required_argument, NULL, 'g'},  {"batch", required_argument, NULL, 'b'},
-      {"copy", no_argument, NULL, 'c'},           {"rotate", no_argument, NULL, 'r'},
-      {"thread", no_argument, NULL, 'h'},         {"interface", required_argument, NULL, 'i'},
-      {"frame", required_argument, NULL, 'f'},    {"counter", required_argument, NULL, 'n'},
-      {"frames", required_argument, NULL, 'm'},   {"offload", no_argument, NULL, 'o'},
-      {NULL, 0, NULL, 0}};
+  static const struct option names[] = {{"protocol", required_argument, NULL, 't'},
+                                        {"address", required_argument, NULL, 'a'},
+                                        {"port", required_argument, NULL, 'p'},
+                                        {"size", required_argument, NULL, 's'},
+                                        {"segment", required_argument, NULL, 'g'},
+                                        {"batch", required_argument, NULL, 'b'},
+                                        {"copy", no_argument, NULL, 'c'},
+                                        {"rotate", no_argument, NULL, 'r'},
+                                        {"thread", no_argument, NULL, 'h'},
+                                        {"interface", required_argument, NULL, 'i'},
+                                        {"frame", required_argument, NULL, 'f'},
+                                        {"counter", required_argument, NULL, 'n'},
+                                        {"frames", required_argument, NULL, 'm'},
+                                        {"offload", no_argument, NULL, 'o'},
+                                        {NULL, 0, NULL, 0}};
   const char* protocol = "udp";
   int name;
   while ((name = getopt_long(argc, argv, "", names, NULL)) != -1) {

@@ -2,6 +2,8 @@
 //   stdin   one line a run: its length in milliseconds
 //   stdout  "ready", then one line of JSON for each run
 // Everything that a run sends has completed when its line is printed, and counts in its time.
+#include "sender.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -9,8 +11,6 @@
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "sender.h"
 
 Totals totals;
 

@@ -28,8 +28,8 @@ static uint32_t mask, produced, consumed;
 
 static Queue map(uint64_t offset, const struct xdp_ring_offset* at, size_t entry) {
   const size_t size = at->desc + options.frames * entry;
-  uint8_t* base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
-                       (off_t)offset);
+  uint8_t* base =
+      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, (off_t)offset);
   if (base == MAP_FAILED) die("mmap");
   return (Queue){(uint32_t*)(void*)(base + at->producer), (uint32_t*)(void*)(base + at->consumer),
                  base + at->desc};

@@ -57,8 +57,8 @@ class RingSocket : public Socket {
     if (unkicked_ >= kKickEvery) kick();
   }
 
-  // Kernel ids that have come back, mostly in the order in which they were given out: settled as few
-  // ranges. The last of them when it goes out of scope.
+  // Kernel ids that have come back, mostly in the order in which they were given out: settled as
+  // few ranges. The last of them when it goes out of scope.
   class Returned {
    public:
     Returned(RingSocket& socket, Outcome outcome) : socket_(socket), outcome_(outcome) {}
