@@ -1,0 +1,134 @@
+// @ts-check
+// The contests of sockets whose ring is their pool.
+import { frameArgs, frames } from './frames.mjs';
+
+/** @typedef {import('./contests.mjs').Contest} Contest */
+
+const SMALL = frameArgs(frames.small);
+const LARGE = frameArgs(frames.large);
+// Frames of 65000 B take 128 KiB of a ring each. Few or many, where it matters which.
+const HOT = ['--frames', '16'];
+const RING = ['--frames', '64'];
+const COLD = ['--frames', '1024'];
+const DGRAM_64 = {
+  language: /** @type {const} */ ('js'),
+  args: ['dgram', '--size', '64', '--count'],
+};
+
+/** @type {Contest[]} */
+export const ringContests = [
+  {
+    name: 'ring-small',
+    title: 'AF_PACKET transmit ring, frames of 64 B with a counter in each, kicked every 64',
+    protocol: 'packet',
+    path: 'sink',
+    remark:
+      'PacketSocket writes the counter by a compiled field of zerosend/generator. node:dgram sends\n' +
+      '64 B of payload, with a counter in each, too. Its bytes are counted likewise.',
+    programs: [
+      { name: 'C, the ring', language: 'c', args: SMALL, how: 'zerocopied' },
+      {
+        name: 'PacketSocket.sendMany',
+        language: 'js',
+        args: ['ring', '--frame', 'small', '--batch', '64'],
+        how: 'zerocopied',
+        target: 0.93,
+      },
+      {
+        name: 'PacketSocket.send',
+        language: 'js',
+        args: ['ring', '--frame', 'small'],
+        how: 'zerocopied',
+      },
+      { name: 'node:dgram', ...DGRAM_64 },
+    ],
+    goals: [{ program: 'PacketSocket.sendMany', against: 'node:dgram', by: 'rate', target: 3.5 }],
+  },
+  {
+    name: 'xdp-small',
+    title: 'AF_XDP in copy mode, frames of 64 B with a counter in each, kicked every 64',
+    protocol: 'xdp',
+    path: 'sink',
+    remark: 'As ring-small.',
+    programs: [
+      { name: 'C, AF_XDP', language: 'c', args: SMALL, how: 'copied' },
+      {
+        name: 'XdpSocket.sendMany',
+        language: 'js',
+        args: ['ring', '--frame', 'small', '--batch', '64'],
+        how: 'copied',
+        target: 0.9,
+      },
+      {
+        name: 'XdpSocket.send',
+        language: 'js',
+        args: ['ring', '--frame', 'small'],
+        how: 'copied',
+      },
+      { name: 'node:dgram', ...DGRAM_64 },
+    ],
+    goals: [{ program: 'XdpSocket.sendMany', against: 'node:dgram', by: 'rate', target: 5 }],
+  },
+  {
+    // CPU seconds are those of the process, user and system; bench/sinks.mjs says what is in them.
+    name: 'ring-tso',
+    title: 'AF_PACKET, TCP frames of 65000 B with an offload header, segments of 1448 B',
+    protocol: 'packet',
+    path: 'sink',
+    remark:
+      'Copying is send(2) on an AF_PACKET socket from buffers used in turn: 16 stay in the cache, 1024\n' +
+      'do not. A ring of so many frames costs the same whether they are in the cache or not.',
+    programs: [
+      {
+        name: 'C, send, 16 buffers',
+        language: 'c',
+        args: [...LARGE, ...HOT, '--copy'],
+        how: 'inlined',
+      },
+      {
+        name: 'C, send, 1024 buffers',
+        language: 'c',
+        args: [...LARGE, ...COLD, '--copy'],
+        how: 'inlined',
+      },
+      {
+        name: 'C, the ring, 64 frames',
+        language: 'c',
+        args: [...LARGE, ...RING],
+        how: 'zerocopied',
+      },
+      {
+        name: 'C, the ring, 1024 frames',
+        language: 'c',
+        args: [...LARGE, ...COLD],
+        how: 'zerocopied',
+      },
+      {
+        name: 'PacketSocket, 64 frames',
+        language: 'js',
+        args: ['ring', '--frame', 'large', '--batch', '64', ...RING],
+        how: 'zerocopied',
+      },
+      {
+        name: 'PacketSocket, 1024 frames',
+        language: 'js',
+        args: ['ring', '--frame', 'large', '--batch', '64', ...COLD],
+        how: 'zerocopied',
+      },
+    ],
+    goals: [
+      {
+        program: 'PacketSocket, 64 frames',
+        against: 'C, send, 16 buffers',
+        by: 'cpu',
+        target: 3.05,
+      },
+      {
+        program: 'PacketSocket, 1024 frames',
+        against: 'C, send, 1024 buffers',
+        by: 'cpu',
+        target: 3.05,
+      },
+    ],
+  },
+];
