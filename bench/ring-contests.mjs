@@ -77,7 +77,7 @@ export const ringContests = [
     path: 'sink',
     remark:
       'Copying is send(2) on an AF_PACKET socket from buffers used in turn: 16 stay in the cache, 1024\n' +
-      'do not. A ring of so many frames costs the same whether they are in the cache or not.',
+      'do not. What goes through a ring is not read: there, many frames cost little more than few.',
     programs: [
       {
         name: 'C, send, 16 buffers',
