@@ -15,7 +15,7 @@ import { ringContests } from './ring-contests.mjs';
  * @property {string} program
  * @property {string} against
  * @property {'rate' | 'cpu'} by bytes for each second, or for each CPU second of the process
- * @property {number} target
+ * @property {number} [target] what the project aims at
  *
  * @typedef {object} Contest
  * @property {string} name

@@ -66,7 +66,9 @@ function align(rows) {
 function goalLine({ program, against, by, ratio, target }) {
   const what = `${program} / ${against}${by === 'cpu' ? ', by CPU' : ''}`;
   const figures = `${middle(ratio, 1, 2)}  ${spread(ratio, 1, 2)}`;
-  return `  ${what}: ${figures}  target ${target.toFixed(2)} ${verdict(ratio, target)}`;
+  const goal =
+    target === undefined ? '' : `  target ${target.toFixed(2)} ${verdict(ratio, target)}`;
+  return `  ${what}: ${figures}${goal}`;
 }
 
 /** @param {Contest} contest @param {Result[]} results @param {GoalResult[]} goals */

@@ -127,7 +127,6 @@ export const ringContests = [
         program: 'PacketSocket, 1024 frames',
         against: 'C, send, 1024 buffers',
         by: 'cpu',
-        target: 3.05,
       },
     ],
   },

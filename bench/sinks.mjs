@@ -33,8 +33,8 @@ export class Sink {
    *
    * So the CPU time of a process, user and system by getrusage(2), is all that its frames cost,
    * however they were sent: making the packet, copying it or not, the qdisc, the driver, freeing it,
-   * and for a ring the completion. Nothing is left to softirqs or to ksoftirqd: in runs of two
-   * seconds NET_TX and TASKLET of /proc/softirqs did not move, neither for the ring nor for send(2).
+   * and for a ring the completion. Nothing is left to softirqs or to ksoftirqd: runs of two
+   * seconds raised NET_TX of /proc/softirqs by one and TASKLET by none, the ring as send(2).
    * @param {string} program @param {number} sends
    */
   async check(program, sends) {
