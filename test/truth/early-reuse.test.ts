@@ -100,9 +100,10 @@ describe(
         expect(report.closed.outcome).toBe('drained');
         expectBalanced(report);
         expectConstant(report);
-        // Every buffer has been used again and again, and the pool has run dry over it.
+        // Every buffer has been used again and again, and the sender was held up over it, by the
+        // pool or by the kernel's room: whichever came to its end first.
         expect(report.ids).toBeGreaterThan(10 * report.pool.count);
-        expect(report.pool.dry).toBeGreaterThan(0);
+        expect(report.pool.dry + report.drains).toBeGreaterThan(0);
         if (process.env.ZEROSEND_BYTES !== undefined) tell(name, report, received, resent);
       },
       deadline(BYTES) + 10_000,

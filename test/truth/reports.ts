@@ -26,6 +26,8 @@ export interface Report {
   bytes: number;
   datagrams: number;
   seconds: number;
+  /** How often the sender waited for room in the kernel; not of every program. */
+  drains: number;
   middle: Census;
   end: Census;
 }

@@ -86,7 +86,7 @@ describe('every id completes exactly once, and all arrives', await needsRig('vet
     const injections = {
       epoll_wait: { error: EINTR, chance: 0.5 },
       recvmsg: { error: EINTR, chance: 0.3 },
-      sendmsg: { error: EINTR, chance: 0.3 },
+      sendto: { error: EINTR, chance: 0.3 },
     };
     const sends = { ...kind, sends: 1500, signal: 'SIGUSR2', injections } as const;
     const { program, report, receiver } = await startSends(rig, sends, { testBuild: true });

@@ -43,6 +43,7 @@ const start = performance.now();
 /** @type {Awaited<ReturnType<typeof census>> | undefined} */
 let middle;
 let sent = 0;
+let drains = 0; // how often the kernel had no room
 for (let turns = 1; sent < bytes; turns++) {
   const buffers = [];
   for (let i = 0; i < many; i++) {
@@ -54,8 +55,10 @@ for (let turns = 1; sent < bytes; turns++) {
   else socket.send(/** @type {import('zerosend').PooledBuffer} */ (buffers[0]), length);
   sent += many * length;
   // A broken pool never runs dry: nothing else would ever hold it up.
-  if (socket.needDrain) await new Promise((resolve) => void socket.once('drain', () => resolve(0)));
-  else if (broken && turns % 16 === 0) await turn();
+  if (socket.needDrain) {
+    await new Promise((resolve) => void socket.once('drain', () => resolve(0)));
+    drains++;
+  } else if (broken && turns % 16 === 0) await turn();
   if (middle === undefined && sent > bytes / 4) middle = await census();
 }
 await socket.flush();
@@ -69,6 +72,7 @@ say('report', {
   closed,
   ...books.balance(),
   pool: pool.stats(),
+  drains,
   middle,
   end,
 });
