@@ -8,7 +8,13 @@
   },
   'target_defaults': {
     'include_dirs': ['native', '<!(node -p "require(\'node-addon-api\').include_dir")'],
-    'defines': ['NAPI_VERSION=9', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'],
+    # A worker that is being terminated takes no exception: without the last one, failing to throw
+    # in it ends the process.
+    'defines': [
+      'NAPI_VERSION=9',
+      'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS',
+      'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+    ],
     'cflags': ['-fvisibility=hidden', '-pthread', '-Wall', '-Wextra'],
     'cflags_cc!': ['-std=gnu++17', '-std=gnu++20', '-std=c++20', '-O3'],
     'cflags_cc': ['-std=c++17', '-fno-exceptions', '-fno-rtti'],
