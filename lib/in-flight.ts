@@ -70,13 +70,14 @@ export class InFlight {
     const ring = this.#ring;
     const mask = this.#mask;
     const end = Math.min(last + 1, this.next);
+    const retired = this.#retired;
     let fresh = 0;
     for (let id = Math.max(first, this.low); id < end; id++) {
       const holder = ring[id & mask] as Holder | null;
       if (holder === null) continue;
       ring[id & mask] = null;
       fresh++;
-      if (this.#retired?.delete(id)) holdForEver(holder);
+      if (retired?.delete(id)) holdForEver(holder);
       if (holder instanceof Pooled) holder._completed(id, unsent);
     }
     this.#done += fresh;

@@ -15,18 +15,19 @@ export class PooledBuffer {
   readonly pool: BufferPool;
   /** The slot's number in its pool, 0 to `count - 1`. */
   readonly index: number;
+  // In the declarations, keeps objects of the same shape from passing for a buffer.
+  declare private readonly brand: never;
+  // What each send touches comes first, so that it shares a cache line.
+  /** @internal rights to send it, held by the user */ _leases = 0;
+  /** @internal sends that have not completed */ _sends = 0;
+  /** @internal */ readonly _slots: Slots;
+  /** @internal */ readonly _slab: number;
+  /** @internal */ readonly _verifier: Verifier | null;
   /**
    * The whole slot, one view made once. It holds what its last user left in it. Write to it only
    * until the first send: the kernel reads it in place, so later changes go out on the wire.
    */
   readonly bytes: Buffer;
-  // In the declarations, keeps objects of the same shape from passing for a buffer.
-  declare private readonly brand: never;
-  /** @internal */ readonly _slots: Slots;
-  /** @internal rights to send it, held by the user */ _leases = 0;
-  /** @internal sends that have not completed */ _sends = 0;
-  /** @internal */ readonly _slab: number;
-  /** @internal */ readonly _verifier: Verifier | null;
 
   /** Only a pool makes buffers: what stands here keeps `new` from being written elsewhere. */
   constructor(madeByItsPool: never, ...alone: never[]);

@@ -10,6 +10,8 @@ export interface Reactee {
   /** @internal */ readonly _handle: number;
   /** @internal sends since the reactor last looked */ _active: boolean;
   /** @internal on the reactor's list */ _scheduled: boolean;
+  /** @internal between `add` and `remove` */ _added: boolean;
+  /** @internal must not be garbage-collected */ _needed: boolean;
   /** @internal counted among those that keep the process alive */ _held: boolean;
   /** @internal events that are to be emitted */ _untold: number;
   /** @internal Takes a record in: buffers go back now, events are left for later. */
@@ -66,12 +68,14 @@ class Reactor {
 
   add(socket: Reactee & { readonly fd: number }): void {
     const handle = socket._handle;
+    socket._added = true;
     this.#sockets.set(handle, new WeakRef(socket));
     this.#forgotten.register(socket, { handle, fd: socket.fd }, socket);
     this.updateHold(socket);
   }
 
   remove(socket: Reactee): void {
+    socket._added = false;
     this.#sockets.delete(socket._handle);
     this.#forgotten.unregister(socket);
     this.#needed.delete(socket);
@@ -100,23 +104,23 @@ class Reactor {
     let records: number;
     do {
       records = native.poll(socket._handle);
-      if (records > 0) this.#deliver(records);
+      if (records > 0) this.#deliver(records, socket);
     } while (records === BATCH_RECORDS);
   }
 
   /** Keeps the socket, and the process, alive for as long as that is needed. */
   updateHold(socket: Reactee): void {
-    if (!this.#isOpen(socket)) return;
-    if (socket._hasNews()) this.#needed.add(socket);
-    else this.#needed.delete(socket);
+    if (!socket._added) return;
+    const needed = socket._hasNews();
+    if (needed !== socket._needed) {
+      socket._needed = needed;
+      if (needed) this.#needed.add(socket);
+      else this.#needed.delete(socket);
+    }
     const wanted = socket._wantsHold();
     if (wanted === socket._held) return;
     socket._held = wanted;
     this.#hold(wanted ? 1 : -1);
-  }
-
-  #isOpen(socket: Reactee): boolean {
-    return this.#sockets.get(socket._handle)?.deref() === socket;
   }
 
   #hold(change: number): void {
@@ -132,12 +136,12 @@ class Reactor {
     this.#spare = turn;
     for (let i = 0; i < turn.length; i++) {
       const socket = turn[i] as Reactee;
-      if (!this.#isOpen(socket)) continue; // closed meanwhile
+      if (!socket._added) continue; // closed meanwhile
       const active = socket._active;
       socket._active = false;
       this.poll(socket);
       if (!this.#emitting) socket._settle();
-      if (!this.#isOpen(socket)) continue;
+      if (!socket._added) continue;
       socket._scheduled = false;
       if (active || socket._active || native.arm(socket._handle) > 0) this.#schedule(socket);
       else this.updateHold(socket);
@@ -145,8 +149,9 @@ class Reactor {
     turn.length = 0;
   }
 
-  #deliver(records: number): void {
-    let socket: Reactee | undefined;
+  /** @param polled the socket of the records, where it is known */
+  #deliver(records: number, polled?: Reactee): void {
+    let socket = polled;
     for (let i = 0, at = 0; i < records; i++, at += RECORD_SIZE) {
       const handle = batch[at] as number;
       if (socket === undefined || socket._handle !== handle) {

@@ -82,6 +82,8 @@ export abstract class ZeroCopySocket
   /** @internal */ readonly _handle: number;
   /** @internal */ _active = false;
   /** @internal */ _scheduled = false;
+  /** @internal */ _added = false;
+  /** @internal */ _needed = false;
   /** @internal */ _held = false;
   /** @internal */ _untold = 0;
   /** @internal */ protected readonly _maxLength: number;
@@ -226,12 +228,13 @@ export abstract class ZeroCopySocket
   /** What nearly every send of a pooled buffer is, told by a few comparisons; if not, `#check`. */
   #isUsual(buffer: PooledBuffer, length: number): boolean {
     return (
-      buffer.pool === this.#usualPool &&
-      buffer._leases > 0 &&
-      Number.isInteger(length) && // before it is compared: that would convert what is no number
-      length > 0 &&
-      length <= this.#usualLength
+      buffer.pool === this.#usualPool && buffer._leases > 0 && this.#isUsualLength(length)
     );
+  }
+
+  #isUsualLength(length: number): boolean {
+    // First whether it is a number: a comparison would convert what is none.
+    return Number.isInteger(length) && length > 0 && length <= this.#usualLength;
   }
 
   #check(buffer: PooledBuffer, length: number): void {
@@ -273,6 +276,8 @@ export abstract class ZeroCopySocket
       throw invalidArgument('length', `a number, or ${count} numbers`, length);
     }
     const policy = this.#policy;
+    const usualPool = this.#usualPool;
+    const usual = typeof length === 'number' && this.#isUsualLength(length);
     let checked = 0;
     let verified = false;
     try {
@@ -282,7 +287,7 @@ export abstract class ZeroCopySocket
           throw invalidArgument(`buffers[${checked}]`, 'a PooledBuffer', buffer);
         }
         const bytes = typeof length === 'number' ? length : (length[checked] as number);
-        if (!this.#isUsual(buffer, bytes)) {
+        if (!usual || buffer.pool !== usualPool || buffer._leases === 0) {
           this.#check(buffer, bytes);
           verified ||= buffer._verifier !== null;
         }

@@ -16,6 +16,8 @@ class Member implements Reactee {
   readonly _handle: number;
   _active = false;
   _scheduled = false;
+  _added = false;
+  _needed = false;
   _held = false;
   _untold = 0;
   hold = false;
