@@ -227,9 +227,7 @@ export abstract class ZeroCopySocket
 
   /** What nearly every send of a pooled buffer is, told by a few comparisons; if not, `#check`. */
   #isUsual(buffer: PooledBuffer, length: number): boolean {
-    return (
-      buffer.pool === this.#usualPool && buffer._leases > 0 && this.#isUsualLength(length)
-    );
+    return buffer.pool === this.#usualPool && buffer._leases > 0 && this.#isUsualLength(length);
   }
 
   #isUsualLength(length: number): boolean {

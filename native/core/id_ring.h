@@ -32,6 +32,7 @@ class IdRing {
   T& operator[](uint64_t id) { return slots_[id & mask_]; }
   const T& operator[](uint64_t id) const { return slots_[id & mask_]; }
   T& front() { return (*this)[begin_]; }
+  T& back() { return (*this)[end_ - 1]; }
 
   uint64_t push(T value) {
     extend() = std::move(value);

@@ -60,18 +60,23 @@ class Ledger {
   }
 
   // What open(), add_zerocopy_piece() and close() amount to when one piece was all.
-  uint64_t add_sent(const Payload& payload) {
-    const uint64_t id = open(payload);
+  template <class P>
+  uint64_t add_sent(P&& payload) {
+    const uint64_t id = open(std::forward<P>(payload));
     ++kernel_outstanding_;
     kernel_.push(id);
     return id;
   }
 
-  // Takes the newest send back as if it had never been: the kernel refused all of it.
-  void retract(uint64_t id) {
-    if (id + 1 != sends_.end()) return;
-    --incomplete_;
-    sends_.pop_back();
+  // Takes the newest `count` sends of add_sent() back as if they had never been: the kernel did not
+  // accept them. To be called before the next notification.
+  void retract_sent(size_t count) {
+    for (; count > 0 && !kernel_.empty() && kernel_.back() + 1 == sends_.end(); --count) {
+      --incomplete_;
+      --kernel_outstanding_;
+      kernel_.pop_back();
+      sends_.pop_back();
+    }
   }
 
   // The send that took an outstanding kernel id, which was given out less than 2^32 ids ago.

@@ -220,34 +220,50 @@ size_t InetSocket::transmit_batch(const Source* sources, size_t count) {
   const bool zerocopy = sources[0].zerocopy && zerocopy_granted_;
   if (zerocopy && drops_reported()) return 0;
   if (!batch_) batch_ = std::make_unique<Batch>();
+  // Booked before the call where it takes messages whole or not at all: afterwards none of what a
+  // message touches would be in the cache any more.
+  const bool ahead = zerocopy && protocol_ == Protocol::kUdp && !stamps_;
   size_t run = 0;
+  uint64_t bytes = 0;
   for (; run < std::min(count, Batch::kSize); ++run) {
-    if ((sources[run].zerocopy && zerocopy_granted_) != zerocopy) break;
-    batch_->parts[run] = {const_cast<uint8_t*>(sources[run].data), sources[run].length};
+    const Source& source = sources[run];
+    if ((source.zerocopy && zerocopy_granted_) != zerocopy) break;
+    batch_->parts[run] = {const_cast<uint8_t*>(source.data), source.length};
+    bytes += source.length;
+    if (ahead) ledger_.add_sent(source);
   }
   if (stamps_) stamps_->about_to_send();
-  const int accepted =
+  const int answer =
       sys.sendmmsg(fd_, batch_->messages, static_cast<unsigned>(run), send_flags(zerocopy));
-  // The error of the message that stopped the call is not reported, but may have taken an id.
-  if (accepted <= 0) {
-    if (zerocopy) reap_stop();
-    return 0;  // do_send() meets the error again, and restarts the timestamps
-  }
-  for (int i = 0; i < accepted; ++i) {
-    const Source& source = sources[i];
-    const uint32_t bytes = batch_->messages[i].msg_len;
-    if (bytes == source.length) {
-      accept_whole(source, zerocopy);
-      continue;
+  const size_t accepted = answer > 0 ? static_cast<size_t>(answer) : 0;
+  if (ahead) {
+    ledger_.retract_sent(run - accepted);
+    for (size_t i = accepted; i < run; ++i) bytes -= sources[i].length;
+    counters_[Counter::sends] += accepted;
+    counters_[Counter::bytes] += bytes;
+    counters_[Counter::kernelSends] += accepted;
+    counters_[Counter::kernelIds] += accepted;
+  } else {
+    for (size_t i = 0; i < accepted; ++i) {
+      accept_message(sources[i], zerocopy, batch_->messages[i].msg_len);
     }
-    // The kernel stops at the first message that it takes in part.
-    const uint64_t id = ledger_.open(source);
-    count_send(source.length);
-    accept_piece(id, zerocopy, bytes, false);
-    enqueue(id, nullptr, bytes);
   }
-  if (zerocopy && static_cast<size_t>(accepted) < run) reap_stop();
-  return static_cast<size_t>(accepted);
+  // The error of the message that stopped the call is not reported, but may have taken an id. (It
+  // is met again by do_send(), which restarts the timestamps.)
+  if (zerocopy && accepted < run) reap_stop();
+  return accepted;
+}
+
+// A message of sendmmsg was accepted, of a stream perhaps in part: the kernel stops at that one.
+void InetSocket::accept_message(const Source& source, bool zerocopy, uint32_t bytes) {
+  if (bytes == source.length) {
+    accept_whole(source, zerocopy);
+    return;
+  }
+  const uint64_t id = ledger_.open(source);
+  count_send(source.length);
+  accept_piece(id, zerocopy, bytes, false);
+  enqueue(id, nullptr, bytes);
 }
 
 int32_t InetSocket::do_send_many(const Source* sources, size_t count) {

@@ -68,6 +68,7 @@ class InetSocket final : public Socket {
   Push push(uint64_t id, const Address* destination, uint32_t* offset, int* error);
   Attempt transmit(const Source& source, const Address* destination, uint32_t offset);
   size_t transmit_batch(const Source* sources, size_t count);
+  void accept_message(const Source& source, bool zerocopy, uint32_t bytes);
   void accept_whole(const Source& source, bool zerocopy);
   void accept_piece(uint64_t id, bool zerocopy, uint32_t bytes, bool last);
   void enqueue(uint64_t id, const Address* destination, uint32_t offset);

@@ -136,7 +136,11 @@ class Run {
   void step() {
     const uint64_t choice = random_.below(100);
     if (choice < 20) {
-      if (open_.size() < 5) open();
+      if (random_.percent(10)) {
+        batch();
+      } else if (open_.size() < 5) {
+        open();
+      }
     } else if (choice < 40) {
       piece();
     } else if (choice < 60) {
@@ -160,16 +164,30 @@ class Run {
     ++made_["open"];
     const uint64_t id = ledger_.open(Memory(model_.next_send));
     CHECK_EQ(id, model_.next_send);
-    if (random_.percent(5)) {  // the kernel refuses all of it
-      ++made_["retract"];
-      ledger_.retract(id);
-      return;
-    }
     ++model_.next_send;
     ++model_.incomplete;
     model_.sends[id] = {};
     open_.push_back(id);
     if (random_.percent(80)) piece_of(id);
+  }
+
+  // Sends of one piece, added before the kernel says how many of them it accepts.
+  void batch() {
+    const uint64_t count = 1 + random_.below(4);
+    const uint64_t refused = random_.below(count + 1);
+    for (uint64_t i = 0; i < count; ++i) {
+      CHECK_EQ(ledger_.add_sent(Memory(model_.next_send + i)), model_.next_send + i);
+    }
+    if (refused > 0) ++made_["retract"];
+    ledger_.retract_sent(refused);
+    for (uint64_t i = refused; i < count; ++i) {
+      const uint64_t id = model_.next_send++;
+      ++model_.incomplete;
+      model_.sends[id] = {};
+      model_.sends[id].open = false;
+      model_.sends[id].pieces = 1;
+      model_.with_kernel[model_.next_kernel++] = id;
+    }
   }
 
   void piece() {

@@ -265,24 +265,29 @@ TEST(ledger_names_a_send_by_the_worst_of_its_pieces) {
   CHECK_EQ(text(book.done), "0/2 1/4 ");
 }
 
-TEST(ledger_gives_a_retracted_id_again) {
+TEST(ledger_gives_retracted_ids_again) {
   Book book;
   book.send();
-  const uint64_t id = book.ledger.open(7);
-  book.ledger.retract(id);
-  CHECK_EQ(book.ledger.next_send(), 1u);
-  CHECK_EQ(book.ledger.open_or_outstanding(), 1u);
-  CHECK_EQ(book.send(), 1u);
-  book.notify(0, 1);
-  CHECK_EQ(text(book.done), "0/0 1/0 ");
+  for (int i = 0; i < 3; ++i) book.ledger.add_sent(7);
+  book.ledger.retract_sent(2);
+  CHECK_EQ(book.ledger.next_send(), 2u);
+  CHECK_EQ(book.ledger.next_kernel(), 2u);
+  CHECK_EQ(book.ledger.open_or_outstanding(), 2u);
+  CHECK_EQ(book.ledger.kernel_outstanding(), 2u);
+  CHECK_EQ(book.send(), 2u);
+  book.notify(0, 2);
+  CHECK_EQ(text(book.done), "0/0 1/0 2/0 ");
 }
 
-TEST(ledger_retracts_only_the_newest) {
+TEST(ledger_retracts_only_what_was_added_last) {
   Book book;
-  const uint64_t first = book.ledger.open(7);
-  book.ledger.open(8);
-  book.ledger.retract(first);
-  CHECK_EQ(book.ledger.next_send(), 2u);
+  book.ledger.add_sent(7);
+  const uint64_t open = book.ledger.open(8);
+  book.ledger.retract_sent(1);
+  CHECK_EQ(book.ledger.next_send(), open + 1);
+  CHECK_EQ(book.ledger.next_kernel(), 1u);
+  CHECK_EQ(book.ledger.open_or_outstanding(), 2u);
+  book.ledger.retract_sent(5);
   CHECK_EQ(book.ledger.open_or_outstanding(), 2u);
 }
 
@@ -319,7 +324,11 @@ TEST(ledger_holds_the_payload_until_the_send_completes) {
   CHECK(ledger.payload(id) == memory);
   ledger.notify(0, 0, false, ignore);
   CHECK_EQ(memory.use_count(), 2);
-  ledger.retract(1);
+  ledger.close(1, ignore);
+  CHECK_EQ(memory.use_count(), 1);
+  ledger.add_sent(memory);
+  CHECK_EQ(memory.use_count(), 2);
+  ledger.retract_sent(1);
   CHECK_EQ(memory.use_count(), 1);
 }
 

@@ -87,7 +87,7 @@ class Check {
         });
         break;
       case 7:
-        retract();
+        batch(input);
         break;
       case 8:
         notify_outstanding(input);
@@ -136,10 +136,22 @@ class Check {
     });
   }
 
-  void retract() {
-    if (!reference_.can_retract()) return;
-    ledger_.retract(reference_.next_send() - 1);
-    reference_.retract();
+  // Sends of one piece, added before the kernel says how many of them it accepts.
+  void batch(Input& input) {
+    const size_t count = 1 + input.below(4);
+    const size_t refused = input.below(count + 1);
+    if (reference_.sends().size() + count > kMaxOpen) return;
+    for (size_t i = 0; i < count; ++i) {
+      auto payload = std::make_shared<uint64_t>(reference_.next_send() + i);
+      if (i + refused < count) payloads_.push_back(payload);
+      ledger_.add_sent(std::move(payload));
+    }
+    ledger_.retract_sent(refused);
+    for (size_t i = refused; i < count; ++i) {
+      const uint64_t id = reference_.open();
+      reference_.piece(id);
+      reference_.close(id);
+    }
   }
 
   void notify_outstanding(Input& input) {

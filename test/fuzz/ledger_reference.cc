@@ -21,23 +21,13 @@ uint64_t LedgerReference::open() {
   return next_send_++;
 }
 
-// The owner takes a send back only if nothing of it was accepted.
-bool LedgerReference::can_retract() const {
-  const auto newest = sends_.find(next_send_ - 1);
-  return newest != sends_.end() && newest->second.open && !newest->second.any_piece;
-}
-
-void LedgerReference::retract() { sends_.erase(--next_send_); }
-
 void LedgerReference::piece(uint64_t id) {
-  sends_[id].any_piece = true;
   sends_[id].pieces.insert(next_kernel_);
   outstanding_[next_kernel_++] = id;
 }
 
 void LedgerReference::degrade(uint64_t id, Outcome outcome) {
   Send& send = sends_[id];
-  send.any_piece = true;
   send.worst = std::max(send.worst, outcome);
 }
 

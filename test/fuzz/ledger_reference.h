@@ -20,7 +20,6 @@ class LedgerReference {
   struct Send {
     bool open = true;
     std::set<uint64_t> pieces;  // kernel ids outstanding
-    bool any_piece = false;
     zerosend::Outcome worst = zerosend::Outcome::kZeroCopy;
   };
 
@@ -31,8 +30,6 @@ class LedgerReference {
   std::vector<uint64_t> open_sends() const;
 
   uint64_t open();
-  bool can_retract() const;
-  void retract();
   void piece(uint64_t id);
   void inline_piece(uint64_t id) { degrade(id, zerosend::Outcome::kInline); }
   void close(uint64_t id);
