@@ -5,6 +5,7 @@
 #include <cstddef>
 
 #include "core/counters.h"
+#include "node/arguments.h"
 #include "node/environment.h"
 #include "node/hot_path.h"
 #include "node/rings.h"
@@ -23,7 +24,7 @@ constexpr uint32_t kInterfaceVersion = 4;
 
 Napi::Object constants(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
-  const auto add = [&](const char* name, double value) { result.Set(name, value); };
+  const auto add = [&](const char* name, double value) { set(result, name, value); };
   add("zerocopy", static_cast<double>(Outcome::kZeroCopy));
   add("copied", static_cast<double>(Outcome::kCopied));
   add("inline", static_cast<double>(Outcome::kInline));
@@ -50,7 +51,7 @@ Napi::Object constants(Napi::Env env) {
   return result;
 }
 
-Napi::Value set_deliver(const Napi::CallbackInfo& info) {
+Napi::Value set_deliver(Info info) {
   if (info[0].IsFunction()) static_cast<Environment*>(info.Data())->set_deliver(info[0]);
   return info.Env().Undefined();
 }
@@ -64,7 +65,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     napi_value value;
     if (napi_create_function(env, name, NAPI_AUTO_LENGTH, function, environment, &value) ==
         napi_ok) {
-      exports.Set(name, Napi::Value(env, value));
+      set(exports, name, Napi::Value(env, value));
     }
   };
   add_hot("send", send_slot);
@@ -72,20 +73,20 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_hot("sendMany", send_many);
   add_hot("poll", poll_socket);
   add_hot("arm", arm_socket);
-  export_socket_functions(env, exports, environment);
-  export_ring_functions(env, exports, environment);
-  export_slab_functions(env, exports, environment);
-  exports.Set("setDeliver", Napi::Function::New(env, set_deliver, "setDeliver", environment));
+  export_socket_functions(exports, environment);
+  export_ring_functions(exports, environment);
+  export_slab_functions(exports, environment);
+  set_function<set_deliver>(exports, "setDeliver", environment);
 
   const Napi::Value mailbox = external_array_buffer(env, &environment->mailbox(), sizeof(Mailbox),
                                                     environment->shared_mailbox());
   if (mailbox.IsEmpty()) return exports;
-  exports.Set("mailbox", mailbox);
-  exports.Set("constants", constants(env));
+  set(exports, "mailbox", mailbox);
+  set(exports, "constants", constants(env));
   Napi::Array names = Napi::Array::New(env, kCounterCount);
-  for (uint32_t i = 0; i < kCounterCount; ++i) names.Set(i, kCounterNames[i]);
-  exports.Set("counterNames", names);
-  exports.Set("interfaceVersion", kInterfaceVersion);
+  for (uint32_t i = 0; i < kCounterCount; ++i) set(names, i, kCounterNames[i]);
+  set(exports, "counterNames", names);
+  set(exports, "interfaceVersion", kInterfaceVersion);
 #ifdef ZEROSEND_TEST_HOOKS
   export_test_hooks(env, exports, environment);
 #endif

@@ -9,12 +9,16 @@
 
 namespace zerosend {
 
-// Reading arguments and answering failures, for the functions that are not on the hot path.
-// JavaScript thread.
+// Reading arguments and answering, for the functions that are not on the hot path. JavaScript thread.
+//
+// A worker can be terminated while it is in one of them. From then on Node-API refuses whatever could
+// run JavaScript, setting a property included; node-addon-api turns a refusal into an exception, and
+// one that cannot be thrown into the end of the process. So properties are read and set, and
+// functions made, by what follows, which lets a refusal pass: nobody will see the answer.
 
-inline Environment& environment_of(const Napi::CallbackInfo& info) {
-  return *static_cast<Environment*>(info.Data());
-}
+using Info = const Napi::CallbackInfo&;
+
+inline Environment& environment_of(Info info) { return *static_cast<Environment*>(info.Data()); }
 
 inline uint32_t unsigned_of(const Napi::Value& value) {
   return value.IsNumber() ? value.As<Napi::Number>().Uint32Value() : 0;
@@ -25,19 +29,42 @@ inline std::string string_of(const Napi::Value& value) {
 }
 
 inline bool truth_of(const Napi::Value& value) {
-  return !value.IsEmpty() && value.ToBoolean().Value();
+  return value.IsBoolean() && value.As<Napi::Boolean>().Value();
 }
 
-// Empty when a getter throws, and from then on: with an exception pending node-addon-api would end
-// the process at the next call.
+// Empty when a getter throws, and from then on.
 inline Napi::Value property(const Napi::Value& object, const char* name) {
-  return object.Env().IsExceptionPending() ? Napi::Value() : object.As<Napi::Object>().Get(name);
+  napi_value value = nullptr;
+  if (napi_get_named_property(object.Env(), object, name, &value) != napi_ok) return {};
+  return {object.Env(), value};
+}
+
+template <class T>
+void set(Napi::Object object, const char* name, const T& value) {
+  napi_set_named_property(object.Env(), object, name, Napi::Value::From(object.Env(), value));
+}
+
+template <class T>
+void set(Napi::Array array, uint32_t index, const T& value) {
+  napi_set_element(array.Env(), array, index, Napi::Value::From(array.Env(), value));
+}
+
+template <Napi::Value (*function)(Info)>
+void set_function(Napi::Object exports, const char* name, Environment* environment) {
+  const napi_callback call = [](napi_env env, napi_callback_info info) -> napi_value {
+    return function(Napi::CallbackInfo(env, info));
+  };
+  napi_value value = nullptr;
+  if (napi_create_function(exports.Env(), name, NAPI_AUTO_LENGTH, call, environment, &value) ==
+      napi_ok) {
+    napi_set_named_property(exports.Env(), exports, name, value);
+  }
 }
 
 inline Napi::Object failure(Napi::Env env, int error, const char* syscall) {
   Napi::Object result = Napi::Object::New(env);
-  result.Set("errno", error);
-  result.Set("syscall", syscall);
+  set(result, "errno", error);
+  set(result, "syscall", syscall);
   return result;
 }
 

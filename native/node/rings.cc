@@ -13,8 +13,6 @@
 namespace zerosend {
 namespace {
 
-using Info = const Napi::CallbackInfo&;
-
 // Adds the socket to the poller and describes it. Empty with a pending exception, or a failure.
 Napi::Object admit(Info info, std::shared_ptr<Socket> socket) {
   const int fd = socket->fd();
@@ -22,10 +20,10 @@ Napi::Object admit(Info info, std::shared_ptr<Socket> socket) {
   const uint32_t handle = environment_of(info).poller().add(std::move(socket), &error);
   if (handle == 0) return failure(info.Env(), error, "epoll_ctl");
   Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("handle", handle);
-  result.Set("fd", fd);
-  result.Set("zeroCopyErrno", 0);
-  result.Set("firstId", static_cast<double>(environment_of(info).first_id));
+  set(result, "handle", handle);
+  set(result, "fd", fd);
+  set(result, "zeroCopyErrno", 0);
+  set(result, "firstId", static_cast<double>(environment_of(info).first_id));
   return result;
 }
 
@@ -64,14 +62,14 @@ Napi::Value open_packet(Info info) {
   if (memory.IsEmpty()) return memory;
   Napi::Object result = admit(info, socket);
   if (!result.Has("handle")) return result;
-  result.Set("memory", memory);
-  result.Set("slab", environment.add_slab(ring));
-  result.Set("slots", ring->slots());
-  result.Set("slotSize", static_cast<double>(ring->slot_size()));
-  result.Set("stride", static_cast<double>(ring->stride()));
-  result.Set("offset", static_cast<double>(ring->offset()));
-  result.Set("mtu", socket->mtu());
-  result.Set("maxLength", socket->max_length());
+  set(result, "memory", memory);
+  set(result, "slab", environment.add_slab(ring));
+  set(result, "slots", ring->slots());
+  set(result, "slotSize", static_cast<double>(ring->slot_size()));
+  set(result, "stride", static_cast<double>(ring->stride()));
+  set(result, "offset", static_cast<double>(ring->offset()));
+  set(result, "mtu", socket->mtu());
+  set(result, "maxLength", socket->max_length());
   return result;
 }
 
@@ -97,11 +95,11 @@ Napi::Value open_xdp(Info info) {
   if (!socket) return failure(env, error, syscall);
   Napi::Object result = admit(info, socket);
   if (!result.Has("handle")) return result;
-  result.Set("zeroCopy", socket->zerocopy());
-  result.Set("multiFrameErrno", socket->multi_frame_error());
-  result.Set("maxFrames", socket->max_frames());
-  result.Set("mtu", socket->mtu());
-  result.Set("maxLength", socket->max_length());
+  set(result, "zeroCopy", socket->zerocopy());
+  set(result, "multiFrameErrno", socket->multi_frame_error());
+  set(result, "maxFrames", socket->max_frames());
+  set(result, "mtu", socket->mtu());
+  set(result, "maxLength", socket->max_length());
   return result;
 }
 
@@ -125,10 +123,10 @@ Napi::Value send_packet(Info info) {
 
 }  // namespace
 
-void export_ring_functions(Napi::Env env, Napi::Object exports, Environment* environment) {
-  exports.Set("openPacket", Napi::Function::New(env, open_packet, "openPacket", environment));
-  exports.Set("openXdp", Napi::Function::New(env, open_xdp, "openXdp", environment));
-  exports.Set("sendPacket", Napi::Function::New(env, send_packet, "sendPacket", environment));
+void export_ring_functions(Napi::Object exports, Environment* environment) {
+  set_function<open_packet>(exports, "openPacket", environment);
+  set_function<open_xdp>(exports, "openXdp", environment);
+  set_function<send_packet>(exports, "sendPacket", environment);
 }
 
 }  // namespace zerosend

@@ -19,15 +19,15 @@ Napi::Value create_slab(const Napi::CallbackInfo& info) {
       Slab::create(unsigned_of(info[0]), unsigned_of(info[1]),
                    kind > 2 ? HugePages::kNone : static_cast<HugePages>(kind), &error);
   if (!slab) {
-    result.Set("errno", error);
-    result.Set("syscall", "mmap");
+    set(result, "errno", error);
+    set(result, "syscall", "mmap");
     return result;
   }
   const Napi::Value memory = external_array_buffer(env, slab->data(), slab->size(), slab);
   if (memory.IsEmpty()) return memory;
-  result.Set("memory", memory);
-  result.Set("hugePageErrno", slab->huge_page_error());
-  result.Set("handle", environment_of(info).add_slab(std::move(slab)));
+  set(result, "memory", memory);
+  set(result, "hugePageErrno", slab->huge_page_error());
+  set(result, "handle", environment_of(info).add_slab(std::move(slab)));
   return result;
 }
 
@@ -52,16 +52,15 @@ Napi::Value external_array_buffer(Napi::Env env, void* data, size_t size,
     // Too large for a Buffer: Node has thrown, and has called the finalizer.
     if (env.IsExceptionPending()) return {};
     delete hold;
-    Napi::Error::New(env, "this JavaScript engine does not allow external ArrayBuffers")
-        .ThrowAsJavaScriptException();
+    napi_throw_error(env, nullptr, "this JavaScript engine does not allow external ArrayBuffers");
     return {};
   }
   return {env, buffer};
 }
 
-void export_slab_functions(Napi::Env env, Napi::Object exports, Environment* environment) {
-  exports.Set("createSlab", Napi::Function::New(env, create_slab, "createSlab", environment));
-  exports.Set("releaseSlab", Napi::Function::New(env, release_slab, "releaseSlab", environment));
+void export_slab_functions(Napi::Object exports, Environment* environment) {
+  set_function<create_slab>(exports, "createSlab", environment);
+  set_function<release_slab>(exports, "releaseSlab", environment);
 }
 
 }  // namespace zerosend

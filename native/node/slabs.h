@@ -11,7 +11,7 @@ class Environment;
 // createSlab(slotSize, slots, hugePages): `{ handle, memory, hugePageErrno }`, or `{ errno, syscall
 // }` releaseSlab(handle): the pool lets go; views and sends in flight still hold the memory
 // JavaScript thread.
-void export_slab_functions(Napi::Env env, Napi::Object exports, Environment* environment);
+void export_slab_functions(Napi::Object exports, Environment* environment);
 
 // An ArrayBuffer on native memory that `owner` keeps valid for as long as JavaScript may reach it.
 // Empty with a pending exception where the engine allows no such thing (a sandboxed V8).

@@ -20,8 +20,6 @@
 namespace zerosend {
 namespace {
 
-using Info = const Napi::CallbackInfo&;
-
 Socket* socket_of(Info info) { return environment_of(info).poller().find(unsigned_of(info[0])); }
 
 // Reads `{ address, port }` into `out`. False when there is an address that is not numeric.
@@ -56,7 +54,7 @@ Napi::Value open(Info info, InetSocket::Protocol protocol) {
   const Napi::Value zerocopy = given("zeroCopy");
   const uint32_t max_queued = unsigned_of(given("maxQueuedSends"));
   if (env.IsExceptionPending()) return {};
-  options.zerocopy = zerocopy.ToBoolean();
+  options.zerocopy = truth_of(zerocopy);
   const bool tcp = protocol == InetSocket::Protocol::kTcp;
   if (tcp && options.remote.length == 0) return failure(env, EINVAL, "connect");
 
@@ -80,10 +78,10 @@ Napi::Value open(Info info, InetSocket::Protocol protocol) {
   if (handle == 0) return failure(env, error, "epoll_ctl");
 
   Napi::Object result = Napi::Object::New(env);
-  result.Set("handle", handle);
-  result.Set("fd", opened.fd);
-  result.Set("zeroCopyErrno", opened.zerocopy_error);
-  result.Set("firstId", static_cast<double>(setup.first_id));
+  set(result, "handle", handle);
+  set(result, "fd", opened.fd);
+  set(result, "zeroCopyErrno", opened.zerocopy_error);
+  set(result, "firstId", static_cast<double>(setup.first_id));
   return result;
 }
 
@@ -114,7 +112,7 @@ Napi::Value counters(Info info) {
   if (Socket* socket = socket_of(info)) {
     const Counters counters = socket->counters();
     for (uint32_t i = 0; i < kCounterCount; ++i) {
-      result.Set(i, static_cast<double>(counters.values()[i]));
+      set(result, i, static_cast<double>(counters.values()[i]));
     }
   }
   return result;
@@ -142,9 +140,9 @@ void set_address(Napi::Object object, const char* name, int fd,
   const Address address = Address::from(storage, length);
   if (address.length == 0) return;
   Napi::Object value = Napi::Object::New(object.Env());
-  value.Set("address", address.text());
-  value.Set("port", address.port());
-  object.Set(name, value);
+  set(value, "address", address.text());
+  set(value, "port", address.port());
+  set(object, name, value);
 }
 
 // describe(handle): what the kernel says of the socket now
@@ -155,15 +153,15 @@ Napi::Value describe(Info info) {
   const int fd = socket->fd();
   set_address(result, "local", fd, ::getsockname);
   set_address(result, "remote", fd, ::getpeername);
-  result.Set("sendBufferSize", option(fd, SOL_SOCKET, SO_SNDBUF));
-  result.Set("maxPacingRate", pacing_rate(fd));
+  set(result, "sendBufferSize", option(fd, SOL_SOCKET, SO_SNDBUF));
+  set(result, "maxPacingRate", pacing_rate(fd));
   const bool v6 = option(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET6;
-  result.Set("mtu", v6 ? option(fd, IPPROTO_IPV6, IPV6_MTU) : option(fd, IPPROTO_IP, IP_MTU));
+  set(result, "mtu", v6 ? option(fd, IPPROTO_IPV6, IPV6_MTU) : option(fd, IPPROTO_IP, IP_MTU));
   const Socket::State state = socket->state();
-  result.Set("peerClosed", state.peer_closed);
-  result.Set("idsUncertain", state.ids_uncertain);
-  result.Set("linkDown", state.link_down);
-  result.Set("timestampErrno", state.timestamp_error);
+  set(result, "peerClosed", state.peer_closed);
+  set(result, "idsUncertain", state.ids_uncertain);
+  set(result, "linkDown", state.link_down);
+  set(result, "timestampErrno", state.timestamp_error);
   return result;
 }
 
@@ -188,10 +186,10 @@ Napi::Value way_out(Info info) {
   const WayOut way = find_way_out(remote, string_of(info[1]));
   if (way.error != 0) return failure(env, way.error, way.syscall);
   Napi::Array qdiscs = Napi::Array::New(env, way.qdiscs.size());
-  for (uint32_t i = 0; i < way.qdiscs.size(); ++i) qdiscs.Set(i, way.qdiscs[i]);
+  for (uint32_t i = 0; i < way.qdiscs.size(); ++i) set(qdiscs, i, way.qdiscs[i]);
   Napi::Object result = Napi::Object::New(env);
-  result.Set("interface", way.interface);
-  result.Set("qdiscs", qdiscs);
+  set(result, "interface", way.interface);
+  set(result, "qdiscs", qdiscs);
   return result;
 }
 
@@ -208,28 +206,25 @@ Napi::Value set_destination(Info info) {
 Napi::Value max_segments(Info info) { return Napi::Number::New(info.Env(), probe_max_segments()); }
 
 Napi::Value keep_alive(Info info) {
-  environment_of(info).keep_alive(info[0].ToBoolean());
+  environment_of(info).keep_alive(truth_of(info[0]));
   return info.Env().Undefined();
 }
 
 }  // namespace
 
-void export_socket_functions(Napi::Env env, Napi::Object exports, Environment* environment) {
-  const auto add = [&](const char* name, Napi::Value (*function)(Info)) {
-    exports.Set(name, Napi::Function::New(env, function, name, environment));
-  };
-  add("openTcp", open_tcp_socket);
-  add("openUdp", open_udp_socket);
-  add("beginClose", begin_close);
-  add("abort", abort_socket);
-  add("close", close_socket);
-  add("counters", counters);
-  add("describe", describe);
-  add("wayOut", way_out);
-  add("unacknowledged", unacknowledged);
-  add("setDestination", set_destination);
-  add("maxSegments", max_segments);
-  add("keepAlive", keep_alive);
+void export_socket_functions(Napi::Object exports, Environment* environment) {
+  set_function<open_tcp_socket>(exports, "openTcp", environment);
+  set_function<open_udp_socket>(exports, "openUdp", environment);
+  set_function<begin_close>(exports, "beginClose", environment);
+  set_function<abort_socket>(exports, "abort", environment);
+  set_function<close_socket>(exports, "close", environment);
+  set_function<counters>(exports, "counters", environment);
+  set_function<describe>(exports, "describe", environment);
+  set_function<way_out>(exports, "wayOut", environment);
+  set_function<unacknowledged>(exports, "unacknowledged", environment);
+  set_function<set_destination>(exports, "setDestination", environment);
+  set_function<max_segments>(exports, "maxSegments", environment);
+  set_function<keep_alive>(exports, "keepAlive", environment);
 }
 
 }  // namespace zerosend
