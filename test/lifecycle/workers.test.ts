@@ -55,4 +55,19 @@ describe('worker threads', () => {
     expect(report).toMatchObject({ wrongBytes: 0 });
     expect(report.bytes).toBeGreaterThan(65_536 * 65); // those with ids, and those that exit
   }, 60_000);
+
+  it('may be terminated within any call', async () => {
+    const udp = await startPeer({ protocol: 'udp', discard: true });
+    const program = new Program(
+      new URL('./programs/terminated.mjs', import.meta.url),
+      { workers: 160, port: udp.port },
+      { timeout: 60_000 },
+    );
+    const { codes } = await program.next('done');
+    expect(await program.exit()).toMatchObject({ code: 0, signal: null, stderr: '' });
+    expect(codes).toHaveLength(160);
+    // Node.js says 0 of one that had not begun.
+    expect(codes.filter((code: number) => code !== 0 && code !== 1)).toEqual([]);
+    expect(codes.filter((code: number) => code === 1).length).toBeGreaterThan(80);
+  }, 60_000);
 });
