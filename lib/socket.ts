@@ -567,7 +567,8 @@ export abstract class ZeroCopySocket
     if (deadline < this.#deadline && this._state !== 'closed' && !this.#aborted) {
       this.#deadline = deadline;
       clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#giveUp(), timeout);
+      // What keeps the process alive is decided in one place, the reactor.
+      this.#timer = setTimeout(() => this.#giveUp(), timeout).unref();
     }
     if (this.#closed !== null) return;
     this._state = 'closing';

@@ -62,6 +62,12 @@ describe('a process', () => {
     expect((await program.next('exit')).inFlight).toBeGreaterThan(5);
   });
 
+  it('does not stay alive for the close of a socket with unref()', async () => {
+    const { program } = await start('unref() and close()');
+    expect(await program.exit()).toMatchObject(cleanly);
+    expect((await program.next('exit')).inFlight).toBeGreaterThan(5);
+  });
+
   it('can let go later', async () => {
     const { program } = await start('unref() while waiting');
     expect(await program.exit()).toMatchObject(cleanly);

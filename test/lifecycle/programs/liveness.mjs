@@ -59,6 +59,12 @@ switch (what) {
     process.on('exit', () => say('exit', { inFlight: socket.inFlight }));
     break;
   }
+  case 'unref() and close()': {
+    const { socket } = await outstanding(slow);
+    socket.unref().close({ timeout: 20_000 });
+    process.on('exit', () => say('exit', { inFlight: socket.inFlight }));
+    break;
+  }
   case 'unref() while waiting': {
     const { socket } = await outstanding(slow);
     onThirdTick = () => void socket.unref();

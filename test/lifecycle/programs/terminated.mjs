@@ -2,13 +2,14 @@
 // Terminates workers that do nothing but call the addon for things it makes objects of.
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isMainThread, Worker, workerData } from 'node:worker_threads';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { BufferPool, UdpSocket } from 'zerosend';
 import { given, say } from '../../support/say.mjs';
 
 const AT_ONCE = 4;
 
 async function callForEver(/** @type {number} */ port) {
+  parentPort?.postMessage('calling');
   for (;;) {
     const pool = new BufferPool({ bufferSize: 4096, count: 4 });
     const socket = await UdpSocket.open({ remote: { address: '127.0.0.1', port } });
@@ -28,7 +29,9 @@ async function callForEver(/** @type {number} */ port) {
 async function terminateOne() {
   const worker = new Worker(new URL(import.meta.url), { workerData: { port: given.port } });
   const exit = once(worker, 'exit');
-  await sleep(50 + 60 * Math.random()); // while it loads, at first
+  // While it loads, or while it calls.
+  await once(worker, Math.random() < 0.25 ? 'online' : 'message');
+  await sleep(40 * Math.random());
   await worker.terminate();
   return (await exit)[0];
 }
