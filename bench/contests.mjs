@@ -38,13 +38,22 @@ export const contests = [
     title: 'UDP, 65000 B as GSO trains of 1400 B, one send a call',
     protocol: 'udp',
     path: 'sink',
-    remark: 'The thread only sleeps: what a process with threads pays for each system call.',
+    remark:
+      'The thread only sleeps: what a process with threads pays for each system call. sendto, with no\n' +
+      'header for the kernel to fetch, is what UdpSocket.send uses.',
     programs: [
       { name: 'C sendmsg', language: 'c', args: GSO, how: 'zerocopied' },
       {
         name: 'C beside a thread',
         language: 'c',
         args: [...GSO, '--thread'],
+        how: 'zerocopied',
+      },
+      { name: 'C sendto', language: 'c', args: [...GSO, '--sendto'], how: 'zerocopied' },
+      {
+        name: 'C sendto beside a thread',
+        language: 'c',
+        args: [...GSO, '--sendto', '--thread'],
         how: 'zerocopied',
       },
       {

@@ -29,14 +29,20 @@ static int flags_of(bool zerocopy) {
   return MSG_DONTWAIT | MSG_NOSIGNAL | (zerocopy ? MSG_ZEROCOPY : 0);
 }
 
+static ssize_t transmit(uint8_t* bytes, size_t size, int flags) {
+  if (options.sendto) return sendto(fd, bytes, size, flags, NULL, 0);
+  struct iovec part = {bytes, size};
+  const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  return sendmsg(fd, &message, flags);
+}
+
 static void send_slot(uint32_t slot) {
   bool zerocopy = !options.copy;
   size_t offset = 0;
   begin_send(slot);
   while (offset < options.size) {
-    struct iovec part = {pool_bytes(slot) + offset, options.size - offset};
-    const struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
-    const ssize_t accepted = sendmsg(fd, &message, flags_of(zerocopy));
+    const ssize_t accepted =
+        transmit(pool_bytes(slot) + offset, options.size - offset, flags_of(zerocopy));
     if (accepted >= 0) {
       add_piece(slot, zerocopy);
       offset += (size_t)accepted;

@@ -18,7 +18,7 @@ void die(const char* what) {
 _Noreturn void usage(void) {
   fprintf(stderr,
           "usage: sender --protocol tcp|udp --address A --port N [--size N] [--segment N]\n"
-          "              [--batch N] [--copy] [--rotate] [--thread]\n"
+          "              [--batch N] [--copy] [--rotate] [--thread] [--sendto]\n"
           "       sender --protocol packet|xdp --interface NAME --frame HEX --counter OFFSET\n"
           "              [--size N] [--frames N] [--offload] [--copy]\n");
   exit(2);
@@ -51,6 +51,7 @@ void parse_options(int argc, char** argv) {
                                         {"copy", no_argument, NULL, 'c'},
                                         {"rotate", no_argument, NULL, 'r'},
                                         {"thread", no_argument, NULL, 'h'},
+                                        {"sendto", no_argument, NULL, 'd'},
                                         {"interface", required_argument, NULL, 'i'},
                                         {"frame", required_argument, NULL, 'f'},
                                         {"counter", required_argument, NULL, 'n'},
@@ -87,6 +88,9 @@ void parse_options(int argc, char** argv) {
         break;
       case 'h':
         options.thread = true;
+        break;
+      case 'd':
+        options.sendto = true;
         break;
       case 'i':
         options.interface = optarg;

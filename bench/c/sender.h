@@ -29,6 +29,7 @@ typedef struct Options {
   bool copy;       // send without MSG_ZEROCOPY
   bool rotate;     // use all slots in turn, not the one that came back last
   bool thread;     // run beside a thread that sleeps, as any Node process does
+  bool sendto;     // sendto in place of sendmsg: no header for the kernel to fetch
   // Of whole frames:
   const char* interface;
   const char* frame;  // what each buffer begins with, as hexadecimal digits

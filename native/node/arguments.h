@@ -9,12 +9,13 @@
 
 namespace zerosend {
 
-// Reading arguments and answering, for the functions that are not on the hot path. JavaScript thread.
+// Reading arguments and answering, for the functions that are not on the hot path. JavaScript
+// thread.
 //
-// A worker can be terminated while it is in one of them. From then on Node-API refuses whatever could
-// run JavaScript, setting a property included; node-addon-api turns a refusal into an exception, and
-// one that cannot be thrown into the end of the process. So properties are read and set, and
-// functions made, by what follows, which lets a refusal pass: nobody will see the answer.
+// A worker can be terminated while it is in one of them. From then on Node-API refuses whatever
+// could run JavaScript, setting a property included; node-addon-api turns a refusal into an
+// exception, and one that cannot be thrown into the end of the process. So properties are read and
+// set, and functions made, by what follows, which lets a refusal pass: nobody will see the answer.
 
 using Info = const Napi::CallbackInfo&;
 
