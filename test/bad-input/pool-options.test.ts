@@ -75,8 +75,9 @@ describe('the options of a pool', () => {
 
 describe('memory that there is not', () => {
   it('is refused with what would be needed', () => {
-    const needs = constants.MAX_LENGTH / 2 ** 30 + 1;
-    for (const count of [needs, 2 ** 20]) {
+    // More than a Buffer may have, where that is less than a pool may ask for; and more than any.
+    const needs = Math.floor(constants.MAX_LENGTH / 2 ** 30) + 1;
+    for (const count of [Math.min(needs, 2 ** 20), 2 ** 20]) {
       const error = failure({ bufferSize: 2 ** 30, count });
       expectError(error, coded(RangeError, 'NO_MEMORY', `${2 ** 30 * count} bytes`));
     }

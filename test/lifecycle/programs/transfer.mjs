@@ -21,8 +21,14 @@ const WAYS = {
   async 'postMessage to a worker that ends'(memory) {
     const code = `require('node:worker_threads').parentPort.once('message', () => process.exit())`;
     const worker = new Worker(code, { eval: true });
-    worker.postMessage(memory, [memory]);
-    await once(worker, 'exit');
+    try {
+      worker.postMessage(memory, [memory]);
+    } catch (error) {
+      worker.postMessage('nothing');
+      throw error;
+    } finally {
+      await once(worker, 'exit');
+    }
   },
   'workerData of a worker that ends': async (memory) =>
     once(new Worker('', { eval: true, workerData: memory, transferList: [memory] }), 'exit'),
