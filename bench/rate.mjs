@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { PacketSocket, XdpSocket } from 'zerosend';
 import { generate } from 'zerosend/generator';
-import { createRig, RigUnavailableError } from '../test/rig/index.mjs';
+import { runInSink } from './in-sink.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -64,21 +64,5 @@ async function measure(name) {
   await socket.close();
 }
 
-async function main() {
-  try {
-    const rig = await createRig('sink');
-    const self = fileURLToPath(import.meta.url);
-    const args = [self, ...process.argv.slice(2), '--inside', rig.senderInterface.name];
-    const child = rig.sender.spawn(process.execPath, args, { stdio: 'inherit' });
-    await new Promise((resolve) => child.once('exit', resolve));
-    process.exitCode = child.exitCode ?? 1;
-    await rig.dispose();
-  } catch (error) {
-    if (!(error instanceof RigUnavailableError)) throw error;
-    console.error(error.message);
-    process.exitCode = 1;
-  }
-}
-
-if (values.inside === undefined) await main();
+if (values.inside === undefined) await runInSink(fileURLToPath(import.meta.url));
 else await measure(values.inside);

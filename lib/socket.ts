@@ -227,12 +227,13 @@ export abstract class ZeroCopySocket
 
   /** What nearly every send of a pooled buffer is, told by a few comparisons; if not, `#check`. */
   #isUsual(buffer: PooledBuffer, length: number): boolean {
-    return buffer.pool === this.#usualPool && buffer._leases > 0 && this.#isUsualLength(length);
-  }
-
-  #isUsualLength(length: number): boolean {
-    // First whether it is a number: a comparison would convert what is none.
-    return Number.isInteger(length) && length > 0 && length <= this.#usualLength;
+    return (
+      buffer.pool === this.#usualPool &&
+      buffer._leases > 0 &&
+      Number.isInteger(length) && // before it is compared: that would convert what is no number
+      length > 0 &&
+      length <= this.#usualLength
+    );
   }
 
   #check(buffer: PooledBuffer, length: number): void {
@@ -273,9 +274,6 @@ export abstract class ZeroCopySocket
     if (typeof length !== 'number' && length?.length !== count) {
       throw invalidArgument('length', `a number, or ${count} numbers`, length);
     }
-    const policy = this.#policy;
-    const usualPool = this.#usualPool;
-    const usual = typeof length === 'number' && this.#isUsualLength(length);
     let checked = 0;
     let verified = false;
     try {
@@ -285,14 +283,14 @@ export abstract class ZeroCopySocket
           throw invalidArgument(`buffers[${checked}]`, 'a PooledBuffer', buffer);
         }
         const bytes = typeof length === 'number' ? length : (length[checked] as number);
-        if (!usual || buffer.pool !== usualPool || buffer._leases === 0) {
+        if (!this.#isUsual(buffer, bytes)) {
           this.#check(buffer, bytes);
           verified ||= buffer._verifier !== null;
         }
         requestsOut[at] = buffer._slab;
         requestsOut[at + 1] = buffer.index;
         requestsOut[at + 2] = bytes;
-        requestsOut[at + 3] = policy.wants(bytes) ? ZERO_COPY : 0;
+        requestsOut[at + 3] = this.#policy.wants(bytes) ? ZERO_COPY : 0;
         // Now, so that a buffer named twice needs two leases.
         buffer._slots.beginSend(buffer);
       }
@@ -300,10 +298,7 @@ export abstract class ZeroCopySocket
       const result = nativeSendMany(this._handle, count);
       if (result < 0) throw this.#refused(result, requestsOut[2] as number);
     } catch (error) {
-      while (checked-- > 0) {
-        const buffer = buffers[checked] as PooledBuffer;
-        buffer._slots.cancelSend(buffer);
-      }
+      cancelSends(buffers, checked);
       throw error;
     }
     const first = this.#inFlight.next;
@@ -333,10 +328,7 @@ export abstract class ZeroCopySocket
       const result = native.sendPacket(this._handle, buffers.length);
       if (result < 0) throw this.#refused(result, length);
     } catch (error) {
-      while (begun-- > 0) {
-        const buffer = buffers[begun] as PooledBuffer;
-        buffer._slots.cancelSend(buffer);
-      }
+      cancelSends(buffers, begun);
       throw error;
     }
     return this.#inFlight.add(buffers[0] as PooledBuffer);
@@ -707,6 +699,14 @@ export abstract class ZeroCopySocket
   /** @internal */
   _wantsHold(): boolean {
     return this.#liveness !== 'unref' && this._hasNews();
+  }
+}
+
+/** The first `count` buffers are not sent after all. */
+function cancelSends(buffers: readonly PooledBuffer[], count: number): void {
+  for (let i = 0; i < count; i++) {
+    const buffer = buffers[i] as PooledBuffer;
+    buffer._slots.cancelSend(buffer);
   }
 }
 

@@ -1,0 +1,27 @@
+// @ts-check
+// For programs that measure one thing by themselves: a sink of their own, and a process within it.
+import { once } from 'node:events';
+import { createRig, RigUnavailableError } from '../test/rig/index.mjs';
+
+/**
+ * Runs this program once more where packets go into an interface that drops them, with the same
+ * arguments and `--inside NAME`. Without a rig says why and exits with 1.
+ * @param {string} program its path
+ */
+export async function runInSink(program) {
+  process.exitCode = 1;
+  try {
+    const rig = await createRig('sink');
+    try {
+      const args = [program, ...process.argv.slice(2), '--inside', rig.senderInterface.name];
+      const child = rig.sender.spawn(process.execPath, args, { stdio: 'inherit' });
+      await once(child, 'exit');
+      process.exitCode = child.exitCode ?? 1;
+    } finally {
+      await rig.dispose();
+    }
+  } catch (error) {
+    if (!(error instanceof RigUnavailableError)) throw error;
+    console.error(error.message);
+  }
+}
