@@ -4,7 +4,6 @@ import { native } from './native.js';
 import { PooledBuffer } from './pooled-buffer.js';
 import type { Reaper } from './reactor.js';
 import { HUGE_PAGES, mapSlab, type SlabMemory } from './slab-memory.js';
-import { RingOrder } from './slot-order.js';
 import { Slots } from './slots.js';
 import { checkInteger, checkObject, checkOneOf, checkSignal } from './validate.js';
 import { stackOfCaller, Verifier } from './verifier.js';
@@ -85,8 +84,8 @@ export class BufferPool {
    */
   constructor(options?: BufferPoolOptions);
   /** @internal A pool over memory that exists, a ring or a UMEM. */
-  constructor(options: BufferPoolOptions, given: SlabMemory);
-  constructor(options: BufferPoolOptions = {}, given?: SlabMemory) {
+  constructor(options: BufferPoolOptions, memory: SlabMemory, slots: Slots);
+  constructor(options: BufferPoolOptions = {}, memory?: SlabMemory, slots?: Slots) {
     checkObject('options', options);
     const { bufferSize = 65536, count = 256, hugePages = 'transparent', init, verify } = options;
     checkInteger('options.bufferSize', bufferSize, 1, 2 ** 30);
@@ -98,12 +97,12 @@ export class BufferPool {
     if (verify !== undefined && typeof verify !== 'boolean') {
       throw invalidArgument('options.verify', 'a boolean', verify);
     }
-    const slab = given ?? mapSlab(Math.ceil(bufferSize / PAGE) * PAGE, count, hugePages);
+    const slab = memory ?? mapSlab(Math.ceil(bufferSize / PAGE) * PAGE, count, hugePages);
     this.bufferSize = slab.slotSize;
     this.count = slab.slots;
     this.#slab = slab.slab;
     this.#hugePageErrno = slab.hugePageErrno;
-    this.#slots = new Slots(slab.slots, slab.round ? new RingOrder(slab.slots) : undefined);
+    this.#slots = slots ?? new Slots(slab.slots);
     const views = Array.from({ length: slab.slots }, (_, index) =>
       Buffer.from(slab.memory, slab.offset + index * slab.stride, slab.slotSize),
     );
@@ -297,14 +296,14 @@ export class BufferPool {
     if (at >= 0) this.#reapers.splice(at, 1);
   }
 
-  /** @internal A pool whose buffers are the chunks of a UMEM, which may be half a page. */
-  static _forChunks(
-    size: number,
-    count: number,
-    init: ((bytes: Buffer, index: number) => void) | undefined,
-  ): BufferPool {
-    const slab = mapSlab(size, count, 'transparent');
-    return new BufferPool(init ? { init } : {}, slab);
+  /** @internal Whether calls of `acquire` wait for what is free. */
+  protected get _awaited(): boolean {
+    return this.#waiting > 0;
+  }
+
+  /** @internal */
+  _bytesOf(index: number): Buffer {
+    return (this.#buffers[index] as PooledBuffer).bytes;
   }
 
   /** @internal The handle of its memory in the addon. */
@@ -315,6 +314,11 @@ export class BufferPool {
   /** @internal Nobody has the slot any more: it is free or retired. */
   _returned(index: number): void {
     if (this.#verifier !== null && !this.#slots.isRetired(index)) this.#verifier.returned(index);
+    this._someReturned();
+  }
+
+  /** @internal */
+  _someReturned(): void {
     if (this.#waiting > 0 && this.#waiters.size > 0 && this.#slots.ready) this.#waiters.start();
     if (this.#allBack !== null) this.#settleIfAllBack();
   }

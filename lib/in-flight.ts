@@ -1,10 +1,12 @@
+import { BufferRun } from './buffer-run.js';
 import { PooledBuffer } from './pooled-buffer.js';
 
 // Of this module: an imported binding is read at each use.
 const Pooled = PooledBuffer;
+const Run = BufferRun;
 
-/** What a send holds until it completes. */
-export type Holder = PooledBuffer | Uint8Array;
+/** What a send holds until it completes. A run is held by all ids that it was given. */
+export type Holder = PooledBuffer | Uint8Array | BufferRun;
 
 /**
  * The sends of one socket that have not completed, and what each holds:
@@ -52,6 +54,19 @@ export class InFlight {
     this.next = first + count;
   }
 
+  /** As many ids as the run has buffers; returns the first. */
+  addRun(run: BufferRun): number {
+    const { count } = run;
+    while (this.next - this.low + count > this.#ring.length) this.#grow();
+    const ring = this.#ring;
+    const mask = this.#mask;
+    const first = this.next;
+    for (let id = first; id < first + count; id++) ring[id & mask] = run;
+    this.next = first + count;
+    run._sent(first);
+    return first;
+  }
+
   has(id: number): boolean {
     return id >= this.low && id < this.next && this.#ring[id & this.#mask] !== null;
   }
@@ -75,16 +90,27 @@ export class InFlight {
     for (let id = Math.max(first, this.low); id < end; id++) {
       const holder = ring[id & mask] as Holder | null;
       if (holder === null) continue;
+      const begin = id;
       ring[id & mask] = null;
-      fresh++;
-      if (retired?.delete(id)) holdForEver(holder);
-      if (holder instanceof Pooled) holder._completed(id, unsent);
+      if (holder instanceof Run) {
+        while (id + 1 < end && ring[(id + 1) & mask] === holder) ring[++id & mask] = null;
+      }
+      fresh += id - begin + 1;
+      if (retired !== null && retired.size > 0) this.#holdForEver(holder, begin, id);
+      if (holder instanceof Pooled) holder._completed(begin, unsent);
+      else if (holder instanceof Run) holder._completed(begin, id - begin + 1, unsent);
     }
     this.#done += fresh;
     let low = this.low;
     while (low < this.next && ring[low & mask] === null) low++;
     this.low = low;
     return fresh;
+  }
+
+  #holdForEver(holder: Holder, first: number, last: number): void {
+    for (let id = first; id <= last; id++) {
+      if (this.#retired?.delete(id)) holdForEver(holder, id);
+    }
   }
 
   #grow(): void {
@@ -102,9 +128,13 @@ export class InFlight {
 /** Memory that the kernel may read at any time to come, for want of pages to replace it with. */
 const lost: Uint8Array[] = [];
 
-function holdForEver(holder: Holder): void {
+function holdForEver(holder: Holder, id: number): void {
   if (holder instanceof PooledBuffer) {
     holder._slots.retire(holder.index);
+    return;
+  }
+  if (holder instanceof BufferRun) {
+    holder._retire(id);
     return;
   }
   lost.push(holder);

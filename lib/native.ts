@@ -103,6 +103,8 @@ export interface Native {
   send(): void;
   sendPlain(handle: number, bytes: Uint8Array, length: number, flags: number): number;
   sendMany(handle: number, count: number): number;
+  /** Handle, first slot and number are in `call`, lengths in `requests`, and the answer in `call`. */
+  sendRun(): void;
   poll(handle: number): number;
   arm(handle: number): number;
 
@@ -137,7 +139,7 @@ export interface Native {
 }
 
 /** Raised with the addon's whenever the two would no longer understand each other. */
-const INTERFACE_VERSION = 4;
+const INTERFACE_VERSION = 5;
 
 function load(): Native {
   if (process.platform !== 'linux') {
@@ -212,13 +214,16 @@ export const batch = new Float64Array(
   constant('batchOffset'),
   BATCH_RECORDS * RECORD_SIZE,
 );
-/** What `sendMany` is to send: slab, slot, length, flags of each. */
+/** What `sendMany` is to send: slab, slot, length, flags of each. Of `sendRun`: the lengths. */
 export const requests = new Uint32Array(
   native.mailbox,
   constant('requestsOffset'),
   MAX_REQUESTS * REQUEST_SIZE,
 );
-/** What `send` is to send: handle, slab, slot, length, flags; and at 5 its answer. */
+/**
+ * What `send` is to send: handle, slab, slot, length, flags; and at 5 its answer. Of `sendRun`:
+ * handle, -, first slot, number.
+ */
 export const call = new Int32Array(native.mailbox, constant('callOffset'), 6);
 /** At 0: sends that wait for room on the socket of the last send. */
 export const queued = new Uint32Array(native.mailbox, constant('queuedOffset'), 1);

@@ -1,9 +1,10 @@
-import { BufferPool } from './buffer-pool.js';
 import { invalidArgument, outOfRange } from './errors.js';
+import { FramePool } from './frame-pool.js';
 import { native, type OpenedPacket } from './native.js';
 import { checkTimestamps } from './options.js';
 import { refusePacing } from './pacing.js';
 import { checkInterface, openFailure, RingSocket } from './ring-socket.js';
+import { RingOrder } from './slot-order.js';
 import { checkInteger, checkObject, checkString } from './validate.js';
 
 /**
@@ -56,7 +57,7 @@ export interface PacketOptions {
 export class PacketSocket extends RingSocket {
   private constructor(
     opened: OpenedPacket,
-    pool: BufferPool,
+    pool: FramePool,
     interfaceName: string,
     timestamps: number,
   ) {
@@ -104,10 +105,10 @@ export class PacketSocket extends RingSocket {
       sendBufferSize: 0,
     });
     if ('errno' in opened) throw openFailure(opened, name, 'CAP_NET_RAW');
-    const { init } = options;
-    let pool: BufferPool;
+    let pool: FramePool;
     try {
-      pool = new BufferPool(init ? { init } : {}, { ...opened, hugePageErrno: 0, round: true });
+      const memory = { ...opened, hugePageErrno: 0 };
+      pool = new FramePool(memory, new RingOrder(opened.slots), options.init);
     } catch (error) {
       native.close(opened.handle); // `init` threw
       throw error;

@@ -15,8 +15,6 @@ export interface SlabMemory {
   stride: number;
   offset: number;
   hugePageErrno: number;
-  /** a ring: slots must be used in order, round and round */
-  round?: boolean;
 }
 
 /** Maps memory for `count` slots of `slotSize` bytes, a multiple of the page. */

@@ -10,6 +10,14 @@ export interface SlotOrder {
   put(slot: number, unsent: boolean): void;
 }
 
+/** One by which slots can be handed out as neighbours. */
+export interface RunOrder extends SlotOrder {
+  /** Takes up to `most` slots right behind one that was just taken; returns how many. */
+  extend(slot: number, most: number): number;
+  /** As many slots from `first` are free again. */
+  putRun(first: number, count: number, unsent: boolean): void;
+}
+
 /** Last in, first out: the slot that came back last is the warmest in the caches. */
 export class StackOrder implements SlotOrder {
   readonly #stack: Uint32Array;
@@ -34,6 +42,54 @@ export class StackOrder implements SlotOrder {
   }
 }
 
+/** The lowest first: few slots are used again and again, and those that are free stay neighbours. */
+export class LowestOrder implements RunOrder {
+  readonly #free: Uint8Array;
+  /** none below is free */
+  #low = 0;
+  size: number;
+
+  constructor(count: number) {
+    this.size = count;
+    this.#free = new Uint8Array(count).fill(1);
+  }
+
+  get ready(): boolean {
+    return this.size > 0;
+  }
+
+  take(): number {
+    if (this.size === 0) return -1;
+    const free = this.#free;
+    let slot = this.#low;
+    if (free[slot] === 0) slot = free.indexOf(1, slot + 1);
+    free[slot] = 0;
+    this.size--;
+    this.#low = slot + 1;
+    return slot;
+  }
+
+  extend(slot: number, most: number): number {
+    const end = Math.min(slot + 1 + most, this.#free.length);
+    let next = slot + 1;
+    while (next < end && this.#free[next] === 1) this.#free[next++] = 0;
+    const taken = next - slot - 1;
+    this.size -= taken;
+    if (this.#low === slot + 1) this.#low = next;
+    return taken;
+  }
+
+  put(slot: number): void {
+    this.putRun(slot, 1);
+  }
+
+  putRun(first: number, count: number): void {
+    this.#free.fill(1, first, first + count);
+    this.size += count;
+    if (first < this.#low) this.#low = first;
+  }
+}
+
 /**
  * Round the ring, as the kernel walks it:
  *
@@ -45,7 +101,7 @@ export class StackOrder implements SlotOrder {
  * handed out before anything else. A slot that comes back early (a device may complete out of
  * order) waits until its turn comes round.
  */
-export class RingOrder implements SlotOrder {
+export class RingOrder implements RunOrder {
   readonly #count: number;
   readonly #free: Uint8Array;
   readonly #holes: number[] = []; // oldest first
@@ -66,7 +122,24 @@ export class RingOrder implements SlotOrder {
     if (!this.ready) return -1;
     this.size--;
     const hole = this.#holes.shift();
-    if (hole !== undefined) return hole;
+    return hole === undefined ? this.#takeNext() : hole;
+  }
+
+  extend(slot: number, most: number): number {
+    const end = Math.min(slot + 1 + most, this.#count);
+    let at = slot + 1;
+    for (; at < end && this.#holes[0] === at; at++) this.#holes.shift();
+    if (this.#holes.length === 0 && this.#next === at) {
+      const free = this.#free;
+      for (; at < end && free[at] === 1; at++) free[at] = 0;
+      this.#next = at === this.#count ? 0 : at;
+    }
+    const taken = at - slot - 1;
+    this.size -= taken;
+    return taken;
+  }
+
+  #takeNext(): number {
     const slot = this.#next;
     this.#free[slot] = 0;
     this.#next = slot + 1 === this.#count ? 0 : slot + 1;
@@ -74,11 +147,19 @@ export class RingOrder implements SlotOrder {
   }
 
   put(slot: number, unsent: boolean): void {
-    this.size++;
-    if (!unsent) {
-      this.#free[slot] = 1;
-      return;
+    this.putRun(slot, 1, unsent);
+  }
+
+  putRun(first: number, count: number, unsent: boolean): void {
+    this.size += count;
+    if (unsent) {
+      for (let slot = first; slot < first + count; slot++) this.#putHole(slot);
+    } else {
+      this.#free.fill(1, first, first + count);
     }
+  }
+
+  #putHole(slot: number): void {
     const at = this.#holes.findIndex((hole) => this.#age(hole) > this.#age(slot));
     this.#holes.splice(at < 0 ? this.#holes.length : at, 0, slot);
   }

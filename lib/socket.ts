@@ -1,5 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
 import type { BufferPool } from './buffer-pool.js';
+import type { BufferRun } from './buffer-run.js';
 import {
   type CodedError,
   invalidArgument,
@@ -52,7 +53,8 @@ const REAP_EVERY = 16;
 // Bindings of this module, which the optimizing compiler takes for the constants that they are; an
 // imported one is read, and its type checked, at each use. Nor through the addon's object, whose
 // many properties make a dictionary of it.
-const { send: nativeSend, sendPlain: nativeSendPlain, sendMany: nativeSendMany } = native;
+const { send: nativeSend, sendPlain: nativeSendPlain } = native;
+const { sendMany: nativeSendMany, sendRun: nativeSendRun } = native;
 const callOut = call;
 const requestsOut = requests;
 const waiting = queued;
@@ -312,6 +314,46 @@ export abstract class ZeroCopySocket
   }
 
   /**
+   * Sends a run of the socket's own pool, as `sendMany` would its buffers.
+   * @internal
+   */
+  protected _sendRun(
+    run: BufferRun,
+    length: number | ArrayLike<number>,
+  ): { first: number; last: number } {
+    this.#sinceReap += run.count;
+    this._reapIfDue();
+    run._assertHeld('send');
+    if (run.pool !== this._ownPool) throw wrongPool(run.first);
+    const { count } = run;
+    const size = run.pool.bufferSize;
+    if (typeof length === 'number') {
+      this._checkLength(length, size);
+      requestsOut.fill(length, 0, count);
+    } else {
+      if (length?.length !== count) {
+        throw invalidArgument('length', `a number, or ${count} numbers`, length);
+      }
+      for (let i = 0; i < count; i++) {
+        const bytes = length[i] as number;
+        this._checkLength(bytes, size);
+        requestsOut[i] = bytes;
+      }
+    }
+    callOut[0] = this._handle;
+    callOut[2] = run.first;
+    callOut[3] = count;
+    if (!this._active) reactor.markBusy(this);
+    nativeSendRun();
+    const result = callOut[5] as number;
+    if (result < 0) throw this.#refused(result, requestsOut[0] as number);
+    const first = this.#inFlight.addRun(run);
+    const last = first + count - 1;
+    if (result > 0) this.#waitForDrain(last);
+    return { first, last };
+  }
+
+  /**
    * One send out of several buffers, whose slots and lengths (`length` in all) are in `requests`.
    * The id holds the first buffer; whoever calls has the others to give back.
    * @internal
@@ -491,10 +533,7 @@ export abstract class ZeroCopySocket
   #checkSlot(buffer: PooledBuffer): void {
     buffer._assertHeld('send');
     if (this._ownPool !== null && buffer.pool !== this._ownPool) {
-      throw typeError(
-        'ERR_ZEROSEND_WRONG_POOL',
-        `buffer ${buffer.index} is another pool's; this socket sends from its own pool only`,
-      );
+      throw wrongPool(buffer.index);
     }
   }
 
@@ -700,6 +739,13 @@ export abstract class ZeroCopySocket
   _wantsHold(): boolean {
     return this.#liveness !== 'unref' && this._hasNews();
   }
+}
+
+function wrongPool(index: number): CodedError {
+  return typeError(
+    'ERR_ZEROSEND_WRONG_POOL',
+    `buffer ${index} is another pool's; this socket sends from its own pool only`,
+  );
 }
 
 /** The first `count` buffers are not sent after all. */

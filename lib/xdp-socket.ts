@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { BufferPool } from './buffer-pool.js';
 import { type CodedError, invalidArgument, outOfRange, systemError } from './errors.js';
+import { FramePool } from './frame-pool.js';
 import {
   KIND_FAILED,
   KIND_RETIRED,
@@ -12,6 +12,8 @@ import {
 import { refusePacing } from './pacing.js';
 import { PooledBuffer } from './pooled-buffer.js';
 import { checkInterface, openFailure, RingSocket } from './ring-socket.js';
+import { mapSlab } from './slab-memory.js';
+import { LowestOrder } from './slot-order.js';
 import type { SocketInfo } from './socket-stats.js';
 import { checkInteger, checkObject, checkOneNumber, checkOneOf } from './validate.js';
 
@@ -64,7 +66,7 @@ export class XdpSocket extends RingSocket {
 
   private constructor(
     opened: OpenedXdp,
-    pool: BufferPool,
+    pool: FramePool,
     options: { interface: string; queue: number; mode: (typeof MODES)[number] },
   ) {
     super('xdp', opened, pool, options.interface);
@@ -103,7 +105,8 @@ export class XdpSocket extends RingSocket {
     if (init !== undefined && typeof init !== 'function') {
       throw invalidArgument('options.init', 'a function', init);
     }
-    const pool = BufferPool._forChunks(frameSize, frames, init);
+    const umem = mapSlab(frameSize, frames, 'transparent');
+    const pool = new FramePool(umem, new LowestOrder(frames), init);
     const deadline = Date.now() + BUSY_FOR_MS;
     for (;;) {
       const opened = native.openXdp({

@@ -38,6 +38,14 @@ export async function openRing(options) {
     } while (performance.now() < until);
   }
 
+  async function sendRuns(/** @type {number} */ until) {
+    do {
+      const run = pool.tryAcquireRun(BATCH) ?? (await pool.acquireRun(BATCH));
+      packets.stampRun(run);
+      socket.sendMany(run, length);
+    } while (performance.now() < until);
+  }
+
   async function sendOnes(/** @type {number} */ until) {
     do {
       for (let i = 0; i < BATCH; i++) {
@@ -52,7 +60,7 @@ export async function openRing(options) {
     async send(until, into) {
       tally = into;
       const first = socket.nextId;
-      await (options.batch === 1 ? sendOnes(until) : sendBatches(until));
+      await (options.runs ? sendRuns : options.batch === 1 ? sendOnes : sendBatches)(until);
       tally.sent(first, socket.nextId - 1, (socket.nextId - first) * bytes);
       await socket.flush();
     },

@@ -19,6 +19,7 @@ import { openZerosend } from './zerosend.mjs';
  * @property {number} size bytes of one send
  * @property {number} segment UDP_SEGMENT; 0: off
  * @property {number} batch sends of one call
+ * @property {boolean} runs sends runs of frames
  * @property {'auto' | 'always' | 'never'} zeroCopy
  * @property {boolean} count writes a counter into each packet
  * @property {string} interface
@@ -42,6 +43,7 @@ const { values, positionals } = parseArgs({
     size: { type: 'string', default: '65000' },
     segment: { type: 'string', default: '0' },
     batch: { type: 'string', default: '1' },
+    runs: { type: 'boolean', default: false },
     'zero-copy': { type: 'string', default: 'always' },
     count: { type: 'boolean', default: false },
     interface: { type: 'string', default: '' },
@@ -59,6 +61,7 @@ const sender = await open({
   size: Number(values.size),
   segment: Number(values.segment),
   batch: Number(values.batch),
+  runs: values.runs,
   zeroCopy: /** @type {SenderOptions['zeroCopy']} */ (values['zero-copy']),
   count: values.count,
   interface: values.interface,

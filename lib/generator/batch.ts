@@ -3,9 +3,11 @@ export const BATCH = 64;
 
 /** The packets that the lanes write to, and what they have found out about them. */
 export class Batch {
-  /** the buffer of each packet, and where in it the packet begins */
+  /** packet i begins at bases[i] of views[i & each] */
   readonly views: Uint8Array[] = Array(BATCH).fill(NOTHING);
   readonly bases = new Int32Array(BATCH);
+  /** -1: a view for each packet; 0: one for all */
+  each = -1;
   /** the value of the lane at work, in two halves */
   readonly high = new Uint32Array(BATCH);
   readonly low = new Uint32Array(BATCH);
@@ -17,7 +19,9 @@ export class Batch {
 
   /** Lets go of the buffers: a view keeps the memory of its pool. */
   forget(count: number): void {
-    this.views.fill(NOTHING, 0, count);
+    if (this.each === 0) this.views[0] = NOTHING;
+    else this.views.fill(NOTHING, 0, count);
+    this.each = -1;
   }
 }
 

@@ -1,3 +1,4 @@
+import type { BufferRun } from '../index.js';
 import { BATCH, Batch } from './batch.js';
 import { checkInteger, checkKeys, invalidArgument } from './check.js';
 import { readWord, udpChecksum, updated, updatedPartial, writeWord } from './checksum.js';
@@ -108,6 +109,21 @@ export class PacketSequence {
     if (filled > 0) this.#make(filled);
   }
 
+  /** Makes the packets of a run the next ones, in order: faster still than {@link stampMany}. */
+  stampRun(run: Pick<BufferRun, 'memory' | 'offset' | 'stride' | 'count'>): void {
+    const batch = this.#batch;
+    const { bases } = batch;
+    const { memory, stride, count } = run;
+    let base = run.offset;
+    for (let left = count; left > 0; left -= BATCH) {
+      const packets = Math.min(left, BATCH);
+      batch.views[0] = memory;
+      batch.each = 0;
+      for (let i = 0; i < packets; i++, base += stride) bases[i] = base;
+      this.#make(packets);
+    }
+  }
+
   #make(count: number): void {
     const batch = this.#batch;
     for (const lane of this.#lanes) lane.write(batch, count);
@@ -118,10 +134,10 @@ export class PacketSequence {
   }
 
   #updateHeaders(count: number): void {
-    const { views, bases, header } = this.#batch;
+    const { views, bases, each, header } = this.#batch;
     const offset = this.#ipv4Checksum;
     for (let i = 0; i < count; i++) {
-      const bytes = views[i] as Uint8Array;
+      const bytes = views[i & each] as Uint8Array;
       const at = (bases[i] as number) + offset;
       writeWord(bytes, at, updated(readWord(bytes, at), header[i] as number));
       header[i] = 0;
@@ -129,12 +145,12 @@ export class PacketSequence {
   }
 
   #updateTransports(count: number): void {
-    const { views, bases, transport } = this.#batch;
+    const { views, bases, each, transport } = this.#batch;
     const offset = this.#transportChecksum;
     const partial = this.#partial;
     const udp = this.#udp;
     for (let i = 0; i < count; i++) {
-      const bytes = views[i] as Uint8Array;
+      const bytes = views[i & each] as Uint8Array;
       const at = (bases[i] as number) + offset;
       const before = readWord(bytes, at);
       const change = transport[i] as number;

@@ -20,7 +20,7 @@ namespace zerosend {
 namespace {
 
 // Changes whenever lib/native.ts and this addon would no longer understand each other.
-constexpr uint32_t kInterfaceVersion = 4;
+constexpr uint32_t kInterfaceVersion = 5;
 
 Napi::Object constants(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
@@ -71,6 +71,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_hot("send", send_slot);
   add_hot("sendPlain", send_plain);
   add_hot("sendMany", send_many);
+  add_hot("sendRun", send_run);
   add_hot("poll", poll_socket);
   add_hot("arm", arm_socket);
   export_socket_functions(exports, environment);

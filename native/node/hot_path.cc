@@ -115,6 +115,24 @@ napi_value send_many(napi_env env, napi_callback_info info) {
   return integer(env, socket->send_many(sources.data(), count, &environment.mailbox().queued));
 }
 
+napi_value send_run(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  Environment& environment = *static_cast<Environment*>(data);
+  Mailbox& mailbox = environment.mailbox();
+  const auto [handle, unused, first, count, flags] = mailbox.call;
+  Socket* socket = environment.poller().find(handle);
+  if (socket == nullptr) {
+    mailbox.answer = -EBADF;
+  } else if (count == 0 || count > Mailbox::kRequests) {
+    mailbox.answer = -EINVAL;
+  } else {
+    const int32_t refused = socket->send_run(first, mailbox.requests, count, &mailbox.queued);
+    mailbox.answer = refused != 0 ? refused : mailbox.queued > 0;
+  }
+  return nullptr;
+}
+
 napi_value poll_socket(napi_env env, napi_callback_info info) {
   Call<1> call(env, info);
   uint32_t handle;

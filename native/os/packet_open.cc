@@ -107,11 +107,11 @@ std::shared_ptr<PacketSocket> PacketSocket::open(const PacketOptions& options, i
   void* memory = sys.mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) return failure(fd, "mmap");
   sys.madvise(memory, size, MADV_DONTFORK);
-  auto ring =
+  const auto ring =
       Slab::adopt(static_cast<uint8_t*>(memory), size, request.tp_frame_size, kPayloadOffset,
                   request.tp_frame_size - kPayloadOffset, request.tp_frame_nr);
   std::shared_ptr<PacketSocket> socket(
-      new PacketSocket(fd, epoll_fd, std::move(ring), options, first_id));
+      new PacketSocket(fd, epoll_fd, ring, options, first_id));
   socket->ifindex_ = ifindex;
   *syscall = "ioctl(SIOCGIFMTU)";
   *error = socket->read_interface();
@@ -122,12 +122,11 @@ std::shared_ptr<PacketSocket> PacketSocket::open(const PacketOptions& options, i
   return *error == 0 ? socket : nullptr;
 }
 
-PacketSocket::PacketSocket(int fd, int epoll_fd, std::shared_ptr<Slab> ring,
+PacketSocket::PacketSocket(int fd, int epoll_fd, const std::shared_ptr<Slab>& ring,
                            const PacketOptions& options, uint64_t first_id)
-    : RingSocket(fd, epoll_fd, ring->slots(), first_id),
-      ring_(std::move(ring)),
+    : RingSocket(fd, epoll_fd, ring->slots(), first_id, ring),
       options_(options),
-      frames_(ring_->slots()) {
+      frames_(memory_->slots()) {
   peer_.sll_family = AF_PACKET;
   peer_.sll_protocol = htons(options.protocol);
   peer_.sll_halen = options.destination_length;
@@ -145,7 +144,7 @@ int PacketSocket::read_interface() {
   if (const int error = interface_mtu(options_.interface, &mtu_)) return error;
   header_length_ = options_.cooked ? 0 : ETH_HLEN;
   peer_.sll_ifindex = static_cast<int>(ifindex_);
-  const auto slot = static_cast<uint32_t>(ring_->slot_size());
+  const auto slot = static_cast<uint32_t>(memory_->slot_size());
   // With segmentation offload the device cuts the frame, and IP limits it.
   const uint32_t device = options_.virtio_net_header
                               ? sizeof(OffloadHeader) + header_length_ + 65535

@@ -16,7 +16,7 @@
 namespace zerosend {
 
 tpacket2_hdr* PacketSocket::header(uint32_t index) const {
-  return reinterpret_cast<tpacket2_hdr*>(ring_->data() + ring_->stride() * index);
+  return reinterpret_cast<tpacket2_hdr*>(memory_->data() + memory_->stride() * index);
 }
 
 uint32_t PacketSocket::status(uint32_t index) const {
@@ -30,28 +30,27 @@ void PacketSocket::set_status(uint32_t index, uint32_t status) {
 
 // A frame that the kernel calls malformed stops the ring, so everything that it checks is checked
 // here before (packet_snd and tpacket_snd in net/packet/af_packet.c). Returns 0 or an errno.
-int PacketSocket::check(const Source& source) const {
-  if (source.slab != ring_.get() || source.length > ring_->slot_size()) return EINVAL;
-  if (source.length > max_length_) return EMSGSIZE;
-  if (options_.virtio_net_header) return check_offload(source);
-  if (source.length < header_length_) return EINVAL;
-  if (!options_.cooked && exceeds_mtu(source, mtu_)) return EMSGSIZE;
+int PacketSocket::check(Part frame) const {
+  if (frame.length > max_length_) return frame.length > memory_->slot_size() ? EINVAL : EMSGSIZE;
+  if (options_.virtio_net_header) return check_offload(frame);
+  if (frame.length < std::max(header_length_, 1u)) return EINVAL;
+  if (!options_.cooked && exceeds_mtu(frame, mtu_)) return EMSGSIZE;
   return 0;
 }
 
-int PacketSocket::check_offload(const Source& source) const {
+int PacketSocket::check_offload(Part frame) const {
   OffloadHeader offload;
-  if (source.length < sizeof offload + std::max(header_length_, 1u)) return EINVAL;
-  std::memcpy(&offload, source.data, sizeof offload);
-  const uint32_t frame = source.length - sizeof offload;
-  if (offload.hdr_len > frame) return EINVAL;
+  if (frame.length < sizeof offload + std::max(header_length_, 1u)) return EINVAL;
+  std::memcpy(&offload, memory_->slot(frame.slot), sizeof offload);
+  const uint32_t length = frame.length - sizeof offload;
+  if (offload.hdr_len > length) return EINVAL;
   if ((offload.flags & OffloadHeader::kNeedsChecksum) &&
-      uint32_t{offload.csum_start} + offload.csum_offset + 2 > frame) {
+      uint32_t{offload.csum_start} + offload.csum_offset + 2 > length) {
     return EINVAL;
   }
   switch (offload.gso_type & ~OffloadHeader::kEcn) {
     case OffloadHeader::kNone:
-      return frame > mtu_ + header_length_ ? EMSGSIZE : 0;
+      return length > mtu_ + header_length_ ? EMSGSIZE : 0;
     case OffloadHeader::kTcp4:
     case OffloadHeader::kTcp6:
     case OffloadHeader::kUdp:
@@ -64,43 +63,61 @@ int PacketSocket::check_offload(const Source& source) const {
   }
 }
 
-int32_t PacketSocket::put(const Source& source) {
-  Frame& frame = frames_[source.slot];
+int32_t PacketSocket::put(Part part, bool copied) {
+  Frame& frame = frames_[part.slot];
   if (frame.state != Frame::State::kIdle) return -EALREADY;
-  frame.length = source.length;
-  const bool copied = !source.zerocopy;  // the caller copied plain memory into the frame
-  frame.id = ledger_.open(source);
-  if (copied) ledger_.add_inline_piece(frame.id);
-  frame.state = Frame::State::kWaiting;
-  ++waiting_;
-  count_send(frame.length);
-  submit_waiting();
+  count_send(part.length);
+  frame.length = part.length;
+  if (part.slot == submit_ && !copied) {
+    frame.kernel_id = static_cast<uint32_t>(ledger_.next_kernel());
+    frame.id = ledger_.add_sent(source_of(part));
+    hand_over(frame);
+  } else {
+    frame.id = ledger_.open(source_of(part));
+    if (copied) ledger_.add_inline_piece(frame.id);
+    frame.state = Frame::State::kWaiting;
+    ++waiting_;
+  }
+  if (waiting_ > 0) submit_waiting();
   if (frame.state == Frame::State::kWaiting) note_queued();
   return 0;
+}
+
+int32_t PacketSocket::do_send_many(const Source* sources, size_t count) {
+  return put_many(*this, sources, count);
+}
+
+int32_t PacketSocket::do_send_run(uint32_t first, const uint32_t* lengths, size_t count) {
+  return put_run(*this, first, lengths, count);
 }
 
 // Hands over every frame that no missing one stands before.
 void PacketSocket::submit_waiting() {
   while (frames_[submit_].state == Frame::State::kWaiting) {
     Frame& frame = frames_[submit_];
-    header(submit_)->tp_len = frame.length;
-    header(submit_)->tp_snaplen = frame.length;
     frame.kernel_id = static_cast<uint32_t>(ledger_.next_kernel());
     ledger_.add_zerocopy_piece(frame.id);
     ledger_.close(frame.id, completer());
-    ++counters_[Counter::kernelSends];
-    ++counters_[Counter::kernelIds];
-    if (stamps_) {
-      stamps_->about_to_send();
-      stamps_->accepted(frame.id, frame.length, true);
-    }
-    frame.state = Frame::State::kSubmitted;
-    set_status(submit_, TP_STATUS_SEND_REQUEST);
-    submit_ = after(submit_);
-    ++submitted_;
     if (--waiting_ == 0) note_drained();
-    frames_added(1);
+    hand_over(frame);
   }
+}
+
+// The frame is the one at submit_.
+void PacketSocket::hand_over(Frame& frame) {
+  header(submit_)->tp_len = frame.length;
+  header(submit_)->tp_snaplen = frame.length;
+  ++counters_[Counter::kernelSends];
+  ++counters_[Counter::kernelIds];
+  if (stamps_) {
+    stamps_->about_to_send();
+    stamps_->accepted(frame.id, frame.length, true);
+  }
+  frame.state = Frame::State::kSubmitted;
+  set_status(submit_, TP_STATUS_SEND_REQUEST);
+  submit_ = after(submit_);
+  ++submitted_;
+  frames_added(1);
 }
 
 void PacketSocket::kick() {

@@ -65,12 +65,14 @@ class PacketSocket final : public RingSocket {
                                             uint64_t first_id, int* error, const char** syscall);
   ~PacketSocket() override;
 
-  const std::shared_ptr<Slab>& ring() const { return ring_; }
+  const std::shared_ptr<Slab>& ring() const { return memory_; }
   uint32_t max_length() const { return max_length_; }
   uint32_t mtu() const { return mtu_; }
   uint32_t header_length() const { return header_length_; }
 
  private:
+  friend class RingSocket;
+
   struct Frame {
     enum class State : uint8_t { kIdle, kWaiting, kSubmitted };
     State state = State::kIdle;  // the rest is of a frame that is not idle
@@ -79,21 +81,24 @@ class PacketSocket final : public RingSocket {
     uint32_t kernel_id = 0;  // our own count of frames handed over
   };
 
-  PacketSocket(int fd, int epoll_fd, std::shared_ptr<Slab> ring, const PacketOptions& options,
+  PacketSocket(int fd, int epoll_fd, const std::shared_ptr<Slab>& ring, const PacketOptions& options,
                uint64_t first_id);
 
   int read_interface();
   tpacket2_hdr* header(uint32_t index) const;
   uint32_t status(uint32_t index) const;
   void set_status(uint32_t index, uint32_t status);
-  int check(const Source& source) const override;
-  int check_offload(const Source& source) const;
+  int check(Part frame) const override;
+  int check_offload(Part frame) const;
   void submit_waiting();
+  void hand_over(Frame& frame);
   void withdraw();
   uint32_t after(uint32_t index) const { return index + 1 == frames_.size() ? 0 : index + 1; }
   uint32_t before(uint32_t index) const { return index == 0 ? frames_.size() - 1 : index - 1; }
 
-  int32_t put(const Source& source) override;
+  int32_t do_send_many(const Source* sources, size_t count) override;
+  int32_t do_send_run(uint32_t first, const uint32_t* lengths, size_t count) override;
+  int32_t put(Part part, bool copied) override;
   size_t queued() const override { return waiting_; }
   void fail_queued() override;
   void cut_off() override;
@@ -102,7 +107,6 @@ class PacketSocket final : public RingSocket {
   State do_state() const override;
   void read_stamps();
 
-  const std::shared_ptr<Slab> ring_;
   const PacketOptions options_;
   sockaddr_ll peer_{};  // of a cooked socket
   uint32_t ifindex_ = 0;

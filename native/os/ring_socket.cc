@@ -24,27 +24,16 @@ void RingSocket::do_ready(uint32_t) {
 }
 
 int32_t RingSocket::do_send(const Source& source, const Address*) {
-  if (const int error = check(source)) return -error;
-  return put(source);
+  if (source.slab != memory_.get()) return -EINVAL;
+  const Part frame{source.slot, source.length};
+  if (const int error = check(frame)) return -error;
+  return put(frame, !source.zerocopy);
 }
 
-int32_t RingSocket::do_send_many(const Source* sources, size_t count) {
-  // All before the first: a hole in the ring would hold up the frames behind it.
-  for (size_t i = 0; i < count; ++i) {
-    if (const int error = check(sources[i])) return -error;
-  }
-  for (size_t done = 0; done < count; ++done) {
-    const uint32_t length = sources[done].length;
-    const int32_t code = failed_ ? -ENXIO : put(sources[done]);
-    if (code >= 0) continue;
-    if (done == 0) return code;
-    // Earlier frames of the call have ids already, so this one takes its own and fails.
-    const uint64_t id = ledger_.open(Source{});
-    ledger_.fail(id, completer());
-    count_send(length);
-  }
-  if (unkicked_ > 0) kick();
-  return 0;
+void RingSocket::fail_accepted(Part frame) {
+  const uint64_t id = ledger_.open(source_of(frame));
+  ledger_.fail(id, completer());
+  count_send(frame.length);
 }
 
 int RingSocket::make_timer() {

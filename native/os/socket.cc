@@ -49,6 +49,15 @@ int32_t Socket::send_many(const Source* sources, size_t count, uint32_t* waiting
   return result;
 }
 
+int32_t Socket::send_run(uint32_t first, const uint32_t* lengths, size_t count, uint32_t* waiting) {
+  Lock lock(mutex_);
+  if (const int code = refusal(count)) return -code;
+  busy_ = true;
+  const int32_t result = do_send_run(first, lengths, count);
+  *waiting = static_cast<uint32_t>(queued());
+  return result;
+}
+
 int32_t Socket::send_packet(const Part* parts, size_t count) {
   Lock lock(mutex_);
   if (const int code = refusal(1)) return -code;
@@ -56,6 +65,7 @@ int32_t Socket::send_packet(const Part* parts, size_t count) {
   return do_send_packet(parts, count);
 }
 
+int32_t Socket::do_send_run(uint32_t, const uint32_t*, size_t) { return -EOPNOTSUPP; }
 int32_t Socket::do_send_packet(const Part*, size_t) { return -EOPNOTSUPP; }
 
 void Socket::keep_new(Slab* slab) {

@@ -85,6 +85,10 @@ class Socket {
   // failed.
   int32_t send_many(const Source* sources, size_t count, uint32_t* queued);
 
+  // The slots first, first + 1, … of the socket's own memory, as send_many() would send them. Only
+  // where a socket has memory of its own; others answer EOPNOTSUPP.
+  int32_t send_run(uint32_t first, const uint32_t* lengths, size_t count, uint32_t* queued);
+
   // One send out of several slots of the socket's own memory: one id, as of send(). Only where a
   // subclass can do it; others answer EOPNOTSUPP.
   int32_t send_packet(const Part* parts, size_t count);
@@ -153,6 +157,7 @@ class Socket {
   // As send() and send_many(), with the socket open and room in the queue.
   virtual int32_t do_send(const Source& source, const Address* destination) = 0;
   virtual int32_t do_send_many(const Source* sources, size_t count) = 0;
+  virtual int32_t do_send_run(uint32_t first, const uint32_t* lengths, size_t count);
   virtual int32_t do_send_packet(const Part* parts, size_t count);
   // Sends that wait for room.
   virtual size_t queued() const = 0;

@@ -95,13 +95,13 @@ const char* XdpSocket::set_up(const XdpOptions& options, int* error) {
     return false;
   };
   xdp_umem_reg memory{};
-  memory.addr = reinterpret_cast<uint64_t>(umem_->data());
-  memory.len = umem_->size();
-  memory.chunk_size = static_cast<uint32_t>(umem_->slot_size());
+  memory.addr = reinterpret_cast<uint64_t>(memory_->data());
+  memory.len = memory_->size();
+  memory.chunk_size = static_cast<uint32_t>(memory_->slot_size());
   if (!set(XDP_UMEM_REG, &memory, sizeof memory)) return "setsockopt(XDP_UMEM_REG)";
   // Room for every chunk at once, so that neither ring can be what a frame waits for. The fill ring
   // is for reception, but must exist.
-  const uint32_t size = power_of_two(std::max(umem_->slots(), 64u));
+  const uint32_t size = power_of_two(std::max(memory_->slots(), 64u));
   const uint32_t fill = 64;
   if (!set(XDP_UMEM_FILL_RING, &fill, sizeof fill)) return "setsockopt(XDP_UMEM_FILL_RING)";
   if (!set(XDP_UMEM_COMPLETION_RING, &size, sizeof size)) {
@@ -137,7 +137,7 @@ const char* XdpSocket::set_up(const XdpOptions& options, int* error) {
   if (*error != 0) return "ioctl(SIOCGIFMTU)";
   *error = make_timer();
   if (*error != 0) return "timerfd_create";
-  max_length_ = std::min(static_cast<uint32_t>(umem_->slot_size()), mtu_ + 14 + 4);
+  max_length_ = std::min(static_cast<uint32_t>(memory_->slot_size()), mtu_ + 14 + 4);
   return nullptr;
 }
 

@@ -17,8 +17,7 @@ constexpr uint32_t kContinued = 1 << 0;  // XDP_PKT_CONTD, Linux 6.6: the next o
 }  // namespace
 
 XdpSocket::XdpSocket(int fd, int epoll_fd, const XdpOptions& options, uint64_t first_id)
-    : RingSocket(fd, epoll_fd, SIZE_MAX, first_id),
-      umem_(options.umem),
+    : RingSocket(fd, epoll_fd, SIZE_MAX, first_id, options.umem),
       deadline_ms_(options.deadline_ms),
       chunks_(options.umem->slots()) {}
 
@@ -38,28 +37,23 @@ bool XdpSocket::has_room(size_t descriptors) const {
 }
 
 // An invalid descriptor would never come back, so everything is checked here.
-int XdpSocket::check(const Source& source) const {
-  if (source.slab != umem_.get() || source.length > umem_->slot_size()) return EINVAL;
-  if (source.length < ETH_HLEN) return EINVAL;
-  if (source.length > max_length_ || exceeds_mtu(source, mtu_)) return EMSGSIZE;
+int XdpSocket::check(Part frame) const {
+  if (frame.length > memory_->slot_size() || frame.length < ETH_HLEN) return EINVAL;
+  if (frame.length > max_length_ || exceeds_mtu(frame, mtu_)) return EMSGSIZE;
   return 0;
 }
 
-// All parts of a packet, as one source: its memory is that of the first, its length that of all.
-int XdpSocket::check_packet(const Part* parts, size_t count, Source* whole) const {
+// All parts of a packet, as one: its memory is that of the first, its length that of all.
+int XdpSocket::check_packet(const Part* parts, size_t count, Part* whole) const {
   if (count == 0 || count > max_frames_) return EINVAL;
   uint32_t length = 0;
   for (size_t i = 0; i < count; ++i) {
-    if (parts[i].slot >= umem_->slots()) return EINVAL;
-    if (parts[i].length == 0 || parts[i].length > umem_->slot_size()) return EINVAL;
+    if (parts[i].slot >= memory_->slots()) return EINVAL;
+    if (parts[i].length == 0 || parts[i].length > memory_->slot_size()) return EINVAL;
     length += parts[i].length;
   }
   if (parts[0].length < ETH_HLEN) return EINVAL;  // the link header is not cut
-  whole->slab = umem_.get();
-  whole->slot = parts[0].slot;
-  whole->data = umem_->slot(parts[0].slot);
-  whole->length = length;
-  whole->zerocopy = true;
+  *whole = {parts[0].slot, length};
   return exceeds_mtu(*whole, mtu_) ? EMSGSIZE : 0;
 }
 
@@ -71,24 +65,30 @@ bool XdpSocket::make_room(size_t descriptors) {
   return has_room(descriptors);
 }
 
-int32_t XdpSocket::put(const Source& source) {
+int32_t XdpSocket::put(Part frame, bool copied) {
   if (!make_room(1)) return -static_cast<int32_t>(Refusal::kQueueFull);
-  const Part part{source.slot, source.length};
-  const bool copied = !source.zerocopy;  // the caller copied plain memory into the chunk
-  const uint64_t id = ledger_.open(source);
+  const uint64_t id = ledger_.open(source_of(frame));
   if (copied) ledger_.add_inline_piece(id);
-  describe(id, part, 0);
-  submit(id, part.length, 1);
+  describe(id, frame, 0);
+  submit(id, frame.length, 1);
   return 0;
+}
+
+int32_t XdpSocket::do_send_many(const Source* sources, size_t count) {
+  return put_many(*this, sources, count);
+}
+
+int32_t XdpSocket::do_send_run(uint32_t first, const uint32_t* lengths, size_t count) {
+  return put_run(*this, first, lengths, count);
 }
 
 // All of it or nothing: the kernel would hold the first part of a packet until the rest came.
 int32_t XdpSocket::do_send_packet(const Part* parts, size_t count) {
-  Source whole;
+  Part whole;
   if (const int error = check_packet(parts, count, &whole)) return -error;
   if (!make_room(count)) return -static_cast<int32_t>(Refusal::kQueueFull);
   const uint32_t length = whole.length;
-  const uint64_t id = ledger_.open(whole);
+  const uint64_t id = ledger_.open(source_of(whole));
   for (size_t i = 0; i < count; ++i) describe(id, parts[i], i + 1 < count ? kContinued : 0);
   submit(id, length, static_cast<uint32_t>(count));
   return 0;
@@ -125,7 +125,7 @@ void XdpSocket::describe(uint64_t id, const Part& part, uint32_t options) {
   ++counters_[Counter::kernelIds];
   ++outstanding_;
   xdp_desc& descriptor = transmit_.at(produced_++);
-  descriptor.addr = umem_->slot_size() * part.slot;
+  descriptor.addr = memory_->slot_size() * part.slot;
   descriptor.len = part.length;
   descriptor.options = options;
 }
@@ -158,7 +158,7 @@ size_t XdpSocket::reap() {
   size_t count = 0;
   Returned returned(*this, zerocopy_ ? Outcome::kZeroCopy : Outcome::kCopied);
   for (; consumed_ != end; ++consumed_) {
-    const uint64_t slot = completion_.at(consumed_) / umem_->slot_size();
+    const uint64_t slot = completion_.at(consumed_) / memory_->slot_size();
     if (slot >= chunks_.size() || chunks_[slot].oldest == kNone) {
       ++counters_[Counter::unknownIds];
       continue;

@@ -39,6 +39,8 @@ class XdpSocket final : public RingSocket {
   static constexpr uint32_t kMostFrames = 64;  // of any packet, however many a driver takes
 
  private:
+  friend class RingSocket;
+
   // The sends of one chunk that the kernel has: usually one, more after a retain. A list through
   // links_, oldest first, since addresses do not tell them apart.
   struct Chunk {
@@ -70,22 +72,23 @@ class XdpSocket final : public RingSocket {
   bool make_room(size_t descriptors);
   void describe(uint64_t id, const Part& part, uint32_t options);
   void submit(uint64_t id, uint32_t length, uint32_t descriptors);
-  int check_packet(const Part* parts, size_t count, Source* whole) const;
+  int check_packet(const Part* parts, size_t count, Part* whole) const;
   void give_up_lost();
   static uint32_t now_ms();
 
-  int32_t put(const Source& source) override;
+  int32_t do_send_many(const Source* sources, size_t count) override;
+  int32_t do_send_run(uint32_t first, const uint32_t* lengths, size_t count) override;
+  int32_t put(Part frame, bool copied) override;
   int32_t do_send_packet(const Part* parts, size_t count) override;
   size_t queued() const override { return 0; }
   void fail_queued() override {}
   void cut_off() override;
-  int check(const Source& source) const override;
+  int check(Part frame) const override;
   void kick() override;
   size_t reap() override;
   void before_close() override;
   State do_state() const override;
 
-  const std::shared_ptr<Slab> umem_;
   const uint32_t deadline_ms_;
   bool zerocopy_ = false;
   int multi_frame_error_ = 0;

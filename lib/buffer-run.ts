@@ -1,0 +1,133 @@
+import { invalidArgument, typeError } from './errors.js';
+import type { FramePool } from './frame-pool.js';
+import type { RunSlots } from './slots.js';
+import { checkInteger } from './validate.js';
+
+/**
+ * Buffers of a {@link FramePool} that lie in a row, acquired by you as one: fill them, then hand
+ * them to `sendMany` or release them. That costs a fraction of what as many buffers by themselves
+ * do. They are sent together, once; each gets an id of its own, and each goes back to the pool by
+ * itself when its id completes.
+ *
+ * Objects are used again: after sending or releasing a run do not touch it.
+ */
+export class BufferRun {
+  readonly pool: FramePool;
+  /** The first buffer's number in its pool; the others follow. */
+  readonly first: number;
+  /**
+   * Where the buffers are: number `i` of the run is `pool.bufferSize` bytes from
+   * `offset + i * stride`. What lies between them is the kernel's.
+   */
+  readonly memory: Buffer;
+  readonly offset: number;
+  readonly stride: number;
+  // In the declarations, keeps objects of the same shape from passing for a run.
+  declare private readonly brand: never;
+  readonly #slots: RunSlots;
+  #count = 0;
+  #held = false;
+  #firstId = 0;
+  #pending = 0; // ids that have not completed
+
+  /** Only a pool makes runs: what stands here keeps `new` from being written elsewhere. */
+  constructor(madeByItsPool: never, ...alone: never[]);
+  /** @internal */
+  constructor(pool: FramePool, first: number, slots: RunSlots, memory: Buffer, stride: number);
+  constructor(pool: FramePool, first: number, slots: RunSlots, memory: Buffer, stride: number) {
+    this.pool = pool;
+    this.first = first;
+    this.memory = memory;
+    this.offset = first * stride;
+    this.stride = stride;
+    this.#slots = slots;
+  }
+
+  /** How many buffers it has. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * One of the buffers, by its number in the run: the view that the pool has made once.
+   * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`
+   */
+  bytes(index: number): Buffer {
+    checkInteger('index', index, 0, this.#count - 1);
+    return this.pool._bytesOf(this.first + index);
+  }
+
+  /**
+   * Gives all buffers back unsent.
+   * @throws TypeError `ERR_ZEROSEND_BUFFER_FREE` or `ERR_ZEROSEND_BUFFER_IN_FLIGHT` when you do not
+   * hold the run: released twice, or sent
+   */
+  release(): void {
+    this._assertHeld('release');
+    this.#held = false;
+    this.#slots.releaseRun(this.first, this.#count);
+    this.pool._someReturned();
+  }
+
+  /** Gives the buffers back unless they were sent or released: for `using`. */
+  [Symbol.dispose](): void {
+    if (!(#held in this)) throw forged(this);
+    if (this.#held) this.release();
+  }
+
+  /** @internal Whether nobody holds it and nothing of it is in flight. */
+  get _idle(): boolean {
+    return !this.#held && this.#pending === 0;
+  }
+
+  /** @internal */
+  _acquired(count: number): this {
+    this.#count = count;
+    this.#held = true;
+    return this;
+  }
+
+  /** @internal Throws unless the user holds it. */
+  _assertHeld(action: string): void {
+    if (!(#held in this)) throw forged(this);
+    if (this.#held) return;
+    const last = this.first + this.#count - 1;
+    throw this.#pending > 0
+      ? typeError(
+          'ERR_ZEROSEND_BUFFER_IN_FLIGHT',
+          `cannot ${action} buffers ${this.first} to ${last}: they are in flight`,
+        )
+      : typeError(
+          'ERR_ZEROSEND_BUFFER_FREE',
+          `cannot ${action} buffers ${this.first} to ${last}: they are free (released, or sent and completed)`,
+        );
+  }
+
+  /** @internal They have the ids from `firstId`. */
+  _sent(firstId: number): void {
+    this.#held = false;
+    this.#firstId = firstId;
+    this.#pending = this.#count;
+    this.#slots.beginSends(this.#count);
+  }
+
+  /** @internal So many sends from `id` have completed, or (`unsent`) never left. */
+  _completed(id: number, count: number, unsent: boolean): void {
+    this.#pending -= count;
+    this.#slots.endSends(this.#slotOf(id), count, unsent);
+    this.pool._someReturned();
+  }
+
+  /** @internal The buffer of this id must never be used again. */
+  _retire(id: number): void {
+    this.#slots.retire(this.#slotOf(id));
+  }
+
+  #slotOf(id: number): number {
+    return this.first + id - this.#firstId;
+  }
+}
+
+function forged(received: unknown): Error {
+  return invalidArgument('a BufferRun', 'made by a FramePool', received);
+}
