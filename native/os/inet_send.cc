@@ -172,6 +172,7 @@ void InetSocket::fail_queued() {
 }
 
 int32_t InetSocket::do_send(const Source& source, const Address* destination) {
+  keep(source.slab);
   Attempt attempt{-1, false, EAGAIN};
   if (queue_.empty()) {
     attempt = transmit(source, destination, 0);
@@ -267,6 +268,7 @@ void InetSocket::accept_message(const Source& source, bool zerocopy, uint32_t by
 }
 
 int32_t InetSocket::do_send_many(const Source* sources, size_t count) {
+  for (size_t i = 0; i < count; ++i) keep(sources[i].slab);
   size_t done = 0;
   while (done < count) {
     if (queue_.empty() && !failed_) {

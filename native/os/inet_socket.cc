@@ -3,14 +3,17 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <thread>
+
 #include "os/page_replacement.h"
 #include "os/syscalls.h"
 
 namespace zerosend {
 
 InetSocket::InetSocket(const Setup& setup)
-    : Socket(setup.fd, setup.epoll_fd, setup.max_queued, setup.first_id, setup.first_kernel_id),
+    : Socket(setup.fd, setup.epoll_fd, setup.max_queued),
       protocol_(setup.protocol),
+      ledger_(setup.first_id, setup.first_kernel_id),
       zerocopy_granted_(setup.zerocopy) {
   connecting_ = setup.connecting;
   if (setup.timestamps == Timestamps::kNone) return;
@@ -61,6 +64,33 @@ void InetSocket::cut_off() {
   plain_parted_ = -1;  // less is held than at an earlier try
 }
 
+void InetSocket::revoke() {
+  ledger_.revoke(
+      [this](uint64_t id, Source& source) {
+        const int error = part_from_kernel(source);
+        if (error != 0) note_retired(id, error);
+      },
+      completer());
+}
+
+void InetSocket::leave_behind(std::chrono::steady_clock::time_point deadline) {
+  while (part_plain_memory() != 0 && std::chrono::steady_clock::now() < deadline) {
+    cut_off();
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  ledger_.revoke([](uint64_t, const Source&) {}, completer());
+}
+
+// Slabs will be unmapped, which parts them from the kernel; plain memory goes back to the heap.
+int InetSocket::part_plain_memory() {
+  int error = 0;
+  ledger_.for_each_held([this, &error](Source& source) {
+    if (!source.slab && error == 0) error = part_from_kernel(source);
+  });
+  return error;
+}
+
+// Makes the memory of a send that the kernel may still read safe to reuse, or answers an errno.
 int InetSocket::part_from_kernel(Source& source) {
   if (source.slab) return source.slab->replace_pages(source.data, source.length);
   if (plain_parted_ < 0) {  // once for all plain memory of the socket
@@ -71,6 +101,20 @@ int InetSocket::part_from_kernel(Source& source) {
     plain_parted_ = part_spans_from_kernel(spans);
   }
   return plain_parted_;
+}
+
+void InetSocket::keep_new(Slab* slab) {
+  last_slab_ = slab;
+  for (const auto& kept : slabs_) {
+    if (kept.get() == slab) return;
+  }
+  slabs_.push_back(slab->shared_from_this());
+}
+
+void InetSocket::rest() {
+  if (ledger_.open_or_outstanding() > 0) return;
+  slabs_.clear();
+  last_slab_ = nullptr;
 }
 
 void InetSocket::before_close() {

@@ -4,8 +4,10 @@
 
 #include <chrono>
 #include <memory>
+#include <vector>
 
 #include "core/id_ring.h"
+#include "core/ledger.h"
 #include "core/notification.h"
 #include "os/socket.h"
 
@@ -63,6 +65,7 @@ class InetSocket final : public Socket {
   int32_t do_send(const Source& source, const Address* destination) override;
   int32_t do_send_many(const Source* sources, size_t count) override;
   size_t queued() const override { return queue_.size(); }
+  uint64_t next_id() const override { return ledger_.next_send(); }
   void fail_queued() override;
   void send_rest(uint64_t id, const Address* destination, uint32_t offset);
   Push push(uint64_t id, const Address* destination, uint32_t* offset, int* error);
@@ -97,11 +100,28 @@ class InetSocket final : public Socket {
   bool wants_arming() const override;
   void finish_output() override;
   void cut_off() override;
-  int part_from_kernel(Source& source) override;
+  void revoke() override;
+  void leave_behind(std::chrono::steady_clock::time_point deadline) override;
+  void rest() override;
+  int part_from_kernel(Source& source);
+  int part_plain_memory();
+  void keep_new(Slab* slab);
   void before_close() override;
   State do_state() const override { return {peer_closed_, ids_uncertain_, timestamp_error_}; }
 
+  // Keeps the slab mapped until nothing is outstanding. Here and not in each send: two atomic
+  // operations for each would be a tenth of what a send costs in user space.
+  void keep(Slab* slab) {
+    if (slab != nullptr && slab != last_slab_) keep_new(slab);
+  }
+
+  // Ends each send of the ledger.
+  auto completer() {
+    return [this](uint64_t id, Outcome outcome, const Source&) { complete(id, outcome); };
+  }
+
   const Protocol protocol_;
+  Ledger<Source> ledger_;
   bool zerocopy_granted_;  // SO_ZEROCOPY is on, and the count of kernel ids is certain
   bool ids_uncertain_ = false;
   bool phantom_seen_ = false;
@@ -114,6 +134,8 @@ class InetSocket final : public Socket {
   std::chrono::nanoseconds retry_delay_{0};  // other than 0: flush() waits for retry_at_
   std::chrono::steady_clock::time_point retry_at_;
   bool drops_reported_ = false;  // IP_RECVERR was on when last looked at
+  std::vector<std::shared_ptr<Slab>> slabs_;  // of what is outstanding, and maybe of more
+  Slab* last_slab_ = nullptr;                 // one of them
   IdRing<Queued> queue_{0, 16};
   std::unique_ptr<Batch> batch_;  // made by the first sendmmsg
 };

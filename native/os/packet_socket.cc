@@ -66,20 +66,14 @@ int PacketSocket::check_offload(Part frame) const {
 int32_t PacketSocket::put(Part part, bool copied) {
   Frame& frame = frames_[part.slot];
   if (frame.state != Frame::State::kIdle) return -EALREADY;
-  count_send(part.length);
-  frame.length = part.length;
-  if (part.slot == submit_ && !copied) {
-    frame.kernel_id = static_cast<uint32_t>(ledger_.next_kernel());
-    frame.id = ledger_.add_sent(source_of(part));
+  frame = {accept(part), part.length, Frame::State::kWaiting, copied};
+  if (part.slot == submit_) {
     hand_over(frame);
+    if (waiting_ > 0) submit_waiting();
   } else {
-    frame.id = ledger_.open(source_of(part));
-    if (copied) ledger_.add_inline_piece(frame.id);
-    frame.state = Frame::State::kWaiting;
     ++waiting_;
+    note_queued();
   }
-  if (waiting_ > 0) submit_waiting();
-  if (frame.state == Frame::State::kWaiting) note_queued();
   return 0;
 }
 
@@ -94,12 +88,8 @@ int32_t PacketSocket::do_send_run(uint32_t first, const uint32_t* lengths, size_
 // Hands over every frame that no missing one stands before.
 void PacketSocket::submit_waiting() {
   while (frames_[submit_].state == Frame::State::kWaiting) {
-    Frame& frame = frames_[submit_];
-    frame.kernel_id = static_cast<uint32_t>(ledger_.next_kernel());
-    ledger_.add_zerocopy_piece(frame.id);
-    ledger_.close(frame.id, completer());
     if (--waiting_ == 0) note_drained();
-    hand_over(frame);
+    hand_over(frames_[submit_]);
   }
 }
 
@@ -141,8 +131,9 @@ void PacketSocket::withdraw() {
     const uint32_t index = before(submit_);
     if (!(status(index) & (TP_STATUS_SEND_REQUEST | TP_STATUS_WRONG_FORMAT))) break;
     set_status(index, TP_STATUS_AVAILABLE);
-    settle(frames_[index].kernel_id, frames_[index].kernel_id, Outcome::kFailed);
-    frames_[index].state = Frame::State::kIdle;
+    Frame& frame = frames_[index];
+    if (frame.state == Frame::State::kSubmitted) complete(frame.id, Outcome::kFailed);
+    frame.state = Frame::State::kIdle;
     submit_ = index;
     --submitted_;
   }
@@ -154,10 +145,13 @@ size_t PacketSocket::reap() {
   constexpr uint32_t kBusy = TP_STATUS_SEND_REQUEST | TP_STATUS_SENDING | TP_STATUS_WRONG_FORMAT;
   size_t count = 0;
   {
-    Returned returned(*this, Outcome::kZeroCopy);
+    Ended ended(*this);
     for (; submitted_ > 0 && !(status(tail_) & kBusy); ++count) {
-      returned.add(frames_[tail_].kernel_id);
-      frames_[tail_].state = Frame::State::kIdle;
+      Frame& frame = frames_[tail_];
+      if (frame.state == Frame::State::kSubmitted) {
+        ended.add(frame.id, frame.copied ? Outcome::kInline : Outcome::kZeroCopy);
+      }
+      frame.state = Frame::State::kIdle;
       tail_ = after(tail_);
       --submitted_;
     }
@@ -182,16 +176,26 @@ void PacketSocket::read_stamps() {
 void PacketSocket::fail_queued() {
   for (uint32_t i = 0; i < frames_.size() && waiting_ > 0; ++i) {
     if (frames_[i].state != Frame::State::kWaiting) continue;
-    const uint64_t id = frames_[i].id;
     frames_[i].state = Frame::State::kIdle;
     --waiting_;
-    ledger_.fail(id, completer());
+    complete(frames_[i].id, Outcome::kFailed);
   }
 }
 
 void PacketSocket::cut_off() {
   reap();
   withdraw();
+}
+
+// The pages are the kernel's as much as ours and cannot be replaced: the slots are retired instead.
+void PacketSocket::revoke() {
+  for (uint32_t i = tail_, left = submitted_; left > 0; i = after(i), --left) {
+    Frame& frame = frames_[i];
+    if (frame.state != Frame::State::kSubmitted) continue;
+    frame.state = Frame::State::kGivenUp;
+    note_retired(frame.id, EOPNOTSUPP);
+    complete(frame.id, Outcome::kRevoked);
+  }
 }
 
 Socket::State PacketSocket::do_state() const {

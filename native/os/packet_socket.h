@@ -74,11 +74,12 @@ class PacketSocket final : public RingSocket {
   friend class RingSocket;
 
   struct Frame {
-    enum class State : uint8_t { kIdle, kWaiting, kSubmitted };
-    State state = State::kIdle;  // the rest is of a frame that is not idle
+    // kGivenUp: the kernel has it, and its id has completed
+    enum class State : uint8_t { kIdle, kWaiting, kSubmitted, kGivenUp };
+    uint64_t id = 0;  // this and the length are of a frame that is not idle
     uint32_t length = 0;
-    uint64_t id = 0;
-    uint32_t kernel_id = 0;  // our own count of frames handed over
+    State state = State::kIdle;
+    bool copied = false;
   };
 
   PacketSocket(int fd, int epoll_fd, const std::shared_ptr<Slab>& ring, const PacketOptions& options,
@@ -102,6 +103,8 @@ class PacketSocket final : public RingSocket {
   size_t queued() const override { return waiting_; }
   void fail_queued() override;
   void cut_off() override;
+  void revoke() override;
+  bool under_way() const override { return submitted_ > 0; }
   void kick() override;
   size_t reap() override;
   State do_state() const override;

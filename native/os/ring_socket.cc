@@ -31,9 +31,7 @@ int32_t RingSocket::do_send(const Source& source, const Address*) {
 }
 
 void RingSocket::fail_accepted(Part frame) {
-  const uint64_t id = ledger_.open(source_of(frame));
-  ledger_.fail(id, completer());
-  count_send(frame.length);
+  complete(accept(frame), Outcome::kFailed);
 }
 
 int RingSocket::make_timer() {
@@ -57,11 +55,8 @@ int RingSocket::watch() {
 }
 
 bool RingSocket::wants_arming() const {
-  return !failed_ && (ledger_.kernel_outstanding() > 0 || unkicked_ > 0);
+  return !failed_ && (under_way() || unkicked_ > 0);
 }
-
-// The pages are the kernel's as much as ours: the slot is retired instead.
-int RingSocket::part_from_kernel(Source&) { return EOPNOTSUPP; }
 
 void RingSocket::before_close() {
   if (timer_fd_ < 0) return;

@@ -13,11 +13,14 @@ namespace zerosend {
 // What the transmit ring and AF_XDP have in common: the kernel must be told to look at the ring (a
 // kick), and it has no event for the frames that come back, so the poller thread looks by a timer.
 // Kicks are batched: after so many frames, when JavaScript polls, and by the timer.
+//
+// A frame that comes back says by its place which one it is. So the subclass keeps the id of each
+// with the frame, and no ledger is needed.
 class RingSocket : public Socket {
  protected:
   RingSocket(int fd, int epoll_fd, size_t max_queued, uint64_t first_id,
              std::shared_ptr<Slab> memory)
-      : Socket(fd, epoll_fd, max_queued, first_id, 0), memory_(std::move(memory)) {}
+      : Socket(fd, epoll_fd, max_queued), memory_(std::move(memory)), next_id_(first_id) {}
 
   // Frames that are put into the ring before it is kicked.
   static constexpr uint32_t kKickEvery = 64;
@@ -32,6 +35,8 @@ class RingSocket : public Socket {
   virtual void kick() = 0;
   // Takes in the frames that have come back. Returns their number.
   virtual size_t reap() = 0;
+  // Whether frames are in the ring that have not come back.
+  virtual bool under_way() const = 0;
 
   // ---- for the subclass -------------------------------------------------------------------------
 
@@ -45,7 +50,7 @@ class RingSocket : public Socket {
   int start_watching() override;
   int watch() override;
   bool wants_arming() const override;
-  int part_from_kernel(Source& source) override;
+  uint64_t next_id() const override { return next_id_; }
   void before_close() override;
 
   // do_send_many() and do_send_run() of the subclass `Ring`, whose check() and put() are called
@@ -67,9 +72,10 @@ class RingSocket : public Socket {
     });
   }
 
-  // A frame as the ledger keeps it.
-  Source source_of(Part frame) const {
-    return {memory_.get(), memory_->slot(frame.slot), frame.slot, frame.length, true};
+  // Takes the next id.
+  uint64_t accept(Part frame) {
+    count_send(frame.length);
+    return next_id_++;
   }
 
   // Whether an Ethernet frame is longer than the MTU allows. One with a VLAN tag may be four bytes
@@ -106,39 +112,35 @@ class RingSocket : public Socket {
   // Earlier frames of the call have ids already, so this one takes its own and fails.
   void fail_accepted(Part frame);
 
-  // Kernel ids that have come back, mostly in the order in which they were given out: settled as
-  // few ranges. The last of them when it goes out of scope.
-  class Returned {
+  // Ids that have ended, mostly in the order in which they were given out: completed as few ranges,
+  // the last of them when it goes out of scope.
+  class Ended {
    public:
-    Returned(RingSocket& socket, Outcome outcome) : socket_(socket), outcome_(outcome) {}
-    ~Returned() { settle(); }
-    Returned(const Returned&) = delete;
-    Returned& operator=(const Returned&) = delete;
+    explicit Ended(RingSocket& socket) : socket_(socket) {}
+    ~Ended() { complete(); }
+    Ended(const Ended&) = delete;
+    Ended& operator=(const Ended&) = delete;
 
-    void add(uint32_t kernel_id) {
-      if (kernel_id != first_ + count_) {
-        settle();
-        first_ = kernel_id;
+    void add(uint64_t id, Outcome outcome) {
+      if (id != first_ + count_ || outcome != outcome_) {
+        complete();
+        first_ = id;
+        outcome_ = outcome;
       }
       ++count_;
     }
 
    private:
-    void settle() {
-      if (count_ > 0) socket_.settle(first_, first_ + count_ - 1, outcome_);
+    void complete() {
+      if (count_ > 0) socket_.complete(first_, first_ + count_ - 1, outcome_);
       count_ = 0;
     }
 
     RingSocket& socket_;
-    const Outcome outcome_;
-    uint32_t first_ = 0;
-    uint32_t count_ = 0;
+    uint64_t first_ = 0;
+    uint64_t count_ = 0;
+    Outcome outcome_ = Outcome::kZeroCopy;
   };
-
-  // The kernel ids first..last, modulo 2^32, have ended in this way.
-  void settle(uint32_t first, uint32_t last, Outcome outcome) {
-    ledger_.settle_kernel(first, last, outcome, completer());
-  }
 
   // Books the answer of a kick. True when the kernel has seen all frames.
   bool kicked(ssize_t result, int error);
@@ -151,6 +153,7 @@ class RingSocket : public Socket {
  private:
   int timer_fd_ = -1;
   long interval_ns_ = kShortestInterval;
+  uint64_t next_id_;
 
   static constexpr long kShortestInterval = 50'000;
   static constexpr long kLongestInterval = 2'000'000;

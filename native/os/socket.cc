@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <thread>
 #include <utility>
 
 #include "os/syscalls.h"
@@ -33,7 +32,6 @@ int32_t Socket::send(const Source& source, const Address* destination, uint32_t*
   Lock lock(mutex_);
   if (const int code = refusal(1)) return -code;
   busy_ = true;
-  keep(source.slab);
   const int32_t result = do_send(source, destination);
   *waiting = static_cast<uint32_t>(queued());
   return result;
@@ -43,7 +41,6 @@ int32_t Socket::send_many(const Source* sources, size_t count, uint32_t* waiting
   Lock lock(mutex_);
   if (const int code = refusal(count)) return -code;
   busy_ = true;
-  for (size_t i = 0; i < count; ++i) keep(sources[i].slab);
   const int32_t result = do_send_many(sources, count);
   *waiting = static_cast<uint32_t>(queued());
   return result;
@@ -67,20 +64,6 @@ int32_t Socket::send_packet(const Part* parts, size_t count) {
 
 int32_t Socket::do_send_run(uint32_t, const uint32_t*, size_t) { return -EOPNOTSUPP; }
 int32_t Socket::do_send_packet(const Part*, size_t) { return -EOPNOTSUPP; }
-
-void Socket::keep_new(Slab* slab) {
-  last_slab_ = slab;
-  for (const auto& kept : slabs_) {
-    if (kept.get() == slab) return;
-  }
-  slabs_.push_back(slab->shared_from_this());
-}
-
-void Socket::let_go_of_slabs() {
-  if (ledger_.open_or_outstanding() > 0) return;
-  slabs_.clear();
-  last_slab_ = nullptr;
-}
 
 void Socket::poll() {
   Lock lock(mutex_);
@@ -130,7 +113,7 @@ void Socket::note_queued() {
 }
 
 void Socket::note_drained() {
-  if (drain_due_) notices_.push_back({Record::kDrain, ledger_.next_send(), 0});
+  if (drain_due_) notices_.push_back({Record::kDrain, next_id(), 0});
   drain_due_ = false;
   if (closing_) finish_output();
 }
@@ -150,7 +133,7 @@ bool Socket::arm() {
   busy_ = false;
   rested_ = true;
   busy_polls_ = 0;
-  let_go_of_slabs();
+  rest();
   return fd_ >= 0 && wants_arming() && !watch_or_fail();
 }
 
@@ -202,7 +185,7 @@ Socket::Wake Socket::on_ready(uint32_t events) {
   if (fd_ < 0) return {};
   ++counters_[Counter::wakes];
   if (!busy_ || queued() > 0) do_ready(events);
-  if (!busy_) let_go_of_slabs();
+  if (!busy_) rest();
   Wake wake;
   wake.news = !completed_.empty() || !notices_.empty() || !retired_.empty();
   wake.rearm = wants_arming() && (!busy_ || queued() > 0);
@@ -234,21 +217,7 @@ void Socket::abort() {
   fail_queued();
   failed_ = true;  // a reset of our own making sets SO_ERROR, which is no news to who called this
   cut_off();
-  ledger_.revoke(
-      [this](uint64_t id, Source& source) {
-        const int error = part_from_kernel(source);
-        if (error != 0) note_retired(id, error);
-      },
-      completer());
-}
-
-// Slabs will be unmapped, which parts them from the kernel; plain memory goes back to the heap.
-int Socket::part_plain_memory() {
-  int error = 0;
-  ledger_.for_each_held([this, &error](Source& source) {
-    if (!source.slab && error == 0) error = part_from_kernel(source);
-  });
-  return error;
+  revoke();
 }
 
 void Socket::abandon(std::chrono::steady_clock::time_point deadline) {
@@ -256,11 +225,7 @@ void Socket::abandon(std::chrono::steady_clock::time_point deadline) {
   if (fd_ < 0) return;
   closing_ = true;
   fail_queued();
-  while (part_plain_memory() != 0 && std::chrono::steady_clock::now() < deadline) {
-    cut_off();
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  ledger_.revoke([](uint64_t, const Source&) {}, completer());
+  leave_behind(deadline);
   close_locked();
 }
 
@@ -275,7 +240,7 @@ void Socket::close_locked() {
   unwatch();
   sys.close(fd_);
   fd_ = -1;
-  let_go_of_slabs();
+  rest();
 }
 
 Counters Socket::counters() {

@@ -9,7 +9,7 @@
 
 #include "core/coalescer.h"
 #include "core/counters.h"
-#include "core/ledger.h"
+#include "core/range.h"
 #include "os/address.h"
 #include "os/slab.h"
 #include "os/timestamping.h"
@@ -146,8 +146,8 @@ class Socket {
  protected:
   using Lock = std::lock_guard<std::mutex>;
 
-  Socket(int fd, int epoll_fd, size_t max_queued, uint64_t first_id, uint64_t first_kernel_id)
-      : fd_(fd), epoll_fd_(epoll_fd), max_queued_(max_queued), ledger_(first_id, first_kernel_id) {}
+  Socket(int fd, int epoll_fd, size_t max_queued)
+      : fd_(fd), epoll_fd_(epoll_fd), max_queued_(max_queued) {}
 
   // To be called by the destructor of the subclass, whose close hook it needs.
   void close_locked();
@@ -171,34 +171,37 @@ class Socket {
   // EPOLL* bits to wait for; EPOLLERR and EPOLLHUP come without asking.
   virtual uint32_t interest() const { return 0; }
   virtual bool wants_arming() const = 0;
+  virtual uint64_t next_id() const = 0;
   // Completes every queued send as failed.
   virtual void fail_queued() = 0;
   // begin_close() was called, or the queue has emptied since.
   virtual void finish_output() {}
   // First step of abort(): whatever makes the kernel let go, and a last reading of completions.
   virtual void cut_off() = 0;
-  // Makes the memory of a send that the kernel may still read safe to reuse, or answers an errno.
-  virtual int part_from_kernel(Source& source) = 0;
+  // Second step: completes all that is left as revoked. Its memory is safe to reuse then, or was
+  // reported by note_retired().
+  virtual void revoke() = 0;
+  // As revoke(), when nobody will hear of it: sees to memory that is not unmapped with the process's
+  // last view of it. May wait until `deadline`.
+  virtual void leave_behind(std::chrono::steady_clock::time_point) {}
+  // Sends have stopped for now.
+  virtual void rest() {}
   virtual void before_close() {}
   virtual State do_state() const { return {}; }
 
   // ---- what a subclass calls --------------------------------------------------------------------
 
   bool is_open() const { return fd_ >= 0 && !closing_ && !failed_ && !connecting_; }
-  void complete(uint64_t id, Outcome outcome) {
-    ++counters_[Counter::completed];
-    ++counters_[kOutcomeCounters[static_cast<size_t>(outcome)]];
-    completed_.add(id, outcome);
+  void complete(uint64_t first, uint64_t last, Outcome outcome) {
+    counters_[Counter::completed] += last - first + 1;
+    counters_[kOutcomeCounters[static_cast<size_t>(outcome)]] += last - first + 1;
+    completed_.add(first, last, outcome);
   }
+  void complete(uint64_t id, Outcome outcome) { complete(id, id, outcome); }
   void fail(int error, bool connecting);
 
   // Reports a timestamp, or counts one that no send is known for.
   void note_stamp(const Notification& stamp);
-
-  // Ends each send of the ledger.
-  auto completer() {
-    return [this](uint64_t id, Outcome outcome, const Source&) { complete(id, outcome); };
-  }
 
   void count_send(uint32_t length) {
     ++counters_[Counter::sends];
@@ -228,32 +231,21 @@ class Socket {
   bool busy_ = false;     // JavaScript sends, and has promised to call arm()
   bool rested_ = true;    // it has been idle since whoever clears this looked
 
-  Ledger<Source> ledger_;
   std::unique_ptr<StampTracker> stamps_;  // null unless timestamps were asked for
   Counters counters_;
   std::vector<Record> notices_;  // delivered after the completions that they follow; rare
 
  private:
   int refusal(size_t count) const;
-  // Keeps the slab mapped until nothing is outstanding. Here and not in each send: two atomic
-  // operations for each would be a tenth of what a send costs in user space.
-  void keep(Slab* slab) {
-    if (slab != nullptr && slab != last_slab_) keep_new(slab);
-  }
-  void keep_new(Slab* slab);
-  void let_go_of_slabs();
   bool watch_or_fail();
 
   void unwatch();
-  int part_plain_memory();
 
   bool registered_ = false;  // with epoll
   uint32_t armed_interest_ = 0;
   uint32_t busy_polls_ = 0;  // polls since JavaScript was idle
   Coalescer completed_;
   std::vector<Record> retired_;  // delivered before the completions of the same ids; rare
-  std::vector<std::shared_ptr<Slab>> slabs_;  // of what is outstanding, and maybe of more
-  Slab* last_slab_ = nullptr;                 // one of them
   bool drain_due_ = false;  // the queue has been in use since the last drain record
 };
 

@@ -67,10 +67,11 @@ bool XdpSocket::make_room(size_t descriptors) {
 
 int32_t XdpSocket::put(Part frame, bool copied) {
   if (!make_room(1)) return -static_cast<int32_t>(Refusal::kQueueFull);
-  const uint64_t id = ledger_.open(source_of(frame));
-  if (copied) ledger_.add_inline_piece(id);
-  describe(id, frame, 0);
-  submit(id, frame.length, 1);
+  Link link;
+  link.id = accept(frame);
+  link.copied = copied;
+  describe(frame, 0, link);
+  submit(1);
   return 0;
 }
 
@@ -87,40 +88,41 @@ int32_t XdpSocket::do_send_packet(const Part* parts, size_t count) {
   Part whole;
   if (const int error = check_packet(parts, count, &whole)) return -error;
   if (!make_room(count)) return -static_cast<int32_t>(Refusal::kQueueFull);
-  const uint32_t length = whole.length;
-  const uint64_t id = ledger_.open(source_of(whole));
-  for (size_t i = 0; i < count; ++i) describe(id, parts[i], i + 1 < count ? kContinued : 0);
-  submit(id, length, static_cast<uint32_t>(count));
+  Link link;
+  link.id = accept(whole);
+  link.part = count > 1;
+  if (link.part) packets_[link.id] = {static_cast<uint32_t>(count), Outcome::kZeroCopy};
+  for (size_t i = 0; i < count; ++i) describe(parts[i], i + 1 < count ? kContinued : 0, link);
+  submit(static_cast<uint32_t>(count));
   return 0;
 }
 
 // Hands over the descriptors of a send.
-void XdpSocket::submit(uint64_t id, uint32_t length, uint32_t descriptors) {
+void XdpSocket::submit(uint32_t descriptors) {
   transmit_.produce(produced_);
-  ledger_.close(id, completer());
-  count_send(length);
   frames_added(descriptors);
 }
 
 // Writes a descriptor of a send, which the kernel does not see yet.
-void XdpSocket::describe(uint64_t id, const Part& part, uint32_t options) {
-  uint32_t link = free_links_;
-  if (link == kNone) {
-    link = static_cast<uint32_t>(links_.size());
+void XdpSocket::describe(Part part, uint32_t options, const Link& link) {
+  uint32_t index = free_links_;
+  if (index == kNone) {
+    index = static_cast<uint32_t>(links_.size());
     links_.push_back({});
   } else {
-    free_links_ = links_[link].next;
+    free_links_ = links_[index].next;
   }
-  links_[link] = {static_cast<uint32_t>(ledger_.next_kernel()), kNone, sent_ms_};
+  links_[index] = link;
+  links_[index].next = kNone;
+  links_[index].sent_ms = sent_ms_;
   Chunk& chunk = chunks_[part.slot];
   if (chunk.oldest == kNone) {
-    chunk.oldest = link;
+    chunk.oldest = index;
   } else {
-    links_[chunk.newest].next = link;
+    links_[chunk.newest].next = index;
   }
-  chunk.newest = link;
+  chunk.newest = index;
 
-  ledger_.add_zerocopy_piece(id);
   ++counters_[Counter::kernelSends];
   ++counters_[Counter::kernelIds];
   ++outstanding_;
@@ -156,21 +158,21 @@ void XdpSocket::kick() {
 size_t XdpSocket::reap() {
   const uint32_t end = completion_.other_producer();
   size_t count = 0;
-  Returned returned(*this, zerocopy_ ? Outcome::kZeroCopy : Outcome::kCopied);
-  for (; consumed_ != end; ++consumed_) {
-    const uint64_t slot = completion_.at(consumed_) / memory_->slot_size();
-    if (slot >= chunks_.size() || chunks_[slot].oldest == kNone) {
-      ++counters_[Counter::unknownIds];
-      continue;
+  {
+    Ended returned(*this);
+    for (; consumed_ != end; ++consumed_) {
+      const uint64_t slot = completion_.at(consumed_) / memory_->slot_size();
+      if (slot >= chunks_.size() || chunks_[slot].oldest == kNone) {
+        ++counters_[Counter::unknownIds];
+        continue;
+      }
+      const Link link = take_oldest(chunks_[slot]);
+      Outcome outcome = outcome_of(link);
+      if (!link.ended && (!link.part || last_of_packet(link.id, &outcome))) {
+        returned.add(link.id, outcome);
+      }
+      ++count;
     }
-    Chunk& chunk = chunks_[slot];
-    const uint32_t link = chunk.oldest;
-    chunk.oldest = links_[link].next;
-    returned.add(links_[link].kernel_id);
-    links_[link].next = free_links_;
-    free_links_ = link;
-    --outstanding_;
-    ++count;
   }
   completion_.consume(consumed_);
   if (count > 0) {
@@ -182,6 +184,30 @@ size_t XdpSocket::reap() {
   return count;
 }
 
+XdpSocket::Link XdpSocket::take_oldest(Chunk& chunk) {
+  const uint32_t index = chunk.oldest;
+  const Link link = links_[index];
+  chunk.oldest = link.next;
+  links_[index].next = free_links_;
+  free_links_ = index;
+  --outstanding_;
+  return link;
+}
+
+Outcome XdpSocket::outcome_of(const Link& link) const {
+  if (link.copied) return Outcome::kInline;
+  return zerocopy_ ? Outcome::kZeroCopy : Outcome::kCopied;
+}
+
+// One chunk of a packet has ended in this way. True with the last, and how all of them have.
+bool XdpSocket::last_of_packet(uint64_t id, Outcome* outcome) {
+  const auto packet = packets_.find(id);
+  *outcome = packet->second.outcome = worse(packet->second.outcome, *outcome);
+  if (--packet->second.left > 0) return false;
+  packets_.erase(packet);
+  return true;
+}
+
 // A device reset can swallow completions. A frame that the kernel took long ago, with nothing
 // coming back since, is given up: its id completes as revoked, and its chunk is retired.
 void XdpSocket::give_up_lost() {
@@ -190,14 +216,26 @@ void XdpSocket::give_up_lost() {
   if (produced_ != transmit_.other_consumer()) return;  // they wait, they are not lost
   for (Chunk& chunk : chunks_) {
     while (chunk.oldest != kNone && now - links_[chunk.oldest].sent_ms >= deadline_ms_) {
-      const uint32_t link = chunk.oldest;
-      chunk.oldest = links_[link].next;
-      const uint32_t kernel_id = links_[link].kernel_id;
-      note_retired(ledger_.owner(kernel_id), ETIMEDOUT);
-      ledger_.settle_kernel(kernel_id, kernel_id, Outcome::kRevoked, completer());
-      links_[link].next = free_links_;
-      free_links_ = link;
-      --outstanding_;
+      const Link link = take_oldest(chunk);
+      if (link.ended) continue;
+      note_retired(link.id, ETIMEDOUT);
+      Outcome outcome = Outcome::kRevoked;
+      if (!link.part || last_of_packet(link.id, &outcome)) complete(link.id, outcome);
+    }
+  }
+}
+
+// The pages of a UMEM are pinned and cannot be replaced: the chunks are retired instead.
+void XdpSocket::revoke() {
+  for (const Chunk& chunk : chunks_) {
+    for (uint32_t i = chunk.oldest; i != kNone; i = links_[i].next) {
+      Link& link = links_[i];
+      if (link.ended) continue;
+      link.ended = true;
+      Outcome outcome = Outcome::kRevoked;
+      if (link.part && !last_of_packet(link.id, &outcome)) continue;
+      note_retired(link.id, EOPNOTSUPP);
+      complete(link.id, Outcome::kRevoked);
     }
   }
 }

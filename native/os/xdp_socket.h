@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "os/ring_socket.h"
@@ -48,9 +49,17 @@ class XdpSocket final : public RingSocket {
     uint32_t newest = kNone;
   };
   struct Link {
-    uint32_t kernel_id = 0;
+    uint64_t id = 0;
     uint32_t next = 0;
     uint32_t sent_ms = 0;
+    bool copied = false;  // the caller copied plain memory into the chunk
+    bool part = false;    // of a packet of several chunks: packets_ has the rest
+    bool ended = false;   // the id has completed, though the kernel has the chunk
+  };
+  // A packet of several chunks, by its id.
+  struct Packet {
+    uint32_t left;  // chunks that have not come back
+    Outcome outcome;
   };
   static constexpr uint32_t kNone = UINT32_MAX;
   // Where the kernel copies, it makes each frame but the first a fragment of the packet, or (for
@@ -70,8 +79,11 @@ class XdpSocket final : public RingSocket {
   // What frames and packets have in common.
   bool has_room(size_t descriptors) const;
   bool make_room(size_t descriptors);
-  void describe(uint64_t id, const Part& part, uint32_t options);
-  void submit(uint64_t id, uint32_t length, uint32_t descriptors);
+  void describe(Part part, uint32_t options, const Link& link);
+  void submit(uint32_t descriptors);
+  Link take_oldest(Chunk& chunk);
+  Outcome outcome_of(const Link& link) const;
+  bool last_of_packet(uint64_t id, Outcome* outcome);
   int check_packet(const Part* parts, size_t count, Part* whole) const;
   void give_up_lost();
   static uint32_t now_ms();
@@ -83,6 +95,8 @@ class XdpSocket final : public RingSocket {
   size_t queued() const override { return 0; }
   void fail_queued() override {}
   void cut_off() override;
+  void revoke() override;
+  bool under_way() const override { return outstanding_ > 0; }
   int check(Part frame) const override;
   void kick() override;
   size_t reap() override;
@@ -105,6 +119,7 @@ class XdpSocket final : public RingSocket {
   std::vector<Chunk> chunks_;
   std::vector<Link> links_;
   uint32_t free_links_ = kNone;
+  std::unordered_map<uint64_t, Packet> packets_;
   uint32_t outstanding_ = 0;
   uint32_t sent_ms_ = 0;  // of the frames since the last kick
   uint32_t last_progress_ms_ = 0;
