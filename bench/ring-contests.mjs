@@ -28,11 +28,17 @@ export const ringContests = [
     programs: [
       { name: 'C, the ring', language: 'c', args: SMALL, how: 'zerocopied' },
       {
-        name: 'PacketSocket.sendMany',
+        name: 'PacketSocket, runs of 256',
+        language: 'js',
+        args: ['ring', '--frame', 'small', '--runs', '--batch', '256'],
+        how: 'zerocopied',
+        target: 0.93,
+      },
+      {
+        name: 'PacketSocket.sendMany of 64',
         language: 'js',
         args: ['ring', '--frame', 'small', '--batch', '64'],
         how: 'zerocopied',
-        target: 0.93,
       },
       {
         name: 'PacketSocket.send',
@@ -42,7 +48,9 @@ export const ringContests = [
       },
       { name: 'node:dgram', ...DGRAM_64 },
     ],
-    goals: [{ program: 'PacketSocket.sendMany', against: 'node:dgram', by: 'rate', target: 3.5 }],
+    goals: [
+      { program: 'PacketSocket, runs of 256', against: 'node:dgram', by: 'rate', target: 3.5 },
+    ],
   },
   {
     name: 'xdp-small',
@@ -53,11 +61,17 @@ export const ringContests = [
     programs: [
       { name: 'C, AF_XDP', language: 'c', args: SMALL, how: 'copied' },
       {
-        name: 'XdpSocket.sendMany',
+        name: 'XdpSocket, runs of 256',
+        language: 'js',
+        args: ['ring', '--frame', 'small', '--runs', '--batch', '256'],
+        how: 'copied',
+        target: 0.9,
+      },
+      {
+        name: 'XdpSocket.sendMany of 64',
         language: 'js',
         args: ['ring', '--frame', 'small', '--batch', '64'],
         how: 'copied',
-        target: 0.9,
       },
       {
         name: 'XdpSocket.send',
@@ -67,7 +81,7 @@ export const ringContests = [
       },
       { name: 'node:dgram', ...DGRAM_64 },
     ],
-    goals: [{ program: 'XdpSocket.sendMany', against: 'node:dgram', by: 'rate', target: 5 }],
+    goals: [{ program: 'XdpSocket, runs of 256', against: 'node:dgram', by: 'rate', target: 5 }],
   },
   {
     // CPU seconds are those of the process, user and system; bench/sinks.mjs says what is in them.

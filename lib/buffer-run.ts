@@ -3,6 +3,13 @@ import type { FramePool } from './frame-pool.js';
 import type { RunSlots } from './slots.js';
 import { checkInteger } from './validate.js';
 
+/** The buffers of a pool, as one. */
+export interface RunMemory {
+  bytes: Buffer;
+  view: DataView;
+  stride: number;
+}
+
 /**
  * Buffers of a {@link FramePool} that lie in a row, acquired by you as one: fill them, then hand
  * them to `sendMany` or release them. That costs a fraction of what as many buffers by themselves
@@ -20,6 +27,8 @@ export class BufferRun {
    * `offset + i * stride`. What lies between them is the kernel's.
    */
   readonly memory: Buffer;
+  /** The same bytes, for numbers of more than one. */
+  readonly view: DataView;
   readonly offset: number;
   readonly stride: number;
   // In the declarations, keeps objects of the same shape from passing for a run.
@@ -29,17 +38,21 @@ export class BufferRun {
   #held = false;
   #firstId = 0;
   #pending = 0; // ids that have not completed
+  // Of a run that has completed up to an id, and from there on not at all:
+  /** @internal */ _nextId = 0;
+  /** @internal */ _endId = 0;
 
   /** Only a pool makes runs: what stands here keeps `new` from being written elsewhere. */
   constructor(madeByItsPool: never, ...alone: never[]);
   /** @internal */
-  constructor(pool: FramePool, first: number, slots: RunSlots, memory: Buffer, stride: number);
-  constructor(pool: FramePool, first: number, slots: RunSlots, memory: Buffer, stride: number) {
+  constructor(pool: FramePool, first: number, slots: RunSlots, memory: RunMemory);
+  constructor(pool: FramePool, first: number, slots: RunSlots, memory: RunMemory) {
     this.pool = pool;
     this.first = first;
-    this.memory = memory;
-    this.offset = first * stride;
-    this.stride = stride;
+    this.memory = memory.bytes;
+    this.view = memory.view;
+    this.offset = first * memory.stride;
+    this.stride = memory.stride;
     this.#slots = slots;
   }
 
@@ -107,6 +120,8 @@ export class BufferRun {
   _sent(firstId: number): void {
     this.#held = false;
     this.#firstId = firstId;
+    this._nextId = firstId;
+    this._endId = firstId + this.#count;
     this.#pending = this.#count;
     this.#slots.beginSends(this.#count);
   }

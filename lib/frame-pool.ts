@@ -1,5 +1,5 @@
 import { BufferPool } from './buffer-pool.js';
-import { BufferRun } from './buffer-run.js';
+import { BufferRun, type RunMemory } from './buffer-run.js';
 import { MAX_REQUESTS } from './native.js';
 import type { SlabMemory } from './slab-memory.js';
 import type { RunOrder } from './slot-order.js';
@@ -12,8 +12,7 @@ import { checkInteger } from './validate.js';
  */
 export class FramePool extends BufferPool {
   readonly #slots: RunSlots;
-  readonly #memory: Buffer;
-  readonly #stride: number;
+  readonly #memory: RunMemory;
   // One for each slot that a run has begun with.
   readonly #runs: (BufferRun | undefined)[];
 
@@ -26,8 +25,8 @@ export class FramePool extends BufferPool {
     const slots = new RunSlots(memory.slots, order);
     super(init ? { init } : {}, memory, slots);
     this.#slots = slots;
-    this.#memory = Buffer.from(memory.memory, memory.offset);
-    this.#stride = memory.stride;
+    const { memory: all, offset, stride } = memory;
+    this.#memory = { bytes: Buffer.from(all, offset), view: new DataView(all, offset), stride };
     this.#runs = new Array(memory.slots).fill(undefined);
   }
 
@@ -64,7 +63,7 @@ export class FramePool extends BufferPool {
     let run = this.#runs[first];
     // The first of a run may be back before its others.
     if (run?._idle !== true) {
-      run = new BufferRun(this, first, this.#slots, this.#memory, this.#stride);
+      run = new BufferRun(this, first, this.#slots, this.#memory);
       this.#runs[first] = run;
     }
     return run._acquired(1 + more);

@@ -3,9 +3,8 @@ import { PooledBuffer } from './pooled-buffer.js';
 
 // Of this module: an imported binding is read at each use.
 const Pooled = PooledBuffer;
-const Run = BufferRun;
 
-/** What a send holds until it completes. A run is held by all ids that it was given. */
+/** What a send holds until it completes. */
 export type Holder = PooledBuffer | Uint8Array | BufferRun;
 
 /**
@@ -16,6 +15,9 @@ export type Holder = PooledBuffer | Uint8Array | BufferRun;
  *   ........[ b | - | b | b | - | b ].......   holder of id i at ring[i & mask]; - has completed
  *
  * The holders are also what keeps plain arrays alive while the kernel reads them.
+ *
+ * Runs are kept whole, in a queue beside the ring, for as long as they complete from their beginning
+ * on. One that does not is spread over the ring, where each of its ids holds it.
  */
 export class InFlight {
   /** the id of the next send */
@@ -26,6 +28,11 @@ export class InFlight {
   #ring: (Holder | null)[] = new Array(64).fill(null);
   #mask = 63;
   #retired: Set<number> | null = null;
+  // Runs that are whole: #runs[#firstRun] to #runs[#endRuns - 1]. Never cut, as it would give its
+  // memory back.
+  readonly #runs: BufferRun[] = [];
+  #firstRun = 0;
+  #endRuns = 0;
 
   constructor(first: number) {
     this.next = first;
@@ -56,19 +63,30 @@ export class InFlight {
 
   /** As many ids as the run has buffers; returns the first. */
   addRun(run: BufferRun): number {
-    const { count } = run;
-    while (this.next - this.low + count > this.#ring.length) this.#grow();
-    const ring = this.#ring;
-    const mask = this.#mask;
     const first = this.next;
-    for (let id = first; id < first + count; id++) ring[id & mask] = run;
-    this.next = first + count;
+    const end = first + run.count;
+    while (end - this.low > this.#ring.length) this.#grow();
+    if (this.#firstRun > 32 && this.#firstRun * 2 > this.#endRuns) this.#closeRanks();
+    this.#runs[this.#endRuns++] = run;
+    this.next = end;
     run._sent(first);
     return first;
   }
 
+  #closeRanks(): void {
+    this.#runs.copyWithin(0, this.#firstRun, this.#endRuns);
+    this.#endRuns -= this.#firstRun;
+    this.#firstRun = 0;
+  }
+
   has(id: number): boolean {
-    return id >= this.low && id < this.next && this.#ring[id & this.#mask] !== null;
+    if (id < this.low || id >= this.next) return false;
+    if (this.#ring[id & this.#mask] !== null) return true;
+    for (let i = this.#firstRun; i < this.#endRuns; i++) {
+      const run = this.#runs[i] as BufferRun;
+      if (id < run._endId) return id >= run._nextId;
+    }
+    return false;
   }
 
   /** The memory of this send must never be used again; `complete` comes afterwards. */
@@ -87,28 +105,53 @@ export class InFlight {
     const end = Math.min(last + 1, this.next);
     const retired = this.#retired;
     let fresh = 0;
-    for (let id = Math.max(first, this.low); id < end; id++) {
-      const holder = ring[id & mask] as Holder | null;
-      if (holder === null) continue;
-      const begin = id;
-      ring[id & mask] = null;
-      if (holder instanceof Run) {
-        while (id + 1 < end && ring[(id + 1) & mask] === holder) ring[++id & mask] = null;
+    let id = Math.max(first, this.low);
+    while (id < end) {
+      const run = this.#oldestRun;
+      if (run !== null && id >= run._nextId) {
+        if (id > run._nextId) {
+          this.#spread(run);
+          continue;
+        }
+        const stop = Math.min(end, run._endId);
+        if (stop === run._endId) this.#firstRun++;
+        fresh += stop - id;
+        run._nextId = stop;
+        if (retired !== null && retired.size > 0) this.#holdForEver(run, id, stop);
+        run._completed(id, stop - id, unsent);
+        id = stop;
+        continue;
       }
-      fresh += id - begin + 1;
-      if (retired !== null && retired.size > 0) this.#holdForEver(holder, begin, id);
-      if (holder instanceof Pooled) holder._completed(begin, unsent);
-      else if (holder instanceof Run) holder._completed(begin, id - begin + 1, unsent);
+      const holder = ring[id & mask] as Holder | null;
+      if (holder !== null) {
+        ring[id & mask] = null;
+        fresh++;
+        if (retired?.delete(id)) holdForEver(holder, id);
+        if (holder instanceof Pooled) holder._completed(id, unsent);
+        else if (holder instanceof BufferRun) holder._completed(id, 1, unsent);
+      }
+      id++;
     }
     this.#done += fresh;
     let low = this.low;
-    while (low < this.next && ring[low & mask] === null) low++;
+    const stop = this.#oldestRun?._nextId ?? this.next;
+    while (low < stop && ring[low & mask] === null) low++;
     this.low = low;
     return fresh;
   }
 
-  #holdForEver(holder: Holder, first: number, last: number): void {
-    for (let id = first; id <= last; id++) {
+  get #oldestRun(): BufferRun | null {
+    return this.#firstRun < this.#endRuns ? (this.#runs[this.#firstRun] as BufferRun) : null;
+  }
+
+  /** The oldest whole run completes out of order: each of its ids holds it from now on. */
+  #spread(run: BufferRun): void {
+    this.#firstRun++;
+    for (let id = run._nextId; id < run._endId; id++) this.#ring[id & this.#mask] = run;
+  }
+
+  #holdForEver(holder: Holder, first: number, end: number): void {
+    for (let id = first; id < end; id++) {
       if (this.#retired?.delete(id)) holdForEver(holder, id);
     }
   }

@@ -8,6 +8,8 @@ export class Batch {
   readonly bases = new Int32Array(BATCH);
   /** -1: a view for each packet; 0: one for all */
   each = -1;
+  /** the same as views[0], where that is for all */
+  view: DataView = NO_VIEW;
   /** the value of the lane at work, in two halves */
   readonly high = new Uint32Array(BATCH);
   readonly low = new Uint32Array(BATCH);
@@ -19,11 +21,14 @@ export class Batch {
 
   /** Lets go of the buffers: a view keeps the memory of its pool. */
   forget(count: number): void {
-    if (this.each === 0) this.views[0] = NOTHING;
-    else this.views.fill(NOTHING, 0, count);
+    if (this.each === 0) {
+      this.views[0] = NOTHING;
+      this.view = NO_VIEW;
+    } else this.views.fill(NOTHING, 0, count);
     this.each = -1;
   }
 }
 
 // Of the class that pools hand out, so that the loops over views meet only one.
 const NOTHING = Buffer.alloc(0);
+const NO_VIEW = new DataView(new ArrayBuffer(0));

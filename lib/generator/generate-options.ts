@@ -19,6 +19,8 @@ import { Template, template } from './template.js';
 
 const OFFLOAD_HEADER = 10;
 const DEFAULT_BATCH = 64;
+/** Of frames: a run costs what it costs, however long it is. The kernel hears of each 64 anyway. */
+const DEFAULT_RUN = 256;
 const LARGEST_BATCH = 1024; // of sendMany
 const DEFAULT_INTERVAL_MS = 1000;
 const OWN_POOL = { count: 512, bufferSize: 2048 };
@@ -45,7 +47,7 @@ export interface GenerateOptions {
   count?: number;
   /** Ends after so many seconds; default never. */
   seconds?: number;
-  /** Sends handed over at once, 1 to 1024; default 64. */
+  /** Sends handed over at once, 1 to 1024; default 64, of frames 256. */
   batch?: number;
   /** Ends the run, which then reports. */
   signal?: AbortSignal;
@@ -99,7 +101,9 @@ export function checkGenerate(options: GenerateOptions): CheckedGenerate {
   const made = options.template instanceof Template ? options.template : template(options.template);
   const packets = compile(made, options.fields, options.share);
   const packetBytes = packets.length - (made.offsets.offload >= 0 ? OFFLOAD_HEADER : 0);
-  const { rate, count, seconds, batch = DEFAULT_BATCH, startAt } = options;
+  const { rate, count, seconds, startAt } = options;
+  const ring = socket instanceof PacketSocket || socket instanceof XdpSocket;
+  const { batch = ring ? DEFAULT_RUN : DEFAULT_BATCH } = options;
   if (rate !== undefined) checkRate('options.rate', rate, packetBytes);
   if (count !== undefined) checkInteger('options.count', count, 1, Number.MAX_SAFE_INTEGER);
   if (seconds !== undefined) checkPositive('options.seconds', seconds);

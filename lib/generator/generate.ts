@@ -1,7 +1,6 @@
-import type { PooledBuffer } from '../index.js';
+import { type Feed, feedOf } from './feed.js';
 import { type CheckedGenerate, checkGenerate, type GenerateOptions } from './generate-options.js';
 import { Pacer, type PacerReport } from './pacer.js';
-import type { PacketSequence } from './sequence.js';
 import { type Ended, Session } from './session.js';
 import { sleepUntil } from './sleep.js';
 
@@ -51,23 +50,18 @@ export async function runChecked(checked: CheckedGenerate): Promise<GenerateRepo
 
 class Run {
   readonly #options: CheckedGenerate;
-  readonly #packets: PacketSequence;
+  readonly #feed: Feed;
   readonly #pacer: Pacer | null;
   readonly #session: Session;
-  /** the pool's buffers that hold the template */
-  readonly #laid: Uint8Array;
-  readonly #batch: PooledBuffer[];
   #left: number;
 
   constructor(options: CheckedGenerate) {
     const pacer = options.rate === null ? null : new Pacer(options.rate, options.pacer);
     const rateError = () => pacer?.report(performance.now()).error ?? null;
     this.#options = options;
-    this.#packets = options.packets;
+    this.#feed = feedOf(options);
     this.#pacer = pacer;
     this.#session = new Session({ ...options, rateError });
-    this.#laid = new Uint8Array(options.pool.count);
-    this.#batch = new Array(options.batch);
     this.#left = options.count;
   }
 
@@ -114,48 +108,10 @@ class Run {
 
   /** Sends what there are buffers for, at most a batch; returns how many packets. */
   #sendBatch(most: number): number {
-    const { pool, train, batch, packetBytes } = this.#options;
-    if (this.#options.socket.needDrain) return 0;
-    const packets = this.#packets;
-    const buffers = this.#batch;
-    const wanted = train === 1 ? Math.min(most, batch) : Math.min(Math.ceil(most / train), batch);
-    let held = 0;
-    while (held < wanted) {
-      const buffer = pool.tryAcquire();
-      if (buffer === null) break;
-      if (this.#laid[buffer.index] === 0) {
-        packets.layTrain(buffer.bytes, train);
-        this.#laid[buffer.index] = 1;
-      }
-      buffers[held++] = buffer;
-    }
-    if (held === 0) return 0;
-    const count = Math.min(most, held * train);
-    // Only the last train of a run can be shorter than the others.
-    const whole = Math.floor(count / train);
-    packets.stampMany(buffers, whole, train);
-    if (whole < held) packets.stampMany([buffers[whole] as PooledBuffer], 1, count % train);
-    try {
-      this.#hand(held, count);
-    } catch (error) {
-      for (let i = 0; i < held; i++) buffers[i]?.[Symbol.dispose]();
-      throw error;
-    }
-    this.#session.meter.sent(count, count * packetBytes, held);
-    return count;
-  }
-
-  #hand(held: number, count: number): void {
-    const { socket, train, batch } = this.#options;
-    const full = this.#packets.length * train;
-    const buffers = held === batch ? this.#batch : this.#batch.slice(0, held);
-    const rest = count % train;
-    if (rest === 0) {
-      socket.sendMany(buffers, full);
-      return;
-    }
-    const lengths = new Array(held).fill(full);
-    lengths[held - 1] = rest * this.#packets.length;
-    socket.sendMany(buffers, lengths);
+    const { socket, packetBytes } = this.#options;
+    if (socket.needDrain) return 0;
+    const { packets, sends } = this.#feed.send(most);
+    if (packets > 0) this.#session.meter.sent(packets, packets * packetBytes, sends);
+    return packets;
   }
 }

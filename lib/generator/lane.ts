@@ -27,7 +27,11 @@ export class Lane {
     this.#shift = target.shift;
     this.#keep = target.bits >= 32 ? 0 : ~((2 ** target.bits - 1) << target.shift);
     this.#overwrites =
-      !this.inIpv4Header && !this.inTransport && target.bits === target.width * 8 && target.width <= 4 && target.width !== 3;
+      !this.inIpv4Header &&
+      !this.inTransport &&
+      target.bits === target.width * 8 &&
+      target.width <= 4 &&
+      target.width !== 3;
     this.#odd = ((target.at - origin) & 1) === 1;
   }
 
@@ -57,9 +61,14 @@ export class Lane {
   }
 
   /** Writes only: to read what was there would mean to wait for memory. */
-  #overwrite({ views, bases, each, low }: Batch, count: number): void {
+  #overwrite({ views, bases, each, low, view }: Batch, count: number): void {
     const offset = this.#at;
     const width = this.#width;
+    if (each === 0 && width === 4) {
+      for (let i = 0; i < count; i++)
+        view.setUint32((bases[i] as number) + offset, low[i] as number);
+      return;
+    }
     for (let i = 0; i < count; i++) {
       const bytes = views[i & each] as Uint8Array;
       let at = (bases[i] as number) + offset;

@@ -110,7 +110,7 @@ export class PacketSequence {
   }
 
   /** Makes the packets of a run the next ones, in order: faster still than {@link stampMany}. */
-  stampRun(run: Pick<BufferRun, 'memory' | 'offset' | 'stride' | 'count'>): void {
+  stampRun(run: Pick<BufferRun, 'memory' | 'view' | 'offset' | 'stride' | 'count'>): void {
     const batch = this.#batch;
     const { bases } = batch;
     const { memory, stride, count } = run;
@@ -118,6 +118,7 @@ export class PacketSequence {
     for (let left = count; left > 0; left -= BATCH) {
       const packets = Math.min(left, BATCH);
       batch.views[0] = memory;
+      batch.view = run.view;
       batch.each = 0;
       for (let i = 0; i < packets; i++, base += stride) bases[i] = base;
       this.#make(packets);

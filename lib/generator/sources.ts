@@ -39,6 +39,23 @@ export class CounterSource implements Source {
   }
 
   fill(high: Uint32Array, low: Uint32Array, count: number): void {
+    if (this.#count === 0 && this.#modulus === TWO_32) this.#fillWrapping(high, low, count);
+    else this.#fill(high, low, count);
+  }
+
+  /** What wraps at 2^32 is counted in integers. */
+  #fillWrapping(high: Uint32Array, low: Uint32Array, count: number): void {
+    const advance = this.#advance | 0;
+    let position = this.#position | 0;
+    for (let i = 0; i < count; i++) {
+      low[i] = position;
+      position = (position + advance) | 0;
+    }
+    high.fill(0, 0, count);
+    this.#position = position >>> 0;
+  }
+
+  #fill(high: Uint32Array, low: Uint32Array, count: number): void {
     const start = this.#count > 0 ? this.#start : 0;
     const step = this.#count > 0 ? this.#step : 1;
     const advance = this.#advance;

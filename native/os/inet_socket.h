@@ -133,7 +133,7 @@ class InetSocket final : public Socket {
   uint32_t polls_ = 0;
   std::chrono::nanoseconds retry_delay_{0};  // other than 0: flush() waits for retry_at_
   std::chrono::steady_clock::time_point retry_at_;
-  bool drops_reported_ = false;  // IP_RECVERR was on when last looked at
+  bool drops_reported_ = false;               // IP_RECVERR was on when last looked at
   std::vector<std::shared_ptr<Slab>> slabs_;  // of what is outstanding, and maybe of more
   Slab* last_slab_ = nullptr;                 // one of them
   IdRing<Queued> queue_{0, 16};

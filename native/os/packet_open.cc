@@ -110,8 +110,7 @@ std::shared_ptr<PacketSocket> PacketSocket::open(const PacketOptions& options, i
   const auto ring =
       Slab::adopt(static_cast<uint8_t*>(memory), size, request.tp_frame_size, kPayloadOffset,
                   request.tp_frame_size - kPayloadOffset, request.tp_frame_nr);
-  std::shared_ptr<PacketSocket> socket(
-      new PacketSocket(fd, epoll_fd, ring, options, first_id));
+  std::shared_ptr<PacketSocket> socket(new PacketSocket(fd, epoll_fd, ring, options, first_id));
   socket->ifindex_ = ifindex;
   *syscall = "ioctl(SIOCGIFMTU)";
   *error = socket->read_interface();

@@ -23,11 +23,6 @@ uint32_t PacketSocket::status(uint32_t index) const {
   return __atomic_load_n(&header(index)->tp_status, __ATOMIC_ACQUIRE);
 }
 
-// Release: the kernel must see content and length before the status that hands them over.
-void PacketSocket::set_status(uint32_t index, uint32_t status) {
-  __atomic_store_n(&header(index)->tp_status, status, __ATOMIC_RELEASE);
-}
-
 // A frame that the kernel calls malformed stops the ring, so everything that it checks is checked
 // here before (packet_snd and tpacket_snd in net/packet/af_packet.c). Returns 0 or an errno.
 int PacketSocket::check(Part frame) const {
@@ -95,18 +90,21 @@ void PacketSocket::submit_waiting() {
 
 // The frame is the one at submit_.
 void PacketSocket::hand_over(Frame& frame) {
-  header(submit_)->tp_len = frame.length;
-  header(submit_)->tp_snaplen = frame.length;
-  ++counters_[Counter::kernelSends];
-  ++counters_[Counter::kernelIds];
+  const uint32_t index = submit_;
+  tpacket2_hdr* const shared = header(index);
   if (stamps_) {
     stamps_->about_to_send();
     stamps_->accepted(frame.id, frame.length, true);
   }
   frame.state = Frame::State::kSubmitted;
-  set_status(submit_, TP_STATUS_SEND_REQUEST);
-  submit_ = after(submit_);
+  shared->tp_len = frame.length;
+  shared->tp_snaplen = frame.length;
+  // Release: the kernel must see content and length before the status that hands them over.
+  __atomic_store_n(&shared->tp_status, TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
+  submit_ = after(index);
   ++submitted_;
+  ++counters_[Counter::kernelSends];
+  ++counters_[Counter::kernelIds];
   frames_added(1);
 }
 
@@ -130,7 +128,7 @@ void PacketSocket::withdraw() {
   while (submitted_ > 0) {
     const uint32_t index = before(submit_);
     if (!(status(index) & (TP_STATUS_SEND_REQUEST | TP_STATUS_WRONG_FORMAT))) break;
-    set_status(index, TP_STATUS_AVAILABLE);
+    __atomic_store_n(&header(index)->tp_status, TP_STATUS_AVAILABLE, __ATOMIC_RELEASE);
     Frame& frame = frames_[index];
     if (frame.state == Frame::State::kSubmitted) complete(frame.id, Outcome::kFailed);
     frame.state = Frame::State::kIdle;

@@ -82,13 +82,12 @@ class PacketSocket final : public RingSocket {
     bool copied = false;
   };
 
-  PacketSocket(int fd, int epoll_fd, const std::shared_ptr<Slab>& ring, const PacketOptions& options,
-               uint64_t first_id);
+  PacketSocket(int fd, int epoll_fd, const std::shared_ptr<Slab>& ring,
+               const PacketOptions& options, uint64_t first_id);
 
   int read_interface();
   tpacket2_hdr* header(uint32_t index) const;
   uint32_t status(uint32_t index) const;
-  void set_status(uint32_t index, uint32_t status);
   int check(Part frame) const override;
   int check_offload(Part frame) const;
   void submit_waiting();

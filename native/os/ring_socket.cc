@@ -30,9 +30,7 @@ int32_t RingSocket::do_send(const Source& source, const Address*) {
   return put(frame, !source.zerocopy);
 }
 
-void RingSocket::fail_accepted(Part frame) {
-  complete(accept(frame), Outcome::kFailed);
-}
+void RingSocket::fail_accepted(Part frame) { complete(accept(frame), Outcome::kFailed); }
 
 int RingSocket::make_timer() {
   timer_fd_ = sys.timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -54,9 +52,7 @@ int RingSocket::watch() {
   return armed_ ? 0 : errno;
 }
 
-bool RingSocket::wants_arming() const {
-  return !failed_ && (under_way() || unkicked_ > 0);
-}
+bool RingSocket::wants_arming() const { return !failed_ && (under_way() || unkicked_ > 0); }
 
 void RingSocket::before_close() {
   if (timer_fd_ < 0) return;

@@ -29,7 +29,8 @@ class RingSocket : public Socket {
 
   // 0, or the errno for a frame that must not reach the ring. Its slot exists.
   virtual int check(Part frame) const = 0;
-  // As do_send(), of a frame that was checked; `copied` when the caller copied plain memory into it.
+  // As do_send(), of a frame that was checked; `copied` when the caller copied plain memory into
+  // it.
   virtual int32_t put(Part frame, bool copied) = 0;
   // Has the kernel look at the ring. Calls kicked() with what it answered.
   virtual void kick() = 0;
@@ -146,7 +147,7 @@ class RingSocket : public Socket {
   bool kicked(ssize_t result, int error);
 
   const std::shared_ptr<Slab> memory_;  // the only slots that can be sent
-  uint32_t unkicked_ = 0;      // frames in the ring of which the kernel has not been told
+  uint32_t unkicked_ = 0;               // frames in the ring of which the kernel has not been told
   bool link_down_ = false;     // the last kick found the interface down; it will be tried again
   bool busy_is_drop_ = false;  // EBUSY means that the device has dropped one packet
 

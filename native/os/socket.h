@@ -181,8 +181,8 @@ class Socket {
   // Second step: completes all that is left as revoked. Its memory is safe to reuse then, or was
   // reported by note_retired().
   virtual void revoke() = 0;
-  // As revoke(), when nobody will hear of it: sees to memory that is not unmapped with the process's
-  // last view of it. May wait until `deadline`.
+  // As revoke(), when nobody will hear of it: sees to memory that is not unmapped with the
+  // process's last view of it. May wait until `deadline`.
   virtual void leave_behind(std::chrono::steady_clock::time_point) {}
   // Sends have stopped for now.
   virtual void rest() {}
@@ -246,7 +246,7 @@ class Socket {
   uint32_t busy_polls_ = 0;  // polls since JavaScript was idle
   Coalescer completed_;
   std::vector<Record> retired_;  // delivered before the completions of the same ids; rare
-  bool drain_due_ = false;  // the queue has been in use since the last drain record
+  bool drain_due_ = false;       // the queue has been in use since the last drain record
 };
 
 }  // namespace zerosend

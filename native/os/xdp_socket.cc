@@ -19,6 +19,7 @@ constexpr uint32_t kContinued = 1 << 0;  // XDP_PKT_CONTD, Linux 6.6: the next o
 XdpSocket::XdpSocket(int fd, int epoll_fd, const XdpOptions& options, uint64_t first_id)
     : RingSocket(fd, epoll_fd, SIZE_MAX, first_id, options.umem),
       deadline_ms_(options.deadline_ms),
+      chunk_bits_(static_cast<uint32_t>(__builtin_ctzll(options.umem->slot_size()))),
       chunks_(options.umem->slots()) {}
 
 XdpSocket::~XdpSocket() { close_locked(); }
@@ -31,9 +32,11 @@ uint32_t XdpSocket::now_ms() {
 
 // The kernel stops when it cannot announce a completion, so no more may be under way than the
 // completion ring holds.
-bool XdpSocket::has_room(size_t descriptors) const {
-  return outstanding_ + descriptors <= completion_.size() &&
-         produced_ - transmit_.other_consumer() + descriptors <= transmit_.size();
+bool XdpSocket::has_room(size_t descriptors) {
+  if (outstanding_ + descriptors > completion_.size()) return false;
+  // The kernel's counter is read when it may matter, not for each frame.
+  if (produced_ - taken_ + descriptors > transmit_.size()) taken_ = transmit_.other_consumer();
+  return produced_ - taken_ + descriptors <= transmit_.size();
 }
 
 // An invalid descriptor would never come back, so everything is checked here.
@@ -67,10 +70,7 @@ bool XdpSocket::make_room(size_t descriptors) {
 
 int32_t XdpSocket::put(Part frame, bool copied) {
   if (!make_room(1)) return -static_cast<int32_t>(Refusal::kQueueFull);
-  Link link;
-  link.id = accept(frame);
-  link.copied = copied;
-  describe(frame, 0, link);
+  describe(frame, 0, accept(frame), copied ? Kind::kCopied : Kind::kWhole);
   submit(1);
   return 0;
 }
@@ -88,11 +88,10 @@ int32_t XdpSocket::do_send_packet(const Part* parts, size_t count) {
   Part whole;
   if (const int error = check_packet(parts, count, &whole)) return -error;
   if (!make_room(count)) return -static_cast<int32_t>(Refusal::kQueueFull);
-  Link link;
-  link.id = accept(whole);
-  link.part = count > 1;
-  if (link.part) packets_[link.id] = {static_cast<uint32_t>(count), Outcome::kZeroCopy};
-  for (size_t i = 0; i < count; ++i) describe(parts[i], i + 1 < count ? kContinued : 0, link);
+  const uint64_t id = accept(whole);
+  const Kind kind = count > 1 ? Kind::kPart : Kind::kWhole;
+  if (kind == Kind::kPart) packets_[id] = {static_cast<uint32_t>(count), Outcome::kZeroCopy};
+  for (size_t i = 0; i < count; ++i) describe(parts[i], i + 1 < count ? kContinued : 0, id, kind);
   submit(static_cast<uint32_t>(count));
   return 0;
 }
@@ -104,7 +103,7 @@ void XdpSocket::submit(uint32_t descriptors) {
 }
 
 // Writes a descriptor of a send, which the kernel does not see yet.
-void XdpSocket::describe(Part part, uint32_t options, const Link& link) {
+void XdpSocket::describe(Part part, uint32_t options, uint64_t id, Kind kind) {
   uint32_t index = free_links_;
   if (index == kNone) {
     index = static_cast<uint32_t>(links_.size());
@@ -112,9 +111,11 @@ void XdpSocket::describe(Part part, uint32_t options, const Link& link) {
   } else {
     free_links_ = links_[index].next;
   }
-  links_[index] = link;
-  links_[index].next = kNone;
-  links_[index].sent_ms = sent_ms_;
+  Link& link = links_[index];
+  link.id = id;
+  link.next = kNone;
+  link.sent_ms = sent_ms_;
+  link.kind = kind;
   Chunk& chunk = chunks_[part.slot];
   if (chunk.oldest == kNone) {
     chunk.oldest = index;
@@ -127,7 +128,7 @@ void XdpSocket::describe(Part part, uint32_t options, const Link& link) {
   ++counters_[Counter::kernelIds];
   ++outstanding_;
   xdp_desc& descriptor = transmit_.at(produced_++);
-  descriptor.addr = memory_->slot_size() * part.slot;
+  descriptor.addr = uint64_t{part.slot} << chunk_bits_;
   descriptor.len = part.length;
   descriptor.options = options;
 }
@@ -161,16 +162,14 @@ size_t XdpSocket::reap() {
   {
     Ended returned(*this);
     for (; consumed_ != end; ++consumed_) {
-      const uint64_t slot = completion_.at(consumed_) / memory_->slot_size();
+      const uint64_t slot = completion_.at(consumed_) >> chunk_bits_;
       if (slot >= chunks_.size() || chunks_[slot].oldest == kNone) {
         ++counters_[Counter::unknownIds];
         continue;
       }
-      const Link link = take_oldest(chunks_[slot]);
-      Outcome outcome = outcome_of(link);
-      if (!link.ended && (!link.part || last_of_packet(link.id, &outcome))) {
-        returned.add(link.id, outcome);
-      }
+      const Link& link = take_oldest(chunks_[slot]);
+      Outcome outcome = zerocopy_ ? Outcome::kZeroCopy : Outcome::kCopied;
+      if (ends_send(link, &outcome)) returned.add(link.id, outcome);
       ++count;
     }
   }
@@ -184,24 +183,32 @@ size_t XdpSocket::reap() {
   return count;
 }
 
-XdpSocket::Link XdpSocket::take_oldest(Chunk& chunk) {
+// What is referred to stays as it is until the next descriptor is written.
+const XdpSocket::Link& XdpSocket::take_oldest(Chunk& chunk) {
   const uint32_t index = chunk.oldest;
-  const Link link = links_[index];
+  Link& link = links_[index];
   chunk.oldest = link.next;
-  links_[index].next = free_links_;
+  link.next = free_links_;
   free_links_ = index;
   --outstanding_;
   return link;
 }
 
-Outcome XdpSocket::outcome_of(const Link& link) const {
-  if (link.copied) return Outcome::kInline;
-  return zerocopy_ ? Outcome::kZeroCopy : Outcome::kCopied;
-}
-
-// One chunk of a packet has ended in this way. True with the last, and how all of them have.
-bool XdpSocket::last_of_packet(uint64_t id, Outcome* outcome) {
-  const auto packet = packets_.find(id);
+// The chunk of this link has ended in this way. Whether its send has ended with it, and how: a
+// packet of several chunks ends with the last of them, as the worst.
+bool XdpSocket::ends_send(const Link& link, Outcome* outcome) {
+  switch (link.kind) {
+    case Kind::kWhole:
+      return true;
+    case Kind::kCopied:
+      *outcome = worse(Outcome::kInline, *outcome);
+      return true;
+    case Kind::kEnded:
+      return false;
+    case Kind::kPart:
+      break;
+  }
+  const auto packet = packets_.find(link.id);
   *outcome = packet->second.outcome = worse(packet->second.outcome, *outcome);
   if (--packet->second.left > 0) return false;
   packets_.erase(packet);
@@ -216,11 +223,11 @@ void XdpSocket::give_up_lost() {
   if (produced_ != transmit_.other_consumer()) return;  // they wait, they are not lost
   for (Chunk& chunk : chunks_) {
     while (chunk.oldest != kNone && now - links_[chunk.oldest].sent_ms >= deadline_ms_) {
-      const Link link = take_oldest(chunk);
-      if (link.ended) continue;
+      const Link& link = take_oldest(chunk);
+      if (link.kind == Kind::kEnded) continue;
       note_retired(link.id, ETIMEDOUT);
       Outcome outcome = Outcome::kRevoked;
-      if (!link.part || last_of_packet(link.id, &outcome)) complete(link.id, outcome);
+      if (ends_send(link, &outcome)) complete(link.id, outcome);
     }
   }
 }
@@ -230,10 +237,10 @@ void XdpSocket::revoke() {
   for (const Chunk& chunk : chunks_) {
     for (uint32_t i = chunk.oldest; i != kNone; i = links_[i].next) {
       Link& link = links_[i];
-      if (link.ended) continue;
-      link.ended = true;
       Outcome outcome = Outcome::kRevoked;
-      if (link.part && !last_of_packet(link.id, &outcome)) continue;
+      const bool ended = ends_send(link, &outcome);
+      link.kind = Kind::kEnded;
+      if (!ended) continue;
       note_retired(link.id, EOPNOTSUPP);
       complete(link.id, Outcome::kRevoked);
     }

@@ -48,13 +48,17 @@ class XdpSocket final : public RingSocket {
     uint32_t oldest = kNone;
     uint32_t newest = kNone;
   };
+  enum class Kind : uint8_t {
+    kWhole,
+    kCopied,  // the caller copied plain memory into the chunk
+    kPart,    // of a packet of several chunks: packets_ has the rest
+    kEnded,   // the id has completed, though the kernel has the chunk
+  };
   struct Link {
     uint64_t id = 0;
     uint32_t next = 0;
     uint32_t sent_ms = 0;
-    bool copied = false;  // the caller copied plain memory into the chunk
-    bool part = false;    // of a packet of several chunks: packets_ has the rest
-    bool ended = false;   // the id has completed, though the kernel has the chunk
+    Kind kind = Kind::kWhole;
   };
   // A packet of several chunks, by its id.
   struct Packet {
@@ -77,13 +81,12 @@ class XdpSocket final : public RingSocket {
   uint32_t frames_of_packets(uint32_t ifindex) const;
 
   // What frames and packets have in common.
-  bool has_room(size_t descriptors) const;
+  bool has_room(size_t descriptors);
   bool make_room(size_t descriptors);
-  void describe(Part part, uint32_t options, const Link& link);
+  void describe(Part part, uint32_t options, uint64_t id, Kind kind);
   void submit(uint32_t descriptors);
-  Link take_oldest(Chunk& chunk);
-  Outcome outcome_of(const Link& link) const;
-  bool last_of_packet(uint64_t id, Outcome* outcome);
+  const Link& take_oldest(Chunk& chunk);
+  bool ends_send(const Link& link, Outcome* outcome);
   int check_packet(const Part* parts, size_t count, Part* whole) const;
   void give_up_lost();
   static uint32_t now_ms();
@@ -104,6 +107,7 @@ class XdpSocket final : public RingSocket {
   State do_state() const override;
 
   const uint32_t deadline_ms_;
+  const uint32_t chunk_bits_;  // chunks are a power of two long: division would take longest of all
   bool zerocopy_ = false;
   int multi_frame_error_ = 0;
   uint32_t max_frames_ = 1;
@@ -114,6 +118,7 @@ class XdpSocket final : public RingSocket {
   XdpRing<uint64_t> completion_;
   XdpRing<xdp_desc> transmit_;
   uint32_t produced_ = 0;  // descriptors written to transmit_
+  uint32_t taken_ = 0;     // of those, the ones that the kernel had read when last looked at
   uint32_t consumed_ = 0;  // completions read
 
   std::vector<Chunk> chunks_;

@@ -4,6 +4,7 @@ import {
   type CodedError,
   type CompletionRange,
   type ErrorCode,
+  type FramePool,
   PacketSocket,
   type SocketInfo,
   type SocketOptions,
@@ -71,8 +72,10 @@ const sockets: ZeroCopySocket[] = [tcp, udp, packet, xdp];
 const [socket = tcp] = sockets;
 // @ts-expect-error a TCP socket has one peer
 tcp.sendTo;
-same<typeof packet.pool, BufferPool>(true);
-same<typeof xdp.pool, BufferPool>(true);
+same<typeof packet.pool, FramePool>(true);
+same<typeof xdp.pool, FramePool>(true);
+const framesAreBuffers: BufferPool = packet.pool;
+same<typeof framesAreBuffers.count, number>(true);
 // @ts-expect-error the ring is the pool
 packet.pool = new BufferPool();
 

@@ -391,6 +391,10 @@ export class FakeNative implements Native {
     return -EOPNOTSUPP;
   }
 
+  sendRun(): void {
+    call[5] = -EOPNOTSUPP;
+  }
+
   beginClose(handle: number): void {
     const socket = this.#sockets.get(handle);
     if (socket) socket.closing = true;
