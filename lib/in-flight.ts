@@ -100,47 +100,65 @@ export class InFlight {
    * completed before, which is all of them unless something is badly wrong.
    */
   complete(first: number, last: number, unsent: boolean): number {
+    const begin = Math.max(first, this.low);
+    const end = Math.min(last + 1, this.next);
+    const fresh =
+      this.#firstRun === this.#endRuns
+        ? this.#completeEach(begin, end, unsent)
+        : this.#completeRuns(begin, end, unsent);
+    this.#done += fresh;
     const ring = this.#ring;
     const mask = this.#mask;
-    const end = Math.min(last + 1, this.next);
-    const retired = this.#retired;
-    let fresh = 0;
-    let id = Math.max(first, this.low);
-    while (id < end) {
-      const run = this.#oldestRun;
-      if (run !== null && id >= run._nextId) {
-        if (id > run._nextId) {
-          this.#spread(run);
-          continue;
-        }
-        const stop = Math.min(end, run._endId);
-        if (stop === run._endId) this.#firstRun++;
-        fresh += stop - id;
-        run._nextId = stop;
-        if (retired !== null && retired.size > 0) this.#holdForEver(run, id, stop);
-        run._completed(id, stop - id, unsent);
-        id = stop;
-        continue;
-      }
-      const holder = ring[id & mask] as Holder | null;
-      if (holder !== null) {
-        ring[id & mask] = null;
-        fresh++;
-        if (retired?.delete(id)) holdForEver(holder, id);
-        if (holder instanceof Pooled) holder._completed(id, unsent);
-        else if (holder instanceof BufferRun) holder._completed(id, 1, unsent);
-      }
-      id++;
-    }
-    this.#done += fresh;
+    const run = this.#oldestRun();
+    const stop = run === null ? this.next : run._nextId;
     let low = this.low;
-    const stop = this.#oldestRun?._nextId ?? this.next;
     while (low < stop && ring[low & mask] === null) low++;
     this.low = low;
     return fresh;
   }
 
-  get #oldestRun(): BufferRun | null {
+  /** Of ids that are not in whole runs. */
+  #completeEach(first: number, end: number, unsent: boolean): number {
+    const ring = this.#ring;
+    const mask = this.#mask;
+    const retired = this.#retired;
+    let fresh = 0;
+    for (let id = first; id < end; id++) {
+      const holder = ring[id & mask] as Holder | null;
+      if (holder === null) continue;
+      ring[id & mask] = null;
+      fresh++;
+      if (retired?.delete(id)) holdForEver(holder, id);
+      if (holder instanceof Pooled) holder._completed(id, unsent);
+      else if (holder instanceof BufferRun) holder._completed(id, 1, unsent);
+    }
+    return fresh;
+  }
+
+  #completeRuns(first: number, end: number, unsent: boolean): number {
+    let fresh = 0;
+    for (let id = first; id < end; ) {
+      const run = this.#oldestRun();
+      if (run === null || id < run._nextId) {
+        const stop = run === null ? end : Math.min(end, run._nextId);
+        fresh += this.#completeEach(id, stop, unsent);
+        id = stop;
+      } else if (id > run._nextId) {
+        this.#spread(run);
+      } else {
+        const stop = Math.min(end, run._endId);
+        if (stop === run._endId) this.#firstRun++;
+        fresh += stop - id;
+        run._nextId = stop;
+        this.#retireIn(run, id, stop);
+        run._completed(id, stop - id, unsent);
+        id = stop;
+      }
+    }
+    return fresh;
+  }
+
+  #oldestRun(): BufferRun | null {
     return this.#firstRun < this.#endRuns ? (this.#runs[this.#firstRun] as BufferRun) : null;
   }
 
@@ -150,9 +168,10 @@ export class InFlight {
     for (let id = run._nextId; id < run._endId; id++) this.#ring[id & this.#mask] = run;
   }
 
-  #holdForEver(holder: Holder, first: number, end: number): void {
+  #retireIn(run: BufferRun, first: number, end: number): void {
+    if (this.#retired === null || this.#retired.size === 0) return;
     for (let id = first; id < end; id++) {
-      if (this.#retired?.delete(id)) holdForEver(holder, id);
+      if (this.#retired.delete(id)) run._retire(id);
     }
   }
 
