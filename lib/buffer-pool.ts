@@ -1,12 +1,14 @@
 import PQueue from 'p-queue';
+import { BufferRun, type RunMemory } from './buffer-run.js';
 import { invalidArgument, outOfRange, stateError } from './errors.js';
-import { native } from './native.js';
+import { MAX_REQUESTS, native } from './native.js';
 import { PooledBuffer } from './pooled-buffer.js';
 import type { Reaper } from './reactor.js';
 import { HUGE_PAGES, mapSlab, type SlabMemory } from './slab-memory.js';
+import type { SlotOrder } from './slot-order.js';
 import { Slots } from './slots.js';
 import { checkInteger, checkObject, checkOneOf, checkSignal } from './validate.js';
-import { stackOfCaller, Verifier } from './verifier.js';
+import { RunVerifier, stackOfCaller, Verifier } from './verifier.js';
 
 const PAGE = 4096;
 
@@ -61,6 +63,9 @@ export class BufferPool {
   readonly #slots: Slots;
   readonly #slab: number;
   readonly #buffers: PooledBuffer[];
+  readonly #memory: RunMemory;
+  // One for each slot that a run has begun with.
+  readonly #runs: (BufferRun | undefined)[];
   readonly #verifier: Verifier | null;
   readonly #hugePageErrno: number;
   // Of those who wait. Not by AbortSignal.any: it keeps what depends on a long-lived signal.
@@ -84,8 +89,8 @@ export class BufferPool {
    */
   constructor(options?: BufferPoolOptions);
   /** @internal A pool over memory that exists, a ring or a UMEM. */
-  constructor(options: BufferPoolOptions, memory: SlabMemory, slots: Slots);
-  constructor(options: BufferPoolOptions = {}, memory?: SlabMemory, slots?: Slots) {
+  constructor(options: BufferPoolOptions, memory: SlabMemory, order: SlotOrder);
+  constructor(options: BufferPoolOptions = {}, memory?: SlabMemory, order?: SlotOrder) {
     checkObject('options', options);
     const { bufferSize = 65536, count = 256, hugePages = 'transparent', init, verify } = options;
     checkInteger('options.bufferSize', bufferSize, 1, 2 ** 30);
@@ -102,10 +107,16 @@ export class BufferPool {
     this.count = slab.slots;
     this.#slab = slab.slab;
     this.#hugePageErrno = slab.hugePageErrno;
-    this.#slots = slots ?? new Slots(slab.slots);
+    this.#slots = new Slots(slab.slots, order);
     const views = Array.from({ length: slab.slots }, (_, index) =>
       Buffer.from(slab.memory, slab.offset + index * slab.stride, slab.slotSize),
     );
+    this.#memory = {
+      bytes: Buffer.from(slab.memory, slab.offset),
+      view: new DataView(slab.memory, slab.offset),
+      stride: slab.stride,
+    };
+    this.#runs = new Array(slab.slots).fill(undefined);
     this.#verifier = verify ? new Verifier(views) : null;
     this.#buffers = views.map((view, index) => this.#handle(index, view));
     // The table of the addon lets go when the pool does; views and sends still hold the memory.
@@ -198,6 +209,32 @@ export class BufferPool {
         })
         .finally(() => this.#rejecters.delete(reject));
     });
+  }
+
+  /**
+   * Free buffers that lie in a row, up to `most`: as many as follow the one that {@link tryAcquire}
+   * would give; or null where that gives null. Never waits, and allocates nothing once each run has
+   * been met.
+   * @param most 1 to 1024
+   * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, Error `ERR_ZEROSEND_POOL_CLOSED`
+   */
+  tryAcquireRun(most: number): BufferRun | null {
+    checkInteger('most', most, 1, MAX_REQUESTS);
+    const buffer = this.#tryTake(this.#verifier && stackOfCaller(this.tryAcquireRun));
+    return buffer === null ? null : this.#runFrom(buffer, most);
+  }
+
+  /**
+   * The same as soon as a buffer is free, in its turn among all who wait; while others do, it is a
+   * run of one.
+   * @throws as {@link tryAcquireRun} and {@link acquire}
+   */
+  async acquireRun(
+    most: number,
+    options: { signal?: AbortSignal; priority?: number } = {},
+  ): Promise<BufferRun> {
+    checkInteger('most', most, 1, MAX_REQUESTS);
+    return this.#runFrom(await this.acquire(options), most);
   }
 
   /** A snapshot of the counts. */
@@ -296,9 +333,37 @@ export class BufferPool {
     if (at >= 0) this.#reapers.splice(at, 1);
   }
 
-  /** @internal Whether calls of `acquire` wait for what is free. */
-  protected get _awaited(): boolean {
-    return this.#waiting > 0;
+  #runFrom(buffer: PooledBuffer, most: number): BufferRun {
+    const first = buffer.index;
+    buffer._leases = 0; // the run has it now
+    const more = this.#waiting > 0 ? 0 : this.#slots.extend(first, most - 1);
+    if (this.#verifier !== null) return this.#verifiedRun(buffer, 1 + more, this.#verifier);
+    let run = this.#runs[first];
+    // The first of a run may be back before its others.
+    if (run?._idle !== true) {
+      run = new BufferRun(this, first, this.#slots, this.#memory);
+      this.#runs[first] = run;
+    }
+    return run._acquired(1 + more, null);
+  }
+
+  /** A new object each time, with a handle for each of its slots. */
+  #verifiedRun(begin: PooledBuffer, count: number, verifier: Verifier): BufferRun {
+    const handles = [begin];
+    for (let i = 1; i < count; i++) {
+      const index = begin.index + i;
+      const handle = this.#handle(index, (this.#buffers[index] as PooledBuffer).bytes);
+      verifier.acquired(handle, verifier.whereOf(begin));
+      handles.push(handle);
+    }
+    for (const handle of handles) handle._leases = 1;
+    const run = new BufferRun(this, begin.index, this.#slots, this.#memory);
+    return run._acquired(count, new RunVerifier(verifier, handles));
+  }
+
+  /** @internal Whether it was made with `verify`. */
+  get _verifies(): boolean {
+    return this.#verifier !== null;
   }
 
   /** @internal */

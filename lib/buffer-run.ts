@@ -1,7 +1,8 @@
+import type { BufferPool } from './buffer-pool.js';
 import { invalidArgument, typeError } from './errors.js';
-import type { FramePool } from './frame-pool.js';
-import type { RunSlots } from './slots.js';
+import type { Slots } from './slots.js';
 import { checkInteger } from './validate.js';
+import type { RunVerifier } from './verifier.js';
 
 /** The buffers of a pool, as one. */
 export interface RunMemory {
@@ -11,7 +12,7 @@ export interface RunMemory {
 }
 
 /**
- * Buffers of a {@link FramePool} that lie in a row, acquired by you as one: fill them, then hand
+ * Buffers of a {@link BufferPool} that lie in a row, acquired by you as one: fill them, then hand
  * them to `sendMany` or release them. That costs a fraction of what as many buffers by themselves
  * do. They are sent together, once; each gets an id of its own, and each goes back to the pool by
  * itself when its id completes.
@@ -19,7 +20,7 @@ export interface RunMemory {
  * Objects are used again: after sending or releasing a run do not touch it.
  */
 export class BufferRun {
-  readonly pool: FramePool;
+  readonly pool: BufferPool;
   /** The first buffer's number in its pool; the others follow. */
   readonly first: number;
   /**
@@ -33,11 +34,12 @@ export class BufferRun {
   readonly stride: number;
   // In the declarations, keeps objects of the same shape from passing for a run.
   declare private readonly brand: never;
-  readonly #slots: RunSlots;
+  readonly #slots: Slots;
   #count = 0;
   #held = false;
   #firstId = 0;
   #pending = 0; // ids that have not completed
+  #verifier: RunVerifier | null = null;
   // Of a run that has completed up to an id, and from there on not at all:
   /** @internal */ _nextId = 0;
   /** @internal */ _endId = 0;
@@ -45,8 +47,8 @@ export class BufferRun {
   /** Only a pool makes runs: what stands here keeps `new` from being written elsewhere. */
   constructor(madeByItsPool: never, ...alone: never[]);
   /** @internal */
-  constructor(pool: FramePool, first: number, slots: RunSlots, memory: RunMemory);
-  constructor(pool: FramePool, first: number, slots: RunSlots, memory: RunMemory) {
+  constructor(pool: BufferPool, first: number, slots: Slots, memory: RunMemory);
+  constructor(pool: BufferPool, first: number, slots: Slots, memory: RunMemory) {
     this.pool = pool;
     this.first = first;
     this.memory = memory.bytes;
@@ -67,7 +69,7 @@ export class BufferRun {
    */
   bytes(index: number): Buffer {
     checkInteger('index', index, 0, this.#count - 1);
-    return this.pool._bytesOf(this.first + index);
+    return this.#verifier ? this.#verifier.bytes(index) : this.pool._bytesOf(this.first + index);
   }
 
   /**
@@ -78,6 +80,7 @@ export class BufferRun {
   release(): void {
     this._assertHeld('release');
     this.#held = false;
+    this.#verifier?.released();
     this.#slots.releaseRun(this.first, this.#count);
     this.pool._someReturned();
   }
@@ -94,8 +97,9 @@ export class BufferRun {
   }
 
   /** @internal */
-  _acquired(count: number): this {
+  _acquired(count: number, verifier: RunVerifier | null): this {
     this.#count = count;
+    this.#verifier = verifier;
     this.#held = true;
     return this;
   }
@@ -126,9 +130,15 @@ export class BufferRun {
     this.#slots.beginSends(this.#count);
   }
 
+  /** @internal Number `i` was sent with so many bytes, in a pool that verifies. */
+  _verify(i: number, length: number): void {
+    this.#verifier?.sent(i, length, this.#firstId + i);
+  }
+
   /** @internal So many sends from `id` have completed, or (`unsent`) never left. */
   _completed(id: number, count: number, unsent: boolean): void {
     this.#pending -= count;
+    this.#verifier?.completed(id - this.#firstId, count, id);
     this.#slots.endSends(this.#slotOf(id), count, unsent);
     this.pool._someReturned();
   }
@@ -144,5 +154,5 @@ export class BufferRun {
 }
 
 function forged(received: unknown): Error {
-  return invalidArgument('a BufferRun', 'made by a FramePool', received);
+  return invalidArgument('a BufferRun', 'made by a BufferPool', received);
 }

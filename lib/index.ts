@@ -2,7 +2,6 @@ export { BufferPool, type BufferPoolOptions, type BufferPoolStats } from './buff
 export { BufferRun } from './buffer-run.js';
 export type { CodedError, ErrorCode } from './errors.js';
 export type { CloseReport, CompletionRange, ZeroCopySocketEvents } from './events.js';
-export { FramePool } from './frame-pool.js';
 export type { SocketOptions } from './options.js';
 export { type LinkLayer, type PacketOptions, PacketSocket } from './packet-socket.js';
 export { PooledBuffer } from './pooled-buffer.js';

@@ -103,7 +103,7 @@ export interface Native {
   send(): void;
   sendPlain(handle: number, bytes: Uint8Array, length: number, flags: number): number;
   sendMany(handle: number, count: number): number;
-  /** Handle, first slot and number are in `call`, lengths in `requests`, and the answer in `call`. */
+  /** Handle, slab, first slot and number are in `call`, lengths in `requests`, the answer in `call`. */
   sendRun(): void;
   poll(handle: number): number;
   arm(handle: number): number;
@@ -214,7 +214,7 @@ export const batch = new Float64Array(
   constant('batchOffset'),
   BATCH_RECORDS * RECORD_SIZE,
 );
-/** What `sendMany` is to send: slab, slot, length, flags of each. Of `sendRun`: the lengths. */
+/** What `sendMany` is to send: slab, slot, length, flags of each. Of `sendRun`: lengths, of those with zero copy 2^31 more. */
 export const requests = new Uint32Array(
   native.mailbox,
   constant('requestsOffset'),
@@ -222,7 +222,7 @@ export const requests = new Uint32Array(
 );
 /**
  * What `send` is to send: handle, slab, slot, length, flags; and at 5 its answer. Of `sendRun`:
- * handle, -, first slot, number.
+ * handle, slab, first slot, number.
  */
 export const call = new Int32Array(native.mailbox, constant('callOffset'), 6);
 /** At 0: sends that wait for room on the socket of the last send. */

@@ -1,9 +1,9 @@
+import { BufferPool } from './buffer-pool.js';
 import { invalidArgument, outOfRange } from './errors.js';
-import { FramePool } from './frame-pool.js';
 import { native, type OpenedPacket } from './native.js';
 import { checkTimestamps } from './options.js';
 import { refusePacing } from './pacing.js';
-import { checkInterface, openFailure, RingSocket } from './ring-socket.js';
+import { checkInterface, openFailure, RingSocket, withInit } from './ring-socket.js';
 import { RingOrder } from './slot-order.js';
 import { checkInteger, checkObject, checkString } from './validate.js';
 
@@ -57,7 +57,7 @@ export interface PacketOptions {
 export class PacketSocket extends RingSocket {
   private constructor(
     opened: OpenedPacket,
-    pool: FramePool,
+    pool: BufferPool,
     interfaceName: string,
     timestamps: number,
   ) {
@@ -105,10 +105,10 @@ export class PacketSocket extends RingSocket {
       sendBufferSize: 0,
     });
     if ('errno' in opened) throw openFailure(opened, name, 'CAP_NET_RAW');
-    let pool: FramePool;
+    let pool: BufferPool;
     try {
       const memory = { ...opened, hugePageErrno: 0 };
-      pool = new FramePool(memory, new RingOrder(opened.slots), options.init);
+      pool = new BufferPool(withInit(options.init), memory, new RingOrder(opened.slots));
     } catch (error) {
       native.close(opened.handle); // `init` threw
       throw error;

@@ -1,6 +1,5 @@
-import { BufferRun } from './buffer-run.js';
+import type { BufferPool, BufferPoolOptions } from './buffer-pool.js';
 import { type CodedError, rangeError, stateError, systemError } from './errors.js';
-import type { FramePool } from './frame-pool.js';
 import type { Failure, OpenedSocket } from './native.js';
 import type { CheckedSocketOptions } from './options.js';
 import { checkPlain } from './plain-array.js';
@@ -26,7 +25,7 @@ const RING_OPTIONS: CheckedSocketOptions = {
 /** What {@link PacketSocket} and {@link XdpSocket} share: the ring is the pool. */
 export abstract class RingSocket extends ZeroCopySocket {
   /** The frames. Only these can be sent; a plain array is copied into one. */
-  readonly pool: FramePool;
+  readonly pool: BufferPool;
   readonly #interface: string;
   readonly #mtu: number;
 
@@ -34,7 +33,7 @@ export abstract class RingSocket extends ZeroCopySocket {
   protected constructor(
     protocol: Protocol,
     opened: OpenedSocket & { mtu: number; maxLength: number },
-    pool: FramePool,
+    pool: BufferPool,
     interfaceName: string,
     timestamps = 0,
   ) {
@@ -69,23 +68,6 @@ export abstract class RingSocket extends ZeroCopySocket {
     this._reapIfDue();
     if (buffer instanceof PooledBuffer) return this._send(buffer, length, 0);
     return this.#sendCopy(buffer, length);
-  }
-
-  /**
-   * Sends several frames: buffers as every socket's {@link ZeroCopySocket.sendMany} does, or a run of
-   * them, which costs much less. The run is not yours any more then; its buffers come back to the
-   * pool each by itself.
-   * @param buffers at most 1024, or a run
-   * @param length bytes of each, or one length for each
-   * @throws as {@link send}, and none is sent
-   */
-  override sendMany(
-    buffers: readonly PooledBuffer[] | BufferRun,
-    length: number | ArrayLike<number>,
-  ): { first: number; last: number } {
-    return buffers instanceof BufferRun
-      ? this._sendRun(buffers, length)
-      : super.sendMany(buffers, length);
   }
 
   #sendCopy(bytes: Uint8Array, length: number | undefined): number {
@@ -146,6 +128,11 @@ export function checkInterface(name: unknown): string {
     );
   }
   return text;
+}
+
+/** Options of a pool over memory that exists. */
+export function withInit(init: BufferPoolOptions['init'] | undefined): BufferPoolOptions {
+  return init === undefined ? {} : { init };
 }
 
 /** The error of an open call; one about privilege names the capability. */

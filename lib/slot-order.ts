@@ -1,4 +1,4 @@
-/** In which order free slots are handed out. */
+/** In which order free slots are handed out, by themselves or as runs of neighbours. */
 export interface SlotOrder {
   /** How many there are, including those whose turn has not come. */
   readonly size: number;
@@ -6,44 +6,16 @@ export interface SlotOrder {
   readonly ready: boolean;
   /** The next slot, or -1. */
   take(): number;
-  /** A slot is free again; `unsent` when it never went out. */
-  put(slot: number, unsent: boolean): void;
-}
-
-/** One by which slots can be handed out as neighbours. */
-export interface RunOrder extends SlotOrder {
   /** Takes up to `most` slots right behind one that was just taken; returns how many. */
   extend(slot: number, most: number): number;
+  /** A slot is free again; `unsent` when it never went out. */
+  put(slot: number, unsent: boolean): void;
   /** As many slots from `first` are free again. */
   putRun(first: number, count: number, unsent: boolean): void;
 }
 
-/** Last in, first out: the slot that came back last is the warmest in the caches. */
-export class StackOrder implements SlotOrder {
-  readonly #stack: Uint32Array;
-  size: number;
-
-  constructor(count: number) {
-    this.size = count;
-    // Slot 0 comes out first.
-    this.#stack = Uint32Array.from({ length: count }, (_, i) => count - 1 - i);
-  }
-
-  get ready(): boolean {
-    return this.size > 0;
-  }
-
-  take(): number {
-    return this.size === 0 ? -1 : (this.#stack[--this.size] as number);
-  }
-
-  put(slot: number): void {
-    this.#stack[this.size++] = slot;
-  }
-}
-
 /** The lowest first: few slots are used again and again, and those that are free stay neighbours. */
-export class LowestOrder implements RunOrder {
+export class LowestOrder implements SlotOrder {
   readonly #free: Uint8Array;
   /** none below is free */
   #low = 0;
@@ -80,7 +52,9 @@ export class LowestOrder implements RunOrder {
   }
 
   put(slot: number): void {
-    this.putRun(slot, 1);
+    this.#free[slot] = 1;
+    this.size++;
+    if (slot < this.#low) this.#low = slot;
   }
 
   putRun(first: number, count: number): void {
@@ -101,7 +75,7 @@ export class LowestOrder implements RunOrder {
  * handed out before anything else. A slot that comes back early (a device may complete out of
  * order) waits until its turn comes round.
  */
-export class RingOrder implements RunOrder {
+export class RingOrder implements SlotOrder {
   readonly #count: number;
   readonly #free: Uint8Array;
   readonly #holes: number[] = []; // oldest first

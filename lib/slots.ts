@@ -1,4 +1,4 @@
-import { type RunOrder, type SlotOrder, StackOrder } from './slot-order.js';
+import { LowestOrder, type SlotOrder } from './slot-order.js';
 
 /** Who has a slot now. A PooledBuffer is one. */
 export interface Holding {
@@ -26,7 +26,7 @@ export class Slots {
   readonly #order: SlotOrder;
   #doomed: Set<number> | null = null;
 
-  constructor(count: number, order: SlotOrder = new StackOrder(count)) {
+  constructor(count: number, order: SlotOrder = new LowestOrder(count)) {
     this.count = count;
     this.#order = order;
   }
@@ -66,7 +66,7 @@ export class Slots {
   /** A send has completed, or (`unsent`) never left. Returns whether nobody has the slot now. */
   endSend(slot: Holding, unsent: boolean): boolean {
     if (--slot._sends !== 0 || slot._leases !== 0) return false;
-    this.put(slot.index, unsent);
+    this.#put(slot.index, unsent);
     return true;
   }
 
@@ -75,7 +75,7 @@ export class Slots {
     if (--slot._leases !== 0) return false;
     this.acquired--;
     if (slot._sends !== 0) return false;
-    this.put(slot.index, true);
+    this.#put(slot.index, true);
     return true;
   }
 
@@ -89,25 +89,12 @@ export class Slots {
     return this.#doomed?.has(index) === true;
   }
 
-  /** Whether some will not come back. */
-  protected get hasDoomed(): boolean {
-    return this.#doomed !== null;
-  }
-
-  protected put(index: number, unsent: boolean): void {
+  #put(index: number, unsent: boolean): void {
     if (this.isRetired(index)) this.retired++;
     else this.#order.put(index, unsent);
   }
-}
 
-/** Slots that are also handed out as runs of neighbours, which have one lease and one send each. */
-export class RunSlots extends Slots {
-  readonly #order: RunOrder;
-
-  constructor(count: number, order: RunOrder) {
-    super(count, order);
-    this.#order = order;
-  }
+  // ---- runs: each slot has one lease, then one send ----------------------------------------------
 
   /** Takes up to `most` slots more, right behind one that was just taken; returns how many. */
   extend(slot: number, most: number): number {
@@ -123,20 +110,16 @@ export class RunSlots extends Slots {
 
   /** The sends of these slots have completed, or (`unsent`) never left. */
   endSends(first: number, count: number, unsent: boolean): void {
-    this.#putRun(first, count, unsent);
+    if (this.#doomed === null) {
+      this.#order.putRun(first, count, unsent);
+      return;
+    }
+    for (let slot = first; slot < first + count; slot++) this.#put(slot, unsent);
   }
 
   /** Gives up the leases of these slots unused. */
   releaseRun(first: number, count: number): void {
     this.acquired -= count;
-    this.#putRun(first, count, true);
-  }
-
-  #putRun(first: number, count: number, unsent: boolean): void {
-    if (!this.hasDoomed) {
-      this.#order.putRun(first, count, unsent);
-      return;
-    }
-    for (let slot = first; slot < first + count; slot++) this.put(slot, unsent);
+    this.endSends(first, count, true);
   }
 }

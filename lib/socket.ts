@@ -1,6 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
 import type { BufferPool } from './buffer-pool.js';
-import type { BufferRun } from './buffer-run.js';
+import { BufferRun } from './buffer-run.js';
 import {
   type CodedError,
   invalidArgument,
@@ -60,6 +60,7 @@ const requestsOut = requests;
 const waiting = queued;
 const STRIDE = REQUEST_SIZE;
 const ZERO_COPY = FLAG_ZERO_COPY;
+const RUN_ZERO_COPY = 2 ** 31; // added to a length of sendRun
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000;
 const HOW: CompletionRange['how'][] = [];
@@ -261,13 +262,17 @@ export abstract class ZeroCopySocket
    * order and same errors as a `send` of each, but all are checked before the first is sent, and all
    * or none are accepted. A message that the kernel refuses by itself after an earlier one went out
    * completes as `'failed'`.
+   *
+   * A run ({@link BufferPool.tryAcquireRun}) costs a fraction of what as many buffers cost. It is not
+   * yours any more then; its buffers go back to the pool each by itself.
    * @param buffers at most 1024, and at most `maxQueuedSends`: all of them might have to wait
    * @param length bytes of each, or one length for each buffer
    */
   sendMany(
-    buffers: readonly PooledBuffer[],
+    buffers: readonly PooledBuffer[] | BufferRun,
     length: number | ArrayLike<number>,
   ): { first: number; last: number } {
+    if (buffers instanceof BufferRun) return this.#sendRun(buffers, length);
     if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
     this.#sinceReap += buffers.length;
     this._reapIfDue();
@@ -313,44 +318,45 @@ export abstract class ZeroCopySocket
     return { first, last: first + count - 1 };
   }
 
-  /**
-   * Sends a run of the socket's own pool, as `sendMany` would its buffers.
-   * @internal
-   */
-  protected _sendRun(
-    run: BufferRun,
-    length: number | ArrayLike<number>,
-  ): { first: number; last: number } {
+  #sendRun(run: BufferRun, length: number | ArrayLike<number>): { first: number; last: number } {
     this.#sinceReap += run.count;
     this._reapIfDue();
     run._assertHeld('send');
-    if (run.pool !== this._ownPool) throw wrongPool(run.first);
-    const { count } = run;
-    const size = run.pool.bufferSize;
-    if (typeof length === 'number') {
-      this._checkLength(length, size);
-      requestsOut.fill(length, 0, count);
-    } else {
-      if (length?.length !== count) {
-        throw invalidArgument('length', `a number, or ${count} numbers`, length);
-      }
-      for (let i = 0; i < count; i++) {
-        const bytes = length[i] as number;
-        this._checkLength(bytes, size);
-        requestsOut[i] = bytes;
-      }
-    }
+    const { count, pool } = run;
+    checkInteger('buffers.count', count, 1, this.#maxBatch);
+    if (this._ownPool !== null && pool !== this._ownPool) throw wrongPool(run.first);
+    this.#writeLengths(length, count, pool.bufferSize);
+    if (pool !== this.#usualPool) this.#usePool(pool, pool._verifies);
     callOut[0] = this._handle;
+    callOut[1] = pool._slab;
     callOut[2] = run.first;
     callOut[3] = count;
     if (!this._active) reactor.markBusy(this);
     nativeSendRun();
     const result = callOut[5] as number;
-    if (result < 0) throw this.#refused(result, requestsOut[0] as number);
+    if (result < 0) throw this.#refused(result, lengthOf(0));
     const first = this.#inFlight.addRun(run);
     const last = first + count - 1;
+    for (let i = 0; pool._verifies && i < count; i++) run._verify(i, lengthOf(i));
     if (result > 0) this.#waitForDrain(last);
     return { first, last };
+  }
+
+  /** Checks the lengths of a run and writes them into `requests`. */
+  #writeLengths(length: number | ArrayLike<number>, count: number, size: number): void {
+    if (typeof length === 'number') {
+      this._checkLength(length, size);
+      requestsOut.fill(this.#policy.wants(length) ? length + RUN_ZERO_COPY : length, 0, count);
+      return;
+    }
+    if (length?.length !== count) {
+      throw invalidArgument('length', `a number, or ${count} numbers`, length);
+    }
+    for (let i = 0; i < count; i++) {
+      const bytes = length[i] as number;
+      this._checkLength(bytes, size);
+      requestsOut[i] = this.#policy.wants(bytes) ? bytes + RUN_ZERO_COPY : bytes;
+    }
   }
 
   /**
@@ -739,6 +745,11 @@ export abstract class ZeroCopySocket
   _wantsHold(): boolean {
     return this.#liveness !== 'unref' && this._hasNews();
   }
+}
+
+/** A length of the run that was written last. */
+function lengthOf(i: number): number {
+  return (requestsOut[i] as number) & (RUN_ZERO_COPY - 1);
 }
 
 function wrongPool(index: number): CodedError {

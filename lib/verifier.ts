@@ -68,6 +68,11 @@ export class Verifier {
     });
   }
 
+  /** Where a handle that is in use was acquired. */
+  whereOf(handle: PooledBuffer): string {
+    return this.#watches.get(handle.index)?.where ?? '';
+  }
+
   isStale(handle: PooledBuffer): boolean {
     return this.#stale.has(handle);
   }
@@ -154,6 +159,45 @@ export class Verifier {
     queueMicrotask(() => {
       throw error;
     });
+  }
+}
+
+/** The same checks for the buffers of a run, each of which has a handle here. */
+export class RunVerifier {
+  readonly #verifier: Verifier;
+  readonly #handles: readonly PooledBuffer[];
+
+  constructor(verifier: Verifier, handles: readonly PooledBuffer[]) {
+    this.#verifier = verifier;
+    this.#handles = handles;
+  }
+
+  bytes(i: number): Buffer {
+    return (this.#handles[i] as PooledBuffer).bytes;
+  }
+
+  sent(i: number, length: number, id: number): void {
+    const handle = this.#handles[i] as PooledBuffer;
+    handle._leases = 0;
+    handle._sends = 1;
+    this.#verifier.sent(handle, length, id);
+  }
+
+  /** So many from number `i`, the first with this id. Nobody has them afterwards. */
+  completed(i: number, count: number, id: number): void {
+    for (const [k, handle] of this.#handles.slice(i, i + count).entries()) {
+      this.#verifier.completed(handle, id + k);
+      handle._sends = 0;
+      this.#verifier.returned(handle.index);
+    }
+  }
+
+  released(): void {
+    for (const handle of this.#handles) {
+      this.#verifier.released(handle);
+      handle._leases = 0;
+      this.#verifier.returned(handle.index);
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { BufferPool } from './buffer-pool.js';
 import { type CodedError, invalidArgument, outOfRange, systemError } from './errors.js';
-import { FramePool } from './frame-pool.js';
 import {
   KIND_FAILED,
   KIND_RETIRED,
@@ -11,7 +11,7 @@ import {
 } from './native.js';
 import { refusePacing } from './pacing.js';
 import { PooledBuffer } from './pooled-buffer.js';
-import { checkInterface, openFailure, RingSocket } from './ring-socket.js';
+import { checkInterface, openFailure, RingSocket, withInit } from './ring-socket.js';
 import { mapSlab } from './slab-memory.js';
 import { LowestOrder } from './slot-order.js';
 import type { SocketInfo } from './socket-stats.js';
@@ -66,7 +66,7 @@ export class XdpSocket extends RingSocket {
 
   private constructor(
     opened: OpenedXdp,
-    pool: FramePool,
+    pool: BufferPool,
     options: { interface: string; queue: number; mode: (typeof MODES)[number] },
   ) {
     super('xdp', opened, pool, options.interface);
@@ -106,7 +106,7 @@ export class XdpSocket extends RingSocket {
       throw invalidArgument('options.init', 'a function', init);
     }
     const umem = mapSlab(frameSize, frames, 'transparent');
-    const pool = new FramePool(umem, new LowestOrder(frames), init);
+    const pool = new BufferPool(withInit(init), umem, new LowestOrder(frames));
     const deadline = Date.now() + BUSY_FOR_MS;
     for (;;) {
       const opened = native.openXdp({

@@ -6,7 +6,8 @@ import { Tally } from './tally.mjs';
 const CLOCK_EVERY = 64; // sends, as in c/sender.c
 
 /** @param {import('./sender.mjs').SenderOptions} options @returns {Promise<import('./sender.mjs').Sender>} */
-export async function openZerosend({ protocol, address, port, size, segment, batch, zeroCopy }) {
+export async function openZerosend(options) {
+  const { protocol, address, port, size, segment, batch, runs, zeroCopy } = options;
   const pool = new BufferPool({ init: (bytes, index) => bytes.fill(index) });
   const socket =
     protocol === 'tcp'
@@ -48,10 +49,23 @@ export async function openZerosend({ protocol, address, port, size, segment, bat
     tally.sent(first, socket.nextId - 1, sends * size);
   }
 
+  async function sendRuns(/** @type {number} */ until) {
+    const first = socket.nextId;
+    do {
+      for (let sent = 0; sent < CLOCK_EVERY; ) {
+        const run = pool.tryAcquireRun(batch) ?? (await pool.acquireRun(batch));
+        sent += run.count;
+        socket.sendMany(run, size);
+      }
+    } while (performance.now() < until);
+    const sends = socket.nextId - first;
+    tally.sent(first, socket.nextId - 1, sends * size);
+  }
+
   return {
     async send(until, into) {
       tally = into;
-      await (batch === 1 ? sendOnes(until) : sendBatches(until));
+      await (runs ? sendRuns : batch === 1 ? sendOnes : sendBatches)(until);
       await socket.flush();
     },
     close: () => socket.close(),

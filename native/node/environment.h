@@ -18,7 +18,7 @@ struct Mailbox {
   static constexpr size_t kRecords = 1024;   // of one batch; bounds a call into JavaScript
   static constexpr size_t kRecordSize = 4;   // handle, kind, first, last
   static constexpr size_t kRequests = 1024;  // of one sendMany call
-  static constexpr size_t kRequestSize = 4;  // slab, slot, length, flags; of sendRun: lengths
+  static constexpr size_t kRequestSize = 4;  // slab, slot, length, flags; of sendRun: length
 
   double batch[kRecords * kRecordSize];         // written by C++: what has happened
   uint32_t requests[kRequests * kRequestSize];  // written by JavaScript: what to send

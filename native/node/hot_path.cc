@@ -55,6 +55,22 @@ int32_t send_source(Environment& environment, uint32_t handle, uint32_t flags, S
   return socket->send(source, to, &environment.mailbox().queued);
 }
 
+int32_t send_run(Environment& environment, Mailbox& mailbox) {
+  const auto [handle, slab_handle, first, count, unused] = mailbox.call;
+  Socket* socket = environment.poller().find(handle);
+  if (socket == nullptr) return -EBADF;
+  const std::shared_ptr<Slab>* slab = environment.slab(slab_handle);
+  if (slab == nullptr || count == 0 || count > Mailbox::kRequests) return -EINVAL;
+  const uint32_t slots = (*slab)->slots();
+  if (first >= slots || count > slots - first) return -EINVAL;
+  const Run run{slab->get(), first, count, mailbox.requests};
+  for (uint32_t i = 0; i < count; ++i) {
+    if (run.length(i) == 0 || run.length(i) > (*slab)->slot_size()) return -EINVAL;
+  }
+  const int32_t refused = socket->send_run(run, &mailbox.queued);
+  return refused != 0 ? refused : mailbox.queued > 0;
+}
+
 }  // namespace
 
 napi_value send_slot(napi_env env, napi_callback_info info) {
@@ -120,16 +136,7 @@ napi_value send_run(napi_env env, napi_callback_info info) {
   napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
   Environment& environment = *static_cast<Environment*>(data);
   Mailbox& mailbox = environment.mailbox();
-  const auto [handle, unused, first, count, flags] = mailbox.call;
-  Socket* socket = environment.poller().find(handle);
-  if (socket == nullptr) {
-    mailbox.answer = -EBADF;
-  } else if (count == 0 || count > Mailbox::kRequests) {
-    mailbox.answer = -EINVAL;
-  } else {
-    const int32_t refused = socket->send_run(first, mailbox.requests, count, &mailbox.queued);
-    mailbox.answer = refused != 0 ? refused : mailbox.queued > 0;
-  }
+  mailbox.answer = send_run(environment, mailbox);
   return nullptr;
 }
 

@@ -267,6 +267,12 @@ void InetSocket::accept_message(const Source& source, bool zerocopy, uint32_t by
   enqueue(id, nullptr, bytes);
 }
 
+int32_t InetSocket::do_send_run(const Run& run) {
+  if (run_.size() < run.count) run_.resize(run.count);
+  for (size_t i = 0; i < run.count; ++i) run_[i] = run.source(i);
+  return do_send_many(run_.data(), run.count);
+}
+
 int32_t InetSocket::do_send_many(const Source* sources, size_t count) {
   for (size_t i = 0; i < count; ++i) keep(sources[i].slab);
   size_t done = 0;

@@ -64,6 +64,7 @@ class InetSocket final : public Socket {
   // inet_send.cc
   int32_t do_send(const Source& source, const Address* destination) override;
   int32_t do_send_many(const Source* sources, size_t count) override;
+  int32_t do_send_run(const Run& run) override;
   size_t queued() const override { return queue_.size(); }
   uint64_t next_id() const override { return ledger_.next_send(); }
   void fail_queued() override;
@@ -137,6 +138,7 @@ class InetSocket final : public Socket {
   std::vector<std::shared_ptr<Slab>> slabs_;  // of what is outstanding, and maybe of more
   Slab* last_slab_ = nullptr;                 // one of them
   IdRing<Queued> queue_{0, 16};
+  std::vector<Source> run_;      // scratch of do_send_run()
   std::unique_ptr<Batch> batch_;  // made by the first sendmmsg
 };
 

@@ -76,9 +76,7 @@ int32_t PacketSocket::do_send_many(const Source* sources, size_t count) {
   return put_many(*this, sources, count);
 }
 
-int32_t PacketSocket::do_send_run(uint32_t first, const uint32_t* lengths, size_t count) {
-  return put_run(*this, first, lengths, count);
-}
+int32_t PacketSocket::do_send_run(const Run& run) { return put_run(*this, run); }
 
 // Hands over every frame that no missing one stands before.
 void PacketSocket::submit_waiting() {

@@ -97,7 +97,7 @@ class PacketSocket final : public RingSocket {
   uint32_t before(uint32_t index) const { return index == 0 ? frames_.size() - 1 : index - 1; }
 
   int32_t do_send_many(const Source* sources, size_t count) override;
-  int32_t do_send_run(uint32_t first, const uint32_t* lengths, size_t count) override;
+  int32_t do_send_run(const Run& run) override;
   int32_t put(Part part, bool copied) override;
   size_t queued() const override { return waiting_; }
   void fail_queued() override;

@@ -65,11 +65,10 @@ class RingSocket : public Socket {
                    [sources](size_t i) { return Part{sources[i].slot, sources[i].length}; });
   }
   template <class Ring>
-  static int32_t put_run(Ring& ring, uint32_t first, const uint32_t* lengths, size_t count) {
-    const uint32_t slots = ring.memory_->slots();
-    if (first >= slots || count > slots - first) return -EINVAL;
-    return put_all(ring, count, [first, lengths](size_t i) {
-      return Part{first + static_cast<uint32_t>(i), lengths[i]};
+  static int32_t put_run(Ring& ring, const Run& run) {
+    if (run.slab != ring.memory_.get()) return -EINVAL;
+    return put_all(ring, run.count, [&run](size_t i) {
+      return Part{run.first + static_cast<uint32_t>(i), run.length(i)};
     });
   }
 

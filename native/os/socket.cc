@@ -46,11 +46,11 @@ int32_t Socket::send_many(const Source* sources, size_t count, uint32_t* waiting
   return result;
 }
 
-int32_t Socket::send_run(uint32_t first, const uint32_t* lengths, size_t count, uint32_t* waiting) {
+int32_t Socket::send_run(const Run& run, uint32_t* waiting) {
   Lock lock(mutex_);
-  if (const int code = refusal(count)) return -code;
+  if (const int code = refusal(run.count)) return -code;
   busy_ = true;
-  const int32_t result = do_send_run(first, lengths, count);
+  const int32_t result = do_send_run(run);
   *waiting = static_cast<uint32_t>(queued());
   return result;
 }
@@ -62,7 +62,6 @@ int32_t Socket::send_packet(const Part* parts, size_t count) {
   return do_send_packet(parts, count);
 }
 
-int32_t Socket::do_send_run(uint32_t, const uint32_t*, size_t) { return -EOPNOTSUPP; }
 int32_t Socket::do_send_packet(const Part*, size_t) { return -EOPNOTSUPP; }
 
 void Socket::poll() {

@@ -32,6 +32,23 @@ struct Source {
   bool zerocopy = false;
 };
 
+// The memory of several sends: neighbouring slots of a slab, which exist.
+struct Run {
+  // Set in a length to ask for zero copy; no slot is as long.
+  static constexpr uint32_t kZeroCopy = 1u << 31;
+
+  Slab* slab;
+  uint32_t first;
+  uint32_t count;
+  const uint32_t* lengths;
+
+  uint32_t length(size_t i) const { return lengths[i] & ~kZeroCopy; }
+  Source source(size_t i) const {
+    const uint32_t slot = first + static_cast<uint32_t>(i);
+    return {slab, slab->slot(slot), slot, length(i), (lengths[i] & kZeroCopy) != 0};
+  }
+};
+
 // A part of a packet that is laid out over several slots of a socket's own memory.
 struct Part {
   uint32_t slot;
@@ -85,9 +102,8 @@ class Socket {
   // failed.
   int32_t send_many(const Source* sources, size_t count, uint32_t* queued);
 
-  // The slots first, first + 1, … of the socket's own memory, as send_many() would send them. Only
-  // where a socket has memory of its own; others answer EOPNOTSUPP.
-  int32_t send_run(uint32_t first, const uint32_t* lengths, size_t count, uint32_t* queued);
+  // As send_many(), of neighbouring slots.
+  int32_t send_run(const Run& run, uint32_t* queued);
 
   // One send out of several slots of the socket's own memory: one id, as of send(). Only where a
   // subclass can do it; others answer EOPNOTSUPP.
@@ -157,7 +173,7 @@ class Socket {
   // As send() and send_many(), with the socket open and room in the queue.
   virtual int32_t do_send(const Source& source, const Address* destination) = 0;
   virtual int32_t do_send_many(const Source* sources, size_t count) = 0;
-  virtual int32_t do_send_run(uint32_t first, const uint32_t* lengths, size_t count);
+  virtual int32_t do_send_run(const Run& run) = 0;
   virtual int32_t do_send_packet(const Part* parts, size_t count);
   // Sends that wait for room.
   virtual size_t queued() const = 0;

@@ -79,9 +79,7 @@ int32_t XdpSocket::do_send_many(const Source* sources, size_t count) {
   return put_many(*this, sources, count);
 }
 
-int32_t XdpSocket::do_send_run(uint32_t first, const uint32_t* lengths, size_t count) {
-  return put_run(*this, first, lengths, count);
-}
+int32_t XdpSocket::do_send_run(const Run& run) { return put_run(*this, run); }
 
 // All of it or nothing: the kernel would hold the first part of a packet until the rest came.
 int32_t XdpSocket::do_send_packet(const Part* parts, size_t count) {

@@ -92,7 +92,7 @@ class XdpSocket final : public RingSocket {
   static uint32_t now_ms();
 
   int32_t do_send_many(const Source* sources, size_t count) override;
-  int32_t do_send_run(uint32_t first, const uint32_t* lengths, size_t count) override;
+  int32_t do_send_run(const Run& run) override;
   int32_t put(Part frame, bool copied) override;
   int32_t do_send_packet(const Part* parts, size_t count) override;
   size_t queued() const override { return 0; }

@@ -392,7 +392,20 @@ export class FakeNative implements Native {
   }
 
   sendRun(): void {
-    call[5] = -EOPNOTSUPP;
+    const [handle, slab, first, count] = call as unknown as [number, number, number, number];
+    const sends = Array.from(requests.subarray(0, count), (asked, i) => {
+      const length = asked & 0x7fff_ffff;
+      const flags = asked >>> 31 === 1 ? FLAG_ZERO_COPY : 0;
+      return { slab, slot: first + i, bytes: null, length, flags, destination: '' };
+    });
+    const memory = this.#slabs.get(slab);
+    const sound = memory !== undefined && count > 0 && first + count <= memory.slots;
+    if (!sound || sends.some(({ length }) => length < 1 || length > memory.slotSize)) {
+      call[5] = this.#misuse('sendRun', { handle, slab, first, count });
+      return;
+    }
+    const refused = this.#send(handle, sends);
+    call[5] = refused || Number((queued[0] as number) > 0);
   }
 
   beginClose(handle: number): void {

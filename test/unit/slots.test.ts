@@ -49,13 +49,13 @@ describe('Slots', () => {
     expect(slots.slots.ready).toBe(false);
   });
 
-  it('hands out the slot again that came back last', () => {
+  it('hands out the lowest of those that came back', () => {
     const slots = new Table(4);
     for (let i = 0; i < 4; i++) slots.take();
     slots.release(2);
     slots.release(0);
     slots.release(3);
-    expect([slots.take(), slots.take(), slots.take()]).toEqual([3, 0, 2]);
+    expect([slots.take(), slots.take(), slots.take()]).toEqual([0, 2, 3]);
   });
 
   it('keeps a slot while a lease is left, and while a send is', () => {
