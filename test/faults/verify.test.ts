@@ -18,7 +18,9 @@ function play<Result>(scenario: string): Promise<Answer<Result>> {
 /** Says which buffer, and where it was acquired: a line of the user's, not of the library's. */
 function expectBlame(message: string | undefined, index: number): void {
   expect(message).toContain(`buffer ${index} `);
-  expect(message).toMatch(/acquired:\n\s+at acquiredHere \(.*verify-\w+\.mjs:\d+:\d+\)/);
+  expect(message).toMatch(
+    /acquired:\n\s+at (?:acquiredHere|runAcquiredHere) \(.*verify-\w+\.mjs:\d+:\d+\)/,
+  );
 }
 
 describe('a pool that verifies finds', () => {
@@ -26,6 +28,7 @@ describe('a pool that verifies finds', () => {
     { scenario: 'a write in flight over TCP', index: 0, id: 1 },
     { scenario: 'a write in flight over UDP, through a view of its own', index: 0, id: 0 },
     { scenario: 'a write in flight within sendMany', index: 1, id: 1 },
+    { scenario: 'a write in flight within a run', index: 2, id: 2 },
     {
       scenario: 'a write between two sends of one buffer, the first in flight',
       index: 0,

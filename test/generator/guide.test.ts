@@ -46,6 +46,6 @@ describe('the guide', needs(canMakeNamespaces(), 'making network namespaces'), (
   });
 
   it('has a program in each of its chapters about one', () => {
-    expect(programs.filter(({ text }) => text !== '')).toHaveLength(7);
+    expect(programs.filter(({ text }) => text !== '')).toHaveLength(8);
   });
 });

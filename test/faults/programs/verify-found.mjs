@@ -11,6 +11,7 @@ import {
   hold,
   letGo,
   remote,
+  runAcquiredHere,
   verifiedPool,
   warned,
 } from './verify-support.mjs';
@@ -54,6 +55,18 @@ export const found = {
     hold();
     socket.sendMany(buffers, [100, 200, 300]);
     /** @type {PooledBuffer} */ (buffers[1]).bytes[5] = 1;
+    letGo();
+    await socket.flush();
+    await socket.close();
+  },
+
+  async 'a write in flight within a run'() {
+    const pool = verifiedPool();
+    const socket = await connect();
+    const run = runAcquiredHere(pool);
+    hold();
+    socket.sendMany(run, [100, 200, 300]);
+    run.memory[2 * run.stride + 5] = 1;
     letGo();
     await socket.flush();
     await socket.close();

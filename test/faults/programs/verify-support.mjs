@@ -37,6 +37,11 @@ export function acquiredHere(pool) {
   return /** @type {PooledBuffer} */ (pool.tryAcquire());
 }
 
+/** The same. @param {Pool} pool @returns {import('zerosend').BufferRun} */
+export function runAcquiredHere(pool) {
+  return /** @type {import('zerosend').BufferRun} */ (pool.tryAcquireRun(3));
+}
+
 /** Sends stay in flight from here on, until `letGo`. */
 export const hold = () => inject('recvmsg', { error: 'EAGAIN', times: ALWAYS });
 export const letGo = () => inject('recvmsg');
