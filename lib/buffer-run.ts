@@ -60,6 +60,7 @@ export class BufferRun {
 
   /** How many buffers it has. */
   get count(): number {
+    if (!(#held in this)) throw forged(this);
     return this.#count;
   }
 
@@ -68,7 +69,7 @@ export class BufferRun {
    * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`
    */
   bytes(index: number): Buffer {
-    checkInteger('index', index, 0, this.#count - 1);
+    checkInteger('index', index, 0, this.count - 1);
     return this.#verifier ? this.#verifier.bytes(index) : this.pool._bytesOf(this.first + index);
   }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { LowestOrder, RingOrder } from '../../lib/slot-order.js';
-import { type Holding, RunSlots } from '../../lib/slots.js';
+import { type Holding, Slots } from '../../lib/slots.js';
 
 type Part = { first: number; count: number };
 
@@ -27,12 +27,12 @@ function cut(parts: Part[], pick: number, length: number): Part | undefined {
 it.each([
   ['RingOrder', (count: number) => new RingOrder(count)],
   ['LowestOrder', (count: number) => new LowestOrder(count)],
-])('RunSlots: the counts add up after every step, by %s', (_, makeOrder) => {
+])('Slots: the counts add up after every step, by %s', (_, makeOrder) => {
   const property = fc.property(
     fc.integer({ min: 1, max: 12 }),
     fc.array(step, { maxLength: 150 }),
     (count, steps) => {
-      const slots = new RunSlots(count, makeOrder(count));
+      const slots = new Slots(count, makeOrder(count));
       const held: Part[] = []; // runs
       const sent: Part[] = [];
       const singles: Holding[] = [];

@@ -1,15 +1,14 @@
 import type { BufferPool } from '../../lib/buffer-pool.js';
 import { BufferRun } from '../../lib/buffer-run.js';
-import type { FramePool } from '../../lib/frame-pool.js';
 import { PooledBuffer } from '../../lib/pooled-buffer.js';
-import { LowestOrder, type RunOrder } from '../../lib/slot-order.js';
-import { RunSlots } from '../../lib/slots.js';
+import { LowestOrder, type SlotOrder } from '../../lib/slot-order.js';
+import { Slots } from '../../lib/slots.js';
 
 export const STRIDE = 16;
 export const SIZE = 10;
 
 /** Notes which slots come back, and how. */
-class NotedOrder implements RunOrder {
+class NotedOrder implements SlotOrder {
   readonly #order: LowestOrder;
   readonly back: string[] = [];
 
@@ -40,25 +39,25 @@ class NotedOrder implements RunOrder {
   }
 }
 
-/** Buffers and runs as a FramePool hands them out, without a ring. */
+/** Buffers and runs as a BufferPool hands them out, without its memory. */
 export class FakeFrames {
-  readonly slots: RunSlots;
+  readonly slots: Slots;
   readonly memory = Buffer.alloc(1 << 16);
   /** times that the pool has heard that something came back */
   told = 0;
   readonly #order: NotedOrder;
-  readonly #pool: FramePool;
+  readonly #pool: BufferPool;
 
   constructor(count: number) {
     this.#order = new NotedOrder(count);
-    this.slots = new RunSlots(count, this.#order);
+    this.slots = new Slots(count, this.#order);
     const { memory } = this;
     this.#pool = {
       bufferSize: SIZE,
       _someReturned: () => void this.told++,
       _returned: () => void this.told++,
       _bytesOf: (index: number) => memory.subarray(index * STRIDE, index * STRIDE + SIZE),
-    } as unknown as FramePool;
+    } as unknown as BufferPool;
   }
 
   /** The slots that have come back since the last call. */

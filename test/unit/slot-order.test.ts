@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LowestOrder, RingOrder, type RunOrder } from '../../lib/slot-order.js';
+import { LowestOrder, RingOrder, type SlotOrder } from '../../lib/slot-order.js';
 
 /** Which slot would come next, and what becomes of it: one slot at a time. */
 interface Model {
@@ -77,7 +77,7 @@ const step = fc.record({
 function agree<M extends Model>(
   count: number,
   steps: readonly { what: string; pick: number; length: number }[],
-  { order, model, follows }: { order: RunOrder; model: M; follows(model: M, at: number): boolean },
+  { order, model, follows }: { order: SlotOrder; model: M; follows(model: M, at: number): boolean },
 ): void {
   const out = new Set<number>();
   const handOut = (slot: number) => {
