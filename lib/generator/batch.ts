@@ -5,7 +5,7 @@ export const BATCH = 64;
 export class Batch {
   /** packet i begins at bases[i] of views[i & each] */
   readonly views: Uint8Array[] = Array(BATCH).fill(NOTHING);
-  readonly bases = new Uint32Array(BATCH); // a ring may be longer than 2 GiB
+  readonly bases = new Float64Array(BATCH); // a ring may be longer than 4 GiB
   /** -1: a view for each packet; 0: one for all */
   each = -1;
   /** the same as views[0], where that is for all */

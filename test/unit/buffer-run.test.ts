@@ -69,7 +69,7 @@ describe('BufferRun', () => {
     const frames = new FakeFrames(8);
     const run = frames.run(5);
     run.release();
-    run._acquired(2);
+    run._acquired(2, null);
     expect(run.count).toBe(2);
     expect(() => run.bytes(2)).toThrow(RANGE);
     run.release();
