@@ -269,7 +269,10 @@ void InetSocket::accept_message(const Source& source, bool zerocopy, uint32_t by
 
 int32_t InetSocket::do_send_run(const Run& run) {
   if (run_.size() < run.count) run_.resize(run.count);
-  for (size_t i = 0; i < run.count; ++i) run_[i] = run.source(i);
+  for (size_t i = 0; i < run.count; ++i) {
+    run_[i] = run.source(i);
+    if (run_[i].length == 0 || run_[i].length > run.slab->slot_size()) return -EINVAL;
+  }
   return do_send_many(run_.data(), run.count);
 }
 

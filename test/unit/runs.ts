@@ -75,7 +75,7 @@ export class FakeFrames {
       view,
       stride: STRIDE,
     });
-    return run._acquired(1 + this.slots.extend(first, most - 1));
+    return run._acquired(1 + this.slots.extend(first, most - 1), null);
   }
 
   /** One that is sent: the caller gives it an id. */
