@@ -68,32 +68,6 @@ bool XdpSocket::make_room(size_t descriptors) {
   return has_room(descriptors);
 }
 
-int32_t XdpSocket::put(Part frame, bool copied) {
-  if (!make_room(1)) return -static_cast<int32_t>(Refusal::kQueueFull);
-  describe(frame, 0, accept(frame), copied ? Kind::kCopied : Kind::kWhole);
-  submit(1);
-  return 0;
-}
-
-int32_t XdpSocket::do_send_many(const Source* sources, size_t count) {
-  return put_many(*this, sources, count);
-}
-
-int32_t XdpSocket::do_send_run(const Run& run) { return put_run(*this, run); }
-
-// All of it or nothing: the kernel would hold the first part of a packet until the rest came.
-int32_t XdpSocket::do_send_packet(const Part* parts, size_t count) {
-  Part whole;
-  if (const int error = check_packet(parts, count, &whole)) return -error;
-  if (!make_room(count)) return -static_cast<int32_t>(Refusal::kQueueFull);
-  const uint64_t id = accept(whole);
-  const Kind kind = count > 1 ? Kind::kPart : Kind::kWhole;
-  if (kind == Kind::kPart) packets_[id] = {static_cast<uint32_t>(count), Outcome::kZeroCopy};
-  for (size_t i = 0; i < count; ++i) describe(parts[i], i + 1 < count ? kContinued : 0, id, kind);
-  submit(static_cast<uint32_t>(count));
-  return 0;
-}
-
 // Hands over the descriptors of a send.
 void XdpSocket::submit(uint32_t descriptors) {
   transmit_.produce(produced_);
@@ -129,6 +103,32 @@ void XdpSocket::describe(Part part, uint32_t options, uint64_t id, Kind kind) {
   descriptor.addr = uint64_t{part.slot} << chunk_bits_;
   descriptor.len = part.length;
   descriptor.options = options;
+}
+
+int32_t XdpSocket::put(Part frame, bool copied) {
+  if (!make_room(1)) return -static_cast<int32_t>(Refusal::kQueueFull);
+  describe(frame, 0, accept(frame), copied ? Kind::kCopied : Kind::kWhole);
+  submit(1);
+  return 0;
+}
+
+int32_t XdpSocket::do_send_many(const Source* sources, size_t count) {
+  return put_many(*this, sources, count);
+}
+
+int32_t XdpSocket::do_send_run(const Run& run) { return put_run(*this, run); }
+
+// All of it or nothing: the kernel would hold the first part of a packet until the rest came.
+int32_t XdpSocket::do_send_packet(const Part* parts, size_t count) {
+  Part whole;
+  if (const int error = check_packet(parts, count, &whole)) return -error;
+  if (!make_room(count)) return -static_cast<int32_t>(Refusal::kQueueFull);
+  const uint64_t id = accept(whole);
+  const Kind kind = count > 1 ? Kind::kPart : Kind::kWhole;
+  if (kind == Kind::kPart) packets_[id] = {static_cast<uint32_t>(count), Outcome::kZeroCopy};
+  for (size_t i = 0; i < count; ++i) describe(parts[i], i + 1 < count ? kContinued : 0, id, kind);
+  submit(static_cast<uint32_t>(count));
+  return 0;
 }
 
 void XdpSocket::kick() {

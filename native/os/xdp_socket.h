@@ -81,10 +81,10 @@ class XdpSocket final : public RingSocket {
   uint32_t frames_of_packets(uint32_t ifindex) const;
 
   // What frames and packets have in common.
-  bool has_room(size_t descriptors);
-  bool make_room(size_t descriptors);
-  void describe(Part part, uint32_t options, uint64_t id, Kind kind);
-  void submit(uint32_t descriptors);
+  inline bool has_room(size_t descriptors);
+  inline bool make_room(size_t descriptors);
+  inline void describe(Part part, uint32_t options, uint64_t id, Kind kind);
+  inline void submit(uint32_t descriptors);
   const Link& take_oldest(Chunk& chunk);
   bool ends_send(const Link& link, Outcome* outcome);
   int check_packet(const Part* parts, size_t count, Part* whole) const;
