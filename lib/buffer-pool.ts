@@ -157,17 +157,17 @@ export class BufferPool {
     return this.#tryTake(this.#verifier && stackOfCaller(this.tryAcquire));
   }
 
-  #tryTake(where: string | null): PooledBuffer | null {
+  #tryTake(where: string | null, most = 1): PooledBuffer | null {
     if (this.#closed !== null) throw closed();
     if (this.#waiting === 0) {
-      const buffer = this.#take(where);
+      const buffer = this.#take(where, most);
       if (buffer !== null) return buffer;
     }
     if (!this.#slots.ready) {
       this.#dry++;
       this.#reap();
     }
-    return this.#waiting > 0 && this.#waiters.size > 0 ? null : this.#take(where);
+    return this.#waiting > 0 && this.#waiters.size > 0 ? null : this.#take(where, most);
   }
 
   /**
@@ -212,15 +212,16 @@ export class BufferPool {
   }
 
   /**
-   * Free buffers that lie in a row, up to `most`: as many as follow the one that {@link tryAcquire}
-   * would give; or null where that gives null. Never waits, and allocates nothing once each run has
-   * been met.
+   * Free buffers that lie in a row, up to `most`: of a ring, as many as follow the one whose turn it
+   * is; else the first row that is as long, or the longest. Null where {@link tryAcquire} gives null.
+   * Never waits, and allocates nothing once each run has been met.
    * @param most 1 to 1024
    * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, Error `ERR_ZEROSEND_POOL_CLOSED`
    */
   tryAcquireRun(most: number): BufferRun | null {
     checkInteger('most', most, 1, MAX_REQUESTS);
-    const buffer = this.#tryTake(this.#verifier && stackOfCaller(this.tryAcquireRun));
+    const where = this.#verifier && stackOfCaller(this.tryAcquireRun);
+    const buffer = this.#tryTake(where, most);
     return buffer === null ? null : this.#runFrom(buffer, most);
   }
 
@@ -277,8 +278,8 @@ export class BufferPool {
     return this.close();
   }
 
-  #take(where: string | null): PooledBuffer | null {
-    const slot = this.#slots.take();
+  #take(where: string | null, most = 1): PooledBuffer | null {
+    const slot = this.#slots.take(most);
     if (slot < 0) return null;
     let buffer = this.#buffers[slot] as PooledBuffer;
     if (this.#verifier !== null) {

@@ -4,8 +4,8 @@ export interface SlotOrder {
   readonly size: number;
   /** Whether `take` would find one. */
   readonly ready: boolean;
-  /** The next slot, or -1. */
-  take(): number;
+  /** The next slot, or -1; where there is a choice, one that `most` free ones begin with. */
+  take(most?: number): number;
   /** Takes up to `most` slots right behind one that was just taken; returns how many. */
   extend(slot: number, most: number): number;
   /** A slot is free again; `unsent` when it never went out. */
@@ -30,15 +30,34 @@ export class LowestOrder implements SlotOrder {
     return this.size > 0;
   }
 
-  take(): number {
+  take(most = 1): number {
     if (this.size === 0) return -1;
     const free = this.#free;
-    let slot = this.#low;
-    if (free[slot] === 0) slot = free.indexOf(1, slot + 1);
+    let lowest = this.#low;
+    if (free[lowest] === 0) lowest = free.indexOf(1, lowest + 1);
+    const slot = most > 1 ? this.#roomiest(lowest, most) : lowest;
     free[slot] = 0;
     this.size--;
-    this.#low = slot + 1;
+    this.#low = slot === lowest ? slot + 1 : lowest;
     return slot;
+  }
+
+  /** Where the first `most` neighbours begin that are free, or else the longest row of them. */
+  #roomiest(lowest: number, most: number): number {
+    const free = this.#free;
+    let best = lowest;
+    let longest = 0;
+    for (let begin = lowest; begin >= 0 && longest < most; ) {
+      let end = begin + 1;
+      const stop = Math.min(begin + most, free.length);
+      while (end < stop && free[end] === 1) end++;
+      if (end - begin > longest) {
+        longest = end - begin;
+        best = begin;
+      }
+      begin = end < free.length ? free.indexOf(1, end) : -1;
+    }
+    return best;
   }
 
   extend(slot: number, most: number): number {

@@ -44,9 +44,9 @@ export class Slots {
     return this.#order.ready;
   }
 
-  /** The next free slot, or -1. Its holder is to have one lease and no send. */
-  take(): number {
-    const slot = this.#order.take();
+  /** The next free slot, or -1; `most`: for how many in a row. Its holder is to have one lease and no send. */
+  take(most = 1): number {
+    const slot = this.#order.take(most);
     if (slot >= 0) this.acquired++;
     return slot;
   }
