@@ -148,6 +148,13 @@ std::shared_ptr<XdpSocket> XdpSocket::open(const XdpOptions& options, int epoll_
     *syscall = "if_nametoindex";
     return nullptr;
   }
+  // Before there is a book over each chunk: of a slab that no page stands behind there may be
+  // billions, and the books would be gigabytes until the kernel refused it.
+  if (options.umem->slots() > kMostChunks) {
+    *error = EINVAL;
+    *syscall = "setsockopt(XDP_UMEM_REG)";
+    return nullptr;
+  }
   const int fd = sys.socket(AF_XDP, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
     *error = errno;

@@ -66,6 +66,7 @@ class XdpSocket final : public RingSocket {
     Outcome outcome;
   };
   static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr uint32_t kMostChunks = 1 << 20;  // of a UMEM; a pool has no more buffers either
   // Where the kernel copies, it makes each frame but the first a fragment of the packet, or (for
   // drivers that want nothing in the linear part) the first, too. A packet of more fragments than
   // the kernel was built for, 17 at least, is dropped without a word.

@@ -19,6 +19,8 @@ it.each([1, 20_261_123])('the addon outlives 20,000 random calls, seed %i', asyn
   expect(told.wrong).toEqual([]);
   // The calls were not all refused at the door.
   const often = ['sends', 'plain sends', 'sends at once', 'polls with records', 'openTcp opened'];
+  // Packet sockets there are only where a namespace could be had.
+  if (isolated().length > 0) often.push('runs');
   for (const name of [...often, 'openUdp opened', 'createSlab']) {
     expect([name, told.tally[name] ?? 0]).toEqual([name, expect.toSatisfy((n: number) => n > 30)]);
   }
@@ -29,14 +31,20 @@ it.each([1, 20_261_123])('the addon outlives 20,000 random calls, seed %i', asyn
 });
 
 it('the addon refuses each wrong argument by itself', async () => {
-  const told = await ask('native-refusals', { addon: addonPath });
-  const { EBADF, EINVAL, ENODEV } = constants.errno as typeof constants.errno & { ENODEV: number };
+  const prefix = isolated();
+  const ring = prefix.length > 0;
+  const told = await ask('native-refusals', { addon: addonPath, ring }, { prefix });
+  const { EBADF, EINVAL, ENODEV, EOPNOTSUPP } =
+    constants.errno as typeof constants.errno & { ENODEV: number };
   const { answers } = told;
   expect(answers).toEqual({
     ...Object.fromEntries(Object.keys(answers).map((name) => [name, -EINVAL])),
     'a closed socket': -EBADF,
     'a closed socket, plain': -EBADF,
     'a closed socket, at once': -EBADF,
+    'a closed socket, a run': -EBADF,
+    'no such socket, a run': -EBADF,
+    'a run on a UDP socket': -EOPNOTSUPP,
     'no such socket': -EBADF,
     'a socket far beyond': -EBADF,
     'poll of a closed socket': -EBADF,
@@ -51,4 +59,15 @@ it('the addon refuses each wrong argument by itself', async () => {
     'no address for TCP': { errno: EINVAL, syscall: 'connect' },
   });
   expect(told).toMatchObject({ before: 0, sound: [0, 0, 0], after: 5, reused: true });
+  if (!ring) return;
+  const { runs } = told;
+  expect(runs).toEqual({
+    ...Object.fromEntries(Object.keys(runs).map((name) => [name, -EINVAL])),
+    'a closed ring': -EBADF,
+  });
+  if (told.vastXdp !== undefined) {
+    expect(told.vastXdp).toEqual({ errno: EINVAL, syscall: 'setsockopt(XDP_UMEM_REG)' });
+    expect(told.grown).toBeLessThan(1 << 26);
+  }
+  expect(told).toMatchObject({ soundRuns: [0, 0], ringSends: 2 + 30 });
 });

@@ -18,6 +18,8 @@ const { REFUSED, hostile, isOurs } = hostileValues(native, random);
 
 /** @type {number[]} living ones and ones that have been closed */
 const sockets = [];
+/** @type {number[]} of those, the ones with a ring */
+const rings = [];
 /** @type {number[]} */
 const slabs = [];
 // What is sent from plain memory has to stay until it has completed: that is the caller's part.
@@ -123,6 +125,7 @@ const functions = {
   send: { args: [], right: (value) => isNothing(value) && isErrno(call[5]), often: 20 },
   sendPlain: { args: [socket, bytes, length, flags], right: isErrno, often: 15 },
   sendMany: { args: [socket, count], right: isErrno, often: 10 },
+  sendRun: { args: [], right: (value) => isNothing(value) && isErrno(call[5]), often: 10 },
   sendPacket: { args: [socket, count], right: isErrno, often: 5 },
   poll: { args: [socket], right: isErrno, often: 15 },
   arm: { args: [socket], right: isErrno, often: 8 },
@@ -191,6 +194,15 @@ function scribble() {
   call.set(mostly([sound.socket(), ...whole()]));
 }
 
+/** Handle, -, first slot and number; the lengths are in `requests`, most of them right for a frame. */
+function scribbleRun() {
+  const run = [pick(rings) ?? 1, 0, pick([0, 0, 1, 4, 8]), pick([1, 2, 8, 64]), 0];
+  const sane = random(25) > 0;
+  call.set(sane ? run : run.map((number) => (random(2) ? number : random(2 ** 32))));
+  const length = () => (random(200) === 0 ? random(2 ** 32) : pick([60, 64]));
+  requests.set(Array.from({ length: 64 }, length));
+}
+
 /** @param {number[]} handles @param {unknown} handle */
 function forget(handles, handle) {
   const at = handles.indexOf(/** @type {number} */ (handle));
@@ -206,6 +218,7 @@ function once() {
   if (random(40) === 0) values.length = random(values.length + 1);
   if (random(40) === 0) values.push(hostile());
   if (name.startsWith('send')) scribble();
+  if (name === 'sendRun') scribbleRun();
   let result;
   try {
     result = random(200) === 0 ? Reflect.construct(native[name], values) : native[name](...values);
@@ -219,17 +232,22 @@ function once() {
     sockets.push(result.handle);
     add(`${name} opened`);
   }
+  if (/^open(Packet|Xdp)$/.test(name) && result?.handle) {
+    rings.push(result.handle);
+    if (rings.length > 4) rings.shift();
+  }
   if (name === 'openPacket' && result?.slab) slabs.push(result.slab);
   if (name === 'poll' && result > 0) add('polls with records');
   if (name === 'sendPlain' && result === 0) add('plain sends');
   if (name === 'send' && Number(call[5]) >= 0) add('sends');
   if (name === 'sendMany' && result === 0) add('sends at once');
   if (name === 'sendPacket' && result === 0) add('packets');
+  if (name === 'sendRun' && Number(call[5]) >= 0) add('runs');
   // A handle that is gone is still tried now and then.
   if (name === 'close' || name === 'abort') forget(sockets, values[0]);
   if (name === 'releaseSlab') forget(slabs, values[0]);
   add(name);
-  const answer = name === 'send' ? call[5] : result;
+  const answer = name === 'send' || name === 'sendRun' ? call[5] : result;
   if (name.startsWith('send') && Number(answer) < 0) add(`${name} ${answer}`);
   const constructed = typeof result === 'object' && Object.keys(result ?? {}).length === 0;
   if (!right(result) && !constructed) wrong.push(`${name} returned ${String(result)}`);

@@ -42,6 +42,14 @@ function sendThree(middle) {
   return native.sendMany(socket, 3);
 }
 
+/** Asks for a run of these lengths. @param {number[]} asked handle, first slot, number */
+function sendRun([handle = 0, first = 0, count = 0], lengths = Array(count).fill(60)) {
+  requests.set(lengths.slice(0, requests.length));
+  call.set([handle, 0, first, count]);
+  native.sendRun();
+  return (call[5] ?? 0) | 0;
+}
+
 const answers = {
   'no such socket': send(0, slab, 0, 10, 0),
   'a socket far beyond': send(2 ** 32 - 1, slab, 0, 10, 0),
@@ -79,7 +87,34 @@ const answers = {
   'no interface': native.openUdp({ ...request, interface: 'none' }),
   'an address that is none': native.openUdp({ ...request, remote: { address: 'x', port: 9 } }),
   'no address for TCP': native.openTcp({ family: 4 }),
+  'no such socket, a run': sendRun([0, 0, 2]),
+  'a closed socket, a run': sendRun([closed, 0, 2]),
+  'a run of none': sendRun([socket, 0, 0]),
+  'a run of too many': sendRun([socket, 0, 1025]),
+  'a run of far too many': sendRun([socket, 0, 2 ** 32 - 1], []),
+  'a run on a UDP socket': sendRun([socket, 0, 2]),
 };
+
+// On the transmit ring of an interface of its own, where one can be had.
+const packetOptions = { interface: 'lo', frames: 64, frameSize: 2016, sendBufferSize: 0 };
+const packet = given.ring ? native.openPacket({ ...packetOptions, timestamps: 0 }) : null;
+const ring = packet?.handle;
+/** @type {Record<string, number>} */
+const runs = {};
+if (packet) {
+  const { slots, slotSize } = packet;
+  Object.assign(runs, {
+    'first beyond the ring': sendRun([ring, slots, 1]),
+    'first far beyond': sendRun([ring, 2 ** 32 - 1, 2]),
+    'an end beyond the ring': sendRun([ring, slots - 1, 2]),
+    none: sendRun([ring, 0, 0]),
+    'too many': sendRun([ring, 0, 1025]),
+    'no length': sendRun([ring, 0, 2], [60, 0]),
+    'shorter than its header': sendRun([ring, 0, 2], [60, 13]),
+    'longer than a slot': sendRun([ring, 0, 3], [60, slotSize + 1, 60]),
+    'the longest number': sendRun([ring, 0, 2], [60, 2 ** 32 - 1]),
+  });
+}
 const sendsOf = (/** @type {number} */ handle) =>
   native.counters(handle)[native.counterNames.indexOf('sends')];
 const before = sendsOf(socket);
@@ -88,7 +123,20 @@ const sound = [
   native.sendPlain(socket, bytes, 100, 0),
   sendThree([slab, 1, 10, 1]),
 ];
-const told = { answers, before, sound, after: sendsOf(socket), reused: socket !== closed };
+// Nothing is written for chunks that no UMEM can have: that alone would take gigabytes.
+const vast = packet && native.createSlab(2048, 2 ** 31, 2);
+const memory = process.memoryUsage.rss();
+const xdpOptions = { interface: 'lo', queue: 0, mode: 2, slab: vast?.handle, deadline: 0 };
+const vastXdp = vast?.handle && native.openXdp(xdpOptions);
+const grown = process.memoryUsage.rss() - memory;
+const soundRuns = packet && [sendRun([ring, 0, 2]), sendRun([ring, 2, 30])];
+const ringSends = packet && sendsOf(ring);
+if (packet) {
+  native.poll(ring);
+  native.close(ring);
+  runs['a closed ring'] = sendRun([ring, 0, 2]);
+}
+const told = { vastXdp, grown, runs, soundRuns, ringSends, answers, before, sound, after: sendsOf(socket), reused: socket !== closed };
 native.close(socket);
 udp.close();
 process.stdout.write(JSON.stringify(told));
