@@ -34,8 +34,9 @@ it('the addon refuses each wrong argument by itself', async () => {
   const prefix = isolated();
   const ring = prefix.length > 0;
   const told = await ask('native-refusals', { addon: addonPath, ring }, { prefix });
-  const { EBADF, EINVAL, ENODEV, EOPNOTSUPP } =
-    constants.errno as typeof constants.errno & { ENODEV: number };
+  const { EBADF, EINVAL, ENODEV, EOPNOTSUPP } = constants.errno as typeof constants.errno & {
+    ENODEV: number;
+  };
   const { answers } = told;
   expect(answers).toEqual({
     ...Object.fromEntries(Object.keys(answers).map((name) => [name, -EINVAL])),

@@ -136,7 +136,18 @@ if (packet) {
   native.close(ring);
   runs['a closed ring'] = sendRun([ring, 0, 2]);
 }
-const told = { vastXdp, grown, runs, soundRuns, ringSends, answers, before, sound, after: sendsOf(socket), reused: socket !== closed };
+const told = {
+  vastXdp,
+  grown,
+  runs,
+  soundRuns,
+  ringSends,
+  answers,
+  before,
+  sound,
+  after: sendsOf(socket),
+  reused: socket !== closed,
+};
 native.close(socket);
 udp.close();
 process.stdout.write(JSON.stringify(told));
