@@ -63,7 +63,9 @@ export class BufferPool {
   readonly #slots: Slots;
   readonly #slab: number;
   readonly #buffers: PooledBuffer[];
-  readonly #memory: RunMemory;
+  readonly #whole: SlabMemory;
+  // Made when a run is first asked for: of a ring of many GiB there cannot be one on older Node.js.
+  #memory: RunMemory | null = null;
   // One for each slot that a run has begun with.
   readonly #runs: (BufferRun | undefined)[];
   readonly #verifier: Verifier | null;
@@ -111,11 +113,7 @@ export class BufferPool {
     const views = Array.from({ length: slab.slots }, (_, index) =>
       Buffer.from(slab.memory, slab.offset + index * slab.stride, slab.slotSize),
     );
-    this.#memory = {
-      bytes: Buffer.from(slab.memory, slab.offset),
-      view: new DataView(slab.memory, slab.offset),
-      stride: slab.stride,
-    };
+    this.#whole = slab;
     this.#runs = new Array(slab.slots).fill(undefined);
     this.#verifier = verify ? new Verifier(views) : null;
     this.#buffers = views.map((view, index) => this.#handle(index, view));
@@ -220,6 +218,7 @@ export class BufferPool {
    */
   tryAcquireRun(most: number): BufferRun | null {
     checkInteger('most', most, 1, MAX_REQUESTS);
+    this.#memory ??= memoryOf(this.#whole);
     const where = this.#verifier && stackOfCaller(this.tryAcquireRun);
     const buffer = this.#tryTake(where, most);
     return buffer === null ? null : this.#runFrom(buffer, most);
@@ -235,6 +234,7 @@ export class BufferPool {
     options: { signal?: AbortSignal; priority?: number } = {},
   ): Promise<BufferRun> {
     checkInteger('most', most, 1, MAX_REQUESTS);
+    this.#memory ??= memoryOf(this.#whole);
     return this.#runFrom(await this.acquire(options), most);
   }
 
@@ -342,7 +342,7 @@ export class BufferPool {
     let run = this.#runs[first];
     // The first of a run may be back before its others.
     if (run?._idle !== true) {
-      run = new BufferRun(this, first, this.#slots, this.#memory);
+      run = new BufferRun(this, first, this.#slots, this.#memory as RunMemory);
       this.#runs[first] = run;
     }
     return run._acquired(1 + more, null);
@@ -358,7 +358,7 @@ export class BufferPool {
       handles.push(handle);
     }
     for (const handle of handles) handle._leases = 1;
-    const run = new BufferRun(this, begin.index, this.#slots, this.#memory);
+    const run = new BufferRun(this, begin.index, this.#slots, this.#memory as RunMemory);
     return run._acquired(count, new RunVerifier(verifier, handles));
   }
 
@@ -391,6 +391,10 @@ export class BufferPool {
 }
 
 const slabs = new FinalizationRegistry<number>((handle) => native.releaseSlab(handle));
+
+function memoryOf({ memory, offset, stride }: SlabMemory): RunMemory {
+  return { bytes: Buffer.from(memory, offset), view: new DataView(memory, offset), stride };
+}
 
 function closed(): Error {
   return stateError('ERR_ZEROSEND_POOL_CLOSED', 'the pool is closed');

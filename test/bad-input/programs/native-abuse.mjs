@@ -18,7 +18,7 @@ const { REFUSED, hostile, isOurs } = hostileValues(native, random);
 
 /** @type {number[]} living ones and ones that have been closed */
 const sockets = [];
-/** @type {number[]} of those, the ones with a ring */
+/** @type {{ handle: number, slab: number }[]} of those, the ones with a ring */
 const rings = [];
 /** @type {number[]} */
 const slabs = [];
@@ -194,9 +194,11 @@ function scribble() {
   call.set(mostly([sound.socket(), ...whole()]));
 }
 
-/** Handle, -, first slot and number; the lengths are in `requests`, most of them right for a frame. */
+/** Handle, slab, first slot and number; the lengths are in `requests`, most of them right for a frame. */
 function scribbleRun() {
-  const run = [pick(rings) ?? 1, 0, pick([0, 0, 1, 4, 8]), pick([1, 2, 8, 64]), 0];
+  const { handle, slab } = pick(rings) ?? { handle: 1, slab: 1 };
+  const of = random(4) ? [handle, slab] : [sound.socket(), sound.slab()];
+  const run = [...of, pick([0, 0, 1, 4, 8]), pick([1, 2, 8, 64]), 0];
   const sane = random(25) > 0;
   call.set(sane ? run : run.map((number) => (random(2) ? number : random(2 ** 32))));
   const length = () => (random(200) === 0 ? random(2 ** 32) : pick([60, 64]));
@@ -233,7 +235,7 @@ function once() {
     add(`${name} opened`);
   }
   if (/^open(Packet|Xdp)$/.test(name) && result?.handle) {
-    rings.push(result.handle);
+    rings.push({ handle: result.handle, slab: result.slab ?? values[0]?.slab ?? 0 });
     if (rings.length > 4) rings.shift();
   }
   if (name === 'openPacket' && result?.slab) slabs.push(result.slab);

@@ -42,10 +42,13 @@ function sendThree(middle) {
   return native.sendMany(socket, 3);
 }
 
-/** Asks for a run of these lengths. @param {number[]} asked handle, first slot, number */
-function sendRun([handle = 0, first = 0, count = 0], lengths = Array(count).fill(60)) {
+/**
+ * Asks for a run of these lengths.
+ * @param {number[]} asked handle, first slot, number
+ */
+function sendRun([handle = 0, first = 0, count = 0], lengths = Array(count).fill(60), of = slab) {
   requests.set(lengths.slice(0, requests.length));
-  call.set([handle, 0, first, count]);
+  call.set([handle, of, first, count]);
   native.sendRun();
   return (call[5] ?? 0) | 0;
 }
@@ -92,27 +95,35 @@ const answers = {
   'a run of none': sendRun([socket, 0, 0]),
   'a run of too many': sendRun([socket, 0, 1025]),
   'a run of far too many': sendRun([socket, 0, 2 ** 32 - 1], []),
-  'a run on a UDP socket': sendRun([socket, 0, 2]),
+  'a run of no slab': sendRun([socket, 0, 2], [60, 60], 0),
+  'a run of a released slab': sendRun([socket, 0, 2], [60, 60], released),
+  'a run beyond its slab': sendRun([socket, 2, 2]),
+  'a run far beyond its slab': sendRun([socket, 2 ** 32 - 1, 2]),
+  'a run of no length': sendRun([socket, 0, 3], [60, 0, 60]),
+  'a run longer than its slots': sendRun([socket, 0, 3], [60, 60, 4097]),
 };
 
 // On the transmit ring of an interface of its own, where one can be had.
 const packetOptions = { interface: 'lo', frames: 64, frameSize: 2016, sendBufferSize: 0 };
 const packet = given.ring ? native.openPacket({ ...packetOptions, timestamps: 0 }) : null;
 const ring = packet?.handle;
+/** On that ring. @param {number[]} asked first slot, number @param {number[]} [lengths] */
+const runOf = (asked, lengths) => sendRun([ring, ...asked], lengths, packet.slab);
 /** @type {Record<string, number>} */
 const runs = {};
 if (packet) {
   const { slots, slotSize } = packet;
   Object.assign(runs, {
-    'first beyond the ring': sendRun([ring, slots, 1]),
-    'first far beyond': sendRun([ring, 2 ** 32 - 1, 2]),
-    'an end beyond the ring': sendRun([ring, slots - 1, 2]),
-    none: sendRun([ring, 0, 0]),
-    'too many': sendRun([ring, 0, 1025]),
-    'no length': sendRun([ring, 0, 2], [60, 0]),
-    'shorter than its header': sendRun([ring, 0, 2], [60, 13]),
-    'longer than a slot': sendRun([ring, 0, 3], [60, slotSize + 1, 60]),
-    'the longest number': sendRun([ring, 0, 2], [60, 2 ** 32 - 1]),
+    'first beyond the ring': runOf([slots, 1]),
+    'first far beyond': runOf([2 ** 32 - 1, 2]),
+    'an end beyond the ring': runOf([slots - 1, 2]),
+    none: runOf([0, 0]),
+    'another slab': sendRun([ring, 0, 2]),
+    'too many': runOf([0, 1025]),
+    'no length': runOf([0, 2], [60, 0]),
+    'shorter than its header': runOf([0, 2], [60, 13]),
+    'longer than a slot': runOf([0, 3], [60, slotSize + 1, 60]),
+    'the longest number': runOf([0, 2], [60, 2 ** 32 - 1]),
   });
 }
 const sendsOf = (/** @type {number} */ handle) =>
@@ -129,12 +140,12 @@ const peak = process.resourceUsage().maxRSS; // KiB
 const xdpOptions = { interface: 'lo', queue: 0, mode: 2, slab: vast, deadline: 0 };
 const vastXdp = packet && native.openXdp(xdpOptions);
 const grown = process.resourceUsage().maxRSS - peak;
-const soundRuns = packet && [sendRun([ring, 0, 2]), sendRun([ring, 2, 30])];
+const soundRuns = packet && [runOf([0, 2]), runOf([2, 30])];
 const ringSends = packet && sendsOf(ring);
 if (packet) {
   native.poll(ring);
   native.close(ring);
-  runs['a closed ring'] = sendRun([ring, 0, 2]);
+  runs['a closed ring'] = runOf([0, 2]);
 }
 const told = {
   vastXdp,
