@@ -225,8 +225,8 @@ export class BufferPool {
   }
 
   /**
-   * The same as soon as a buffer is free, in its turn among all who wait; while others do, it is a
-   * run of one.
+   * The same as soon as a buffer is free, in its turn among all who wait. Each of these gets a buffer
+   * before the run gets more than one.
    * @throws as {@link tryAcquireRun} and {@link acquire}
    */
   async acquireRun(
@@ -337,7 +337,7 @@ export class BufferPool {
   #runFrom(buffer: PooledBuffer, most: number): BufferRun {
     const first = buffer.index;
     buffer._leases = 0; // the run has it now
-    const more = this.#waiting > 0 ? 0 : this.#slots.extend(first, most - 1);
+    const more = this.#slots.extend(first, most - 1);
     if (this.#verifier !== null) return this.#verifiedRun(buffer, 1 + more, this.#verifier);
     let run = this.#runs[first];
     // The first of a run may be back before its others.
