@@ -16,8 +16,8 @@ napi_value send_slot(napi_env env, napi_callback_info info);
 napi_value send_plain(napi_env env, napi_callback_info info);
 // sendMany(handle, count): slab, slot, length and flags of each are in the mailbox
 napi_value send_many(napi_env env, napi_callback_info info);
-// sendRun(): handle, slab, first slot and count are in the mailbox as those of send(), lengths (with
-// Run::kZeroCopy) where sendMany has its requests
+// sendRun(): handle, slab, first slot and count are in the mailbox as those of send(), lengths
+// (with Run::kZeroCopy) where sendMany has its requests
 napi_value send_run(napi_env env, napi_callback_info info);
 // poll(handle): the number of records now in the mailbox
 napi_value poll_socket(napi_env env, napi_callback_info info);

@@ -138,7 +138,7 @@ class InetSocket final : public Socket {
   std::vector<std::shared_ptr<Slab>> slabs_;  // of what is outstanding, and maybe of more
   Slab* last_slab_ = nullptr;                 // one of them
   IdRing<Queued> queue_{0, 16};
-  std::vector<Source> run_;      // scratch of do_send_run()
+  std::vector<Source> run_;       // scratch of do_send_run()
   std::unique_ptr<Batch> batch_;  // made by the first sendmmsg
 };
 

@@ -32,7 +32,8 @@ struct Source {
   bool zerocopy = false;
 };
 
-// The memory of several sends: neighbouring slots of a slab, which exist. The lengths are unchecked.
+// The memory of several sends: neighbouring slots of a slab, which exist. The lengths are
+// unchecked.
 struct Run {
   // Set in a length to ask for zero copy; no slot is as long.
   static constexpr uint32_t kZeroCopy = 1u << 31;
