@@ -21,6 +21,9 @@ const run = (/** @type {string} */ command) => {
 
 /** A pair of interfaces on which nobody but the socket under test sends. */
 function makeLink() {
+  // The default as well: an interface whose MTU was below IPv6's least begins anew with it, and would
+  // report its multicast groups a moment later.
+  writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1');
   run(`ip link add ${NAME} type veth peer name ${PEER}`);
   for (const name of [NAME, PEER]) {
     writeFileSync(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1');
