@@ -10,6 +10,7 @@ import { Run } from './run.mjs';
 import { mixedSizes, sendStream, sendTrains } from './senders.mjs';
 
 const HOST = '127.0.0.1';
+const CAUSE_KNOWN_WITHIN = 2000; // ms from the first sign that a receiver has failed
 
 /** @typedef {import('./options.mjs').DemoOptions} DemoOptions */
 
@@ -109,7 +110,10 @@ export async function runLoopback(transport, options, watcher) {
     return resultOf({ name: transport, meter, run, socket, pool, closed, received });
   } catch (error) {
     fail(/** @type {Error} */ (error));
-    const problem = /** @type {Error} */ (failure.signal.reason).message;
+    // When a receiver dies, the socket hears of it first, by a reset or a broken pipe: the death is
+    // what a person wants to be told.
+    const cause = (await receiver?.failure(CAUSE_KNOWN_WITHIN)) ?? failure.signal.reason;
+    const problem = /** @type {Error} */ (cause).message;
     if (socket === undefined || pool === undefined) return failedResult(transport, problem);
     run.pause();
     const closed = await socket.abort();

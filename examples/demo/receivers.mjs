@@ -1,6 +1,7 @@
 // @ts-check
 // Starts a receiver in a process of its own, and talks to it.
 import { fork } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { end, keep } from './children.mjs';
 
@@ -93,6 +94,21 @@ export class Receiver {
   async finish(sent) {
     if (this.#child.connected) this.#child.send(sent);
     return this.#report;
+  }
+
+  /**
+   * What it has failed of, or null when nothing is known of that within `ms`.
+   * @param {number} ms
+   * @returns {Promise<Error | null>}
+   */
+  failure(ms) {
+    return Promise.race([
+      this.#report.then(
+        () => null,
+        (error) => error,
+      ),
+      sleep(ms, null, { ref: false }),
+    ]);
   }
 
   /** Ends it, whatever it does. */

@@ -40,7 +40,7 @@ describe.each(transports)('npm start -- --only %s', (transport) => {
     const { code, stdout } = await ended;
     expect(code).toBe(1);
     expect(stdout).toMatch(/^NOT RIGHT:$/m);
-    expect(stdout).toMatch(/the receiver has ended by itself \(SIGKILL\)|ECONNRESET/);
+    expect(stdout).toContain('the receiver has ended by itself (SIGKILL)');
     expect(stdout).not.toContain('exactly once');
   });
 });

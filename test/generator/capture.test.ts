@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readCapture } from 'zerosend/generator';
-import { findTool, needs } from '../support/requirements.js';
+import { findTool, hasTool, needs } from '../support/requirements.js';
 import {
   block,
   interfaceBlock,
@@ -193,7 +193,7 @@ describe('readCapture', () => {
     );
   });
 
-  describe('files of other programs', needs(findTool('editcap') !== null, 'editcap'), () => {
+  describe('files of other programs', needs(hasTool('editcap'), 'editcap'), () => {
     it.each(['pcap', 'nsecpcap', 'pcapng'])('reads %s', async (format) => {
       const from = join(folder, 'from.pcap');
       const to = join(folder, `to.${format}`);

@@ -3,7 +3,7 @@ import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
 import { compile, type Field, type GenerateOptions, generate, template } from 'zerosend/generator';
 import { needsRig } from '../rig/needs.js';
 import { openTo, startPeer } from '../support/endpoints.js';
-import { findTool, needs } from '../support/requirements.js';
+import { findTool, hasTool, needs } from '../support/requirements.js';
 import { ETHERNET, INTACT, output, Wire } from './support/wire.js';
 
 const IPV4 = { source: '198.18.0.1', destination: '198.18.0.2' };
@@ -171,7 +171,7 @@ describe('generate, over veth', await needsRig('veth'), () => {
 
   it(
     'is found without fault by tcpdump and tshark',
-    needs(findTool('tcpdump') !== null && findTool('tshark') !== null, 'tcpdump and tshark'),
+    needs(hasTool('tcpdump') && hasTool('tshark'), 'tcpdump and tshark'),
     async () => {
       const packet = { ethernet: ETHERNET, ipv4: IPV4, tcp: PORTS, length: 120 };
       const file = await wire.capture(

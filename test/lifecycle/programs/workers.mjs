@@ -1,7 +1,7 @@
 // @ts-check
 // Starts workers, ends some of them with ids outstanding, and sends by itself all the while.
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { BufferPool, UdpSocket } from 'zerosend';
 import { given, say } from '../../support/say.mjs';
@@ -35,9 +35,21 @@ const results = await Promise.all(
 const codes = [];
 /** Workers that were terminated with ids outstanding. */
 let outstanding = 0;
+const PF_EXITING = 4; // proc(5): the flags word of a thread's stat
+/** A thread that was joined is listed until the kernel has finished with it: it is not counted. */
+function threads() {
+  return readdirSync('/proc/self/task').filter((id) => {
+    try {
+      const fields = readFileSync(`/proc/self/task/${id}/stat`, 'utf8').split(') ').at(-1);
+      return (Number(fields?.split(' ')[6]) & PF_EXITING) === 0;
+    } catch {
+      return false; // gone between the two calls
+    }
+  }).length;
+}
 const usage = () => ({
   descriptors: readdirSync('/proc/self/fd').length,
-  threads: readdirSync('/proc/self/task').length,
+  threads: threads(),
   rss: process.memoryUsage().rss,
 });
 let before = usage();
