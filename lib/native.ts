@@ -95,6 +95,11 @@ export interface SocketDescription {
  */
 export interface Native {
   readonly interfaceVersion: number;
+  /**
+   * The addon for this copy of the library alone, with sockets, slabs and a poller of its own.
+   * Node.js gives every copy that finds the same file the same object.
+   */
+  claim(): Native;
   readonly constants: Readonly<Record<string, number>>;
   readonly counterNames: readonly string[];
   readonly mailbox: ArrayBuffer;
@@ -139,7 +144,7 @@ export interface Native {
 }
 
 /** Raised with the addon's whenever the two would no longer understand each other. */
-const INTERFACE_VERSION = 5;
+const INTERFACE_VERSION = 6;
 
 function load(): Native {
   if (process.platform !== 'linux') {
@@ -150,16 +155,15 @@ function load(): Native {
   }
   const require = createRequire(import.meta.url);
   const chosen = process.env.ZEROSEND_NATIVE;
+  const folder = fileURLToPath(new URL('..', import.meta.url));
   let native: Native;
   try {
-    native = chosen
-      ? require(chosen)
-      : require('node-gyp-build')(fileURLToPath(new URL('..', import.meta.url)));
+    native = chosen ? require(chosen) : require('node-gyp-build')(folder);
   } catch (error) {
     throw stateError(
       'ERR_ZEROSEND_NATIVE_MISSING',
       `the native part of zerosend does not load on ${process.platform}-${process.arch}, Node ` +
-        `${process.versions.node}; 'npm rebuild zerosend' builds it (g++, make and python3 needed): ` +
+        `${process.versions.node}; ${remedy(error, chosen ?? folder)}: ` +
         `${error instanceof Error ? error.message : error}`,
       error,
     );
@@ -171,7 +175,28 @@ function load(): Native {
         `${INTERFACE_VERSION}; 'npm rebuild zerosend' builds the right one`,
     );
   }
-  return native;
+  // What only says that it has the right version is found out by its missing constants, below.
+  return native.claim?.() ?? native;
+}
+
+/** What would let the addon be loaded: not a build, where Node.js was told not to load any. */
+function remedy(error: unknown, path: string): string {
+  const { permission } = process as { permission?: { has(scope: string, path?: string): boolean } };
+  if (permission !== undefined) {
+    if (!permission.has('fs.read', path)) {
+      return `the permission model forbids reading ${path}, which --allow-fs-read allows`;
+    }
+    if (code(error) === 'ERR_DLOPEN_DISABLED') {
+      return 'the permission model forbids addons, which --allow-addons allows (Node 22 and later)';
+    }
+  } else if (code(error) === 'ERR_DLOPEN_DISABLED') {
+    return 'Node.js was started with --no-addons';
+  }
+  return "'npm rebuild zerosend' builds it (g++, make and python3 needed)";
+}
+
+function code(error: unknown): unknown {
+  return (error as { code?: unknown } | null | undefined)?.code;
 }
 
 export const native: Native = load();

@@ -31,9 +31,10 @@ export function mapSlab(
       `${needs}; one ArrayBuffer holds at most ${bufferConstants.MAX_LENGTH}`,
     );
   }
-  // mmap would promise it, and the process would be killed for touching it.
+  // mmap would promise it, and the process would be killed for touching it. 0 is what Node.js tells
+  // where it cannot know, without /proc.
   const available = process.availableMemory();
-  if (hugePages !== 'explicit' && size > available) {
+  if (hugePages !== 'explicit' && available > 0 && size > available) {
     throw rangeError('ERR_ZEROSEND_NO_MEMORY', `${needs}; ${available} are available`);
   }
   const made = native.createSlab(slotSize, count, HUGE_PAGES.indexOf(hugePages));

@@ -3,6 +3,8 @@
 #include <napi.h>
 
 #include <cstddef>
+#include <memory>
+#include <vector>
 
 #include "core/counters.h"
 #include "node/arguments.h"
@@ -20,7 +22,7 @@ namespace zerosend {
 namespace {
 
 // Changes whenever lib/native.ts and this addon would no longer understand each other.
-constexpr uint32_t kInterfaceVersion = 5;
+constexpr uint32_t kInterfaceVersion = 6;
 
 Napi::Object constants(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
@@ -56,16 +58,24 @@ Napi::Value set_deliver(Info info) {
   return info.Env().Undefined();
 }
 
-Napi::Object init(Napi::Env env, Napi::Object exports) {
+// What one loading of the addon has made; deleted after the cleanup hooks have run.
+struct Instance {
+  std::vector<std::unique_ptr<Environment>> environments;
+  bool claimed = false;  // the exports of the module have a user
+};
+
+// Makes an environment and fills `binding` with the functions that use it. Throws into JavaScript
+// and leaves the object incomplete when Node.js refuses.
+void bind(Napi::Env env, Napi::Object binding) {
   Environment* environment = Environment::create(env);
-  if (environment == nullptr) return exports;
-  env.SetInstanceData<Environment>(environment);  // deleted after the cleanup hooks have run
+  if (environment == nullptr) return;
+  env.GetInstanceData<Instance>()->environments.emplace_back(environment);
 
   const auto add_hot = [&](const char* name, napi_callback function) {
     napi_value value;
     if (napi_create_function(env, name, NAPI_AUTO_LENGTH, function, environment, &value) ==
         napi_ok) {
-      set(exports, name, Napi::Value(env, value));
+      set(binding, name, Napi::Value(env, value));
     }
   };
   add_hot("send", send_slot);
@@ -74,23 +84,45 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add_hot("sendRun", send_run);
   add_hot("poll", poll_socket);
   add_hot("arm", arm_socket);
-  export_socket_functions(exports, environment);
-  export_ring_functions(exports, environment);
-  export_slab_functions(exports, environment);
-  set_function<set_deliver>(exports, "setDeliver", environment);
+  export_socket_functions(binding, environment);
+  export_ring_functions(binding, environment);
+  export_slab_functions(binding, environment);
+  set_function<set_deliver>(binding, "setDeliver", environment);
 
   const Napi::Value mailbox = external_array_buffer(env, &environment->mailbox(), sizeof(Mailbox),
                                                     environment->shared_mailbox());
-  if (mailbox.IsEmpty()) return exports;
-  set(exports, "mailbox", mailbox);
-  set(exports, "constants", constants(env));
+  if (mailbox.IsEmpty()) return;
+  set(binding, "mailbox", mailbox);
+  set(binding, "constants", constants(env));
   Napi::Array names = Napi::Array::New(env, kCounterCount);
   for (uint32_t i = 0; i < kCounterCount; ++i) set(names, i, kCounterNames[i]);
-  set(exports, "counterNames", names);
-  set(exports, "interfaceVersion", kInterfaceVersion);
+  set(binding, "counterNames", names);
+  set(binding, "interfaceVersion", kInterfaceVersion);
 #ifdef ZEROSEND_TEST_HOOKS
-  export_test_hooks(env, exports, environment);
+  export_test_hooks(env, binding, environment);
 #endif
+}
+
+// claim(): a binding for the caller alone: the exports themselves for the first one, and another
+// object with an environment of its own for each one after. The mailbox, the records and the
+// function that is told of them have room for one user; Node.js hands the same exports to every
+// copy of the library that finds the same file (a linked package, a bundle, a registry that was
+// reset).
+Napi::Value claim(Info info) {
+  Instance* instance = info.Env().GetInstanceData<Instance>();
+  if (!instance->claimed) {
+    instance->claimed = true;
+    return info.This();
+  }
+  Napi::Object binding = Napi::Object::New(info.Env());
+  bind(info.Env(), binding);
+  return binding;
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData<Instance>(new Instance);
+  bind(env, exports);
+  set_function<claim>(exports, "claim", nullptr);
   return exports;
 }
 

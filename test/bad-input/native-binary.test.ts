@@ -17,7 +17,7 @@ interface Failure {
 /** What importing the package in a process of its own fails with. */
 async function importFailure(
   native?: string,
-  { folder = root, before = '' } = {},
+  { folder = root, before = '', flags = [] as string[] } = {},
 ): Promise<Failure> {
   const index = pathToFileURL(join(folder, 'dist/index.js')).href;
   const code = `${before}
@@ -26,7 +26,7 @@ async function importFailure(
       ({ name, code, message, cause }) =>
         console.log(JSON.stringify({ name, code, message, cause: cause?.message })));`;
   const env = { ZEROSEND_NATIVE: native };
-  const ended = await runNode(['--input-type=module', '-e', code], { env });
+  const ended = await runNode([...flags, '--input-type=module', '-e', code], { env });
   expect(ended).toMatchObject({ code: 0, signal: null });
   return JSON.parse(ended.stdout);
 }
@@ -128,6 +128,33 @@ describe('the binary', () => {
   it('throws while it loads', async () => {
     const failure = await importFailure(fake('fake.cjs', "throw new Error('no such luck')"));
     expectMissing(failure, /no such luck/);
+  });
+});
+
+describe('a Node.js that was told to load no addons', () => {
+  const permission =
+    Number(process.versions.node.split('.')[0]) < 24 ? '--experimental-permission' : '--permission';
+
+  it.each([
+    ['by --no-addons', ['--no-addons'], 'Node.js was started with --no-addons'],
+    ['by the permission model', [permission, '--allow-fs-read=*'], '--allow-addons allows'],
+  ])('%s: says so, and advises no build', async (_, flags, text) => {
+    const failure = await importFailure(undefined, { flags });
+    expect(failure).toMatchObject({ name: 'Error', code: 'ERR_ZEROSEND_NATIVE_MISSING' });
+    expect(failure.message).toContain(text);
+    expect(failure.message).not.toContain('rebuild');
+  });
+
+  it('and not to read the binary: names it, and what would allow it', async () => {
+    const folder = copyOfPackage();
+    const native = join(folder, 'build/Release/zerosend.node');
+    const readable = ['dist', 'node_modules', 'package.json'].map(
+      (part) => `--allow-fs-read=${join(folder, part)}`,
+    );
+    const failure = await importFailure(native, { folder, flags: [permission, ...readable] });
+    expect(failure).toMatchObject({ code: 'ERR_ZEROSEND_NATIVE_MISSING' });
+    expect(failure.message).toContain(`forbids reading ${native}, which --allow-fs-read allows`);
+    expect(failure.message).not.toContain('rebuild');
   });
 });
 

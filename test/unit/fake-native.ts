@@ -462,6 +462,10 @@ export class FakeNative implements Native {
     this.keepAliveCalls.push(on);
   }
 
+  claim(): this {
+    return this;
+  }
+
   setDeliver(deliver: (records: number) => void): void {
     this.#deliver = deliver;
   }

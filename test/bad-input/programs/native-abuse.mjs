@@ -147,6 +147,7 @@ const functions = {
   setDestination: { args: [address, port], right: (value) => typeof value === 'boolean', often: 5 },
   maxSegments: { args: [], right: (value) => value === 64 || value === 128, often: 1 },
   keepAlive: { args: [() => random(2) > 0], right: isNothing, often: 2 },
+  claim: { args: [], right: (value) => value.mailbox instanceof ArrayBuffer, often: 1 },
   setDeliver: { args: [() => () => {}], right: isNothing, often: 1 },
   createSlab: {
     args: [

@@ -1,0 +1,45 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { root, runNode } from './children.js';
+
+// README offers the packed file; so it has to hold all that its install script and its importers need.
+it('the packed file has what it is built from, and is imported by its names', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'zerosend-pack-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  // Not as `npm pack` by itself: its prepack would start the build that has made what is tested here.
+  const packed = execFileSync(
+    'npm',
+    ['pack', '--json', '--ignore-scripts', '--pack-destination', folder],
+    { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  const [{ filename, files }] = JSON.parse(packed);
+  const names: string[] = files.map(({ path }: { path: string }) => path);
+  const native = execFileSync('git', ['ls-files', 'native', ':!native/testing'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  for (const source of native.trim().split('\n')) expect(names).toContain(source);
+  expect(names).toEqual(expect.arrayContaining(['binding.gyp', 'LICENSE', 'dist/index.d.ts']));
+  expect(names.filter((name) => /^(test|bench|scripts|build|node_modules)\//.test(name))).toEqual(
+    [],
+  );
+
+  const home = join(folder, 'node_modules');
+  mkdirSync(home);
+  execFileSync('tar', ['-xzf', join(folder, filename), '-C', home]);
+  cpSync(join(home, 'package'), join(home, 'zerosend'), { recursive: true });
+  cpSync(
+    join(root, 'build/Release/zerosend.node'),
+    join(home, 'zerosend/build/Release/zerosend.node'),
+  );
+  for (const name of ['eventemitter3', 'p-queue', 'p-timeout', 'node-gyp-build']) {
+    symlinkSync(join(root, 'node_modules', name), join(home, name));
+  }
+  const code = `import { UdpSocket } from 'zerosend'; import { generate } from 'zerosend/generator';
+    console.log(typeof UdpSocket.open, typeof generate);`;
+  const ended = await runNode(['--input-type=module', '-e', code], { cwd: folder });
+  expect(ended).toMatchObject({ code: 0, stdout: 'function function\n', stderr: '' });
+});
