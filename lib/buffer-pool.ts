@@ -40,7 +40,11 @@ export interface BufferPoolStats {
   free: number;
   acquired: number;
   inFlight: number;
-  /** Buffers given up for good because their pages could not be replaced (out of memory). */
+  /**
+   * Buffers given up for good because their pages could not be replaced: those of a ring or a UMEM,
+   * those that share a reserved huge page with others, and any when memory or mappings
+   * (vm.max_map_count) are short.
+   */
   retired: number;
   /** Calls of `acquire` that are waiting now. */
   waiting: number;
@@ -69,6 +73,7 @@ export class BufferPool {
   // One for each slot that a run has begun with.
   readonly #runs: (BufferRun | undefined)[];
   readonly #verifier: Verifier | null;
+  readonly #isRing: boolean;
   readonly #hugePageErrno: number;
   // Of those who wait. Not by AbortSignal.any: it keeps what depends on a long-lived signal.
   readonly #rejecters = new Set<(reason: unknown) => void>();
@@ -105,6 +110,7 @@ export class BufferPool {
       throw invalidArgument('options.verify', 'a boolean', verify);
     }
     const slab = memory ?? mapSlab(Math.ceil(bufferSize / PAGE) * PAGE, count, hugePages);
+    this.#isRing = memory !== undefined;
     this.bufferSize = slab.slotSize;
     this.count = slab.slots;
     this.#slab = slab.slab;
@@ -365,6 +371,11 @@ export class BufferPool {
   /** @internal Whether it was made with `verify`. */
   get _verifies(): boolean {
     return this.#verifier !== null;
+  }
+
+  /** @internal Whether its memory is shared with the kernel (a ring or a UMEM): one socket's only. */
+  get _isRing(): boolean {
+    return this.#isRing;
   }
 
   /** @internal */

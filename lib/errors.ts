@@ -18,7 +18,10 @@ export type ErrorCode =
   | 'ERR_ZEROSEND_BUFFER_DETACHED'
   /** The array sits on a resizable ArrayBuffer, whose memory can go away. */
   | 'ERR_ZEROSEND_BUFFER_RESIZABLE'
-  /** The socket takes only buffers of its own pool. */
+  /**
+   * The socket takes only buffers of its own pool, or the memory is that of a ring or a UMEM, which
+   * only its own socket sends from.
+   */
   | 'ERR_ZEROSEND_WRONG_POOL'
   /** The datagram is longer than UDP, or the socket's segments, allow. */
   | 'ERR_ZEROSEND_DATAGRAM_TOO_LONG'

@@ -1,6 +1,9 @@
 import { BufferRun } from './buffer-run.js';
 import { PooledBuffer } from './pooled-buffer.js';
 
+/** Why a slot is retired: no more mappings for the process; see MappingBudget in native/os. */
+const ENOSPC = 28;
+
 // Of this module: an imported binding is read at each use.
 const Pooled = PooledBuffer;
 
@@ -89,8 +92,12 @@ export class InFlight {
     return false;
   }
 
-  /** The memory of this send must never be used again; `complete` comes afterwards. */
-  retire(id: number): void {
+  /**
+   * The memory of this send must never be used again, for which `errno` is why; `complete` comes
+   * afterwards.
+   */
+  retire(id: number, errno = 0): void {
+    if (errno === ENOSPC) warnOfMappings();
     this.#retired ??= new Set();
     this.#retired.add(id);
   }
@@ -185,6 +192,18 @@ export class InFlight {
     this.#ring = ring;
     this.#mask = mask;
   }
+}
+
+let warned = false;
+
+function warnOfMappings(): void {
+  if (warned) return;
+  warned = true;
+  process.emitWarning(
+    'buffers that were given up are retired: their pages would have to be mappings of their own, of ' +
+      'which a process may have vm.max_map_count, and a quarter of these is in use for that',
+    { type: 'ZeroSendWarning', code: 'ZEROSEND_BUFFERS_RETIRED' },
+  );
 }
 
 /** Memory that the kernel may read at any time to come, for want of pages to replace it with. */

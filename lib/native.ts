@@ -227,6 +227,7 @@ export const FLAG_ZERO_COPY: number = constant('flagZeroCopy');
 export const FLAG_DESTINATION: number = constant('flagDestination');
 export const REFUSED_CLOSED: number = -constant('refusedClosed');
 export const REFUSED_QUEUE_FULL: number = -constant('refusedQueueFull');
+export const REFUSED_WRONG_POOL: number = -constant('refusedWrongPool');
 
 export const BATCH_RECORDS: number = constant('batchRecords');
 export const RECORD_SIZE: number = constant('recordSize');

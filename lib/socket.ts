@@ -32,6 +32,7 @@ import {
   queued,
   REFUSED_CLOSED,
   REFUSED_QUEUE_FULL,
+  REFUSED_WRONG_POOL,
   REQUEST_SIZE,
   requests,
 } from './native.js';
@@ -179,7 +180,7 @@ export abstract class ZeroCopySocket
    * @param length bytes; required for a pooled buffer, default all of a plain array
    * @throws without taking an id, and the buffer stays with you: TypeError
    * `ERR_ZEROSEND_INVALID_ARGUMENT`, `…_BUFFER_FREE`, `…_BUFFER_IN_FLIGHT`, `…_BUFFER_DETACHED`,
-   * `…_BUFFER_RESIZABLE`; RangeError `…_OUT_OF_RANGE`, `…_DATAGRAM_TOO_LONG`; Error
+   * `…_BUFFER_RESIZABLE`, `…_WRONG_POOL` (memory of a ring or a UMEM, also as a plain array); RangeError `…_OUT_OF_RANGE`, `…_DATAGRAM_TOO_LONG`; Error
    * `…_SOCKET_CLOSED`, `…_QUEUE_FULL`, or the system's error. An error that ends the connection is
    * also reported by `error`.
    */
@@ -324,7 +325,7 @@ export abstract class ZeroCopySocket
     run._assertHeld('send');
     const { count, pool } = run;
     checkInteger('buffers.count', count, 1, this.#maxBatch);
-    if (this._ownPool !== null && pool !== this._ownPool) throw wrongPool(run.first);
+    this.#checkPool(pool, run.first);
     this.#writeLengths(length, count, pool.bufferSize);
     if (pool !== this.#usualPool) this.#usePool(pool, pool._verifies);
     callOut[0] = this._handle;
@@ -538,9 +539,15 @@ export abstract class ZeroCopySocket
 
   #checkSlot(buffer: PooledBuffer): void {
     buffer._assertHeld('send');
-    if (this._ownPool !== null && buffer.pool !== this._ownPool) {
-      throw wrongPool(buffer.index);
+    this.#checkPool(buffer.pool, buffer.index);
+  }
+
+  #checkPool(pool: BufferPool, index: number): void {
+    if (pool === this._ownPool) return;
+    if (this._ownPool !== null) {
+      throw wrongPool(`buffer ${index} is another pool's; this socket sends from its own pool only`);
     }
+    if (pool._isRing) throw wrongPool(`buffer ${index} ${IS_SHARED}`);
   }
 
   /** @internal */
@@ -588,6 +595,7 @@ export abstract class ZeroCopySocket
         'more sends than maxQueuedSends would wait for room; wait for drain',
       );
     }
+    if (code === REFUSED_WRONG_POOL) return wrongPool(`the array ${IS_SHARED}`);
     return this._explain(systemError(-code, sendCall(this.#protocol)), length);
   }
 
@@ -685,7 +693,7 @@ export abstract class ZeroCopySocket
   /** @internal */
   _reclaim(kind: number, first: number, last: number): void {
     if (kind === KIND_RETIRED) {
-      this.#inFlight.retire(first);
+      this.#inFlight.retire(first, last);
       return;
     }
     if (kind > KIND_FAILED) return;
@@ -752,11 +760,12 @@ function lengthOf(i: number): number {
   return (requestsOut[i] as number) & (RUN_ZERO_COPY - 1);
 }
 
-function wrongPool(index: number): CodedError {
-  return typeError(
-    'ERR_ZEROSEND_WRONG_POOL',
-    `buffer ${index} is another pool's; this socket sends from its own pool only`,
-  );
+const IS_SHARED =
+  'is memory of a PacketSocket or an XdpSocket, which shares it with the kernel: only that socket ' +
+  'sends from it; copy the bytes';
+
+function wrongPool(message: string): CodedError {
+  return typeError('ERR_ZEROSEND_WRONG_POOL', message);
 }
 
 /** The first `count` buffers are not sent after all. */

@@ -41,6 +41,8 @@ class Ledger {
       : sends_(first_send), kernel_(first_kernel) {}
 
   uint64_t next_send() const { return sends_.end(); }
+  // Every send before this one is complete.
+  uint64_t oldest_send() const { return sends_.begin(); }
   uint64_t next_kernel() const { return kernel_.end(); }
   uint64_t open_or_outstanding() const { return incomplete_; }
   uint64_t kernel_outstanding() const { return kernel_outstanding_; }

@@ -42,6 +42,7 @@ Napi::Object constants(Napi::Env env) {
   add("flagDestination", kFlagDestination);
   add("refusedClosed", static_cast<double>(Refusal::kClosed));
   add("refusedQueueFull", static_cast<double>(Refusal::kQueueFull));
+  add("refusedWrongPool", static_cast<double>(Refusal::kWrongPool));
   add("batchRecords", Mailbox::kRecords);
   add("recordSize", Mailbox::kRecordSize);
   add("requests", Mailbox::kRequests);

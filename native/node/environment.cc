@@ -1,5 +1,6 @@
 #include "node/environment.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace zerosend {
@@ -108,12 +109,21 @@ uint32_t Environment::add_slab(std::shared_ptr<Slab> slab) {
 }
 
 void Environment::remove_slab(uint32_t handle) {
-  if (handle < slabs_.size()) slabs_[handle] = nullptr;
+  if (handle >= slabs_.size() || !slabs_[handle]) return;
+  const auto gone = [](const Released& one) { return one.slab.expired(); };
+  released_.erase(std::remove_if(released_.begin(), released_.end(), gone), released_.end());
+  const std::shared_ptr<Slab> slab = std::move(slabs_[handle]);
+  released_.push_back({slab->data(), slab->data() + slab->size(), slab});
 }
 
-Slab* Environment::slab_around(const uint8_t* data) const {
+Slab* Environment::slab_around(const uint8_t* data) {
   for (const auto& slab : slabs_) {
     if (slab && slab->contains(data)) return slab.get();
+  }
+  for (const Released& one : released_) {
+    if (data < one.begin || data >= one.end) continue;
+    // The array that the data is of holds the slab, so it outlives this pointer.
+    if (const std::shared_ptr<Slab> slab = one.slab.lock()) return slab.get();
   }
   return nullptr;
 }

@@ -59,8 +59,9 @@ class Environment {
   const std::shared_ptr<Slab>* slab(uint32_t handle) const {
     return handle < slabs_.size() && slabs_[handle] ? &slabs_[handle] : nullptr;
   }
-  // The slab that a plain array is a view of, or null.
-  Slab* slab_around(const uint8_t* data) const;
+  // The slab that a plain array is a view of, or null. Also one that its pool has let go of: whoever
+  // has the view keeps it mapped.
+  Slab* slab_around(const uint8_t* data);
 
   std::vector<Source> sources;   // scratch of send_many
   Address destination;           // of the next send with the destination flag
@@ -79,7 +80,15 @@ class Environment {
   napi_ref deliver_ = nullptr;
   bool kept_alive_ = false;
   std::shared_ptr<Mailbox> mailbox_;
+  // A slab that is not in the table any more, and where it was, since it may be gone.
+  struct Released {
+    const uint8_t* begin;
+    const uint8_t* end;
+    std::weak_ptr<Slab> slab;
+  };
+
   std::vector<std::shared_ptr<Slab>> slabs_{nullptr};
+  std::vector<Released> released_;
   Poller poller_;
 };
 

@@ -172,7 +172,7 @@ void InetSocket::fail_queued() {
 }
 
 int32_t InetSocket::do_send(const Source& source, const Address* destination) {
-  keep(source.slab);
+  if (!keep(source.slab)) return -static_cast<int32_t>(Refusal::kWrongPool);
   Attempt attempt{-1, false, EAGAIN};
   if (queue_.empty()) {
     attempt = transmit(source, destination, 0);
@@ -277,7 +277,9 @@ int32_t InetSocket::do_send_run(const Run& run) {
 }
 
 int32_t InetSocket::do_send_many(const Source* sources, size_t count) {
-  for (size_t i = 0; i < count; ++i) keep(sources[i].slab);
+  for (size_t i = 0; i < count; ++i) {
+    if (!keep(sources[i].slab)) return -static_cast<int32_t>(Refusal::kWrongPool);
+  }
   size_t done = 0;
   while (done < count) {
     if (queue_.empty() && !failed_) {

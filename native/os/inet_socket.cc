@@ -4,8 +4,10 @@
 #include <sys/socket.h>
 
 #include <thread>
+#include <utility>
 
 #include "os/page_replacement.h"
+#include "os/slot_replacement.h"
 #include "os/syscalls.h"
 
 namespace zerosend {
@@ -27,6 +29,7 @@ InetSocket::~InetSocket() { close_locked(); }
 void InetSocket::do_poll() {
   flush();
   drain();
+  if (slabs_.size() > 1) let_go();
   // A TCP peer that talks must not stall while JavaScript never goes idle.
   if (protocol_ == Protocol::kTcp && (++polls_ & 15) == 0) discard_input();
 }
@@ -65,14 +68,21 @@ void InetSocket::cut_off() {
 }
 
 void InetSocket::revoke() {
+  SlotReplacement slots;
+  ledger_.for_each_held([&slots](const Source& held) {
+    if (held.slab) slots.add(held.slab, held.data, held.length);
+  });
+  slots.run();
   ledger_.revoke(
-      [this](uint64_t id, Source& source) {
-        const int error = part_from_kernel(source);
+      [this, &slots](uint64_t id, const Source& source) {
+        const int error = source.slab ? slots.error_of(source.slab, source.data, source.length)
+                                      : part_plain_memory();
         if (error != 0) note_retired(id, error);
       },
       completer());
 }
 
+// Slabs will be unmapped, which parts them from the kernel; plain memory goes back to the heap.
 void InetSocket::leave_behind(std::chrono::steady_clock::time_point deadline) {
   while (part_plain_memory() != 0 && std::chrono::steady_clock::now() < deadline) {
     cut_off();
@@ -81,40 +91,46 @@ void InetSocket::leave_behind(std::chrono::steady_clock::time_point deadline) {
   ledger_.revoke([](uint64_t, const Source&) {}, completer());
 }
 
-// Slabs will be unmapped, which parts them from the kernel; plain memory goes back to the heap.
+// Makes all plain memory that the kernel may still read safe to reuse, once, or answers an errno.
 int InetSocket::part_plain_memory() {
-  int error = 0;
-  ledger_.for_each_held([this, &error](Source& source) {
-    if (!source.slab && error == 0) error = part_from_kernel(source);
-  });
-  return error;
-}
-
-// Makes the memory of a send that the kernel may still read safe to reuse, or answers an errno.
-int InetSocket::part_from_kernel(Source& source) {
-  if (source.slab) return source.slab->replace_pages(source.data, source.length);
-  if (plain_parted_ < 0) {  // once for all plain memory of the socket
+  if (plain_parted_ < 0) {
     std::vector<Span> spans;
     ledger_.for_each_held([&spans](const Source& held) {
       if (!held.slab) spans.push_back({held.data, held.length});
     });
-    plain_parted_ = part_spans_from_kernel(spans);
+    plain_parted_ = spans.empty() ? 0 : part_spans_from_kernel(spans);
   }
   return plain_parted_;
 }
 
 void InetSocket::keep_new(Slab* slab) {
   last_slab_ = slab;
-  for (const auto& kept : slabs_) {
-    if (kept.get() == slab) return;
+  for (Kept& kept : slabs_) {
+    if (kept.slab.get() != slab) continue;
+    kept.until = kInUse;
+    return;
   }
-  slabs_.push_back(slab->shared_from_this());
+  slabs_.push_back({slab->shared_from_this(), kInUse});
+}
+
+// Not within a send: its ids are yet to come.
+void InetSocket::let_go() {
+  const uint64_t oldest = ledger_.oldest_send();
+  for (size_t i = 0; i < slabs_.size();) {
+    Kept& kept = slabs_[i];
+    if (kept.until == kInUse && kept.slab.get() != last_slab_) kept.until = ledger_.next_send();
+    if (kept.until > oldest) {
+      ++i;
+    } else {
+      kept = std::move(slabs_.back());
+      slabs_.pop_back();
+    }
+  }
 }
 
 void InetSocket::rest() {
-  if (ledger_.open_or_outstanding() > 0) return;
-  slabs_.clear();
   last_slab_ = nullptr;
+  if (!slabs_.empty()) let_go();
 }
 
 void InetSocket::before_close() {

@@ -42,6 +42,14 @@ class InetSocket final : public Socket {
     Address destination;  // length 0: the connected peer
   };
 
+  // A slab that is kept mapped, and the id before which all sends from it are; kInUse until that is
+  // known.
+  struct Kept {
+    std::shared_ptr<Slab> slab;
+    uint64_t until;
+  };
+  static constexpr uint64_t kInUse = UINT64_MAX;
+
   // What sendmmsg is told. Only the parts, and the kernel's answers, change from call to call.
   struct Batch {
     static constexpr size_t kSize = 64;
@@ -104,16 +112,20 @@ class InetSocket final : public Socket {
   void revoke() override;
   void leave_behind(std::chrono::steady_clock::time_point deadline) override;
   void rest() override;
-  int part_from_kernel(Source& source);
   int part_plain_memory();
   void keep_new(Slab* slab);
+  void let_go();
   void before_close() override;
   State do_state() const override { return {peer_closed_, ids_uncertain_, timestamp_error_}; }
 
-  // Keeps the slab mapped until nothing is outstanding. Here and not in each send: two atomic
-  // operations for each would be a tenth of what a send costs in user space.
-  void keep(Slab* slab) {
-    if (slab != nullptr && slab != last_slab_) keep_new(slab);
+  // Keeps the slab mapped until nothing of it is in flight. Here and not in each send: two atomic
+  // operations for each would be a tenth of what a send costs in user space. False for memory that
+  // only the socket which shares it with the kernel may send from.
+  bool keep(Slab* slab) {
+    if (slab == nullptr) return true;
+    if (slab->shared_with_kernel()) return false;
+    if (slab != last_slab_) keep_new(slab);
+    return true;
   }
 
   // Ends each send of the ledger.
@@ -134,9 +146,9 @@ class InetSocket final : public Socket {
   uint32_t polls_ = 0;
   std::chrono::nanoseconds retry_delay_{0};  // other than 0: flush() waits for retry_at_
   std::chrono::steady_clock::time_point retry_at_;
-  bool drops_reported_ = false;               // IP_RECVERR was on when last looked at
-  std::vector<std::shared_ptr<Slab>> slabs_;  // of what is outstanding, and maybe of more
-  Slab* last_slab_ = nullptr;                 // one of them
+  bool drops_reported_ = false;  // IP_RECVERR was on when last looked at
+  std::vector<Kept> slabs_;    // of what is outstanding, and maybe of more
+  Slab* last_slab_ = nullptr;  // one of them: the next send is likely to be from it
   IdRing<Queued> queue_{0, 16};
   std::vector<Source> run_;       // scratch of do_send_run()
   std::unique_ptr<Batch> batch_;  // made by the first sendmmsg

@@ -24,7 +24,8 @@ void RingSocket::do_ready(uint32_t) {
 }
 
 int32_t RingSocket::do_send(const Source& source, const Address*) {
-  if (source.slab != memory_.get()) return -EINVAL;
+  // A view of this memory is not a slot of it.
+  if (source.slab != memory_.get() || source.data != memory_->slot(source.slot)) return -EINVAL;
   const Part frame{source.slot, source.length};
   if (const int error = check(frame)) return -error;
   return put(frame, !source.zerocopy);

@@ -7,7 +7,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "os/mapping_budget.h"
 #include "os/page_replacement.h"
+#include "os/page_size.h"
 #include "os/syscalls.h"
 
 namespace zerosend {
@@ -55,8 +57,8 @@ std::shared_ptr<Slab> Slab::create(size_t slot_size, uint32_t slots, HugePages h
     base = map_aligned(mapped, error);
     if (base == nullptr) return nullptr;
   }
-  std::shared_ptr<Slab> slab(new Slab(base, mapped, slot_size, 0, slot_size, slots));
-  slab->huge_ = huge_pages;
+  const size_t unit = huge_pages == HugePages::kExplicit ? kHugePage : page_size();
+  std::shared_ptr<Slab> slab(new Slab(base, mapped, slot_size, 0, slot_size, slots, unit));
   // A child process must not share the pages: its copy-on-write would slow every slot down.
   sys.madvise(base, mapped, MADV_DONTFORK);
   if (huge_pages != HugePages::kExplicit) {
@@ -68,26 +70,82 @@ std::shared_ptr<Slab> Slab::create(size_t slot_size, uint32_t slots, HugePages h
 
 std::shared_ptr<Slab> Slab::adopt(uint8_t* base, size_t mapped, size_t stride, size_t offset,
                                   size_t slot_size, uint32_t slots) {
-  std::shared_ptr<Slab> slab(new Slab(base, mapped, stride, offset, slot_size, slots));
-  slab->shared_with_kernel_ = true;
+  std::shared_ptr<Slab> slab(new Slab(base, mapped, stride, offset, slot_size, slots, page_size()));
+  slab->share_with_kernel();
   return slab;
 }
 
-Slab::~Slab() { sys.munmap(base_, mapped_); }
+Slab::~Slab() {
+  sys.munmap(base_, mapped_);
+  MappingBudget::take(-static_cast<std::ptrdiff_t>(borders_.size()));
+}
+
+void Slab::slots_around(const uint8_t* data, size_t length, uint32_t* first,
+                        uint32_t* count) const {
+  const auto begin = static_cast<size_t>(data - base_);
+  const size_t last = std::min(begin + std::max<size_t>(length, 1), size()) - 1;
+  *first = static_cast<uint32_t>(begin / stride_);
+  *count = static_cast<uint32_t>(last / stride_) - *first + 1;
+}
+
+// Gives the bytes from `begin` to `end` a mapping of their own, if the process may have it.
+int Slab::replace_span(size_t begin, size_t end) {
+  const auto inner = borders_.upper_bound(begin);
+  const auto outer = borders_.lower_bound(end);
+  std::ptrdiff_t more = -std::distance(inner, outer);
+  if (begin > 0 && borders_.count(begin) == 0) ++more;
+  if (end < mapped_ && borders_.count(end) == 0) ++more;
+  if (!MappingBudget::take(more)) return ENOSPC;
+  if (const int error = replace_mapping(base_ + begin, end - begin)) {
+    MappingBudget::take(-more);
+    return error;
+  }
+  borders_.erase(inner, outer);
+  if (begin > 0) borders_.insert(begin);
+  if (end < mapped_) borders_.insert(end);
+  return 0;
+}
+
+void Slab::replace_slots(uint32_t first, uint32_t count, std::vector<GivenUp>* given_up) {
+  const uint32_t behind = first + count;
+  const auto add = [given_up](uint32_t from, uint32_t to, int error) {
+    if (to > from) given_up->push_back({from, to - from, error});
+  };
+  if (shared_with_kernel()) return add(first, behind, EOPNOTSUPP);
+  // Nobody has the end of the last page.
+  const size_t begin = round_up(slot_size_ * first, unit_);
+  const size_t end =
+      behind == slots_ ? round_up(size(), unit_) : slot_size_ * behind / unit_ * unit_;
+  const size_t whole = std::min<size_t>(round_up(begin, slot_size_) / slot_size_, behind);
+  const size_t rest =
+      behind == slots_ ? behind : std::max(whole, std::min<size_t>(end / slot_size_, behind));
+  const auto from = static_cast<uint32_t>(whole);
+  const auto to = static_cast<uint32_t>(rest);
+  add(first, from, EBUSY);
+  if (to > from) {
+    const int error = replace_span(begin, end);
+    if (error != 0 && error != ENOSPC && to - from > 1) {
+      // For less there may be memory.
+      const uint32_t half = (to - from) / 2;
+      replace_slots(from, half, given_up);
+      replace_slots(from + half, to - from - half, given_up);
+    } else {
+      add(from, to, error);
+    }
+  }
+  add(to, behind, EBUSY);
+}
 
 int Slab::replace_pages(const uint8_t* data, size_t length) {
-  if (shared_with_kernel_) return EOPNOTSUPP;
-  size_t begin = static_cast<size_t>(data - base_) / slot_size_ * slot_size_;
-  const size_t last = std::min(static_cast<size_t>(data - base_) + length, size());
-  length = round_up(last - begin, slot_size_);
-  if (huge_ == HugePages::kExplicit) {
-    // Reserved huge pages can only be replaced whole. Neighbours in the same page keep their
-    // content too; what of them is in flight stays on the old page.
-    const size_t end = round_up(begin + length, kHugePage);
-    begin = begin / kHugePage * kHugePage;
-    length = std::min(end, mapped_) - begin;
+  uint32_t first = 0;
+  uint32_t count = 0;
+  slots_around(data, length, &first, &count);
+  std::vector<GivenUp> given_up;
+  replace_slots(first, count, &given_up);
+  for (const GivenUp& piece : given_up) {
+    if (piece.error != 0) return piece.error;
   }
-  return replace_mapping(base_ + begin, length);
+  return 0;
 }
 
 }  // namespace zerosend

@@ -1,19 +1,36 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
+#include <vector>
 
 namespace zerosend {
 
 enum class HugePages : uint8_t { kTransparent, kExplicit, kNone };
 
+// Neighbouring slots that were given up, and what became of them.
+struct GivenUp {
+  uint32_t first;
+  uint32_t count;
+  int error;  // 0: they have fresh pages; else they must never be written again
+};
+
 // One mapping that holds the slots of a pool. Shared by the pool's ArrayBuffer and by every send
 // in flight from it, and unmapped by whichever lets go last, on its thread. Unmapping is safe even
 // while the kernel still reads: it holds the pages themselves, and the process no longer has them.
+//
+// What may be done to the pages belongs to the memory, not to who sends from it. Small pages can be
+// replaced one by one. Reserved huge pages can be replaced whole only, and copying one would undo
+// what others write to the neighbours meanwhile (a read of a file into a buffer runs on a thread of
+// its own). Pages that are shared with the kernel, a ring or a UMEM, cannot be replaced at all: the
+// kernel would go on with the old ones.
 class Slab : public std::enable_shared_from_this<Slab> {
  public:
-  // `slot_size` is a multiple of the page size. Returns null and sets `*error` to an errno.
+  // Slots of less than a page, or an odd number of bytes, can be had, but given up only together
+  // with whoever shares their pages. Returns null and sets `*error` to an errno.
   static std::shared_ptr<Slab> create(size_t slot_size, uint32_t slots, HugePages huge_pages,
                                       int* error);
 
@@ -36,24 +53,43 @@ class Slab : public std::enable_shared_from_this<Slab> {
   // errno of the madvise that asked for transparent huge pages; 0 when granted or not asked for.
   int huge_page_error() const { return huge_page_error_; }
 
+  // To be called by whoever has the kernel share the pages for good. They are never replaced from
+  // then on, and only that socket may send from them. JavaScript thread.
+  void share_with_kernel() { shared_with_kernel_.store(true, std::memory_order_relaxed); }
+  bool shared_with_kernel() const { return shared_with_kernel_.load(std::memory_order_relaxed); }
+
   bool contains(const uint8_t* data) const { return data >= base_ && data < base_ + size(); }
 
-  // Gives all slots that the bytes touch fresh pages with the same content. What the kernel still
-  // reads stays as it is on the old pages, so the slots may be written at once (a write to a page
-  // in flight changes what goes out). Runs on the JavaScript thread, the only one that writes to
-  // slots; the poller thread may read them at the same time and sees the same bytes before and
-  // after. Returns 0 or an errno, in which case the slots must never be written again.
+  // The slots that `length` bytes at `data` touch; the data begins in the slab.
+  void slots_around(const uint8_t* data, size_t length, uint32_t* first, uint32_t* count) const;
+
+  // Gives neighbouring slots fresh pages with the same content, by one call and as one mapping.
+  // What the kernel still reads stays as it is on the old pages, so the slots may be written at
+  // once (a write to a page in flight changes what goes out). Runs on the JavaScript thread, and
+  // nobody writes to slots in flight; the poller thread may read them at the same time and sees the
+  // same bytes before and after. Adds to `given_up` what became of each slot:
+  //   EOPNOTSUPP  the memory is shared with the kernel
+  //   EBUSY       the slot has a page in common with one that was not given up
+  //   ENOSPC      the process would have too many mappings
+  //   else        the errno of mmap, madvise or mremap
+  void replace_slots(uint32_t first, uint32_t count, std::vector<GivenUp>* given_up);
+
+  // The same for all slots that the bytes touch. Returns 0, or the errno of one that failed.
   int replace_pages(const uint8_t* data, size_t length);
   int replace_pages(uint32_t index) { return replace_pages(slot(index), slot_size_); }
 
  private:
-  Slab(uint8_t* base, size_t mapped, size_t stride, size_t offset, size_t slot_size, uint32_t slots)
+  Slab(uint8_t* base, size_t mapped, size_t stride, size_t offset, size_t slot_size, uint32_t slots,
+       size_t unit)
       : base_(base),
         mapped_(mapped),
         stride_(stride),
         offset_(offset),
         slot_size_(slot_size),
-        slots_(slots) {}
+        slots_(slots),
+        unit_(unit) {}
+
+  int replace_span(size_t begin, size_t end);
 
   uint8_t* base_;
   size_t mapped_;
@@ -61,9 +97,11 @@ class Slab : public std::enable_shared_from_this<Slab> {
   size_t offset_;
   size_t slot_size_;
   uint32_t slots_;
-  HugePages huge_ = HugePages::kNone;
-  bool shared_with_kernel_ = false;
+  size_t unit_;  // bytes that are replaced together
+  std::atomic<bool> shared_with_kernel_{false};
   int huge_page_error_ = 0;
+  // Where one mapping ends and the next begins, since pages were replaced. Each is a mapping more.
+  std::set<size_t> borders_;
 };
 
 }  // namespace zerosend

@@ -20,6 +20,7 @@ namespace zerosend {
 enum class Refusal : int32_t {
   kClosed = 10001,     // closing, closed or failed
   kQueueFull = 10002,  // max_queued sends wait already
+  kWrongPool = 10003,  // memory of a ring or a UMEM, which is another socket's
 };
 
 // The memory of one send: a slot of a slab, which the socket keeps mapped, or plain memory that

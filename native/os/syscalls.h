@@ -1,5 +1,6 @@
 #pragma once
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -25,6 +26,9 @@ inline int ioctl(int fd, unsigned long request, void* argument) {
   return ::ioctl(fd, request, argument);
 }
 
+// So does open(2).
+inline int open(const char* path, int flags) { return ::open(path, flags | O_CLOEXEC); }
+
 // clone(2) as a fork without the C library's handlers and without a signal at exit.
 inline long clone_process() { return ::syscall(SYS_clone, 0L, nullptr, nullptr, nullptr, nullptr); }
 
@@ -46,6 +50,9 @@ inline ssize_t sendto(int fd, const void* data, size_t length, int flags, const 
 // The one seam between this library and the kernel. In the shipped addon the table is constant and
 // every call through it is direct; the test build replaces entries to inject errors.
 struct Syscalls {
+  int (*open)(const char*, int) = raw::open;
+  ssize_t (*pread)(int, void*, size_t, off_t) = ::pread;
+  int (*pipe2)(int*, int) = ::pipe2;
   int (*socket)(int, int, int) = ::socket;
   int (*bind)(int, const sockaddr*, socklen_t) = ::bind;
   int (*connect)(int, const sockaddr*, socklen_t) = ::connect;

@@ -94,11 +94,18 @@ const char* XdpSocket::set_up(const XdpOptions& options, int* error) {
     *error = errno;
     return false;
   };
+  // A page that a child process shares is copied at the next write to it, and the kernel goes on with
+  // the one that it has pinned.
+  if (sys.madvise(memory_->data(), memory_->size(), MADV_DONTFORK) != 0) {
+    *error = errno;
+    return "madvise(MADV_DONTFORK)";
+  }
   xdp_umem_reg memory{};
   memory.addr = reinterpret_cast<uint64_t>(memory_->data());
   memory.len = memory_->size();
   memory.chunk_size = static_cast<uint32_t>(memory_->slot_size());
   if (!set(XDP_UMEM_REG, &memory, sizeof memory)) return "setsockopt(XDP_UMEM_REG)";
+  memory_->share_with_kernel();
   // Room for every chunk at once, so that neither ring can be what a frame waits for. The fill ring
   // is for reception, but must exist.
   const uint32_t size = power_of_two(std::max(memory_->slots(), 64u));

@@ -255,6 +255,9 @@ std::vector<ReportedRange> take_reported_ranges() {
 }
 
 void install_faults() {
+  sys.open = Wrapper<int, const char*, int>::call<raw::open, &open_fault>;
+  sys.pread = Wrapper<ssize_t, int, void*, size_t, off_t>::call<::pread, &pread_fault>;
+  sys.pipe2 = Wrapper<int, int*, int>::call<::pipe2, &pipe2_fault>;
   sys.socket = Wrapper<int, int, int, int>::call<::socket, &socket_fault>;
   sys.bind = Wrapper<int, int, const sockaddr*, socklen_t>::call<::bind, &bind_fault>;
   sys.connect = Wrapper<int, int, const sockaddr*, socklen_t>::call<::connect, &connect_fault>;

@@ -10,6 +10,9 @@ namespace zerosend {
 // The calls of the seam that can be made to fail. close and munmap are not among them: a close that
 // fails has closed all the same.
 #define ZEROSEND_FAULTS(X) \
+  X(open)                  \
+  X(pread)                 \
+  X(pipe2)                 \
   X(socket)                \
   X(bind)                  \
   X(connect)               \

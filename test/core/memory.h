@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -74,6 +75,21 @@ inline size_t count_mappings() {
   std::string line;
   size_t count = 0;
   while (std::getline(maps, line)) ++count;
+  return count;
+}
+
+// Mappings that have bytes of this memory.
+inline size_t count_mappings(const uint8_t* data, size_t length) {
+  std::ifstream maps("/proc/self/maps");
+  std::string line;
+  size_t count = 0;
+  const auto begin = reinterpret_cast<uintptr_t>(data);
+  while (std::getline(maps, line)) {
+    char* rest = nullptr;
+    const uintptr_t from = std::strtoul(line.c_str(), &rest, 16);
+    const uintptr_t to = std::strtoul(rest + 1, nullptr, 16);
+    if (from < begin + length && to > begin) ++count;
+  }
   return count;
 }
 

@@ -1,6 +1,8 @@
 #include "os/slab.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -14,14 +16,19 @@
 
 #include "harness.h"
 #include "memory.h"
+#include "os/mapping_budget.h"
+#include "os/slot_replacement.h"
 #include "seam.h"
 
 using harness::all_are;
 using harness::FailNext;
 using harness::kPage;
 using harness::Reader;
+using zerosend::GivenUp;
 using zerosend::HugePages;
+using zerosend::MappingBudget;
 using zerosend::Slab;
+using zerosend::SlotReplacement;
 using zerosend::sys;
 using zerosend::Syscalls;
 
@@ -357,6 +364,264 @@ TEST(replace_pages_is_seen_by_no_reader) {
   CHECK_EQ(wrong.load(), 0u);
 }
 
+// ---- what may be replaced, and in what unit
+// ------------------------------------------------------
+
+namespace {
+
+// Reserved huge pages are there only where an administrator has set some aside: ordinary memory at
+// the same boundary stands in for them.
+void* map_without_reserve(void* at, size_t length, int protection, int flags, int fd,
+                          off_t offset) {
+  if (!(flags & MAP_HUGETLB)) return ::mmap(at, length, protection, flags, fd, offset);
+  void* raw = ::mmap(nullptr, length + kHugePage, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  auto* start = static_cast<uint8_t*>(raw);
+  const size_t past = reinterpret_cast<uintptr_t>(raw) % kHugePage;
+  const size_t head = past == 0 ? 0 : kHugePage - past;
+  if (head > 0) ::munmap(start, head);
+  ::munmap(start + head + length, kHugePage - head);
+  return start + head;
+}
+
+std::shared_ptr<Slab> make_explicit(size_t slot_size, uint32_t slots) {
+  const auto real = std::exchange(sys.mmap, map_without_reserve);
+  std::shared_ptr<Slab> slab = make(slot_size, slots, HugePages::kExplicit);
+  sys.mmap = real;
+  return slab;
+}
+
+// What became of each slot, as an errno; -1 where nothing was said.
+std::vector<int> give_up(Slab& slab, uint32_t first, uint32_t count) {
+  std::vector<GivenUp> given_up;
+  slab.replace_slots(first, count, &given_up);
+  std::vector<int> errors(slab.slots(), -1);
+  for (const GivenUp& piece : given_up) {
+    for (uint32_t i = 0; i < piece.count; ++i) {
+      CHECK_EQ(errors[piece.first + i], -1);  // once
+      errors[piece.first + i] = piece.error;
+    }
+  }
+  for (uint32_t i = 0; i < slab.slots(); ++i) {
+    CHECK_EQ(errors[i] == -1, i < first || i >= first + count);
+  }
+  return errors;
+}
+
+const char* map_count = "";
+int open_with_map_count(const char* path, int flags) {
+  if (std::strcmp(path, "/proc/sys/vm/max_map_count") != 0) return ::open(path, flags);
+  const int fd = ::memfd_create("count", MFD_CLOEXEC);
+  CHECK_EQ(::pwrite(fd, map_count, std::strlen(map_count), 0),
+           static_cast<ssize_t>(std::strlen(map_count)));
+  return fd;
+}
+
+// As if vm.max_map_count were this.
+class MapCount {
+ public:
+  explicit MapCount(const char* count) : real_(std::exchange(sys.open, open_with_map_count)) {
+    map_count = count;
+  }
+  ~MapCount() { sys.open = real_; }
+
+ private:
+  int (*real_)(const char*, int);
+};
+
+}  // namespace
+
+TEST(memory_that_is_shared_with_the_kernel_is_never_replaced) {
+  const auto slab = make(2048, 8);
+  CHECK(!slab->shared_with_kernel());
+  slab->share_with_kernel();
+  fill_each(*slab);
+  Reader kernel;
+  kernel.hold(slab->slot(2), 2048);
+  CHECK_EQ(slab->replace_pages(2), EOPNOTSUPP);
+  CHECK_EQ(slab->replace_pages(slab->data(), slab->size()), EOPNOTSUPP);
+  std::memset(slab->slot(2), 0xee, 2048);
+  check_each(*slab, 2);
+  CHECK(kernel.sees_only(0xee));
+}
+
+// Half pages: the chunks of a UMEM before it is registered, or a page of 64 KiB.
+TEST(slots_that_share_a_page_are_replaced_together_or_not_at_all) {
+  const auto slab = make(2048, 5);
+  fill_each(*slab);
+  CHECK_EQ(slab->replace_pages(0), EBUSY);
+  CHECK_EQ(slab->replace_pages(1), EBUSY);
+  check_each(*slab);
+  CHECK(give_up(*slab, 1, 3) == (std::vector<int>{-1, EBUSY, 0, 0, -1}));
+  check_each(*slab);
+  Reader kernel[2];
+  kernel[0].hold(slab->slot(2), 2 * 2048);
+  kernel[1].hold(slab->slot(4), 2048);
+  CHECK(give_up(*slab, 2, 3) == (std::vector<int>{-1, -1, 0, 0, 0}));  // nobody has the last half
+  check_each(*slab);
+  std::memset(slab->slot(2), 0xee, 3 * 2048);
+  const std::vector<uint8_t> seen = kernel[0].read();
+  CHECK(all_are(seen.data(), 2048, 2) && all_are(seen.data() + 2048, 2048, 3));
+  CHECK(kernel[1].sees_only(4));
+}
+
+TEST(reserved_huge_pages_are_replaced_whole_or_not_at_all) {
+  const auto slab = make_explicit(65536, 80);  // two and a half huge pages
+  fill_each(*slab);
+  for (const uint32_t one : {0u, 31u, 32u, 79u}) CHECK_EQ(slab->replace_pages(one), EBUSY);
+  check_each(*slab);
+  const std::vector<int> errors = give_up(*slab, 10, 70);
+  for (uint32_t i = 10; i < 80; ++i) CHECK_EQ(errors[i], i < 32 ? EBUSY : 0);
+  check_each(*slab);
+  // Slots that have huge pages to themselves can be given up one by one.
+  const auto large = make_explicit(2 * kHugePage, 3);
+  std::memset(large->data(), 1, large->size());
+  Reader kernel;
+  kernel.hold(large->slot(1), 4 * kPage);
+  CHECK_EQ(large->replace_pages(1), 0);
+  std::memset(large->slot(1), 2, large->slot_size());
+  CHECK(kernel.sees_only(1));
+  // Others are in part in a page with somebody else.
+  const auto odd = make_explicit(kHugePage / 2 * 3, 4);
+  CHECK(give_up(*odd, 0, 1) == (std::vector<int>{EBUSY, -1, -1, -1}));
+  CHECK(give_up(*odd, 0, 2) == (std::vector<int>{0, 0, -1, -1}));
+  CHECK(give_up(*odd, 1, 2) == (std::vector<int>{-1, EBUSY, EBUSY, -1}));
+}
+
+// A file is read into one buffer, on a thread of its own, while its neighbour is given up.
+TEST(giving_up_a_slot_undoes_nothing_that_is_written_to_others) {
+  for (const bool huge : {false, true}) {
+    const auto slab = huge ? make_explicit(65536, 32) : make(65536, 32);
+    std::atomic<bool> stop{false};
+    std::atomic<uint64_t> rounds{0};
+    std::atomic<uint64_t> lost{0};
+    std::thread writer([&] {
+      volatile uint8_t* const bytes = slab->slot(7);
+      uint8_t value = 0;
+      for (; !stop; ++rounds) {
+        ++value;
+        for (size_t i = 0; i < slab->slot_size(); ++i) bytes[i] = value;
+        bool wrong = false;
+        for (size_t i = 0; i < slab->slot_size(); ++i) wrong = wrong || bytes[i] != value;
+        if (wrong) ++lost;
+      }
+    });
+    for (int i = 0; i < 500 || rounds < 100; ++i) {
+      slab->replace_pages(6u);
+      slab->replace_pages(8u);
+    }
+    stop = true;
+    writer.join();
+    CHECK_EQ(lost.load(), 0u);
+  }
+}
+
+TEST(neighbours_that_are_given_up_together_are_one_mapping) {
+  const auto slab = make(kPage, 4000);
+  const auto mappings = [&] { return harness::count_mappings(slab->data(), slab->size()); };
+  fill_each(*slab);
+  CHECK_EQ(mappings(), 1u);
+  give_up(*slab, 1000, 2000);
+  CHECK_EQ(mappings(), 3u);
+  CHECK_EQ(MappingBudget::taken(), 2);
+  check_each(*slab);
+  give_up(*slab, 1500, 10);
+  CHECK_EQ(mappings(), 5u);
+  CHECK_EQ(MappingBudget::taken(), 4);
+  give_up(*slab, 0, 1000);  // the border behind it is there already
+  CHECK_EQ(mappings(), 5u);
+  CHECK_EQ(MappingBudget::taken(), 4);
+  give_up(*slab, 0, 4000);
+  CHECK_EQ(mappings(), 1u);
+  CHECK(MappingBudget::taken() <= 1);  // what is behind the last slot, up to a huge page
+  check_each(*slab);
+}
+
+TEST(replace_pages_counts_each_mapping_that_it_adds) {
+  {
+    const auto slab = make(kPage, 2048);
+    const auto mappings = [&] { return harness::count_mappings(slab->data(), slab->size()); };
+    const auto taken = [] { return static_cast<size_t>(MappingBudget::taken()); };
+    for (uint32_t i = 0; i < 2048; i += 3) CHECK_EQ(slab->replace_pages(i), 0);
+    CHECK_EQ(mappings(), 1 + taken());
+    for (uint32_t i = 1; i < 2048; i += 3) CHECK_EQ(slab->replace_pages(i), 0);
+    CHECK_EQ(mappings(), 1 + taken());
+    const size_t before = taken();
+    const FailNext fail(&Syscalls::remap, ENOMEM);
+    CHECK_EQ(slab->replace_pages(500), ENOMEM);
+    CHECK_EQ(taken(), before);
+  }
+  CHECK_EQ(MappingBudget::taken(), 0);
+}
+
+TEST(replace_pages_leaves_most_mappings_to_the_process) {
+  const MapCount count("400\n");  // a quarter of which is 100
+  const auto slab = make(kPage, 600);
+  const auto other = make(kPage, 600);
+  fill_each(*slab);
+  for (uint32_t i = 1; i < 81; i += 2)
+    CHECK_EQ(slab->replace_pages(i), 0);  // 2 each, and 80 borders
+  for (uint32_t i = 1; i < 21; i += 2)
+    CHECK_EQ(other->replace_pages(i), 0);  // of all slabs together
+  const size_t mappings = harness::count_mappings();
+  for (uint32_t i = 100; i < 600; i += 2) CHECK_EQ(slab->replace_pages(i), ENOSPC);
+  CHECK(give_up(*slab, 300, 100)[300] == ENOSPC);
+  CHECK_EQ(harness::count_mappings(), mappings);
+  check_each(*slab);
+  // What adds none is done all the same.
+  CHECK_EQ(slab->replace_pages(1), 0);
+  CHECK_EQ(slab->replace_pages(slab->slot(1), 79 * kPage), 0);
+  // And there is room again.
+  CHECK_EQ(slab->replace_pages(400), 0);
+}
+
+TEST(replace_slots_does_what_it_can_where_memory_is_short) {
+  const auto slab = make(kPage, 16);
+  fill_each(*slab);
+  const FailNext fail(&Syscalls::mmap, ENOMEM);
+  const std::vector<int> errors = give_up(*slab, 3, 8);
+  for (uint32_t i = 3; i < 11; ++i) CHECK_EQ(errors[i], 0);
+  check_each(*slab);
+}
+
+TEST(slots_of_many_sends_are_replaced_as_few_spans) {
+  const auto slab = make(2 * kPage, 100);
+  const auto ring = make(2 * kPage, 4);
+  ring->share_with_kernel();
+  fill_each(*slab);
+  std::vector<std::unique_ptr<Reader>> kernel;
+  SlotReplacement replacement;
+  std::vector<uint32_t> given_up = {40, 41, 43, 42, 41, 90, 99, 98, 0};
+  for (const uint32_t slot : given_up) {
+    kernel.push_back(std::make_unique<Reader>());
+    kernel.back()->hold(slab->slot(slot), 100);
+    replacement.add(slab.get(), slab->slot(slot), 100);
+  }
+  replacement.add(slab.get(), slab->slot(20) + 2 * kPage - 1, 2);  // a view over two slots
+  replacement.add(ring.get(), ring->slot(1), 10);
+  replacement.run();
+  // [0] [20, 21] [40 to 43] [90] [98, 99]: all but the first and the last have two borders
+  CHECK_EQ(MappingBudget::taken(), 1 + 2 + 2 + 2 + 2);
+  check_each(*slab);
+  std::memset(slab->data(), 0xee, slab->size());
+  for (size_t i = 0; i < given_up.size(); ++i) {
+    CHECK_EQ(replacement.error_of(slab.get(), slab->slot(given_up[i]), 100), 0);
+    CHECK(kernel[i]->sees_only(static_cast<uint8_t>(given_up[i])));
+  }
+  CHECK_EQ(replacement.error_of(ring.get(), ring->slot(1), 10), EOPNOTSUPP);
+}
+
+TEST(a_send_over_slots_that_fared_differently_is_not_safe) {
+  const auto slab = make_explicit(kHugePage / 2, 6);
+  SlotReplacement replacement;
+  replacement.add(slab.get(), slab->slot(1), 1);
+  replacement.add(slab.get(), slab->slot(2), slab->slot_size() + 1);
+  replacement.add(slab.get(), slab->slot(2), 1);
+  replacement.run();
+  CHECK_EQ(replacement.error_of(slab.get(), slab->slot(1), 1), EBUSY);
+  CHECK_EQ(replacement.error_of(slab.get(), slab->slot(2), slab->slot_size() + 1), 0);
+  CHECK_EQ(replacement.error_of(slab.get(), slab->slot(1), slab->slot_size() + 1), EBUSY);
+}
+
 // Reserved huge pages are there only where an administrator has set some aside.
 TEST(slab_takes_reserved_huge_pages_or_says_that_there_are_none) {
   int error = 0;
@@ -366,7 +631,8 @@ TEST(slab_takes_reserved_huge_pages_or_says_that_there_are_none) {
     return;
   }
   fill_each(*slab);
-  CHECK_EQ(slab->replace_pages(5), 0);
+  CHECK_EQ(slab->replace_pages(5), EBUSY);  // its neighbours have the same page
+  CHECK_EQ(slab->replace_pages(slab->data(), slab->size()), 0);
   check_each(*slab);
   std::memset(slab->slot(5), 0xee, slab->slot_size());
   check_each(*slab, 5);
