@@ -545,7 +545,9 @@ export abstract class ZeroCopySocket
   #checkPool(pool: BufferPool, index: number): void {
     if (pool === this._ownPool) return;
     if (this._ownPool !== null) {
-      throw wrongPool(`buffer ${index} is another pool's; this socket sends from its own pool only`);
+      throw wrongPool(
+        `buffer ${index} is another pool's; this socket sends from its own pool only`,
+      );
     }
     if (pool._isRing) throw wrongPool(`buffer ${index} ${IS_SHARED}`);
   }

@@ -172,7 +172,11 @@ void InetSocket::fail_queued() {
 }
 
 int32_t InetSocket::do_send(const Source& source, const Address* destination) {
-  if (!keep(source.slab)) return -static_cast<int32_t>(Refusal::kWrongPool);
+  if (!keep(source.slab, 1)) return -static_cast<int32_t>(Refusal::kWrongPool);
+  return send_one(source, destination);
+}
+
+int32_t InetSocket::send_one(const Source& source, const Address* destination) {
   Attempt attempt{-1, false, EAGAIN};
   if (queue_.empty()) {
     attempt = transmit(source, destination, 0);
@@ -215,7 +219,7 @@ void InetSocket::send_rest(uint64_t id, const Address* destination, uint32_t off
 }
 
 // Sends a run of messages that agree on zero copy with one system call, and books what was
-// accepted. Returns how many sources are dealt with; 0 leaves the first one to do_send(), which
+// accepted. Returns how many sources are dealt with; 0 leaves the first one to send_one(), which
 // knows what to do about each error.
 size_t InetSocket::transmit_batch(const Source* sources, size_t count) {
   const bool zerocopy = sources[0].zerocopy && zerocopy_granted_;
@@ -250,7 +254,7 @@ size_t InetSocket::transmit_batch(const Source* sources, size_t count) {
     }
   }
   // The error of the message that stopped the call is not reported, but may have taken an id. (It
-  // is met again by do_send(), which restarts the timestamps.)
+  // is met again by send_one(), which restarts the timestamps.)
   if (zerocopy && accepted < run) reap_stop();
   return accepted;
 }
@@ -278,7 +282,7 @@ int32_t InetSocket::do_send_run(const Run& run) {
 
 int32_t InetSocket::do_send_many(const Source* sources, size_t count) {
   for (size_t i = 0; i < count; ++i) {
-    if (!keep(sources[i].slab)) return -static_cast<int32_t>(Refusal::kWrongPool);
+    if (!keep(sources[i].slab, count)) return -static_cast<int32_t>(Refusal::kWrongPool);
   }
   size_t done = 0;
   while (done < count) {
@@ -288,7 +292,7 @@ int32_t InetSocket::do_send_many(const Source* sources, size_t count) {
       if (sent > 0) continue;
     }
     const uint32_t length = sources[done].length;
-    const int32_t code = failed_ ? -EPIPE : do_send(sources[done], nullptr);
+    const int32_t code = failed_ ? -EPIPE : send_one(sources[done], nullptr);
     if (code < 0) {
       if (done == 0) return code;
       // Earlier messages of the call have ids already, so this one takes its own and fails; and a

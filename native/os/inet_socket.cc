@@ -103,34 +103,39 @@ int InetSocket::part_plain_memory() {
   return plain_parted_;
 }
 
-void InetSocket::keep_new(Slab* slab) {
-  last_slab_ = slab;
+void InetSocket::keep_new(Slab* slab, size_t sends) {
+  Kept* found = nullptr;
   for (Kept& kept : slabs_) {
-    if (kept.slab.get() != slab) continue;
-    kept.until = kInUse;
-    return;
+    if (kept.slab.get() == last_slab_) kept.until = ledger_.next_send() + sends - 1;
+    if (kept.slab.get() == slab) found = &kept;
   }
-  slabs_.push_back({slab->shared_from_this(), kInUse});
+  if (found == nullptr) {
+    slabs_.push_back({slab->shared_from_this(), kInUse});
+  } else {
+    found->until = kInUse;
+  }
+  last_slab_ = slab;
 }
 
-// Not within a send: its ids are yet to come.
+// Of slabs of which nothing is in flight.
 void InetSocket::let_go() {
   const uint64_t oldest = ledger_.oldest_send();
   for (size_t i = 0; i < slabs_.size();) {
-    Kept& kept = slabs_[i];
-    if (kept.until == kInUse && kept.slab.get() != last_slab_) kept.until = ledger_.next_send();
-    if (kept.until > oldest) {
+    if (slabs_[i].until > oldest) {
       ++i;
     } else {
-      kept = std::move(slabs_.back());
+      slabs_[i] = std::move(slabs_.back());
       slabs_.pop_back();
     }
   }
 }
 
 void InetSocket::rest() {
+  for (Kept& kept : slabs_) {
+    if (kept.until == kInUse) kept.until = ledger_.next_send();
+  }
   last_slab_ = nullptr;
-  if (!slabs_.empty()) let_go();
+  let_go();
 }
 
 void InetSocket::before_close() {

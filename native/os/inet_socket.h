@@ -42,8 +42,8 @@ class InetSocket final : public Socket {
     Address destination;  // length 0: the connected peer
   };
 
-  // A slab that is kept mapped, and the id before which all sends from it are; kInUse until that is
-  // known.
+  // A slab that is kept mapped, and the id before which all sends from it are; kInUse while more may
+  // come.
   struct Kept {
     std::shared_ptr<Slab> slab;
     uint64_t until;
@@ -76,6 +76,7 @@ class InetSocket final : public Socket {
   size_t queued() const override { return queue_.size(); }
   uint64_t next_id() const override { return ledger_.next_send(); }
   void fail_queued() override;
+  int32_t send_one(const Source& source, const Address* destination);
   void send_rest(uint64_t id, const Address* destination, uint32_t offset);
   Push push(uint64_t id, const Address* destination, uint32_t* offset, int* error);
   Attempt transmit(const Source& source, const Address* destination, uint32_t offset);
@@ -113,18 +114,19 @@ class InetSocket final : public Socket {
   void leave_behind(std::chrono::steady_clock::time_point deadline) override;
   void rest() override;
   int part_plain_memory();
-  void keep_new(Slab* slab);
+  void keep_new(Slab* slab, size_t sends);
   void let_go();
   void before_close() override;
   State do_state() const override { return {peer_closed_, ids_uncertain_, timestamp_error_}; }
 
   // Keeps the slab mapped until nothing of it is in flight. Here and not in each send: two atomic
-  // operations for each would be a tenth of what a send costs in user space. False for memory that
-  // only the socket which shares it with the kernel may send from.
-  bool keep(Slab* slab) {
+  // operations for each would be a tenth of what a send costs in user space. `sends`: for how many
+  // it is asked together, before the first of them has its id. False for memory that only the socket
+  // which shares it with the kernel may send from.
+  bool keep(Slab* slab, size_t sends) {
     if (slab == nullptr) return true;
     if (slab->shared_with_kernel()) return false;
-    if (slab != last_slab_) keep_new(slab);
+    if (slab != last_slab_) keep_new(slab, sends);
     return true;
   }
 

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <tuple>
@@ -161,6 +163,20 @@ void forge_qdiscs(void* data, size_t size) {
   }
 }
 
+std::atomic<uint32_t> map_count{0};
+
+int open_file(const char* path, int flags) {
+  const uint32_t count = map_count;
+  if (count == 0 || std::strcmp(path, "/proc/sys/vm/max_map_count") != 0) {
+    return Wrapper<int, const char*, int>::call<raw::open, &open_fault>(path, flags);
+  }
+  char text[16];
+  const int length = std::snprintf(text, sizeof text, "%u\n", count);
+  const int fd = ::memfd_create("max_map_count", MFD_CLOEXEC);
+  if (fd >= 0 && ::pwrite(fd, text, static_cast<size_t>(length), 0) != length) ::abort();
+  return fd;
+}
+
 ssize_t receive(int fd, void* buffer, size_t size, int flags) {
   const ssize_t result =
       Wrapper<ssize_t, int, void*, size_t, int>::call<::recv, &recv_fault>(fd, buffer, size, flags);
@@ -246,6 +262,8 @@ void set_qdisc_kind(const char* kind) {
   std::strncat(qdisc_kind, kind, sizeof qdisc_kind - 1);
 }
 
+void set_map_count(uint32_t count) { map_count = count; }
+
 void set_kernel_id_bias(uint32_t bias) { kernel_id_bias = bias; }
 
 std::vector<ReportedRange> take_reported_ranges() {
@@ -255,7 +273,7 @@ std::vector<ReportedRange> take_reported_ranges() {
 }
 
 void install_faults() {
-  sys.open = Wrapper<int, const char*, int>::call<raw::open, &open_fault>;
+  sys.open = open_file;
   sys.pread = Wrapper<ssize_t, int, void*, size_t, off_t>::call<::pread, &pread_fault>;
   sys.pipe2 = Wrapper<int, int*, int>::call<::pipe2, &pipe2_fault>;
   sys.socket = Wrapper<int, int, int, int>::call<::socket, &socket_fault>;

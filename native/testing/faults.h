@@ -90,6 +90,9 @@ void set_kernel_id_bias(uint32_t bias);
 // have. For those that the kernel at hand does not know.
 void set_qdisc_kind(const char* kind);
 
+// What vm.max_map_count is read as; 0: what it is.
+void set_map_count(uint32_t count);
+
 // A completion as recvmsg reported it, bias included.
 struct ReportedRange {
   uint32_t first;

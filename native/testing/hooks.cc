@@ -95,6 +95,12 @@ Napi::Value set_qdisc(Info info) {
   return info.Env().Undefined();
 }
 
+// setMapCount(count): what vm.max_map_count is from now on; 0: the truth
+Napi::Value set_map_count_of(Info info) {
+  set_map_count(static_cast<uint32_t>(number(info[0], 0)));
+  return info.Env().Undefined();
+}
+
 // setOption(fd, level, name, value): setsockopt(2) with an int, as a user of `fd` may call it.
 // Returns 0 or the errno.
 Napi::Value set_option(Info info) {
@@ -114,6 +120,7 @@ void export_test_hooks(Napi::Env env, Napi::Object exports, Environment* environ
   exports.Set("faults", Napi::Function::New(env, faults, "faults"));
   exports.Set("reportedRanges", Napi::Function::New(env, reported_ranges, "reportedRanges"));
   exports.Set("setQdiscKind", Napi::Function::New(env, set_qdisc, "setQdiscKind"));
+  exports.Set("setMapCount", Napi::Function::New(env, set_map_count_of, "setMapCount"));
   exports.Set("setOption", Napi::Function::New(env, set_option, "setOption"));
   exports.Set("clearFaults", Napi::Function::New(env, clear_all, "clearFaults"));
 }

@@ -1,16 +1,18 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import type { BufferPool as Pool } from 'zerosend';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { BufferPool as Pool, PooledBuffer } from 'zerosend';
 import { clearFaultsAfterEach, sharedTcpReceiver, withReceiver } from './peers.js';
 import { pause, Sender, smallPool, within } from './sender.mjs';
 import {
   ALWAYS,
   BufferPool,
+  clearFaults,
   type Errno,
   faults,
   inject,
   MADV_DONTFORK,
   MADV_HUGEPAGE,
   MADV_NOHUGEPAGE,
+  setMapCount,
 } from './zerosend.mjs';
 
 const tcp = sharedTcpReceiver();
@@ -84,6 +86,14 @@ function takeAll(pool: Pool): number[] {
   return taken.sort((a, b) => a - b);
 }
 
+/** Sends from slots that are no neighbours; those between them are the caller's. */
+function sendEverySecond(sender: Sender, count: number): PooledBuffer[] {
+  return Array.from({ length: count }, () => {
+    expect(sender.send(4096)).toBe('accepted');
+    return sender.acquire();
+  });
+}
+
 const REFUSALS: ['mmap' | 'remap', Errno][] = [
   ['mmap', 'ENOMEM'],
   ['mmap', 'EAGAIN'],
@@ -94,18 +104,35 @@ const REFUSALS: ['mmap' | 'remap', Errno][] = [
 describe.each(['tcp', 'udp'] as const)('%s: memory that cannot be revoked', (protocol) => {
   it.each(REFUSALS)('%s fails with %s: the slot is retired', (call, error) =>
     withReceiver(protocol, tcp, async (receiver) => {
-      const pool = new BufferPool({ bufferSize: 4096, count: 6, hugePages: 'none' });
+      const pool = new BufferPool({ bufferSize: 4096, count: 8, hugePages: 'none' });
       const sender = await stuckSender(protocol, receiver, pool);
-      for (let i = 0; i < 4; i++) expect(sender.send(4096)).toBe('accepted');
-      inject(call, { skip: 1, error, times: 2 }); // of the slots 1 and 2
+      // Neighbours would be replaced together.
+      for (const between of sendEverySecond(sender, 4)) between.release();
+      inject(call, { skip: 1, error, times: 2 }); // of the slots 2 and 4
       const report = await within(sender.socket.close({ timeout: 20 }), 'close');
       expect(report).toEqual({ outcome: 'revoked', ids: 4, unfinished: 4 });
-      expect(pool.stats()).toMatchObject({ free: 4, acquired: 0, inFlight: 0, retired: 2 });
+      expect(pool.stats()).toMatchObject({ free: 6, acquired: 0, inFlight: 0, retired: 2 });
       expect((await sender.finish()).problems).toEqual([]);
       // Never handed out again, and the others are.
-      expect(takeAll(pool)).toEqual([0, 3, 4, 5]);
-      expect(pool.stats()).toMatchObject({ free: 0, acquired: 4, retired: 2 });
+      expect(takeAll(pool)).toEqual([0, 1, 3, 5, 6, 7]);
+      expect(pool.stats()).toMatchObject({ free: 0, acquired: 6, retired: 2 });
     }),
+  );
+
+  it.each(REFUSALS)(
+    '%s fails with %s for many slots at once: for fewer it is tried',
+    (call, error) =>
+      withReceiver(protocol, tcp, async (receiver) => {
+        const pool = new BufferPool({ bufferSize: 4096, count: 10, hugePages: 'none' });
+        const sender = await stuckSender(protocol, receiver, pool);
+        for (let i = 0; i < 8; i++) expect(sender.send(4096)).toBe('accepted');
+        inject(call, { error, times: 4 }); // of 8, of the first 4, of the first 2, and of the first
+        const report = await within(sender.socket.close({ timeout: 20 }), 'close');
+        expect(report).toEqual({ outcome: 'revoked', ids: 8, unfinished: 8 });
+        expect(pool.stats()).toMatchObject({ free: 9, acquired: 0, inFlight: 0, retired: 1 });
+        expect((await sender.finish()).problems).toEqual([]);
+        expect(takeAll(pool)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+      }),
   );
 });
 
@@ -137,7 +164,7 @@ describe('a pool with retired slots', () => {
     const sender = await stuckSender('tcp', tcp.current, pool);
     for (let i = 0; i < 3; i++) expect(sender.send(4096)).toBe('accepted');
     const closed = pool.close();
-    inject('remap', { error: 'ENOMEM', skip: 1, times: ALWAYS });
+    inject('remap', { error: 'ENOMEM', times: 4 }); // of all, of 0, of 1 and 2, and of 1
     await within(sender.socket.abort(), 'abort');
     await within(closed, 'the close of the pool', 2000);
     expect(pool.stats()).toMatchObject({ free: 1, acquired: 0, inFlight: 0, retired: 2 });
@@ -159,6 +186,35 @@ describe('a pool with retired slots', () => {
     await within(closed, 'the close of the pool', 2000);
   });
 
+  it('has them where the process could have no more mappings, and one warning says so', async () => {
+    const warnings: string[] = [];
+    const note = (warning: Error & { code?: string }) => warnings.push(warning.code ?? '');
+    process.on('warning', note);
+    onTestFinished(() => {
+      process.off('warning', note);
+      setMapCount(0);
+    });
+    const pool = new BufferPool({ bufferSize: 4096, count: 100, hugePages: 'none' });
+    const retireSome = async () => {
+      const sender = await stuckSender('tcp', tcp.current, pool);
+      const between = sendEverySecond(sender, 39);
+      await within(sender.socket.abort(), 'abort');
+      for (const buffer of between) buffer.release();
+      expect((await sender.finish()).problems).toEqual([]);
+      clearFaults();
+      return pool.stats();
+    };
+    // Each has two ends, which is 77 mappings with the first slot's. Other pools may have some, too.
+    setMapCount(200); // a quarter of which is 50
+    const { retired, ...others } = await retireSome();
+    expect(retired).toBeGreaterThanOrEqual(14);
+    expect(others).toMatchObject({ free: 100 - retired, acquired: 0, inFlight: 0 });
+    setMapCount(0);
+    if (retired < 20) expect((await retireSome()).retired).toBe(retired);
+    await pause(1); // warnings come with the next tick
+    expect(warnings).toEqual(['ZEROSEND_BUFFERS_RETIRED']);
+  });
+
   it('lets those who wait have the next buffer that comes back', async () => {
     const pool = new BufferPool({ bufferSize: 4096, count: 2, hugePages: 'none' });
     const kept = pool.tryAcquire();
@@ -173,6 +229,28 @@ describe('a pool with retired slots', () => {
     expect(next.index).toBe(kept?.index);
     next.release();
     expect(pool.stats()).toMatchObject({ free: 1, acquired: 0, retired: 1, waiting: 0 });
+  });
+});
+
+describe('views of a pool', () => {
+  it.each(['open', 'closed'])('that is %s are parted as its slots are', async (state) => {
+    const sender = await stuckSender('tcp', tcp.current, smallPool());
+    const pool = new BufferPool({ bufferSize: 8192, count: 4, hugePages: 'none' });
+    const bytes = [pool.tryAcquire(), pool.tryAcquire()].map((buffer) => {
+      buffer?.release();
+      return buffer?.bytes as Uint8Array;
+    });
+    if (state === 'closed') await pool.close();
+    for (const each of bytes) {
+      const view = each.subarray(100, 4196);
+      expect(sender.sendPlain(4096, view)).toBe('accepted');
+    }
+    inject('clone_process', {});
+    inject('remap', {});
+    await within(sender.socket.abort(), 'abort');
+    expect(faults('clone_process').calls).toBe(0);
+    expect(faults('remap').calls).toBe(1); // they are neighbours
+    expect((await sender.finish()).problems).toEqual([]);
   });
 });
 
@@ -214,6 +292,23 @@ describe('plain memory that cannot be parted from the kernel', () => {
       expect(report).toEqual({ outcome: 'revoked', ids: 3, unfinished: 3 });
       expect((await sender.finish()).problems).toEqual([]);
     }
+    await collectGarbage(0);
+    expect(collected).toEqual([]);
+  });
+
+  it.each([
+    ['the mappings cannot be read', 'open', { error: 'EACCES' }],
+    ['what is shared cannot be read', 'open', { skip: 1, error: 'EACCES' }],
+    ['what is shared is not told', 'pread', { error: 'EPERM', times: ALWAYS }],
+    ['the child cannot be had wait', 'pipe2', { error: 'EMFILE' }],
+    ['there is no child', 'clone_process', { limit: 0 }],
+  ] as const)('is held for ever: %s', async (_, call, fault) => {
+    const sender = await abortWithPlain('held', 3);
+    inject(call, fault);
+    const report = await within(sender.socket.abort(), 'abort');
+    expect(faults(call).struck).toBeGreaterThan(0);
+    expect(report).toEqual({ outcome: 'revoked', ids: 3, unfinished: 3 });
+    expect((await sender.finish()).problems).toEqual([]);
     await collectGarbage(0);
     expect(collected).toEqual([]);
   });

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
  * @typedef {'socket' | 'bind' | 'connect' | 'shutdown' | 'setsockopt' | 'getsockopt' | 'sendto'
  *   | 'sendmmsg' | 'recvmsg' | 'recv' | 'epoll_create1' | 'epoll_ctl' | 'epoll_wait'
  *   | 'eventfd' | 'timerfd_create' | 'timerfd_settime' | 'ioctl' | 'mmap' | 'madvise' | 'remap'
- *   | 'clone_process'} Call
+ *   | 'clone_process' | 'open' | 'pread' | 'pipe2'} Call
  *
  * @typedef {keyof typeof constants.errno} Errno
  *
@@ -34,6 +34,7 @@ import { fileURLToPath } from 'node:url';
  * @property {(send: number, kernel: number) => void} setFirstIds of sockets opened from now on
  * @property {() => number[]} reportedRanges
  * @property {(kind: string) => void} setQdiscKind that netlink tells; '': the truth
+ * @property {(count: number) => void} setMapCount that vm.max_map_count is; 0: the truth
  * @property {(fd: number, level: number, name: number, value: number) => number} setOption
  */
 
@@ -48,7 +49,7 @@ const { BufferPool, PacketSocket, TcpSocket, UdpSocket, XdpSocket } = await impo
 const hooks = createRequire(import.meta.url)(addon);
 
 export { BufferPool, PacketSocket, TcpSocket, UdpSocket, XdpSocket };
-export const { clearFaults, faults, setFirstIds, setOption, setQdiscKind } = hooks;
+export const { clearFaults, faults, setFirstIds, setMapCount, setOption, setQdiscKind } = hooks;
 
 /** Times enough for everything that a test does. */
 export const ALWAYS = 2 ** 30;
