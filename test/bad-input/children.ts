@@ -18,6 +18,8 @@ export interface Ended {
 export interface ChildOptions {
   /** What the command line begins with. */
   prefix?: readonly string[];
+  /** Options of Node.js. */
+  node?: readonly string[];
   env?: NodeJS.ProcessEnv;
   cwd?: string;
 }
@@ -44,7 +46,10 @@ export function program(name: string): string {
 // biome-ignore lint/suspicious/noExplicitAny: each program says what it has to say
 export async function ask(name: string, given: object, options: ChildOptions = {}): Promise<any> {
   const where = { index: pathToFileURL(join(root, 'dist/index.js')).href, ...given };
-  const ended = await runNode([program(name), JSON.stringify(where)], options);
+  const ended = await runNode(
+    [...(options.node ?? []), program(name), JSON.stringify(where)],
+    options,
+  );
   if (ended.code !== 0 || ended.signal !== null || ended.stdout === '') {
     throw new Error(`${name} ended with ${ended.signal ?? ended.code}:\n${ended.stderr}`);
   }

@@ -61,6 +61,7 @@ it('the addon refuses each wrong argument by itself', async () => {
   expect(told).toMatchObject({ before: 0, sound: [0, 0, 0], after: 5, reused: true });
   if (!ring) return;
   const { runs } = told;
+  expect(told.foreign).toEqual(Array(5).fill(-10_003));
   expect(runs).toEqual({
     ...Object.fromEntries(Object.keys(runs).map((name) => [name, -EINVAL])),
     'a closed ring': -EBADF,
@@ -68,4 +69,21 @@ it('the addon refuses each wrong argument by itself', async () => {
   expect(told.vastXdp).toEqual({ errno: EINVAL, syscall: 'setsockopt(XDP_UMEM_REG)' });
   expect(told.grown).toBeLessThan(64 * 1024);
   expect(told).toMatchObject({ soundRuns: [0, 0], ringSends: 2 + 30 });
+});
+
+it('the addon keeps memory mapped while it is in flight, and no longer', async () => {
+  const told = await ask('native-slabs', { addon: addonPath }, { node: ['--expose-gc'] });
+  expect(told).toEqual({
+    sent: [0],
+    stays: true,
+    another: 0,
+    goesAtRest: true,
+    two: [0, 0],
+    twoStay: true,
+    goesWhileBusy: true,
+    many: 0,
+    bothStay: true,
+    firstWas: 0,
+    bothGo: true,
+  });
 });

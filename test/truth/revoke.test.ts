@@ -59,7 +59,7 @@ describe('what is given up while a slow link holds it back', await needsRig('vet
 
     it('reserved huge pages may be rewritten at once, where there are any', async () => {
       try {
-        new BufferPool({ bufferSize: 65_536, count: 48, hugePages: 'explicit' });
+        new BufferPool({ bufferSize: 2 ** 21, count: 192, hugePages: 'explicit' });
       } catch (error) {
         expect(error).toMatchObject({ code: 'ERR_ZEROSEND_NO_HUGE_PAGES' });
         console.log('not applicable: no huge pages reserved');

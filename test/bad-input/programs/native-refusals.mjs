@@ -126,6 +126,22 @@ if (packet) {
     'the longest number': runOf([0, 2], [60, 2 ** 32 - 1]),
   });
 }
+// Its memory is that ring's alone, and a view of it is no slot.
+const foreign = packet && [
+  send(socket, packet.slab, 0, 60, 1),
+  send(socket, packet.slab, 0, 60, 0),
+  sendThree([packet.slab, 0, 60, 1]),
+  sendRun([socket, 0, 2], [60, 60], packet.slab),
+  native.sendPlain(socket, new Uint8Array(packet.memory, 5000, 60), 60, 1),
+];
+if (packet) {
+  runs['a view of the ring'] = native.sendPlain(
+    ring,
+    new Uint8Array(packet.memory, 5000, 60),
+    60,
+    1,
+  );
+}
 const sendsOf = (/** @type {number} */ handle) =>
   native.counters(handle)[native.counterNames.indexOf('sends')];
 const before = sendsOf(socket);
@@ -149,6 +165,7 @@ if (packet) {
 }
 const told = {
   vastXdp,
+  foreign,
   grown,
   runs,
   soundRuns,

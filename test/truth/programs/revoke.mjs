@@ -40,7 +40,12 @@ function memoryFor(kind) {
       return each(() => /** @type {any} */ (held.tryAcquire()).bytes.subarray(0, length));
     }
     default:
-      pool = new BufferPool({ bufferSize: length, count, hugePages: /** @type {any} */ (kind) });
+      // A reserved huge page is replaced whole or not at all: each buffer has one to itself.
+      pool = new BufferPool({
+        bufferSize: kind === 'explicit' ? 2 ** 21 : length,
+        count,
+        hugePages: /** @type {any} */ (kind),
+      });
       return [];
   }
 }
