@@ -127,6 +127,11 @@ ssize_t read_changed(int fd, void* data, size_t size, off_t offset) {
   return got;
 }
 
+ssize_t read_late(int fd, void* data, size_t size, off_t offset) {
+  ::usleep(30'000);
+  return ::pread(fd, data, size, offset);
+}
+
 int without_fork_advice(void* address, size_t length, int advice) {
   return advice == MADV_DOFORK ? 0 : ::madvise(address, length, advice);
 }
@@ -228,6 +233,13 @@ TEST(part_spans_does_not_believe_a_pagemap_without_proof) {
   added = kExclusive;
   CHECK_EQ(part_spans_from_kernel({{memory.data(), 10}}), EOPNOTSUPP);
   added = 0;
+  CHECK_EQ(part_spans_from_kernel({{memory.data(), 10}}), 0);
+}
+
+// The child waits to be looked at, however long that takes.
+TEST(part_spans_looks_while_the_child_exists) {
+  const Memory memory(kPage);
+  const Replaced reading(&Syscalls::pread, read_late);
   CHECK_EQ(part_spans_from_kernel({{memory.data(), 10}}), 0);
 }
 

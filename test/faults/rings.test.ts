@@ -9,6 +9,7 @@ import {
   EPOLL_CTL_DEL,
   type Errno,
   type Fault,
+  MADV_DONTFORK,
   PACKET_QDISC_BYPASS,
   PACKET_TX_RING,
   PACKET_VERSION,
@@ -78,6 +79,14 @@ const STEPS: Record<Kind, Step[]> = {
   ],
   xdp: [
     ...COMMON,
+    // The first time the pool is made, which can do without.
+    {
+      call: 'madvise',
+      only: MADV_DONTFORK,
+      skip: 1,
+      errors: ['ENOMEM'],
+      syscall: 'madvise(MADV_DONTFORK)',
+    },
     option('XDP_UMEM_REG', XDP_UMEM_REG, ['ENOBUFS', 'ENOMEM', 'EINVAL']),
     option('XDP_UMEM_FILL_RING', XDP_UMEM_FILL_RING, ['ENOMEM', 'EINVAL']),
     option('XDP_UMEM_COMPLETION_RING', XDP_UMEM_COMPLETION_RING, ['ENOMEM', 'EINVAL']),

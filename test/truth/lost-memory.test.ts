@@ -67,4 +67,43 @@ describe('memory that cannot be parted from the kernel', await needsRig('veth'),
       });
     });
   });
+
+  // A fork copies a page for the child when it may be pinned, and leaves the original with us.
+  describe('a page with more than a thousand references', () => {
+    async function giveUpOnPage(how: { pin: boolean; insist?: boolean }) {
+      const rig = await rigUp('veth', { rate: '20mbit', optmem: 4 << 20 });
+      const namespace = rig.receiver;
+      await using receiver = await startReceiver({ protocol: 'udp', namespace, seed: 'any' });
+      const target = { address: rig.receiverAddress.v4, port: receiver.port };
+      const options = { node: ['--no-warnings'] };
+      const program = new Inside(
+        rig,
+        'pinned',
+        { ...target, ...how, interface: rig.senderInterface.name },
+        options,
+      );
+      const report = (await program.report()) as unknown as Record<string, number>;
+      expect(report.kernelIds).toBe(1600);
+      expect(report.inFlight).toBeGreaterThan(1200);
+      const received = await stopWhenQuiet(receiver);
+      return { report, received };
+    }
+
+    it('is parted, in a process that has never pinned memory', async () => {
+      const { report, received } = await giveUpOnPage({ pin: false });
+      expect(report.lost).toBe(0);
+      expect(received).toMatchObject({ checked: true, unique: 1, corrupt: 0 });
+    });
+
+    it('is held for ever in one that has', async () => {
+      const { report, received } = await giveUpOnPage({ pin: true });
+      expect(report.lost).toBe(report.revoked);
+      expect(received).toMatchObject({ checked: true, unique: 1, corrupt: 0 });
+    });
+
+    it('is caught when it is rewritten all the same', async () => {
+      const { received } = await giveUpOnPage({ pin: true, insist: true });
+      expect(received.corrupt).toBeGreaterThan(500);
+    });
+  });
 });
