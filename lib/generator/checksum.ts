@@ -36,7 +36,16 @@ export function updated(checksum: number, change: number): number {
   return ~sum & 0xffff;
 }
 
-/** The same for a sum that is not complemented: the pseudo header's, for checksum offload. */
+/**
+ * The checksum after the sum of what it covers has changed by `difference`, which may be negative.
+ * Where that is 0 in ones' complement, the checksum stays as it is, also when it is the other zero.
+ */
+export function shifted(checksum: number, difference: number): number {
+  const change = ((difference % 0xffff) + 0xffff) % 0xffff;
+  return change === 0 ? checksum : updated(checksum, change);
+}
+
+/** {@link updated} for a sum that is not complemented: the pseudo header's, for checksum offload. */
 export function updatedPartial(sum: number, change: number): number {
   let total = sum + change;
   total = (total & 0xffff) + (total >>> 16);

@@ -5,6 +5,7 @@ export type * from './fields.js';
 export { type GenerateReport, generate } from './generate.js';
 export type { GenerateOptions } from './generate-options.js';
 export type { Progress } from './meter.js';
+export type { NotRewritten, NotRewrittenKind } from './not-rewritten.js';
 export { Pacer, type PacerOptions, type PacerReport } from './pacer.js';
 export type { Skipped } from './prepare.js';
 export type { BitRate, PacketRate, Rate } from './rate.js';

@@ -1,6 +1,7 @@
 import type { Capture, CapturedFrame } from './capture.js';
-import { writeWord } from './checksum.js';
+import { readWord, writeWord } from './checksum.js';
 import { type Dissection, dissect, LINKTYPE_ETHERNET, linkPayload, PROTOCOL } from './dissect.js';
+import { type NotRewritten, type NotRewrittenKind, notRewritten } from './not-rewritten.js';
 import { offloadHeader } from './replay-offload.js';
 import type { Rewriter } from './rewrite.js';
 
@@ -35,18 +36,25 @@ export interface Destination {
 const ETHERNET_HEADER = 14;
 const VLAN_TAG = 4;
 
+/** What a capture has become. */
+export interface Prepared {
+  ready: Ready[];
+  skipped: Skipped[];
+  /** Of the frames that are ready, those with addresses that are not rewritten. */
+  notRewritten: NotRewritten;
+}
+
 /** Makes the frames of a capture ready for a socket; counts those that cannot be sent. */
-export function prepare(
-  capture: Capture,
-  rewriter: Rewriter,
-  to: Destination,
-): { ready: Ready[]; skipped: Skipped[] } {
+export function prepare(capture: Capture, rewriter: Rewriter, to: Destination): Prepared {
   const skipped = new Map<Skipped['reason'], Skipped>();
+  const stayed: NotRewritten = {};
   const ready: Ready[] = [];
   for (const frame of capture.frames) {
-    const made = makeReady(frame, rewriter, to);
+    const kinds: NotRewrittenKind[] = [];
+    const made = makeReady(frame, rewriter, to, kinds);
     if (typeof made !== 'string') {
       ready.push(made);
+      for (const kind of kinds) stayed[kind] = (stayed[kind] ?? 0) + 1;
       continue;
     }
     const { offset: firstOffset, originalLength } = frame;
@@ -55,31 +63,36 @@ export function prepare(
     entry.longest = Math.max(entry.longest, originalLength);
     skipped.set(made, entry);
   }
-  return { ready, skipped: [...skipped.values()] };
+  return { ready, skipped: [...skipped.values()], notRewritten: stayed };
 }
 
+/** @param kinds gets the kinds of addresses in the frame that are not rewritten */
 function makeReady(
   frame: CapturedFrame,
   rewriter: Rewriter,
   to: Destination,
+  kinds: NotRewrittenKind[],
 ): Ready | Skipped['reason'] {
   const snapped = frame.bytes.length < frame.originalLength;
   if (snapped && to.snapped === 'skip') return 'snapped';
   let bytes = withEthernet(frame, rewriter, to.kind === 'datagram');
   if (bytes === null) return 'no Ethernet frame';
+  const wireLength = bytes.length + (snapped ? frame.originalLength - frame.bytes.length : 0);
   if (snapped && to.snapped === 'pad') {
-    const padded = new Uint8Array(bytes.length + frame.originalLength - frame.bytes.length);
+    const padded = new Uint8Array(wireLength);
     padded.set(bytes);
     bytes = padded;
   }
+  if (to.kind === 'frame' && bytes.length < ETHERNET_HEADER) return 'no Ethernet frame';
   const linkType = to.kind === 'datagram' ? frame.linkType : LINKTYPE_ETHERNET;
-  const found = dissect(bytes, linkType);
+  const found = dissect(bytes, linkType, wireLength);
   rewriter.apply(bytes, found, linkType === LINKTYPE_ETHERNET);
+  const stay = notRewritten(bytes, linkType, found, rewriter.changes);
+  kinds.push(...stay.filter((kind) => to.kind === 'frame' || kind !== 'ipOptions'));
   if (to.kind === 'datagram') return payloadOf(bytes, found, frame.time, to);
   const tagged = ((bytes[12] as number) << 8) + (bytes[13] as number) === 0x8100;
   const most = to.mtu + ETHERNET_HEADER + (tagged ? VLAN_TAG : 0);
   const { length } = bytes;
-  if (bytes.length < ETHERNET_HEADER) return 'no Ethernet frame';
   if (to.virtioNetHeader) {
     const offloaded = offloadHeader(bytes, found, most);
     if (offloaded === null) return 'too long';
@@ -116,7 +129,12 @@ function payloadOf(
   if (found === null || found.protocol !== PROTOCOL.udp || found.fragment || found.transport < 0) {
     return 'no UDP payload';
   }
-  const payload = bytes.subarray(found.transport + UDP_HEADER, Math.min(found.end, bytes.length));
+  const there = Math.min(found.end, bytes.length);
+  if (found.transport + UDP_HEADER > there) return 'no UDP payload';
+  // A datagram may end before its packet; one that says that it ends behind it is cut off there.
+  const said = readWord(bytes, found.transport + 4);
+  const end = said < UDP_HEADER ? there : Math.min(found.transport + said, there);
+  const payload = bytes.subarray(found.transport + UDP_HEADER, end);
   if (payload.length === 0) return 'no UDP payload';
   if (payload.length > to.maxLength) return 'too long';
   return { bytes: payload, length: payload.length, time };

@@ -1,5 +1,6 @@
-import { fold, pseudoHeaderSum, writeWord } from './checksum.js';
-import { type Dissection, PROTOCOL, transportChecksumAt } from './dissect.js';
+import { fold, writeWord } from './checksum.js';
+import { type Dissection, PROTOCOL } from './dissect.js';
+import { pseudoHeader, transportChecksum } from './pseudo-header.js';
 
 const OFFLOAD_HEADER = 10;
 const NEEDS_CHECKSUM = 1;
@@ -19,9 +20,10 @@ export function offloadHeader(
   const bytes = Buffer.alloc(OFFLOAD_HEADER + frame.length);
   bytes.set(frame, OFFLOAD_HEADER);
   if (frame.length <= most) return bytes;
-  if (found === null || found.protocol !== PROTOCOL.tcp || found.fragment) return null;
-  const checksum = transportChecksumAt(frame, found);
-  if (checksum < 0 || found.end > frame.length) return null;
+  if (found === null || found.protocol !== PROTOCOL.tcp) return null;
+  if (found.fragment || !found.segmentable || found.end > frame.length) return null;
+  const checksum = transportChecksum(frame, found);
+  if (checksum === null) return null;
   const headers = found.transport + ((frame[found.transport + 12] as number) >> 4) * 4;
   if (headers >= most || headers > found.end) return null;
   bytes[0] = NEEDS_CHECKSUM;
@@ -29,10 +31,9 @@ export function offloadHeader(
   bytes.writeUInt16LE(headers, 2);
   bytes.writeUInt16LE(most - headers, 4);
   bytes.writeUInt16LE(found.transport, 6);
-  bytes.writeUInt16LE(checksum - found.transport, 8);
+  bytes.writeUInt16LE(checksum.at - found.transport, 8);
   // The kernel does the rest of the sum for each segment.
   const length = found.end - found.transport;
-  const pseudo = pseudoHeaderSum(frame, found.ip, found.family, false, length);
-  writeWord(bytes, OFFLOAD_HEADER + checksum, fold(pseudo));
+  writeWord(bytes, OFFLOAD_HEADER + checksum.at, fold(pseudoHeader(frame, found, length)));
   return bytes;
 }

@@ -12,7 +12,7 @@ import {
 } from './check.js';
 import { checkSocket } from './generate-options.js';
 import type { Progress } from './meter.js';
-import { prepare, type Ready, type Skipped } from './prepare.js';
+import { type Prepared, prepare } from './prepare.js';
 import type { Rate } from './rate.js';
 import { type Rewrite, Rewriter } from './rewrite.js';
 import { rateSchedule, recordedSchedule, type Schedule } from './schedule.js';
@@ -61,13 +61,11 @@ const KEYS = [
   'progressInterval',
 ] as const satisfies readonly (keyof ReplayOptions)[];
 
-export interface CheckedReplay {
+export interface CheckedReplay extends Prepared {
   socket: ZeroCopySocket;
   /** null: the frames get a pool of their own, as the socket has none */
   pool: BufferPool | null;
   capture: Capture;
-  ready: Ready[];
-  skipped: Skipped[];
   schedule: Schedule;
   /** frames have times at which they are due */
   timed: boolean;
@@ -108,13 +106,14 @@ export function checkReplay(options: ReplayOptions): CheckedReplay {
   if (segmentSize > 0) {
     throw invalidArgument('options.socket', 'a UDP socket without segmentSize', { segmentSize });
   }
-  const { ready, skipped } = prepare(capture, rewriter, {
+  const prepared = prepare(capture, rewriter, {
     kind: ring ? 'frame' : 'datagram',
     maxLength: Math.min(maxSendLength, ring?.pool.bufferSize ?? maxSendLength),
     mtu,
     virtioNetHeader,
     snapped,
   });
+  const { ready, skipped } = prepared;
   if (ready.length === 0) {
     const why = skipped.map(({ reason, frames }) => `${frames} ${reason}`).join(', ');
     throw rangeError('ERR_ZEROSEND_CAPTURE', `no frame can be sent: ${why || 'there is none'}`);
@@ -123,8 +122,7 @@ export function checkReplay(options: ReplayOptions): CheckedReplay {
     socket,
     pool: ring?.pool ?? null,
     capture,
-    ready,
-    skipped,
+    ...prepared,
     schedule:
       rate === undefined
         ? recordedSchedule(ready, speed, loopGap)

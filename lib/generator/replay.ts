@@ -2,6 +2,7 @@ import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { PooledBuffer } from '../index.js';
 import type { CaptureProblem } from './capture.js';
 import { type Loaded, LoadedPool, LoadedRing } from './loaded.js';
+import type { NotRewritten } from './not-rewritten.js';
 import type { Ready, Skipped } from './prepare.js';
 import { type CheckedReplay, checkReplay, type ReplayOptions } from './replay-options.js';
 import { type Ended, Session } from './session.js';
@@ -31,6 +32,12 @@ export interface ReplayReport {
   dry: number;
   /** Frames that were left out. */
   skipped: Skipped[];
+  /**
+   * Frames of the capture that are sent with addresses that `rewrite.addresses` does not reach, by
+   * kind; a frame can be of two. With `rewrite.ethernet` alone only kinds whose MAC addresses stay,
+   * without either none. Payloads of applications (DNS, DHCP, SIP) are not looked into.
+   */
+  notRewritten: NotRewritten;
   /** Frames with a time before that of an earlier one, or none; sent right behind it. */
   unordered: number;
   /** Where and why the file could not be read to its end. */
@@ -83,7 +90,7 @@ class Replay {
   }
 
   async toEnd(): Promise<ReplayReport> {
-    const { ready, skipped, schedule, capture } = this.#options;
+    const { ready, skipped, notRewritten, schedule, capture } = this.#options;
     await this.#session.run(() => this.#send());
     const histogram = this.#lateness;
     return {
@@ -92,6 +99,7 @@ class Replay {
       loops: this.#loop,
       ...this.#session.meter.report(),
       skipped,
+      notRewritten,
       unordered: schedule.unordered,
       problem: capture.problem,
       lateness: histogram && {

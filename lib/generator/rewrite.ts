@@ -1,19 +1,31 @@
 import { isIP } from 'node:net';
 import { parseAddress } from './addresses.js';
-import { checkInteger, checkKeys, checkObject, invalidArgument, rangeError } from './check.js';
 import {
-  change,
-  fold,
-  pseudoHeaderSum,
-  readWord,
-  sumWords,
-  udpChecksum,
-  updated,
-  writeWord,
-} from './checksum.js';
-import { type Dissection, PROTOCOL, transportChecksumAt } from './dissect.js';
+  checkBoolean,
+  checkInteger,
+  checkKeys,
+  checkObject,
+  invalidArgument,
+  outOfRange,
+  rangeError,
+} from './check.js';
+import { change, fold, readWord, shifted, sumWords, udpChecksum, writeWord } from './checksum.js';
+import { type Dissection, PROTOCOL } from './dissect.js';
+import {
+  isComplete,
+  isRight,
+  pseudoAddresses,
+  sumOf,
+  type TransportChecksum,
+  transportChecksum,
+} from './pseudo-header.js';
 
-/** What of captured frames is changed before they are sent. Checksums are kept as right as they were. */
+/**
+ * What of captured frames is changed before they are sent: MAC addresses of the Ethernet header,
+ * addresses of the IP header behind it, and ports behind that. Addresses elsewhere stay;
+ * `notRewritten` of the report counts such frames. Checksums are kept as right as they were: a
+ * right one stays right, a wrong one wrong by the same difference.
+ */
 export interface Rewrite {
   /** Also what frames of a capture without Ethernet headers get before them. */
   ethernet?: { source?: string; destination?: string };
@@ -25,8 +37,11 @@ export interface Rewrite {
   /** UDP and TCP ports, from port to port. */
   ports?: Record<number, number>;
   /**
-   * Works out all checksums of IPv4, UDP and TCP anew: captures made on the sending machine often
-   * have those that its network card would have written. Default false.
+   * Works out wrong checksums anew: captures made on the sending machine often have those that its
+   * network card would have written. These are the checksums of IPv4 headers, and of TCP, UDP,
+   * UDP-Lite, DCCP, ICMP, IGMP, OSPFv3, PIM, VRRP, mobility headers and HIP over IP. Where not all
+   * bytes that one covers are there (fragments, frames whose end was not captured), it is kept as
+   * right as it was. Default false.
    */
   checksums?: boolean;
 }
@@ -38,13 +53,15 @@ interface AddressRule {
   to: Uint8Array;
 }
 
+const MAC_ADDRESSES = 12;
+
 /** Changes frames. */
 export class Rewriter {
   readonly source: Uint8Array | null = null;
   readonly destination: Uint8Array | null = null;
   readonly #rules: AddressRule[];
   readonly #ports: Map<number, number>;
-  readonly #anew: boolean;
+  readonly #mends: boolean;
 
   constructor(options: Rewrite = {}) {
     checkKeys('rewrite', options, ['ethernet', 'addresses', 'ports', 'checksums']);
@@ -57,47 +74,53 @@ export class Rewriter {
       const name = 'rewrite.ethernet.destination';
       this.destination = parseAddress(name, 'ethernet', ethernet.destination);
     }
-    if (typeof checksums !== 'boolean') {
-      throw invalidArgument('rewrite.checksums', 'a boolean', checksums);
-    }
-    this.#anew = checksums;
+    this.#mends = checkBoolean('rewrite.checksums', checksums);
     checkObject('rewrite.addresses', addresses);
     this.#rules = Object.entries(addresses).map(([from, to]) => addressRule(from, to));
     checkObject('rewrite.ports', ports);
     this.#ports = new Map(
       Object.entries(ports).map(([from, to]) => [
-        checkInteger('rewrite.ports: from', Number(from), 0, 0xffff),
+        checkDecimal('rewrite.ports: from', from, 0xffff),
         checkInteger(`rewrite.ports[${from}]`, to, 0, 0xffff),
       ]),
     );
   }
 
+  /** Whether it is to change IP addresses, or MAC addresses. */
+  get changes(): { ip: boolean; ethernet: boolean } {
+    const ethernet = this.source !== null || this.destination !== null;
+    return { ip: this.#rules.length > 0, ethernet };
+  }
+
   /** Changes a frame in place; `found` is what is in it. */
   apply(frame: Uint8Array, found: Dissection | null, ethernet: boolean): void {
-    if (ethernet && this.destination) frame.set(this.destination, 0);
-    if (ethernet && this.source) frame.set(this.source, 6);
+    if (ethernet && frame.length >= MAC_ADDRESSES) {
+      if (this.destination) frame.set(this.destination, 0);
+      if (this.source) frame.set(this.source, 6);
+    }
     if (found === null) return;
-    const size = found.family === 4 ? 4 : 16;
-    const first = found.ip + (found.family === 4 ? 12 : 8);
-    const before = sumWords(frame, first, first + 2 * size);
-    for (const at of [first, first + size]) this.#rewriteAddress(frame, at, found.family);
-    const words = size; // of both addresses
-    const difference = sumWords(frame, first, first + 2 * size) - before + words * 0xffff;
+    const { ip, family } = found;
+    const size = family === 4 ? 4 : 16;
+    const first = ip + (family === 4 ? 12 : 8);
+    const inHeader = () => sumWords(frame, first, first + 2 * size);
+    const carried = transportChecksum(frame, found);
+    const before = inHeader();
+    const pseudoBefore = carried && pseudoAddresses(frame, found);
+    for (const at of [first, first + size]) this.#rewriteAddress(frame, at, family);
     const ports = this.#rewritePorts(frame, found);
-    if (this.#anew) {
-      recompute(frame, found);
-      return;
+    if (family === 4) {
+      const checksum = readWord(frame, ip + 10);
+      writeWord(frame, ip + 10, shifted(checksum, inHeader() - before));
+      if (this.#mends) mendHeader(frame, ip);
     }
-    if (found.family === 4) {
-      writeWord(frame, found.ip + 10, updated(readWord(frame, found.ip + 10), fold(difference)));
-    }
-    const at = transportChecksumAt(frame, found);
-    if (at < 0) return;
+    if (carried === null || pseudoBefore === null) return;
+    const { at, pseudoLength, zero } = carried;
     const checksum = readWord(frame, at);
-    const udp = found.protocol === PROTOCOL.udp;
-    if (udp && checksum === 0) return; // it has none
-    const next = updated(checksum, fold(difference + ports));
-    writeWord(frame, at, udp ? udpChecksum(next) : next);
+    if (zero === 'none' && checksum === 0) return;
+    const addresses = pseudoLength === null ? 0 : pseudoAddresses(frame, found) - pseudoBefore;
+    const next = shifted(checksum, addresses + ports);
+    if (next !== checksum) writeWord(frame, at, written(carried, next));
+    if (this.#mends) mend(frame, found, carried);
   }
 
   #rewriteAddress(frame: Uint8Array, at: number, family: 4 | 6): void {
@@ -112,8 +135,9 @@ export class Rewriter {
   }
 
   /** Returns the change of the sum. */
-  #rewritePorts(frame: Uint8Array, { transport, protocol }: Dissection): number {
-    if (this.#ports.size === 0 || transport < 0 || transport + 4 > frame.length) return 0;
+  #rewritePorts(frame: Uint8Array, { transport, end, protocol }: Dissection): number {
+    if (this.#ports.size === 0 || transport < 0) return 0;
+    if (transport + 4 > Math.min(end, frame.length)) return 0;
     if (protocol !== PROTOCOL.udp && protocol !== PROTOCOL.tcp) return 0;
     let difference = 0;
     for (const at of [transport, transport + 2]) {
@@ -126,17 +150,42 @@ export class Rewriter {
   }
 }
 
+function written({ zero }: TransportChecksum, checksum: number): number {
+  return zero === 'a sum' ? checksum : udpChecksum(checksum);
+}
+
+/** Works the checksum out anew where that can be done and it is wrong. */
+function mend(frame: Uint8Array, found: Dissection, carried: TransportChecksum): void {
+  if (!isComplete(frame, found, carried) || isRight(frame, found, carried)) return;
+  writeWord(frame, carried.at, 0);
+  writeWord(frame, carried.at, written(carried, ~sumOf(frame, found, carried) & 0xffff));
+}
+
+function mendHeader(frame: Uint8Array, ip: number): void {
+  const end = ip + ((frame[ip] as number) & 0xf) * 4;
+  if (end > frame.length || fold(sumWords(frame, ip, end)) === 0xffff) return;
+  writeWord(frame, ip + 10, 0);
+  writeWord(frame, ip + 10, ~fold(sumWords(frame, ip, end)) & 0xffff);
+}
+
+/** A number in text that is a decimal number and nothing else; `Number` takes more than that. */
+function checkDecimal(name: string, text: string, max: number): number {
+  if (!/^(0|[1-9]\d*)$/.test(text)) throw outOfRange(name, `a decimal number up to ${max}`, text);
+  return checkInteger(name, Number(text), 0, max);
+}
+
 function addressRule(from: string, to: unknown): AddressRule {
   const name = `rewrite.addresses['${from}']`;
   if (typeof to !== 'string') throw invalidArgument(name, 'an address', to);
-  const [address = '', prefix] = from.split('/');
-  const [target = '', targetPrefix] = to.split('/');
+  const [address, prefix] = splitPrefix(from);
+  const [target, targetPrefix] = splitPrefix(to);
   const family = isIP(address) === 6 ? 6 : 4;
   const kind = family === 4 ? 'ipv4' : 'ipv6';
   const bits = family === 4 ? 32 : 128;
-  const length = prefix === undefined ? bits : Number(prefix);
-  checkInteger(`the prefix of ${name}`, prefix === '' ? Number.NaN : length, 0, bits);
-  if ((targetPrefix === undefined ? bits : Number(targetPrefix)) !== length) {
+  const lengthOf = (text: string | null) =>
+    text === null ? bits : checkDecimal(`the prefix of ${name}`, text, bits);
+  const length = lengthOf(prefix);
+  if (lengthOf(targetPrefix) !== length) {
     throw rangeError(
       'ERR_ZEROSEND_OUT_OF_RANGE',
       `${name} must have a prefix of /${length}; received ${to}`,
@@ -155,22 +204,8 @@ function addressRule(from: string, to: unknown): AddressRule {
   };
 }
 
-/** All checksums of a whole packet; a fragment's transport checksum is over bytes of other frames. */
-function recompute(frame: Uint8Array, found: Dissection): void {
-  if (found.family === 4) {
-    const end = found.ip + ((frame[found.ip] as number) & 0xf) * 4;
-    if (end > frame.length) return;
-    writeWord(frame, found.ip + 10, 0);
-    writeWord(frame, found.ip + 10, ~fold(sumWords(frame, found.ip, end)) & 0xffff);
-  }
-  const at = transportChecksumAt(frame, found);
-  const udp = found.protocol === PROTOCOL.udp;
-  if (at < 0 || found.fragment || found.end > frame.length) return;
-  if (!udp && found.protocol !== PROTOCOL.tcp) return;
-  if (udp && readWord(frame, at) === 0) return;
-  const length = found.end - found.transport;
-  const pseudo = pseudoHeaderSum(frame, found.ip, found.family, udp, length);
-  writeWord(frame, at, 0);
-  const checksum = ~fold(sumWords(frame, found.transport, found.end, pseudo)) & 0xffff;
-  writeWord(frame, at, udp ? udpChecksum(checksum) : checksum);
+/** What stands before and behind the first slash; null: there is none. */
+function splitPrefix(text: string): [string, string | null] {
+  const slash = text.indexOf('/');
+  return slash < 0 ? [text, null] : [text.slice(0, slash), text.slice(slash + 1)];
 }

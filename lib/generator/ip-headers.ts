@@ -1,0 +1,184 @@
+import { readWord } from './checksum.js';
+import type { Dissection } from './dissect.js';
+
+const HOP_BY_HOP = 0;
+const ROUTING = 43;
+const FRAGMENT = 44;
+const AUTHENTICATION = 51;
+const DESTINATION_OPTIONS = 60;
+
+/** Headers that say what comes behind them, so that a transport may be there. */
+const FOLLOWED = {
+  4: [AUTHENTICATION],
+  6: [HOP_BY_HOP, ROUTING, FRAGMENT, AUTHENTICATION, DESTINATION_OPTIONS],
+};
+
+const IPV4_HEADER = 20;
+const IPV6_HEADER = 40;
+const MORE_FRAGMENTS = 0x2000;
+
+export function dissectIpv4(frame: Uint8Array, ip: number, wireLength: number): Dissection | null {
+  if (ip + IPV4_HEADER > frame.length) return null;
+  const header = ((frame[ip] as number) & 0xf) * 4;
+  const total = readWord(frame, ip + 2);
+  // A packet of more than 65535 bytes, captured before it was cut, has no total length.
+  const malformed = header < IPV4_HEADER || (total < header && total !== 0);
+  if ((frame[ip] as number) >> 4 !== 4 || malformed) return null;
+  const flags = readWord(frame, ip + 6);
+  const later = (flags & 0x1fff) !== 0;
+  const found: Dissection = {
+    ip,
+    family: 4,
+    protocol: frame[ip + 9] as number,
+    transport: ip + header,
+    end: total === 0 ? wireLength : ip + total,
+    fragment: later || (flags & MORE_FRAGMENTS) !== 0,
+    routes: [],
+    home: -1,
+    addressesInOptions: false,
+    segmentable: true,
+  };
+  readIpv4Options(frame, found, Math.min(ip + header, frame.length));
+  return follow(frame, found, later);
+}
+
+export function dissectIpv6(frame: Uint8Array, ip: number, wireLength: number): Dissection | null {
+  if (ip + IPV6_HEADER > frame.length || (frame[ip] as number) >> 4 !== 6) return null;
+  // A jumbogram, or a packet that was captured before it was cut, has no payload length.
+  const length = readWord(frame, ip + 4);
+  const found: Dissection = {
+    ip,
+    family: 6,
+    protocol: frame[ip + 6] as number,
+    transport: ip + IPV6_HEADER,
+    end: length === 0 ? wireLength : ip + IPV6_HEADER + length,
+    fragment: false,
+    routes: [],
+    home: -1,
+    addressesInOptions: false,
+    segmentable: true,
+  };
+  return follow(frame, found, false);
+}
+
+/** Goes from header to header up to the transport; a `later` fragment has none. */
+function follow(frame: Uint8Array, found: Dissection, later: boolean): Dissection {
+  const limit = Math.min(found.end, frame.length);
+  let first = !later;
+  while (first && FOLLOWED[found.family].includes(found.protocol)) {
+    const at = found.transport;
+    const length = at + 8 <= limit ? lengthOf(frame, at, found.protocol) : 8;
+    if (at + length > limit) {
+      first = false;
+      break;
+    }
+    switch (found.protocol) {
+      case FRAGMENT: {
+        const place = readWord(frame, at + 2);
+        // Neither an offset nor more fragments: a whole packet (RFC 6946).
+        if ((place & 0xfff9) !== 0) found.fragment = true;
+        first = (place & 0xfff8) === 0;
+        found.segmentable = false;
+        break;
+      }
+      case AUTHENTICATION:
+        found.segmentable = false;
+        break;
+      case ROUTING:
+        readRoute(frame, found, at, length);
+        break;
+      case DESTINATION_OPTIONS:
+        readDestinationOptions(frame, found, at + 2, at + length);
+        break;
+    }
+    found.protocol = frame[at] as number;
+    found.transport = at + length;
+  }
+  if (!first || found.transport > limit) found.transport = -1;
+  return found;
+}
+
+function lengthOf(frame: Uint8Array, at: number, protocol: number): number {
+  const said = frame[at + 1] as number;
+  if (protocol === FRAGMENT) return 8;
+  return protocol === AUTHENTICATION ? (said + 2) * 4 : (said + 1) * 8;
+}
+
+const END_OF_OPTIONS = 0;
+const NO_OPERATION = 1;
+const RECORD_ROUTE = 7;
+const TIMESTAMP = 68;
+const SOURCE_ROUTES = [131, 137];
+const WITH_ADDRESSES = [RECORD_ROUTE, TIMESTAMP, ...SOURCE_ROUTES];
+
+function readIpv4Options(frame: Uint8Array, found: Dissection, end: number): void {
+  for (let at = found.ip + IPV4_HEADER; at + 3 <= end && frame[at] !== END_OF_OPTIONS; ) {
+    const type = frame[at] as number;
+    if (type === NO_OPERATION) {
+      at++;
+      continue;
+    }
+    const length = frame[at + 1] as number;
+    if (length < 2 || at + length > end) return;
+    const bareTimes = type === TIMESTAMP && ((frame[at + 3] ?? 0) & 0xf) === 0;
+    if (WITH_ADDRESSES.includes(type) && !bareTimes) found.addressesInOptions = true;
+    // The pointer counts from 1, and is behind the last address when the route has been followed.
+    const next = frame[at + 2] as number;
+    const whole = length % 4 === 3 && next % 4 === 0 && next >= 4;
+    if (SOURCE_ROUTES.includes(type) && whole && next <= length - 3) {
+      found.routes.push({ at: at + length - 4, kept: 0 });
+    }
+    at += length;
+  }
+}
+
+const SOURCE_ROUTE = 0;
+const MOBILE = 2;
+const RPL = 3;
+const SEGMENTS = 4;
+
+/** A routing header: with segments left, its last one is the final destination. */
+function readRoute(frame: Uint8Array, found: Dissection, at: number, length: number): void {
+  found.addressesInOptions = true;
+  const left = frame[at + 3] as number;
+  if (left === 0) return;
+  const route = { at: -1, kept: 0 };
+  switch (frame[at + 2]) {
+    case SOURCE_ROUTE:
+      route.at = at + length - 16;
+      break;
+    case MOBILE:
+    case SEGMENTS: // the last one comes first (RFC 8754)
+      route.at = at + 8;
+      break;
+    case RPL: // the bytes that the last one shares with the destination are left out (RFC 6554)
+      route.kept = (frame[at + 4] as number) & 0xf;
+      route.at = at + length - ((frame[at + 5] as number) >> 4) - (16 - route.kept);
+      break;
+  }
+  if (route.at >= at + 8 && route.at + 16 - route.kept <= at + length) found.routes.push(route);
+}
+
+const PAD1 = 0;
+const HOME_ADDRESS = 0xc9;
+
+function readDestinationOptions(
+  frame: Uint8Array,
+  found: Dissection,
+  start: number,
+  end: number,
+): void {
+  for (let at = start; at + 2 <= end; ) {
+    if (frame[at] === PAD1) {
+      at++;
+      continue;
+    }
+    const length = 2 + (frame[at + 1] as number);
+    if (at + length > end) return;
+    if (frame[at] === HOME_ADDRESS && length === 18) {
+      found.home = at + 2;
+      found.addressesInOptions = true;
+    }
+    at += length;
+  }
+}
