@@ -38,11 +38,11 @@ export function updated(checksum: number, change: number): number {
 
 /**
  * The checksum after the sum of what it covers has changed by `difference`, which may be negative.
- * Where that is 0 in ones' complement, the checksum stays as it is, also when it is the other zero.
+ * A change of 0 that is written as 0xffff would turn a checksum of 0xffff into the other zero, so the
+ * change is brought below 0xffff: what has not changed keeps its checksum.
  */
 export function shifted(checksum: number, difference: number): number {
-  const change = ((difference % 0xffff) + 0xffff) % 0xffff;
-  return change === 0 ? checksum : updated(checksum, change);
+  return updated(checksum, ((difference % 0xffff) + 0xffff) % 0xffff);
 }
 
 /** {@link updated} for a sum that is not complemented: the pseudo header's, for checksum offload. */

@@ -52,10 +52,12 @@ const WAYS: Record<number, (message: Message) => Way[]> = {
   // ICMPv6
   58: ({ family }) => (family === 6 ? [{ offset: 2 }] : []),
   // OSPF: version 3 has a pseudo header over both families (RFC 5340, RFC 7949). Version 2 leaves
-  // its authentication out, and has no addresses in its checksum.
-  89: ({ frame, at }) => {
+  // its authentication out, and has no addresses in its checksum. With an authentication trailer
+  // behind the message there is no checksum (RFC 7166, 4.2).
+  89: ({ frame, at, length }) => {
     const said = readWord(frame, at + 2);
-    return frame[at] === 3 ? [{ offset: 12, covered: said, pseudoLength: said }] : [];
+    const zero = said < length ? 'none' : 'a sum';
+    return frame[at] === 3 ? [{ offset: 12, covered: said, pseudoLength: said, zero }] : [];
   },
   // PIM (RFC 7761, 4.9): of a Register message the header only, but not by everybody
   103: ({ frame, at, length, family }) => {

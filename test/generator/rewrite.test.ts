@@ -1,0 +1,143 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Rewrite } from 'zerosend/generator';
+import { stack } from './support/frames.js';
+import { Dice, type Stack } from './support/stacks.js';
+
+const { Rewriter } = await import('../../lib/generator/rewrite.js');
+const { prepare } = await import('../../lib/generator/prepare.js');
+
+const ANYWHERE = { kind: 'frame', maxLength: 1e6, mtu: 1e6, virtioNetHeader: false } as const;
+
+/** What would be sent of a frame. */
+function rewritten(frame: Uint8Array, rewrite: Rewrite, wireLength = frame.length) {
+  const bytes = Uint8Array.from(frame);
+  const frames = [{ bytes, originalLength: wireLength, time: 0n, linkType: 1, offset: 0 }];
+  const capture = { format: 'pcap', frames, snapped: 0, skippedBlocks: 0, problem: null } as const;
+  const made = prepare({ ...capture }, new Rewriter(rewrite), { ...ANYWHERE, snapped: 'send' });
+  return { ...made, frame: Buffer.from(made.ready[0]?.bytes ?? []) };
+}
+
+interface Rule {
+  family: 4 | 6;
+  length: number;
+  from: bigint;
+  to: bigint;
+}
+
+const numberOf = (bytes: Uint8Array) => BigInt(`0x${Buffer.from(bytes).toString('hex')}`);
+
+function text(family: 4 | 6, address: bigint): string {
+  if (family === 4) {
+    return [24n, 16n, 8n, 0n].map((shift) => String((address >> shift) & 0xffn)).join('.');
+  }
+  const hex = address.toString(16).padStart(32, '0');
+  return (hex.match(/..../g) as string[]).join(':');
+}
+
+/** Rules that most addresses fall under, and ports that the frames have. */
+function rewriteOf(dice: Dice): { rules: Rule[]; ports: Map<number, number> } {
+  const rule = (family: 4 | 6): Rule => {
+    const bits = family === 4 ? 32 : 128;
+    const address = () => numberOf(dice.bytes(bits / 8));
+    return { family, length: dice.of(0, 0, 1, 3, 8, 17, bits), from: address(), to: address() };
+  };
+  const rules = ([4, 4, 6, 6] as const).map(rule).filter(() => !dice.odds(8));
+  const ports = new Map(Array.from({ length: dice.upTo(4) }, () => [dice.word(), dice.word()]));
+  return { rules, ports };
+}
+
+function optionsOf({ rules, ports }: ReturnType<typeof rewriteOf>, checksums: boolean): Rewrite {
+  const entry = ({ family, length, from, to }: Rule) => [
+    `${text(family, from)}/${length}`,
+    `${text(family, to)}/${length}`,
+  ];
+  const addresses = Object.fromEntries(rules.map(entry));
+  return { addresses, ports: Object.fromEntries(ports), checksums };
+}
+
+/** A later rule with the text of an earlier one takes its place, as in any object. */
+function mapped(rules: Rule[], family: 4 | 6, address: bigint): bigint {
+  const own = rules.filter((rule) => rule.family === family);
+  const host = ({ length }: Rule) => BigInt((family === 4 ? 32 : 128) - length);
+  const rule = own.find((each) => address >> host(each) === each.from >> host(each));
+  if (rule === undefined) return address;
+  const same = ({ from, length }: Rule) => from === rule.from && length === rule.length;
+  const { to } = own.filter(same).at(-1) as Rule;
+  const bits = host(rule);
+  return ((to >> bits) << bits) | (address & ((1n << bits) - 1n));
+}
+
+/** The frame as it has to be, but for its checksums. */
+function expected(
+  { frame, family, addresses, ports }: Stack,
+  rewrite: ReturnType<typeof rewriteOf>,
+) {
+  const bytes = Buffer.from(frame);
+  const size = family === 4 ? 4 : 16;
+  for (const at of addresses) {
+    const to = mapped(rewrite.rules, family, numberOf(frame.subarray(at, at + size)));
+    bytes.write(to.toString(16).padStart(2 * size, '0'), at, 'hex');
+  }
+  for (const at of ports) {
+    const port = frame.readUInt16BE(at);
+    bytes.writeUInt16BE(rewrite.ports.get(port) ?? port, at);
+  }
+  return bytes;
+}
+
+const dice = fc.gen().map((gen) => new Dice((max) => gen(fc.integer, { min: 0, max })));
+
+describe('rewriting, over random stacks of protocols', () => {
+  it.each([false, true])('keeps each checksum as right as it was; checksums: %s', (checksums) => {
+    const seen = new Set<string>();
+    fc.assert(
+      fc.property(dice, (dice) => {
+        const made = stack(dice);
+        const rewrite = rewriteOf(dice);
+        const options = optionsOf(rewrite, checksums);
+        const { frame } = rewritten(made.frame, options, made.wireLength);
+        const want = expected(made, rewrite);
+        const moved = !want.equals(made.frame);
+        for (const { name, at, residue, complete, optional } of made.checks) {
+          if (at + 2 > frame.length) continue;
+          const [before, after] = [made.frame.readUInt16BE(at), frame.readUInt16BE(at)];
+          want.writeUInt16BE(after, at); // compared here
+          if (optional && before === 0) {
+            expect(after, `${made.name}: ${name} has none`).toBe(0);
+            continue;
+          }
+          const was = residue(made.frame);
+          const is = residue(frame);
+          const mended = checksums && complete;
+          expect(is, `${made.name}: ${name}`).toBe(mended ? 0 : was);
+          if (optional) expect(after).not.toBe(0);
+          if (!moved && was === 0) expect(after).toBe(before);
+          seen.add(`${made.family} ${name} ${complete} ${was === 0}`);
+        }
+        expect(frame.toString('hex'), made.name).toBe(want.toString('hex'));
+      }),
+      { numRuns: 4000 },
+    );
+    // What nothing was drawn of, nothing was shown about.
+    for (const name of ['tcp', 'udp', 'udplite', 'dccp', 'vrrp3', 'register', 'ospf3', 'hip']) {
+      for (const family of [4, 6]) {
+        expect([...seen]).toContain(`${family} ${name} true true`);
+        if (name !== 'register') expect([...seen]).toContain(`${family} ${name} false true`);
+      }
+    }
+    for (const name of ['icmpv6', 'mobility']) expect([...seen]).toContain(`6 ${name} true false`);
+  });
+
+  it('changes nothing when it is asked for nothing', () => {
+    fc.assert(
+      fc.property(dice, (dice) => {
+        const { name, frame, wireLength } = stack(dice);
+        expect(rewritten(frame, {}, wireLength).frame.toString('hex'), name).toBe(
+          frame.toString('hex'),
+        );
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
