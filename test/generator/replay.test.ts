@@ -157,28 +157,34 @@ describe('replay, over veth', await needsRig('veth'), () => {
     expect(hex(frames)).toEqual(hex([Buffer.concat([whole.subarray(0, 14), bare])]));
   });
 
-  it('has the kernel cut TCP frames that were captured whole', async () => {
-    const payload = new Uint8Array(20_000).map((_, i) => i % 251);
-    const big = template({ ethernet: ETHERNET, ipv4: IPV4, tcp: PORTS, payload }).bytes;
-    const file = wire.file('big.pcap');
-    const { writeFileSync } = await import('node:fs');
-    writeFileSync(file, pcap([{ bytes: big, time: 0n }, ...mixture(1)]));
-    const name = wire.rig.senderInterface.name;
-    const virtioNetHeader = true;
-    const { heard, frames } = await wire.hear(
-      () =>
-        wire.run('replay.mjs', {
-          socket: { packet: { interface: name, frameSize: 32_000, frames: 8, virtioNetHeader } },
-          capture: file,
-          virtioNetHeader,
-        }),
-      { save: true },
-    );
-    const segment = 1514 - 54;
-    expect(heard).toMatchObject({ ...INTACT, frames: Math.ceil(20_000 / segment) + 1 });
-    const sent = Buffer.concat(frames.slice(0, -1).map((frame) => frame.subarray(54)));
-    expect(sent.equals(payload)).toBe(true);
-  });
+  it.each(['with its length', 'without a length, as before segmentation'])(
+    'has the kernel cut TCP frames that were captured whole, %s',
+    async (kind) => {
+      const payload = new Uint8Array(20_000).map((_, i) => i % 251);
+      const big = Buffer.from(
+        template({ ethernet: ETHERNET, ipv4: IPV4, tcp: PORTS, payload }).bytes,
+      );
+      if (kind.startsWith('without')) big.writeUInt16BE(0, 16);
+      const file = wire.file('big.pcap');
+      const { writeFileSync } = await import('node:fs');
+      writeFileSync(file, pcap([{ bytes: big, time: 0n }, ...mixture(1)]));
+      const name = wire.rig.senderInterface.name;
+      const virtioNetHeader = true;
+      const { heard, frames } = await wire.hear(
+        () =>
+          wire.run('replay.mjs', {
+            socket: { packet: { interface: name, frameSize: 32_000, frames: 8, virtioNetHeader } },
+            capture: file,
+            virtioNetHeader,
+          }),
+        { save: true },
+      );
+      const segment = 1514 - 54;
+      expect(heard).toMatchObject({ ...INTACT, frames: Math.ceil(20_000 / segment) + 1 });
+      const sent = Buffer.concat(frames.slice(0, -1).map((frame) => frame.subarray(54)));
+      expect(sent.equals(payload)).toBe(true);
+    },
+  );
 
   it('rewrites, with right checksums', async () => {
     const rewrite: Rewrite = {
@@ -190,8 +196,9 @@ describe('replay, over veth', await needsRig('veth'), () => {
       },
       ports: { 53: 5353 },
     };
-    const { heard, frames } = await run(mixture(50), { rewrite, speed: 100 });
+    const { heard, frames, sent } = await run(mixture(50), { rewrite, speed: 100 });
     expect(heard).toMatchObject({ ...INTACT, unique: 50 });
+    expect(sent.report.notRewritten).toEqual({});
     for (const frame of frames) {
       const { ip, family, transport } = parse(frame);
       expect(frame.toString('hex', 6, 12)).toBe('0200000000aa');
@@ -205,6 +212,36 @@ describe('replay, over veth', await needsRig('veth'), () => {
       expect(frame.readUInt16BE(transport)).toBe(4000);
       expect(frame.readUInt16BE(transport + 2)).toBe(5353);
     }
+  });
+
+  it('says which addresses it has not rewritten', async () => {
+    const of = (type: number, first: number): Written => {
+      const bytes = Buffer.alloc(60);
+      bytes.writeUInt16BE(type, 12);
+      bytes[14] = first;
+      return { bytes, time: 0n };
+    };
+    const frames = [of(0x0806, 0), ...mixture(2), of(0x0806, 0), of(0x0800, 0x55)];
+    const rewrite: Rewrite = { addresses: { '10.0.0.0/8': '198.0.0.0/8' } };
+    const { sent } = await run(frames, { rewrite, loops: 2, speed: 100 });
+    expect(sent.report).toMatchObject({ packets: 10, notRewritten: { arp: 2, malformed: 1 } });
+  });
+
+  // Such checksums are right; as it is written here, one of 0 would be as well.
+  it.each([
+    ['IPv4', '0800 4500001c000040004011ffff c6120001c6120002 0001000900080000'],
+    [
+      'TCP',
+      '0800 45000028000040004006 0000 c6120001c6120002 0001005000000000000000005010ffffffff0000',
+    ],
+    [
+      'ICMPv6',
+      '86dd 6000000000083a40 20010002000000000000000000000001 20010002000000000000000000000002 8000ffff00010001',
+    ],
+  ])('leaves a checksum of ffff as it is, without rewriting: %s', async (_, text) => {
+    const bytes = Buffer.from(`020000000002020000000001${text}`.replaceAll(' ', ''), 'hex');
+    const { frames } = await run([{ bytes, time: 0n }], {});
+    expect(hex(frames)).toEqual(hex([bytes]));
   });
 
   it('stops with its signal', async () => {
@@ -235,6 +272,33 @@ describe('replay, through a UDP socket', () => {
       expect.objectContaining({ reason: 'no UDP payload', frames: 20 }),
     ]);
     expect(heard).toMatchObject({ datagrams: 90, minLength: 20, maxLength: 69 });
+  });
+
+  it('sends the payload of a whole packet with a fragment header, up to the end of its datagram', async () => {
+    const fragment = (place: string, length: string, payload: string) =>
+      Buffer.from(
+        [
+          '020000000002 020000000001 86dd 6000000000 16 2c40',
+          '20010002000000000000000000000001 20010002000000000000000000000002',
+          `1100 ${place} 00000007 0001 0009 ${length} 0000 ${payload}`,
+        ]
+          .join('')
+          .replaceAll(' ', ''),
+        'hex',
+      );
+    const frames = [
+      fragment('0000', '000e', '010203040506'), // the whole datagram
+      fragment('0000', '000b', '010203040506'), // followed by what is not its own
+      fragment('0001', '000e', '010203040506'), // more fragments to come
+      fragment('0008', '000e', '010203040506'),
+    ];
+    const capture = pcap(frames.map((bytes) => ({ bytes, time: 0n })));
+    const { report, heard } = await payloads(capture)();
+    expect(report).toMatchObject({
+      packets: 2,
+      skipped: [{ reason: 'no UDP payload', frames: 2 }],
+    });
+    expect(heard).toMatchObject({ datagrams: 2, minLength: 3, maxLength: 6 });
   });
 
   it('keeps the order of frames whose times go back', async () => {

@@ -141,3 +141,114 @@ describe('rewriting, over random stacks of protocols', () => {
     );
   });
 });
+
+const HEADERS = '020000000002020000000001';
+const frameOf = (...hex: string[]) =>
+  Buffer.from((HEADERS + hex.join('')).replaceAll(' ', ''), 'hex');
+const IPV4 = '0a010203 0a090909';
+const MAPPED = { '10.0.0.0/8': '198.0.0.0/8' };
+
+describe('rewriting', () => {
+  it('passes over frames without an Ethernet header, and says so', () => {
+    for (let length = 0; length < 14; length++) {
+      for (const ethernet of [
+        {},
+        { source: '02:00:00:00:00:09' },
+        { destination: '02:00:00:00:00:09' },
+      ]) {
+        const { ready, skipped } = rewritten(new Uint8Array(length), { ethernet });
+        expect(ready).toEqual([]);
+        expect(skipped).toMatchObject([
+          { reason: 'no Ethernet frame', frames: 1, longest: length },
+        ]);
+      }
+    }
+  });
+
+  it('takes no padding behind a first fragment for ports', () => {
+    const fragment = frameOf('0800 45000016 00002000 40110000', IPV4, '0035 0035 0035');
+    const { frame } = rewritten(fragment, { ports: { 53: 1000 } });
+    expect(frame.subarray(34).toString('hex')).toBe('003500350035');
+  });
+
+  it('keeps the other zero of what has not changed', () => {
+    // Addresses change places: the sum of the header, and of the pseudo header, stays.
+    const swapped = { '10.1.2.3': '10.9.9.9', '10.9.9.9': '10.1.2.3' };
+    const tcp = '0001 0050 00000000 00000000 5010 ffff ffff 0000';
+    const captured = frameOf('0800 45000028 00004000 4006ffff', IPV4, tcp);
+    const { frame } = rewritten(captured, { addresses: swapped });
+    expect(frame.readUInt16BE(24)).toBe(0xffff);
+    expect(frame.readUInt16BE(50)).toBe(0xffff);
+    expect(frame.subarray(26, 34).toString('hex')).toBe('0a0909090a010203');
+  });
+
+  it('writes 0xffff for a UDP checksum that comes out as 0, rewritten or worked out anew', () => {
+    // All but the checksum sums up to 0xffff, with the protocol and two lengths of 8.
+    const datagram = (checksum: number, destination: number) => {
+      const frame = frameOf(
+        '0800 4500001c 00004000 40110000',
+        '00000000 00000000',
+        '00010000 00080000',
+      );
+      frame.writeUInt16BE(destination, 36);
+      frame.writeUInt16BE(checksum, 40);
+      return frame;
+    };
+    const rest = 1 + 17 + 8 + 8;
+    const wrong = rewritten(datagram(1, 0xffff - rest), { checksums: true }).frame;
+    expect(wrong.readUInt16BE(40)).toBe(0xffff);
+    // Right with 2; the addresses add 1 each.
+    const right = datagram(2, 0xffff - rest - 2);
+    const moved = rewritten(right, { addresses: { '0.0.0.0': '0.0.0.1' } }).frame;
+    expect(moved.readUInt16BE(40)).toBe(0xffff);
+  });
+
+  const decimals = [
+    '',
+    '0x8',
+    '+8',
+    ' 8',
+    '8 ',
+    '8.0',
+    '8e0',
+    '-8',
+    '08',
+    '8/8',
+    'eight',
+    '٨',
+    '33',
+  ];
+  it.each(decimals)('refuses "%s" as the length of a prefix', (text) => {
+    const refused = expect.objectContaining({ code: 'ERR_ZEROSEND_OUT_OF_RANGE' });
+    for (const [from, to] of [
+      [`10.0.0.0/${text}`, '198.0.0.0/8'],
+      ['10.0.0.0/8', `198.0.0.0/${text}`],
+      [`10.0.0.0/${text}`, `198.0.0.0/${text}`],
+    ] as const) {
+      expect(() => new Rewriter({ addresses: { [from]: to } })).toThrow(refused);
+    }
+  });
+
+  it.each(['', '0x35', '+53', ' 53', '53.0', '5.3e1', '-53', '053', '65536'])(
+    'refuses "%s" as a port',
+    (port) => {
+      expect(() => new Rewriter({ ports: { [port]: 1 } as never })).toThrow(
+        expect.objectContaining({ code: 'ERR_ZEROSEND_OUT_OF_RANGE' }),
+      );
+    },
+  );
+
+  it('takes prefixes of every length', () => {
+    for (const length of [0, 1, 8, 31, 32]) {
+      new Rewriter({ addresses: { [`10.0.0.0/${length}`]: `198.0.0.0/${length}` } });
+    }
+    for (const length of [0, 9, 64, 127, 128]) {
+      new Rewriter({ addresses: { [`2001::/${length}`]: `2002::/${length}` } });
+    }
+    expect(() => new Rewriter({ addresses: { '::/129': '::/129' } })).toThrow(/129/);
+    const { frame } = rewritten(frameOf('0800 45000014 00004000 40060000', IPV4), {
+      addresses: MAPPED,
+    });
+    expect(frame.subarray(26, 34).toString('hex')).toBe('c6010203c6090909');
+  });
+});

@@ -184,7 +184,8 @@ function checkOf(
     // By chance it may be right in the other way.
     if (otherwise && summed(otherwise)(all.subarray(0, captured)) === 0) return null;
   }
-  const optional = message.optional ?? false;
+  // Of OSPF the end of the packet tells, so a fragment does not.
+  const optional = message.optional === true && (whole || message.name === 'udp');
   if (optional && dice.odds(6)) all.writeUInt16BE(0, at);
   return {
     name: message.name,
