@@ -115,7 +115,17 @@ export function stack(dice: Dice): Stack {
   }
   const start = ip + header.length + chain.length;
   if (fragment !== 'later' && start + message.checksum + 2 <= Math.min(captured, start + cut)) {
-    const check = checkOf(dice, { message, network, family, start, all, captured, whole, virtual });
+    const check = checkOf(dice, {
+      message,
+      network,
+      family,
+      start,
+      all,
+      captured,
+      whole,
+      shown,
+      virtual,
+    });
     if (check !== null) checks.push(check);
   }
   const withPorts = message.ports && fragment !== 'later';
@@ -155,10 +165,12 @@ function checkOf(
     all: Buffer;
     captured: number;
     whole: boolean;
+    /** bytes of the message that are in the packet */
+    shown: number;
     virtual: (frame: Buffer) => Buffer;
   },
 ): Check | null {
-  const { message, network, family, start, all, captured, whole, virtual } = parts;
+  const { message, network, family, start, all, captured, whole, shown, virtual } = parts;
   const { protocol, otherwise } = message;
   const at = start + message.checksum;
   const summed =
@@ -184,8 +196,8 @@ function checkOf(
     // By chance it may be right in the other way.
     if (otherwise && summed(otherwise)(all.subarray(0, captured)) === 0) return null;
   }
-  // Of OSPF the end of the packet tells, so a fragment does not.
-  const optional = message.optional === true && (whole || message.name === 'udp');
+  // Of OSPF what is behind it tells, as far as the packet has that.
+  const optional = message.optional === true && (message.name === 'udp' || shown > way.covered);
   if (optional && dice.odds(6)) all.writeUInt16BE(0, at);
   return {
     name: message.name,
