@@ -83,7 +83,6 @@ function makeReady(
     padded.set(bytes);
     bytes = padded;
   }
-  if (to.kind === 'frame' && bytes.length < ETHERNET_HEADER) return 'no Ethernet frame';
   const linkType = to.kind === 'datagram' ? frame.linkType : LINKTYPE_ETHERNET;
   const found = dissect(bytes, linkType, wireLength);
   rewriter.apply(bytes, found, linkType === LINKTYPE_ETHERNET);
@@ -93,6 +92,7 @@ function makeReady(
   const tagged = ((bytes[12] as number) << 8) + (bytes[13] as number) === 0x8100;
   const most = to.mtu + ETHERNET_HEADER + (tagged ? VLAN_TAG : 0);
   const { length } = bytes;
+  if (length < ETHERNET_HEADER) return 'no Ethernet frame';
   if (to.virtioNetHeader) {
     const offloaded = offloadHeader(bytes, found, most);
     if (offloaded === null) return 'too long';
