@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Rewrite } from 'zerosend/generator';
-import { stack } from './support/frames.js';
+import { stack } from './support/stack-frames.js';
 import { Dice, type Stack } from './support/stacks.js';
 
 const { Rewriter } = await import('../../lib/generator/rewrite.js');
