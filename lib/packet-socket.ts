@@ -5,6 +5,7 @@ import { checkTimestamps } from './options.js';
 import { refusePacing } from './pacing.js';
 import { checkInterface, openFailure, RingSocket, withInit } from './ring-socket.js';
 import { RingOrder } from './slot-order.js';
+import type { SocketInfo } from './socket-stats.js';
 import { checkInteger, checkObject, checkString } from './validate.js';
 
 /**
@@ -55,13 +56,17 @@ export interface PacketOptions {
  * `retain`). A completion means that the kernel has let go of the frame.
  */
 export class PacketSocket extends RingSocket {
+  readonly #virtioNetHeader: boolean;
+
   private constructor(
     opened: OpenedPacket,
     pool: BufferPool,
     interfaceName: string,
     timestamps: number,
+    virtioNetHeader: boolean,
   ) {
     super('packet', opened, pool, interfaceName, timestamps);
+    this.#virtioNetHeader = virtioNetHeader;
   }
 
   /**
@@ -113,7 +118,12 @@ export class PacketSocket extends RingSocket {
       native.close(opened.handle); // `init` threw
       throw error;
     }
-    return new PacketSocket(opened, pool, name, timestamps);
+    return new PacketSocket(opened, pool, name, timestamps, options.virtioNetHeader === true);
+  }
+
+  /** @internal */
+  protected override _details(): Partial<SocketInfo> {
+    return { ...super._details(), virtioNetHeader: this.#virtioNetHeader };
   }
 }
 

@@ -80,6 +80,8 @@ export interface SocketInfo {
   interface?: string;
   /** frames of the ring and bytes that each holds, of a packet or XDP socket */
   ring?: { frames: number; frameSize: number };
+  /** of a packet socket, whether each frame begins with a virtio_net_hdr of 10 bytes: the option */
+  virtioNetHeader?: boolean;
   /** what AF_XDP granted, and why */
   xdp?: {
     queue: number;

@@ -17,13 +17,24 @@ export type GeneratorErrorCode =
   | 'ERR_ZEROSEND_FRAME_TOO_LONG'
   /** The file is not a capture that can be read; `offset` says where. */
   | 'ERR_ZEROSEND_CAPTURE'
-  /** A worker has failed or ended early. */
-  | 'ERR_ZEROSEND_WORKER';
+  /** A worker could not be started, has failed or ended early. */
+  | 'ERR_ZEROSEND_WORKER'
+  /** The socket or its pool is used by another run. */
+  | 'ERR_ZEROSEND_BUSY';
 
 export interface GeneratorError extends CodedError {
   code: string;
   /** Where in the file, in bytes, for `ERR_ZEROSEND_CAPTURE`. */
   offset?: number;
+  /** What had been sent when a run failed: the report that it would have had. */
+  report?: object;
+}
+
+/** The error with which a run ends, with the report of what was sent until then. */
+export function withReport(error: unknown, report: object): unknown {
+  return error instanceof Error && Object.isExtensible(error)
+    ? Object.assign(error, { report })
+    : error;
 }
 
 const MAX_DESCRIPTION = 120;

@@ -115,6 +115,7 @@ export function checkGenerate(options: GenerateOptions): CheckedGenerate {
   if (startAt !== undefined && !Number.isFinite(startAt)) {
     throw invalidArgument('options.startAt', 'a time of performance.now()', startAt);
   }
+  checkOffloadHeader(socket, 'options.template', made.offsets.offload >= 0);
   checkLength(socket, packets.length);
   return {
     socket,
@@ -139,6 +140,19 @@ export function checkSocket(socket: unknown): ZeroCopySocket {
     throw invalidArgument('options.socket', 'a UdpSocket, PacketSocket or XdpSocket', socket);
   }
   return socket;
+}
+
+/**
+ * A socket that takes offload headers takes the first 10 bytes of each frame for one; any other
+ * sends them.
+ */
+export function checkOffloadHeader(socket: ZeroCopySocket, name: string, there: boolean): void {
+  const wanted = socket.info().virtioNetHeader === true;
+  if (there === wanted) return;
+  const expected = wanted
+    ? 'with virtioNetHeader, as the socket was opened with it'
+    : 'without virtioNetHeader, as the socket was not opened with it';
+  throw invalidArgument(name, expected, { virtioNetHeader: there });
 }
 
 function checkLength(socket: ZeroCopySocket, length: number): void {

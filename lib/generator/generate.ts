@@ -1,8 +1,9 @@
+import { occupy } from './busy.js';
+import { withReport } from './check.js';
 import { type Feed, feedOf } from './feed.js';
 import { type CheckedGenerate, checkGenerate, type GenerateOptions } from './generate-options.js';
 import { Pacer, type PacerReport } from './pacer.js';
 import { type Ended, Session } from './session.js';
-import { sleepUntil } from './sleep.js';
 
 /** What a run has sent. */
 export interface GenerateReport {
@@ -33,7 +34,9 @@ export interface GenerateReport {
  *
  * Until it ends, the buffers of the pool must not be written to by others.
  * @returns when all packets are sent and their ids have completed
- * @throws rejects with TypeError or RangeError on bad options, and with what `send` throws
+ * @throws rejects with TypeError or RangeError on bad options, with Error `ERR_ZEROSEND_BUSY` while
+ * another run uses the socket or the pool, and with what `send` throws or what ends the socket; once
+ * it runs, with `report`: what was sent until then
  */
 export async function generate(options: GenerateOptions): Promise<GenerateReport> {
   return runChecked(checkGenerate(options));
@@ -41,9 +44,13 @@ export async function generate(options: GenerateOptions): Promise<GenerateReport
 
 /** @internal */
 export async function runChecked(checked: CheckedGenerate): Promise<GenerateReport> {
+  const { socket, pool } = checked;
+  let leave: (() => void) | null = null;
   try {
+    leave = occupy(socket, pool);
     return await new Run(checked).toEnd();
   } finally {
+    leave?.();
     if (checked.ownPool) void checked.pool.close();
   }
 }
@@ -54,6 +61,9 @@ class Run {
   readonly #pacer: Pacer | null;
   readonly #session: Session;
   #left: number;
+  /** packets that have left since the last wait, and the most that ever did */
+  #together = 0;
+  #largest = 0;
 
   constructor(options: CheckedGenerate) {
     const pacer = options.rate === null ? null : new Pacer(options.rate, options.pacer);
@@ -66,12 +76,22 @@ class Run {
   }
 
   async toEnd(): Promise<GenerateReport> {
-    const { meter } = this.#session;
-    await this.#session.run(() => this.#send());
+    try {
+      await this.#session.run(() => this.#send());
+    } catch (error) {
+      throw withReport(error, this.#report());
+    }
+    return this.#report();
+  }
+
+  #report(): GenerateReport {
+    const { meter, ended } = this.#session;
+    const pacing = this.#pacer?.report(meter.stopped) ?? null;
     return {
-      ended: this.#session.ended,
+      ended,
       ...meter.report(),
-      pacing: this.#pacer?.report(meter.stopped) ?? null,
+      // Of what the pacer lets go at once, a ring that is full takes only a part at once.
+      pacing: pacing && { ...pacing, largestBurst: this.#largest },
     };
   }
 
@@ -79,15 +99,14 @@ class Run {
     const session = this.#session;
     const { stop } = session;
     const start = this.#options.startAt ?? performance.now();
-    await sleepUntil(start, stop);
+    await session.sleepUntil(start);
     this.#pacer?.start(start);
     while (this.#left > 0 && !stop.aborted) {
-      const due = this.#pacer ? this.#pacer.take() : this.#left;
+      const due = this.#pacer ? this.#pacer.take(undefined, this.#left) : this.#left;
       if (due > 0) {
-        await this.#sendDue(Math.min(due, this.#left));
+        await this.#sendDue(due);
       } else {
         await this.#pacer?.wait(stop);
-        session.ranTurn();
       }
     }
   }
@@ -96,12 +115,18 @@ class Run {
   async #sendDue(due: number): Promise<void> {
     const session = this.#session;
     let open = due;
+    this.#together = 0;
     while (open > 0 && !session.stop.aborted) {
       const sent = this.#sendBatch(open);
       open -= sent;
       this.#left -= sent;
+      this.#together += sent;
+      this.#largest = Math.max(this.#largest, this.#together);
       // Waiting for room may end without a turn of the event loop.
-      if (sent === 0) await session.room();
+      if (sent === 0) {
+        await session.room();
+        this.#together = 0;
+      }
       await session.yieldIfDue();
     }
   }

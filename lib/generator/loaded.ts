@@ -1,5 +1,9 @@
 import { BufferPool, type PooledBuffer } from '../index.js';
 import type { Ready } from './prepare.js';
+import type { Steps } from './steps.js';
+
+/** Frames that are loaded in a step. */
+const STEP = 256;
 
 /** Where frames are ready to be sent from. */
 export interface Loaded {
@@ -42,15 +46,23 @@ export class LoadedPool implements Loaded {
   readonly pool: BufferPool;
   readonly #buffers: PooledBuffer[];
 
+  private constructor(pool: BufferPool, buffers: PooledBuffer[]) {
+    this.pool = pool;
+    this.#buffers = buffers;
+  }
+
   /** @throws RangeError `ERR_ZEROSEND_NO_MEMORY` for more frames than there is memory for */
-  constructor(ready: readonly Ready[]) {
+  static *load(ready: readonly Ready[]): Steps<LoadedPool> {
     const bufferSize = ready.reduce((most, { bytes }) => Math.max(most, bytes.length), 1);
-    this.pool = new BufferPool({ count: ready.length, bufferSize });
-    this.#buffers = ready.map(({ bytes }) => {
-      const buffer = this.pool.tryAcquire() as PooledBuffer;
+    const pool = new BufferPool({ count: ready.length, bufferSize });
+    const buffers: PooledBuffer[] = [];
+    for (const { bytes } of ready) {
+      const buffer = pool.tryAcquire() as PooledBuffer;
       buffer.bytes.set(bytes);
-      return buffer;
-    });
+      buffers.push(buffer);
+      if (buffers.length % STEP === 0) yield;
+    }
+    return new LoadedPool(pool, buffers);
   }
 
   take(frame: number): PooledBuffer {

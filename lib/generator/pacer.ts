@@ -1,7 +1,7 @@
 import { createHistogram } from 'node:perf_hooks';
-import { checkInteger, checkKeys } from './check.js';
+import { checkInteger, checkKeys, outOfRange } from './check.js';
 import { type CheckedRate, checkRate, type Rate } from './rate.js';
-import { sleepUntil } from './sleep.js';
+import { Turns } from './sleep.js';
 
 /** How a rate was kept. */
 export interface PacerReport {
@@ -11,7 +11,7 @@ export interface PacerReport {
   achieved: number;
   /** `achieved / asked - 1` */
   error: number;
-  /** Packets that were let go together: as asked for, and the most after a pause. */
+  /** Packets that are let go together: as asked for, and the most that were, after a pause. */
   burst: number;
   largestBurst: number;
   /** Packets that were due longer ago than `catchUp`, and were never let go. */
@@ -39,9 +39,8 @@ export class Pacer {
   readonly #most: number;
   readonly #lag: number;
   readonly #lateness = createHistogram({ lowest: 1, highest: 1e10 });
+  readonly #turns = new Turns();
   #start = Number.NaN;
-  /** when packet 0 would have been due for what is due now to be right */
-  #anchor = 0;
   #taken = 0;
   #last = 0;
   #lastAt = 0;
@@ -57,34 +56,47 @@ export class Pacer {
     checkInteger('options.index', index, 0, of - 1);
     this.#rate = checkRate('rate', rate, bytes);
     const { packets, burst, catchUp } = this.#rate;
-    this.#perMs = packets / of / 1000;
+    this.#perMs = Math.max(packets / of / 1000, Number.MIN_VALUE); // 0 would never be due
     // Bursts of several pacers are due one after the other.
     this.#lag = (index * burst) / of / this.#perMs;
     this.#most = Math.max(burst, Math.floor((catchUp * this.#perMs) / burst) * burst);
   }
 
-  /** Begins; {@link take} does so by itself. @param now in ms of `performance.now()` */
+  /**
+   * Begins, and begins anew where it has begun before; {@link take} does so by itself.
+   * @param now in ms of `performance.now()`
+   */
   start(now: number = performance.now()): void {
     this.#start = now + this.#lag;
-    this.#anchor = this.#start;
     this.#lastAt = this.#start;
+    this.#taken = 0;
+    this.#last = 0;
+    this.#largest = 0;
+    this.#lost = 0;
+    this.#lateness.reset();
   }
 
   /** When the next burst is due, in ms of `performance.now()`. */
   get due(): number {
-    return this.#anchor + (this.#taken + this.#lost) / this.#perMs;
+    return this.#start + (this.#taken + this.#lost) / this.#perMs;
   }
 
-  /** How many packets may go now: a multiple of the burst. They count as sent. */
-  take(now: number = performance.now()): number {
+  /**
+   * How many packets may go now: a multiple of the burst. They count as sent.
+   * @param now in ms of `performance.now()`
+   * @param most packets that there are to send; default no limit. Above it, it is that many
+   */
+  take(now: number = performance.now(), most: number = Number.POSITIVE_INFINITY): number {
     if (Number.isNaN(this.#start)) this.start(now);
+    if (!(most >= 1)) throw outOfRange('most', 'at least 1', most);
     const { burst } = this.#rate;
     const { due } = this;
     if (now < due) return 0;
     // Within rounding of the very moment, one burst is due at least.
     const bursts = Math.floor(((now - due) * this.#perMs) / burst) + 1;
-    const count = Math.min(bursts * burst, this.#most);
-    this.#lost += bursts * burst - count;
+    const open = Math.min(bursts * burst, this.#most);
+    const count = Math.min(open, most);
+    this.#lost += bursts * burst - open;
     this.#lateness.record(Math.max(1, Math.round((now - due) * 1e6)));
     this.#taken += count;
     this.#last = count;
@@ -93,9 +105,12 @@ export class Pacer {
     return count;
   }
 
-  /** Resolves when the next burst is due, or when the signal is aborted. */
+  /**
+   * Resolves when the next burst is due, or when the signal is aborted. The event loop has a turn
+   * every 5 ms, also where the rate is above what can be sent and the next burst always is due.
+   */
   wait(signal?: AbortSignal): Promise<void> {
-    return sleepUntil(this.due, signal);
+    return this.#turns.sleepUntil(this.due, signal);
   }
 
   /** How the rate has been kept. @param now the end, in ms of `performance.now()` */

@@ -1,5 +1,7 @@
 import { type ByteOrder, byteOrder } from './byte-order.js';
-import { type Capture, captureError } from './capture.js';
+import { type CaptureFile, captureError } from './capture-file.js';
+import { withoutFcs } from './fcs.js';
+import type { Steps } from './steps.js';
 
 const SECTION_HEADER = 0x0a0d0d0a;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
@@ -7,14 +9,17 @@ const INTERFACE_DESCRIPTION = 1;
 const PACKET = 2; // obsolete
 const SIMPLE_PACKET = 3;
 const ENHANCED_PACKET = 6;
+const OPTION_FLAGS = 2; // of packets
 const OPTION_TIMESTAMP_RESOLUTION = 9;
 const OPTION_FCS_LENGTH = 13;
 const OPTION_TIMESTAMP_OFFSET = 14;
 const BLOCK_FRAME = 12; // type, length, and the length again at the end
+const STEP = 4096;
 
 interface Interface {
   linkType: number;
   snapLength: number;
+  /** bytes of checksum at the end of frames */
   fcs: number;
   /** nanoseconds of a timestamp */
   nanoseconds: (ticks: bigint) => bigint;
@@ -24,46 +29,35 @@ export function isPcapng(bytes: Buffer): boolean {
   return bytes.length >= 4 && bytes.readUInt32BE(0) === SECTION_HEADER;
 }
 
-export function readPcapng(bytes: Buffer): Capture {
-  return new Reader(bytes).read();
+/** Adds the frames of a file, those of a few thousand blocks with each step. */
+export function readPcapng(bytes: Buffer, file: CaptureFile): Steps<void> {
+  return new Reader(bytes, file).read();
 }
 
 class Reader {
   readonly #bytes: Buffer;
-  readonly #capture: Capture = {
-    format: 'pcapng',
-    frames: [],
-    snapped: 0,
-    skippedBlocks: 0,
-    problem: null,
-  };
+  readonly #file: CaptureFile;
   #order: ByteOrder;
   #interfaces: Interface[] = [];
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, file: CaptureFile) {
     this.#bytes = bytes;
+    this.#file = file;
     this.#order = byteOrder(bytes, true);
   }
 
-  read(): Capture {
-    const bytes = this.#bytes;
-    let at = 0;
-    while (at < bytes.length) {
-      const problem = this.#checkBlock(at);
-      if (problem !== null) {
-        if (at === 0) throw captureError(0, problem);
-        this.#capture.problem = { offset: at, message: problem };
-        break;
-      }
-      const length = this.#order.u32(at + 4);
-      const wrong = this.#block(at, this.#order.u32(at), length);
-      if (wrong !== null) {
-        this.#capture.problem = { offset: at, message: wrong };
-        break;
-      }
-      at += length;
+  *read(): Steps<void> {
+    const file = this.#file;
+    const { length: end } = this.#bytes;
+    for (let at = 0, read = 1; at < end; read++) {
+      const damage = this.#checkBlock(at);
+      if (damage !== null && at === 0) throw captureError(0, damage);
+      const wrong = damage ?? this.#block(at, this.#order.u32(at), this.#order.u32(at + 4));
+      if (wrong !== null) file.problem = { offset: at, message: wrong };
+      if (file.problem !== null) return;
+      at += this.#order.u32(at + 4);
+      if (read % STEP === 0) yield;
     }
-    return this.#capture;
   }
 
   /** What is wrong with the block as such. The header of a section sets the byte order. */
@@ -106,7 +100,7 @@ class Reader {
       case SIMPLE_PACKET:
         return this.#simplePacket(at, length);
       default:
-        this.#capture.skippedBlocks++;
+        this.#file.skippedBlocks++;
         return null;
     }
   }
@@ -122,19 +116,26 @@ class Reader {
     };
     let resolution = 6;
     let offset = 0n;
-    const end = at + length - 4;
-    for (let option = at + 16; option + 4 <= end; ) {
-      const code = u16(option);
-      const size = u16(option + 2);
-      const value = option + 4;
-      if (code === 0 || value + size > end) break;
+    for (const { code, size, value } of this.#options(at + 16, at + length - 4)) {
       if (code === OPTION_TIMESTAMP_RESOLUTION && size === 1) resolution = bytes[value] as number;
       if (code === OPTION_TIMESTAMP_OFFSET && size === 8) offset = i64(value);
-      if (code === OPTION_FCS_LENGTH && size === 1) made.fcs = bytes[value] as number;
-      option = value + Math.ceil(size / 4) * 4;
+      if (code === OPTION_FCS_LENGTH && size === 1) made.fcs = fcsBytes(bytes[value] as number);
     }
     made.nanoseconds = scale(resolution, offset);
     return made;
+  }
+
+  /** The options of a block, where they are whole. */
+  *#options(from: number, end: number): Generator<{ code: number; size: number; value: number }> {
+    const { u16 } = this.#order;
+    for (let option = from; option + 4 <= end; ) {
+      const code = u16(option);
+      const size = u16(option + 2);
+      const value = option + 4;
+      if (code === 0 || value + size > end) return;
+      yield { code, size, value };
+      option = value + Math.ceil(size / 4) * 4;
+    }
   }
 
   #packet(at: number, type: number, length: number): string | null {
@@ -147,7 +148,9 @@ class Reader {
     const captured = u32(at + 20);
     if (captured > length - header - 4) return `${captured} bytes do not fit their block`;
     const ticks = (BigInt(u32(at + 12)) << 32n) | BigInt(u32(at + 16));
-    this.#add(at, from, at + header, captured, u32(at + 24), from.nanoseconds(ticks));
+    const fcs = this.#ownFcs(at + header + Math.ceil(captured / 4) * 4, at + length - 4);
+    const lengths = withoutFcs(captured, u32(at + 24), fcs || from.fcs);
+    this.#add(from, at, header, lengths, from.nanoseconds(ticks));
     return null;
   }
 
@@ -158,29 +161,38 @@ class Reader {
     if (from === undefined) return 'a packet before any interface is described';
     const original = this.#order.u32(at + 8);
     const most = from.snapLength === 0 ? original : Math.min(original, from.snapLength);
-    this.#add(at, from, at + header, Math.min(most, length - header - 4), original, null);
+    const captured = Math.min(most, length - header - 4);
+    this.#add(from, at, header, withoutFcs(captured, original, from.fcs), null);
     return null;
   }
 
+  /** Bytes of checksum by the flags of a packet (bits 5 to 8); 0 where they tell nothing of it. */
+  #ownFcs(from: number, end: number): number {
+    if (from + 8 > end) return 0;
+    for (const { code, size, value } of this.#options(from, end)) {
+      if (code === OPTION_FLAGS && size === 4) return (this.#order.u32(value) >>> 5) & 0xf;
+    }
+    return 0;
+  }
+
   #add(
-    offset: number,
-    from: Interface,
-    start: number,
-    captured: number,
-    original: number,
+    { linkType }: Interface,
+    at: number,
+    header: number,
+    lengths: { captured: number; original: number },
     time: bigint | null,
   ): void {
-    const whole = captured >= original;
-    const cut = Math.min(from.fcs, captured);
-    this.#capture.frames.push({
-      bytes: this.#bytes.subarray(start, start + captured - (whole ? cut : 0)),
-      originalLength: Math.max(0, original - cut),
-      time,
-      linkType: from.linkType,
-      offset,
-    });
-    if (!whole) this.#capture.snapped++;
+    const frame = { start: at + header, header, time, linkType, ...lengths };
+    this.#file.problem = this.#file.index.add(frame);
   }
+}
+
+/**
+ * if_fcslen, which drafts of the format gave in bits, and programs write in bytes: no frame has a
+ * checksum of more than 8 bytes.
+ */
+function fcsBytes(length: number): number {
+  return length > 8 ? Math.floor(length / 8) : length;
 }
 
 /** if_tsresol: a negative power of ten, or of two with the highest bit set; plus whole seconds. */

@@ -1,9 +1,12 @@
-import type { Capture, CapturedFrame } from './capture.js';
+import { type Capture, type CapturedFrame, framesOf } from './capture.js';
+import { rangeError } from './check.js';
 import { readWord, writeWord } from './checksum.js';
 import { type Dissection, dissect, LINKTYPE_ETHERNET, linkPayload, PROTOCOL } from './dissect.js';
 import { type NotRewritten, type NotRewrittenKind, notRewritten } from './not-rewritten.js';
 import { offloadHeader } from './replay-offload.js';
+import { objectsThatFit } from './heap.js';
 import type { Rewriter } from './rewrite.js';
+import { atOnce, type Steps } from './steps.js';
 
 /** Why frames of a capture were left out: how many, and where in the file the first one is. */
 export interface Skipped {
@@ -36,6 +39,11 @@ export interface Destination {
 const ETHERNET_HEADER = 14;
 const VLAN_TAG = 4;
 
+/** Bytes of the heap that a frame takes which is ready, the header of its array included. */
+const READY_ON_HEAP = 300;
+/** Frames in a step. */
+const STEP = 64;
+
 /** What a capture has become. */
 export interface Prepared {
   ready: Ready[];
@@ -46,10 +54,30 @@ export interface Prepared {
 
 /** Makes the frames of a capture ready for a socket; counts those that cannot be sent. */
 export function prepare(capture: Capture, rewriter: Rewriter, to: Destination): Prepared {
+  return atOnce(preparing(capture, rewriter, to));
+}
+
+/**
+ * The same, a few frames with each step.
+ * @throws RangeError `ERR_ZEROSEND_CAPTURE` for more frames than the heap holds
+ */
+export function* preparing(
+  capture: Capture,
+  rewriter: Rewriter,
+  to: Destination,
+): Steps<Prepared> {
   const skipped = new Map<Skipped['reason'], Skipped>();
   const stayed: NotRewritten = {};
   const ready: Ready[] = [];
-  for (const frame of capture.frames) {
+  const most = objectsThatFit(READY_ON_HEAP);
+  const frames = framesOf(capture);
+  for (let i = 0; i < frames.length; i++) {
+    if (i % STEP === 0) yield;
+    if (ready.length > most) {
+      const message = `the heap does not hold more than ${most} frames (--max-old-space-size)`;
+      throw rangeError('ERR_ZEROSEND_CAPTURE', message);
+    }
+    const frame = frames.frame(i);
     const kinds: NotRewrittenKind[] = [];
     const made = makeReady(frame, rewriter, to, kinds);
     if (typeof made !== 'string') {
@@ -110,12 +138,25 @@ function withEthernet(frame: CapturedFrame, rewriter: Rewriter, bare: boolean): 
   const link = linkPayload(frame.bytes, frame.linkType);
   if (link === null || source === null || destination === null) return null;
   const payload = frame.bytes.subarray(link.at);
+  const type = typeOrLength(link.type, frame.originalLength - link.at);
+  if (type === null) return null;
   const bytes = new Uint8Array(ETHERNET_HEADER + payload.length);
   bytes.set(destination, 0);
   bytes.set(source, 6);
-  writeWord(bytes, 12, link.type);
+  writeWord(bytes, 12, type);
   bytes.set(payload, ETHERNET_HEADER);
   return bytes;
+}
+
+const LEAST_TYPE = 0x600;
+const LONGEST_PAYLOAD = 1500;
+/** What Linux has for the EtherType of frames that have none: raw 802.3, and 802.2 (if_ether.h). */
+const TYPELESS = [0x0001, 0x0004];
+
+/** What an Ethernet header says; null for what Ethernet does not carry. */
+function typeOrLength(type: number, length: number): number | null {
+  if (type >= LEAST_TYPE) return type;
+  return TYPELESS.includes(type) && length <= LONGEST_PAYLOAD ? length : null;
 }
 
 const UDP_HEADER = 8;

@@ -1,5 +1,6 @@
 import { type BufferPool, PacketSocket, XdpSocket, type ZeroCopySocket } from '../index.js';
-import { type Capture, readCapture } from './capture.js';
+import { type Capture, readCaptureInTurns } from './capture.js';
+import { captureError } from './capture-file.js';
 import {
   checkBoolean,
   checkFunction,
@@ -8,14 +9,14 @@ import {
   checkSignal,
   invalidArgument,
   outOfRange,
-  rangeError,
 } from './check.js';
-import { checkSocket } from './generate-options.js';
+import { checkOffloadHeader, checkSocket } from './generate-options.js';
 import type { Progress } from './meter.js';
-import { type Prepared, prepare } from './prepare.js';
+import { type Destination, type Prepared, preparing, type Skipped } from './prepare.js';
 import type { Rate } from './rate.js';
 import { type Rewrite, Rewriter } from './rewrite.js';
-import { rateSchedule, recordedSchedule, type Schedule } from './schedule.js';
+import { checkFrameRate, rateSchedule, recordedSchedule, type Schedule } from './schedule.js';
+import { inTurns } from './steps.js';
 
 /** What {@link replay} sends, where and when. */
 export interface ReplayOptions {
@@ -31,12 +32,17 @@ export interface ReplayOptions {
   loops?: number;
   /** Milliseconds between the last frame of a loop and the next loop; default the mean distance. */
   loopGap?: number;
+  /**
+   * The longest that a gap between two frames may become, in milliseconds of the replay; a longer
+   * one in the capture is made that long. Not with `rate`. Default: gaps stay as they are.
+   */
+  maxGap?: number;
   rewrite?: Rewrite;
   /** Frames of which the end was not captured: `'pad'` fills them up with zeros. Default `'skip'`. */
   snapped?: 'skip' | 'send' | 'pad';
   /**
    * The packet socket was opened with `virtioNetHeader`: TCP frames that are longer than the
-   * interface takes leave as segments. Default false.
+   * interface takes leave as segments. Default false; it has to be as of the socket.
    */
   virtioNetHeader?: boolean;
   /** Ends the replay, which then reports. */
@@ -53,6 +59,7 @@ const KEYS = [
   'rate',
   'loops',
   'loopGap',
+  'maxGap',
   'rewrite',
   'snapped',
   'virtioNetHeader',
@@ -61,73 +68,79 @@ const KEYS = [
   'progressInterval',
 ] as const satisfies readonly (keyof ReplayOptions)[];
 
-export interface CheckedReplay extends Prepared {
+export interface CheckedReplay {
   socket: ZeroCopySocket;
   /** null: the frames get a pool of their own, as the socket has none */
   pool: BufferPool | null;
-  capture: Capture;
-  schedule: Schedule;
-  /** frames have times at which they are due */
-  timed: boolean;
+  capture: ReplayOptions['capture'];
+  rewriter: Rewriter;
+  destination: Destination;
+  speed: number;
+  /** in place of the speed */
+  rate: Rate | undefined;
+  loopGap: number | undefined;
+  maxGap: number;
   loops: number;
   signal: AbortSignal | undefined;
   onProgress: ((progress: Progress) => void) | undefined;
   progressInterval: number;
 }
 
+/** What there is to send, and when. */
+export interface Plan extends Prepared {
+  capture: Capture;
+  schedule: Schedule;
+  /** frames have times at which they are due */
+  timed: boolean;
+}
+
+/** Checks all but the capture. */
 export function checkReplay(options: ReplayOptions): CheckedReplay {
   checkKeys('options', options, KEYS);
   const socket = checkSocket(options.socket);
-  const { speed = 1, rate, loops = 1, loopGap, snapped = 'skip' } = options;
+  const { speed = 1, rate, loops = 1, loopGap, maxGap, snapped = 'skip' } = options;
   if (options.speed !== undefined && rate !== undefined) {
     throw invalidArgument('options', 'one with either speed or rate', { speed, rate });
+  }
+  if (maxGap !== undefined && rate !== undefined) {
+    throw invalidArgument('options', 'one with either maxGap or rate', { maxGap, rate });
   }
   if (typeof speed !== 'number') throw invalidArgument('options.speed', 'a number', speed);
   if (!(speed > 0)) throw outOfRange('options.speed', 'above 0', speed);
   if (loops !== Number.POSITIVE_INFINITY) {
     checkInteger('options.loops', loops, 1, Number.MAX_SAFE_INTEGER);
   }
-  if (
-    loopGap !== undefined &&
-    !(typeof loopGap === 'number' && loopGap >= 0 && loopGap < 2 ** 31)
-  ) {
-    throw outOfRange('options.loopGap', 'milliseconds, at least 0', loopGap);
-  }
+  checkGap('options.loopGap', loopGap);
+  checkGap('options.maxGap', maxGap);
+  if (rate !== undefined) checkFrameRate(rate);
   if (!['skip', 'send', 'pad'].includes(snapped)) {
     throw invalidArgument('options.snapped', "'skip', 'send' or 'pad'", snapped);
   }
   const virtioNetHeader = checkBoolean('options.virtioNetHeader', options.virtioNetHeader ?? false);
+  checkOffloadHeader(socket, 'options', virtioNetHeader);
   const { progressInterval = 1000 } = options;
   checkInteger('options.progressInterval', progressInterval, 10, 2 ** 31 - 1);
-  const rewriter = new Rewriter(options.rewrite);
-  const capture = isCapture(options.capture) ? options.capture : readCapture(options.capture);
   const ring = socket instanceof PacketSocket || socket instanceof XdpSocket ? socket : null;
   const { maxSendLength, mtu = 0, segmentSize } = socket.info();
   if (segmentSize > 0) {
     throw invalidArgument('options.socket', 'a UDP socket without segmentSize', { segmentSize });
   }
-  const prepared = prepare(capture, rewriter, {
-    kind: ring ? 'frame' : 'datagram',
-    maxLength: Math.min(maxSendLength, ring?.pool.bufferSize ?? maxSendLength),
-    mtu,
-    virtioNetHeader,
-    snapped,
-  });
-  const { ready, skipped } = prepared;
-  if (ready.length === 0) {
-    const why = skipped.map(({ reason, frames }) => `${frames} ${reason}`).join(', ');
-    throw rangeError('ERR_ZEROSEND_CAPTURE', `no frame can be sent: ${why || 'there is none'}`);
-  }
   return {
     socket,
     pool: ring?.pool ?? null,
-    capture,
-    ...prepared,
-    schedule:
-      rate === undefined
-        ? recordedSchedule(ready, speed, loopGap)
-        : rateSchedule(ready, rate, loopGap),
-    timed: rate !== undefined || speed !== Number.POSITIVE_INFINITY,
+    capture: options.capture,
+    rewriter: new Rewriter(options.rewrite),
+    destination: {
+      kind: ring ? 'frame' : 'datagram',
+      maxLength: Math.min(maxSendLength, ring?.pool.bufferSize ?? maxSendLength),
+      mtu,
+      virtioNetHeader,
+      snapped,
+    },
+    speed,
+    rate,
+    loopGap,
+    maxGap: maxGap ?? Number.POSITIVE_INFINITY,
     loops,
     signal: checkSignal(options.signal),
     onProgress: checkFunction('options.onProgress', options.onProgress),
@@ -135,6 +148,43 @@ export function checkReplay(options: ReplayOptions): CheckedReplay {
   };
 }
 
+function checkGap(name: string, gap: unknown): void {
+  if (gap === undefined || (typeof gap === 'number' && gap >= 0 && gap < 2 ** 31)) return;
+  throw outOfRange(name, 'milliseconds, at least 0', gap);
+}
+
+/**
+ * Reads the capture and makes its frames ready, in pieces: the event loop has its turn every few
+ * milliseconds, however large the file is.
+ * @throws Error `ERR_ZEROSEND_CAPTURE` for a file that is no capture, or has no frame to send
+ */
+export async function planReplay(checked: CheckedReplay): Promise<Plan> {
+  const { rewriter, destination, speed, rate, loopGap, maxGap } = checked;
+  const capture = isCapture(checked.capture)
+    ? checked.capture
+    : await readCaptureInTurns(checked.capture);
+  const prepared = await inTurns(preparing(capture, rewriter, destination));
+  const { ready, skipped } = prepared;
+  if (ready.length === 0) throw nothingToSend(capture, skipped);
+  const schedule =
+    rate === undefined
+      ? recordedSchedule(ready, { speed, loopGap, maxGap })
+      : rateSchedule(ready, rate, loopGap);
+  const timed = rate !== undefined || speed !== Number.POSITIVE_INFINITY;
+  return { capture, ...prepared, schedule: await inTurns(schedule), timed };
+}
+
+/** With what is wrong with the file, where something is: its first frame may have been the last. */
+function nothingToSend({ problem }: Capture, skipped: readonly Skipped[]): Error {
+  const left = skipped.map(({ reason, frames }) => `${frames} ${reason}`);
+  const why = problem === null ? left : [problem.message, ...left];
+  const offset = problem?.offset ?? skipped[0]?.firstOffset ?? 0;
+  return captureError(offset, `no frame can be sent: ${why.join(', ') || 'there is none'}`);
+}
+
 function isCapture(value: unknown): value is Capture {
-  return typeof value === 'object' && value !== null && Array.isArray((value as Capture).frames);
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return false;
+  // Of a capture that was read, the frames are not to be made only to look at them.
+  const frames = Object.getOwnPropertyDescriptor(value, 'frames');
+  return frames?.get !== undefined || Array.isArray((value as Capture).frames);
 }

@@ -1,12 +1,20 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { PooledBuffer } from '../index.js';
+import { occupy } from './busy.js';
 import type { CaptureProblem } from './capture.js';
+import { withReport } from './check.js';
 import { type Loaded, LoadedPool, LoadedRing } from './loaded.js';
 import type { NotRewritten } from './not-rewritten.js';
 import type { Ready, Skipped } from './prepare.js';
-import { type CheckedReplay, checkReplay, type ReplayOptions } from './replay-options.js';
+import {
+  type CheckedReplay,
+  checkReplay,
+  type Plan,
+  planReplay,
+  type ReplayOptions,
+} from './replay-options.js';
 import { type Ended, Session } from './session.js';
-import { sleepUntil } from './sleep.js';
+import { inTurns } from './steps.js';
 
 /** Frames that are handed over at once at most. */
 const BATCH = 64;
@@ -38,7 +46,7 @@ export interface ReplayReport {
    * without either none. Payloads of applications (DNS, DHCP, SIP) are not looked into.
    */
   notRewritten: NotRewritten;
-  /** Frames with a time before that of an earlier one, or none; sent right behind it. */
+  /** Frames whose time does not follow that of an earlier one, or that have none; sent right behind it. */
   unordered: number;
   /** Where and why the file could not be read to its end. */
   problem: CaptureProblem | null;
@@ -50,22 +58,31 @@ export interface ReplayReport {
  * Sends a capture again: with its own timing, faster or slower, at a rate, or flat out. Frames are
  * made ready and loaded before the first is sent. Those that are due go together; none is left out
  * because it is late.
- * @throws rejects with TypeError or RangeError on bad options; Error `ERR_ZEROSEND_CAPTURE` for a
- * file that is no capture, or none of whose frames can be sent; and with what `send` throws
+ * @throws rejects with TypeError or RangeError on bad options; Error `ERR_ZEROSEND_BUSY` while another
+ * run uses the socket; Error `ERR_ZEROSEND_CAPTURE` for a file that is no capture, or none of whose
+ * frames can be sent; and with what `send` throws or what ends the socket: with `report`, what was
+ * sent until then
  */
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   const checked = checkReplay(options);
-  const { pool, ready } = checked;
-  const loaded = pool ? new LoadedRing(pool, ready) : new LoadedPool(ready);
+  const { socket, pool } = checked;
+  const leave = occupy(socket, pool);
+  let loaded: Loaded | null = null;
   try {
-    return await new Replay(checked, loaded).toEnd();
+    const plan = await planReplay(checked);
+    loaded = pool
+      ? new LoadedRing(pool, plan.ready)
+      : await inTurns(LoadedPool.load(plan.ready));
+    return await new Replay(checked, plan, loaded).toEnd();
   } finally {
-    loaded.close();
+    loaded?.close();
+    leave();
   }
 }
 
 class Replay {
   readonly #options: CheckedReplay;
+  readonly #plan: Plan;
   readonly #loaded: Loaded;
   readonly #session: Session;
   readonly #lateness: RecordableHistogram | null;
@@ -76,10 +93,11 @@ class Replay {
   #loop = 0;
   #began = 0;
 
-  constructor(options: CheckedReplay, loaded: Loaded) {
+  constructor(options: CheckedReplay, plan: Plan, loaded: Loaded) {
     this.#options = options;
+    this.#plan = plan;
     this.#loaded = loaded;
-    this.#lateness = options.timed ? createHistogram({ lowest: 1, highest: 1e12 }) : null;
+    this.#lateness = plan.timed ? createHistogram({ lowest: 1, highest: 1e12 }) : null;
     this.#session = new Session({
       ...options,
       pool: loaded.pool,
@@ -90,8 +108,16 @@ class Replay {
   }
 
   async toEnd(): Promise<ReplayReport> {
-    const { ready, skipped, notRewritten, schedule, capture } = this.#options;
-    await this.#session.run(() => this.#send());
+    try {
+      await this.#session.run(() => this.#send());
+    } catch (error) {
+      throw withReport(error, this.#report());
+    }
+    return this.#report();
+  }
+
+  #report(): ReplayReport {
+    const { ready, skipped, notRewritten, schedule, capture } = this.#plan;
     const histogram = this.#lateness;
     return {
       ended: this.#session.ended,
@@ -118,8 +144,7 @@ class Replay {
       const due = this.#due;
       const now = performance.now();
       if (due > now) {
-        await sleepUntil(due, stop);
-        session.ranTurn();
+        await session.sleepUntil(due);
         continue;
       }
       if (this.#sendDue(now) === 0) await session.room();
@@ -129,12 +154,13 @@ class Replay {
 
   /** When the next frame is due. */
   get #due(): number {
-    return this.#began + (this.#options.schedule.due[this.#next] as number);
+    return this.#began + (this.#plan.schedule.due[this.#next] as number);
   }
 
   /** Sends frames that are due at `now`, at most a batch; returns how many. */
   #sendDue(now: number): number {
-    const { socket, ready, loops, schedule } = this.#options;
+    const { socket, loops } = this.#options;
+    const { ready, schedule } = this.#plan;
     if (socket.needDrain) return 0;
     const buffers = this.#buffers;
     const lengths = this.#lengths;
@@ -169,7 +195,7 @@ class Replay {
   #noteLateness({ next, began }: { next: number; began: number }, count: number): void {
     const histogram = this.#lateness;
     if (histogram === null) return;
-    const { due, period } = this.#options.schedule;
+    const { due, period } = this.#plan.schedule;
     const now = performance.now();
     let at = next;
     let start = began;

@@ -1,13 +1,13 @@
 import type { BufferPool, ZeroCopySocket } from '../index.js';
+import { Death } from './death.js';
 import { Meter, type Progress } from './meter.js';
-import { nextTurn } from './sleep.js';
+import { sleepUntil, Turns } from './sleep.js';
 
-/** For how long packets are made before others have their turn, in ms. */
-const TURN_MS = 5;
 /** For how long the last completions are waited for, in ms. */
 const SETTLE_MS = 5000;
 
-export type Ended = 'count' | 'seconds' | 'signal';
+/** Why a run ended. `'error'`: of the report that the error of a failed run has. */
+export type Ended = 'count' | 'seconds' | 'signal' | 'error';
 
 export interface SessionOptions {
   socket: ZeroCopySocket;
@@ -28,9 +28,9 @@ export class Session {
   readonly meter: Meter;
   readonly #options: SessionOptions;
   readonly #stop = new AbortController();
+  readonly #turns = new Turns();
   #ended: Ended = 'count';
   #ends = Number.POSITIVE_INFINITY;
-  #turnEnds = 0;
   #failure: unknown;
 
   constructor(options: SessionOptions) {
@@ -47,7 +47,10 @@ export class Session {
     return this.#ended;
   }
 
-  /** Runs `send` to its end, and waits for what it has sent. */
+  /**
+   * Runs `send` to its end, and waits for what it has sent, also after an error: the report of the
+   * run holds what came of it.
+   */
   async run(send: () => Promise<void>): Promise<void> {
     const { signal, seconds, onProgress, progressInterval, startAt } = this.#options;
     const onAbort = () => this.#end('signal');
@@ -56,36 +59,41 @@ export class Session {
     const start = startAt ?? performance.now();
     this.meter.start(start);
     this.#ends = start + seconds * 1000;
-    // For a run that waits; one that is busy looks at the clock. A timer may be 1 ms early.
-    const timer = Number.isFinite(seconds)
-      ? setTimeout(() => this.#end('seconds'), Math.ceil(this.#ends - performance.now()) + 1)
-      : undefined;
+    const over = new AbortController();
+    if (Number.isFinite(seconds)) void this.#endInTime(over.signal);
     const ticker = onProgress && setInterval(() => this.#report(onProgress), progressInterval);
+    const death = new Death(this.#options.socket, (cause) => this.#fail(cause));
     try {
-      this.ranTurn();
+      this.#turns.ran();
       await send();
-      this.meter.stop();
-    } finally {
-      clearInterval(ticker);
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
+    } catch (error) {
+      this.#fail(await death.causeOf(error));
     }
-    if (this.#failure !== undefined) throw this.#failure;
+    this.meter.stop();
+    over.abort();
+    clearInterval(ticker);
+    signal?.removeEventListener('abort', onAbort);
     await this.#settle();
+    death.forget();
+    if (this.#ended === 'error') throw this.#failure;
+  }
+
+  /** For a run that waits; one that is busy looks at the clock by itself. */
+  async #endInTime(over: AbortSignal): Promise<void> {
+    await sleepUntil(this.#ends, over);
+    if (!over.aborted) this.#end('seconds');
   }
 
   /** To be called after each batch: ends by time, and lets the event loop run every so often. */
   async yieldIfDue(): Promise<void> {
     const now = performance.now();
     if (now >= this.#ends) this.#end('seconds');
-    if (now < this.#turnEnds) return;
-    await nextTurn();
-    this.ranTurn();
+    await this.#turns.yieldIfDue();
   }
 
-  /** The event loop has just had its turn. */
-  ranTurn(): void {
-    this.#turnEnds = performance.now() + TURN_MS;
+  /** Resolves at a time of `performance.now()`, or when the run is to end. */
+  sleepUntil(time: number): Promise<void> {
+    return this.#turns.sleepUntil(time, this.stop);
   }
 
   /** Waits until a buffer is free, or what is queued has left. */
@@ -114,18 +122,23 @@ export class Session {
     try {
       onProgress(this.meter.progress(this.#options.rateError()));
     } catch (error) {
-      this.#failure ??= error;
-      this.#stop.abort();
+      this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#ended === 'error') return;
+    this.#failure = error;
+    this.#ended = 'error';
+    this.#stop.abort();
   }
 
   async #settle(): Promise<void> {
     const { socket } = this.#options;
     socket.poll();
     const signal = AbortSignal.timeout(SETTLE_MS);
-    await socket.flush({ signal }).catch((error) => {
-      if (!signal.aborted) throw error;
-    });
+    // What it could not wait for is in the report, as failed or unfinished.
+    await socket.flush({ signal }).catch(() => {});
   }
 }
 

@@ -32,11 +32,29 @@ export function sumProgress(parts: readonly Progress[]): Progress {
   };
 }
 
+/** Of a worker that is gone: what it had told last. */
+export function reportOf({ seconds, packets, bytes, inFlight, dry }: Progress): GenerateReport {
+  return {
+    ended: 'error',
+    packets,
+    bytes,
+    seconds,
+    packetsPerSecond: seconds > 0 ? packets / seconds : 0,
+    bitsPerSecond: seconds > 0 ? (bytes * 8) / seconds : 0,
+    sends: packets,
+    failed: 0,
+    unfinished: inFlight,
+    dry,
+    pacing: null,
+  };
+}
+
 export function sumReports(reports: GenerateReport[]): WorkersReport {
   const seconds = Math.max(...reports.map((report) => report.seconds));
   const packets = total(reports, 'packets');
   const bytes = total(reports, 'bytes');
-  const early = reports.find(({ ended }) => ended !== 'count');
+  const early =
+    reports.find(({ ended }) => ended === 'error') ?? reports.find(({ ended }) => ended !== 'count');
   return {
     ended: early?.ended ?? 'count',
     packets,

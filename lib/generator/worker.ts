@@ -1,11 +1,13 @@
 // A worker thread of generateInWorkers: a socket of its own, and every n-th packet.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { PacketSocket, UdpSocket, XdpSocket, type ZeroCopySocket } from '../index.js';
-import { runChecked } from './generate.js';
+import { type GenerateReport, runChecked } from './generate.js';
 import { checkGenerate } from './generate-options.js';
 import { compile } from './sequence.js';
 import { template } from './template.js';
 import type { FromWorker, Job, ToWorker } from './workers.js';
+
+type Failure = Error & { code?: string; report?: GenerateReport };
 
 async function open({
   socket,
@@ -55,9 +57,10 @@ async function work(job: Job, port: MessagePort): Promise<void> {
 
 if (parentPort) {
   const port = parentPort;
-  work(workerData as Job, port).catch((error: Error & { code?: string }) => {
-    const { message, code, stack } = error;
-    port.postMessage({ type: 'failed', error: { message, code, stack } } satisfies FromWorker);
+  work(workerData as Job, port).catch((error: Failure) => {
+    const { message, code, stack, report } = error;
+    const failed: FromWorker = { type: 'failed', error: { message, code, stack, report } };
+    port.postMessage(failed);
     port.close();
   });
 }

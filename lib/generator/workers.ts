@@ -8,6 +8,7 @@ import {
   checkPositive,
   checkSignal,
   invalidArgument,
+  withReport,
 } from './check.js';
 import type { PacketDescription } from './description.js';
 import type { Field } from './fields.js';
@@ -16,10 +17,13 @@ import type { GenerateOptions } from './generate-options.js';
 import type { Progress } from './meter.js';
 import { checkRate, type Rate } from './rate.js';
 import { compile } from './sequence.js';
-import { NO_PROGRESS, sumProgress, sumReports } from './sums.js';
+import { sleepUntil } from './sleep.js';
+import { NO_PROGRESS, reportOf, sumProgress, sumReports } from './sums.js';
 import { template } from './template.js';
 
 const LEAD_MS = 20; // for the news of the start to reach all
+/** For how long the others are waited for when one has failed; five seconds of it wait for ids. */
+const PATIENCE_MS = 15_000;
 const DEFAULT_INTERVAL_MS = 1000;
 const ENTRY = new URL('./worker.js', import.meta.url);
 
@@ -70,7 +74,13 @@ export type FromWorker =
   | { type: 'done'; report: GenerateReport }
   | {
       type: 'failed';
-      error: { message: string; code: string | undefined; stack: string | undefined };
+      error: {
+        message: string;
+        code: string | undefined;
+        stack: string | undefined;
+        /** what it had sent, where it had begun */
+        report: GenerateReport | undefined;
+      };
     };
 
 const KEYS = [
@@ -92,8 +102,9 @@ const KEYS = [
  * {@link generate} in several worker threads, each with a socket of its own. Worker i of n sends the
  * packets i, i + n, i + 2n, …, so together they send each packet once; they begin at the same time
  * and keep the rate together.
- * @throws rejects with TypeError or RangeError on bad options, and with the error of the first
- * worker that failed; the others are stopped
+ * @throws rejects with TypeError or RangeError on bad options, with the error of the first worker
+ * that failed, and with Error `ERR_ZEROSEND_WORKER` when a thread could not be started or has died;
+ * the others are stopped, and `error.report` is what all of them had sent
  */
 export async function generateInWorkers(options: WorkersOptions): Promise<WorkersReport> {
   const jobs = checkWorkers(options);
@@ -137,43 +148,71 @@ function checkWorkers(options: WorkersOptions): Job[] {
 /** The threads of a run. */
 class Crew {
   readonly #options: WorkersOptions;
-  readonly #threads: Worker[];
+  readonly #jobs: readonly Job[];
+  readonly #threads: Worker[] = [];
   readonly #reports: (GenerateReport | undefined)[];
   readonly #progress: Progress[];
-  readonly #exits: Promise<void>[];
   readonly #told = new Set<number>();
+  readonly #over = new AbortController();
   #ready = 0;
-  #failure: unknown;
+  #failure: Error | undefined;
 
   constructor(jobs: readonly Job[], options: WorkersOptions) {
     this.#options = options;
+    this.#jobs = jobs;
     this.#reports = jobs.map(() => undefined);
     this.#progress = jobs.map(() => NO_PROGRESS);
-    this.#threads = jobs.map((job) => new Worker(ENTRY, { workerData: job }));
-    this.#exits = this.#threads.map((thread, index) => this.#follow(thread, index));
   }
 
   async toEnd(): Promise<WorkersReport> {
     const { signal } = this.#options;
     const stop = () => this.#tell({ type: 'stop' });
+    const exits = this.#start();
     signal?.addEventListener('abort', stop, { once: true });
     if (signal?.aborted) stop();
-    await Promise.all(this.#exits);
+    await Promise.all(exits);
+    this.#over.abort();
     signal?.removeEventListener('abort', stop);
-    if (this.#failure !== undefined) throw this.#failure;
-    return sumReports(this.#reports as GenerateReport[]);
+    const reports = this.#reports.map(
+      (report, index) => report ?? reportOf(this.#progress[index] as Progress),
+    );
+    if (this.#failure !== undefined) throw withReport(this.#failure, sumReports(reports));
+    return sumReports(reports);
+  }
+
+  /** Starts the threads; returns when each has ended. Where the system gives no more, they end. */
+  #start(): Promise<void>[] {
+    const exits: Promise<void>[] = [];
+    for (const [index, job] of this.#jobs.entries()) {
+      try {
+        const thread = new Worker(ENTRY, { workerData: job });
+        this.#threads.push(thread);
+        exits.push(this.#follow(thread, index));
+      } catch (error) {
+        this.#fail(workerError(`worker ${index} could not be started`, error));
+        break;
+      }
+    }
+    return exits;
   }
 
   #tell(message: ToWorker): void {
     for (const thread of this.#threads) thread.postMessage(message);
   }
 
-  #fail(error: unknown): void {
+  #fail(error: Error): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     // Those that wait for the start would wait for ever.
     this.#tell({ type: 'stop' });
-    this.#tell({ type: 'start', at: 0 });
+    this.#tell({ type: 'start', at: now() });
+    void this.#terminateInTime();
+  }
+
+  /** Ends those that do not end by themselves: one that cannot even say so must not hold up the rest. */
+  async #terminateInTime(): Promise<void> {
+    await sleepUntil(performance.now() + PATIENCE_MS, this.#over.signal);
+    for (const thread of this.#threads) void thread.terminate();
   }
 
   /** Once for each time that all who still send have told how they are doing. */
@@ -185,7 +224,7 @@ class Crew {
     try {
       this.#options.onProgress?.(sumProgress(this.#progress), this.#progress);
     } catch (error) {
-      this.#fail(error);
+      this.#fail(error as Error);
     }
   }
 
@@ -196,23 +235,35 @@ class Crew {
       } else if (message.type === 'done') {
         this.#reports[index] = message.report;
       } else if (message.type === 'failed') {
-        const { message: text, code, stack } = message.error;
+        const { message: text, code = 'ERR_ZEROSEND_WORKER', stack, report } = message.error;
+        this.#reports[index] = report;
         const error = new Error(`worker ${index}: ${text}`);
         this.#fail(Object.assign(error, { code, stack }));
-      } else if (++this.#ready === this.#threads.length) {
-        const at = performance.timeOrigin + performance.now() + LEAD_MS;
-        this.#tell({ type: 'start', at });
+      } else if (++this.#ready === this.#jobs.length) {
+        this.#tell({ type: 'start', at: now() + LEAD_MS });
       }
     });
-    thread.on('error', (error) => this.#fail(error));
+    thread.on('error', (error) => this.#fail(workerError(`worker ${index} has failed`, error)));
     return new Promise((resolve) => {
       thread.on('exit', (code) => {
         if (this.#reports[index] === undefined) {
-          const error = new Error(`worker ${index} ended with code ${code} before it was done`);
-          this.#fail(Object.assign(error, { code: 'ERR_ZEROSEND_WORKER' }));
+          this.#fail(workerError(`worker ${index} ended with code ${code} before it was done`));
         }
         resolve();
       });
     });
   }
+}
+
+/** ms since 1970 */
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+function workerError(message: string, cause?: unknown): Error {
+  const error =
+    cause === undefined
+      ? new Error(message)
+      : new Error(`${message}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  return Object.assign(error, { code: 'ERR_ZEROSEND_WORKER' });
 }
