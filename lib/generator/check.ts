@@ -89,6 +89,20 @@ export function checkInteger(name: string, value: unknown, min: number, max: num
   return value;
 }
 
+/** A whole number from 0 to `max`, which needs a BigInt from 2^53 on. */
+export function checkWhole(name: string, value: unknown, max: bigint): bigint {
+  const whole =
+    typeof value === 'bigint' || (typeof value === 'number' && Number.isSafeInteger(value));
+  if (typeof value !== 'number' && typeof value !== 'bigint') {
+    throw invalidArgument(name, 'a number', value);
+  }
+  if (!whole || value < 0 || value > max) {
+    const hint = max > Number.MAX_SAFE_INTEGER ? ', as a BigInt from 2^53 on' : '';
+    throw outOfRange(name, `a whole number from 0 to ${max}${hint}`, value);
+  }
+  return BigInt(value);
+}
+
 /** A number above 0, not infinite. */
 export function checkPositive(name: string, value: unknown): number {
   if (typeof value !== 'number') throw invalidArgument(name, 'a number', value);

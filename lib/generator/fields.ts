@@ -35,8 +35,8 @@ export interface Place {
   width: number;
 }
 
-/** A number, or an address where the target is one. */
-export type FieldValue = number | string;
+/** A whole number, from 2^53 on as a BigInt, or an address where the target is one. */
+export type FieldValue = number | bigint | string;
 
 /**
  * `start + step * (k mod count)` for packet k. The low 48 bits of an IPv6 address count; the rest

@@ -115,7 +115,7 @@ export function checkGenerate(options: GenerateOptions): CheckedGenerate {
   if (startAt !== undefined && !Number.isFinite(startAt)) {
     throw invalidArgument('options.startAt', 'a time of performance.now()', startAt);
   }
-  checkOffloadHeader(socket, 'options.template', made.offsets.offload >= 0);
+  checkOffloadHeader(socket, 'options.template.virtioNetHeader', made.offsets.offload >= 0);
   checkLength(socket, packets.length);
   return {
     socket,
@@ -149,10 +149,7 @@ export function checkSocket(socket: unknown): ZeroCopySocket {
 export function checkOffloadHeader(socket: ZeroCopySocket, name: string, there: boolean): void {
   const wanted = socket.info().virtioNetHeader === true;
   if (there === wanted) return;
-  const expected = wanted
-    ? 'with virtioNetHeader, as the socket was opened with it'
-    : 'without virtioNetHeader, as the socket was not opened with it';
-  throw invalidArgument(name, expected, { virtioNetHeader: there });
+  throw invalidArgument(name, `${wanted}, as the socket was opened`, there);
 }
 
 function checkLength(socket: ZeroCopySocket, length: number): void {

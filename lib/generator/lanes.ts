@@ -1,14 +1,20 @@
 import { parseAddress } from './addresses.js';
-import { checkInteger, checkKeys, invalidArgument, outOfRange, rangeError } from './check.js';
+import {
+  checkInteger,
+  checkKeys,
+  checkWhole,
+  invalidArgument,
+  outOfRange,
+  rangeError,
+} from './check.js';
 import { writeChecksums } from './checksum.js';
 import type { Counter, Field, Random, Timestamp } from './fields.js';
 import { Lane } from './lane.js';
 import { CounterSource, ListSource, RandomSource, type Source, TimeSource } from './sources.js';
-import { resolveTarget, type Target } from './targets.js';
+import { refuseOverlap, resolveTarget, type Target } from './targets.js';
 import type { Template } from './template.js';
 
 const WAYS = ['counter', 'random', 'list', 'timestamp'] as const;
-const MOST_BITS = 53; // of a number
 const COUNTED_ADDRESS = 6; // bytes at the end of an IPv6 address that count
 
 interface Compiled {
@@ -21,6 +27,7 @@ interface Compiled {
 export function lanesOf(template: Template, fields: readonly Field[]): Compiled {
   const compiled: Compiled = { lanes: [], initial: Buffer.from(template.bytes) };
   const origin = Math.max(0, template._checksums.ip);
+  const parts: Target[] = [];
   for (const [i, field] of fields.entries()) {
     const name = `fields[${i}]`;
     checkKeys(name, field, ['target', ...WAYS]);
@@ -28,6 +35,8 @@ export function lanesOf(template: Template, fields: readonly Field[]): Compiled 
     if (ways.length !== 1) throw invalidArgument(name, `one with one of ${WAYS.join(', ')}`, field);
     const target = resolveTarget(`${name}.target`, template, field.target);
     const add = (part: Target, source: Source) => {
+      refuseOverlap(`${name}.target`, part, parts);
+      parts.push(part);
       compiled.lanes.push(new Lane(part, source, origin));
     };
     if ('list' in field) {
@@ -55,7 +64,7 @@ function countedPart(target: Target): Target {
   return { ...target, at: target.at + 10, width: COUNTED_ADDRESS, bits };
 }
 
-type ReadValue = (name: string, value: unknown) => number;
+type ReadValue = (name: string, value: unknown) => bigint;
 
 /**
  * Reads numbers and addresses for a target. The first 80 bits of an IPv6 address are laid into the
@@ -65,11 +74,11 @@ function valueReader(target: Target, part: Target, initial: Buffer): ReadValue {
   const { address } = target;
   let prefix: string | null = null;
   return (name, value) => {
-    if (address === null || typeof value === 'number') {
-      return checkInteger(name, value, 0, largest(part.bits));
+    if (address === null || typeof value === 'number' || typeof value === 'bigint') {
+      return checkWhole(name, value, largest(part.bits));
     }
     const bytes = Buffer.from(parseAddress(name, address, value));
-    if (part === target) return bytes.readUIntBE(0, target.width);
+    if (part === target) return BigInt(bytes.readUIntBE(0, target.width));
     const upper = bytes.subarray(0, 16 - COUNTED_ADDRESS);
     const text = upper.toString('hex');
     if (prefix !== null && prefix !== text) {
@@ -77,12 +86,12 @@ function valueReader(target: Target, part: Target, initial: Buffer): ReadValue {
     }
     prefix = text;
     initial.set(upper, target.at);
-    return bytes.readUIntBE(16 - COUNTED_ADDRESS, COUNTED_ADDRESS);
+    return BigInt(bytes.readUIntBE(16 - COUNTED_ADDRESS, COUNTED_ADDRESS));
   };
 }
 
-function largest(bits: number): number {
-  return 2 ** Math.min(bits, MOST_BITS) - 1;
+function largest(bits: number): bigint {
+  return (1n << BigInt(bits)) - 1n;
 }
 
 function counterSource(
@@ -100,24 +109,21 @@ function counterSource(
   const most = largest(target.bits);
   if (count !== undefined) {
     checkInteger(`${name}.count`, count, 1, Number.MAX_SAFE_INTEGER);
-    const last = start + step * (count - 1);
-    if (last < 0 || last > most) {
+    const last = start + BigInt(step) * BigInt(count - 1);
+    if (last < 0n || last > most) {
       throw rangeError(
         'ERR_ZEROSEND_OUT_OF_RANGE',
         `${name} goes to ${last}, but ${target.name} holds 0 to ${most}`,
       );
     }
   }
-  return new CounterSource(start, step, count ?? 0, most + 1);
+  return new CounterSource(start, step, count ?? 0, most + 1n);
 }
 
 /** What the packet has there. */
-function current(target: Target, initial: Buffer): number {
-  let value = 0;
-  for (let i = 0; i < target.width; i++) {
-    value = value * 256 + (initial[target.at + i] as number);
-  }
-  return Math.floor(value / 2 ** target.shift) % 2 ** Math.min(target.bits, MOST_BITS);
+function current({ at, width, shift, bits }: Target, initial: Buffer): bigint {
+  const value = BigInt(`0x${initial.toString('hex', at, at + width)}`);
+  return (value >> BigInt(shift)) & largest(bits);
 }
 
 function randomSource(
@@ -129,10 +135,10 @@ function randomSource(
 ): Source {
   checkKeys(name, options, ['seed', 'min', 'max']);
   const seed = checkInteger(`${name}.seed`, options.seed ?? place, 0, 2 ** 32 - 1);
-  const min = options.min === undefined ? 0 : read(`${name}.min`, options.min);
+  const min = options.min === undefined ? 0n : read(`${name}.min`, options.min);
   const max = options.max === undefined ? largest(target.bits) : read(`${name}.max`, options.max);
   if (max < min) throw outOfRange(`${name}.max`, `at least min (${min})`, options.max);
-  return new RandomSource(seed, min, max - min + 1);
+  return new RandomSource(seed, min, max - min + 1n);
 }
 
 function addList(
@@ -148,12 +154,12 @@ function addList(
   const values = list.map((value, i) => {
     const what = `${name}[${i}]`;
     const bytes = Buffer.alloc(16);
-    if (address !== null && (typeof value !== 'number' || address === 'ipv6')) {
+    const numeric = typeof value === 'number' || typeof value === 'bigint';
+    if (address !== null && (!numeric || address === 'ipv6')) {
       const parsed = parseAddress(what, address, value);
       bytes.set(parsed, 16 - parsed.length);
     } else {
-      const number = checkInteger(what, value, 0, largest(target.bits));
-      bytes.writeBigUInt64BE(BigInt(number), 8);
+      bytes.writeBigUInt64BE(checkWhole(what, value, largest(target.bits)), 8);
     }
     return bytes;
   });

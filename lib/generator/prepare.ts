@@ -2,9 +2,9 @@ import { type Capture, type CapturedFrame, framesOf } from './capture.js';
 import { rangeError } from './check.js';
 import { readWord, writeWord } from './checksum.js';
 import { type Dissection, dissect, LINKTYPE_ETHERNET, linkPayload, PROTOCOL } from './dissect.js';
+import { objectsThatFit } from './heap.js';
 import { type NotRewritten, type NotRewrittenKind, notRewritten } from './not-rewritten.js';
 import { offloadHeader } from './replay-offload.js';
-import { objectsThatFit } from './heap.js';
 import type { Rewriter } from './rewrite.js';
 import { atOnce, type Steps } from './steps.js';
 
@@ -61,11 +61,7 @@ export function prepare(capture: Capture, rewriter: Rewriter, to: Destination): 
  * The same, a few frames with each step.
  * @throws RangeError `ERR_ZEROSEND_CAPTURE` for more frames than the heap holds
  */
-export function* preparing(
-  capture: Capture,
-  rewriter: Rewriter,
-  to: Destination,
-): Steps<Prepared> {
+export function* preparing(capture: Capture, rewriter: Rewriter, to: Destination): Steps<Prepared> {
   const skipped = new Map<Skipped['reason'], Skipped>();
   const stayed: NotRewritten = {};
   const ready: Ready[] = [];

@@ -48,7 +48,11 @@ const LARGEST_BURST = 65_536;
 export function checkRate(name: string, rate: unknown, bytes: number): CheckedRate {
   if (typeof rate === 'number') return shaped(name, checkPositive(name, rate), {});
   if (typeof rate !== 'object') {
-    throw invalidArgument(name, 'a number of packets a second, or an object with more to say', rate);
+    throw invalidArgument(
+      name,
+      'a number of packets a second, or an object with more to say',
+      rate,
+    );
   }
   checkKeys(name, rate, ['packets', 'bits', 'overhead', 'burst', 'catchUp']);
   const { packets, bits, overhead, ...shape } = rate as Partial<PacketRate & BitRate>;

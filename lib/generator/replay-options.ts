@@ -117,7 +117,7 @@ export function checkReplay(options: ReplayOptions): CheckedReplay {
     throw invalidArgument('options.snapped', "'skip', 'send' or 'pad'", snapped);
   }
   const virtioNetHeader = checkBoolean('options.virtioNetHeader', options.virtioNetHeader ?? false);
-  checkOffloadHeader(socket, 'options', virtioNetHeader);
+  checkOffloadHeader(socket, 'options.virtioNetHeader', virtioNetHeader);
   const { progressInterval = 1000 } = options;
   checkInteger('options.progressInterval', progressInterval, 10, 2 ** 31 - 1);
   const ring = socket instanceof PacketSocket || socket instanceof XdpSocket ? socket : null;

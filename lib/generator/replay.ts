@@ -70,9 +70,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   let loaded: Loaded | null = null;
   try {
     const plan = await planReplay(checked);
-    loaded = pool
-      ? new LoadedRing(pool, plan.ready)
-      : await inTurns(LoadedPool.load(plan.ready));
+    loaded = pool ? new LoadedRing(pool, plan.ready) : await inTurns(LoadedPool.load(plan.ready));
     return await new Replay(checked, plan, loaded).toEnd();
   } finally {
     loaded?.close();

@@ -54,7 +54,8 @@ export function sumReports(reports: GenerateReport[]): WorkersReport {
   const packets = total(reports, 'packets');
   const bytes = total(reports, 'bytes');
   const early =
-    reports.find(({ ended }) => ended === 'error') ?? reports.find(({ ended }) => ended !== 'count');
+    reports.find(({ ended }) => ended === 'error') ??
+    reports.find(({ ended }) => ended !== 'count');
   return {
     ended: early?.ended ?? 'count',
     packets,

@@ -123,6 +123,23 @@ function startOf(template: Template, layer: Named['layer']): number {
   return offsets[layer];
 }
 
+/** Throws for a field that has bits in common with an earlier one: it would be there in vain. */
+export function refuseOverlap(name: string, target: Target, others: readonly Target[]): void {
+  const [from, to] = bitsOf(target);
+  const other = others.find((one) => {
+    const [begin, end] = bitsOf(one);
+    return begin < to && end > from;
+  });
+  if (other === undefined) return;
+  throw badField(`${name}: ${target.name} has bits in common with ${other.name}, another field`);
+}
+
+/** The bits of the packet that a field writes. */
+function bitsOf({ at, width, bits, shift }: Target): [number, number] {
+  const end = (at + width) * 8 - shift;
+  return [end - bits, end];
+}
+
 /**
  * Throws for bytes that others depend on (lengths, protocols, checksums), and for a number that is
  * partly in one checksum and partly not.
@@ -142,7 +159,10 @@ function refuseFixed(template: Template, target: Target): void {
     }
   }
   const borders = [offsets.ipv4, offsets.ipv6, offsets.udp, offsets.tcp, offsets.payload];
-  if (sums.ip >= 0) borders.push(...(sums.family === 4 ? [sums.ip + 12] : [sums.ip + 8]));
+  // The transport's checksum covers the addresses, and not what is beside them: options, say.
+  if (sums.ip >= 0) {
+    borders.push(...(sums.family === 4 ? [sums.ip + 12, sums.ip + 20] : [sums.ip + 8]));
+  }
   const border = borders.find((at) => at > target.at && at < end);
   if (border !== undefined && border > 0) {
     throw badField(

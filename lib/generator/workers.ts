@@ -264,6 +264,8 @@ function workerError(message: string, cause?: unknown): Error {
   const error =
     cause === undefined
       ? new Error(message)
-      : new Error(`${message}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+      : new Error(`${message}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+          cause,
+        });
   return Object.assign(error, { code: 'ERR_ZEROSEND_WORKER' });
 }

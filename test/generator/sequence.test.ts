@@ -101,16 +101,25 @@ describe('a sequence of packets', () => {
     expect(values(down, 3, base.offsets.ipv4 + 4, 2)).toEqual([1, 0, 0xffff]);
   });
 
-  it('counts past 2^32, and up to 2^53', () => {
+  it('counts past 2^32, past 2^53, and up to 2^64', () => {
     const target = { layer: 'payload', offset: 0, width: 8 } as const;
-    const start = Number.MAX_SAFE_INTEGER - 1;
-    const made = make([{ target, counter: { start } }], 4);
-    expect(made.map((bytes) => bytes.readBigUInt64BE(payloadAt))).toEqual([
-      BigInt(start),
-      BigInt(start) + 1n,
-      0n,
-      1n,
-    ]);
+    const wide = (field: object, from = base) =>
+      make([{ target, ...field } as Field], 4, from).map((b) => b.readBigUInt64BE(payloadAt));
+    const most = 2n ** 64n - 1n;
+    const start = Number.MAX_SAFE_INTEGER;
+    const past = BigInt(start);
+    expect(wide({ counter: { start } })).toEqual([past, past + 1n, past + 2n, past + 3n]);
+    expect(wide({ counter: { step: -1 } })).toEqual([0n, most, most - 1n, most - 2n]);
+    expect(wide({ counter: { start: most - 1n } })).toEqual([most - 1n, most, 0n, 1n]);
+    const counted = { start: most - 2n ** 33n, step: 2 ** 33, count: 2 };
+    expect(wide({ counter: counted })).toEqual([most - 2n ** 33n, most, most - 2n ** 33n, most]);
+    expect(wide({ list: [most, 2 ** 53 - 1] }).slice(0, 2)).toEqual([most, 2n ** 53n - 1n]);
+    const held = template({ ...packet, payload: Buffer.from('ffff000000000001'.repeat(4), 'hex') });
+    expect(wide({ counter: {} }, held)[1]).toBe(0xffff_0000_0000_0002n);
+    const seven = { layer: 'payload', offset: 1, width: 7 } as const;
+    expect(
+      make([{ target: seven, counter: { step: -1 } }], 2).map((b) => b.readBigUInt64BE(payloadAt)),
+    ).toEqual([0n, 2n ** 56n - 1n]);
     const beyond = make([{ target, counter: { start: 2 ** 32 - 1 } }], 2);
     expect(beyond[1]?.readBigUInt64BE(payloadAt)).toBe(2n ** 32n);
   });
@@ -183,9 +192,84 @@ describe('a sequence of packets', () => {
     const target = { layer: 'payload', offset: 0, width: 8 } as const;
     const drawn = make([{ target, random: {} }], 200).map((b) => b.readBigUInt64BE(payloadAt));
     expect(new Set(drawn).size).toBe(200);
-    expect(drawn.every((value) => value < 2n ** 53n)).toBe(true);
-    expect(drawn.some((value) => value >= 2n ** 52n)).toBe(true);
-    expect(drawn.some((value) => (value & 1n) === 1n)).toBe(true);
+    expect(drawn.reduce((all, value) => all | value)).toBe(2n ** 64n - 1n);
+    expect(drawn.reduce((all, value) => all & value)).toBe(0n);
+    // Uniform: of 200, the half below the middle is off by more than 50 once in 10^12 seeds.
+    const low = drawn.filter((value) => value < 2n ** 63n).length;
+    expect(Math.abs(low - 100)).toBeLessThan(50);
+    const within = (min: bigint, max: bigint) => {
+      const bytes = make([{ target, random: { min, max } }], 300);
+      return bytes.map((b) => b.readBigUInt64BE(payloadAt));
+    };
+    const wide = within(2n ** 60n + 7n, 2n ** 62n + 1n);
+    expect(wide.every((value) => value >= 2n ** 60n + 7n && value <= 2n ** 62n + 1n)).toBe(true);
+    const three = within(2n ** 64n - 3n, 2n ** 64n - 1n);
+    expect(new Set(three)).toEqual(new Set([1n, 2n, 3n].map((n) => 2n ** 64n - n)));
+    const carried = within(2n ** 32n - 1n, 2n ** 32n);
+    expect(new Set(carried)).toEqual(new Set([2n ** 32n - 1n, 2n ** 32n]));
+  });
+
+  it('updates the checksum for a field of 8 bytes that is counted, drawn or listed', () => {
+    const target = { layer: 'payload', offset: 3, width: 8 } as const;
+    const ways = [
+      { counter: { step: -(2 ** 52) - 1 } },
+      { random: {} },
+      { list: [2n ** 64n - 1n, 0] },
+    ];
+    for (const way of ways) {
+      for (const bytes of make([{ target, ...way }], 50)) expect(parse(bytes).problems).toEqual([]);
+    }
+  });
+
+  it('refuses fields that have bits in common, and takes those that share bytes only', () => {
+    const tagged = template({ ...packet, vlan: { id: 5 } });
+    const fields = (...targets: Field['target'][]) =>
+      targets.map((target) => ({ target, counter: {} }));
+    const place = (layer: 'ipv4' | 'payload', offset: number, width: number) => ({
+      layer,
+      offset,
+      width,
+    });
+    const clash = [
+      fields('ipv4.source', 'ipv4.source'),
+      fields('ipv4.source', place('ipv4', 14, 1)),
+      fields(place('payload', 0, 4), place('payload', 3, 2)),
+      fields(place('payload', 1, 1), place('payload', 0, 8)),
+    ];
+    for (const two of clash) {
+      expect(() => compile(tagged, two)).toThrow(
+        expect.objectContaining({ code: 'ERR_ZEROSEND_FIELD' }),
+      );
+    }
+    compile(
+      tagged,
+      fields('vlan.id', 'vlan.priority', place('payload', 0, 4), place('payload', 4, 4)),
+    );
+  });
+
+  it('refuses a place of which a checksum covers only a part', () => {
+    const options = template({
+      ipv4: { ...ipv4, options: Buffer.alloc(4, 1) },
+      udp,
+      payload: 'abcd',
+    });
+    const refused = (from: ReturnType<typeof template>, offset: number, width: number) =>
+      expect(() =>
+        compile(from, [{ target: { layer: 'ipv4', offset, width }, counter: {} }]),
+      ).toThrow(expect.objectContaining({ code: 'ERR_ZEROSEND_FIELD' }));
+    refused(options, 19, 2); // destination and option
+    refused(options, 16, 8);
+    refused(options, 23, 2); // option and port
+    for (const [offset, width] of [
+      [20, 4],
+      [16, 4],
+      [12, 8],
+    ] as const) {
+      const target = { layer: 'ipv4', offset, width } as const;
+      for (const bytes of make([{ target, counter: { step: 77 } }], 300, options)) {
+        expect(parse(bytes, { bare: true }).problems).toEqual([]);
+      }
+    }
   });
 
   it('keeps the bits beside a field', () => {

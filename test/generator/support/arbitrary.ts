@@ -139,11 +139,22 @@ export function fieldsOf(packet: PacketDescription): fc.Arbitrary<Field[]> {
     .integer({ min: 1, max: Math.min(8, Math.max(1, length)) })
     .chain((width) => fc.tuple(fc.constant(width), fc.integer({ min: 0, max: length - width })))
     .chain(([width, offset]) =>
-      ways(2 ** Math.min(53, 8 * width) - 1).map((way) => ({
+      ways(Math.min(2 ** (8 * width), 2 ** 53) - 1).map((way) => ({
         target: { layer: 'payload', offset, width },
         ...way,
       })),
     );
   const field = length > 0 ? fc.oneof(named, placed) : named;
-  return fc.array(field, { maxLength: 5 }) as fc.Arbitrary<Field[]>;
+  const several = fc.array(field, { maxLength: 5 }) as fc.Arbitrary<Field[]>;
+  return several.map((fields) =>
+    fields.filter(
+      ({ target }, i) => !fields.slice(0, i).some((other) => meet(target, other.target)),
+    ),
+  );
+}
+
+/** Whether two targets have bits in common. */
+function meet(one: Field['target'], other: Field['target']): boolean {
+  if (typeof one === 'string' || typeof other === 'string') return one === other;
+  return one.offset < other.offset + other.width && other.offset < one.offset + one.width;
 }
