@@ -36,15 +36,24 @@ export class Death {
       void this.#socket.close({ timeout: LONGEST_TIMEOUT_MS }).then(() => this.#closed.abort());
       await sleepUntil(performance.now() + PATIENCE_MS, this.#closed.signal);
     } else if (code !== 'ERR_ZEROSEND_POOL_CLOSED') {
-      return refusal;
+      return this.#named(refusal as Error);
     }
     return this.#cause ?? refusal;
   }
 
   readonly #onError = (error: Error): void => {
-    const name = this.#socket.info().interface;
-    this.#cause = name === undefined ? error : Object.assign(error, { interface: name });
+    this.#cause = this.#named(error);
   };
+
+  /** Errors of system calls do not say on their own what they are about. */
+  #named(error: Error): Error {
+    const { interface: name, remote } = this.#socket.info();
+    if (!(error instanceof Error && 'syscall' in error && Object.isExtensible(error))) return error;
+    const about = name ?? (remote && `${remote.address} port ${remote.port}`);
+    if (about === undefined || error.message.includes(about)) return error;
+    error.message += ` (${about})`;
+    return Object.assign(error, name === undefined ? remote : { interface: name });
+  }
 
   readonly #onClose = (): void => {
     this.#cause ??= Object.assign(new Error('the socket was closed before the run had ended'), {

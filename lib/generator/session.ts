@@ -66,10 +66,11 @@ export class Session {
     try {
       this.#turns.ran();
       await send();
+      this.meter.stop();
     } catch (error) {
+      this.meter.stop();
       this.#fail(await death.causeOf(error));
     }
-    this.meter.stop();
     over.abort();
     clearInterval(ticker);
     signal?.removeEventListener('abort', onAbort);
