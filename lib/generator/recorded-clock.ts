@@ -23,8 +23,8 @@ export class RecordedClock {
   #last = 0;
   /** recorded, of the last frame that was in order */
   #recorded = 0;
-  /** what holds again when a clock that was ahead is back: from which recorded time on, and the shift */
-  #back: { from: number; shift: number } | null = null;
+  /** from which recorded time on which shift holds again, when a clock that was set is put right */
+  #base: { from: number; shift: number; left: 'back' | 'ahead' } | null = null;
 
   /** @param maxGap of two frames, in ms */
   constructor(frames: readonly Pick<Ready, 'time'>[], maxGap: number) {
@@ -51,8 +51,10 @@ export class RecordedClock {
       this.unordered++;
       return this.#last;
     }
-    if (time < this.#recorded - DISORDER_MS) this.#stepBack(time);
-    else if (this.#isAhead(i, time)) this.#stepAhead(time);
+    const away = time - this.#recorded;
+    if (away < -DISORDER_MS) this.#jump(time, 'back');
+    else if (away > DISORDER_MS && this.#isAhead(i, time)) this.#jump(time, 'ahead');
+    else if (this.#base?.left === 'back' && time >= this.#base.from) this.#return(time);
     const due = time + this.#shift;
     if (due < this.#last) {
       this.unordered++;
@@ -64,31 +66,35 @@ export class RecordedClock {
     return this.#last;
   }
 
-  /**
-   * The clock was set back: time goes on from here. Where it had jumped ahead before, as if it had
-   * not.
-   */
-  #stepBack(time: number): void {
+  /** The clock was set: time goes on from here, or from where it was before it was set away. */
+  #jump(time: number, left: 'back' | 'ahead'): void {
     this.unordered++;
-    const back = this.#back;
-    this.#back = null;
-    this.#shift = this.#last - time;
-    if (back !== null && time >= back.from) this.#shift = Math.max(this.#shift, back.shift);
+    if (this.#base !== null && this.#base.left !== left && time >= this.#base.from) {
+      this.#return(time);
+    } else {
+      this.#base ??= { from: this.#recorded, shift: this.#shift, left };
+      this.#shift = this.#last - time;
+    }
     this.#recorded = time;
+  }
+
+  /**
+   * The clock is where it was before it was set away, and so were single frames: the time between is
+   * that of the clock they left. Where it only went on from where it was set back to, and has come
+   * by, there is no gap to be left out.
+   */
+  #return(time: number): void {
+    const shift = this.#base?.shift ?? this.#shift;
+    this.#base = null;
+    if (Math.abs(time - this.#recorded) > DISORDER_MS) {
+      this.#shift = Math.max(this.#last - time, shift);
+    }
   }
 
   /** A jump after which frames come that belong before it: it was no gap in the traffic. */
   #isAhead(i: number, time: number): boolean {
     const later = this.#earliest[i + 1] as number;
-    return (
-      time - this.#recorded > DISORDER_MS && later >= this.#recorded && later < time - DISORDER_MS
-    );
-  }
-
-  #stepAhead(time: number): void {
-    this.unordered++;
-    this.#back ??= { from: this.#recorded, shift: this.#shift };
-    this.#shift = this.#last - time;
+    return later >= this.#recorded && later < time - DISORDER_MS;
   }
 
   #timeOf(i: number): number | null {
