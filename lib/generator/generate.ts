@@ -102,7 +102,7 @@ class Run {
     await session.sleepUntil(start);
     this.#pacer?.start(start);
     while (this.#left > 0 && !stop.aborted) {
-      const due = this.#pacer ? this.#pacer.take(undefined, this.#left) : this.#left;
+      const due = this.#pacer ? this.#pacer.take(performance.now(), this.#left) : this.#left;
       if (due > 0) {
         await this.#sendDue(due);
       } else {

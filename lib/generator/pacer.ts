@@ -3,6 +3,9 @@ import { checkInteger, checkKeys, outOfRange } from './check.js';
 import { type CheckedRate, checkRate, type Rate } from './rate.js';
 import { Turns } from './sleep.js';
 
+/** Packets that are let go at once of what a pause has left due: they go in a few ms. */
+const PORTION = 1024;
+
 /** How a rate was kept. */
 export interface PacerReport {
   /** Packets a second, as asked for. */
@@ -44,6 +47,9 @@ export class Pacer {
   #taken = 0;
   #last = 0;
   #lastAt = 0;
+  /** packets that go without a pause between them, and whether more of them are due */
+  #together = 0;
+  #leftOver = false;
   #largest = 0;
   #lost = 0;
 
@@ -71,6 +77,7 @@ export class Pacer {
     this.#lastAt = this.#start;
     this.#taken = 0;
     this.#last = 0;
+    this.#leftOver = false;
     this.#largest = 0;
     this.#lost = 0;
     this.#lateness.reset();
@@ -82,26 +89,35 @@ export class Pacer {
   }
 
   /**
-   * How many packets may go now: a multiple of the burst. They count as sent.
+   * How many packets may go now: a multiple of the burst, or what `most` leaves of it. They count as
+   * sent.
+   *
+   * Without arguments, after a pause, at most as many as go in a few milliseconds. The rest stays
+   * due, so {@link wait} between two calls only lets the event loop have its turn.
    * @param now in ms of `performance.now()`
-   * @param most packets that there are to send; default no limit. Above it, it is that many
+   * @param most packets that there are to send; the rest stays due. Default with `now`: no limit
    */
-  take(now: number = performance.now(), most: number = Number.POSITIVE_INFINITY): number {
-    if (Number.isNaN(this.#start)) this.start(now);
-    if (!(most >= 1)) throw outOfRange('most', 'at least 1', most);
+  take(now?: number, most?: number): number {
+    const at = now ?? performance.now();
+    if (Number.isNaN(this.#start)) this.start(at);
     const { burst } = this.#rate;
+    const limit = most ?? (now === undefined ? Math.max(burst, PORTION) : Number.POSITIVE_INFINITY);
+    if (!(limit >= 1)) throw outOfRange('most', 'at least 1', most);
     const { due } = this;
-    if (now < due) return 0;
+    if (at < due) return 0;
     // Within rounding of the very moment, one burst is due at least.
-    const bursts = Math.floor(((now - due) * this.#perMs) / burst) + 1;
+    const bursts = Math.floor(((at - due) * this.#perMs) / burst) + 1;
     const open = Math.min(bursts * burst, this.#most);
-    const count = Math.min(open, most);
+    const count = Math.min(open, limit);
     this.#lost += bursts * burst - open;
-    this.#lateness.record(Math.max(1, Math.round((now - due) * 1e6)));
+    this.#lateness.record(Math.max(1, Math.round((at - due) * 1e6)));
     this.#taken += count;
     this.#last = count;
-    this.#lastAt = now;
-    this.#largest = Math.max(this.#largest, count);
+    this.#lastAt = at;
+    // What is left over goes right behind; at a rate that is never met, so does all that follows.
+    this.#together = this.#leftOver ? Math.min(this.#together + count, this.#most) : count;
+    this.#leftOver = count < open;
+    this.#largest = Math.max(this.#largest, this.#together);
     return count;
   }
 

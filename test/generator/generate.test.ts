@@ -310,6 +310,32 @@ describe('generate, through a UDP socket', () => {
     await pool.close();
   });
 
+  it('reports as the largest burst what has left together', async () => {
+    const receiver = await startPeer({ protocol: 'udp', discard: true });
+    const socket = await openTo(receiver);
+    const rate = { packets: 1e6, burst: 4096, catchUp: 1000 };
+    const few = await generate({ socket, template: { payload: 'x' }, rate, count: 10 });
+    expect(few).toMatchObject({ packets: 10, pacing: { largestBurst: 10, burst: 4096 } });
+    const pool = new BufferPool({ bufferSize: 64, count: 8 });
+    const many = await generate({ socket, pool, template: { payload: 'x' }, rate, count: 8192 });
+    const { largestBurst } = many.pacing as { largestBurst: number };
+    expect(many.packets).toBe(8192);
+    expect(largestBurst).toBeGreaterThanOrEqual(8);
+    await pool.close();
+  });
+
+  it('refuses a template and a socket that disagree about the offload header', async () => {
+    const receiver = await startPeer({ protocol: 'udp', discard: true });
+    const socket = await openTo(receiver);
+    await expect(
+      generate({ socket, template: { payload: 'x', virtioNetHeader: true }, count: 1 }),
+    ).rejects.toMatchObject({
+      code: 'ERR_ZEROSEND_INVALID_ARGUMENT',
+      message: expect.stringContaining('options.template.virtioNetHeader must be false'),
+    });
+    expect(socket.nextId).toBe(0);
+  });
+
   it('ends with the error that onProgress throws', async () => {
     const receiver = await startPeer({ protocol: 'udp', discard: true });
     const socket = await openTo(receiver);

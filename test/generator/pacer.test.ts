@@ -131,6 +131,71 @@ describe('a pacer', () => {
     expect(performance.now()).toBeLessThan(paced.due);
   });
 
+  it('begins anew when it is started again', () => {
+    const paced = pacer({ packets: 1000, catchUp: 20 });
+    for (const now of [0, 1, 500]) paced.take(now);
+    expect(paced.report()).toMatchObject({ lost: 479, largestBurst: 20 });
+    paced.start(10_000);
+    expect(paced.due).toBe(10_000);
+    expect(paced.take(9_999)).toBe(0);
+    expect(paced.take(10_000)).toBe(1);
+    expect(paced.due).toBe(10_001);
+    for (let now = 10_001; now < 10_500; now++) expect(paced.take(now)).toBe(1);
+    const report = paced.report(10_500);
+    expect(report).toMatchObject({ lost: 0, largestBurst: 1, achieved: 1000, error: 0 });
+    expect(report.lateness.max).toBeLessThan(1);
+  });
+
+  it('lets no more go than there is, and the rest when it is asked again', () => {
+    const paced = pacer({ packets: 1000, burst: 10 });
+    expect(paced.take(25, 7)).toBe(7);
+    expect(paced.due).toBe(7);
+    expect(paced.take(25)).toBe(20);
+    // Both have left together.
+    expect(paced.report().largestBurst).toBe(27);
+    expect(paced.take(125)).toBe(100);
+    expect(paced.report().largestBurst).toBe(100);
+    expect(() => paced.take(30, 0)).toThrow(
+      expect.objectContaining({ code: 'ERR_ZEROSEND_OUT_OF_RANGE' }),
+    );
+  });
+
+  it('gives the event loop its turn also when it is always behind', async () => {
+    const paced = new Pacer({ packets: 1e9, catchUp: 1000 });
+    let ticks = 0;
+    let signals = 0;
+    const timer = setInterval(() => ticks++, 5);
+    const count = () => void signals++;
+    process.on('SIGUSR2', count);
+    const ends = performance.now() + 10_000; // never met: it sees ticks and signals long before
+    process.kill(process.pid, 'SIGUSR2');
+    try {
+      while ((ticks < 5 || signals < 1) && performance.now() < ends) {
+        await paced.wait();
+        const count = paced.take();
+        expect(count).toBeGreaterThan(0);
+        expect(count).toBeLessThan(2000); // no more than goes between two turns
+      }
+    } finally {
+      clearInterval(timer);
+      process.off('SIGUSR2', count);
+    }
+    expect(ticks).toBeGreaterThanOrEqual(5);
+    expect(signals).toBe(1);
+  });
+
+  it('says what a rate may be', () => {
+    for (const rate of ['50k', true, 10n, undefined]) {
+      expect(() => new Pacer(rate as never)).toThrow(
+        expect.objectContaining({
+          code: 'ERR_ZEROSEND_INVALID_ARGUMENT',
+          message: expect.stringContaining('a number of packets a second'),
+        }),
+      );
+    }
+    expect(() => new Pacer('50k' as never)).toThrow("received string '50k'");
+  });
+
   it.each<[string, unknown]>([
     ['0', 0],
     ['less than nothing', -1],
