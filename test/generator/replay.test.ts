@@ -186,6 +186,26 @@ describe('replay, over veth', await needsRig('veth'), () => {
     },
   );
 
+  it.each([
+    [true, false],
+    [false, true],
+  ])('refuses a socket whose virtioNetHeader is %s, and %s itself', async (open, own) => {
+    const file = wire.file('mismatch.pcap');
+    const { writeFileSync } = await import('node:fs');
+    writeFileSync(file, pcap(mixture(1)));
+    const socket = { packet: { interface: wire.rig.senderInterface.name, virtioNetHeader: open } };
+    const layers = { ethernet: ETHERNET, ipv4: IPV4, udp: PORTS, length: 100 };
+    const runs: [string, object][] = [
+      ['replay.mjs', { capture: file, virtioNetHeader: own }],
+      ['generate.mjs', { count: 1, template: { ...layers, virtioNetHeader: own } }],
+    ];
+    for (const [program, options] of runs) {
+      await expect(wire.run(program, { socket, ...options })).rejects.toThrow(
+        `virtioNetHeader must be ${open}, as the socket was opened; received boolean ${own}`,
+      );
+    }
+  });
+
   it('rewrites, with right checksums', async () => {
     const rewrite: Rewrite = {
       ethernet: { source: '02:00:00:00:00:aa' },

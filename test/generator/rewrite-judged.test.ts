@@ -8,8 +8,8 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Rewrite, readCapture } from 'zerosend/generator';
 import { findTool, hasTool, needs } from '../support/requirements.js';
-import { stack } from './support/stack-frames.js';
 import { pcap, type Written } from './support/pcap-writer.js';
+import { stack } from './support/stack-frames.js';
 import { Dice, type Stack } from './support/stacks.js';
 
 const { Rewriter } = await import('../../lib/generator/rewrite.js');
