@@ -71,7 +71,7 @@ class Ledger {
   }
 
   // Takes the newest `count` sends of add_sent() back as if they had never been: the kernel did not
-  // accept them. To be called before the next notification.
+  // accept them. To be called before the next notification and the next doubt.
   void retract_sent(size_t count) {
     for (; count > 0 && !kernel_.empty() && kernel_.back() + 1 == sends_.end(); --count) {
       --incomplete_;
@@ -110,11 +110,23 @@ class Ledger {
     close(id, sink);
   }
 
-  // A datagram that the kernel refuses late (too many segments, a firewall, a full qdisc with
-  // IP_RECVERR) has taken a kernel id nevertheless, and is notified before the call returns. After
-  // a refusal the owner reads the error queue with room for one such id, before it sends again: the
-  // ids given out since would all be off by one.
-  void expect_phantom(bool expected) { phantom_expected_ = expected; }
+  // ---- doubts -----------------------------------------------------------------------------------
+  //
+  // A datagram that the kernel refuses late has taken a kernel id nevertheless, a "phantom": its
+  // notification may be on the queue before the call returns, be merged with those before it, or
+  // come only when whoever holds a part of the datagram (a queueing discipline, a copy made by a
+  // firewall) lets go of it. Each refusal is therefore a doubt: the kernel's count is next_kernel(),
+  // or up to doubts() more. Until it is certain again, no send may be given a kernel id: from then
+  // on all of them would be off by one, and memory would be freed too early.
+
+  // One more kernel id may have been taken.
+  void doubt() { ++doubts_; }
+
+  // So many of the doubts were groundless: these calls took no id, or one that was notified.
+  void dispel(uint64_t count) { doubts_ -= count < doubts_ ? count : doubts_; }
+
+  uint64_t doubts() const { return doubts_; }
+  bool certain() const { return doubts_ == 0; }
 
   // A notification for the kernel ids first..last, both inclusive, modulo 2^32.
   template <class Sink>
@@ -130,33 +142,31 @@ class Ledger {
     const uint64_t count = static_cast<uint64_t>(last - first) + 1;
     const uint64_t end = begin + count;
     // More than half of all ids: a range that runs backwards, which past the first wrap would reach
-    // from long ago to the end of the window and free all of it.
-    if (count > uint64_t{1} << 31) {
+    // from long ago to the end of the window and free all of it. Nor may anything reach past the
+    // last id that can have been taken: such a range can only be garbage, and is refused whole
+    // rather than in part.
+    if (count > uint64_t{1} << 31 || begin >= limit() || count > limit() - begin) {
       effect.unknown = count;
       return effect;
     }
-    if (phantom_expected_ && begin <= kernel_.end() && end == kernel_.end() + 1) {
-      kernel_.push(kNotified);
-      phantom_expected_ = false;
-      effect.phantoms = 1;
-    }
-    // Ids before the window completed earlier. Nothing may reach past its end: such a range can
-    // only be garbage, and is refused whole rather than in part.
-    if (begin >= kernel_.end() || count > kernel_.end() - begin) {
-      effect.unknown = count;
-      return effect;
-    }
+    // The kernel counts upwards: all ids up to this one have been taken, by sends that it refused.
+    for (; kernel_.end() < end; --doubts_) kernel_.push(kPhantom);
+    // Ids before the window completed earlier.
     uint64_t id = begin;
     if (id < kernel_.begin()) {
       const uint64_t stop = end < kernel_.begin() ? end : kernel_.begin();
       effect.duplicates += stop - id;
       id = stop;
     }
-    const uint64_t owned_end = end - effect.phantoms;
-    for (; id < owned_end; ++id) {
+    for (; id < end; ++id) {
       uint64_t& send = kernel_[id];
       if (send == kNotified) {
         ++effect.duplicates;
+        continue;
+      }
+      if (send == kPhantom) {
+        ++effect.phantoms;
+        send = kNotified;
         continue;
       }
       degrade(sends_[send], outcome);
@@ -190,7 +200,7 @@ class Ledger {
       degrade(send, Outcome::kRevoked);
     }
     while (!kernel_.empty()) {
-      if (kernel_.front() != kNotified) {
+      if (kernel_.front() < kPhantom) {
         --kernel_outstanding_;
         settle(kernel_.front(), sink);
       }
@@ -200,7 +210,10 @@ class Ledger {
   }
 
  private:
+  // What stands in the place of a send that took a kernel id: it has been notified, or it is of a
+  // refused send and has not.
   static constexpr uint64_t kNotified = ~uint64_t{0};
+  static constexpr uint64_t kPhantom = kNotified - 1;
 
   struct Send {
     Payload payload{};
@@ -211,12 +224,15 @@ class Ledger {
 
   static void degrade(Send& send, Outcome outcome) { send.outcome = worse(send.outcome, outcome); }
 
-  // The 64-bit kernel id that a 32-bit one stands for: the latest before `kernel_.end()`. A late
+  // The first kernel id that cannot have been taken.
+  uint64_t limit() const { return kernel_.end() + doubts_; }
+
+  // The 64-bit kernel id that a 32-bit one stands for: the latest before `limit()`. A late
   // notification after the wrap stays right, since no more than 2^32 are ever outstanding. An id
-  // that was never given out widens to the end itself or (near the start) below zero, which as an
-  // unsigned number is beyond the end: both are refused by the caller.
+  // that was never given out widens to the limit itself or (near the start) below zero, which as an
+  // unsigned number is beyond the limit: both are refused by the caller.
   uint64_t widen(uint32_t id) const {
-    return kernel_.end() - static_cast<uint32_t>(static_cast<uint32_t>(kernel_.end()) - id);
+    return limit() - static_cast<uint32_t>(static_cast<uint32_t>(limit()) - id);
   }
 
   template <class Sink>
@@ -238,10 +254,10 @@ class Ledger {
   }
 
   IdRing<Send> sends_;
-  IdRing<uint64_t> kernel_;  // the send that took each kernel id, or kNotified
+  IdRing<uint64_t> kernel_;  // the send that took each kernel id, or kNotified, or kPhantom
   uint64_t incomplete_ = 0;
   uint64_t kernel_outstanding_ = 0;
-  bool phantom_expected_ = false;
+  uint64_t doubts_ = 0;  // kernel ids that may have been taken beyond the end of kernel_
 };
 
 }  // namespace zerosend

@@ -14,9 +14,10 @@ namespace zerosend {
 // Reads a socket's error queue and calls `handler(const Notification&)` for each message, foreign
 // ones included: a reader that stops at a message it does not know would leave the completions
 // behind it unread. Ends when the queue is empty, or earlier when `enough()` says that nothing is
-// waited for: the call that finds the queue empty is saved. Never blocks.
+// waited for: the call that finds the queue empty is saved. Never blocks. Returns the errno that
+// ended it, which is EAGAIN for an empty queue, or 0 after `enough()`.
 template <class Handler, class Enough>
-void read_error_queue(int fd, Handler&& handler, Enough&& enough) {
+int read_error_queue(int fd, Handler&& handler, Enough&& enough) {
   // Room for every control message that a user's own setsockopt may switch on at once.
   alignas(cmsghdr) uint8_t control[1024];
   uint8_t payload[64];  // an ICMP error returns the start of the packet; it is cut and dropped
@@ -30,17 +31,17 @@ void read_error_queue(int fd, Handler&& handler, Enough&& enough) {
     const ssize_t result = sys.recvmsg(fd, &message, MSG_ERRQUEUE | MSG_DONTWAIT);
     if (result < 0) {
       if (errno == EINTR) continue;
-      return;
+      return errno;
     }
     const bool truncated = (message.msg_flags & MSG_CTRUNC) != 0;
     handler(parse_notification(control, message.msg_controllen, truncated));
-    if (enough()) return;
+    if (enough()) return 0;
   }
 }
 
 template <class Handler>
-void drain_error_queue(int fd, Handler&& handler) {
-  read_error_queue(fd, handler, [] { return false; });
+int drain_error_queue(int fd, Handler&& handler) {
+  return read_error_queue(fd, handler, [] { return false; });
 }
 
 }  // namespace zerosend

@@ -1,7 +1,6 @@
 // InetSocket: what comes back. Everything here runs under the lock; do_ready() on the poller
 // thread, the rest on either.
 
-#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -28,25 +27,52 @@ size_t InetSocket::drain() {
 // Reads everything there is, foreign messages and late ones included.
 size_t InetSocket::drain_all() {
   size_t freed = 0;
-  drain_error_queue(fd_, [this, &freed](const Notification& notification) {
+  const uint64_t doubts = ledger_.doubts();
+  const int end = drain_error_queue(fd_, [this, &freed](const Notification& notification) {
     read_notification(notification, &freed);
   });
+  note_end_of_queue(end);
+  // All questions so far have been answered, and the answer to the latest is the kernel's count.
+  if (end == EAGAIN && ledger_.doubts() < doubts) {
+    ledger_.dispel(unread_questions_);
+    unread_questions_ = 0;
+  }
   return freed;
+}
+
+// `error` ended a reading of the error queue: EAGAIN says that it is empty, 0 that nothing is waited
+// for. Anything else is met again by whoever reads next; but when that goes on (a filter of system
+// calls that denies recvmsg), nobody would ever hear of a completion.
+void InetSocket::note_end_of_queue(int error) {
+  constexpr std::chrono::seconds kPatience{1};
+  constexpr uint32_t kEnough = 32;  // a process may also have been stopped for longer
+  if (error == 0 || error == EAGAIN) {
+    unreadable_ = 0;
+    return;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  if (unreadable_++ == 0) unreadable_since_ = now;
+  if (unreadable_ >= kEnough && now - unreadable_since_ >= kPatience) unreadable_error_ = error;
+}
+
+// To be called where nothing is half done: ends the socket if its error queue cannot be read. What
+// the kernel holds is given up at once, since nobody will ever be told of it.
+void InetSocket::end_if_unreadable() {
+  if (unreadable_error_ == 0 || failed_ || fd_ < 0) return;
+  fail(unreadable_error_, false, true);
+  cut_off();
+  revoke();
 }
 
 void InetSocket::read_notification(const Notification& notification, size_t* freed) {
   switch (notification.kind) {
     case Notification::Kind::kCompletion: {
       ++counters_[Counter::notifications];
-      // The id that made the count uncertain may be notified at any time, in one range with those
-      // before it. None was given out after it.
-      if (ids_uncertain_) ledger_.expect_phantom(true);
       const NotificationEffect effect =
           ledger_.notify(notification.first, notification.last, notification.copied, completer());
       counters_[Counter::duplicateIds] += effect.duplicates;
       counters_[Counter::unknownIds] += effect.unknown;
       counters_[Counter::phantomIds] += effect.phantoms;
-      if (effect.phantoms > 0) phantom_seen_ = true;
       *freed += effect.completed;
       break;
     }
@@ -63,51 +89,6 @@ void InetSocket::read_notification(const Notification& notification, size_t* fre
       ++counters_[Counter::unknownMessages];
       break;
   }
-}
-
-// After a refused datagram, before anything else is sent: see Ledger::expect_phantom.
-size_t InetSocket::reap_refusal(int error) {
-  phantom_seen_ = false;
-  ledger_.expect_phantom(protocol_ == Protocol::kUdp);
-  const size_t freed = drain_all();
-  ledger_.expect_phantom(false);
-  if (error == ENOBUFS && protocol_ == Protocol::kUdp && !phantom_seen_ && reports_drops()) {
-    // The queueing discipline may have dropped a part of the segments, so that an id was taken
-    // whose notification is still to come. From here on the count could be off by one, and a
-    // buffer freed too early: no more ids on this socket.
-    zerocopy_granted_ = false;
-    ids_uncertain_ = true;
-  }
-  return freed;
-}
-
-// sendmmsg has stopped, and does not say at which error.
-void InetSocket::reap_stop() {
-  // With drops reported (the user has asked for that since the last look) it may have been a drop
-  // whose notification is still to come.
-  rested_ = true;
-  reap_refusal(drops_reported() ? ENOBUFS : 0);
-}
-
-// Whether sendmmsg could hide a drop that has taken an id. Two system calls, so not for each batch:
-// who changes the option in the midst of sending is found out by reap_stop().
-bool InetSocket::drops_reported() {
-  if (protocol_ != Protocol::kUdp) return false;
-  if (rested_) drops_reported_ = reports_drops();
-  rested_ = false;
-  return drops_reported_;
-}
-
-// With IP_RECVERR (which only the user can have set) ENOBUFS tells of drops by the queueing
-// discipline, too.
-bool InetSocket::reports_drops() const {
-  int v4 = 0;
-  int v6 = 0;
-  socklen_t length = sizeof v4;
-  sys.getsockopt(fd_, IPPROTO_IP, IP_RECVERR, &v4, &length);
-  length = sizeof v6;
-  sys.getsockopt(fd_, IPPROTO_IPV6, IPV6_RECVERR, &v6, &length);
-  return v4 != 0 || v6 != 0;
 }
 
 // Reading SO_ERROR clears it; left alone it would fire at each arming.
@@ -162,6 +143,7 @@ void InetSocket::do_ready(uint32_t events) {
     drain();
   }
   if (events & (EPOLLERR | EPOLLHUP)) check_error(false);
+  end_if_unreadable();
 }
 
 }  // namespace zerosend

@@ -19,95 +19,76 @@ int send_flags(bool zerocopy) {
 
 }  // namespace
 
-// Errors that tell of an earlier datagram (a pending ICMP error, given to the next call): the send
-// that meets one has not been tried yet.
-bool InetSocket::is_soft(int error) const {
-  if (protocol_ != Protocol::kUdp) return false;
-  switch (error) {
-    case ECONNREFUSED:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case EHOSTDOWN:
-    case ENOPROTOOPT:
-    case EPROTO:
-    case ENONET:
-      return true;
-    default:
-      return false;
-  }
+// One message, or the rest of one, to the kernel. By sendto, not sendmsg: with one piece of memory
+// and no control message there is nothing that the kernel would have to fetch first, which makes 7 %
+// of a send.
+ssize_t InetSocket::hand_over(const uint8_t* data, size_t length, int flags, const sockaddr* to,
+                              socklen_t to_length) {
+  if (!stamps_) return sys.sendto(fd_, data, length, flags, to, to_length);
+  begin_stamping();
+  if (!stamps_->names_keys()) return sys.sendto(fd_, data, length, flags, to, to_length);
+  StampKey key(stamps_->key(0));
+  iovec part{const_cast<uint8_t*>(data), length};
+  msghdr message{};
+  message.msg_name = const_cast<sockaddr*>(to);
+  message.msg_namelen = to_length;
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  key.attach(&message);
+  return sys.sendmsg(fd_, &message, flags);
 }
 
-// Errors that end a connection. The others are about the one message; datagram sockets know no
-// error that outlives it.
-bool InetSocket::is_fatal(int error) const {
-  if (protocol_ != Protocol::kTcp) return false;
-  switch (error) {
-    case EFAULT:
-    case EINVAL:
-    case EMSGSIZE:
-    case EOPNOTSUPP:
-    case EPERM:
-      return false;
-    default:
-      return true;
-  }
-}
-
-// After a copying send was refused with ENOBUFS. Where drops are reported, a queueing discipline
-// may be full and have taken the first fragments of the datagram all the same: tried at each wake
-// these would keep it full for ever. So the tries get rarer, and what has not fitted in three
-// seconds never will: it fails. Otherwise it is the socket's own buffer that is full, which
-// empties.
-int InetSocket::back_off() {
-  constexpr std::chrono::nanoseconds kFirst = std::chrono::microseconds(100);
-  constexpr std::chrono::nanoseconds kLast = 16384 * kFirst;
-  if (protocol_ != Protocol::kUdp || !reports_drops()) return EAGAIN;
-  if (retry_delay_ >= kLast) return ENOBUFS;
-  retry_delay_ = std::max(kFirst, 2 * retry_delay_);
-  retry_at_ = std::chrono::steady_clock::now() + retry_delay_;
-  return EAGAIN;
-}
-
-// One message to the kernel, with what each refusal calls for. By sendto, not sendmsg: with one
-// piece of memory and no control message there is nothing that the kernel would have to fetch
-// first, which makes 7 % of a send.
+// One message to the kernel, with what each refusal calls for.
 InetSocket::Attempt InetSocket::transmit(const Source& source, const Address* destination,
                                          uint32_t offset) {
   bool zerocopy = source.zerocopy && zerocopy_granted_;
-  bool soft_error_seen = false;
+  int earlier = 0;        // refusals so far that may have been about earlier datagrams
+  bool emptied = false;   // refused for want of buffers with nothing of the socket in the kernel
   const bool connected = destination == nullptr || destination->length == 0;
   const sockaddr* to = connected ? nullptr : &destination->base;
   const socklen_t to_length = connected ? 0 : destination->length;
   for (;;) {
-    if (stamps_) stamps_->about_to_send();
-    const ssize_t accepted = sys.sendto(fd_, source.data + offset, source.length - offset,
-                                        send_flags(zerocopy), to, to_length);
-    if (accepted >= 0) return {accepted, zerocopy, 0};
+    if (zerocopy && !ledger_.certain()) {
+      const int error = ask_for_count(to, to_length);
+      if (error == EAGAIN) return {-1, false, back_off(error)};  // nor would a copy have room
+      zerocopy = error == 0;
+    }
+    const ssize_t accepted = hand_over(source.data + offset, source.length - offset,
+                                       send_flags(zerocopy), to, to_length);
+    if (accepted >= 0) {
+      if (earlier > 0) counters_[Counter::softErrors] += static_cast<uint64_t>(earlier);
+      return {accepted, zerocopy, 0};
+    }
     const int error = errno;
-    switch (error) {
-      case EINTR:
+    const size_t freed = settle_refusal(error, zerocopy);
+    switch (response(error)) {
+      case Response::kAgain:
         continue;
-      case ENOBUFS:
-        ++counters_[Counter::noBuffers];
-        if (!zerocopy) return {-1, false, back_off()};
-        if (reap_refusal(error) > 0 && zerocopy_granted_) continue;
-        // Nothing is left to reap. Waiting could be for ever: with nothing in flight (the memory
-        // lock limit, charged to all processes of the user) no completion will ever come.
-        ++counters_[Counter::inlineFallbacks];
-        zerocopy = false;
-        continue;
-      case EAGAIN:
-      case ENOMEM:
-        ++counters_[Counter::noRoom];
-        return {-1, false, EAGAIN};
-      default:
-        if (is_soft(error) && !soft_error_seen) {
-          soft_error_seen = true;
-          ++counters_[Counter::softErrors];
+      case Response::kBuffers:
+        if (zerocopy) {
+          if (freed > 0) continue;
+          // Nothing is left to reap. Waiting could be for ever: with nothing in flight (the memory
+          // lock limit, charged to all processes of the user) no completion will ever come.
+          ++counters_[Counter::inlineFallbacks];
+          zerocopy = false;
           continue;
         }
-        if (zerocopy) reap_refusal(error);
-        if (stamps_) stamps_->restart(fd_);
+        if (protocol_ == Protocol::kUdp && !reports_drops() && holds_nothing()) {
+          // Once more: what the kernel held may have left since it refused. If not, the datagram
+          // needs more than the send buffer can ever hold (__ip_append_data).
+          if (emptied) return {-1, false, error};
+          emptied = true;
+          continue;
+        }
+        return {-1, false, back_off(error)};
+      case Response::kRoom:
+        return {-1, false, back_off(error)};
+      case Response::kEarlier:
+        if (earlier == 0 && !hears_of_earlier()) return {-1, false, error};
+        if (++earlier < kTriesOfEarlier) continue;
+        return {-1, false, error};
+      case Response::kRefuse:
+      case Response::kEnd:
         return {-1, false, error};
     }
   }
@@ -181,7 +162,7 @@ int32_t InetSocket::send_one(const Source& source, const Address* destination) {
   if (queue_.empty()) {
     attempt = transmit(source, destination, 0);
     if (attempt.accepted < 0 && attempt.error != EAGAIN) {
-      if (is_fatal(attempt.error)) fail(attempt.error, false);
+      if (response(attempt.error) == Response::kEnd) fail(attempt.error, false);
       return -attempt.error;
     }
   }
@@ -223,7 +204,7 @@ void InetSocket::send_rest(uint64_t id, const Address* destination, uint32_t off
 // knows what to do about each error.
 size_t InetSocket::transmit_batch(const Source* sources, size_t count) {
   const bool zerocopy = sources[0].zerocopy && zerocopy_granted_;
-  if (zerocopy && drops_reported()) return 0;
+  if (zerocopy && !ledger_.certain()) return 0;
   if (!batch_) batch_ = std::make_unique<Batch>();
   // Booked before the call where it takes messages whole or not at all: afterwards none of what a
   // message touches would be in the cache any more.
@@ -237,9 +218,10 @@ size_t InetSocket::transmit_batch(const Source* sources, size_t count) {
     bytes += source.length;
     if (ahead) ledger_.add_sent(source);
   }
-  if (stamps_) stamps_->about_to_send();
+  if (stamps_) stamp_batch(run);
   const int answer =
       sys.sendmmsg(fd_, batch_->messages, static_cast<unsigned>(run), send_flags(zerocopy));
+  const int errno_of_call = errno;
   const size_t accepted = answer > 0 ? static_cast<size_t>(answer) : 0;
   if (ahead) {
     ledger_.retract_sent(run - accepted);
@@ -253,10 +235,38 @@ size_t InetSocket::transmit_batch(const Source* sources, size_t count) {
       accept_message(sources[i], zerocopy, batch_->messages[i].msg_len);
     }
   }
-  // The error of the message that stopped the call is not reported, but may have taken an id. (It
-  // is met again by send_one(), which restarts the timestamps.)
-  if (zerocopy && accepted < run) reap_stop();
+  // What the call met again is about its first message, and of no earlier datagram.
+  if (accepted > 0 && stopped_early_) ++counters_[Counter::softErrors];
+  stopped_early_ = false;
+  if (accepted == run) return accepted;
+  // The errno of a message behind the first is not reported: the next call will meet it again, unless
+  // it was about an earlier datagram.
+  const int error = accepted == 0 ? errno_of_call : 0;
+  if (stamps_) stamps_->skip(run - accepted - 1);
+  const size_t freed = settle_refusal(error, zerocopy);
+  stopped_early_ = protocol_ == Protocol::kUdp && freed == 0 &&
+                   (accepted > 0 || response(error) == Response::kEarlier);
   return accepted;
+}
+
+// Before each system call that sends. Where keys were lost count of, the kernel counts anew as soon
+// as it holds nothing any more whose timestamps could be taken for those of what follows.
+void InetSocket::begin_stamping() {
+  if (stamps_->paused() && holds_nothing()) {
+    drain_all();
+    stamps_->resume(fd_);
+  }
+  stamps_->about_to_send();
+}
+
+void InetSocket::stamp_batch(size_t count) {
+  begin_stamping();
+  if (!stamps_->names_keys()) return;
+  if (batch_->keys.empty()) batch_->keys.resize(Batch::kSize);
+  for (size_t i = 0; i < count; ++i) {
+    batch_->keys[i] = StampKey(stamps_->key(static_cast<uint32_t>(i)));
+    batch_->keys[i].attach(&batch_->messages[i].msg_hdr);
+  }
 }
 
 // A message of sendmmsg was accepted, of a stream perhaps in part: the kernel stops at that one.
@@ -293,6 +303,9 @@ int32_t InetSocket::do_send_many(const Source* sources, size_t count) {
     }
     const uint32_t length = sources[done].length;
     const int32_t code = failed_ ? -EPIPE : send_one(sources[done], nullptr);
+    // It was met again, with its errno, or it was want of room.
+    if (code == 0 && queue_.empty() && stopped_early_) ++counters_[Counter::softErrors];
+    stopped_early_ = false;
     if (code < 0) {
       if (done == 0) return code;
       // Earlier messages of the call have ids already, so this one takes its own and fails; and a

@@ -20,7 +20,10 @@ InetSocket::InetSocket(const Setup& setup)
   connecting_ = setup.connecting;
   if (setup.timestamps == Timestamps::kNone) return;
   const bool stream = protocol_ == Protocol::kTcp;
-  stamps_ = std::make_unique<StampTracker>(setup.timestamps, stream);
+  stamps_ = std::make_unique<StampTracker>(
+      setup.timestamps, stream ? StampTracker::Keys::kPositions
+                               : kernel_takes_keys() ? StampTracker::Keys::kNamed
+                                                     : StampTracker::Keys::kCounted);
   if (!stream) timestamp_error_ = stamps_->start(fd_);  // a stream counts once it is connected
 }
 
@@ -30,6 +33,7 @@ void InetSocket::do_poll() {
   flush();
   drain();
   if (slabs_.size() > 1) let_go();
+  end_if_unreadable();
   // A TCP peer that talks must not stall while JavaScript never goes idle.
   if (protocol_ == Protocol::kTcp && (++polls_ & 15) == 0) discard_input();
 }
@@ -43,7 +47,7 @@ uint32_t InetSocket::interest() const {
 
 bool InetSocket::wants_arming() const {
   const bool outstanding = ledger_.kernel_outstanding() > 0 || !queue_.empty();
-  if (protocol_ == Protocol::kUdp) return outstanding || stamps_;
+  if (protocol_ == Protocol::kUdp) return outstanding || (stamps_ && !failed_);
   // An idle connection is watched for input, the peer's end and resets, but after a hang-up that
   // would fire for ever.
   return outstanding || (!failed_ && !hung_up_);

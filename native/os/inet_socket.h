@@ -9,6 +9,7 @@
 #include "core/id_ring.h"
 #include "core/ledger.h"
 #include "core/notification.h"
+#include "os/send_errors.h"
 #include "os/socket.h"
 
 namespace zerosend {
@@ -61,6 +62,7 @@ class InetSocket final : public Socket {
     }
     mmsghdr messages[kSize]{};
     iovec parts[kSize]{};
+    std::vector<StampKey> keys;  // empty unless timestamps were asked for
   };
 
   struct Attempt {
@@ -86,9 +88,22 @@ class InetSocket final : public Socket {
   void accept_piece(uint64_t id, bool zerocopy, uint32_t bytes, bool last);
   void enqueue(uint64_t id, const Address* destination, uint32_t offset);
   void flush();
-  int back_off();
-  bool is_soft(int error) const;
-  bool is_fatal(int error) const;
+  ssize_t hand_over(const uint8_t* data, size_t length, int flags, const sockaddr* to,
+                    socklen_t to_length);
+  void begin_stamping();
+  void stamp_batch(size_t count);
+
+  // inet_refusal.cc
+  // How often a datagram is tried again that ICMP errors about earlier ones have kept from being
+  // tried. Each takes away one, so only a flood that is faster than as many system calls gets through.
+  static constexpr int kTriesOfEarlier = 64;
+  Response response(int error) const;
+  size_t settle_refusal(int error, bool zerocopy);
+  int ask_for_count(const sockaddr* to, socklen_t to_length);
+  int back_off(int error);
+  bool holds_nothing() const;
+  bool reports_drops() const;
+  bool hears_of_earlier() const;
 
   // inet_reap.cc
   void do_ready(uint32_t events) override;
@@ -96,10 +111,8 @@ class InetSocket final : public Socket {
   size_t drain();
   size_t drain_all();
   void read_notification(const Notification& notification, size_t* freed);
-  size_t reap_refusal(int error);
-  void reap_stop();
-  bool drops_reported();
-  bool reports_drops() const;
+  void note_end_of_queue(int error);
+  void end_if_unreadable();
   void check_error(bool connecting);
   void discard_input();
   void finish_connecting();
@@ -117,7 +130,7 @@ class InetSocket final : public Socket {
   void keep_new(Slab* slab, size_t sends);
   void let_go();
   void before_close() override;
-  State do_state() const override { return {peer_closed_, ids_uncertain_, timestamp_error_}; }
+  State do_state() const override { return {peer_closed_, count_unknown_, timestamp_error_}; }
 
   // Keeps the slab mapped until nothing of it is in flight. Here and not in each send: two atomic
   // operations for each would be a tenth of what a send costs in user space. `sends`: for how many
@@ -137,9 +150,13 @@ class InetSocket final : public Socket {
 
   const Protocol protocol_;
   Ledger<Source> ledger_;
-  bool zerocopy_granted_;  // SO_ZEROCOPY is on, and the count of kernel ids is certain
-  bool ids_uncertain_ = false;
-  bool phantom_seen_ = false;
+  const bool zerocopy_granted_;  // SO_ZEROCOPY is on
+  bool count_unknown_ = false;   // the kernel's count of ids was asked for in vain
+  uint64_t unread_questions_ = 0;
+  bool stopped_early_ = false;    // the last sendmmsg may have met an error about an earlier datagram
+  uint32_t unreadable_ = 0;       // readings of the error queue in a row that failed
+  int unreadable_error_ = 0;      // it has gone on for too long
+  std::chrono::steady_clock::time_point unreadable_since_;
   bool shut_down_ = false;    // SHUT_WR was sent
   bool peer_closed_ = false;  // the peer's FIN was read
   bool hung_up_ = false;      // EPOLLHUP was seen: it stays, and would fire at each arming
@@ -148,7 +165,7 @@ class InetSocket final : public Socket {
   uint32_t polls_ = 0;
   std::chrono::nanoseconds retry_delay_{0};  // other than 0: flush() waits for retry_at_
   std::chrono::steady_clock::time_point retry_at_;
-  bool drops_reported_ = false;  // IP_RECVERR was on when last looked at
+  std::chrono::steady_clock::time_point retry_since_;
   std::vector<Kept> slabs_;    // of what is outstanding, and maybe of more
   Slab* last_slab_ = nullptr;  // one of them: the next send is likely to be from it
   IdRing<Queued> queue_{0, 16};

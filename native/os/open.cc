@@ -1,5 +1,6 @@
 #include "os/open.h"
 
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
@@ -85,6 +86,15 @@ Opened open_udp(const OpenOptions& options) {
       options.send_buffer_size > 0 ? static_cast<int>(options.send_buffer_size) : kUdpSendBuffer;
   Opened opened = open_common(SOCK_DGRAM, options, size);
   if (opened.fd < 0) return opened;
+  // What is sent to the socket is never read. Left in its receive buffer it would take memory, and
+  // room from the timestamps, which are charged to the same buffer: anybody could switch them off.
+  // So a filter drops all input (sk_filter_trim_cap in udp_queue_rcv_one_skb), before the socket has
+  // an address at which it could be reached. ICMP errors and the error queue do not pass the filter.
+  sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+  const sock_fprog program{1, &drop};
+  if (sys.setsockopt(opened.fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
+    return failure(opened.fd, "setsockopt(SO_ATTACH_FILTER)");
+  }
   if (options.segment_size > 0 &&
       set(opened.fd, IPPROTO_UDP, UDP_SEGMENT, static_cast<int>(options.segment_size)) != 0) {
     return failure(opened.fd, "setsockopt(UDP_SEGMENT)");

@@ -130,7 +130,6 @@ int Socket::start_watching() { return wants_arming() ? watch() : 0; }
 bool Socket::arm() {
   Lock lock(mutex_);
   busy_ = false;
-  rested_ = true;
   busy_polls_ = 0;
   rest();
   return fd_ >= 0 && wants_arming() && !watch_or_fail();
@@ -194,12 +193,12 @@ Socket::Wake Socket::on_ready(uint32_t events) {
 
 // ---- the end ------------------------------------------------------------------------------------
 
-void Socket::fail(int error, bool connecting) {
+void Socket::fail(int error, bool connecting, bool reading) {
   if (failed_) return;
   failed_ = true;
   connecting_ = false;
   fail_queued();
-  notices_.push_back({Record::kError, static_cast<uint64_t>(error), connecting ? 0u : 1u});
+  notices_.push_back({Record::kError, static_cast<uint64_t>(error), connecting ? 0u : reading ? 2u : 1u});
 }
 
 void Socket::begin_close() {

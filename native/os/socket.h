@@ -62,7 +62,7 @@ struct Record {
   enum Kind : uint32_t {
     kDrain = 8,      // the queue has emptied; first: the next id, since later ones may wait again
     kConnected = 9,  // a TCP connection is up
-    kError = 10,     // first: errno; last: 0 while connecting, 1 afterwards
+    kError = 10,     // first: errno; last: 0 while connecting, 1 afterwards, 2 of reading completions
     kStamp = 12,     // first: an id; last: seconds of CLOCK_REALTIME; its second half follows:
     kStamped = 16,   // and up, plus the stage: first: nanoseconds; last: nanoseconds since the send
     kRetired = 11,   // first: an id whose memory must never be written or freed again
@@ -216,7 +216,7 @@ class Socket {
     completed_.add(first, last, outcome);
   }
   void complete(uint64_t id, Outcome outcome) { complete(id, id, outcome); }
-  void fail(int error, bool connecting);
+  void fail(int error, bool connecting, bool reading = false);
 
   // Reports a timestamp, or counts one that no send is known for.
   void note_stamp(const Notification& stamp);
@@ -247,7 +247,6 @@ class Socket {
   bool failed_ = false;   // a fatal error was reported
   bool armed_ = false;    // a wake is due
   bool busy_ = false;     // JavaScript sends, and has promised to call arm()
-  bool rested_ = true;    // it has been idle since whoever clears this looked
 
   std::unique_ptr<StampTracker> stamps_;  // null unless timestamps were asked for
   Counters counters_;

@@ -40,6 +40,9 @@ inline int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
 inline ssize_t recvmsg(int fd, msghdr* message, int flags) {
   return ::syscall(SYS_recvmsg, fd, message, flags);
 }
+inline ssize_t sendmsg(int fd, const msghdr* message, int flags) {
+  return ::syscall(SYS_sendmsg, fd, message, flags);
+}
 inline ssize_t sendto(int fd, const void* data, size_t length, int flags, const sockaddr* to,
                       socklen_t to_length) {
   return ::syscall(SYS_sendto, fd, data, length, flags, to, to_length);
@@ -62,6 +65,7 @@ struct Syscalls {
   int (*getsockopt)(int, int, int, void*, socklen_t*) = ::getsockopt;
   int (*sendmmsg)(int, mmsghdr*, unsigned, int) = raw::sendmmsg;
   ssize_t (*sendto)(int, const void*, size_t, int, const sockaddr*, socklen_t) = raw::sendto;
+  ssize_t (*sendmsg)(int, const msghdr*, int) = raw::sendmsg;
   ssize_t (*recvmsg)(int, msghdr*, int) = raw::recvmsg;
   ssize_t (*recv)(int, void*, size_t, int) = ::recv;
   int (*epoll_create1)(int) = ::epoll_create1;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/socket.h>
+
 #include <cstdint>
 #include <memory>
 
@@ -17,31 +19,74 @@ int enable_timestamps(int fd, Timestamps kind, bool stream);
 // Nanoseconds of CLOCK_REALTIME, the clock of software timestamps.
 uint64_t realtime_ns();
 
-// The timestamps of one socket: what was sent under which key.
+// Whether the kernel takes the key of a datagram's timestamps from who sends it (SCM_TS_OPT_ID,
+// Linux 6.13). Asked once; sends nothing.
+bool kernel_takes_keys();
+
+// The control message that names the key of one datagram. To be kept until it was sent.
+class StampKey {
+ public:
+  explicit StampKey(uint32_t key = 0);
+  void attach(msghdr* message) {
+    message->msg_control = control_;
+    message->msg_controllen = sizeof control_;
+  }
+
+ private:
+  alignas(cmsghdr) uint8_t control_[CMSG_SPACE(sizeof(uint32_t))] = {};
+};
+
+// The timestamps of one socket: what was sent under which key. A refused datagram may have used up
+// a key or not, and may have been given timestamps or not.
 class StampTracker {
  public:
-  StampTracker(Timestamps kind, bool stream) : kind_(kind), stream_(stream) {}
+  enum class Keys : uint8_t {
+    kPositions,  // of bytes in a stream, where a refused send uses up none
+    kNamed,      // by us, a new one for each attempt
+    kCounted,    // by the kernel, one for each datagram that it has begun with
+  };
+
+  StampTracker(Timestamps kind, Keys keys) : kind_(kind), keys_(keys) {}
 
   // Returns 0 or an errno.
-  int start(int fd) { return enable_timestamps(fd, kind_, stream_); }
+  int start(int fd) { return enable_timestamps(fd, kind_, keys_ == Keys::kPositions); }
+
+  bool names_keys() const { return keys_ == Keys::kNamed; }
+  // The key of the next datagram but so many; for kNamed.
+  uint32_t key(uint32_t ahead) const { return position_ + ahead; }
 
   // Before a system call.
   void about_to_send() { started_ns_ = realtime_ns(); }
 
   // The call was accepted with so many bytes; `id` is the send that they complete, if `last`.
   void accepted(uint64_t id, uint64_t bytes, bool last) {
-    position_ += stream_ ? static_cast<uint32_t>(bytes) : 1;
-    if (last || !stream_) book_.add(position_ - 1, id, started_ns_);
+    if (paused_) return;
+    const bool stream = keys_ == Keys::kPositions;
+    position_ += stream ? static_cast<uint32_t>(bytes) : 1;
+    if (last || !stream) book_.add(position_ - 1, id, started_ns_);
   }
 
-  // The kernel refused a datagram, and may have used up a key or not: has both sides count from 0.
-  void restart(int fd);
+  // The kernel has refused a datagram. Keys that we name go on with the next one. Where the kernel
+  // counts, nobody knows how far it is now: there are no timestamps until resume().
+  void refused(int fd);
+
+  // So many more keys were named in vain: the call stopped before their datagrams.
+  void skip(size_t count) {
+    if (keys_ == Keys::kNamed) position_ += static_cast<uint32_t>(count);
+  }
+
+  bool paused() const { return paused_; }
+  // Has both sides count from 0. To be called when no datagram of the socket is in the kernel and
+  // the error queue has been read: timestamps that are still to come would be taken for those of
+  // datagrams to come.
+  void resume(int fd);
 
   const StampBook::Entry* find(const Notification& stamp) { return book_.find(stamp.key); }
 
  private:
   const Timestamps kind_;
-  const bool stream_;
+  const Keys keys_;
+  bool paused_ = false;
   uint32_t position_ = 0;  // datagrams or bytes so far, modulo 2^32 like the kernel's
   uint64_t started_ns_ = 0;
   StampBook book_;

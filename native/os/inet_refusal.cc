@@ -1,0 +1,144 @@
+// InetSocket: what the kernel has refused. Everything here runs under the lock, on the JavaScript
+// thread (send, send_many, poll) or on the poller thread (flush).
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "os/inet_socket.h"
+#include "os/syscalls.h"
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+
+namespace zerosend {
+namespace {
+
+// Questions that may have been answered without that having been read yet: where EINVAL came for
+// another reason (a blackhole route), or the error queue cannot be read. More would only widen the
+// range of ids that are taken for possible.
+constexpr uint64_t kMaxUnreadQuestions = 64;
+
+}  // namespace
+
+Response InetSocket::response(int error) const {
+  const SendError& entry = send_error(error);
+  return protocol_ == Protocol::kTcp ? entry.tcp : entry.udp;
+}
+
+// Every refusal passes here, of sendto, of sendmmsg and of what was queued, before anything is tried
+// again or answered: it settles kernel ids, timestamps and counters. `error` is 0 where sendmmsg has
+// stopped and does not say why. Returns the number of kernel ids that were freed.
+size_t InetSocket::settle_refusal(int error, bool zerocopy) {
+  if (error == ENOBUFS) ++counters_[Counter::noBuffers];
+  if (response(error) == Response::kRoom) ++counters_[Counter::noRoom];
+  if (stamps_) stamps_->refused(fd_);
+  if (!zerocopy) return 0;
+  // A stream gives an id that was not used back (net_zcopy_put_abort in tcp_sendmsg_locked).
+  if (protocol_ == Protocol::kTcp) return error == ENOBUFS ? drain_all() : 0;
+  ledger_.doubt();
+  return drain_all();
+}
+
+// Asks the kernel how far it has counted, when it is not certain. Returns 0 when it is now, or the
+// errno because of which the kernel could not be asked: zero copy has to wait.
+//
+// The question is a datagram that the kernel refuses when it has given it an id, and before it goes
+// anywhere: it would make more segments than any kernel allows (udp_send_skb and udp_v6_send_skb,
+// net/ipv4/udp.c and net/ipv6/udp.c). The id is notified before the call returns, since nobody else
+// has seen the datagram, and it is the last one that was given out.
+int InetSocket::ask_for_count(const sockaddr* to, socklen_t to_length) {
+  alignas(4096) static uint8_t nothing[4096];
+  iovec part{nothing, sizeof nothing};
+  alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))] = {};
+  msghdr question{};
+  question.msg_name = const_cast<sockaddr*>(to);
+  question.msg_namelen = to_length;
+  question.msg_iov = &part;
+  question.msg_iovlen = 1;
+  question.msg_control = control;
+  question.msg_controllen = sizeof control;
+  cmsghdr* header = CMSG_FIRSTHDR(&question);
+  header->cmsg_level = IPPROTO_UDP;
+  header->cmsg_type = UDP_SEGMENT;
+  header->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+  const uint16_t segment = 1;
+  std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
+
+  int error = 0;
+  for (int tries = 0; !ledger_.certain() && tries < kTriesOfEarlier; ++tries) {
+    ledger_.doubt();
+    ++unread_questions_;
+    error = sys.sendmsg(fd_, &question, MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? errno : 0;
+    if (stamps_) stamps_->refused(fd_);
+    const bool answered = error == EINVAL || error == EIO;
+    if (!answered || unread_questions_ > kMaxUnreadQuestions) {  // it has taken no id
+      ledger_.dispel(1);
+      --unread_questions_;
+    }
+    const uint64_t phantoms = counters_[Counter::phantomIds];
+    const size_t freed = drain_all();
+    if (answered && counters_[Counter::phantomIds] > phantoms) --counters_[Counter::phantomIds];
+    // An ICMP error that is pending answers in place of what was asked, once each.
+    const bool again = response(error) == Response::kEarlier || error == EINTR;
+    if (!again && !(error == ENOBUFS && freed > 0)) break;
+  }
+  count_unknown_ = !ledger_.certain();
+  return count_unknown_ ? error : 0;
+}
+
+// A copying send of UDP has found no room. Answers EAGAIN when it should wait, or the errno to end
+// it with.
+//
+// What the kernel still holds of the socket makes room when it leaves. With nothing there, waiting
+// is for what others hold: a queueing discipline (which may have taken the first fragments of the
+// datagram, and tried at each wake these would keep it full for ever), memory, keys of IPsec. So the
+// tries get rarer, and what has not gone after three seconds never will.
+int InetSocket::back_off(int error) {
+  constexpr std::chrono::nanoseconds kFirst = std::chrono::microseconds(100);
+  constexpr std::chrono::nanoseconds kLongest = std::chrono::milliseconds(10);
+  constexpr std::chrono::nanoseconds kLongestOfDrops = 16384 * kFirst;
+  constexpr std::chrono::nanoseconds kPatience = 2 * kLongestOfDrops - kFirst;
+  if (protocol_ != Protocol::kUdp) return EAGAIN;
+  const bool drops = error == ENOBUFS && reports_drops();
+  if (!drops && !holds_nothing()) return EAGAIN;
+  const auto now = std::chrono::steady_clock::now();
+  if (retry_delay_.count() == 0) retry_since_ = now;
+  if (now - retry_since_ >= kPatience) return error;
+  retry_delay_ = std::max(kFirst, std::min(2 * retry_delay_, drops ? kLongestOfDrops : kLongest));
+  retry_at_ = now + retry_delay_;
+  return EAGAIN;
+}
+
+// Whether the kernel has nothing of the socket that could make room by leaving.
+bool InetSocket::holds_nothing() const {
+  int bytes = -1;
+  return sys.ioctl(fd_, SIOCOUTQ, &bytes) == 0 && bytes == 0;
+}
+
+// With IP_RECVERR (which only the user can have set) ENOBUFS tells of drops by the queueing
+// discipline, too.
+bool InetSocket::reports_drops() const {
+  int v4 = 0;
+  int v6 = 0;
+  socklen_t length = sizeof v4;
+  sys.getsockopt(fd_, IPPROTO_IP, IP_RECVERR, &v4, &length);
+  length = sizeof v6;
+  sys.getsockopt(fd_, IPPROTO_IPV6, IPV6_RECVERR, &v6, &length);
+  return v4 != 0 || v6 != 0;
+}
+
+// Whether ICMP can leave an error on the socket: on a connected one, or where the user asked for it.
+bool InetSocket::hears_of_earlier() const {
+  sockaddr_storage peer;
+  socklen_t length = sizeof peer;
+  return ::getpeername(fd_, reinterpret_cast<sockaddr*>(&peer), &length) == 0 || reports_drops();
+}
+
+}  // namespace zerosend
