@@ -25,6 +25,8 @@ export type ErrorCode =
   | 'ERR_ZEROSEND_WRONG_POOL'
   /** The datagram is longer than UDP, or the socket's segments, allow. */
   | 'ERR_ZEROSEND_DATAGRAM_TOO_LONG'
+  /** The datagram needs more of the send buffer than there ever is, or the kernel has no memory. */
+  | 'ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL'
   /** A segment with its headers is longer than the path's MTU. */
   | 'ERR_ZEROSEND_SEGMENT_TOO_LONG'
   /** The frame is longer than the interface's MTU allows, or the ring's frames hold. */

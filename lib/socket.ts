@@ -63,6 +63,9 @@ const STRIDE = REQUEST_SIZE;
 const ZERO_COPY = FLAG_ZERO_COPY;
 const RUN_ZERO_COPY = 2 ** 31; // added to a length of sendRun
 
+/** `last` of a record KIND_ERROR when completions cannot be read; see native/os/socket.h. */
+const ERROR_OF_READING = 2;
+
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000;
 const HOW: CompletionRange['how'][] = [];
 HOW[KIND_ZEROCOPY] = 'zerocopy';
@@ -515,7 +518,7 @@ export abstract class ZeroCopySocket
       return `setsockopt(SO_ZEROCOPY): ${systemError(this.#zeroCopyErrno, 'setsockopt').code}`;
     }
     if (idsUncertain) {
-      return 'IP_RECVERR is on and a datagram was dropped in part: notifications cannot be matched';
+      return 'after a refused datagram the kernel could not be asked for its count of notifications';
     }
     if (this.#policy.suspended) return 'the kernel kept copying; sends probe from time to time';
     return undefined;
@@ -731,7 +734,7 @@ export abstract class ZeroCopySocket
       } else {
         this.#error ??= systemError(
           first,
-          sendCall(this.#protocol),
+          last === ERROR_OF_READING ? 'recvmsg' : sendCall(this.#protocol),
           native.describe(this._handle).remote,
         );
         if (this.#closed === null) this.#beginClosing(DEFAULT_CLOSE_TIMEOUT_MS);

@@ -145,11 +145,32 @@ export class UdpSocket extends ZeroCopySocket {
 
   /** @internal */
   protected override _explain(error: CodedError, length: number): Error {
-    if (error.code !== 'EMSGSIZE' && error.code !== 'EINVAL') return error;
+    if (error.code === 'ENOBUFS') {
+      const { sendBufferSize } = native.describe(this._handle);
+      return Object.assign(
+        rangeError(
+          'ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL',
+          `the kernel has no room for ${length} bytes though it holds nothing of this socket: a ` +
+            `datagram in fragments may take twice the send buffer of ${sendBufferSize} bytes ` +
+            `with all overhead; raise options.sendBufferSize or send less (${error.message})`,
+        ),
+        { errno: error.errno, syscall: error.syscall },
+      );
+    }
+    // EINVAL has many reasons (a blackhole route, a source address that does not fit); it is about
+    // the length only where segments do not fit the path, on kernels before 6.14.
+    const narrow = error.code === 'EINVAL' && this.#segmentsExceedPath();
+    if (error.code !== 'EMSGSIZE' && !narrow) return error;
     return rangeError(
       'ERR_ZEROSEND_DATAGRAM_TOO_LONG',
       `the kernel refuses ${length} bytes on this path (${error.message})`,
     );
+  }
+
+  #segmentsExceedPath(): boolean {
+    if (this.#segmentSize === 0) return false;
+    const mtu = native.describe(this._handle).mtu ?? 0;
+    return mtu > 0 && this.#segmentSize + HEADERS[this.#family] > mtu;
   }
 
   /** @internal */

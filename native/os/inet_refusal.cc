@@ -32,6 +32,10 @@ Response InetSocket::response(int error) const {
   return protocol_ == Protocol::kTcp ? entry.tcp : entry.udp;
 }
 
+bool InetSocket::may_be_earlier(int error) const {
+  return response(error) == Response::kEarlier || response(error) == Response::kMaybe;
+}
+
 // Every refusal passes here, of sendto, of sendmmsg and of what was queued, before anything is tried
 // again or answered: it settles kernel ids, timestamps and counters. `error` is 0 where sendmmsg has
 // stopped and does not say why. Returns the number of kernel ids that were freed.
@@ -86,7 +90,7 @@ int InetSocket::ask_for_count(const sockaddr* to, socklen_t to_length) {
     const size_t freed = drain_all();
     if (answered && counters_[Counter::phantomIds] > phantoms) --counters_[Counter::phantomIds];
     // An ICMP error that is pending answers in place of what was asked, once each.
-    const bool again = response(error) == Response::kEarlier || error == EINTR;
+    const bool again = may_be_earlier(error) || error == EINTR;
     if (!again && !(error == ENOBUFS && freed > 0)) break;
   }
   count_unknown_ = !ledger_.certain();

@@ -84,9 +84,15 @@ InetSocket::Attempt InetSocket::transmit(const Source& source, const Address* de
       case Response::kRoom:
         return {-1, false, back_off(error)};
       case Response::kEarlier:
+      case Response::kMaybe:
         if (earlier == 0 && !hears_of_earlier()) return {-1, false, error};
-        if (++earlier < kTriesOfEarlier) continue;
-        return {-1, false, error};
+        if (++earlier < kTriesOfEarlier) {
+          // In a flood of ICMP each try takes one of its errors away, and has to be quicker than it.
+          if (earlier > 1) zerocopy = false;
+          continue;
+        }
+        if (response(error) == Response::kMaybe) return {-1, false, error};
+        return {-1, false, back_off(error)};
       case Response::kRefuse:
       case Response::kEnd:
         return {-1, false, error};
@@ -245,7 +251,7 @@ size_t InetSocket::transmit_batch(const Source* sources, size_t count) {
   if (stamps_) stamps_->skip(run - accepted - 1);
   const size_t freed = settle_refusal(error, zerocopy);
   stopped_early_ = protocol_ == Protocol::kUdp && freed == 0 &&
-                   (accepted > 0 || response(error) == Response::kEarlier);
+                   (accepted > 0 || may_be_earlier(error));
   return accepted;
 }
 

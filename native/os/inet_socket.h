@@ -98,6 +98,7 @@ class InetSocket final : public Socket {
   // tried. Each takes away one, so only a flood that is faster than as many system calls gets through.
   static constexpr int kTriesOfEarlier = 64;
   Response response(int error) const;
+  bool may_be_earlier(int error) const;
   size_t settle_refusal(int error, bool zerocopy);
   int ask_for_count(const sockaddr* to, socklen_t to_length);
   int back_off(int error);

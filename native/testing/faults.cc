@@ -80,19 +80,33 @@ struct Wrapper {
 ssize_t send_bytes(int fd, const void* data, size_t length, int flags, const sockaddr* to,
                    socklen_t to_length) {
   const std::optional<Step> step = sendto_fault.strike_flags(flags);
-  if (step && step->error != 0) {
+  if (step && step->error != 0 && !step->after) {
     errno = step->error;
     return -1;
   }
   if (step && step->limit > 0) length = std::min(length, static_cast<size_t>(step->limit));
   if (step && step->limit == 0 && length > 0) length = 1 + next_random() % length;
-  return ::sendto(fd, data, length, flags, to, to_length);
+  const ssize_t result = ::sendto(fd, data, length, flags, to, to_length);
+  if (result < 0 || !step || step->error == 0) return result;
+  errno = step->error;
+  return -1;
+}
+
+ssize_t send_message(int fd, const msghdr* message, int flags) {
+  const std::optional<Step> step = sendmsg_fault.strike_flags(flags);
+  const bool fails = step && step->error != 0;
+  if (!fails || step->after) {
+    const ssize_t result = ::sendmsg(fd, message, flags);
+    if (result < 0 || !fails) return result;
+  }
+  errno = step->error;
+  return -1;
 }
 
 int send_messages(int fd, mmsghdr* messages, unsigned count, int flags) {
   const std::optional<Step> step = sendmmsg_fault.strike_flags(flags);
   if (!step) return ::sendmmsg(fd, messages, count, flags);
-  if (step->error != 0) {
+  if (step->error != 0 && !step->after) {
     errno = step->error;
     return -1;
   }
@@ -100,8 +114,12 @@ int send_messages(int fd, mmsghdr* messages, unsigned count, int flags) {
   iovec& last = messages[count - 1].msg_hdr.msg_iov[0];
   const iovec whole = last;
   if (step->bytes > 0) last.iov_len = std::min(last.iov_len, static_cast<size_t>(step->bytes));
-  const int result = ::sendmmsg(fd, messages, count, flags);
+  int result = ::sendmmsg(fd, messages, count, flags);
   last = whole;
+  if (result > 0 && step->error != 0) {
+    errno = step->error;
+    result = result > 1 ? result - 1 : -1;
+  }
   return result;
 }
 
@@ -286,6 +304,7 @@ void install_faults() {
       Wrapper<int, int, int, int, void*, socklen_t*>::call<::getsockopt, &getsockopt_fault, 2>;
   sys.sendmmsg = send_messages;
   sys.sendto = send_bytes;
+  sys.sendmsg = send_message;
   sys.recvmsg = receive_message;
   sys.recv = receive;
   sys.epoll_create1 = Wrapper<int, int>::call<::epoll_create1, &epoll_create1_fault>;

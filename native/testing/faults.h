@@ -21,6 +21,7 @@ namespace zerosend {
   X(getsockopt)            \
   X(sendmmsg)              \
   X(sendto)                \
+  X(sendmsg)               \
   X(recvmsg)               \
   X(recv)                  \
   X(epoll_create1)         \
@@ -43,6 +44,10 @@ struct Step {
   uint32_t chance = 0;  // in 65536
   int delay = 0;        // milliseconds to sleep before anything else
   int error = 0;        // errno to fail with; 0: the call is made, within `limit`
+  // sendto, sendmsg, sendmmsg: the call is made, within `limit`, before it fails with `error`: what
+  // the kernel has taken by then stays taken. Of sendmmsg, all messages but the last one of them are
+  // accepted.
+  bool after = false;
   // sendto: bytes, 0 for a random number of them; sendmmsg: messages; recvmsg: control bytes. For
   // the others 0 leaves the call out and answers 1, as remap and clone_process do when they have
   // succeeded.

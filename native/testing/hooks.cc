@@ -35,6 +35,7 @@ Step step_of(const Napi::Object& options) {
   step.times = static_cast<int>(number(options.Get("times"), 1));
   step.delay = static_cast<int>(number(options.Get("delay"), 0));
   step.error = static_cast<int>(number(options.Get("error"), 0));
+  step.after = options.Get("after").ToBoolean();
   step.limit = static_cast<int64_t>(number(options.Get("limit"), -1));
   step.bytes = static_cast<int64_t>(number(options.Get("bytes"), -1));
   step.only = static_cast<int>(number(options.Get("only"), -1));
@@ -45,7 +46,7 @@ Fault* fault_of(Info info) {
   return info[0].IsString() ? find_fault(info[0].As<Napi::String>().Utf8Value().c_str()) : nullptr;
 }
 
-// inject(call, { skip, times, chance, delay, error, limit, bytes, only }, ...): see Step
+// inject(call, { skip, times, chance, delay, error, after, limit, bytes, only }, ...): see Step
 Napi::Value inject(Info info) {
   Fault* fault = fault_of(info);
   if (fault == nullptr) {

@@ -58,9 +58,9 @@ TEST(ledger_takes_a_phantom_alone) {
   for (const uint64_t start : {uint64_t{0}, kWrap - 2, kWrap - 1, kWrap + 5}) {
     Book book(start);
     book.send();
-    book.ledger.expect_phantom(true);
+    book.ledger.doubt();
     CHECK_EQ(book.notify(start + 1, start + 1), "0 0 0 1");
-    book.ledger.expect_phantom(false);
+    book.ledger.dispel(1);
     CHECK_EQ(book.done, "");
     CHECK_EQ(book.ledger.kernel_outstanding(), 1u);
     // The next send is counted after the phantom, or its memory would be freed too early or never.
@@ -74,9 +74,9 @@ TEST(ledger_takes_a_phantom_alone) {
 
 TEST(ledger_takes_a_phantom_before_the_first_send) {
   Book book;
-  book.ledger.expect_phantom(true);
+  book.ledger.doubt();
   CHECK_EQ(book.notify(0, 0), "0 0 0 1");
-  book.ledger.expect_phantom(false);
+  book.ledger.dispel(1);
   book.send();
   CHECK_EQ(book.notify(1, 1), "1 0 0 0");
 }
@@ -85,10 +85,10 @@ TEST(ledger_takes_a_phantom_at_the_end_of_a_merged_range) {
   for (const uint64_t start : {uint64_t{0}, kWrap - 3, kWrap - 1, kWrap + 5}) {
     Book book(start);
     for (int i = 0; i < 3; ++i) book.send();
-    book.ledger.expect_phantom(true);
+    book.ledger.doubt();
     CHECK_EQ(book.notify(start + 1, start + 3), "2 0 0 1");
     CHECK_EQ(book.done, "1/0 2/0 ");
-    book.ledger.expect_phantom(false);
+    book.ledger.dispel(1);
     book.send();
     CHECK_EQ(book.notify(start, start), "1 0 0 0");
     CHECK_EQ(book.notify(start + 4, start + 4), "1 0 0 0");
@@ -98,7 +98,7 @@ TEST(ledger_takes_a_phantom_at_the_end_of_a_merged_range) {
 TEST(ledger_takes_other_notifications_while_it_expects_a_phantom) {
   Book book;
   for (int i = 0; i < 3; ++i) book.send();
-  book.ledger.expect_phantom(true);
+  book.ledger.doubt();
   CHECK_EQ(book.notify(0, 1), "2 0 0 0");
   CHECK_EQ(book.notify(3, 3), "0 0 0 1");
   CHECK_EQ(book.notify(2, 2), "1 0 0 0");
@@ -108,8 +108,8 @@ TEST(ledger_refuses_a_phantom_that_is_not_expected) {
   Book book;
   book.send();
   CHECK_EQ(book.notify(1, 1), "0 0 1 0");
-  book.ledger.expect_phantom(true);
-  book.ledger.expect_phantom(false);
+  book.ledger.doubt();
+  book.ledger.dispel(1);
   CHECK_EQ(book.notify(1, 1), "0 0 1 0");
   CHECK_EQ(book.notify(0, 1), "0 0 2 0");
   book.send();
@@ -119,18 +119,18 @@ TEST(ledger_refuses_a_phantom_that_is_not_expected) {
 TEST(ledger_takes_one_phantom_for_each_refusal) {
   Book book;
   book.send();
-  book.ledger.expect_phantom(true);
+  book.ledger.doubt();
   CHECK_EQ(book.notify(1, 1), "0 0 0 1");
   CHECK_EQ(book.notify(2, 2), "0 0 1 0");
   CHECK_EQ(book.notify(1, 1), "0 1 0 0");
-  book.ledger.expect_phantom(true);
+  book.ledger.doubt();
   CHECK_EQ(book.notify(2, 2), "0 0 0 1");
 }
 
 TEST(ledger_refuses_a_phantom_farther_away_than_the_next_id) {
   Book book;
   book.send();
-  book.ledger.expect_phantom(true);
+  book.ledger.doubt();
   CHECK_EQ(book.notify(2, 2), "0 0 1 0");
   CHECK_EQ(book.notify(0, 2), "0 0 3 0");
   CHECK_EQ(book.notify(1, 1), "0 0 0 1");
@@ -142,7 +142,7 @@ TEST(ledger_takes_no_garbage_for_a_phantom) {
   for (const uint64_t start : {uint64_t{0}, kWrap - 2, kWrap + 100}) {
     Book book(start);
     for (int i = 0; i < 3; ++i) book.send();
-    book.ledger.expect_phantom(true);
+    book.ledger.doubt();
     const NotificationEffect effect = book.ledger.notify(
         static_cast<uint32_t>(start + 50), static_cast<uint32_t>(start + 3), false, book.sink());
     CHECK_EQ(effect.phantoms, 0u);
@@ -152,9 +152,67 @@ TEST(ledger_takes_no_garbage_for_a_phantom) {
   }
   Book book;  // from before the first id there ever was
   book.send();
-  book.ledger.expect_phantom(true);
+  book.ledger.doubt();
   CHECK_EQ(book.notify(0xffff'fff0, 1), "0 0 18 0");
   CHECK_EQ(book.notify(1, 1), "0 0 0 1");
+}
+
+// The kernel was asked for its count: the answer is an id of its own, the latest that was given out.
+TEST(ledger_learns_the_count_from_an_answer) {
+  for (const uint64_t start : {uint64_t{0}, kWrap - 2, kWrap - 1, kWrap, kWrap + 5}) {
+    for (const bool taken : {false, true}) {
+      Book book(start);
+      book.send();
+      book.ledger.doubt();  // a refusal
+      book.ledger.doubt();  // the question
+      const uint64_t answer = start + 1 + (taken ? 1 : 0);
+      CHECK_EQ(book.notify(answer, answer), "0 0 0 1");
+      book.ledger.dispel(1);
+      CHECK(book.ledger.certain());
+      book.send();
+      // The refused one may be notified long after, alone or with its neighbours.
+      if (taken) CHECK_EQ(book.notify(start, start + 1), "1 0 0 1");
+      CHECK_EQ(book.notify(answer + 1, answer + 1), "1 0 0 0");
+      CHECK_EQ(book.done, taken ? "0/0 1/0 " : "1/0 ");
+      if (!taken) CHECK_EQ(book.notify(start, start), "1 0 0 0");
+      CHECK_EQ(book.ledger.open_or_outstanding(), 0u);
+      CHECK_EQ(book.notify(start + 1, answer), taken ? "0 2 0 0" : "0 1 0 0");
+    }
+  }
+}
+
+TEST(ledger_stays_in_doubt_when_nothing_answers) {
+  Book book;
+  book.send();
+  book.ledger.doubt();
+  book.ledger.doubt();
+  book.ledger.dispel(1);  // the question took no id
+  CHECK(!book.ledger.certain());
+  CHECK_EQ(book.notify(2, 2), "0 0 1 0");  // no more than one can have been taken
+  CHECK_EQ(book.notify(0, 1), "1 0 0 1");
+  CHECK(book.ledger.certain());
+}
+
+// Several questions whose answers nobody could read, and then all of them at once.
+TEST(ledger_learns_the_count_from_answers_read_late) {
+  Book book;
+  book.send();
+  for (int i = 0; i < 6; ++i) book.ledger.doubt();  // a refusal, five questions
+  CHECK_EQ(book.notify(0, 5), "1 0 0 5");
+  book.ledger.dispel(5);
+  CHECK(book.ledger.certain());
+  CHECK_EQ(book.ledger.next_kernel(), 6u);
+}
+
+TEST(ledger_forgets_phantoms_when_it_gives_up) {
+  Book book;
+  book.send();
+  book.ledger.doubt();
+  book.ledger.doubt();
+  CHECK_EQ(book.notify(2, 2), "0 0 0 1");
+  book.revoke();
+  CHECK_EQ(book.done, "0/3 ");
+  CHECK_EQ(book.notify(0, 2), "0 3 0 0");
 }
 
 TEST(ledger_revokes_what_the_kernel_may_read_and_nothing_else) {

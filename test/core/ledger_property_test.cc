@@ -119,7 +119,7 @@ class Run {
     // Nothing above is worth anything for a kind of step that was not made.
     for (const char* kind :
          {"open", "zerocopy", "inline", "close", "fail", "retract", "notify", "repeat", "unknown",
-          "backwards", "phantom", "merged phantom", "revoke", "take"}) {
+          "backwards", "phantom", "merged phantom", "late phantom", "revoke", "take"}) {
       if (made_[kind] < 10) harness::Fail(__FILE__, __LINE__, std::string("too few of ") + kind);
     }
   }
@@ -280,9 +280,11 @@ class Run {
       if (random_.percent(50)) first = model_.next_kernel - std::min<uint64_t>(given, 5);
     }
     // Nor is it taken for a phantom, unless it ends where one would.
-    ledger_.expect_phantom(random_.percent(50) && last != model_.next_kernel);
+    const bool doubt = random_.percent(50) && last != model_.next_kernel;
+    if (doubt) ledger_.doubt();
     const NotificationEffect effect = tell(first, last, false);
-    ledger_.expect_phantom(false);
+    if (doubt) CHECK_EQ(ledger_.doubts(), 1u);
+    ledger_.dispel(1);
     CHECK_EQ(effect.completed, 0u);
     CHECK_EQ(effect.phantoms, 0u);
     // An id to come is one of 2^32 ids ago, too; all of them are counted as one or the other.
@@ -291,8 +293,11 @@ class Run {
     if (first <= model_.next_kernel || first > last) CHECK_EQ(effect.unknown, count);
   }
 
+  // Sends that were refused, of which some took a kernel id: told of at once, in one range with those
+  // before it, or only when later ones have been told of.
   void phantom() {
-    ledger_.expect_phantom(true);
+    const uint64_t refused = 1 + random_.below(3);
+    for (uint64_t i = 0; i < refused; ++i) ledger_.doubt();
     if (random_.percent(30) && !model_.with_kernel.empty()) notify_outstanding();
     uint64_t first = model_.next_kernel;
     if (random_.percent(50)) {  // the kernel has merged it with ids before it
@@ -300,17 +305,26 @@ class Run {
         --first;
       }
     }
-    ++made_[first == model_.next_kernel ? "phantom" : "merged phantom"];
-    if (random_.percent(80)) {
+    const uint64_t taken = random_.below(refused + 1);
+    const uint64_t late = taken > 1 && first == model_.next_kernel ? random_.below(taken) : 0;
+    if (taken > 0) {
+      ++made_[late > 0 ? "late phantom" : first == model_.next_kernel ? "phantom" : "merged phantom"];
       NotificationEffect expected;
       if (first < model_.next_kernel) {
         expected = model_.notify(first, model_.next_kernel - 1, true);
       }
-      expected.phantoms = 1;
-      check(tell(first, model_.next_kernel, true), expected);
-      ++model_.next_kernel;
+      expected.phantoms = taken - late;
+      check(tell(first + late, model_.next_kernel + taken - 1, true), expected);
+      if (late > 0) {
+        NotificationEffect of_late;
+        of_late.phantoms = late;
+        check(tell(first, first + late - 1, random_.percent(50)), of_late);
+      }
+      model_.next_kernel += taken;
     }
-    ledger_.expect_phantom(false);
+    CHECK_EQ(ledger_.doubts(), refused - taken);
+    ledger_.dispel(refused);
+    CHECK(ledger_.certain());
   }
 
   void revoke() {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 /**
  * @typedef {'socket' | 'bind' | 'connect' | 'shutdown' | 'setsockopt' | 'getsockopt' | 'sendto'
- *   | 'sendmmsg' | 'recvmsg' | 'recv' | 'epoll_create1' | 'epoll_ctl' | 'epoll_wait'
+ *   | 'sendmsg' *   | 'sendmmsg' | 'recvmsg' | 'recv' | 'epoll_create1' | 'epoll_ctl' | 'epoll_wait'
  *   | 'eventfd' | 'timerfd_create' | 'timerfd_settime' | 'ioctl' | 'mmap' | 'madvise' | 'remap'
  *   | 'clone_process' | 'open' | 'pread' | 'pipe2'} Call
  *
@@ -21,11 +21,13 @@ import { fileURLToPath } from 'node:url';
  * @property {number} [chance] or: each is struck with this probability, 0 to 1
  * @property {number} [delay] milliseconds to sleep before the call is made, or fails
  * @property {Errno} [error] without it the call is made, within `limit`
+ * @property {boolean} [after] sendto, sendmsg, sendmmsg: the call is made, within `limit`, before it
+ *   fails with `error`: what the kernel has taken by then (an id, the datagram) stays taken
  * @property {number} [limit] sendto: bytes, 0 for a random number; sendmmsg: messages; recvmsg:
  *   bytes of control messages
  * @property {number} [bytes] sendmmsg: of the last message within `limit`
  * @property {number} [only] strikes only calls with this option (setsockopt, getsockopt), operation
- *   (epoll_ctl), advice (madvise) or flag (sendto, sendmmsg)
+ *   (epoll_ctl), advice (madvise), request (ioctl) or flag (sendto, sendmsg, sendmmsg)
  *
  * @typedef {object} Hooks
  * @property {(call: Call, ...faults: object[]) => void} inject
@@ -83,6 +85,7 @@ export function reportedRanges() {
 export const MSG_ZEROCOPY = 0x4000000;
 export const SOL_IP = 0;
 export const SOL_IPV6 = 41;
+export const SIOCOUTQ = 0x5411;
 export const SO_ERROR = 4;
 export const SO_SNDBUF = 7;
 export const SO_BINDTODEVICE = 25;

@@ -102,9 +102,14 @@ class Check {
         break;
       }
       case 11: {
-        const bool expected = (input.byte() & 1) != 0;
-        ledger_.expect_phantom(expected);
-        reference_.expect_phantom(expected);
+        const uint8_t many = input.byte();
+        if ((many & 1) != 0 && reference_.doubts() < 16) {
+          ledger_.doubt();
+          reference_.doubt();
+        } else {
+          ledger_.dispel(many / 64);
+          reference_.dispel(many / 64);
+        }
         break;
       }
       case 12:
@@ -209,6 +214,8 @@ class Check {
     confirm();
     expect(ledger_.next_send() == reference_.next_send(), "next_send()");
     expect(ledger_.next_kernel() == reference_.next_kernel(), "next_kernel()");
+    expect(ledger_.doubts() == reference_.doubts(), "doubts()");
+    expect(ledger_.certain() == (reference_.doubts() == 0), "certain()");
     expect(ledger_.open_or_outstanding() == reference_.sends().size(), "open_or_outstanding()");
     expect(ledger_.kernel_outstanding() == reference_.outstanding().size(), "kernel_outstanding()");
     expect(coalescer_.empty() != reference_.has_completed(), "empty()");

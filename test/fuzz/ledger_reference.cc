@@ -55,18 +55,21 @@ NotificationEffect LedgerReference::settle(uint32_t first, uint32_t last, Outcom
   NotificationEffect effect;
   const Wide count = (Wide{last} - first + kIds) % kIds + 1;
   // The latest id with these low bits that may have been given out, or the next one.
-  const Wide back = ((Wide{next_kernel_} - first) % kIds + kIds) % kIds;
-  const Wide begin = Wide{next_kernel_} - back;
+  const Wide limit = Wide{next_kernel_} + doubts_;
+  const Wide back = ((limit - first) % kIds + kIds) % kIds;
+  const Wide begin = limit - back;
   const Wide end = begin + count;
-  const bool backwards = count > kIds / 2;
-  if (!backwards && begin >= 0 && phantom_expected_ && end == Wide{next_kernel_} + 1) {
-    phantom_expected_ = false;
-    effect.phantoms = 1;
-    ++next_kernel_;
-  }
-  if (backwards || begin < 0 || end > Wide{next_kernel_}) {
+  if (count > kIds / 2 || begin < 0 || end > limit) {
     effect.unknown = static_cast<uint64_t>(count);
     return effect;
+  }
+  while (Wide{next_kernel_} < end) {
+    phantoms_.insert(next_kernel_++);
+    --doubts_;
+  }
+  for (auto phantom = phantoms_.lower_bound(static_cast<uint64_t>(begin));
+       phantom != phantoms_.end() && *phantom < end; phantom = phantoms_.erase(phantom)) {
+    ++effect.phantoms;
   }
   auto at = outstanding_.lower_bound(static_cast<uint64_t>(begin));
   while (at != outstanding_.end() && at->first < end) {
@@ -83,6 +86,7 @@ NotificationEffect LedgerReference::settle(uint32_t first, uint32_t last, Outcom
 
 void LedgerReference::revoke() {
   outstanding_.clear();
+  phantoms_.clear();
   while (!sends_.empty()) {
     const uint64_t id = sends_.begin()->first;
     sends_[id].pieces.clear();

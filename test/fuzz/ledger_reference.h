@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -34,7 +35,9 @@ class LedgerReference {
   void inline_piece(uint64_t id) { degrade(id, zerosend::Outcome::kInline); }
   void close(uint64_t id);
   void fail(uint64_t id);
-  void expect_phantom(bool expected) { phantom_expected_ = expected; }
+  void doubt() { ++doubts_; }
+  void dispel(uint64_t count) { doubts_ -= std::min(count, doubts_); }
+  uint64_t doubts() const { return doubts_; }
   zerosend::NotificationEffect settle(uint32_t first, uint32_t last, zerosend::Outcome outcome);
   void revoke();
 
@@ -51,7 +54,8 @@ class LedgerReference {
 
   uint64_t next_send_;
   uint64_t next_kernel_;
-  bool phantom_expected_ = false;
+  uint64_t doubts_ = 0;
+  std::set<uint64_t> phantoms_;  // kernel ids of refused sends that were not notified
   std::map<uint64_t, Send> sends_;
   std::map<uint64_t, uint64_t> outstanding_;  // kernel id to send
   std::map<uint64_t, zerosend::Outcome> completed_;
