@@ -44,7 +44,7 @@ size_t InetSocket::drain_all() {
 // for. Anything else is met again by whoever reads next; but when that goes on (a filter of system
 // calls that denies recvmsg), nobody would ever hear of a completion.
 void InetSocket::note_end_of_queue(int error) {
-  constexpr std::chrono::seconds kPatience{1};
+  constexpr std::chrono::seconds kPatience{2};
   constexpr uint32_t kEnough = 32;  // a process may also have been stopped for longer
   if (error == 0 || error == EAGAIN) {
     unreadable_ = 0;
@@ -68,6 +68,7 @@ void InetSocket::read_notification(const Notification& notification, size_t* fre
   switch (notification.kind) {
     case Notification::Kind::kCompletion: {
       ++counters_[Counter::notifications];
+      asked_in_vain_ = 0;
       const NotificationEffect effect =
           ledger_.notify(notification.first, notification.last, notification.copied, completer());
       counters_[Counter::duplicateIds] += effect.duplicates;

@@ -21,9 +21,12 @@ namespace zerosend {
 namespace {
 
 // Questions that may have been answered without that having been read yet: where EINVAL came for
-// another reason (a blackhole route), or the error queue cannot be read. More would only widen the
-// range of ids that are taken for possible.
+// another reason (a blackhole route), or the error queue cannot be read.
 constexpr uint64_t kMaxUnreadQuestions = 64;
+
+// After questions in vain, so many sends at most go by copy before the next one, or until something
+// has been notified.
+constexpr uint32_t kMaxUnasked = 64;
 
 }  // namespace
 
@@ -47,7 +50,9 @@ size_t InetSocket::settle_refusal(int error, bool zerocopy) {
   // A stream gives an id that was not used back (net_zcopy_put_abort in tcp_sendmsg_locked).
   if (protocol_ == Protocol::kTcp) return error == ENOBUFS ? drain_all() : 0;
   ledger_.doubt();
-  return drain_all();
+  // Before the error queue is read, which may make room, the kernel is asked for its count: its
+  // answer tells whether room was the reason.
+  return error == 0 ? 0 : drain_all();
 }
 
 // Asks the kernel how far it has counted, when it is not certain. Returns 0 when it is now, or the
@@ -58,6 +63,14 @@ size_t InetSocket::settle_refusal(int error, bool zerocopy) {
 // net/ipv4/udp.c and net/ipv6/udp.c). The id is notified before the call returns, since nobody else
 // has seen the datagram, and it is the last one that was given out.
 int InetSocket::ask_for_count(const sockaddr* to, socklen_t to_length) {
+  if (++unasked_ < asked_in_vain_) return EBUSY;
+  unasked_ = 0;
+  if (unread_questions_ == kMaxUnreadQuestions) {
+    drain_all();
+    if (unreadable_ > 0) return EBUSY;
+    ledger_.dispel(unread_questions_);  // the queue is empty: they have taken none
+    unread_questions_ = 0;
+  }
   alignas(4096) static uint8_t nothing[4096];
   iovec part{nothing, sizeof nothing};
   alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))] = {};
@@ -81,8 +94,9 @@ int InetSocket::ask_for_count(const sockaddr* to, socklen_t to_length) {
     ++unread_questions_;
     error = sys.sendmsg(fd_, &question, MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? errno : 0;
     if (stamps_) stamps_->refused(fd_);
+    if (response(error) == Response::kRoom || error == ENOBUFS) stopped_early_ = false;
     const bool answered = error == EINVAL || error == EIO;
-    if (!answered || unread_questions_ > kMaxUnreadQuestions) {  // it has taken no id
+    if (!answered) {  // it has taken no id
       ledger_.dispel(1);
       --unread_questions_;
     }
@@ -93,8 +107,12 @@ int InetSocket::ask_for_count(const sockaddr* to, socklen_t to_length) {
     const bool again = may_be_earlier(error) || error == EINTR;
     if (!again && !(error == ENOBUFS && freed > 0)) break;
   }
-  count_unknown_ = !ledger_.certain();
-  return count_unknown_ ? error : 0;
+  if (ledger_.certain()) {
+    asked_in_vain_ = 0;
+    return 0;
+  }
+  if (error != EAGAIN) asked_in_vain_ = std::min(2 * asked_in_vain_ + 1, kMaxUnasked);
+  return error;
 }
 
 // A copying send of UDP has found no room. Answers EAGAIN when it should wait, or the errno to end
@@ -114,7 +132,7 @@ int InetSocket::back_off(int error) {
   if (!drops && !holds_nothing()) return EAGAIN;
   const auto now = std::chrono::steady_clock::now();
   if (retry_delay_.count() == 0) retry_since_ = now;
-  if (now - retry_since_ >= kPatience) return error;
+  if (now - retry_since_ >= kPatience) return error == EAGAIN ? ENOBUFS : error;
   retry_delay_ = std::max(kFirst, std::min(2 * retry_delay_, drops ? kLongestOfDrops : kLongest));
   retry_at_ = now + retry_delay_;
   return EAGAIN;

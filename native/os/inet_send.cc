@@ -52,6 +52,7 @@ InetSocket::Attempt InetSocket::transmit(const Source& source, const Address* de
       const int error = ask_for_count(to, to_length);
       if (error == EAGAIN) return {-1, false, back_off(error)};  // nor would a copy have room
       zerocopy = error == 0;
+      if (!zerocopy) ++counters_[Counter::inlineFallbacks];
     }
     const ssize_t accepted = hand_over(source.data + offset, source.length - offset,
                                        send_flags(zerocopy), to, to_length);
@@ -210,7 +211,7 @@ void InetSocket::send_rest(uint64_t id, const Address* destination, uint32_t off
 // knows what to do about each error.
 size_t InetSocket::transmit_batch(const Source* sources, size_t count) {
   const bool zerocopy = sources[0].zerocopy && zerocopy_granted_;
-  if (zerocopy && !ledger_.certain()) return 0;
+  if (zerocopy && !ledger_.certain() && ask_for_count(nullptr, 0) != 0) return 0;
   if (!batch_) batch_ = std::make_unique<Batch>();
   // Booked before the call where it takes messages whole or not at all: afterwards none of what a
   // message touches would be in the cache any more.
@@ -241,17 +242,16 @@ size_t InetSocket::transmit_batch(const Source* sources, size_t count) {
       accept_message(sources[i], zerocopy, batch_->messages[i].msg_len);
     }
   }
-  // What the call met again is about its first message, and of no earlier datagram.
+  // What the last call stopped at was not met again, so it was about an earlier datagram.
   if (accepted > 0 && stopped_early_) ++counters_[Counter::softErrors];
   stopped_early_ = false;
   if (accepted == run) return accepted;
-  // The errno of a message behind the first is not reported: the next call will meet it again, unless
-  // it was about an earlier datagram.
+  // Behind the first message the errno is not reported, and what it was about has to be found out by
+  // trying again.
   const int error = accepted == 0 ? errno_of_call : 0;
   if (stamps_) stamps_->skip(run - accepted - 1);
-  const size_t freed = settle_refusal(error, zerocopy);
-  stopped_early_ = protocol_ == Protocol::kUdp && freed == 0 &&
-                   (accepted > 0 || may_be_earlier(error));
+  settle_refusal(error, zerocopy);
+  stopped_early_ = protocol_ == Protocol::kUdp && (accepted > 0 || may_be_earlier(error));
   return accepted;
 }
 
@@ -309,7 +309,6 @@ int32_t InetSocket::do_send_many(const Source* sources, size_t count) {
     }
     const uint32_t length = sources[done].length;
     const int32_t code = failed_ ? -EPIPE : send_one(sources[done], nullptr);
-    // It was met again, with its errno, or it was want of room.
     if (code == 0 && queue_.empty() && stopped_early_) ++counters_[Counter::softErrors];
     stopped_early_ = false;
     if (code < 0) {

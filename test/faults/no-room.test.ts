@@ -7,7 +7,7 @@ import {
   withReceiver,
 } from './peers.js';
 import { pause, Sender, within } from './sender.mjs';
-import { ALWAYS, clearFaults, faults, inject, MSG_ZEROCOPY } from './zerosend.mjs';
+import { ALWAYS, clearFaults, faults, inject, MSG_ZEROCOPY, SIOCOUTQ } from './zerosend.mjs';
 
 const tcp = sharedTcpReceiver();
 clearFaultsAfterEach();
@@ -126,30 +126,95 @@ describe.each(['tcp', 'udp'] as const)('%s: ENOBUFS', (protocol) => {
       expect(sender.socket.stats().inlineFallbacks).toBeGreaterThan(10);
       expect(await sender.finish()).toMatchObject({ problems: [], report: { outcome: 'drained' } });
     }));
+});
 
-  it('of copying sends, too: they wait for room', () =>
-    withReceiver(protocol, tcp, async (receiver) => {
-      const sender = await Sender.open(protocol, receiver);
+describe('ENOBUFS of a copying send', () => {
+  it('of a stream: it waits for room', async () => {
+    const sender = await Sender.tcp(tcp.current);
+    inject('sendto', { error: 'ENOBUFS', times: ALWAYS });
+    for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
+    expect(sender.socket.needDrain).toBe(true);
+    inject('sendto', { error: 'ENOBUFS', times: 30 });
+    await sender.flushed();
+    expect(faults('sendto').struck).toBe(30);
+    expect(sender.books.drains).toBe(1);
+    expect(await sender.finish()).toMatchObject({ problems: [] });
+  });
+
+  it('of a stream, without end: close() gives up in time', async () => {
+    const sender = await Sender.tcp(tcp.current);
+    inject('sendto', { error: 'ENOBUFS', times: ALWAYS });
+    for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
+    await pause(20);
+    const report = await within(sender.socket.close({ timeout: 50 }), 'close');
+    expect(report).toEqual({ outcome: 'aborted', ids: 5, unfinished: 5 });
+    expect((await sender.finish()).problems).toEqual([]);
+  });
+
+  const HELD = { error: 'EIO', only: SIOCOUTQ, times: ALWAYS } as const;
+
+  it('of a datagram, with others in the kernel: it waits for room', () =>
+    withReceiver('udp', tcp, async (receiver) => {
+      const sender = await Sender.udp(receiver);
+      inject('ioctl', HELD); // the kernel does not say that it holds nothing
       inject('sendto', { error: 'ENOBUFS', times: ALWAYS });
       for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
       expect(sender.socket.needDrain).toBe(true);
       inject('sendto', { error: 'ENOBUFS', times: 30 });
       await sender.flushed();
       expect(faults('sendto').struck).toBe(30);
-      expect(sender.books.drains).toBe(1);
       expect(await sender.finish()).toMatchObject({ problems: [] });
     }));
 
-  it('of copying sends without end, with nothing in flight: close() gives up in time', () =>
-    withReceiver(protocol, tcp, async (receiver) => {
-      const sender = await Sender.open(protocol, receiver);
-      inject('sendto', { error: 'ENOBUFS', times: ALWAYS });
-      for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
-      await pause(20);
-      const report = await within(sender.socket.close({ timeout: 50 }), 'close');
-      expect(report).toEqual({ outcome: 'aborted', ids: 5, unfinished: 5 });
-      expect((await sender.finish()).problems).toEqual([]);
+  it('of a datagram, once, with nothing in the kernel: it had just left', () =>
+    withReceiver('udp', tcp, async (receiver) => {
+      const sender = await Sender.udp(receiver, { zeroCopy: 'never' });
+      inject('sendto', { error: 'ENOBUFS' });
+      expect(sender.send()).toBe('accepted');
+      expect(sender.socket.stats()).toMatchObject({ noBuffers: 1, queuedSends: 0 });
+      expect(await sender.finish()).toMatchObject({ problems: [] });
     }));
+
+  it('of a datagram, with nothing in the kernel: it is refused, and what follows goes out', () =>
+    withReceiver('udp', tcp, async (receiver) => {
+      const sender = await Sender.udp(receiver);
+      inject('sendto', { error: 'ENOBUFS', times: ALWAYS });
+      inject('sendmmsg', { error: 'ENOBUFS', times: ALWAYS });
+      expect(sender.send()).toBe('ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL');
+      expect(sender.sendMany([100, 101])).toBe('ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL');
+      clearFaults();
+      expect(sender.send()).toBe('accepted');
+      expect(await sender.finish()).toMatchObject({ problems: [], report: { ids: 1 } });
+    }));
+
+  it('of a datagram that waited: it fails, and what follows goes out', () =>
+    withReceiver('udp', tcp, async (receiver) => {
+      const sender = await Sender.udp(receiver, { zeroCopy: 'never' });
+      holdBack();
+      for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
+      inject('sendto', { error: 'ENOBUFS', times: 2 });
+      await sender.flushed();
+      expect(sender.books.tally()).toEqual({ inline: 2, failed: 1 });
+      expect(sender.books.how.get(0)).toBe('failed');
+      expect(await sender.finish({ missing: 1 })).toMatchObject({ problems: [] });
+    }));
+
+  // Nothing would ever wake the socket but its own trying.
+  it.each(['EAGAIN', 'ENOMEM'] as const)(
+    '%s without end, with nothing in the kernel, is final after seconds, and costs no core',
+    (error) =>
+      withReceiver('udp', tcp, async (receiver) => {
+        const sender = await Sender.udp(receiver, { zeroCopy: 'never' });
+        inject('sendto', { error, times: ALWAYS });
+        expect(sender.send()).toBe('accepted');
+        await sender.flushed();
+        expect(sender.books.tally()).toEqual({ failed: 1 });
+        expect(faults('sendto').struck).toBeLessThan(1000);
+        inject('sendto');
+        expect(sender.send()).toBe('accepted');
+        expect(await sender.finish({ missing: 1 })).toMatchObject({ problems: [] });
+      }),
+  );
 });
 
 describe('sendmmsg stops', () => {

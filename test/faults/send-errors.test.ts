@@ -7,7 +7,7 @@ import {
   withReceiver,
 } from './peers.js';
 import { Sender, within } from './sender.mjs';
-import { type Errno, inject } from './zerosend.mjs';
+import { ALWAYS, type Errno, faults, inject, UdpSocket } from './zerosend.mjs';
 
 const tcp = sharedTcpReceiver();
 clearFaultsAfterEach();
@@ -24,8 +24,11 @@ const FATAL: Errno[] = [
 ];
 /** Are about the one message. */
 const OWN_FAULT: Errno[] = ['EFAULT', 'EINVAL', 'EMSGSIZE', 'EPERM', 'ENOTSUP'];
-/** Tell of an earlier datagram. */
-const SOFT: Errno[] = ['ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'EPROTO', 'ENOPROTOOPT'];
+/** Tell of an earlier datagram, and of nothing else. */
+const EARLIER: Errno[] = ['ECONNREFUSED', 'EPROTO', 'ENOPROTOOPT'];
+/** Tell of an earlier datagram, or, when they go on, of this one. */
+const MAYBE: Errno[] = ['EHOSTUNREACH', 'ENETUNREACH', 'EACCES', 'EMSGSIZE', 'ENOTSUP'];
+const SOFT: Errno[] = [...EARLIER, ...MAYBE];
 
 async function expectSelfClosed(sender: Sender, code: Errno): Promise<void> {
   // By itself, not when a close() would give up.
@@ -130,10 +133,10 @@ describe('TCP: an error about one message', () => {
 });
 
 const TOO_LONG = 'ERR_ZEROSEND_DATAGRAM_TOO_LONG';
-const codeOfUdp = (error: Errno) => (['EINVAL', 'EMSGSIZE'].includes(error) ? TOO_LONG : error);
+const codeOfUdp = (error: Errno) => (error === 'EMSGSIZE' ? TOO_LONG : error);
 
 describe('UDP: an error about one datagram', () => {
-  const errors: Errno[] = [...OWN_FAULT, 'EIO', 'ENETDOWN', 'EDESTADDRREQ', 'EACCES'];
+  const errors: Errno[] = ['EFAULT', 'EINVAL', 'EPERM', 'EIO', 'ENETDOWN', 'EDESTADDRREQ'];
 
   it.each(errors)('%s is thrown, and what follows goes out', (error) =>
     withReceiver('udp', tcp, async (receiver) => {
@@ -195,13 +198,61 @@ describe('UDP: an error that tells of an earlier datagram', () => {
     }),
   );
 
-  it.each(SOFT)('%s twice is an error of this one', (error) =>
+  it.each(SOFT)('%s is passed over as often as a flood of ICMP has it', (error) =>
     withReceiver('udp', tcp, async (receiver) => {
       const sender = await Sender.udp(receiver);
-      inject('sendto', { error, times: 2 });
-      expect(sender.send()).toBe(error);
+      inject('sendto', { error, times: 60 });
       expect(sender.send()).toBe('accepted');
+      expect(sender.socket.stats()).toMatchObject({ softErrors: 60, queuedSends: 0 });
+      inject('sendto', { error, times: 60 });
+      inject('sendmmsg', { error });
+      expect(sender.sendMany([1000, 1001, 1002, 1003])).toBe('accepted');
+      expect(sender.socket.stats().softErrors).toBe(121);
+      // sendmmsg does not say why it stops; what it does not stop at again was an earlier one's.
+      inject('sendmmsg', { limit: 2 });
+      expect(sender.sendMany([1000, 1001, 1002, 1003])).toBe('accepted');
+      expect(sender.socket.stats().softErrors).toBe(122);
       expect(await sender.finish()).toMatchObject({ problems: [] });
+    }),
+  );
+
+  it.each(MAYBE)('%s without end is an error of this one', (error) =>
+    withReceiver('udp', tcp, async (receiver) => {
+      const sender = await Sender.udp(receiver);
+      inject('sendto', { error, times: ALWAYS });
+      expect(sender.send()).toBe(codeOfUdp(error));
+      inject('sendto');
+      expect(sender.send()).toBe('accepted');
+      // Nor was it an error about an earlier one.
+      expect(sender.socket.stats().softErrors).toBe(0);
+      expect(await sender.finish()).toMatchObject({ problems: [] });
+    }),
+  );
+
+  // No route and no firewall answers these.
+  it.each(EARLIER)('%s is never an error of this one: it waits', (error) =>
+    withReceiver('udp', tcp, async (receiver) => {
+      const sender = await Sender.udp(receiver);
+      inject('sendto', { error, times: ALWAYS });
+      expect(sender.send()).toBe('accepted');
+      expect(sender.send()).toBe('accepted');
+      expect(sender.socket.stats().queuedSends).toBe(2);
+      inject('sendto');
+      await sender.flushed();
+      expect(sender.books.tally().failed).toBeUndefined();
+      expect(await sender.finish()).toMatchObject({ problems: [] });
+    }),
+  );
+
+  it('a socket without a peer hears of none, and is told at once', () =>
+    withReceiver('udp', tcp, async (receiver) => {
+      const socket = await UdpSocket.open();
+      const to = { address: '127.0.0.1', port: receiver.port };
+      inject('sendto', { error: 'EHOSTUNREACH', times: ALWAYS });
+      expect(() => socket.sendTo(new Uint8Array(10), 10, to)).toThrow('EHOSTUNREACH');
+      expect(faults('sendto').struck).toBe(1);
+      inject('sendto');
+      expect((await socket.close()).ids).toBe(0);
     }),
   );
 });

@@ -4,7 +4,7 @@
 import { fillDatagram } from '../../rig/pattern.mjs';
 import { Books } from '../books.mjs';
 import { within } from '../sender.mjs';
-import { BufferPool, inject, UdpSocket } from '../zerosend.mjs';
+import { BufferPool, faults, inject, UdpSocket } from '../zerosend.mjs';
 
 /** @typedef {{ address: string, port: number }} Address */
 
@@ -61,7 +61,7 @@ const SCENARIOS = {
       await pump.send();
       if (i % 5 === 0) codes.add(await pump.refuse(/** @type {Address} */ (dead)));
     }
-    return { pump, codes: [...codes], twice: 0 };
+    return { pump, codes: [...codes], struck: 0 };
   },
 
   /**
@@ -71,14 +71,16 @@ const SCENARIOS = {
   async injected(/** @type {Argument} */ { family, peer, error }) {
     const pump = new Pump(await UdpSocket.open({ family, zeroCopy: 'always' }), peer);
     const codes = new Set();
+    let struck = 0;
     for (let i = 0; i < 60; i++) {
       await pump.send();
       if (i % 6 !== 0) continue;
       inject('sendto', { error, after: true });
       codes.add(await pump.refuse(peer));
+      struck += faults('sendto').struck; // it may have had to wait behind an earlier one
       inject('sendto');
     }
-    return { pump, codes: [...codes] };
+    return { pump, codes: [...codes], struck };
   },
 
   async 'injected-many'(/** @type {Argument} */ { family, peer, error }) {
@@ -92,7 +94,7 @@ const SCENARIOS = {
       pump.books.sendMany(buffers, lengths);
       pump.sequence += lengths.length;
     }
-    return { pump, codes: [] };
+    return { pump, codes: [], struck: 12 };
   },
 };
 

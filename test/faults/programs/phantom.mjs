@@ -154,7 +154,7 @@ const SCENARIOS = {
     const socket = await open({ remote: argument.peer });
     askForDrops(argument, socket);
     const pump = new Pump(socket, 40);
-    inject('recvmsg', { error: 'EAGAIN', times: ALWAYS });
+    inject('recvmsg', { error: 'ENOMEM', times: ALWAYS });
     for (let i = 0; i < 40 && socket.stats().noBuffers === 0; i++) {
       await pump.datagram(i < 5 ? SEGMENT : 20_000);
     }
@@ -162,9 +162,11 @@ const SCENARIOS = {
     await pause(150);
     clearFaults();
     await within(socket.flush(), 'flush');
-    const { reason } = socket.info().zeroCopy;
+    const first = socket.nextId;
     for (let i = 0; i < 20; i++) await pump.datagram(SEGMENT);
-    return { pump, reason };
+    await within(socket.flush(), 'flush');
+    const last = Array.from({ length: 20 }, (_, i) => pump.books.how.get(first + i));
+    return { pump, reason: socket.info().zeroCopy.reason, last };
   },
 
   /**
