@@ -43,7 +43,7 @@ InetSocket::Attempt InetSocket::transmit(const Source& source, const Address* de
                                          uint32_t offset) {
   bool zerocopy = source.zerocopy && zerocopy_granted_;
   int earlier = 0;        // refusals so far that may have been about earlier datagrams
-  bool emptied = false;   // refused for want of buffers with nothing of the socket in the kernel
+  int emptied = 0;  // refusals for want of buffers with nothing of the socket in the kernel
   const bool connected = destination == nullptr || destination->length == 0;
   const sockaddr* to = connected ? nullptr : &destination->base;
   const socklen_t to_length = connected ? 0 : destination->length;
@@ -75,11 +75,11 @@ InetSocket::Attempt InetSocket::transmit(const Source& source, const Address* de
           continue;
         }
         if (protocol_ == Protocol::kUdp && !reports_drops() && holds_nothing()) {
-          // Once more: what the kernel held may have left since it refused. If not, the datagram
-          // needs more than the send buffer can ever hold (__ip_append_data).
-          if (emptied) return {-1, false, error};
-          emptied = true;
-          continue;
+          // Again: what the kernel held may have left since it refused, or memory was short for a
+          // moment. If not, the datagram needs more than the send buffer ever has
+          // (__ip_append_data).
+          if (++emptied < kTriesOfEmptied) continue;
+          return {-1, false, error};
         }
         return {-1, false, back_off(error)};
       case Response::kRoom:

@@ -97,6 +97,8 @@ class InetSocket final : public Socket {
   // How often a datagram is tried again that ICMP errors about earlier ones have kept from being
   // tried. Each takes away one, so only a flood that is faster than as many system calls gets through.
   static constexpr int kTriesOfEarlier = 64;
+  // How often one is tried again for which there is no memory though the kernel holds nothing.
+  static constexpr int kTriesOfEmptied = 16;
   Response response(int error) const;
   bool may_be_earlier(int error) const;
   size_t settle_refusal(int error, bool zerocopy);

@@ -192,7 +192,7 @@ describe('ENOBUFS of a copying send', () => {
       const sender = await Sender.udp(receiver, { zeroCopy: 'never' });
       holdBack();
       for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
-      inject('sendto', { error: 'ENOBUFS', times: 2 });
+      inject('sendto', { error: 'ENOBUFS', times: 16 });
       await sender.flushed();
       expect(sender.books.tally()).toEqual({ inline: 2, failed: 1 });
       expect(sender.books.how.get(0)).toBe('failed');

@@ -58,6 +58,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'ERR_ZEROSEND_QUEUE_FULL',
   'ERR_ZEROSEND_SOCKET_CLOSED',
   'ERR_ZEROSEND_DATAGRAM_TOO_LONG',
+  'ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL',
 ]);
 
 /** A list of faults, with calls that work in between. */

@@ -1,0 +1,95 @@
+import { createSocket } from 'node:dgram';
+import { describe, expect, it } from 'vitest';
+import { createRig, type RigOptions } from '../rig/index.mjs';
+import { needsRig } from '../rig/needs.js';
+import { clearFaultsAfterEach, eventually, sharedTcpReceiver, withUdpReceiver } from './peers.js';
+import { answerOf } from './run-program.js';
+import { Sender } from './sender.mjs';
+import { clearFaults, inject } from './zerosend.mjs';
+
+sharedTcpReceiver();
+clearFaultsAfterEach();
+
+const SHORT_QUEUE: RigOptions = { rate: { rate: '8mbit', burst: '4kb', limit: '20kb' } };
+
+interface Answer {
+  /** `[id, ids of its 'scheduled' stamps]` of sends one after the other. */
+  before: [number, number[]][];
+  after: [number, number[]][];
+  /** Ids that have stamps but were not accepted by then, or more than one of a stage. */
+  wrong: string[];
+  noBuffers: number;
+}
+
+const own = (pairs: [number, number[]][]) => pairs.map(([id]) => [id, [id]]);
+
+const overSink = await needsRig('sink', SHORT_QUEUE);
+
+describe('timestamps when datagrams were refused', () => {
+  describe.each(['kernel', 'library'] as const)('keys counted by the %s', (counts) => {
+    const counted = counts === 'kernel';
+
+    it.each(['always', 'never'] as const)(
+      'zeroCopy %s: by a full queue, late: each stamp is of its own datagram',
+      overSink,
+      async (zeroCopy) => {
+        await using rig = await createRig('sink', SHORT_QUEUE);
+        const answer = await answerOf<Answer>(
+          'stamps',
+          { zeroCopy, counted },
+          { namespace: rig.sender },
+        );
+        expect(answer.noBuffers).toBeGreaterThan(0);
+        expect(answer.before).toEqual(own(answer.before));
+        expect(answer.after).toEqual(own(answer.after));
+        expect(answer.wrong).toEqual([]);
+      },
+    );
+  });
+
+  it.each(['EPERM', 'EAGAIN', 'EHOSTUNREACH'] as const)(
+    '%s after the call, of single sends and of batches: each stamp is of its own datagram',
+    (error) =>
+      withUdpReceiver(async (receiver) => {
+        const sender = await Sender.udp(receiver, { timestamps: 'software' });
+        const ids: number[] = [];
+        sender.socket.on('timestamp', ({ id, stage, latency }) => {
+          if (stage === 'sent') ids.push(id);
+          if (latency < 2) sender.books.problems.push(`${id} stamped before it was sent`);
+        });
+        for (let i = 0; i < 10; i++) {
+          inject('sendmsg', { error, after: true });
+          sender.send();
+          inject('sendmsg');
+          inject('sendmmsg', { error, after: true, limit: 2 });
+          expect(sender.sendMany([500, 501, 502, 503])).toBe('accepted');
+          clearFaults();
+          await sender.flushed();
+        }
+        await eventually(() => new Set(ids).size).toBe(sender.socket.nextId);
+        expect(ids.length).toBe(sender.socket.nextId);
+        expect(sender.books.problems).toEqual([]);
+        await sender.socket.close();
+      }),
+  );
+});
+
+describe('strangers', () => {
+  it('who fill the port of a socket do not stop its timestamps', () =>
+    withUdpReceiver(async (receiver) => {
+      const sender = await Sender.udp(receiver, { timestamps: 'software' });
+      let stamps = 0;
+      sender.socket.on('timestamp', () => stamps++);
+      const { local } = sender.socket.info();
+      // From the peer's own address and port, since the socket is connected to it.
+      const stranger = createSocket({ type: 'udp4', reuseAddr: true });
+      for (let i = 0; i < 600; i++) {
+        await new Promise((sent) => stranger.send(Buffer.alloc(1000), local?.port, '127.0.0.1', sent));
+      }
+      stranger.close();
+      for (let i = 0; i < 10; i++) expect(sender.send()).toBe('accepted');
+      await eventually(() => stamps).toBe(20);
+      expect(sender.socket.stats()).toMatchObject({ timestamps: 20, unknownStamps: 0 });
+      expect(await sender.finish()).toMatchObject({ problems: [] });
+    }));
+});
