@@ -36,7 +36,12 @@ export interface UdpOptions extends SocketOptions {
 const MAX_PAYLOAD = { 4: 65_507, 6: 65_527 } as const;
 const HEADERS = { 4: 28, 6: 48 } as const;
 
-/** A UDP socket that sends from your memory (udp(7)). What is sent to it is not read. */
+/**
+ * A UDP socket that sends from your memory (udp(7)). It does not receive: what is sent to it is
+ * dropped in the kernel by a socket filter (SO_ATTACH_FILTER), so that unread answers fill no memory.
+ * ICMP errors still arrive. To hear answers, open a socket of another library on a port of its own,
+ * and have peers answer there.
+ */
 export class UdpSocket extends ZeroCopySocket {
   readonly #family: Family;
   readonly #segmentSize: number;

@@ -24,7 +24,7 @@ namespace zerosend {
   X(queuedSends)       /* sends that had to wait for room */                    \
   X(noRoom)            /* EAGAIN and ENOMEM answers */                          \
   X(noBuffers)         /* ENOBUFS answers (optmem_max or RLIMIT_MEMLOCK) */     \
-  X(inlineFallbacks)   /* pieces copied for want of kernel memory or ids */    \
+  X(inlineFallbacks)   /* pieces copied for want of kernel memory or ids */     \
   X(softErrors)        /* pending ICMP errors that a send or poll consumed */   \
   X(icmpMessages)      /* ICMP and local errors read from the error queue */    \
   X(timestamps)        /* transmit timestamps read from the error queue */      \

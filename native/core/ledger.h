@@ -115,9 +115,9 @@ class Ledger {
   // A datagram that the kernel refuses late has taken a kernel id nevertheless, a "phantom": its
   // notification may be on the queue before the call returns, be merged with those before it, or
   // come only when whoever holds a part of the datagram (a queueing discipline, a copy made by a
-  // firewall) lets go of it. Each refusal is therefore a doubt: the kernel's count is next_kernel(),
-  // or up to doubts() more. Until it is certain again, no send may be given a kernel id: from then
-  // on all of them would be off by one, and memory would be freed too early.
+  // firewall) lets go of it. Each refusal is therefore a doubt: the kernel's count is
+  // next_kernel(), or up to doubts() more. Until it is certain again, no send may be given a kernel
+  // id: from then on all of them would be off by one, and memory would be freed too early.
 
   // One more kernel id may have been taken.
   void doubt() { ++doubts_; }

@@ -40,9 +40,9 @@ size_t InetSocket::drain_all() {
   return freed;
 }
 
-// `error` ended a reading of the error queue: EAGAIN says that it is empty, 0 that nothing is waited
-// for. Anything else is met again by whoever reads next; but when that goes on (a filter of system
-// calls that denies recvmsg), nobody would ever hear of a completion.
+// `error` ended a reading of the error queue: EAGAIN says that it is empty, 0 that nothing is
+// waited for. Anything else is met again by whoever reads next; but when that goes on (a filter of
+// system calls that denies recvmsg), nobody would ever hear of a completion.
 void InetSocket::note_end_of_queue(int error) {
   constexpr std::chrono::seconds kPatience{2};
   constexpr uint32_t kEnough = 32;  // a process may also have been stopped for longer

@@ -39,9 +39,9 @@ bool InetSocket::may_be_earlier(int error) const {
   return response(error) == Response::kEarlier || response(error) == Response::kMaybe;
 }
 
-// Every refusal passes here, of sendto, of sendmmsg and of what was queued, before anything is tried
-// again or answered: it settles kernel ids, timestamps and counters. `error` is 0 where sendmmsg has
-// stopped and does not say why. Returns the number of kernel ids that were freed.
+// Every refusal passes here, of sendto, of sendmmsg and of what was queued, before anything is
+// tried again or answered: it settles kernel ids, timestamps and counters. `error` is 0 where
+// sendmmsg has stopped and does not say why. Returns the number of kernel ids that were freed.
 size_t InetSocket::settle_refusal(int error, bool zerocopy) {
   if (error == ENOBUFS) ++counters_[Counter::noBuffers];
   if (response(error) == Response::kRoom) ++counters_[Counter::noRoom];
@@ -120,8 +120,8 @@ int InetSocket::ask_for_count(const sockaddr* to, socklen_t to_length) {
 //
 // What the kernel still holds of the socket makes room when it leaves. With nothing there, waiting
 // is for what others hold: a queueing discipline (which may have taken the first fragments of the
-// datagram, and tried at each wake these would keep it full for ever), memory, keys of IPsec. So the
-// tries get rarer, and what has not gone after three seconds never will.
+// datagram, and tried at each wake these would keep it full for ever), memory, keys of IPsec. So
+// the tries get rarer, and what has not gone after three seconds never will.
 int InetSocket::back_off(int error) {
   constexpr std::chrono::nanoseconds kFirst = std::chrono::microseconds(100);
   constexpr std::chrono::nanoseconds kLongest = std::chrono::milliseconds(10);
@@ -156,7 +156,8 @@ bool InetSocket::reports_drops() const {
   return v4 != 0 || v6 != 0;
 }
 
-// Whether ICMP can leave an error on the socket: on a connected one, or where the user asked for it.
+// Whether ICMP can leave an error on the socket: on a connected one, or where the user asked for
+// it.
 bool InetSocket::hears_of_earlier() const {
   sockaddr_storage peer;
   socklen_t length = sizeof peer;

@@ -20,8 +20,8 @@ int send_flags(bool zerocopy) {
 }  // namespace
 
 // One message, or the rest of one, to the kernel. By sendto, not sendmsg: with one piece of memory
-// and no control message there is nothing that the kernel would have to fetch first, which makes 7 %
-// of a send.
+// and no control message there is nothing that the kernel would have to fetch first, which makes 7
+// % of a send.
 ssize_t InetSocket::hand_over(const uint8_t* data, size_t length, int flags, const sockaddr* to,
                               socklen_t to_length) {
   if (!stamps_) return sys.sendto(fd_, data, length, flags, to, to_length);
@@ -42,7 +42,7 @@ ssize_t InetSocket::hand_over(const uint8_t* data, size_t length, int flags, con
 InetSocket::Attempt InetSocket::transmit(const Source& source, const Address* destination,
                                          uint32_t offset) {
   bool zerocopy = source.zerocopy && zerocopy_granted_;
-  int earlier = 0;        // refusals so far that may have been about earlier datagrams
+  int earlier = 0;  // refusals so far that may have been about earlier datagrams
   int emptied = 0;  // refusals for want of buffers with nothing of the socket in the kernel
   const bool connected = destination == nullptr || destination->length == 0;
   const sockaddr* to = connected ? nullptr : &destination->base;
@@ -88,7 +88,8 @@ InetSocket::Attempt InetSocket::transmit(const Source& source, const Address* de
       case Response::kMaybe:
         if (earlier == 0 && !hears_of_earlier()) return {-1, false, error};
         if (++earlier < kTriesOfEarlier) {
-          // In a flood of ICMP each try takes one of its errors away, and has to be quicker than it.
+          // In a flood of ICMP each try takes one of its errors away, and has to be quicker than
+          // it.
           if (earlier > 1) zerocopy = false;
           continue;
         }
@@ -246,8 +247,8 @@ size_t InetSocket::transmit_batch(const Source* sources, size_t count) {
   if (accepted > 0 && stopped_early_) ++counters_[Counter::softErrors];
   stopped_early_ = false;
   if (accepted == run) return accepted;
-  // Behind the first message the errno is not reported, and what it was about has to be found out by
-  // trying again.
+  // Behind the first message the errno is not reported, and what it was about has to be found out
+  // by trying again.
   const int error = accepted == 0 ? errno_of_call : 0;
   if (stamps_) stamps_->skip(run - accepted - 1);
   settle_refusal(error, zerocopy);

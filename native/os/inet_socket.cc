@@ -20,10 +20,10 @@ InetSocket::InetSocket(const Setup& setup)
   connecting_ = setup.connecting;
   if (setup.timestamps == Timestamps::kNone) return;
   const bool stream = protocol_ == Protocol::kTcp;
-  stamps_ = std::make_unique<StampTracker>(
-      setup.timestamps, stream ? StampTracker::Keys::kPositions
-                               : kernel_takes_keys() ? StampTracker::Keys::kNamed
-                                                     : StampTracker::Keys::kCounted);
+  stamps_ = std::make_unique<StampTracker>(setup.timestamps, stream ? StampTracker::Keys::kPositions
+                                                             : kernel_takes_keys()
+                                                                 ? StampTracker::Keys::kNamed
+                                                                 : StampTracker::Keys::kCounted);
   if (!stream) timestamp_error_ = stamps_->start(fd_);  // a stream counts once it is connected
 }
 

@@ -95,7 +95,8 @@ class InetSocket final : public Socket {
 
   // inet_refusal.cc
   // How often a datagram is tried again that ICMP errors about earlier ones have kept from being
-  // tried. Each takes away one, so only a flood that is faster than as many system calls gets through.
+  // tried. Each takes away one, so only a flood that is faster than as many system calls gets
+  // through.
   static constexpr int kTriesOfEarlier = 64;
   // How often one is tried again for which there is no memory though the kernel holds nothing.
   static constexpr int kTriesOfEmptied = 16;
@@ -133,7 +134,9 @@ class InetSocket final : public Socket {
   void keep_new(Slab* slab, size_t sends);
   void let_go();
   void before_close() override;
-  State do_state() const override { return {peer_closed_, asked_in_vain_ > 0 && !ledger_.certain(), timestamp_error_}; }
+  State do_state() const override {
+    return {peer_closed_, asked_in_vain_ > 0 && !ledger_.certain(), timestamp_error_};
+  }
 
   // Keeps the slab mapped until nothing of it is in flight. Here and not in each send: two atomic
   // operations for each would be a tenth of what a send costs in user space. `sends`: for how many
@@ -153,13 +156,13 @@ class InetSocket final : public Socket {
 
   const Protocol protocol_;
   Ledger<Source> ledger_;
-  const bool zerocopy_granted_;  // SO_ZEROCOPY is on
+  const bool zerocopy_granted_;    // SO_ZEROCOPY is on
   uint64_t unread_questions_ = 0;  // questions for the count that may have taken ids not read yet
   uint32_t asked_in_vain_ = 0;     // other than 0: that many sends go by copy before the next one
   uint32_t unasked_ = 0;           // so many of them have
-  bool stopped_early_ = false;    // the last sendmmsg may have met an error about an earlier datagram
-  uint32_t unreadable_ = 0;       // readings of the error queue in a row that failed
-  int unreadable_error_ = 0;      // it has gone on for too long
+  bool stopped_early_ = false;  // the last sendmmsg may have met an error about an earlier datagram
+  uint32_t unreadable_ = 0;     // readings of the error queue in a row that failed
+  int unreadable_error_ = 0;    // it has gone on for too long
   std::chrono::steady_clock::time_point unreadable_since_;
   bool shut_down_ = false;    // SHUT_WR was sent
   bool peer_closed_ = false;  // the peer's FIN was read

@@ -88,8 +88,9 @@ Opened open_udp(const OpenOptions& options) {
   if (opened.fd < 0) return opened;
   // What is sent to the socket is never read. Left in its receive buffer it would take memory, and
   // room from the timestamps, which are charged to the same buffer: anybody could switch them off.
-  // So a filter drops all input (sk_filter_trim_cap in udp_queue_rcv_one_skb), before the socket has
-  // an address at which it could be reached. ICMP errors and the error queue do not pass the filter.
+  // So a filter drops all input (sk_filter_trim_cap in udp_queue_rcv_one_skb), before the socket
+  // has an address at which it could be reached. ICMP errors and the error queue do not pass the
+  // filter.
   sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
   const sock_fprog program{1, &drop};
   if (sys.setsockopt(opened.fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {

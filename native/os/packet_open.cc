@@ -131,8 +131,7 @@ PacketSocket::PacketSocket(int fd, int epoll_fd, const std::shared_ptr<Slab>& ri
   peer_.sll_halen = options.destination_length;
   std::memcpy(peer_.sll_addr, options.destination, sizeof peer_.sll_addr);
   if (options.timestamps == Timestamps::kNone) return;
-  stamps_ = 
-      std::make_unique<StampTracker>(options.timestamps, StampTracker::Keys::kCounted);
+  stamps_ = std::make_unique<StampTracker>(options.timestamps, StampTracker::Keys::kCounted);
   timestamp_error_ = stamps_->start(fd_);
 }
 

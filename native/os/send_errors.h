@@ -25,8 +25,8 @@ struct SendError {
 //
 // The errnos of kEarlier and kMaybe are those that an ICMP message leaves on a UDP socket, for the
 // next call to take away (icmp_err_convert in net/ipv4/icmp.c, tab_unreach in net/ipv6/icmp.c, and
-// EMSGSIZE and EPROTO in __udp4_lib_err and icmpv6_err_convert). Routes and firewalls answer those of
-// kMaybe themselves, too.
+// EMSGSIZE and EPROTO in __udp4_lib_err and icmpv6_err_convert). Routes and firewalls answer those
+// of kMaybe themselves, too.
 inline constexpr SendError kSendErrors[] = {
     {EINTR, Response::kAgain, Response::kAgain},
     {ENOBUFS, Response::kBuffers, Response::kBuffers},

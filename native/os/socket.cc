@@ -198,7 +198,10 @@ void Socket::fail(int error, bool connecting, bool reading) {
   failed_ = true;
   connecting_ = false;
   fail_queued();
-  notices_.push_back({Record::kError, static_cast<uint64_t>(error), connecting ? 0u : reading ? 2u : 1u});
+  notices_.push_back({Record::kError, static_cast<uint64_t>(error),
+                      connecting ? 0u
+                      : reading  ? 2u
+                                 : 1u});
 }
 
 void Socket::begin_close() {

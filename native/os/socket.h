@@ -62,10 +62,10 @@ struct Record {
   enum Kind : uint32_t {
     kDrain = 8,      // the queue has emptied; first: the next id, since later ones may wait again
     kConnected = 9,  // a TCP connection is up
-    kError = 10,     // first: errno; last: 0 while connecting, 1 afterwards, 2 of reading completions
-    kStamp = 12,     // first: an id; last: seconds of CLOCK_REALTIME; its second half follows:
-    kStamped = 16,   // and up, plus the stage: first: nanoseconds; last: nanoseconds since the send
-    kRetired = 11,   // first: an id whose memory must never be written or freed again
+    kError = 10,  // first: errno; last: 0 while connecting, 1 afterwards, 2 of reading completions
+    kStamp = 12,  // first: an id; last: seconds of CLOCK_REALTIME; its second half follows:
+    kStamped = 16,  // and up, plus the stage: first: nanoseconds; last: nanoseconds since the send
+    kRetired = 11,  // first: an id whose memory must never be written or freed again
   };
   uint32_t kind;
   uint64_t first;

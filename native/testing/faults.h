@@ -45,8 +45,8 @@ struct Step {
   int delay = 0;        // milliseconds to sleep before anything else
   int error = 0;        // errno to fail with; 0: the call is made, within `limit`
   // sendto, sendmsg, sendmmsg: the call is made, within `limit`, before it fails with `error`: what
-  // the kernel has taken by then stays taken. Of sendmmsg, all messages but the last one of them are
-  // accepted.
+  // the kernel has taken by then stays taken. Of sendmmsg, all messages but the last one of them
+  // are accepted.
   bool after = false;
   // sendto: bytes, 0 for a random number of them; sendmmsg: messages; recvmsg: control bytes. For
   // the others 0 leaves the call out and answers 1, as remap and clone_process do when they have

@@ -157,7 +157,8 @@ TEST(ledger_takes_no_garbage_for_a_phantom) {
   CHECK_EQ(book.notify(1, 1), "0 0 0 1");
 }
 
-// The kernel was asked for its count: the answer is an id of its own, the latest that was given out.
+// The kernel was asked for its count: the answer is an id of its own, the latest that was given
+// out.
 TEST(ledger_learns_the_count_from_an_answer) {
   for (const uint64_t start : {uint64_t{0}, kWrap - 2, kWrap - 1, kWrap, kWrap + 5}) {
     for (const bool taken : {false, true}) {

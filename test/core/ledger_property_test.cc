@@ -293,8 +293,8 @@ class Run {
     if (first <= model_.next_kernel || first > last) CHECK_EQ(effect.unknown, count);
   }
 
-  // Sends that were refused, of which some took a kernel id: told of at once, in one range with those
-  // before it, or only when later ones have been told of.
+  // Sends that were refused, of which some took a kernel id: told of at once, in one range with
+  // those before it, or only when later ones have been told of.
   void phantom() {
     const uint64_t refused = 1 + random_.below(3);
     for (uint64_t i = 0; i < refused; ++i) ledger_.doubt();
@@ -308,7 +308,9 @@ class Run {
     const uint64_t taken = random_.below(refused + 1);
     const uint64_t late = taken > 1 && first == model_.next_kernel ? random_.below(taken) : 0;
     if (taken > 0) {
-      ++made_[late > 0 ? "late phantom" : first == model_.next_kernel ? "phantom" : "merged phantom"];
+      ++made_[late > 0                      ? "late phantom"
+              : first == model_.next_kernel ? "phantom"
+                                            : "merged phantom"];
       NotificationEffect expected;
       if (first < model_.next_kernel) {
         expected = model_.notify(first, model_.next_kernel - 1, true);

@@ -161,9 +161,7 @@ describe.each(['tcp', 'udp'] as const)(
           inject('recvmsg', { error: 'EAGAIN', times: 400 });
         });
         const ids = reportedRanges().map(([first, last]) => last - first + 1);
-        expect(ids.reduce((sum, count) => sum + count, 0)).toBe(
-          10 + faults('sendmsg').calls,
-        );
+        expect(ids.reduce((sum, count) => sum + count, 0)).toBe(10 + faults('sendmsg').calls);
       }));
   },
 );

@@ -253,6 +253,5 @@ describe('UDP: an error that tells of an earlier datagram', () => {
       expect(faults('sendto').struck).toBe(1);
       inject('sendto');
       expect((await socket.close()).ids).toBe(0);
-    }),
-  );
+    }));
 });

@@ -84,7 +84,9 @@ describe('strangers', () => {
       // From the peer's own address and port, since the socket is connected to it.
       const stranger = createSocket({ type: 'udp4', reuseAddr: true });
       for (let i = 0; i < 600; i++) {
-        await new Promise((sent) => stranger.send(Buffer.alloc(1000), local?.port, '127.0.0.1', sent));
+        await new Promise((sent) =>
+          stranger.send(Buffer.alloc(1000), local?.port, '127.0.0.1', sent),
+        );
       }
       stranger.close();
       for (let i = 0; i < 10; i++) expect(sender.send()).toBe('accepted');
