@@ -77,14 +77,21 @@ void Environment::on_notify(napi_env env, napi_value, void* self, void*) {
 void Environment::deliver_ready() {
   const std::vector<uint32_t> handles = poller_.take_ready();
   size_t count = 0;
+  uint32_t cut = 0;  // the socket that has filled the mailbox, and has more
   for (const uint32_t handle : handles) {
     Socket* socket = poller_.find(handle);
     if (socket == nullptr) continue;
-    bool more = true;
-    if (count < Mailbox::kRecords) count = collect(handle, *socket, count, &more);
-    // The rest comes with the next turn of the event loop, which is not to be starved.
-    if (more) poller_.put_back(handle);
+    if (count == Mailbox::kRecords) {
+      poller_.put_back(handle);
+      continue;
+    }
+    bool more = false;
+    count = collect(handle, *socket, count, &more);
+    if (more) cut = handle;
   }
+  // The rest comes with the next turn of the event loop, which is not to be starved; and the others
+  // first, which one with a long backlog is not to starve.
+  if (cut != 0) poller_.put_back(cut);
   if (count == 0 || deliver_ == nullptr) return;
   napi_value function;
   napi_value undefined;

@@ -12,33 +12,29 @@
 
 namespace zerosend {
 
-// Reads the completions there are of what is outstanding. Returns the number of kernel ids that
-// they freed.
-size_t InetSocket::drain() {
-  if (fd_ < 0 || !expects_messages()) return 0;
-  size_t freed = 0;
-  const auto handle = [this, &freed](const Notification& notification) {
-    read_notification(notification, &freed);
-  };
-  read_error_queue(fd_, handle, [this] { return !expects_messages(); });
-  return freed;
-}
-
-// Reads everything there is, foreign messages and late ones included.
-size_t InetSocket::drain_all() {
-  size_t freed = 0;
+// Reads up to `most` messages: the completions of what is outstanding, or, with `foreign`, all that
+// the error queue has, late ones included.
+InetSocket::Drained InetSocket::drain(size_t most, bool foreign) {
+  Drained drained;
+  if (fd_ < 0 || (!foreign && !expects_messages())) return drained;
   const uint64_t doubts = ledger_.doubts();
-  const int end = drain_error_queue(fd_, [this, &freed](const Notification& notification) {
-    read_notification(notification, &freed);
-  });
+  size_t count = 0;
+  const auto handle = [this, &drained](const Notification& notification) {
+    read_notification(notification, &drained.freed);
+  };
+  const int end = read_error_queue(
+      fd_, handle, [&] { return ++count == most || (!foreign && !expects_messages()); });
   note_end_of_queue(end);
   // All questions so far have been answered, and the answer to the latest is the kernel's count.
   if (end == EAGAIN && ledger_.doubts() < doubts) {
     ledger_.dispel(unread_questions_);
     unread_questions_ = 0;
   }
-  return freed;
+  drained.more = count == most;
+  return drained;
 }
+
+size_t InetSocket::drain_all() { return drain(SIZE_MAX, true).freed; }
 
 // `error` ended a reading of the error queue: EAGAIN says that it is empty, 0 that nothing is
 // waited for. Anything else is met again by whoever reads next; but when that goes on (a filter of
@@ -136,13 +132,10 @@ void InetSocket::do_ready(uint32_t events) {
   }
   if (events & EPOLLHUP) hung_up_ = true;
   if (protocol_ == Protocol::kTcp && (events & (EPOLLIN | EPOLLRDHUP))) discard_input();
-  flush();
+  const bool more_to_send = flush();
   // Not only what is outstanding: foreign messages must go too, or they would fire for ever.
-  if (events & EPOLLERR) {
-    drain_all();
-  } else {
-    drain();
-  }
+  const bool more_to_read = drain(kMostNotes, (events & EPOLLERR) != 0).more;
+  unfinished_ = more_to_send || more_to_read;
   if (events & (EPOLLERR | EPOLLHUP)) check_error(false);
   end_if_unreadable();
 }

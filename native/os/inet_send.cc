@@ -130,21 +130,36 @@ void InetSocket::accept_piece(uint64_t id, bool zerocopy, uint32_t bytes, bool l
   }
 }
 
-// Hands the rest of an open send to the kernel, piece by piece, and moves `*offset` along.
+// Hands the rest of an open send to the kernel, piece by piece, and moves `*offset` along. Not more
+// of a stream at once than the budget has, since the call would keep the lock for as long as the
+// peer takes in what it is sent.
 InetSocket::Push InetSocket::push(uint64_t id, const Address* destination, uint32_t* offset,
-                                  int* error) {
-  for (;;) {
+                                  Budget* budget, int* error) {
+  do {
     const Source& source = ledger_.payload(id);
-    const Attempt attempt = transmit(source, destination, *offset);
+    const uint32_t length = source.length;
+    const Attempt attempt =
+        transmit(beginning_of(source, *offset + budget->bytes), destination, *offset);
     if (attempt.accepted < 0) {
       *error = attempt.error;
       return attempt.error == EAGAIN ? Push::kNoRoom : Push::kRefused;
     }
     const auto bytes = static_cast<uint32_t>(attempt.accepted);
+    budget->spend(bytes);
     *offset += bytes;
-    accept_piece(id, attempt.zerocopy, bytes, *offset >= source.length);
-    if (*offset >= source.length) return Push::kDone;
+    accept_piece(id, attempt.zerocopy, bytes, *offset >= length);
+    if (*offset >= length) return Push::kDone;
+  } while (!budget->is_spent());
+  return Push::kSpent;
+}
+
+// A stream may be cut anywhere.
+Source InetSocket::beginning_of(const Source& source, uint64_t most) const {
+  Source part = source;
+  if (protocol_ == Protocol::kTcp) {
+    part.length = static_cast<uint32_t>(std::min<uint64_t>(source.length, most));
   }
+  return part;
 }
 
 void InetSocket::enqueue(uint64_t id, const Address* destination, uint32_t offset) {
@@ -168,7 +183,9 @@ int32_t InetSocket::do_send(const Source& source, const Address* destination) {
 int32_t InetSocket::send_one(const Source& source, const Address* destination) {
   Attempt attempt{-1, false, EAGAIN};
   if (queue_.empty()) {
-    attempt = transmit(source, destination, 0);
+    attempt = source.length <= Budget::kMostBytes
+                  ? transmit(source, destination, 0)
+                  : transmit(beginning_of(source, Budget::kMostBytes), destination, 0);
     if (attempt.accepted < 0 && attempt.error != EAGAIN) {
       if (response(attempt.error) == Response::kEnd) fail(attempt.error, false);
       return -attempt.error;
@@ -193,11 +210,18 @@ int32_t InetSocket::send_one(const Source& source, const Address* destination) {
 // A part is on its way, so the id is taken: whatever becomes of the rest, the send is accepted.
 void InetSocket::send_rest(uint64_t id, const Address* destination, uint32_t offset) {
   int error = 0;
-  switch (push(id, destination, &offset, &error)) {
+  Budget budget;
+  budget.spend(offset);
+  if (budget.is_spent()) {
+    enqueue(id, destination, offset);
+    return;
+  }
+  switch (push(id, destination, &offset, &budget, &error)) {
     case Push::kDone:
       ledger_.close(id, completer());
       break;
     case Push::kNoRoom:
+    case Push::kSpent:
       enqueue(id, destination, offset);
       break;
     case Push::kRefused:
@@ -213,6 +237,7 @@ void InetSocket::send_rest(uint64_t id, const Address* destination, uint32_t off
 size_t InetSocket::transmit_batch(const Source* sources, size_t count) {
   const bool zerocopy = sources[0].zerocopy && zerocopy_granted_;
   if (zerocopy && !ledger_.certain() && ask_for_count(nullptr, 0) != 0) return 0;
+  if (sources[0].length > Budget::kMostBytes) return 0;  // send_one() sends it in parts
   if (!batch_) batch_ = std::make_unique<Batch>();
   // Booked before the call where it takes messages whole or not at all: afterwards none of what a
   // message touches would be in the cache any more.
@@ -326,27 +351,33 @@ int32_t InetSocket::do_send_many(const Source* sources, size_t count) {
   return 0;
 }
 
-void InetSocket::flush() {
-  if (queue_.empty() || failed_) return;
-  if (retry_delay_.count() > 0 && std::chrono::steady_clock::now() < retry_at_) return;
+// Returns whether it could go on at once: the budget is spent, and the kernel has room.
+bool InetSocket::flush() {
+  if (queue_.empty() || failed_) return false;
+  if (retry_delay_.count() > 0 && std::chrono::steady_clock::now() < retry_at_) return false;
+  Budget budget;
   while (!queue_.empty()) {
+    if (budget.is_spent()) return true;
     Queued& entry = queue_.front();
     int error = 0;
-    const Push result = push(entry.id, &entry.destination, &entry.offset, &error);
-    if (result == Push::kNoRoom) return;
+    const Push result = push(entry.id, &entry.destination, &entry.offset, &budget, &error);
+    if (result == Push::kNoRoom) return false;
     retry_delay_ = {};
+    if (result == Push::kSpent) return true;
     if (result == Push::kDone) {
       ledger_.close(entry.id, completer());
     } else if (protocol_ == Protocol::kTcp) {
       // A stream cannot go on behind a hole, whatever the error was about.
       fail(error, false);  // fails this entry and all behind it
-      return;
+      return false;
     } else {
+      budget.spend(0);
       ledger_.fail(entry.id, completer());
     }
     queue_.pop_front();
   }
   note_drained();
+  return false;
 }
 
 }  // namespace zerosend

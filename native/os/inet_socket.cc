@@ -31,7 +31,7 @@ InetSocket::~InetSocket() { close_locked(); }
 
 void InetSocket::do_poll() {
   flush();
-  drain();
+  drain(kMostNotes);  // what is left waits for the next poll, or for the poller thread
   if (slabs_.size() > 1) let_go();
   end_if_unreadable();
   // A TCP peer that talks must not stall while JavaScript never goes idle.
@@ -67,7 +67,7 @@ void InetSocket::cut_off() {
     unspecified.sa_family = AF_UNSPEC;
     sys.connect(fd_, &unspecified, sizeof unspecified);
   }
-  drain();
+  drain(SIZE_MAX);
   plain_parted_ = -1;  // less is held than at an earlier try
 }
 

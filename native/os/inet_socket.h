@@ -35,7 +35,7 @@ class InetSocket final : public Socket {
   ~InetSocket() override;
 
  private:
-  enum class Push : uint8_t { kDone, kNoRoom, kRefused };
+  enum class Push : uint8_t { kDone, kNoRoom, kSpent, kRefused };
 
   struct Queued {
     uint64_t id = 0;
@@ -80,14 +80,15 @@ class InetSocket final : public Socket {
   void fail_queued() override;
   int32_t send_one(const Source& source, const Address* destination);
   void send_rest(uint64_t id, const Address* destination, uint32_t offset);
-  Push push(uint64_t id, const Address* destination, uint32_t* offset, int* error);
+  Push push(uint64_t id, const Address* destination, uint32_t* offset, Budget* budget, int* error);
+  Source beginning_of(const Source& source, uint64_t most) const;
   Attempt transmit(const Source& source, const Address* destination, uint32_t offset);
   size_t transmit_batch(const Source* sources, size_t count);
   void accept_message(const Source& source, bool zerocopy, uint32_t bytes);
   void accept_whole(const Source& source, bool zerocopy);
   void accept_piece(uint64_t id, bool zerocopy, uint32_t bytes, bool last);
   void enqueue(uint64_t id, const Address* destination, uint32_t offset);
-  void flush();
+  bool flush();
   ssize_t hand_over(const uint8_t* data, size_t length, int flags, const sockaddr* to,
                     socklen_t to_length);
   void begin_stamping();
@@ -112,7 +113,11 @@ class InetSocket final : public Socket {
   // inet_reap.cc
   void do_ready(uint32_t events) override;
   bool expects_messages() const { return ledger_.kernel_outstanding() > 0 || stamps_ != nullptr; }
-  size_t drain();
+  struct Drained {
+    size_t freed = 0;   // kernel ids
+    bool more = false;  // the queue may hold more than was to be read
+  };
+  Drained drain(size_t most, bool foreign = false);
   size_t drain_all();
   void read_notification(const Notification& notification, size_t* freed);
   void note_end_of_queue(int error);

@@ -137,56 +137,92 @@ std::shared_ptr<Socket> Poller::share(uint32_t handle) {
   return find(handle) == nullptr ? nullptr : sockets_[handle & kIndexMask];
 }
 
-void Poller::add_ready(uint32_t handle) {
+bool Poller::add_ready(uint32_t handle) {
   std::lock_guard<std::mutex> lock(ready_mutex_);
+  const bool first = ready_.empty();
   if (std::find(ready_.begin(), ready_.end(), handle) == ready_.end()) ready_.push_back(handle);
+  return first;
 }
 
 std::vector<uint32_t> Poller::take_ready() {
-  notified_.store(false);
   std::lock_guard<std::mutex> lock(ready_mutex_);
   return std::exchange(ready_, {});
 }
 
 void Poller::put_back(uint32_t handle) {
-  add_ready(handle);
-  if (!notified_.exchange(true)) notify_();
+  if (add_ready(handle)) notify_();
 }
 
 void Poller::run() {
   pthread_setname_np(pthread_self(), "zerosend-poller");
   std::vector<epoll_event> events(256);
-  std::vector<std::shared_ptr<Socket>> to_arm;
+  const auto most = static_cast<int>(events.size());
   while (!stopping_) {
-    const int count = sys.epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), -1);
+    const int count = sys.epoll_wait(epoll_fd_, events.data(), most, unfinished_.empty() ? -1 : 0);
     if (count < 0 && errno != EINTR) pause(false);  // cannot happen; but then do not spin
-    bool news = false;
-    bool soon = false;
-    for (int i = 0; i < count; ++i) {
-      if (events[static_cast<size_t>(i)].data.u64 == kWakeToken) continue;
-      const auto handle = static_cast<uint32_t>(events[static_cast<size_t>(i)].data.u64);
-      std::shared_ptr<Socket> socket = share(handle);
-      if (!socket) continue;
-      const Socket::Wake wake = socket->on_ready(events[static_cast<size_t>(i)].events);
-      if (wake.news) {
-        add_ready(handle);
-        news = true;
-      }
-      soon = soon || wake.soon;
-      if (wake.rearm) to_arm.push_back(std::move(socket));
+    for (int i = 0; i < count; ++i) begin(events[static_cast<size_t>(i)]);
+    tell();
+    if (!unfinished_.empty()) {
+      go_on();  // which takes as long as a pause
+    } else if (!to_arm_.empty()) {
+      pause(std::exchange(soon_, false));
     }
-    if (news && !notified_.exchange(true)) notify_();
-    if (to_arm.empty()) continue;
-    pause(soon);
-    news = false;
-    for (const auto& socket : to_arm) {
-      if (!socket->rearm()) continue;
-      add_ready(socket->handle());
-      news = true;
-    }
-    to_arm.clear();
-    if (news && !notified_.exchange(true)) notify_();
+    rearm();
+    tell();
   }
+  unfinished_.clear();
+  to_arm_.clear();
+}
+
+void Poller::begin(const epoll_event& event) {
+  if (event.data.u64 == kWakeToken) return;
+  std::shared_ptr<Socket> socket = share(static_cast<uint32_t>(event.data.u64));
+  if (!socket) return;
+  const auto same = [&socket](const Work& work) { return work.socket == socket; };
+  const auto known = std::find_if(unfinished_.begin(), unfinished_.end(), same);
+  if (known != unfinished_.end()) {  // JavaScript has armed it meanwhile; its turn comes
+    known->events |= event.events;
+    return;
+  }
+  const Socket::Wake wake = socket->on_ready(event.events);
+  settle({std::move(socket), event.events}, wake);
+}
+
+// Each unfinished socket goes on, once.
+void Poller::go_on() {
+  bool made_way = false;
+  for (Work& work : std::exchange(unfinished_, {})) {
+    if (work.socket->is_wanted()) {
+      made_way = true;
+      unfinished_.push_back(std::move(work));
+      continue;
+    }
+    const Socket::Wake wake = work.socket->on_ready(work.events);
+    settle(std::move(work), wake);
+  }
+  // Locks are not fair: who lets go of one and takes it again is faster than who has to wake up.
+  if (made_way) pause(true);
+}
+
+void Poller::settle(Work work, Socket::Wake wake) {
+  if (wake.news && add_ready(work.socket->handle())) call_due_ = true;
+  if (wake.unfinished) {
+    unfinished_.push_back(std::move(work));
+  } else if (wake.rearm) {
+    soon_ = soon_ || wake.soon;
+    to_arm_.push_back(std::move(work.socket));
+  }
+}
+
+void Poller::rearm() {
+  for (const auto& socket : to_arm_) {
+    if (socket->rearm() && add_ready(socket->handle())) call_due_ = true;
+  }
+  to_arm_.clear();
+}
+
+void Poller::tell() {
+  if (std::exchange(call_due_, false)) notify_();
 }
 
 // Sleeps, but not through a stop.

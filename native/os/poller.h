@@ -1,6 +1,7 @@
 #pragma once
 
 #include <pthread.h>
+#include <sys/epoll.h>
 
 #include <atomic>
 #include <cstdint>
@@ -14,14 +15,16 @@
 namespace zerosend {
 
 // The thread that waits for idle sockets, one for each JavaScript environment. It sleeps in
-// epoll_wait, does all that a wake has brought, and calls `notify` once for everything together;
-// then it pauses before it arms the sockets again, so that a stream of notifications costs one wake
-// for each pause and not one for each notification (three times that was measured to cost a third
-// of the throughput).
+// epoll_wait, does what a wake has brought, and calls `notify` once for everything together; then
+// it pauses before it arms the sockets again, so that a stream of notifications costs one wake for
+// each pause and not one for each notification (three times that was measured to cost a third of
+// the throughput).
 //
-// Protocol of `notify`: the thread puts the handle on the ready list and then sets the flag, and
-// calls only if it was clear; JavaScript clears the flag and then takes the list. In the other
-// order news that arrives in between would sit on the list with nobody called.
+// A socket works for a bounded time at once, and lets go of its lock. One that has more to do goes
+// on at once, in turn with the others, and new events are looked for in between.
+//
+// Protocol of `notify`: whoever puts the first handle on the empty list of news calls, and
+// JavaScript takes the whole list. So a list with something on it always has a call under way.
 class Poller {
  public:
   // `notify` runs on the poller thread.
@@ -49,7 +52,7 @@ class Poller {
   Socket* find(uint32_t handle) const;
   const std::vector<std::shared_ptr<Socket>>& sockets() const { return sockets_; }
 
-  // Clears the flag, then takes the handles with news.
+  // Takes all handles with news.
   std::vector<uint32_t> take_ready();
 
   // Puts a handle back whose records did not fit, and notifies.
@@ -61,14 +64,25 @@ class Poller {
   static constexpr uint32_t kIndexBits = 20;
   static constexpr uint32_t kIndexMask = (1u << kIndexBits) - 1;
 
+  // A socket that has something to do now, and what epoll reported of it.
+  struct Work {
+    std::shared_ptr<Socket> socket;
+    uint32_t events;
+  };
+
   // JavaScript thread.
   void close_descriptors();
   // Poller thread.
   void run();
+  void begin(const epoll_event& event);
+  void go_on();
+  void settle(Work work, Socket::Wake wake);
+  void rearm();
+  void tell();
   void pause(bool soon);
   std::shared_ptr<Socket> share(uint32_t handle);
-  // Either thread.
-  void add_ready(uint32_t handle);
+  // Either thread. Returns whether a call is due: the list was empty.
+  bool add_ready(uint32_t handle);
 
   const std::function<void()> notify_;
   int epoll_fd_ = -1;
@@ -85,7 +99,12 @@ class Poller {
 
   std::mutex ready_mutex_;
   std::vector<uint32_t> ready_;  // under ready_mutex_
-  std::atomic<bool> notified_{false};
+
+  // The poller thread's own.
+  std::vector<Work> unfinished_;
+  std::vector<std::shared_ptr<Socket>> to_arm_;
+  bool call_due_ = false;
+  bool soon_ = false;  // the next pause is to be short
 };
 
 }  // namespace zerosend

@@ -9,17 +9,6 @@
 #include "os/syscalls.h"
 
 namespace zerosend {
-namespace {
-
-size_t move_records(std::vector<Record>* from, Record* to, size_t max) {
-  const size_t count = std::min(max, from->size());
-  std::copy_n(from->begin(), count, to);
-  from->erase(from->begin(), from->begin() + static_cast<std::ptrdiff_t>(count));
-  return count;
-}
-
-}  // namespace
-
 // ---- sending and completions --------------------------------------------------------------------
 
 int Socket::refusal(size_t count) const {
@@ -29,7 +18,7 @@ int Socket::refusal(size_t count) const {
 }
 
 int32_t Socket::send(const Source& source, const Address* destination, uint32_t* waiting) {
-  Lock lock(mutex_);
+  Lock lock(*this);
   if (const int code = refusal(1)) return -code;
   busy_ = true;
   const int32_t result = do_send(source, destination);
@@ -38,7 +27,7 @@ int32_t Socket::send(const Source& source, const Address* destination, uint32_t*
 }
 
 int32_t Socket::send_many(const Source* sources, size_t count, uint32_t* waiting) {
-  Lock lock(mutex_);
+  Lock lock(*this);
   if (const int code = refusal(count)) return -code;
   busy_ = true;
   const int32_t result = do_send_many(sources, count);
@@ -47,7 +36,7 @@ int32_t Socket::send_many(const Source* sources, size_t count, uint32_t* waiting
 }
 
 int32_t Socket::send_run(const Run& run, uint32_t* waiting) {
-  Lock lock(mutex_);
+  Lock lock(*this);
   if (const int code = refusal(run.count)) return -code;
   busy_ = true;
   const int32_t result = do_send_run(run);
@@ -56,7 +45,7 @@ int32_t Socket::send_run(const Run& run, uint32_t* waiting) {
 }
 
 int32_t Socket::send_packet(const Part* parts, size_t count) {
-  Lock lock(mutex_);
+  Lock lock(*this);
   if (const int code = refusal(1)) return -code;
   busy_ = true;
   return do_send_packet(parts, count);
@@ -65,7 +54,7 @@ int32_t Socket::send_packet(const Part* parts, size_t count) {
 int32_t Socket::do_send_packet(const Part*, size_t) { return -EOPNOTSUPP; }
 
 void Socket::poll() {
-  Lock lock(mutex_);
+  Lock lock(*this);
   if (fd_ < 0) return;
   // Not at the first poll: a sender that pauses between its sends would register again each time.
   if (busy_ && queued() == 0 && ++busy_polls_ == 2) unwatch();
@@ -73,8 +62,8 @@ void Socket::poll() {
 }
 
 size_t Socket::take(Record* out, size_t max, bool* more) {
-  Lock lock(mutex_);
-  size_t count = move_records(&retired_, out, max);
+  Lock lock(*this);
+  size_t count = retired_.take(out, max);
   Range ranges[64];
   // Completions before notices: an error is reported after the ids that it ended.
   while (count < max && !completed_.empty()) {
@@ -84,7 +73,7 @@ size_t Socket::take(Record* out, size_t max, bool* more) {
     }
     counters_[Counter::ranges] += taken;
   }
-  if (completed_.empty()) count += move_records(&notices_, out + count, max - count);
+  if (completed_.empty()) count += notices_.take(out + count, max - count);
   *more = !retired_.empty() || !completed_.empty() || !notices_.empty();
   return count;
 }
@@ -120,7 +109,7 @@ void Socket::note_drained() {
 // ---- epoll --------------------------------------------------------------------------------------
 
 int Socket::attach(uint32_t handle) {
-  Lock lock(mutex_);
+  Lock lock(*this);
   handle_ = handle;
   return start_watching();
 }
@@ -128,7 +117,7 @@ int Socket::attach(uint32_t handle) {
 int Socket::start_watching() { return wants_arming() ? watch() : 0; }
 
 bool Socket::arm() {
-  Lock lock(mutex_);
+  Lock lock(*this);
   busy_ = false;
   busy_polls_ = 0;
   rest();
@@ -136,7 +125,7 @@ bool Socket::arm() {
 }
 
 bool Socket::rearm() {
-  Lock lock(mutex_);
+  PollerLock lock(mutex_);
   // A busy socket will be armed by JavaScript; only what waits for room cannot wait for that.
   return fd_ >= 0 && wants_arming() && (!busy_ || queued() > 0) && !watch_or_fail();
 }
@@ -178,14 +167,18 @@ void Socket::unwatch() {
 }
 
 Socket::Wake Socket::on_ready(uint32_t events) {
-  Lock lock(mutex_);
+  PollerLock lock(mutex_);
+  // Also where this goes on with an earlier wake: JavaScript may have armed since, and its event be
+  // among `events`. To arm once more than needed does no harm.
   armed_ = false;
   if (fd_ < 0) return {};
   ++counters_[Counter::wakes];
+  unfinished_ = false;
   if (!busy_ || queued() > 0) do_ready(events);
   if (!busy_) rest();
   Wake wake;
   wake.news = !completed_.empty() || !notices_.empty() || !retired_.empty();
+  wake.unfinished = unfinished_ && !failed_;
   wake.rearm = wants_arming() && (!busy_ || queued() > 0);
   wake.soon = queued() > 0;
   return wake;
@@ -205,13 +198,13 @@ void Socket::fail(int error, bool connecting, bool reading) {
 }
 
 void Socket::begin_close() {
-  Lock lock(mutex_);
+  Lock lock(*this);
   closing_ = true;
   if (fd_ >= 0 && !failed_ && queued() == 0) finish_output();
 }
 
 void Socket::abort() {
-  Lock lock(mutex_);
+  Lock lock(*this);
   if (fd_ < 0) return;
   closing_ = true;
   connecting_ = false;
@@ -222,7 +215,7 @@ void Socket::abort() {
 }
 
 void Socket::abandon(std::chrono::steady_clock::time_point deadline) {
-  Lock lock(mutex_);
+  Lock lock(*this);
   if (fd_ < 0) return;
   closing_ = true;
   fail_queued();
@@ -231,7 +224,7 @@ void Socket::abandon(std::chrono::steady_clock::time_point deadline) {
 }
 
 void Socket::close() {
-  Lock lock(mutex_);
+  Lock lock(*this);
   close_locked();
 }
 
@@ -245,12 +238,12 @@ void Socket::close_locked() {
 }
 
 Counters Socket::counters() {
-  Lock lock(mutex_);
+  Lock lock(*this);
   return counters_;
 }
 
 Socket::State Socket::state() {
-  Lock lock(mutex_);
+  Lock lock(*this);
   return do_state();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +10,7 @@
 
 #include "core/coalescer.h"
 #include "core/counters.h"
+#include "core/id_ring.h"
 #include "core/range.h"
 #include "os/address.h"
 #include "os/slab.h"
@@ -70,6 +72,22 @@ struct Record {
   uint32_t kind;
   uint64_t first;
   uint64_t last;
+};
+
+// Records in the order in which they came. A backlog can be long, and is taken in small parts.
+class RecordQueue {
+ public:
+  void push_back(const Record& record) { records_.push(record); }
+  bool empty() const { return records_.empty(); }
+  // Moves up to `max` records to `out`; returns their number.
+  size_t take(Record* out, size_t max) {
+    size_t count = 0;
+    for (; count < max && !records_.empty(); records_.pop_front()) out[count++] = records_.front();
+    return count;
+  }
+
+ private:
+  IdRing<Record> records_{0, 16};
 };
 
 // What all sockets have in common: ids and their completions, news for JavaScript, and the part
@@ -153,16 +171,51 @@ class Socket {
   // ---- poller thread ----------------------------------------------------------------------------
 
   struct Wake {
-    bool news = false;   // records wait for JavaScript
-    bool rearm = false;  // arm again, after a pause
-    bool soon = false;   // the pause should be short: sends are waiting for room
+    bool news = false;        // records wait for JavaScript
+    bool unfinished = false;  // on_ready() is due again, at once
+    bool rearm = false;       // arm again, after a pause
+    bool soon = false;        // the pause should be short: sends are waiting for room
   };
   Wake on_ready(uint32_t events);
+  // JavaScript waits for the lock.
+  bool is_wanted() const { return wanted_.load(std::memory_order_relaxed); }
   // Returns whether that failed, which is news.
   bool rearm();
 
  protected:
-  using Lock = std::lock_guard<std::mutex>;
+  // JavaScript's hold of the lock. Where the poller thread has it, that is told who waits.
+  class Lock {
+   public:
+    explicit Lock(Socket& socket) : socket_(socket) {
+      if (socket.mutex_.try_lock()) return;
+      socket.wanted_.store(true, std::memory_order_relaxed);
+      socket.mutex_.lock();
+      socket.wanted_.store(false, std::memory_order_relaxed);
+    }
+    ~Lock() { socket_.mutex_.unlock(); }
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+   private:
+    Socket& socket_;
+  };
+  using PollerLock = std::lock_guard<std::mutex>;
+
+  // What may be done under the lock at once, since the other thread waits for it; about a
+  // millisecond.
+  struct Budget {
+    size_t messages = 128;
+    size_t bytes = kMostBytes;
+
+    static constexpr size_t kMostBytes = 2 << 20;
+    bool is_spent() const { return messages == 0 || bytes == 0; }
+    void spend(size_t sent) {
+      --messages;
+      bytes -= sent < bytes ? sent : bytes;
+    }
+  };
+  // Of messages of an error queue; reading one costs less than sending one.
+  static constexpr size_t kMostNotes = 1024;
 
   Socket(int fd, int epoll_fd, size_t max_queued)
       : fd_(fd), epoll_fd_(epoll_fd), max_queued_(max_queued) {}
@@ -184,7 +237,8 @@ class Socket {
   // events of the descriptor itself, one-shot. Return 0 or an errno.
   virtual int start_watching();
   virtual int watch();
-  // Works off what epoll reported. Not called while JavaScript is busy, unless sends are queued.
+  // Works off what epoll reported, within the budget, and sets `unfinished_` where that was not
+  // enough. Not called while JavaScript is busy, unless sends are queued.
   virtual void do_ready(uint32_t events) = 0;
   // EPOLL* bits to wait for; EPOLLERR and EPOLLHUP come without asking.
   virtual uint32_t interest() const { return 0; }
@@ -247,22 +301,24 @@ class Socket {
   bool failed_ = false;   // a fatal error was reported
   bool armed_ = false;    // a wake is due
   bool busy_ = false;     // JavaScript sends, and has promised to call arm()
+  bool unfinished_ = false;  // do_ready() has more to do, now
 
   std::unique_ptr<StampTracker> stamps_;  // null unless timestamps were asked for
   Counters counters_;
-  std::vector<Record> notices_;  // delivered after the completions that they follow; rare
+  RecordQueue notices_;  // delivered after the completions that they follow
 
  private:
   int refusal(size_t count) const;
   bool watch_or_fail();
-
   void unwatch();
+
+  std::atomic<bool> wanted_{false};  // JavaScript waits for the lock
 
   bool registered_ = false;  // with epoll
   uint32_t armed_interest_ = 0;
   uint32_t busy_polls_ = 0;  // polls since JavaScript was idle
   Coalescer completed_;
-  std::vector<Record> retired_;  // delivered before the completions of the same ids; rare
+  RecordQueue retired_;          // delivered before the completions of the same ids; rare
   bool drain_due_ = false;       // the queue has been in use since the last drain record
 };
 
