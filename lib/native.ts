@@ -86,6 +86,7 @@ export interface SocketDescription {
   peerClosed?: boolean;
   idsUncertain?: boolean;
   linkDown?: boolean;
+  splitsSends?: boolean;
   timestampErrno?: number;
 }
 

@@ -121,6 +121,12 @@ export interface SocketInfo {
   mtu: number | undefined;
   /** UDP_SEGMENT in bytes; 0 when off */
   segmentSize: number;
+  /**
+   * With a `segmentSize`: whether a send is handed over as a whole, to be cut by the kernel or the
+   * device, or datagram by datagram, copied, because the way that the latest sends took refuses the
+   * whole; and why. Undefined without one.
+   */
+  segmentation?: { whole: boolean; reason: string | undefined };
   /** bytes of the longest send that this socket takes */
   maxSendLength: number;
   /** the TCP peer has ended its side */

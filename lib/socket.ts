@@ -491,6 +491,7 @@ export abstract class ZeroCopySocket
       maxPacingRate: positive(kernel.maxPacingRate),
       mtu: positive(kernel.mtu),
       segmentSize: this.#segmentSize,
+      ...(this.#segmentSize > 0 && { segmentation: segmentationOf(kernel.splitsSends === true) }),
       maxSendLength: this._maxLength,
       linkDown: kernel.linkDown === true,
       timestamps: this.#describeTimestamps(kernel.timestampErrno ?? 0),
@@ -771,6 +772,13 @@ const IS_SHARED =
 
 function wrongPool(message: string): CodedError {
   return typeError('ERR_ZEROSEND_WRONG_POOL', message);
+}
+
+function segmentationOf(split: boolean): NonNullable<SocketInfo['segmentation']> {
+  const reason =
+    'UDP_SEGMENT was answered with EIO: the device makes no checksums, or IPsec transforms the ' +
+    'packets. Each datagram is sent by itself; the whole is tried again from time to time';
+  return { whole: !split, reason: split ? reason : undefined };
 }
 
 /** The first `count` buffers are not sent after all. */

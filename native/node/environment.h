@@ -59,8 +59,8 @@ class Environment {
   const std::shared_ptr<Slab>* slab(uint32_t handle) const {
     return handle < slabs_.size() && slabs_[handle] ? &slabs_[handle] : nullptr;
   }
-  // The slab that a plain array is a view of, or null. Also one that its pool has let go of: whoever
-  // has the view keeps it mapped.
+  // The slab that a plain array is a view of, or null. Also one that its pool has let go of:
+  // whoever has the view keeps it mapped.
   Slab* slab_around(const uint8_t* data);
 
   std::vector<Source> sources;   // scratch of send_many

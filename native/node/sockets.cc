@@ -161,6 +161,7 @@ Napi::Value describe(Info info) {
   set(result, "peerClosed", state.peer_closed);
   set(result, "idsUncertain", state.ids_uncertain);
   set(result, "linkDown", state.link_down);
+  set(result, "splitsSends", state.splits_sends);
   set(result, "timestampErrno", state.timestamp_error);
   return result;
 }

@@ -41,7 +41,9 @@ ssize_t InetSocket::hand_over(const uint8_t* data, size_t length, int flags, con
 // One message to the kernel, with what each refusal calls for.
 InetSocket::Attempt InetSocket::transmit(const Source& source, const Address* destination,
                                          uint32_t offset) {
-  bool zerocopy = source.zerocopy && zerocopy_granted_;
+  const Whole whole = splitting_ ? whole_to(destination) : Whole::kUsual;
+  bool split = whole == Whole::kNo;
+  bool zerocopy = source.zerocopy && zerocopy_granted_ && !split;
   int earlier = 0;  // refusals so far that may have been about earlier datagrams
   int emptied = 0;  // refusals for want of buffers with nothing of the socket in the kernel
   const bool connected = destination == nullptr || destination->length == 0;
@@ -54,10 +56,13 @@ InetSocket::Attempt InetSocket::transmit(const Source& source, const Address* de
       zerocopy = error == 0;
       if (!zerocopy) ++counters_[Counter::inlineFallbacks];
     }
-    const ssize_t accepted = hand_over(source.data + offset, source.length - offset,
-                                       send_flags(zerocopy), to, to_length);
+    const uint8_t* const data = source.data + offset;
+    const uint32_t length = source.length - offset;
+    const ssize_t accepted = split ? send_segments(data, length, destination)
+                                   : hand_over(data, length, send_flags(zerocopy), to, to_length);
     if (accepted >= 0) {
       if (earlier > 0) counters_[Counter::softErrors] += static_cast<uint64_t>(earlier);
+      if (whole == Whole::kTry && !split) stop_splitting();
       return {accepted, zerocopy, 0};
     }
     const int error = errno;
@@ -96,6 +101,13 @@ InetSocket::Attempt InetSocket::transmit(const Source& source, const Address* de
         if (response(error) == Response::kMaybe) return {-1, false, error};
         return {-1, false, back_off(error)};
       case Response::kRefuse:
+        if (error == EIO && !split && start_splitting(destination)) {
+          split = true;
+          zerocopy = false;
+          stopped_early_ = false;  // it was no earlier datagram that sendmmsg has stopped at
+          continue;
+        }
+        return {-1, false, error};
       case Response::kEnd:
         return {-1, false, error};
     }
@@ -226,7 +238,7 @@ void InetSocket::send_rest(uint64_t id, const Address* destination, uint32_t off
       break;
     case Push::kRefused:
       ledger_.fail(id, completer());
-      fail(error, false);
+      if (protocol_ == Protocol::kTcp) fail(error, false);
       break;
   }
 }
@@ -237,6 +249,7 @@ void InetSocket::send_rest(uint64_t id, const Address* destination, uint32_t off
 size_t InetSocket::transmit_batch(const Source* sources, size_t count) {
   const bool zerocopy = sources[0].zerocopy && zerocopy_granted_;
   if (zerocopy && !ledger_.certain() && ask_for_count(nullptr, 0) != 0) return 0;
+  if (is_splitting()) return 0;
   if (sources[0].length > Budget::kMostBytes) return 0;  // send_one() sends it in parts
   if (!batch_) batch_ = std::make_unique<Batch>();
   // Booked before the call where it takes messages whole or not at all: afterwards none of what a

@@ -43,8 +43,8 @@ class InetSocket final : public Socket {
     Address destination;  // length 0: the connected peer
   };
 
-  // A slab that is kept mapped, and the id before which all sends from it are; kInUse while more may
-  // come.
+  // A slab that is kept mapped, and the id before which all sends from it are; kInUse while more
+  // may come.
   struct Kept {
     std::shared_ptr<Slab> slab;
     uint64_t until;
@@ -81,6 +81,19 @@ class InetSocket final : public Socket {
   int32_t send_one(const Source& source, const Address* destination);
   void send_rest(uint64_t id, const Address* destination, uint32_t offset);
   Push push(uint64_t id, const Address* destination, uint32_t* offset, Budget* budget, int* error);
+  // inet_segments.cc
+  struct Splitting;
+  struct SplittingDeleter {
+    void operator()(Splitting* state) const;
+  };
+  // Whether a send goes out as a whole, to be cut into segments by the kernel or the device.
+  enum class Whole : uint8_t { kUsual, kTry, kNo };
+  Whole whole_to(const Address* destination);
+  bool start_splitting(const Address* destination);
+  void stop_splitting();
+  bool is_splitting() const;
+  ssize_t send_segments(const uint8_t* data, uint32_t length, const Address* destination);
+
   Source beginning_of(const Source& source, uint64_t most) const;
   Attempt transmit(const Source& source, const Address* destination, uint32_t offset);
   size_t transmit_batch(const Source* sources, size_t count);
@@ -140,13 +153,18 @@ class InetSocket final : public Socket {
   void let_go();
   void before_close() override;
   State do_state() const override {
-    return {peer_closed_, asked_in_vain_ > 0 && !ledger_.certain(), timestamp_error_};
+    State state;
+    state.peer_closed = peer_closed_;
+    state.ids_uncertain = asked_in_vain_ > 0 && !ledger_.certain();
+    state.timestamp_error = timestamp_error_;
+    state.splits_sends = is_splitting();
+    return state;
   }
 
   // Keeps the slab mapped until nothing of it is in flight. Here and not in each send: two atomic
   // operations for each would be a tenth of what a send costs in user space. `sends`: for how many
-  // it is asked together, before the first of them has its id. False for memory that only the socket
-  // which shares it with the kernel may send from.
+  // it is asked together, before the first of them has its id. False for memory that only the
+  // socket which shares it with the kernel may send from.
   bool keep(Slab* slab, size_t sends) {
     if (slab == nullptr) return true;
     if (slab->shared_with_kernel()) return false;
@@ -181,8 +199,9 @@ class InetSocket final : public Socket {
   std::vector<Kept> slabs_;    // of what is outstanding, and maybe of more
   Slab* last_slab_ = nullptr;  // one of them: the next send is likely to be from it
   IdRing<Queued> queue_{0, 16};
-  std::vector<Source> run_;       // scratch of do_send_run()
-  std::unique_ptr<Batch> batch_;  // made by the first sendmmsg
+  std::vector<Source> run_;                                 // scratch of do_send_run()
+  std::unique_ptr<Batch> batch_;                            // made by the first sendmmsg
+  std::unique_ptr<Splitting, SplittingDeleter> splitting_;  // made by the first refusal of segments
 };
 
 }  // namespace zerosend

@@ -165,6 +165,7 @@ class Socket {
     bool ids_uncertain = false;  // zero copy is off because kernel ids can no longer be matched
     int timestamp_error = 0;     // errno of SO_TIMESTAMPING
     bool link_down = false;      // frames wait for the interface to come up
+    bool splits_sends = false;   // segments go out one by one, since the way out refuses the whole
   };
   State state();
 
@@ -297,10 +298,10 @@ class Socket {
   uint32_t handle_ = 0;
 
   bool connecting_ = false;
-  bool closing_ = false;  // begin_close() or abort() was called
-  bool failed_ = false;   // a fatal error was reported
-  bool armed_ = false;    // a wake is due
-  bool busy_ = false;     // JavaScript sends, and has promised to call arm()
+  bool closing_ = false;     // begin_close() or abort() was called
+  bool failed_ = false;      // a fatal error was reported
+  bool armed_ = false;       // a wake is due
+  bool busy_ = false;        // JavaScript sends, and has promised to call arm()
   bool unfinished_ = false;  // do_ready() has more to do, now
 
   std::unique_ptr<StampTracker> stamps_;  // null unless timestamps were asked for
@@ -318,8 +319,8 @@ class Socket {
   uint32_t armed_interest_ = 0;
   uint32_t busy_polls_ = 0;  // polls since JavaScript was idle
   Coalescer completed_;
-  RecordQueue retired_;          // delivered before the completions of the same ids; rare
-  bool drain_due_ = false;       // the queue has been in use since the last drain record
+  RecordQueue retired_;     // delivered before the completions of the same ids; rare
+  bool drain_due_ = false;  // the queue has been in use since the last drain record
 };
 
 }  // namespace zerosend

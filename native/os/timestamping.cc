@@ -17,8 +17,6 @@ namespace {
 // Linux 6.2; older kernels count a stream from its first byte anyway, which is where we enable it.
 constexpr unsigned kOptIdTcp = 1u << 16;
 
-constexpr int kScmTsOptId = 81;  // Linux 6.13
-
 }  // namespace
 
 int enable_timestamps(int fd, Timestamps kind, bool stream) {
@@ -71,7 +69,7 @@ StampKey::StampKey(uint32_t key) {
   attach(&message);
   cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = kScmTsOptId;
+  header->cmsg_type = kStampKeyType;
   header->cmsg_len = CMSG_LEN(sizeof key);
   std::memcpy(CMSG_DATA(header), &key, sizeof key);
 }

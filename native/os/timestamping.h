@@ -23,6 +23,8 @@ uint64_t realtime_ns();
 // Linux 6.13). Asked once; sends nothing.
 bool kernel_takes_keys();
 
+constexpr int kStampKeyType = 81;  // SCM_TS_OPT_ID
+
 // The control message that names the key of one datagram. To be kept until it was sent.
 class StampKey {
  public:
@@ -59,11 +61,13 @@ class StampTracker {
   void about_to_send() { started_ns_ = realtime_ns(); }
 
   // The call was accepted with so many bytes; `id` is the send that they complete, if `last`.
+  // Of a datagram that went out in parts only the last one has a timestamp.
   void accepted(uint64_t id, uint64_t bytes, bool last) {
     if (paused_) return;
     const bool stream = keys_ == Keys::kPositions;
+    if (!stream && !last) return;
     position_ += stream ? static_cast<uint32_t>(bytes) : 1;
-    if (last || !stream) book_.add(position_ - 1, id, started_ns_);
+    if (last) book_.add(position_ - 1, id, started_ns_);
   }
 
   // The kernel has refused a datagram. Keys that we name go on with the next one. Where the kernel

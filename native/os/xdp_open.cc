@@ -94,8 +94,8 @@ const char* XdpSocket::set_up(const XdpOptions& options, int* error) {
     *error = errno;
     return false;
   };
-  // A page that a child process shares is copied at the next write to it, and the kernel goes on with
-  // the one that it has pinned.
+  // A page that a child process shares is copied at the next write to it, and the kernel goes on
+  // with the one that it has pinned.
   if (sys.madvise(memory_->data(), memory_->size(), MADV_DONTFORK) != 0) {
     *error = errno;
     return "madvise(MADV_DONTFORK)";

@@ -6,6 +6,7 @@
 // clang-format on
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,6 +21,10 @@
 #include <utility>
 
 #include "os/syscalls.h"
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
 
 namespace zerosend {
 
@@ -77,6 +82,68 @@ struct Wrapper {
   }
 };
 
+std::atomic<int> refused_port{0};
+
+// What the kernel asks of each datagram of a socket with UDP_SEGMENT on a way without segmentation.
+bool refuses_segments(int fd, const sockaddr* to, const msghdr* message) {
+  const int refused = refused_port;
+  if (refused == 0) return false;
+  int segment = 0;
+  socklen_t length = sizeof segment;
+  if (::getsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &segment, &length) != 0 || segment == 0) {
+    return false;
+  }
+  auto* all = const_cast<msghdr*>(message);
+  cmsghdr* header = message == nullptr ? nullptr : CMSG_FIRSTHDR(all);
+  for (; header != nullptr; header = CMSG_NXTHDR(all, header)) {
+    uint16_t own = 0;
+    if (header->cmsg_level != IPPROTO_UDP || header->cmsg_type != UDP_SEGMENT) continue;
+    std::memcpy(&own, CMSG_DATA(header), sizeof own);
+    if (own == 0) return false;
+  }
+  if (refused == kEveryPort) return true;
+  sockaddr_storage peer{};
+  length = sizeof peer;
+  if (to == nullptr && ::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) == 0) {
+    to = reinterpret_cast<const sockaddr*>(&peer);
+  }
+  if (to == nullptr) return false;
+  // The port is at the same place in both families.
+  return ntohs(reinterpret_cast<const sockaddr_in*>(to)->sin_port) == refused;
+}
+
+// Answers EIO as the kernel does: when it has given the datagram an id, if it was to have one. The
+// datagram by which that is done would have more segments than any kernel allows.
+int refuse_late(int fd, int flags) {
+  if (flags & MSG_ZEROCOPY) {
+    static char nothing[4096];
+    iovec part{nothing, sizeof nothing};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(uint16_t))] = {};
+    sockaddr_storage peer{};
+    socklen_t length = sizeof peer;
+    msghdr message{};
+    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) != 0) {
+      length = sizeof peer;
+      ::getsockname(fd, reinterpret_cast<sockaddr*>(&peer), &length);
+      message.msg_name = &peer;
+      message.msg_namelen = length;
+    }
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = IPPROTO_UDP;
+    header->cmsg_type = UDP_SEGMENT;
+    header->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+    const uint16_t segment = 1;
+    std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
+    ::sendmsg(fd, &message, flags);
+  }
+  errno = EIO;
+  return -1;
+}
+
 ssize_t send_bytes(int fd, const void* data, size_t length, int flags, const sockaddr* to,
                    socklen_t to_length) {
   const std::optional<Step> step = sendto_fault.strike_flags(flags);
@@ -86,6 +153,7 @@ ssize_t send_bytes(int fd, const void* data, size_t length, int flags, const soc
   }
   if (step && step->limit > 0) length = std::min(length, static_cast<size_t>(step->limit));
   if (step && step->limit == 0 && length > 0) length = 1 + next_random() % length;
+  if (refuses_segments(fd, to, nullptr)) return refuse_late(fd, flags);
   const ssize_t result = ::sendto(fd, data, length, flags, to, to_length);
   if (result < 0 || !step || step->error == 0) return result;
   errno = step->error;
@@ -96,6 +164,9 @@ ssize_t send_message(int fd, const msghdr* message, int flags) {
   const std::optional<Step> step = sendmsg_fault.strike_flags(flags);
   const bool fails = step && step->error != 0;
   if (!fails || step->after) {
+    if (refuses_segments(fd, static_cast<const sockaddr*>(message->msg_name), message)) {
+      return refuse_late(fd, flags);
+    }
     const ssize_t result = ::sendmsg(fd, message, flags);
     if (result < 0 || !fails) return result;
   }
@@ -105,6 +176,15 @@ ssize_t send_message(int fd, const msghdr* message, int flags) {
 
 int send_messages(int fd, mmsghdr* messages, unsigned count, int flags) {
   const std::optional<Step> step = sendmmsg_fault.strike_flags(flags);
+  unsigned sound = 0;
+  while (sound < count) {
+    const msghdr& next = messages[sound].msg_hdr;
+    if (refuses_segments(fd, static_cast<const sockaddr*>(next.msg_name), &next)) break;
+    ++sound;
+  }
+  if (count > 0 && sound == 0) return refuse_late(fd, flags);
+  if (sound < count) refuse_late(fd, flags);  // the kernel has begun with that message
+  count = sound;
   if (!step) return ::sendmmsg(fd, messages, count, flags);
   if (step->error != 0 && !step->after) {
     errno = step->error;
@@ -281,6 +361,7 @@ void set_qdisc_kind(const char* kind) {
 }
 
 void set_map_count(uint32_t count) { map_count = count; }
+void refuse_segments(int port) { refused_port = port; }
 
 void set_kernel_id_bias(uint32_t bias) { kernel_id_bias = bias; }
 

@@ -91,6 +91,11 @@ void seed_faults(uint32_t seed);
 // at 0 meets the ids it expects.
 void set_kernel_id_bias(uint32_t bias);
 
+// From now on datagrams to this port, on sockets with UDP_SEGMENT, are answered with EIO, as on a
+// way without segmentation. 0: none; kEveryPort: all.
+constexpr int kEveryPort = 65536;
+void refuse_segments(int port);
+
 // The kind that queueing disciplines have, as netlink tells of them; empty: the one that they do
 // have. For those that the kernel at hand does not know.
 void set_qdisc_kind(const char* kind);

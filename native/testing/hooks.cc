@@ -102,6 +102,12 @@ Napi::Value set_map_count_of(Info info) {
   return info.Env().Undefined();
 }
 
+// refuseSegments(port): EIO for datagrams to it on sockets with UDP_SEGMENT; 0: none, 65536: all
+Napi::Value refuse(Info info) {
+  refuse_segments(static_cast<int>(number(info[0], 0)));
+  return info.Env().Undefined();
+}
+
 // setOption(fd, level, name, value): setsockopt(2) with an int, as a user of `fd` may call it.
 // Returns 0 or the errno.
 Napi::Value set_option(Info info) {
@@ -122,6 +128,7 @@ void export_test_hooks(Napi::Env env, Napi::Object exports, Environment* environ
   exports.Set("reportedRanges", Napi::Function::New(env, reported_ranges, "reportedRanges"));
   exports.Set("setQdiscKind", Napi::Function::New(env, set_qdisc, "setQdiscKind"));
   exports.Set("setMapCount", Napi::Function::New(env, set_map_count_of, "setMapCount"));
+  exports.Set("refuseSegments", Napi::Function::New(env, refuse, "refuseSegments"));
   exports.Set("setOption", Napi::Function::New(env, set_option, "setOption"));
   exports.Set("clearFaults", Napi::Function::New(env, clear_all, "clearFaults"));
 }

@@ -37,6 +37,8 @@ import { fileURLToPath } from 'node:url';
  * @property {() => number[]} reportedRanges
  * @property {(kind: string) => void} setQdiscKind that netlink tells; '': the truth
  * @property {(count: number) => void} setMapCount that vm.max_map_count is; 0: the truth
+ * @property {(port: number) => void} refuseSegments EIO for datagrams to it where UDP_SEGMENT is
+ *   on, as on a way without segmentation; 0: none, 65536: all
  * @property {(fd: number, level: number, name: number, value: number) => number} setOption
  */
 
@@ -51,7 +53,8 @@ const { BufferPool, PacketSocket, TcpSocket, UdpSocket, XdpSocket } = await impo
 const hooks = createRequire(import.meta.url)(addon);
 
 export { BufferPool, PacketSocket, TcpSocket, UdpSocket, XdpSocket };
-export const { clearFaults, faults, setFirstIds, setMapCount, setOption, setQdiscKind } = hooks;
+export const { clearFaults, faults, setFirstIds, setMapCount, refuseSegments } = hooks;
+export const { setOption, setQdiscKind } = hooks;
 
 /** Times enough for everything that a test does. */
 export const ALWAYS = 2 ** 30;

@@ -1,0 +1,271 @@
+// Ways that have no segmentation (a device without checksums, IPsec): what is seen on the wire, and
+// every id, have to be as on any other.
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import type { CompletionRange, SocketAddress, Timestamp, UdpOptions } from 'zerosend';
+import { needs } from '../support/requirements.js';
+import { clearFaultsAfterEach, eventually, holdBack } from './peers.js';
+import { within } from './sender.mjs';
+import { ALWAYS, BufferPool, inject, refuseSegments, UdpSocket } from './zerosend.mjs';
+
+clearFaultsAfterEach();
+afterEach(() => refuseSegments(0));
+
+const SEGMENT = 700;
+const EVERY_PORT = 65_536;
+
+const addresses = networkInterfaces().lo ?? [];
+const hasV6 = addresses.some(({ address }) => address === '::1');
+const loopback = (family: 4 | 6) => (family === 6 ? '::1' : '127.0.0.1');
+
+/** Bytes that tell which send they are of, and where they lie in it. */
+function content(send: number, length: number): Buffer {
+  return Buffer.from(Array.from({ length }, (_, i) => (send * 31 + i * 7 + (i >> 8)) & 255));
+}
+
+/** The datagrams that a send has to become. */
+function cut(bytes: Buffer): Buffer[] {
+  const count = Math.ceil(bytes.length / SEGMENT);
+  return Array.from({ length: count }, (_, i) => bytes.subarray(i * SEGMENT, (i + 1) * SEGMENT));
+}
+
+class Listener {
+  readonly got: Buffer[] = [];
+  readonly #socket: Socket;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('message', (bytes) => this.got.push(bytes));
+  }
+
+  static async open(family: 4 | 6): Promise<Listener> {
+    const socket = createSocket({ type: `udp${family}`, recvBufferSize: 8 << 20 });
+    onTestFinished(() => void socket.close());
+    socket.bind(0, loopback(family));
+    await once(socket, 'listening');
+    return new Listener(socket);
+  }
+
+  get at(): SocketAddress {
+    return this.#socket.address();
+  }
+
+  /** Waits until exactly these datagrams have come, in this order. */
+  async expect(sends: Buffer[]): Promise<void> {
+    const expected = sends.flatMap(cut);
+    await eventually(() => this.got.length).toBe(expected.length);
+    for (const [i, bytes] of expected.entries()) {
+      expect(bytes.equals(this.got[i] as Buffer), `datagram ${i} of ${this.got[i]?.length}`).toBe(
+        true,
+      );
+    }
+  }
+}
+
+async function open(options: UdpOptions) {
+  const socket = await UdpSocket.open({ segmentSize: SEGMENT, zeroCopy: 'always', ...options });
+  const pool = new BufferPool({ bufferSize: 65_536, count: 64, hugePages: 'none' });
+  onTestFinished(async () => {
+    refuseSegments(0);
+    await socket.abort();
+    await pool.close();
+  });
+  const how: Record<number, CompletionRange['how'][]> = {};
+  socket.on('complete', (range) => {
+    for (let id = range.first; id <= range.last; id++) {
+      how[id] = [...(how[id] ?? []), range.how];
+    }
+  });
+  let sends = 0;
+  /** Takes a buffer and lays the next content into it. */
+  function fill(length: number) {
+    const bytes = content(sends++, length);
+    const buffer = pool.tryAcquire();
+    if (buffer === null) throw new Error('the pool is dry');
+    buffer.bytes.set(bytes);
+    return { buffer, bytes };
+  }
+  return { socket, pool, how, fill };
+}
+
+const LENGTHS = [5500, 100, SEGMENT, 2 * SEGMENT, 44_801, 1];
+
+describe.each([4, 6] as const)('segments over IPv%i', (family) => {
+  const suite = needs(family === 4 || hasV6, 'the address ::1');
+
+  it('that the way refuses go out one by one, with one id each', suite, async () => {
+    const peer = await Listener.open(family);
+    const { socket, how, fill } = await open({ remote: peer.at });
+    expect(socket.info().segmentation).toEqual({ whole: true, reason: undefined });
+    refuseSegments(EVERY_PORT);
+    const sends = LENGTHS.map((length) => {
+      const { buffer, bytes } = fill(length);
+      socket.send(buffer, length);
+      return bytes;
+    });
+    const plain = content(99, 3000);
+    expect(socket.send(plain)).toBe(LENGTHS.length);
+    sends.push(plain);
+    await within(socket.flush(), 'flush');
+    await peer.expect(sends);
+    expect(how).toEqual(Object.fromEntries(sends.map((_, id) => [id, ['inline']])));
+    expect(socket.info().segmentation).toMatchObject({
+      whole: false,
+      reason: expect.stringContaining('EIO'),
+    });
+    const datagrams = sends.flatMap(cut).length;
+    expect(socket.stats()).toMatchObject({ kernelSends: datagrams, kernelIds: 0, failed: 0 });
+  });
+
+  it('go out whole again soon after the way has changed back', suite, async () => {
+    const peer = await Listener.open(family);
+    const { socket, how, fill } = await open({ remote: peer.at });
+    const sends: Buffer[] = [];
+    const send = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        const { buffer, bytes } = fill(5 * SEGMENT + i);
+        socket.send(buffer, bytes.length);
+        sends.push(bytes);
+        if (i % 8 === 7) await within(socket.flush(), 'flush');
+      }
+      await within(socket.flush(), 'flush');
+      await peer.expect(sends);
+    };
+    await send(4);
+    expect(how[3]).toEqual(['copied']);
+    refuseSegments(EVERY_PORT);
+    await send(20);
+    expect(how[23]).toEqual(['inline']);
+    expect(socket.info().segmentation?.whole).toBe(false);
+    refuseSegments(0);
+    await send(32);
+    expect(how[55]).toEqual(['copied']);
+    expect(socket.info().segmentation).toEqual({ whole: true, reason: undefined });
+    refuseSegments(EVERY_PORT);
+    await send(1);
+    expect(Object.values(how).every((ways) => ways.length === 1)).toBe(true);
+  });
+
+  it('are refused on the way to one address only', suite, async () => {
+    const [bad, good] = [await Listener.open(family), await Listener.open(family)];
+    const { socket, how, fill } = await open({ family });
+    refuseSegments(bad.at.port);
+    const sends = new Map<Listener, Buffer[]>([
+      [bad, []],
+      [good, []],
+    ]);
+    for (let i = 0; i < 30; i++) {
+      for (const peer of i % 3 === 0 ? [bad, bad, good] : [good, bad]) {
+        const { buffer, bytes } = fill(4 * SEGMENT + i);
+        socket.sendTo(buffer, bytes.length, peer.at);
+        sends.get(peer)?.push(bytes);
+      }
+      if (i % 5 === 4) await within(socket.flush(), 'flush');
+    }
+    await within(socket.flush(), 'flush');
+    await bad.expect(sends.get(bad) as Buffer[]);
+    await good.expect(sends.get(good) as Buffer[]);
+    const ways = Object.values(how).flat();
+    expect(ways.filter((way) => way === 'copied')).toHaveLength(30);
+    expect(ways.filter((way) => way === 'inline')).toHaveLength(40);
+  });
+
+  it('of batches and runs, refused in their midst', suite, async () => {
+    const peer = await Listener.open(family);
+    const { socket, pool, how, fill } = await open({ remote: peer.at });
+    const sends: Buffer[] = [];
+    for (const refused of [0, EVERY_PORT, EVERY_PORT, 0]) {
+      refuseSegments(refused);
+      const filled = LENGTHS.map((length) => fill(length));
+      socket.sendMany(
+        filled.map(({ buffer }) => buffer),
+        LENGTHS,
+      );
+      sends.push(...filled.map(({ bytes }) => bytes));
+      const run = pool.tryAcquireRun(4);
+      if (run === null) throw new Error('no run');
+      const lengths = Array.from({ length: run.count }, (_, i) => 1500 + 700 * i);
+      for (const [i, length] of lengths.entries()) {
+        const bytes = content(1000 + i, length);
+        run.bytes(i).set(bytes);
+        sends.push(bytes);
+      }
+      socket.sendMany(run, lengths);
+      await within(socket.flush(), 'flush');
+    }
+    await peer.expect(sends);
+    expect(Object.values(how).every((ways) => ways.length === 1)).toBe(true);
+    expect(Object.keys(how)).toHaveLength(sends.length);
+  });
+
+  it('that wait for room before they are refused', suite, async () => {
+    const peer = await Listener.open(family);
+    const { socket, how, fill } = await open({ remote: peer.at });
+    holdBack();
+    const sends = LENGTHS.map((length) => {
+      const { buffer, bytes } = fill(length);
+      socket.send(buffer, length);
+      return bytes;
+    });
+    refuseSegments(EVERY_PORT);
+    // Room for two datagrams, then for three more, and so on.
+    const room = [2, 3, 1, 5].flatMap((limit) => [
+      { limit, times: 1 },
+      { error: 'EAGAIN' as const, times: 1 },
+    ]);
+    inject('sendmmsg', ...room);
+    inject('sendto');
+    await within(socket.flush(), 'flush');
+    await peer.expect(sends);
+    expect(how).toEqual(Object.fromEntries(sends.map((_, id) => [id, ['inline']])));
+  });
+
+  it('of which some are out when the rest is refused for good: the id fails', suite, async () => {
+    const peer = await Listener.open(family);
+    const { socket, how, fill } = await open({ remote: peer.at });
+    refuseSegments(EVERY_PORT);
+    inject('sendmmsg', { limit: 2 }, { error: 'EPERM', times: 2 });
+    const first = fill(5 * SEGMENT);
+    expect(socket.send(first.buffer, first.bytes.length)).toBe(0);
+    const second = fill(3 * SEGMENT);
+    expect(socket.send(second.buffer, second.bytes.length)).toBe(1);
+    await within(socket.flush(), 'flush');
+    await peer.expect([first.bytes.subarray(0, 2 * SEGMENT), second.bytes]);
+    expect(how).toEqual({ 0: ['failed'], 1: ['inline'] });
+  });
+
+  it('have one timestamp of each stage for each send', suite, async () => {
+    const peer = await Listener.open(family);
+    const { socket, fill } = await open({ remote: peer.at, timestamps: 'software' });
+    const stamps: Timestamp[] = [];
+    socket.on('timestamp', (stamp) => stamps.push(stamp));
+    const sends: Buffer[] = [];
+    for (const refused of [0, EVERY_PORT, EVERY_PORT, 0, 0]) {
+      refuseSegments(refused);
+      const { buffer, bytes } = fill(4 * SEGMENT);
+      socket.send(buffer, bytes.length);
+      sends.push(bytes);
+      await eventually(() => {
+        socket.poll();
+        return stamps.length;
+      }).toBe(2 * sends.length);
+    }
+    await peer.expect(sends);
+    for (const [id] of sends.entries()) {
+      const stages = stamps.filter((stamp) => stamp.id === id).map(({ stage }) => stage);
+      expect(stages.sort()).toEqual(['scheduled', 'sent']);
+    }
+  });
+
+  it('of a socket without segments: EIO is the error that it is', suite, async () => {
+    const peer = await Listener.open(family);
+    const { socket, fill } = await open({ remote: peer.at, segmentSize: undefined });
+    inject('sendto', { error: 'EIO', times: ALWAYS });
+    const { buffer } = fill(100);
+    expect(() => socket.send(buffer, 100)).toThrow(expect.objectContaining({ code: 'EIO' }));
+    buffer.release();
+    expect(socket.info().segmentation).toBeUndefined();
+  });
+});
