@@ -25,6 +25,14 @@ export function isNumeric(address: string, family: Family): boolean {
   return isIP(address) === family;
 }
 
+/**
+ * Whether an IPv6 address, as the kernel writes it, stands for an IPv4 one (RFC 4291, 2.5.5.2):
+ * packets for it are IPv4.
+ */
+export function isMapped(address: string): boolean {
+  return address.startsWith('::ffff:') && address.includes('.');
+}
+
 export function familyOf(address: string): Family {
   return isIPv4(address) ? 4 : 6;
 }
@@ -33,6 +41,14 @@ export function notNumeric(name: string, address: string, family: Family): Range
   return rangeError(
     'ERR_ZEROSEND_INVALID_ADDRESS',
     `${name} must be a numeric IPv${family} address; received '${address}'`,
+  );
+}
+
+/** The error of a numeric address whose zone is not one. */
+export function noZone(name: string, address: string): RangeError {
+  return rangeError(
+    'ERR_ZEROSEND_INVALID_ADDRESS',
+    `${name} names no interface that exists; received '${address}'`,
   );
 }
 

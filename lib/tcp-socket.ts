@@ -124,7 +124,8 @@ export class TcpSocket extends ZeroCopySocket {
 
   /**
    * Inline data has completed but may still be on its way: a close before it is acknowledged would
-   * turn into a reset if the peer talks. There is no event for that, so look again.
+   * turn into a reset if the peer talks. There is no event for that, so look again. The timer does not
+   * keep the process alive: what does is decided in one place, the reactor.
    * @internal
    */
   protected override _lingers(): boolean {
@@ -132,7 +133,7 @@ export class TcpSocket extends ZeroCopySocket {
     this.#lingerTimer ??= setTimeout(() => {
       this.#lingerTimer = undefined;
       this._settle();
-    }, LINGER_POLL_MS);
+    }, LINGER_POLL_MS).unref();
     return true;
   }
 }

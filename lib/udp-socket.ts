@@ -2,8 +2,10 @@ import {
   checkAddress,
   type Family,
   familyOf,
+  isMapped,
   isNumeric,
   notNumeric,
+  noZone,
   resolve,
   type SocketAddress,
 } from './address.js';
@@ -51,9 +53,9 @@ export class UdpSocket extends ZeroCopySocket {
     opened: OpenedSocket,
     options: CheckedSocketOptions,
     family: Family,
+    most: number,
     segmentSize: number,
   ) {
-    const most = MAX_PAYLOAD[family];
     super('udp', opened, options, {
       maxLength: segmentSize > 0 ? Math.min(most, segmentSize * native.maxSegments()) : most,
       segmentSize,
@@ -108,21 +110,22 @@ export class UdpSocket extends ZeroCopySocket {
     if (checked.maxPacingRate > 0) checkPacing(remote, checked.interface);
     const opened = native.openUdp(request);
     if ('errno' in opened) throw openError(opened, request);
-    const mtu = native.describe(opened.handle).mtu ?? 0;
-    if (remote && mtu > 0 && segmentSize + HEADERS[actual] > mtu) {
+    const { mtu = 0, remote: peer } = native.describe(opened.handle);
+    const onWire: Family = peer && isMapped(peer.address) ? 4 : actual;
+    if (remote && mtu > 0 && segmentSize + HEADERS[onWire] > mtu) {
       native.close(opened.handle);
       throw rangeError(
         'ERR_ZEROSEND_SEGMENT_TOO_LONG',
-        `options.segmentSize must be at most ${mtu - HEADERS[actual]} on this path ` +
+        `options.segmentSize must be at most ${mtu - HEADERS[onWire]} on this path ` +
           `(MTU ${mtu}); received ${segmentSize}`,
       );
     }
-    return new UdpSocket(opened, checked, actual, segmentSize);
+    return new UdpSocket(opened, checked, actual, MAX_PAYLOAD[onWire], segmentSize);
   }
 
   /**
    * `send` to an address of your choice, also on a connected socket. Repeating the last address
-   * costs nothing.
+   * costs nothing, unless it has a zone (`fe80::1%eth0`), whose interface is looked up each time.
    * @param to a numeric address of the socket's family, and a port from 1 to 65535
    * @throws as {@link ZeroCopySocket.send}; RangeError `ERR_ZEROSEND_INVALID_ADDRESS`
    */
@@ -141,11 +144,12 @@ export class UdpSocket extends ZeroCopySocket {
   #setDestination(to: SocketAddress): void {
     const { address, port } = checkAddress('to', to, 1);
     UdpSocket.#current = null; // a refused address leaves the addon with none
-    if (!isNumeric(address, this.#family) || !native.setDestination(address, port)) {
-      throw notNumeric('to.address', address, this.#family);
-    }
+    if (!isNumeric(address, this.#family)) throw notNumeric('to.address', address, this.#family);
+    if (!native.setDestination(address, port)) throw noZone('to.address', address);
     this.#destination = { address, port };
-    UdpSocket.#current = this.#destination;
+    // A zone names an interface, and another one by the time of the next send: made again, it has
+    // another index. So it is looked up for each.
+    UdpSocket.#current = address.includes('%') ? null : this.#destination;
   }
 
   /** @internal */

@@ -107,7 +107,7 @@ export class XdpSocket extends RingSocket {
     }
     const umem = mapSlab(frameSize, frames, 'transparent');
     const pool = new BufferPool(withInit(init), umem, new LowestOrder(frames));
-    const deadline = Date.now() + BUSY_FOR_MS;
+    const deadline = performance.now() + BUSY_FOR_MS;
     for (;;) {
       const opened = native.openXdp({
         interface: name,
@@ -118,7 +118,7 @@ export class XdpSocket extends RingSocket {
       });
       if (!('errno' in opened))
         return new XdpSocket(opened, pool, { interface: name, queue, mode });
-      if (opened.errno !== EBUSY || Date.now() >= deadline) {
+      if (opened.errno !== EBUSY || performance.now() >= deadline) {
         void pool.close();
         throw openFailure(opened, name, 'CAP_NET_RAW');
       }

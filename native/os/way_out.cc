@@ -13,6 +13,17 @@
 namespace zerosend {
 namespace {
 
+// Packets for an IPv4 address that is written as an IPv6 one take the routes of IPv4.
+Address on_wire(const Address& address) {
+  if (address.family() != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address.v6.sin6_addr)) return address;
+  Address v4;
+  v4.v4.sin_family = AF_INET;
+  v4.v4.sin_port = address.v6.sin6_port;
+  std::memcpy(&v4.v4.sin_addr, &address.v6.sin6_addr.s6_addr[12], sizeof v4.v4.sin_addr);
+  v4.length = sizeof v4.v4;
+  return v4;
+}
+
 int find_interface(const Address& remote, unsigned bound, unsigned* index) {
   netlink::Request<rtmsg> request(RTM_GETROUTE, 0);
   request.body.rtm_family = static_cast<uint8_t>(remote.family());
@@ -91,7 +102,7 @@ WayOut find_way_out(const Address& remote, const std::string& interface) {
   }
   unsigned index = 0;
   way.syscall = "netlink(RTM_GETROUTE)";
-  way.error = find_interface(remote, bound, &index);
+  way.error = find_interface(on_wire(remote), bound, &index);
   if (way.error != 0) return way;
   way.syscall = "netlink(RTM_GETQDISC)";
   way.error = find_qdiscs(index, &way.qdiscs);

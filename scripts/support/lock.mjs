@@ -14,14 +14,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * @param {{ timeout?: number; onWait?: () => void }} [options] `timeout` in ms, default 15 minutes
  */
 export async function withLock(name, task, { timeout = 900_000, onWait } = {}) {
-  const deadline = Date.now() + timeout;
+  const deadline = performance.now() + timeout;
   for (let attempt = 0; ; attempt++) {
     const server = createServer();
     try {
       await once(server.listen(`\0${name}`), 'listening');
     } catch (error) {
       if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EADDRINUSE') throw error;
-      if (Date.now() > deadline) throw new Error(`gave up waiting for the lock ${name}`);
+      if (performance.now() > deadline) throw new Error(`gave up waiting for the lock ${name}`);
       if (attempt === 0) onWait?.();
       await sleep(250);
       continue;
