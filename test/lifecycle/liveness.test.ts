@@ -68,6 +68,21 @@ describe('a process', () => {
     expect((await program.next('exit')).inFlight).toBeGreaterThan(5);
   });
 
+  it('stays alive for a close that lingers until the peer has everything', async () => {
+    const { program, slow } = await start('a close that lingers');
+    await program.next('ready');
+    await expectAlive(program);
+    await slow.resume();
+    expect(await program.next('closed')).toMatchObject({ outcome: 'drained', unfinished: 0 });
+    expect(await program.exit()).toMatchObject(cleanly);
+  });
+
+  it('does not stay alive for such a close of a socket with unref()', async () => {
+    const { program } = await start('unref() and a close that lingers');
+    expect(await program.exit()).toMatchObject(cleanly);
+    expect(await program.next('exit')).toEqual({ type: 'exit', inFlight: 0, open: true });
+  });
+
   it('can let go later', async () => {
     const { program } = await start('unref() while waiting');
     expect(await program.exit()).toMatchObject(cleanly);

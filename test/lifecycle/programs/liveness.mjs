@@ -65,6 +65,18 @@ switch (what) {
     process.on('exit', () => say('exit', { inFlight: socket.inFlight }));
     break;
   }
+  case 'a close that lingers':
+  case 'unref() and a close that lingers': {
+    // All ids complete, since the kernel has copied; but the peer has acknowledged a part only.
+    const options = { zeroCopy: /** @type {const} */ ('never'), sendBufferSize: 1 << 20 };
+    const socket = await TcpSocket.connect({ host: '127.0.0.1', port: slow, ...options });
+    socket.send(new Uint8Array(400_000));
+    await socket.flush();
+    if (what !== 'a close that lingers') socket.unref();
+    socket.close({ timeout: 60_000 }).then((report) => say('closed', report));
+    process.on('exit', () => say('exit', { inFlight: socket.inFlight, open: socket.fd >= 0 }));
+    break;
+  }
   case 'unref() while waiting': {
     const { socket } = await outstanding(slow);
     onThirdTick = () => void socket.unref();
