@@ -42,7 +42,8 @@ export interface SocketStats {
   icmpMessages: number;
   /** transmit timestamps read from the error queue */
   timestamps: number;
-  /** timestamps of sends that are no longer remembered (the latest 4096 are), or without a time */
+  /** timestamps of sends that are no longer remembered (the latest 4096 are), without a time, or
+   * with one that cannot be, since the wall clock has been stepped */
   unknownStamps: number;
   /** error-queue messages of any other origin */
   unknownMessages: number;

@@ -18,7 +18,10 @@ export interface Timestamp {
   stage: TimestampStage;
   /** nanoseconds since the epoch of CLOCK_REALTIME, or of the device's clock */
   time: bigint;
-  /** nanoseconds since the send, at least 1; without meaning where the device's clock is another */
+  /**
+   * Nanoseconds since the send, at least 1, and never more than have passed, also when the wall
+   * clock is stepped meanwhile; without meaning where the device's clock is another.
+   */
   latency: number;
 }
 

@@ -62,6 +62,7 @@ void read_times(const uint8_t* data, size_t length, Notification* notification) 
   std::memcpy(times, data, sizeof times);
   const bool software = times[0].tv_sec != 0 || times[0].tv_nsec != 0;
   const timespec& time = software ? times[0] : times[2];
+  notification->of_device = !software;
   notification->seconds = static_cast<uint64_t>(time.tv_sec);
   notification->nanoseconds = static_cast<uint32_t>(time.tv_nsec);
 }
@@ -84,6 +85,7 @@ Notification parse_notification(const void* control, size_t length, bool truncat
       sock_extended_err error;
       std::memcpy(&error, bytes + data_at, sizeof error);
       Notification notification = from_extended_error(error);
+      notification.of_device = times.of_device;
       notification.seconds = times.seconds;
       notification.nanoseconds = times.nanoseconds;
       return notification;

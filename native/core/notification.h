@@ -20,8 +20,9 @@ struct Notification {
 
   Kind kind = Kind::kUnknown;
   bool copied = false;
-  Stage stage = Stage::kSent;  // of a timestamp, as are the next three
+  Stage stage = Stage::kSent;  // of a timestamp, as are the next four
   uint32_t key = 0;            // SOF_TIMESTAMPING_OPT_ID
+  bool of_device = false;      // the time is of the clock of a network card
   uint64_t seconds = 0;        // since the epoch of the clock; 0 with 0 nanoseconds: none was taken
   uint32_t nanoseconds = 0;
   uint32_t first = 0;

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "core/instant.h"
+
 namespace zerosend {
 
 // Which send a transmit timestamp is of. The kernel labels timestamps with a key of its own: a
@@ -13,14 +15,14 @@ class StampBook {
  public:
   struct Entry {
     uint64_t id = 0;
-    uint64_t sent_ns = 0;  // CLOCK_REALTIME just before the system call
+    Instant sent;  // just before the system call
     uint32_t key = 0;
     bool used = false;
   };
 
   // Keys grow; the number of the entry does by one for each.
-  void add(uint32_t key, uint64_t id, uint64_t sent_ns) {
-    entries_[next_++ % kSize] = {id, sent_ns, key, true};
+  void add(uint32_t key, uint64_t id, const Instant& sent) {
+    entries_[next_++ % kSize] = {id, sent, key, true};
   }
 
   // Null when the send is not remembered. Searches from where the last one was found: timestamps

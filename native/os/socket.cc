@@ -87,7 +87,13 @@ void Socket::note_stamp(const Notification& stamp) {
     return;
   }
   const uint64_t time = stamp.seconds * 1'000'000'000u + stamp.nanoseconds;
-  const uint64_t since = time > entry->sent_ns ? time - entry->sent_ns : 0;
+  uint64_t since = 0;
+  if (stamp.of_device) {
+    since = time > entry->sent.real ? time - entry->sent.real : 0;  // which may be another clock's
+  } else if (!latency_of(entry->sent, instant_of_reading(), time, &since)) {
+    ++counters_[Counter::unknownStamps];
+    return;
+  }
   notices_.push_back({Record::kStamp, entry->id, stamp.seconds});
   notices_.push_back(
       {Record::kStamped + static_cast<uint32_t>(stamp.stage), stamp.nanoseconds, since});

@@ -17,6 +17,12 @@ namespace {
 // Linux 6.2; older kernels count a stream from its first byte anyway, which is where we enable it.
 constexpr unsigned kOptIdTcp = 1u << 16;
 
+uint64_t nanoseconds(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(now.tv_nsec);
+}
+
 }  // namespace
 
 int enable_timestamps(int fd, Timestamps kind, bool stream) {
@@ -89,10 +95,18 @@ void StampTracker::resume(int fd) {
   paused_ = start(fd) != 0;
 }
 
-uint64_t realtime_ns() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(now.tv_nsec);
+Instant instant_of_send() {
+  Instant now;
+  now.monotonic = nanoseconds(CLOCK_MONOTONIC);
+  now.real = nanoseconds(CLOCK_REALTIME);
+  return now;
+}
+
+Instant instant_of_reading() {
+  Instant now;
+  now.real = nanoseconds(CLOCK_REALTIME);
+  now.monotonic = nanoseconds(CLOCK_MONOTONIC);
+  return now;
 }
 
 }  // namespace zerosend

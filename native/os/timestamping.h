@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/instant.h"
 #include "core/notification.h"
 #include "core/stamp_book.h"
 
@@ -16,8 +17,9 @@ enum class Timestamps : uint8_t { kNone, kSoftware, kHardware };
 // (Documentation/networking/timestamping.rst). A stream must be connected. Returns 0 or an errno.
 int enable_timestamps(int fd, Timestamps kind, bool stream);
 
-// Nanoseconds of CLOCK_REALTIME, the clock of software timestamps.
-uint64_t realtime_ns();
+// For Instant: what it asks of the order in which the clocks are read.
+Instant instant_of_send();
+Instant instant_of_reading();
 
 // Whether the kernel takes the key of a datagram's timestamps from who sends it (SCM_TS_OPT_ID,
 // Linux 6.13). Asked once; sends nothing.
@@ -58,7 +60,7 @@ class StampTracker {
   uint32_t key(uint32_t ahead) const { return position_ + ahead; }
 
   // Before a system call.
-  void about_to_send() { started_ns_ = realtime_ns(); }
+  void about_to_send() { started_ = instant_of_send(); }
 
   // The call was accepted with so many bytes; `id` is the send that they complete, if `last`.
   // Of a datagram that went out in parts only the last one has a timestamp.
@@ -67,7 +69,7 @@ class StampTracker {
     const bool stream = keys_ == Keys::kPositions;
     if (!stream && !last) return;
     position_ += stream ? static_cast<uint32_t>(bytes) : 1;
-    if (last) book_.add(position_ - 1, id, started_ns_);
+    if (last) book_.add(position_ - 1, id, started_);
   }
 
   // The kernel has refused a datagram. Keys that we name go on with the next one. Where the kernel
@@ -92,7 +94,7 @@ class StampTracker {
   const Keys keys_;
   bool paused_ = false;
   uint32_t position_ = 0;  // datagrams or bytes so far, modulo 2^32 like the kernel's
-  uint64_t started_ns_ = 0;
+  Instant started_;
   StampBook book_;
 };
 
