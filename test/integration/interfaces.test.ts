@@ -45,6 +45,13 @@ describe('a zone', needs(canMakeNamespaces(), 'making network namespaces'), () =
   });
 });
 
+describe('a queue in use', needs(canMakeNamespaces(), 'making network namespaces'), () => {
+  it('is waited for by a clock that nobody steps', async () => {
+    const ended = { end: 'EBUSY', waited: true };
+    expect(await run('wall clock')).toEqual([ended, ended]);
+  });
+});
+
 describe('an IPv4 address', needs(canMakeNamespaces(), 'making network namespaces'), () => {
   it('written as an IPv6 one has the headers of IPv4', async () => {
     const { opened, lengths, maxSendLength, mtu } = await run('mapped');

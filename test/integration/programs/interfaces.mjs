@@ -4,7 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { UdpSocket } from 'zerosend';
+import { UdpSocket, XdpSocket } from 'zerosend';
 
 const id = process.pid;
 const LENGTH = 1000;
@@ -101,6 +101,31 @@ const scenarios = {
     return { code, name, now: now?.address };
   },
 
+  // Opening waits for a queue in use; meanwhile the wall clock is stepped, for which Date.now stands.
+  async 'wall clock'() {
+    const name = `z${id}`;
+    ip(`link add ${name} type veth peer name ${name}p`);
+    ip(`link set ${name} up`);
+    const options = { interface: name, frames: 16 };
+    const holder = await XdpSocket.open(options);
+    const real = Date.now;
+    const seen = [];
+    for (const step of [-3_600_000, 3_600_000]) {
+      const start = performance.now();
+      const opening = XdpSocket.open(options).then(
+        () => 'opened',
+        (error) => error.code,
+      );
+      Date.now = () => real() + step;
+      const stuck = new Promise((settle) => setTimeout(settle, 12_000, 'still waiting').unref());
+      const end = await Promise.race([opening, stuck]);
+      seen.push({ end, waited: performance.now() - start > 900 });
+      Date.now = real;
+    }
+    await holder.close();
+    return seen;
+  },
+
   async mapped() {
     ip('link set lo mtu 1500 up');
     const receiver = createSocket('udp4');
@@ -140,3 +165,4 @@ const scenarios = {
 const [, , scenario] = process.argv;
 const run = scenarios[/** @type {keyof typeof scenarios} */ (scenario)];
 console.log(JSON.stringify(await run()));
+process.exit(); // whatever still waits
