@@ -32,7 +32,11 @@ export interface SocketOptions {
    * there (tc-fq(8)); else opening it fails with `ERR_ZEROSEND_PACING_UNSUPPORTED`.
    */
   maxPacingRate?: number;
-  /** Name of the network interface to send through: SO_BINDTODEVICE (socket(7)). */
+  /**
+   * Name of the network interface to send through: SO_BINDTODEVICE (socket(7)). The socket stays with
+   * the interface that has the name now: when that goes, sends fail with `ENODEV` or `ENETUNREACH`,
+   * also if another one gets its name. So it is with the zone of a `remote`.
+   */
   interface?: string;
 }
 

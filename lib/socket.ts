@@ -388,7 +388,8 @@ export abstract class ZeroCopySocket
 
   /**
    * Delivers what has finished, now and synchronously (`complete` listeners run within this call,
-   * unless it is made by one of them), and sends what was waiting for room.
+   * unless it is made by one of them), and sends what was waiting for room: of a long queue a part
+   * that takes about a millisecond, the rest goes on by itself.
    * @returns the number of ids completed
    */
   poll(): number {

@@ -4,7 +4,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
-import type { CompletionRange, SocketAddress, Timestamp, UdpOptions } from 'zerosend';
+import type { CompletionRange, Timestamp, UdpOptions } from 'zerosend';
 import { needs } from '../support/requirements.js';
 import { clearFaultsAfterEach, eventually, holdBack } from './peers.js';
 import { within } from './sender.mjs';
@@ -48,7 +48,7 @@ class Listener {
     return new Listener(socket);
   }
 
-  get at(): SocketAddress {
+  get at(): { address: string; port: number } {
     return this.#socket.address();
   }
 
@@ -65,7 +65,7 @@ class Listener {
 }
 
 async function open(options: UdpOptions) {
-  const socket = await UdpSocket.open({ segmentSize: SEGMENT, zeroCopy: 'always', ...options });
+  const socket = await UdpSocket.open({ zeroCopy: 'always', ...options });
   const pool = new BufferPool({ bufferSize: 65_536, count: 64, hugePages: 'none' });
   onTestFinished(async () => {
     refuseSegments(0);
@@ -97,7 +97,7 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
 
   it('that the way refuses go out one by one, with one id each', suite, async () => {
     const peer = await Listener.open(family);
-    const { socket, how, fill } = await open({ remote: peer.at });
+    const { socket, how, fill } = await open({ remote: peer.at, segmentSize: SEGMENT });
     expect(socket.info().segmentation).toEqual({ whole: true, reason: undefined });
     refuseSegments(EVERY_PORT);
     const sends = LENGTHS.map((length) => {
@@ -121,7 +121,7 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
 
   it('go out whole again soon after the way has changed back', suite, async () => {
     const peer = await Listener.open(family);
-    const { socket, how, fill } = await open({ remote: peer.at });
+    const { socket, how, fill } = await open({ remote: peer.at, segmentSize: SEGMENT });
     const sends: Buffer[] = [];
     const send = async (count: number) => {
       for (let i = 0; i < count; i++) {
@@ -150,7 +150,7 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
 
   it('are refused on the way to one address only', suite, async () => {
     const [bad, good] = [await Listener.open(family), await Listener.open(family)];
-    const { socket, how, fill } = await open({ family });
+    const { socket, how, fill } = await open({ family, segmentSize: SEGMENT });
     refuseSegments(bad.at.port);
     const sends = new Map<Listener, Buffer[]>([
       [bad, []],
@@ -174,7 +174,7 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
 
   it('of batches and runs, refused in their midst', suite, async () => {
     const peer = await Listener.open(family);
-    const { socket, pool, how, fill } = await open({ remote: peer.at });
+    const { socket, pool, how, fill } = await open({ remote: peer.at, segmentSize: SEGMENT });
     const sends: Buffer[] = [];
     for (const refused of [0, EVERY_PORT, EVERY_PORT, 0]) {
       refuseSegments(refused);
@@ -202,7 +202,7 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
 
   it('that wait for room before they are refused', suite, async () => {
     const peer = await Listener.open(family);
-    const { socket, how, fill } = await open({ remote: peer.at });
+    const { socket, how, fill } = await open({ remote: peer.at, segmentSize: SEGMENT });
     holdBack();
     const sends = LENGTHS.map((length) => {
       const { buffer, bytes } = fill(length);
@@ -224,7 +224,7 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
 
   it('of which some are out when the rest is refused for good: the id fails', suite, async () => {
     const peer = await Listener.open(family);
-    const { socket, how, fill } = await open({ remote: peer.at });
+    const { socket, how, fill } = await open({ remote: peer.at, segmentSize: SEGMENT });
     refuseSegments(EVERY_PORT);
     inject('sendmmsg', { limit: 2 }, { error: 'EPERM', times: 2 });
     const first = fill(5 * SEGMENT);
@@ -238,7 +238,11 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
 
   it('have one timestamp of each stage for each send', suite, async () => {
     const peer = await Listener.open(family);
-    const { socket, fill } = await open({ remote: peer.at, timestamps: 'software' });
+    const { socket, fill } = await open({
+      remote: peer.at,
+      timestamps: 'software',
+      segmentSize: SEGMENT,
+    });
     const stamps: Timestamp[] = [];
     socket.on('timestamp', (stamp) => stamps.push(stamp));
     const sends: Buffer[] = [];
@@ -261,7 +265,7 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
 
   it('of a socket without segments: EIO is the error that it is', suite, async () => {
     const peer = await Listener.open(family);
-    const { socket, fill } = await open({ remote: peer.at, segmentSize: undefined });
+    const { socket, fill } = await open({ remote: peer.at });
     inject('sendto', { error: 'EIO', times: ALWAYS });
     const { buffer } = fill(100);
     expect(() => socket.send(buffer, 100)).toThrow(expect.objectContaining({ code: 'EIO' }));

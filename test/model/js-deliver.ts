@@ -8,23 +8,13 @@ import { All, lowest } from './state.js';
  */
 export function deliverSteps(rules: Rules, state: Uint8Array, at: Js, step: JsStep): void {
   const k = state[All.jsSocket] as number;
-  const last = rules.breaks('flagClearedLast');
   switch (at) {
-    case Js.readyFlag:
-    case Js.readyLast:
-      step(
-        state,
-        'take_ready: the flag is cleared',
-        last ? Js.deliverNext : Js.readyList,
-        (next) => {
-          next[All.notified] = 0;
-        },
-      );
-      return;
     case Js.readyList:
-      step(state, 'take_ready: the list is taken', last ? Js.readyLast : Js.deliverNext, (next) => {
-        next[All.jsHandles] = next[All.ready] as number;
-        next[All.ready] = 0;
+      step(state, 'take_ready', Js.deliverNext, (next) => {
+        const all = next[All.ready] as number;
+        const taken = rules.breaks('listTakenInPart') ? all & -all : all;
+        next[All.jsHandles] = taken;
+        next[All.ready] = all & ~taken;
       });
       return;
     case Js.deliverNext: {
@@ -47,16 +37,16 @@ export function deliverSteps(rules: Rules, state: Uint8Array, at: Js, step: JsSt
       return;
     }
     case Js.putBackList: {
-      const to = rules.breaks('silentPutBack') ? Js.deliverNext : Js.putBackFlag;
+      const calls = state[All.ready] === 0 && !rules.breaks('silentPutBack');
+      const to = calls ? Js.putBackCall : Js.deliverNext;
       step(state, `put_back(${k}): add_ready`, to, (next) => {
         next[All.ready] = (next[All.ready] as number) | (1 << k);
       });
       return;
     }
-    case Js.putBackFlag:
-      step(state, `put_back(${k}): notified_.exchange(true)`, Js.deliverNext, (next) => {
-        if (next[All.notified] === 0) next[All.calls] = (next[All.calls] as number) + 1;
-        next[All.notified] = 1;
+    case Js.putBackCall:
+      step(state, `put_back(${k}): notify_()`, Js.deliverNext, (next) => {
+        next[All.calls] = (next[All.calls] as number) + 1;
       });
       return;
   }

@@ -11,12 +11,10 @@ export enum Js {
   turnListen,
   turnDecide,
   turnArm,
-  readyFlag,
   readyList,
-  readyLast,
   deliverNext,
   putBackList,
-  putBackFlag,
+  putBackCall,
 }
 
 /** Adds a step of the JavaScript thread that ends at `to`. */

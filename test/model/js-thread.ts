@@ -70,8 +70,7 @@ export class JsThread {
       });
     }
     if (state[All.calls] !== 0) {
-      const first = this.#rules.breaks('flagClearedLast') ? Js.readyList : Js.readyFlag;
-      this.#jsStep(state, 'is called: deliver_ready', first, (next) => {
+      this.#jsStep(state, 'is called: deliver_ready', Js.readyList, (next) => {
         next[All.calls] = (next[All.calls] as number) - 1;
         next[All.jsRoom] = this.#rules.bounds.batch;
       });

@@ -10,13 +10,11 @@ enum Po {
   read,
   write,
   leave,
-  flagFirst,
+  callFirst,
   list,
-  flag,
-  call,
+  tell,
   arm,
   listAgain,
-  callAgain,
 }
 
 /** Poller::run of native/os/poller.cc, with Socket::on_ready and Socket::rearm. */
@@ -40,7 +38,7 @@ export class PollerThread {
         const events = this.#rules.sockets.filter((socket) =>
           reportable(this.#rules, state, socket),
         );
-        if (events.length === 0) return;
+        if (events.length === 0 && state[All.pollerUnfinished] === 0) return;
         step(`epoll_wait reports ${events}`, Po.event, (next) => {
           for (const socket of events) {
             next[All.pollerEvents] = (next[All.pollerEvents] as number) | (1 << socket);
@@ -49,16 +47,24 @@ export class PollerThread {
             put(next, socket, Of.reported, 0); // EPOLLONESHOT
             put(next, socket, Of.edge, 0);
           }
-          next[All.pollerSocket] = events[0] as number;
+          next[All.pollerSocket] = events[0] ?? 0;
         });
         return;
       }
       case Po.event: {
-        if (state[All.pollerEvents] === 0) {
-          this.#pollerNews(state, step);
+        const events = state[All.pollerEvents] as number;
+        if (events === 0) {
+          step('all events are dealt with', Po.tell, () => {});
           return;
         }
-        const socket = lowest(state[All.pollerEvents] as number);
+        const socket = lowest(events);
+        const waits = ((state[All.pollerUnfinished] as number) >> socket) & 1;
+        if (state[All.pollerGoing] === 0 && waits === 1) {
+          step(`begin(${socket}): its turn comes`, Po.event, (next) => {
+            next[All.pollerEvents] = events & ~(1 << socket);
+          });
+          return;
+        }
         if (!this.#rules.isFree(state, socket)) return;
         const works = get(state, socket, Of.busy) === 0 || get(state, socket, Of.queue) !== 0;
         step(`on_ready(${socket})${works ? '' : ', busy'}`, works ? Po.pop : Po.leave, (next) => {
@@ -67,7 +73,8 @@ export class PollerThread {
           if (!this.#rules.breaks('armedStaysSet')) put(next, socket, Of.armed, 0);
           if (!works) return;
           if (((next[All.pollerInput] as number) >> socket) & 1) put(next, socket, Of.input, 0);
-          this.#rules.flush(next, socket);
+          if (!this.#rules.flush(next, socket)) return;
+          next[All.pollerUnfinished] = (next[All.pollerUnfinished] as number) | (1 << socket);
         });
         return;
       }
@@ -93,8 +100,9 @@ export class PollerThread {
       case Po.leave: {
         const news = get(state, k, Of.completed) !== 0;
         const watched = get(state, k, Of.busy) === 0 || get(state, k, Of.queue) !== 0;
-        const rearm = this.#rules.wantsArming(state, k) && watched;
-        const first = this.#rules.breaks('flagSetFirst') ? Po.flagFirst : Po.list;
+        const unfinished = (((state[All.pollerUnfinished] as number) >> k) & 1) === 1;
+        const rearm = this.#rules.wantsArming(state, k) && watched && !unfinished;
+        const first = this.#rules.breaks('calledFirst') ? Po.callFirst : Po.list;
         step(
           `on_ready(${k}) returns${news ? ' news' : ''}${rearm ? ' rearm' : ''}`,
           news ? first : Po.event,
@@ -102,54 +110,52 @@ export class PollerThread {
             put(next, k, Of.lock, NOBODY);
             next[All.pollerEvents] = (next[All.pollerEvents] as number) & ~(1 << k);
             next[All.pollerInput] = (next[All.pollerInput] as number) & ~(1 << k);
+            if (this.#rules.breaks('unfinishedForgotten')) next[All.pollerUnfinished] = 0;
             if (rearm) next[All.pollerArm] = (next[All.pollerArm] as number) | (1 << k);
           },
         );
         return;
       }
-      case Po.flagFirst:
-        step('sets the flag and calls, too early', Po.list, (next) => {
-          if (next[All.notified] === 0) next[All.calls] = (next[All.calls] as number) + 1;
-          next[All.notified] = 1;
+      case Po.callFirst:
+        step('calls, too early', Po.list, (next) => {
+          if (next[All.ready] === 0) next[All.calls] = (next[All.calls] as number) + 1;
         });
         return;
       case Po.list:
         step(`add_ready(${k})`, Po.event, (next) => {
-          next[All.ready] = (next[All.ready] as number) | (1 << k);
-          if (!this.#rules.breaks('flagSetFirst')) next[All.pollerNews] = 1;
+          if (!this.#rules.breaks('calledFirst')) this.#addReady(next, k);
+          else next[All.ready] = (next[All.ready] as number) | (1 << k);
         });
         return;
-      case Po.call:
-      case Po.callAgain:
-        step('notify_()', at === Po.call ? Po.arm : Po.wait, (next) => {
-          next[All.calls] = (next[All.calls] as number) + 1;
+      case Po.tell: {
+        const more = state[All.pollerGoing] === 0 && state[All.pollerUnfinished] !== 0;
+        step(`tell${more ? ', and go_on' : ''}`, more ? Po.event : Po.arm, (next) => {
+          this.#tell(next);
+          next[All.pollerGoing] = more ? 1 : 0;
+          if (!more) return;
+          next[All.pollerEvents] = next[All.pollerUnfinished] as number;
+          next[All.pollerUnfinished] = 0;
         });
         return;
+      }
       case Po.arm:
         this.#pollerArm(state, step);
         return;
       case Po.listAgain:
-        step(`add_ready(${k}), not armed`, Po.arm, (next) => {
-          next[All.ready] = (next[All.ready] as number) | (1 << k);
-          next[All.pollerNews] = 1;
-        });
+        step(`add_ready(${k}), not armed`, Po.arm, (next) => this.#addReady(next, k));
         return;
     }
   }
 
-  #pollerNews(
-    state: Uint8Array,
-    step: (label: string, to: Po, change: (next: Uint8Array) => void) => void,
-  ): void {
-    if (state[All.pollerNews] === 0) {
-      step('no news', Po.arm, () => {});
-      return;
-    }
-    const call = state[All.notified] === 0;
-    step('notified_.exchange(true)', call ? Po.call : Po.arm, (next) => {
-      next[All.notified] = 1;
-      next[All.pollerNews] = 0;
-    });
+  /** A call is due for the first on the list. */
+  #addReady(next: Uint8Array, k: number): void {
+    if (next[All.ready] === 0) next[All.pollerNews] = 1;
+    next[All.ready] = (next[All.ready] as number) | (1 << k);
+  }
+
+  #tell(next: Uint8Array): void {
+    next[All.calls] = (next[All.calls] as number) + (next[All.pollerNews] as number);
+    next[All.pollerNews] = 0;
   }
 
   #pollerArm(
@@ -158,10 +164,8 @@ export class PollerThread {
   ): void {
     const rest = state[All.pollerArm] as number;
     if (rest === 0) {
-      const call = state[All.pollerNews] === 1 && state[All.notified] === 0;
-      step('to epoll_wait', call ? Po.callAgain : Po.wait, (next) => {
-        if (call) next[All.notified] = 1; // notified_.exchange(true)
-        next[All.pollerNews] = 0;
+      step('tell, and to epoll_wait', Po.wait, (next) => {
+        this.#tell(next);
         next[All.pollerSocket] = 0;
       });
       return;

@@ -9,6 +9,8 @@ export interface Bounds {
   room: number;
   /** records of one batch */
   batch: number;
+  /** ids that one hold of the lock sends out of the queue; default any number (Socket::Budget) */
+  budget?: number;
   /** Connections: always watched, also with nothing outstanding; times that a peer says something. */
   inputs?: number;
   /** Times that epoll has no room for a registration (ENOMEM, ENOSPC). */
@@ -19,10 +21,12 @@ export interface Bounds {
 
 /** Rules that can be broken, each in the way that a programmer might. */
 export type Switch =
-  /** Poller::take_ready takes the list and then clears the flag. */
-  | 'flagClearedLast'
-  /** Poller::run sets the flag, and calls, before the handle is on the list. */
-  | 'flagSetFirst'
+  /** Poller::take_ready leaves some on the list, with no call under way. */
+  | 'listTakenInPart'
+  /** Poller::settle calls before the handle is on the list. */
+  | 'calledFirst'
+  /** Poller::settle forgets a socket that has more to do. */
+  | 'unfinishedForgotten'
   /** Socket::arm leaves busy_ as it is. */
   | 'armKeepsBusy'
   /** Socket::on_ready leaves armed_ as it is, so that the next arming is thought to be done. */
@@ -123,13 +127,15 @@ export class Rules {
     if (polls + 1 === 2) this.unwatch(next, k);
   }
 
-  /** InetSocket::flush */
-  flush(next: Uint8Array, k: number): void {
+  /** InetSocket::flush. Returns whether it could go on: the budget is spent. */
+  flush(next: Uint8Array, k: number): boolean {
     let queue = get(next, k, Of.queue);
-    while (queue !== 0 && this.hasRoom(next, k)) {
+    let budget = this.bounds.budget ?? Number.POSITIVE_INFINITY;
+    for (; queue !== 0 && budget > 0 && this.hasRoom(next, k); budget--) {
       put(next, k, Of.inFlight, get(next, k, Of.inFlight) | (queue & -queue));
       queue &= queue - 1;
     }
     put(next, k, Of.queue, queue);
+    return queue !== 0 && budget === 0;
   }
 }

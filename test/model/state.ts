@@ -29,7 +29,6 @@ export enum Of {
 /** The variables that there are once. */
 export enum All {
   // native/os/poller.h
-  notified, // notified_
   ready, // ready_: sockets with news
   calls, // calls of the thread-safe function that JavaScript has not taken yet
   // the JavaScript thread: where it is, and its local variables
@@ -54,7 +53,9 @@ export enum All {
   pollerSocket,
   pollerIds,
   pollerRead,
-  pollerNews,
+  pollerNews, // call_due_
+  pollerUnfinished, // unfinished_
+  pollerGoing, // it is within go_on()
   pollerArm, // to_arm
   count,
 }

@@ -11,10 +11,12 @@ const small: Bounds[] = [
   { sends: [2], room: 2, batch: 2, inputs: 1 },
   { sends: [3], room: 2, batch: 1 },
   { sends: [2], room: 2, batch: 1, timer: true },
+  { sends: [3], room: 1, batch: 2, budget: 1 },
 ];
 // With ZEROSEND_MODEL=large, as `npm run test:sanitizers` sets it: half a minute.
 const large: Bounds[] = [
   { sends: [4], room: 2, batch: 2 },
+  { sends: [3], room: 1, batch: 2, budget: 1, refusals: 1 },
   { sends: [3], room: 1, batch: 2, inputs: 1 },
   { sends: [3], room: 1, batch: 2, refusals: 2 },
   { sends: [2, 1], room: 1, batch: 1 },
@@ -22,8 +24,9 @@ const large: Bounds[] = [
 ];
 
 const switches: Switch[] = [
-  'flagClearedLast',
-  'flagSetFirst',
+  'listTakenInPart',
+  'calledFirst',
+  'unfinishedForgotten',
   'armKeepsBusy',
   'armedStaysSet',
   'edgeTriggered',
