@@ -12,10 +12,12 @@ function blockedBy(thread: string): bigint {
 it('the poller thread blocks all signals: they are for the threads of Node', async () => {
   const before = blockedBy(`${process.pid}`);
   const socket = await UdpSocket.open();
-  const pollers = readdirSync('/proc/self/task').filter(
-    (thread) => readFileSync(`/proc/self/task/${thread}/comm`, 'utf8') === 'zerosend-poller\n',
-  );
-  expect(pollers).not.toEqual([]);
+  const find = () =>
+    readdirSync('/proc/self/task').filter(
+      (thread) => readFileSync(`/proc/self/task/${thread}/comm`, 'utf8') === 'zerosend-poller\n',
+    );
+  await expect.poll(find, { timeout: 10_000 }).not.toEqual([]); // it names itself
+  const pollers = find();
   // These two cannot be blocked.
   const { SIGKILL, SIGSTOP, ...signals } = constants.signals;
   const missing = pollers.flatMap((thread) => {
