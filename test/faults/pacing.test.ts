@@ -24,6 +24,7 @@ describe('maxPacingRate of UDP', () => {
     ['of the route', { remote: REMOTE }],
     ['that it is bound to', { remote: REMOTE, interface: 'lo' }],
     ['of the route, IPv6', { remote: { address: '::1', port: 9 } }],
+    ['of the route, IPv4 written as IPv6', { remote: { address: '::ffff:127.0.0.1', port: 9 } }],
   ])('is passed on where the interface %s has fq', async (_, options) => {
     setQdiscKind('fq');
     const before = openDescriptors();
