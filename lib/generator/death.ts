@@ -1,7 +1,7 @@
 import type { ZeroCopySocket } from '../index.js';
 import { sleepUntil } from './sleep.js';
 
-/** For how long a socket that takes no more sends is waited for to say why, in ms. */
+/** For how long a socket that takes no more sends may take to say why, in ms. */
 const PATIENCE_MS = 5000;
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
@@ -26,19 +26,16 @@ export class Death {
   }
 
   /**
-   * Why a run ends that was refused a send or a buffer: these say only that the socket or its pool
-   * is closed, and the socket tells what closed it when it has ended.
+   * To be called with what a send has thrown; returns it with what it is about. One that only says
+   * that the socket is closed is held back until the socket has ended, and told why.
    */
-  async causeOf(refusal: unknown): Promise<unknown> {
-    const { code } = (refusal ?? {}) as { code?: string };
-    if (code === 'ERR_ZEROSEND_SOCKET_CLOSED') {
+  async explain(refusal: unknown): Promise<unknown> {
+    if ((refusal as { code?: string } | null)?.code === 'ERR_ZEROSEND_SOCKET_CLOSED') {
       // It is closing already, or has closed: this only waits for it.
       void this.#socket.close({ timeout: LONGEST_TIMEOUT_MS }).then(() => this.#closed.abort());
       await sleepUntil(performance.now() + PATIENCE_MS, this.#closed.signal);
-    } else if (code !== 'ERR_ZEROSEND_POOL_CLOSED') {
-      return this.#named(refusal as Error);
     }
-    return this.#cause ?? refusal;
+    return refusal instanceof Error ? this.#named(refusal) : refusal;
   }
 
   readonly #onError = (error: Error): void => {
@@ -48,7 +45,7 @@ export class Death {
   /** Errors of system calls do not say on their own what they are about. */
   #named(error: Error): Error {
     const { interface: name, remote } = this.#socket.info();
-    if (!(error instanceof Error && 'syscall' in error && Object.isExtensible(error))) return error;
+    if (!('syscall' in error && Object.isExtensible(error))) return error;
     const about = name ?? (remote && `${remote.address} port ${remote.port}`);
     if (about === undefined || error.message.includes(about)) return error;
     error.message += ` (${about})`;

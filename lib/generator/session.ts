@@ -69,7 +69,7 @@ export class Session {
       this.meter.stop();
     } catch (error) {
       this.meter.stop();
-      this.#fail(await death.causeOf(error));
+      this.#fail(await death.explain(error));
     }
     over.abort();
     clearInterval(ticker);

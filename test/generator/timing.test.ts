@@ -144,7 +144,7 @@ describe('waiting', () => {
   it.each([2_147_484, 30 * 86_400, Number.MAX_VALUE])('for %d seconds does so', async (seconds) => {
     const { socket } = await setUp();
     const report = await quietly((signal) =>
-      generate({ socket, template: { payload: 'x' }, rate: 10, seconds, signal }),
+      generate({ socket, template: { payload: 'x' }, rate: 100, seconds, signal }),
     );
     expect(report.ended).toBe('signal');
     expect(report.packets).toBeGreaterThan(1);

@@ -3,7 +3,7 @@
 // says how the run ended, and what the interface has sent.
 import { execFileSync } from 'node:child_process';
 import { PacketSocket, UdpSocket, XdpSocket } from 'zerosend';
-import { generate } from 'zerosend/generator';
+import { generate, generateInWorkers } from 'zerosend/generator';
 
 const { kind, deeds, count } = JSON.parse(process.argv[2] ?? '');
 const ip = (/** @type {string} */ text) => execFileSync('ip', text.split(' '));
@@ -17,29 +17,25 @@ for (const text of [
   ip(text);
 }
 const remote = { address: '198.18.0.2', port: 9 };
-const socket = await {
-  udp: () => UdpSocket.open({ remote }),
-  packet: () => PacketSocket.open({ interface: 'z0' }),
-  xdp: () => XdpSocket.open({ interface: 'z0' }),
-}[/** @type {'udp' | 'packet' | 'xdp'} */ (kind)]();
 const ethernet = { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02', type: 0x88b5 };
-const template = kind === 'udp' ? { payload: 'x' } : { ethernet, length: 60 };
 const todo = [...deeds];
-const outcome = await generate({
-  socket,
-  template,
+const common = {
   count,
   rate: 1000,
   progressInterval: 100,
   onProgress: () => void (todo.length > 0 && ip(todo.shift())),
-}).then(
+};
+const payload = { ...common, template: { payload: 'x' } };
+const frame = { ...common, template: { ethernet, length: 60 } };
+const run = {
+  udp: async () => generate({ socket: await UdpSocket.open({ remote }), ...payload }),
+  packet: async () => generate({ socket: await PacketSocket.open({ interface: 'z0' }), ...frame }),
+  xdp: async () => generate({ socket: await XdpSocket.open({ interface: 'z0' }), ...frame }),
+  workers: async () => generateInWorkers({ socket: { udp: { remote } }, workers: 2, ...payload }),
+}[/** @type {'udp' | 'packet' | 'xdp' | 'workers'} */ (kind)];
+const outcome = await run().then(
   (report) => ({ report }),
-  (/** @type {any} */ { message, code, report, interface: name }) => ({
-    message,
-    code,
-    report,
-    interface: name,
-  }),
+  (/** @type {any} */ { message, code, report }) => ({ message, code, report }),
 );
 console.log(JSON.stringify(outcome));
 process.exit();
