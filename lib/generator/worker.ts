@@ -51,16 +51,15 @@ async function work(job: Job, port: MessagePort): Promise<void> {
     say({ type: 'done', report });
   } finally {
     await socket.close();
-    port.close(); // it would keep the thread alive
   }
 }
 
 if (parentPort) {
   const port = parentPort;
-  work(workerData as Job, port).catch((error: Failure) => {
-    const { message, code, stack, report } = error;
-    const failed: FromWorker = { type: 'failed', error: { message, code, stack, report } };
-    port.postMessage(failed);
-    port.close();
-  });
+  work(workerData as Job, port)
+    .catch(({ message, code, stack, report }: Failure) => {
+      const failed: FromWorker = { type: 'failed', error: { message, code, stack, report } };
+      port.postMessage(failed);
+    })
+    .finally(() => port.close()); // it would keep the thread alive
 }
