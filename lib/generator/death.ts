@@ -1,8 +1,11 @@
 import type { ZeroCopySocket } from '../index.js';
 import { sleepUntil } from './sleep.js';
 
-/** For how long a socket that takes no more sends may take to say why, in ms. */
-const PATIENCE_MS = 5000;
+/**
+ * For how long a socket that takes no more sends may take to say why, in ms: more than the five
+ * seconds for which it waits itself for what is on its way.
+ */
+const PATIENCE_MS = 10_000;
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Hears of the end of a socket while a run uses it. */

@@ -22,8 +22,11 @@ import { NO_PROGRESS, reportOf, sumProgress, sumReports } from './sums.js';
 import { template } from './template.js';
 
 const LEAD_MS = 20; // for the news of the start to reach all
-/** For how long the others are waited for when one has failed; five seconds of it wait for ids. */
-const PATIENCE_MS = 15_000;
+/**
+ * For how long the others are waited for when one has failed, in ms: more than they wait themselves
+ * for a socket to tell why it ended, for ids, and to close.
+ */
+const PATIENCE_MS = 30_000;
 const DEFAULT_INTERVAL_MS = 1000;
 const ENTRY = new URL('./worker.js', import.meta.url);
 
