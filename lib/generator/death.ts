@@ -12,11 +12,11 @@ const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 export class Death {
   readonly #socket: ZeroCopySocket;
   readonly #closed = new AbortController();
-  readonly #tell: (cause: Error) => void;
+  readonly #tell: (cause: Error | null) => void;
   #cause: Error | null = null;
 
-  /** @param tell is called once the socket has closed */
-  constructor(socket: ZeroCopySocket, tell: (cause: Error) => void) {
+  /** @param tell is called once the socket has closed; with null when somebody has closed it */
+  constructor(socket: ZeroCopySocket, tell: (cause: Error | null) => void) {
     this.#socket = socket;
     this.#tell = tell;
     socket.on('error', this.#onError);
@@ -56,9 +56,6 @@ export class Death {
   }
 
   readonly #onClose = (): void => {
-    this.#cause ??= Object.assign(new Error('the socket was closed before the run had ended'), {
-      code: 'ERR_ZEROSEND_SOCKET_CLOSED',
-    });
     this.#closed.abort();
     this.#tell(this.#cause);
   };

@@ -62,11 +62,12 @@ export class Session {
     const over = new AbortController();
     if (Number.isFinite(seconds)) void this.#endInTime(over.signal);
     const ticker = onProgress && setInterval(() => this.#report(onProgress), progressInterval);
-    const death = new Death(this.#options.socket, (cause) => this.#fail(cause));
+    const death = new Death(this.#options.socket, (cause) => this.#died(cause));
     try {
       this.#turns.ran();
       await send();
       this.meter.stop();
+      this.#stop.abort();
     } catch (error) {
       this.meter.stop();
       this.#fail(await death.explain(error));
@@ -124,6 +125,16 @@ export class Session {
       onProgress(this.meter.progress(this.#options.rateError()));
     } catch (error) {
       this.#fail(error);
+    }
+  }
+
+  /** Whoever closes the socket when all is sent, or has stopped the run, may do so. */
+  #died(cause: Error | null): void {
+    if (cause !== null) {
+      this.#fail(cause);
+    } else if (!this.stop.aborted) {
+      const error = new Error('the socket was closed before the run had ended');
+      this.#fail(Object.assign(error, { code: 'ERR_ZEROSEND_SOCKET_CLOSED' }));
     }
   }
 

@@ -148,6 +148,23 @@ describe('a run that fails', () => {
     expect((await receiver.until(({ datagrams }) => datagrams >= 1)).datagrams).toBe(1);
   });
 
+  it('is not one whose socket is closed once it was stopped', async () => {
+    const { socket } = await setUp();
+    const stop = new AbortController();
+    const report = await generate({
+      socket,
+      template: { payload: 'x' },
+      rate: 1,
+      signal: stop.signal,
+      progressInterval: 10,
+      onProgress() {
+        stop.abort();
+        void socket.close();
+      },
+    });
+    expect(report).toMatchObject({ ended: 'signal', packets: 1, unfinished: 0 });
+  });
+
   it('has its report, when it is a replay', async () => {
     const { socket } = await setUp();
     const error: GeneratorError = await replay({
