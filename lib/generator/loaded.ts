@@ -2,8 +2,8 @@ import { BufferPool, type PooledBuffer } from '../index.js';
 import type { Ready } from './prepare.js';
 import type { Steps } from './steps.js';
 
-/** Frames that are loaded in a step. */
-const STEP = 256;
+/** Buffers of a pool. */
+const POOL = 1024;
 
 /** Where frames are ready to be sent from. */
 export interface Loaded {
@@ -43,26 +43,43 @@ export class LoadedRing implements Loaded {
 
 /** Each frame in a buffer of its own, sent from there again and again. */
 export class LoadedPool implements Loaded {
+  /** the first of the pools: in each of them all buffers are held, so there is none to wait for */
   readonly pool: BufferPool;
-  readonly #buffers: PooledBuffer[];
+  readonly #pools: readonly BufferPool[];
+  readonly #buffers: readonly PooledBuffer[];
 
-  private constructor(pool: BufferPool, buffers: PooledBuffer[]) {
-    this.pool = pool;
+  private constructor(pools: readonly BufferPool[], buffers: readonly PooledBuffer[]) {
+    this.pool = pools[0] as BufferPool;
+    this.#pools = pools;
     this.#buffers = buffers;
   }
 
-  /** @throws RangeError `ERR_ZEROSEND_NO_MEMORY` for more frames than there is memory for */
+  /**
+   * A pool for a thousand frames with each step: one for all would be one long step.
+   * @throws RangeError `ERR_ZEROSEND_NO_MEMORY` for more frames than there is memory for
+   */
   static *load(ready: readonly Ready[]): Steps<LoadedPool> {
-    const bufferSize = ready.reduce((most, { bytes }) => Math.max(most, bytes.length), 1);
-    const pool = new BufferPool({ count: ready.length, bufferSize });
+    const pools: BufferPool[] = [];
     const buffers: PooledBuffer[] = [];
-    for (const { bytes } of ready) {
-      const buffer = pool.tryAcquire() as PooledBuffer;
-      buffer.bytes.set(bytes);
-      buffers.push(buffer);
-      if (buffers.length % STEP === 0) yield;
+    const loaded = () => new LoadedPool(pools, buffers);
+    try {
+      while (buffers.length < ready.length) {
+        const some = ready.slice(buffers.length, buffers.length + POOL);
+        const bufferSize = some.reduce((most, { bytes }) => Math.max(most, bytes.length), 1);
+        const pool = new BufferPool({ count: some.length, bufferSize });
+        pools.push(pool);
+        for (const { bytes } of some) {
+          const buffer = pool.tryAcquire() as PooledBuffer;
+          buffer.bytes.set(bytes);
+          buffers.push(buffer);
+        }
+        yield;
+      }
+    } catch (error) {
+      loaded().close();
+      throw error;
     }
-    return new LoadedPool(pool, buffers);
+    return loaded();
   }
 
   take(frame: number): PooledBuffer {
@@ -71,6 +88,6 @@ export class LoadedPool implements Loaded {
 
   close(): void {
     for (const buffer of this.#buffers) buffer[Symbol.dispose]();
-    void this.pool.close();
+    for (const pool of this.#pools) void pool.close();
   }
 }

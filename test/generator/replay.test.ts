@@ -321,6 +321,15 @@ describe('replay, through a UDP socket', () => {
     expect(heard).toMatchObject({ datagrams: 2, minLength: 3, maxLength: 6 });
   });
 
+  it('sends each of many thousand payloads, loop after loop', async () => {
+    const { report, heard } = await payloads(pcap(mixture(5000)), {
+      loops: 2,
+      rate: 20_000,
+    })();
+    expect(report).toMatchObject({ frames: 3000, packets: 6000, loops: 2, failed: 0 });
+    expect(heard).toMatchObject({ datagrams: 6000, minLength: 20, maxLength: 69 });
+  });
+
   it('keeps the order of frames whose times go back', async () => {
     const frames = mixture(3).map((frame, i) => ({ ...frame, time: BigInt([5, 9, 1][i]!) * MS }));
     const kept = frames.map(({ time }) => ({ ...mixture(1)[0]!, time }));
