@@ -19,6 +19,7 @@ const programs = [...guide.matchAll(/^## (.*)$|^```js\n([\s\S]*?)^```$/gm)].redu
 }, []);
 // Inside the package, so that it finds itself by its name.
 const folder = fileURLToPath(new URL(`../../build/guide-${process.pid}/`, import.meta.url));
+const COUNT_TURNS = 'let turns = 0; (function count() { turns++; setImmediate(count); })();';
 const SET_UP = 'ip link add zsx0 type ifb && ip link set zsx0 up && exec "$@"';
 
 describe('the guide', needs(canMakeNamespaces(), 'making network namespaces'), () => {
@@ -43,6 +44,29 @@ describe('the guide', needs(canMakeNamespaces(), 'making network namespaces'), (
     expect(stderr).toBe('');
     expect(stdout).not.toBe('');
     expect(stdout).not.toMatch(/failed: [1-9]|[1-9]\d* failed/);
+  });
+
+  const loops = programs.filter(({ text }) => text.includes('for (let sent'));
+
+  it.each(loops)(
+    'lets timers and signals through in the loop of: $title',
+    async ({ text, title }) => {
+      const file = `${folder}/turns-${title.replaceAll(/\W/g, '-')}.mjs`;
+      // From when the loop begins: turns of the event loop until it has ended.
+      const counted = text.replace('for (let sent', `${COUNT_TURNS}\nfor (let sent`);
+      writeFileSync(file, `${counted}\nconsole.log('turns', turns);\nprocess.exit();\n`);
+      const args = [...unshareArguments, 'sh', '-c', SET_UP, 'sh', process.execPath, file];
+      const { stdout } = await promisify(execFile)('unshare', args, {
+        cwd: folder,
+        timeout: 20_000,
+      });
+      // 100,000 frames in runs of at most 256 and a turn for each 32 runs, or a second with many.
+      expect(Number(/^turns (\d+)$/m.exec(stdout)?.[1])).toBeGreaterThanOrEqual(10);
+    },
+  );
+
+  it('has loops of both kinds', () => {
+    expect(loops).toHaveLength(2);
   });
 
   it('has a program in each of its chapters about one', () => {
