@@ -51,13 +51,14 @@ const WAYS: Record<number, (message: Message) => Way[]> = {
   },
   // ICMPv6
   58: ({ family }) => (family === 6 ? [{ offset: 2 }] : []),
-  // OSPF: version 3 has a pseudo header over both families (RFC 5340, RFC 7949). Version 2 leaves
-  // its authentication out, and has no addresses in its checksum. With an authentication trailer
-  // behind the message there is no checksum (RFC 7166, 4.2).
-  89: ({ frame, at, length }) => {
+  // OSPF: version 3 has a pseudo header over both families (RFC 5340, RFC 7949). Version 2, over
+  // IPv4, leaves its authentication out, and has no addresses in its checksum. With an
+  // authentication trailer behind the message there is no checksum (RFC 7166, 4.2).
+  89: ({ frame, at, length, family }) => {
+    if (family === 4 && frame[at] !== 3) return [];
     const said = readWord(frame, at + 2);
     const zero = said < length ? 'none' : 'a sum';
-    return frame[at] === 3 ? [{ offset: 12, covered: said, pseudoLength: said, zero }] : [];
+    return [{ offset: 12, covered: said, pseudoLength: said, zero }];
   },
   // PIM (RFC 7761, 4.9): of a Register message the header only, but not by everybody
   103: ({ frame, at, length, family }) => {
@@ -70,11 +71,12 @@ const WAYS: Record<number, (message: Message) => Way[]> = {
     return register ? [way(8), way(length)] : [way(length)];
   },
   // VRRP: version 2 has no pseudo header; version 3 has one over IPv6, and over IPv4 by RFC 5798,
-  // but not by RFC 9568
+  // but not by RFC 9568. CARP has none, and is no version 3 over IPv6 either.
   112: ({ frame, at, family }) => {
-    const without = { offset: 6, pseudoLength: null };
-    if ((frame[at] as number) >> 4 !== 3) return [without];
-    return family === 6 ? [{ offset: 6 }] : [{ offset: 6 }, without];
+    const [usual, without] = [{ offset: 6 }, { offset: 6, pseudoLength: null }];
+    const third = (frame[at] as number) >> 4 === 3;
+    if (third === (family === 6)) return [third ? usual : without];
+    return [usual, without];
   },
   // Mobility header (RFC 6275, 6.1.1) and HIP (RFC 7401, 5.1.1): their length is their own
   135: ownLength,

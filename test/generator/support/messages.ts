@@ -101,10 +101,12 @@ export const MESSAGES: Record<string, { families: (4 | 6)[]; make: Maker }> = {
     },
   },
   vrrp2: {
-    families: [4],
-    make: (dice) => {
+    families: [4, 6],
+    make: (dice, family) => {
       const bytes = Buffer.concat([Buffer.of(0x21, 1, 100, 1, 0, 1, 0, 0), dice.bytes(12)]);
-      return { ...whole('vrrp2', 112, bytes, 6), pseudoLength: null };
+      const message = whole('vrrp2', 112, bytes, 6);
+      const without = { covered: bytes.length, pseudoLength: null };
+      return family === 4 ? { ...message, ...without } : { ...message, otherwise: without };
     },
   },
   vrrp3: {
@@ -135,11 +137,12 @@ export const MESSAGES: Record<string, { families: (4 | 6)[]; make: Maker }> = {
   },
   ospf3: {
     families: [4, 6],
-    make: (dice) => {
+    make: (dice, family) => {
       const length = 16 + 4 * dice.upTo(5);
       const trailer = dice.odds(3) ? dice.bytes(12) : Buffer.alloc(0);
       const rest = [dice.bytes(8), words(0), dice.bytes(length - 14), trailer];
-      const bytes = Buffer.concat([Buffer.of(3, 1), words(length), ...rest]);
+      const version = family === 6 ? dice.of(2, 3) : 3;
+      const bytes = Buffer.concat([Buffer.of(version, 1), words(length), ...rest]);
       const optional = trailer.length > 0;
       return {
         ...whole('ospf3', 89, bytes, 12),
