@@ -39,9 +39,9 @@ export interface Rewrite {
   /**
    * Works out wrong checksums anew: captures made on the sending machine often have those that its
    * network card would have written. These are the checksums of IPv4 headers, and of TCP, UDP,
-   * UDP-Lite, DCCP, ICMP, IGMP, OSPFv3, PIM, VRRP, mobility headers and HIP over IP. Where not all
-   * bytes that one covers are there (fragments, frames whose end was not captured), it is kept as
-   * right as it was. Default false.
+   * UDP-Lite, DCCP, ICMP, ICMPv6, IGMP, OSPFv3, PIM, VRRP, mobility headers and HIP over IP. Where
+   * not all bytes that one covers are there (fragments, frames whose end was not captured), it is
+   * kept as right as it was. Default false.
    */
   checksums?: boolean;
 }

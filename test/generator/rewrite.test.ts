@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Rewrite } from 'zerosend/generator';
+import { type Rewrite, template } from 'zerosend/generator';
+import { parse } from './support/oracle.js';
 import { stack } from './support/stack-frames.js';
 import { Dice, type Stack } from './support/stacks.js';
+import { ETHERNET } from './support/wire.js';
 
 const { Rewriter } = await import('../../lib/generator/rewrite.js');
 const { prepare } = await import('../../lib/generator/prepare.js');
@@ -10,11 +12,16 @@ const { prepare } = await import('../../lib/generator/prepare.js');
 const ANYWHERE = { kind: 'frame', maxLength: 1e6, mtu: 1e6, virtioNetHeader: false } as const;
 
 /** What would be sent of a frame. */
-function rewritten(frame: Uint8Array, rewrite: Rewrite, wireLength = frame.length) {
+function rewritten(
+  frame: Uint8Array,
+  rewrite: Rewrite,
+  wireLength = frame.length,
+  snapped: 'send' | 'pad' = 'send',
+) {
   const bytes = Uint8Array.from(frame);
   const frames = [{ bytes, originalLength: wireLength, time: 0n, linkType: 1, offset: 0 }];
   const capture = { format: 'pcap', frames, snapped: 0, skippedBlocks: 0, problem: null } as const;
-  const made = prepare({ ...capture }, new Rewriter(rewrite), { ...ANYWHERE, snapped: 'send' });
+  const made = prepare({ ...capture }, new Rewriter(rewrite), { ...ANYWHERE, snapped });
   return { ...made, frame: Buffer.from(made.ready[0]?.bytes ?? []) };
 }
 
@@ -180,6 +187,23 @@ describe('rewriting', () => {
     expect(frame.readUInt16BE(24)).toBe(0xffff);
     expect(frame.readUInt16BE(50)).toBe(0xffff);
     expect(frame.subarray(26, 34).toString('hex')).toBe('0a0909090a010203');
+  });
+
+  it('works a checksum out over the zeros that a frame has been filled up with', () => {
+    const layers = {
+      ipv4: { source: '10.1.2.3', destination: '10.9.9.9' },
+      udp: { source: 1, destination: 2 },
+    };
+    const { bytes } = template({ ethernet: ETHERNET, ...layers, payload: 'what was not captured' });
+    const cut = bytes.subarray(0, bytes.length - 9);
+    const options = { addresses: MAPPED, checksums: true };
+    const { frame } = rewritten(cut, options, bytes.length, 'pad');
+    expect(frame.subarray(-9)).toEqual(Buffer.alloc(9));
+    expect(parse(frame).problems).toEqual([]);
+    // As it is, it is right for those who know the rest.
+    const sent = rewritten(cut, options, bytes.length, 'send').frame;
+    const rest = bytes.subarray(-9);
+    expect(parse(Buffer.concat([sent, rest])).problems).toEqual([]);
   });
 
   it('writes 0xffff for a UDP checksum that comes out as 0, rewritten or worked out anew', () => {
