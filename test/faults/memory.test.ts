@@ -238,7 +238,7 @@ describe('views of a pool', () => {
     const pool = new BufferPool({ bufferSize: 8192, count: 4, hugePages: 'none' });
     const bytes = [pool.tryAcquire(), pool.tryAcquire()].map((buffer) => {
       buffer?.release();
-      return buffer?.bytes as Uint8Array;
+      return buffer?.bytes as Uint8Array<ArrayBuffer>;
     });
     if (state === 'closed') await pool.close();
     for (const each of bytes) {
