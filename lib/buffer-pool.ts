@@ -22,6 +22,9 @@ export interface BufferPoolOptions {
    * Pages of the slab: `'transparent'` asks for huge pages and takes what comes (madvise(2)
    * MADV_HUGEPAGE), `'explicit'` wants reserved ones (MAP_HUGETLB) and throws where there are too
    * few, `'none'` refuses them. Default `'transparent'`.
+   *
+   * A reserved huge page is taken back from the kernel as a whole: of those that are given up,
+   * buffers of less than 2 MiB are retired, unless their neighbours in the page are given up too.
    */
   hugePages?: 'transparent' | 'explicit' | 'none';
   /** Called once for each buffer, to lay a template into it. */

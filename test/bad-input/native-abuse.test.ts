@@ -83,7 +83,6 @@ it('the addon keeps memory mapped while it is in flight, and no longer', async (
     goesWhileBusy: true,
     many: 0,
     bothStay: true,
-    firstWas: 0,
     bothGo: true,
   });
 });

@@ -4,6 +4,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const given = JSON.parse(process.argv[2] ?? '{}');
@@ -11,7 +12,8 @@ const native = createRequire(import.meta.url)(given.addon);
 const udp = createSocket('udp4').bind(0, '127.0.0.1');
 await once(udp, 'listening');
 const remote = { address: '127.0.0.1', port: udp.address().port };
-const open = () => native.openUdp({ remote, family: 4, zeroCopy: true, maxQueuedSends: 8 }).handle;
+const request = { family: 4, zeroCopy: true, maxQueuedSends: 8 };
+const open = () => native.openUdp({ ...request, remote }).handle;
 const call = new Uint32Array(native.mailbox, native.constants.callOffset, 6);
 const requests = new Uint32Array(native.mailbox, native.constants.requestsOffset, 4096);
 
@@ -19,9 +21,10 @@ const HUGE = 2 ** 21;
 /**
  * A slab that is told by its size, and nobody holds but whoever sends from it. Neighbours of unlike
  * kinds do not pass for one mapping.
- * @param {number} size in huge pages @param {number} kind
+ * @param {number} size in huge pages @param {number} kind @param {number} [slot] bytes
  */
-const make = (size, kind) => native.createSlab(4096, size * 512, kind).handle;
+const make = (size, kind, slot = 4096) =>
+  native.createSlab(slot, (size * HUGE) / slot, kind).handle;
 
 /** @param {number} size in huge pages */
 function isMapped(size) {
@@ -84,19 +87,32 @@ told.twoStay = (await stays(35)) && isMapped(33);
 native.poll(busy);
 told.goesWhileBusy = await goes(35);
 
-// Two slabs in turns, in one call.
-const [one, two] = [make(37, 2), make(39, 0)];
-const { flagZeroCopy } = native.constants;
-requests.set([one, 0, 10, flagZeroCopy, two, 0, 10, flagZeroCopy, one, 1, 10, flagZeroCopy]);
-told.many = native.sendMany(busy, 3);
+// Two slabs in turns, in one call, of which the peer takes not even the first slot.
+const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
+await once(server, 'listening');
+const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+const tcp = native.openTcp({ ...request, remote: { address: '127.0.0.1', port } }).handle;
+const slot = 8 * HUGE;
+const [one, two] = [make(48, 2, slot), make(64, 0, slot)];
+const { flagZeroCopy, refusedClosed } = native.constants;
+const sendInTurns = () => {
+  const of = (/** @type {number[]} */ ...at) => [...at, slot, flagZeroCopy];
+  requests.set([...of(one, 0), ...of(two, 0), ...of(one, 1)]);
+  return native.sendMany(tcp, 3);
+};
+do {
+  await delay(1); // the poller finds out that it is connected
+  told.many = sendInTurns();
+} while (told.many === -refusedClosed);
 native.releaseSlab(one);
 native.releaseSlab(two);
-told.bothStay = (await stays(37)) && isMapped(39);
-native.poll(busy);
-told.firstWas = send(busy, make(41, 2));
-native.poll(busy);
-told.bothGo = (await goes(37)) && (await goes(39));
+native.poll(tcp);
+told.bothStay = (await stays(64)) && isMapped(48);
+native.abort(tcp);
+native.close(tcp);
+told.bothGo = (await goes(48)) && (await goes(64));
+server.close();
 native.abort(busy);
 native.close(busy);
 udp.close();
-process.stdout.write(JSON.stringify(told));
+process.stdout.write(JSON.stringify(told), () => process.exit());
