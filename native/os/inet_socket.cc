@@ -3,10 +3,10 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
-#include "os/page_replacement.h"
 #include "os/slot_replacement.h"
 #include "os/syscalls.h"
 
@@ -88,20 +88,34 @@ void InetSocket::revoke() {
 
 // Slabs will be unmapped, which parts them from the kernel; plain memory goes back to the heap.
 void InetSocket::leave_behind(std::chrono::steady_clock::time_point deadline) {
-  while (part_plain_memory() != 0 && std::chrono::steady_clock::now() < deadline) {
-    cut_off();
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  using Clock = std::chrono::steady_clock;
+  // To clone a process and to look into its pages takes milliseconds, so it is tried ever less
+  // often; to read completions does not.
+  std::chrono::milliseconds pause{1};
+  while (part_plain_memory() != 0 && Clock::now() < deadline) {
+    const auto next = std::min(deadline, Clock::now() + pause);
+    while (!plain_memory().empty() && Clock::now() < next) {
+      cut_off();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    pause *= 2;
   }
   ledger_.revoke([](uint64_t, const Source&) {}, completer());
+}
+
+// What is not of a slab, and the kernel may still read.
+std::vector<Span> InetSocket::plain_memory() {
+  std::vector<Span> spans;
+  ledger_.for_each_held([&spans](const Source& held) {
+    if (!held.slab) spans.push_back({held.data, held.length});
+  });
+  return spans;
 }
 
 // Makes all plain memory that the kernel may still read safe to reuse, once, or answers an errno.
 int InetSocket::part_plain_memory() {
   if (plain_parted_ < 0) {
-    std::vector<Span> spans;
-    ledger_.for_each_held([&spans](const Source& held) {
-      if (!held.slab) spans.push_back({held.data, held.length});
-    });
+    const std::vector<Span> spans = plain_memory();
     plain_parted_ = spans.empty() ? 0 : part_spans_from_kernel(spans);
   }
   return plain_parted_;

@@ -9,6 +9,7 @@
 #include "core/id_ring.h"
 #include "core/ledger.h"
 #include "core/notification.h"
+#include "os/page_replacement.h"
 #include "os/send_errors.h"
 #include "os/socket.h"
 
@@ -148,6 +149,7 @@ class InetSocket final : public Socket {
   void revoke() override;
   void leave_behind(std::chrono::steady_clock::time_point deadline) override;
   void rest() override;
+  std::vector<Span> plain_memory();
   int part_plain_memory();
   void keep_new(Slab* slab, size_t sends);
   void let_go();
