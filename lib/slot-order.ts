@@ -1,3 +1,6 @@
+import { FreeRows } from './free-rows.js';
+import { SlotSet } from './slot-set.js';
+
 /** In which order free slots are handed out, by themselves or as runs of neighbours. */
 export interface SlotOrder {
   /** How many there are, including those whose turn has not come. */
@@ -14,11 +17,19 @@ export interface SlotOrder {
   putRun(first: number, count: number, unsent: boolean): void;
 }
 
-/** The lowest first: few slots are used again and again, and those that are free stay neighbours. */
+/**
+ * The lowest first: few slots are used again and again, and those that are free stay neighbours.
+ *
+ * To take one by itself looks from the lowest that may be free, to give one back is O(1). To take one
+ * for a run looks there, too, and where too few are free in a row, finds a row in O(64 + log n), and
+ * O(64 + log n) more for each block of 64 slots that has changed since the last such search.
+ */
 export class LowestOrder implements SlotOrder {
   readonly #free: Uint8Array;
   /** none below is free */
   #low = 0;
+  /** from the first search on */
+  #rows: FreeRows | null = null;
   size: number;
 
   constructor(count: number) {
@@ -35,29 +46,27 @@ export class LowestOrder implements SlotOrder {
     const free = this.#free;
     let lowest = this.#low;
     if (free[lowest] === 0) lowest = free.indexOf(1, lowest + 1);
-    const slot = most > 1 ? this.#roomiest(lowest, most) : lowest;
+    const slot = most > 1 && !this.#isRow(lowest, most) ? this.#findRow(most) : lowest;
     free[slot] = 0;
+    if (this.#rows !== null) this.#rows.touch(slot, 1);
     this.size--;
     this.#low = slot === lowest ? slot + 1 : lowest;
     return slot;
   }
 
-  /** Where the first `most` neighbours begin that are free, or else the longest row of them. */
-  #roomiest(lowest: number, most: number): number {
+  #isRow(first: number, count: number): boolean {
     const free = this.#free;
-    let best = lowest;
-    let longest = 0;
-    for (let begin = lowest; begin >= 0 && longest < most; ) {
-      let end = begin + 1;
-      const stop = Math.min(begin + most, free.length);
-      while (end < stop && free[end] === 1) end++;
-      if (end - begin > longest) {
-        longest = end - begin;
-        best = begin;
-      }
-      begin = end < free.length ? free.indexOf(1, end) : -1;
-    }
-    return best;
+    const end = first + count;
+    if (end > free.length) return false;
+    let at = first + 1;
+    while (at < end && free[at] === 1) at++;
+    return at === end;
+  }
+
+  /** Where the first `most` neighbours begin that are free, or else the longest row of them. */
+  #findRow(most: number): number {
+    this.#rows ??= new FreeRows(this.#free);
+    return this.#rows.find(most);
   }
 
   extend(slot: number, most: number): number {
@@ -65,6 +74,7 @@ export class LowestOrder implements SlotOrder {
     let next = slot + 1;
     while (next < end && this.#free[next] === 1) this.#free[next++] = 0;
     const taken = next - slot - 1;
+    if (this.#rows !== null && taken > 0) this.#rows.touch(slot + 1, taken);
     this.size -= taken;
     if (this.#low === slot + 1) this.#low = next;
     return taken;
@@ -72,12 +82,14 @@ export class LowestOrder implements SlotOrder {
 
   put(slot: number): void {
     this.#free[slot] = 1;
+    if (this.#rows !== null) this.#rows.touch(slot, 1);
     this.size++;
     if (slot < this.#low) this.#low = slot;
   }
 
   putRun(first: number, count: number): void {
     this.#free.fill(1, first, first + count);
+    if (this.#rows !== null) this.#rows.touch(first, count);
     this.size += count;
     if (first < this.#low) this.#low = first;
   }
@@ -93,36 +105,54 @@ export class LowestOrder implements SlotOrder {
  * A slot that comes back unsent is a hole at which the kernel will stop, so the oldest hole is
  * handed out before anything else. A slot that comes back early (a device may complete out of
  * order) waits until its turn comes round.
+ *
+ * Everything is O(1) for each slot, but for a hole, which is put and found in at most 4 steps
+ * (O(log32 n)). While there are holes nothing new is handed out, so `next` stands, and the oldest is
+ * the first from there on.
  */
 export class RingOrder implements SlotOrder {
   readonly #count: number;
   readonly #free: Uint8Array;
-  readonly #holes: number[] = []; // oldest first
+  readonly #holes: SlotSet;
   #next = 0;
   size: number;
 
   constructor(count: number) {
     this.#count = count;
+    this.#holes = new SlotSet(count);
     this.size = count;
     this.#free = new Uint8Array(count).fill(1);
   }
 
   get ready(): boolean {
-    return this.#holes.length > 0 || this.#free[this.#next] === 1;
+    return this.#holes.size > 0 || this.#free[this.#next] === 1;
   }
 
   take(): number {
     if (!this.ready) return -1;
     this.size--;
-    const hole = this.#holes.shift();
-    return hole === undefined ? this.#takeNext() : hole;
+    return this.#holes.size > 0 ? this.#takeHole() : this.#takeNext();
+  }
+
+  #takeHole(): number {
+    const hole = this.#oldestHole();
+    this.#holes.remove(hole);
+    return hole;
+  }
+
+  /** There must be one. */
+  #oldestHole(): number {
+    const ahead = this.#holes.next(this.#next);
+    return ahead >= 0 ? ahead : this.#holes.next(0);
   }
 
   extend(slot: number, most: number): number {
     const end = Math.min(slot + 1 + most, this.#count);
     let at = slot + 1;
-    for (; at < end && this.#holes[0] === at; at++) this.#holes.shift();
-    if (this.#holes.length === 0 && this.#next === at) {
+    while (at < end && this.#holes.size > 0 && this.#oldestHole() === at) {
+      this.#holes.remove(at++);
+    }
+    if (this.#holes.size === 0 && this.#next === at) {
       const free = this.#free;
       for (; at < end && free[at] === 1; at++) free[at] = 0;
       this.#next = at === this.#count ? 0 : at;
@@ -146,19 +176,9 @@ export class RingOrder implements SlotOrder {
   putRun(first: number, count: number, unsent: boolean): void {
     this.size += count;
     if (unsent) {
-      for (let slot = first; slot < first + count; slot++) this.#putHole(slot);
+      for (let slot = first; slot < first + count; slot++) this.#holes.add(slot);
     } else {
       this.#free.fill(1, first, first + count);
     }
-  }
-
-  #putHole(slot: number): void {
-    const at = this.#holes.findIndex((hole) => this.#age(hole) > this.#age(slot));
-    this.#holes.splice(at < 0 ? this.#holes.length : at, 0, slot);
-  }
-
-  /** Where the slot comes in the order of handing out; the oldest is 0. */
-  #age(slot: number): number {
-    return (slot - this.#next + this.#count) % this.#count;
   }
 }
