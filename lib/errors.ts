@@ -67,6 +67,8 @@ export interface CodedError extends Error {
   address?: string;
   port?: number;
   interface?: string;
+  /** which of the buffers of a `sendMany` it is about; none of them was sent */
+  index?: number;
   /** the queueing disciplines of the interface */
   qdisc?: string;
 }

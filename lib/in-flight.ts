@@ -31,6 +31,7 @@ export class InFlight {
   #ring: (Holder | null)[] = new Array(64).fill(null);
   #mask = 63;
   #retired: Set<number> | null = null;
+  #passed: Set<number> | null = null;
   // Runs that are whole: #runs[#firstRun] to #runs[#endRuns - 1]. Never cut, as it would give its
   // memory back.
   readonly #runs: BufferRun[] = [];
@@ -102,11 +103,28 @@ export class InFlight {
     this.#retired.add(id);
   }
 
+  /** This send will fail, but its place in the ring is not to be filled again before its turn. */
+  passed(id: number): void {
+    this.#passed ??= new Set();
+    this.#passed.add(id);
+  }
+
   /**
    * Lets go of what the ids hold; `unsent` when they never left. Returns how many of them had not
    * completed before, which is all of them unless something is badly wrong.
    */
   complete(first: number, last: number, unsent: boolean): number {
+    if (!unsent || this.#passed === null || this.#passed.size === 0) {
+      return this.#complete(first, last, unsent);
+    }
+    let fresh = 0;
+    for (let id = first; id <= last; id++) {
+      fresh += this.#complete(id, id, !this.#passed.delete(id));
+    }
+    return fresh;
+  }
+
+  #complete(first: number, last: number, unsent: boolean): number {
     const begin = Math.max(first, this.low);
     const end = Math.min(last + 1, this.next);
     const fresh =

@@ -55,6 +55,8 @@ export interface OpenedPacket extends OpenedSocket {
   offset: number;
   mtu: number;
   maxLength: number;
+  /** bytes of `maxLength` that only a frame with a VLAN tag may have */
+  tagLength?: number;
 }
 
 export interface XdpRequest {
@@ -75,6 +77,8 @@ export interface OpenedXdp extends OpenedSocket {
   maxFrames: number;
   mtu: number;
   maxLength: number;
+  /** bytes of `maxLength` that only a frame with a VLAN tag may have */
+  tagLength?: number;
 }
 
 export interface SocketDescription {
@@ -220,6 +224,8 @@ export const KIND_DRAIN: number = constant('drain');
 export const KIND_CONNECTED: number = constant('connected');
 export const KIND_ERROR: number = constant('error');
 export const KIND_RETIRED: number = constant('retired');
+/** The record of an id that will fail, and whose place in the ring the kernel has passed. */
+export const KIND_PASSED: number = native.constants.passed ?? -1;
 export const KIND_STAMP: number = constant('stamp');
 /** and up, plus the stage */
 export const KIND_STAMPED: number = constant('stamped');

@@ -28,11 +28,12 @@ export abstract class RingSocket extends ZeroCopySocket {
   readonly pool: BufferPool;
   readonly #interface: string;
   readonly #mtu: number;
+  readonly #tagLength: number;
 
   /** @internal */
   protected constructor(
     protocol: Protocol,
-    opened: OpenedSocket & { mtu: number; maxLength: number },
+    opened: OpenedSocket & { mtu: number; maxLength: number; tagLength?: number },
     pool: BufferPool,
     interfaceName: string,
     timestamps = 0,
@@ -51,6 +52,7 @@ export abstract class RingSocket extends ZeroCopySocket {
     this.pool = pool;
     this.#interface = interfaceName;
     this.#mtu = opened.mtu;
+    this.#tagLength = opened.tagLength ?? 0;
     pool._attach(this);
     this.once('close', () => void pool.close());
   }
@@ -89,23 +91,30 @@ export abstract class RingSocket extends ZeroCopySocket {
   }
 
   /** @internal */
-  protected override _explain(error: CodedError, length: number): Error {
-    if (error.code === 'EMSGSIZE') return this._tooLong(length);
+  protected override _explain(error: CodedError, length: number, index?: number): Error {
+    if (error.code === 'EMSGSIZE') return this._tooLong(length, this._maxLength, index);
     if (error.code === 'EINVAL') {
-      return rangeError(
-        'ERR_ZEROSEND_FRAME_MALFORMED',
-        `a frame of ${length} bytes is shorter than its headers, or its offload header is wrong`,
+      return ofBatch(
+        rangeError(
+          'ERR_ZEROSEND_FRAME_MALFORMED',
+          `a frame of ${length} bytes is shorter than its headers, or its offload header is wrong`,
+        ),
+        index,
       );
     }
     return error;
   }
 
   /** @internal */
-  protected override _tooLong(length: number, most = this._maxLength): Error {
-    return rangeError(
-      'ERR_ZEROSEND_FRAME_TOO_LONG',
-      `a frame must have at most ${most} bytes (4 fewer without a VLAN tag) on ` +
-        `${this.#interface}, whose MTU is ${this.#mtu}; received ${length}`,
+  protected override _tooLong(length: number, most = this._maxLength, index?: number): Error {
+    const fewer = this.#tagLength > 0 ? ` (${this.#tagLength} fewer without a VLAN tag)` : '';
+    return ofBatch(
+      rangeError(
+        'ERR_ZEROSEND_FRAME_TOO_LONG',
+        `a frame must have at most ${most} bytes${fewer} on ` +
+          `${this.#interface}, whose MTU is ${this.#mtu}; received ${length}`,
+      ),
+      index,
     );
   }
 
@@ -117,6 +126,14 @@ export abstract class RingSocket extends ZeroCopySocket {
       ring: { frames: this.pool.count, frameSize: this.pool.bufferSize },
     };
   }
+}
+
+/** Says which of several frames an error is about, in `index` and in the message. */
+function ofBatch(error: CodedError, index: number | undefined): CodedError {
+  if (index === undefined) return error;
+  error.message = `buffers[${index}]: ${error.message}`;
+  error.index = index;
+  return error;
 }
 
 export function checkInterface(name: unknown): string {

@@ -21,6 +21,7 @@ import {
   KIND_ERROR,
   KIND_FAILED,
   KIND_INLINE,
+  KIND_PASSED,
   KIND_RETIRED,
   KIND_REVOKED,
   KIND_STAMP,
@@ -307,9 +308,13 @@ export abstract class ZeroCopySocket
       }
       if (!this._active) reactor.markBusy(this);
       const result = nativeSendMany(this._handle, count);
-      if (result < 0) throw this.#refused(result, requestsOut[2] as number);
+      if (result < 0) {
+        const index = waiting[0] as number;
+        throw this.#refused(result, requestsOut[index * STRIDE + 2] as number, index);
+      }
     } catch (error) {
       cancelSends(buffers, checked);
+      if (checked < count) nameIndex(error, checked);
       throw error;
     }
     const first = this.#inFlight.next;
@@ -338,7 +343,7 @@ export abstract class ZeroCopySocket
     if (!this._active) reactor.markBusy(this);
     nativeSendRun();
     const result = callOut[5] as number;
-    if (result < 0) throw this.#refused(result, lengthOf(0));
+    if (result < 0) throw this.#refused(result, lengthOf(waiting[0] as number), waiting[0]);
     const first = this.#inFlight.addRun(run);
     const last = first + count - 1;
     for (let i = 0; pool._verifies && i < count; i++) run._verify(i, lengthOf(i));
@@ -358,7 +363,12 @@ export abstract class ZeroCopySocket
     }
     for (let i = 0; i < count; i++) {
       const bytes = length[i] as number;
-      this._checkLength(bytes, size);
+      try {
+        this._checkLength(bytes, size);
+      } catch (error) {
+        nameIndex(error, i);
+        throw error;
+      }
       requestsOut[i] = this.#policy.wants(bytes) ? bytes + RUN_ZERO_COPY : bytes;
     }
   }
@@ -589,7 +599,8 @@ export abstract class ZeroCopySocket
     pool._attach(this);
   }
 
-  #refused(code: number, length: number): Error {
+  /** @param index which of several was wrong */
+  #refused(code: number, length: number, index?: number): Error {
     if (code === REFUSED_CLOSED || this._state !== 'open') {
       return stateError(
         'ERR_ZEROSEND_SOCKET_CLOSED',
@@ -603,11 +614,11 @@ export abstract class ZeroCopySocket
       );
     }
     if (code === REFUSED_WRONG_POOL) return wrongPool(`the array ${IS_SHARED}`);
-    return this._explain(systemError(-code, sendCall(this.#protocol)), length);
+    return this._explain(systemError(-code, sendCall(this.#protocol)), length, index);
   }
 
   /** @internal A clearer error for what the kernel has refused. */
-  protected _explain(error: CodedError, _length: number): Error {
+  protected _explain(error: CodedError, _length: number, _index?: number): Error {
     return error;
   }
 
@@ -703,6 +714,10 @@ export abstract class ZeroCopySocket
       this.#inFlight.retire(first, last);
       return;
     }
+    if (kind === KIND_PASSED) {
+      this.#inFlight.passed(first);
+      return;
+    }
     if (kind > KIND_FAILED) return;
     const fresh = this.#inFlight.complete(first, last, kind === KIND_FAILED);
     if (kind === KIND_REVOKED) this.#revoked += fresh;
@@ -788,6 +803,11 @@ function cancelSends(buffers: readonly PooledBuffer[], count: number): void {
     const buffer = buffers[i] as PooledBuffer;
     buffer._slots.cancelSend(buffer);
   }
+}
+
+/** An error about one buffer of several says which. */
+function nameIndex(error: unknown, index: number): void {
+  if (error instanceof Error) (error as CodedError).index ??= index;
 }
 
 /** The system call by which a protocol sends: rings are kicked by send(2). */

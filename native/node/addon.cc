@@ -36,6 +36,7 @@ Napi::Object constants(Napi::Env env) {
   add("connected", Record::kConnected);
   add("error", Record::kError);
   add("retired", Record::kRetired);
+  add("passed", Record::kPassed);
   add("stamp", Record::kStamp);
   add("stamped", Record::kStamped);
   add("flagZeroCopy", kFlagZeroCopy);

@@ -70,6 +70,7 @@ Napi::Value open_packet(Info info) {
   set(result, "offset", static_cast<double>(ring->offset()));
   set(result, "mtu", socket->mtu());
   set(result, "maxLength", socket->max_length());
+  set(result, "tagLength", socket->tag_length());
   return result;
 }
 
@@ -100,6 +101,7 @@ Napi::Value open_xdp(Info info) {
   set(result, "maxFrames", socket->max_frames());
   set(result, "mtu", socket->mtu());
   set(result, "maxLength", socket->max_length());
+  set(result, "tagLength", socket->tag_length());
   return result;
 }
 

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "os/interface.h"
+#include "os/open.h"
 #include "os/packet_socket.h"
 #include "os/syscalls.h"
 
@@ -112,6 +113,7 @@ std::shared_ptr<PacketSocket> PacketSocket::open(const PacketOptions& options, i
                   request.tp_frame_size - kPayloadOffset, request.tp_frame_nr);
   std::shared_ptr<PacketSocket> socket(new PacketSocket(fd, epoll_fd, ring, options, first_id));
   socket->ifindex_ = ifindex;
+  if (options.virtio_net_header) socket->max_segments_ = probe_max_segments();
   *syscall = "ioctl(SIOCGIFMTU)";
   *error = socket->read_interface();
   if (*error == 0) {
@@ -140,14 +142,14 @@ PacketSocket::~PacketSocket() { close_locked(); }
 // The longest frame: what the device takes and the slot holds. Read again when the kernel refuses a
 // frame, since an MTU can change.
 int PacketSocket::read_interface() {
-  if (const int error = interface_mtu(options_.interface, &mtu_)) return error;
-  header_length_ = options_.cooked ? 0 : ETH_HLEN;
+  if (const int error = interface_mtu(options_.interface, &mtu_, &link_)) return error;
+  header_length_ = options_.cooked ? 0 : link_.header_length;
   peer_.sll_ifindex = static_cast<int>(ifindex_);
   const auto slot = static_cast<uint32_t>(memory_->slot_size());
   // With segmentation offload the device cuts the frame, and IP limits it.
   const uint32_t device = options_.virtio_net_header
                               ? sizeof(OffloadHeader) + header_length_ + 65535
-                              : mtu_ + header_length_ + (options_.cooked ? 0 : 4);
+                              : mtu_ + header_length_ + tag_length();
   max_length_ = std::min(slot, device);
   return 0;
 }

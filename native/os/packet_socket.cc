@@ -3,6 +3,7 @@
 
 #include "os/packet_socket.h"
 
+#include <arpa/inet.h>
 #include <linux/if_ether.h>
 
 #include <algorithm>
@@ -14,6 +15,12 @@
 #include "os/syscalls.h"
 
 namespace zerosend {
+namespace {
+
+// Of a frame that was handed over and that the kernel has not taken, or has stopped at.
+constexpr uint32_t kAskedFor = TP_STATUS_SEND_REQUEST | TP_STATUS_WRONG_FORMAT;
+
+}  // namespace
 
 tpacket2_hdr* PacketSocket::header(uint32_t index) const {
   return reinterpret_cast<tpacket2_hdr*>(memory_->data() + memory_->stride() * index);
@@ -24,38 +31,22 @@ uint32_t PacketSocket::status(uint32_t index) const {
 }
 
 // A frame that the kernel calls malformed stops the ring, so everything that it checks is checked
-// here before (packet_snd and tpacket_snd in net/packet/af_packet.c). Returns 0 or an errno.
+// here before (tpacket_snd in net/packet/af_packet.c). Returns 0 or an errno.
 int PacketSocket::check(Part frame) const {
   if (frame.length > max_length_) return frame.length > memory_->slot_size() ? EINVAL : EMSGSIZE;
-  if (options_.virtio_net_header) return check_offload(frame);
-  if (frame.length < std::max(header_length_, 1u)) return EINVAL;
-  if (!options_.cooked && exceeds_mtu(frame, mtu_)) return EMSGSIZE;
-  return 0;
-}
-
-int PacketSocket::check_offload(Part frame) const {
+  if (!options_.virtio_net_header) {
+    if (frame.length < std::max(header_length_, 1u)) return EINVAL;
+    return !options_.cooked && exceeds_mtu(frame, mtu_) ? EMSGSIZE : 0;
+  }
   OffloadHeader offload;
-  if (frame.length < sizeof offload + std::max(header_length_, 1u)) return EINVAL;
-  std::memcpy(&offload, memory_->slot(frame.slot), sizeof offload);
-  const uint32_t length = frame.length - sizeof offload;
-  if (offload.hdr_len > length) return EINVAL;
-  if ((offload.flags & OffloadHeader::kNeedsChecksum) &&
-      uint32_t{offload.csum_start} + offload.csum_offset + 2 > length) {
-    return EINVAL;
-  }
-  switch (offload.gso_type & ~OffloadHeader::kEcn) {
-    case OffloadHeader::kNone:
-      return length > mtu_ + header_length_ ? EMSGSIZE : 0;
-    case OffloadHeader::kTcp4:
-    case OffloadHeader::kTcp6:
-    case OffloadHeader::kUdp:
-    case OffloadHeader::kUdpL4:
-      // Segmenting means new checksums, so the kernel insists on being told where they are.
-      if (!(offload.flags & OffloadHeader::kNeedsChecksum)) return EINVAL;
-      return offload.gso_size == 0 ? EINVAL : 0;
-    default:
-      return EINVAL;
-  }
+  if (frame.length < sizeof offload) return EINVAL;
+  const uint8_t* data = memory_->slot(frame.slot);
+  std::memcpy(&offload, data, sizeof offload);
+  data += sizeof offload;
+  const auto length = static_cast<uint32_t>(frame.length - sizeof offload);
+  if (!offload_fits(offload, data, length, header_length_, max_segments_)) return EINVAL;
+  // With segmentation the device cuts the frame.
+  return !offload.segments() && exceeds_mtu(data, length, mtu_) ? EMSGSIZE : 0;
 }
 
 int32_t PacketSocket::put(Part part, bool copied) {
@@ -81,9 +72,10 @@ int32_t PacketSocket::do_send_run(const Run& run) { return put_run(*this, run); 
 // Hands over every frame that no missing one stands before.
 void PacketSocket::submit_waiting() {
   while (frames_[submit_].state == Frame::State::kWaiting) {
-    if (--waiting_ == 0) note_drained();
+    --waiting_;
     hand_over(frames_[submit_]);
   }
+  if (waiting_ == 0 && !failed_) note_drained();
 }
 
 // The frame is the one at submit_.
@@ -101,44 +93,172 @@ void PacketSocket::hand_over(Frame& frame) {
   __atomic_store_n(&shared->tp_status, TP_STATUS_SEND_REQUEST, __ATOMIC_RELEASE);
   submit_ = after(index);
   ++submitted_;
+  ++untaken_;
   ++counters_[Counter::kernelSends];
   ++counters_[Counter::kernelIds];
   frames_added(1);
 }
 
+// The kernel takes frames in order, so where the last is taken, all are. Otherwise the head catches
+// up: each frame is passed once.
+void PacketSocket::follow_kernel() {
+  if (untaken_ == 0) return;
+  if (!(status(before(submit_)) & kAskedFor)) {
+    head_ = submit_;
+    untaken_ = 0;
+    return;
+  }
+  for (; !(status(head_) & kAskedFor); --untaken_) head_ = after(head_);
+}
+
+uint32_t PacketSocket::untaken() {
+  follow_kernel();
+  return untaken_;
+}
+
+bool PacketSocket::stopped_at_malformed() const {
+  return untaken_ > 0 && (status(head_) & TP_STATUS_WRONG_FORMAT);
+}
+
+ssize_t PacketSocket::send_ring(const sockaddr_ll* to) {
+  return sys.sendto(fd_, nullptr, 0, MSG_DONTWAIT | MSG_NOSIGNAL,
+                    reinterpret_cast<const sockaddr*>(to), to != nullptr ? sizeof *to : 0);
+}
+
 void PacketSocket::kick() {
-  const auto* to = options_.cooked ? reinterpret_cast<const sockaddr*>(&peer_) : nullptr;
-  const ssize_t result =
-      sys.sendto(fd_, nullptr, 0, MSG_DONTWAIT | MSG_NOSIGNAL, to, to ? sizeof peer_ : 0);
-  const int error = errno;
-  if (kicked(result, error)) return;
-  if (result < 0 && error == EINTR) return;  // tried again by the next poll
-  reap();
-  if (failed_) withdraw();
+  constexpr int kMostRounds = 64;
+  added_ = 0;
+  for (int round = 0; round < kMostRounds; ++round) {
+    if (stopped_at_malformed()) {
+      if (!pass_over() || untaken_ == 0) return;
+      continue;
+    }
+    const ssize_t result = send_ring(options_.cooked ? &peer_ : nullptr);
+    const int error = errno;
+    kicked(result, error);
+    follow_kernel();
+    if (failed_) {
+      reap();
+      return withdraw();
+    }
+    if (result < 0 && error == ENOMEM) {
+      note_refused();
+    } else {
+      refused_since_ = 0;
+    }
+    if (untaken_ == 0) return;
+    // It has stopped half-way. Whatever has come back makes room; else the timer tries again.
+    if (!stopped_at_malformed() && reap() == 0) return;
+  }
+}
+
+// A device without queue answers ENOMEM, time and again, to a frame that it cannot segment. Memory
+// that is really short does not stay so for long, as long as nothing else gets through.
+void PacketSocket::note_refused() {
+  constexpr uint64_t kPatience = 1000;
+  if (!options_.virtio_net_header || untaken_ == 0) return;
+  const uint64_t now = coarse_ms();
+  if (refused_since_ == 0 || refused_id_ != frames_[head_].id) {
+    refused_id_ = frames_[head_].id;
+    refused_since_ = now;
+  } else if (now - refused_since_ >= kPatience) {
+    refused_since_ = 0;
+    __atomic_store_n(&header(head_)->tp_status, TP_STATUS_WRONG_FORMAT, __ATOMIC_RELEASE);
+  }
+}
+
+// The kernel stays at a frame that it calls malformed (the interface's MTU has shrunk, say) until
+// the place is filled with a right one, and PACKET_LOSS, which would have it go on, cannot be set
+// once there is a ring. So that frame alone fails, and its place is lent for an empty frame to the
+// loopback device, which drops it: a send may name another device than the one of the socket. Where
+// there is no such device (a namespace in which it is down) those behind the frame fail with it.
+// Returns whether the kernel has gone on.
+bool PacketSocket::pass_over() {
+  if (frames_[head_].state == Frame::State::kSubmitted) {
+    frames_[head_].state = Frame::State::kRejected;
+    read_interface();
+  }
+  int error = 0;
+  if (lend_to_loopback(&error)) {
+    follow_kernel();
+    return true;
+  }
+  switch (error) {
+    case 0:
+    case EAGAIN:
+    case EINTR:
+    case ENOBUFS:
+    case ENOMEM:
+      return false;  // the next kick tries again
+    default:
+      reap();
+      withdraw();
+      return false;
+  }
+}
+
+// An empty frame goes out from the place at the head, by the loopback device, and nothing else.
+// Returns whether the kernel has taken it.
+bool PacketSocket::lend_to_loopback(int* error) {
+  constexpr int kLoopback = 1;  // LOOPBACK_IFINDEX of the kernel, in every network namespace
+  // Not for the device itself, of a protocol that nobody listens for.
+  static constexpr uint8_t kEmpty[ETH_HLEN] = {2, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0x88, 0xb5};
+  constexpr size_t kMost = sizeof(OffloadHeader) + sizeof kEmpty;
+  sockaddr_ll loopback{};
+  loopback.sll_family = AF_PACKET;
+  loopback.sll_protocol = htons(ETH_P_802_EX1);
+  loopback.sll_ifindex = kLoopback;
+  loopback.sll_halen = ETH_ALEN;
+
+  // The kernel copies the link header and reads no more, so that the bytes of the user, who may
+  // have laid a template, can be put back at once.
+  tpacket2_hdr* const place = header(head_);
+  uint8_t* const bytes = memory_->slot(head_);
+  uint8_t kept[kMost];
+  std::memcpy(kept, bytes, kMost);
+  const size_t offload = options_.virtio_net_header ? sizeof(OffloadHeader) : 0;
+  std::memset(bytes, 0, offload);
+  if (!options_.cooked) std::memcpy(bytes + offload, kEmpty, sizeof kEmpty);
+  place->tp_len = options_.cooked ? 0 : static_cast<uint32_t>(offload + sizeof kEmpty);
+  place->tp_snaplen = place->tp_len;
+  const auto set_status = [this](uint32_t index, uint32_t value) {
+    __atomic_store_n(&header(index)->tp_status, value, __ATOMIC_RELEASE);
+  };
+  // The kernel must stop behind it.
+  const uint32_t behind = after(head_);
+  if (untaken_ > 1) set_status(behind, TP_STATUS_AVAILABLE);
+  set_status(head_, TP_STATUS_SEND_REQUEST);
+  const ssize_t result = send_ring(&loopback);
+  *error = result < 0 ? errno : 0;
+  const bool taken = !(status(head_) & kAskedFor);
+  if (!taken) set_status(head_, TP_STATUS_WRONG_FORMAT);
+  if (untaken_ > 1) set_status(behind, TP_STATUS_SEND_REQUEST);
+  std::memcpy(bytes, kept, kMost);
+  return taken;
 }
 
 // Takes back what the kernel has not touched. It looks at the ring only within a kick, and kicks
-// are serialised, so nobody races for these frames. A frame that it found malformed is among them
-// (the interface's MTU has shrunk, say), and the ones behind it, which would wait for ever: those
-// ids fail. The slots come back to the pool, which hands them out next.
+// are serialised, so nobody races for these frames. Their ids fail, and the slots come back to the
+// pool, which hands them out next.
 void PacketSocket::withdraw() {
   const uint32_t before_withdrawal = submitted_;
   while (submitted_ > 0) {
     const uint32_t index = before(submit_);
-    if (!(status(index) & (TP_STATUS_SEND_REQUEST | TP_STATUS_WRONG_FORMAT))) break;
+    if (!(status(index) & kAskedFor)) break;
     __atomic_store_n(&header(index)->tp_status, TP_STATUS_AVAILABLE, __ATOMIC_RELEASE);
     Frame& frame = frames_[index];
-    if (frame.state == Frame::State::kSubmitted) complete(frame.id, Outcome::kFailed);
+    if (frame.state != Frame::State::kGivenUp) complete(frame.id, Outcome::kFailed);
     frame.state = Frame::State::kIdle;
     submit_ = index;
     --submitted_;
   }
-  unkicked_ = 0;
+  head_ = submit_;
+  untaken_ = added_ = 0;
   if (submitted_ != before_withdrawal && !failed_) read_interface();
 }
 
 size_t PacketSocket::reap() {
-  constexpr uint32_t kBusy = TP_STATUS_SEND_REQUEST | TP_STATUS_SENDING | TP_STATUS_WRONG_FORMAT;
+  constexpr uint32_t kBusy = kAskedFor | TP_STATUS_SENDING;
   size_t count = 0;
   {
     Ended ended(*this);
@@ -146,15 +266,18 @@ size_t PacketSocket::reap() {
       Frame& frame = frames_[tail_];
       if (frame.state == Frame::State::kSubmitted) {
         ended.add(frame.id, frame.copied ? Outcome::kInline : Outcome::kZeroCopy);
+      } else if (frame.state == Frame::State::kRejected) {
+        note_passed(frame.id);
+        ended.add(frame.id, Outcome::kFailed);
       }
       frame.state = Frame::State::kIdle;
       tail_ = after(tail_);
       --submitted_;
     }
   }
+  untaken_ = std::min(untaken_, submitted_);  // the head is not behind the tail
+  if (untaken_ == submitted_) head_ = tail_;
   if (count > 0) ++counters_[Counter::notifications];
-  // Found malformed by an earlier kick, and all before it have come back by now.
-  if (submitted_ > 0 && (status(tail_) & TP_STATUS_WRONG_FORMAT)) withdraw();
   if (stamps_) read_stamps();
   return count;
 }
@@ -187,10 +310,13 @@ void PacketSocket::cut_off() {
 void PacketSocket::revoke() {
   for (uint32_t i = tail_, left = submitted_; left > 0; i = after(i), --left) {
     Frame& frame = frames_[i];
-    if (frame.state != Frame::State::kSubmitted) continue;
-    frame.state = Frame::State::kGivenUp;
-    note_retired(frame.id, EOPNOTSUPP);
-    complete(frame.id, Outcome::kRevoked);
+    const Frame::State state = std::exchange(frame.state, Frame::State::kGivenUp);
+    if (state == Frame::State::kSubmitted) {
+      note_retired(frame.id, EOPNOTSUPP);
+      complete(frame.id, Outcome::kRevoked);
+    } else if (state == Frame::State::kRejected) {
+      complete(frame.id, Outcome::kFailed);  // the kernel has nothing of it
+    }
   }
 }
 

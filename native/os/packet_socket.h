@@ -7,29 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "os/offload.h"
 #include "os/ring_socket.h"
 
 namespace zerosend {
-
-// virtio_net_hdr of the virtio specification (5.1.6.1), in host byte order, as PACKET_VNET_HDR puts
-// it before each frame. The kernel's own header is not valid C++.
-struct OffloadHeader {
-  static constexpr uint8_t kNeedsChecksum = 1;
-  static constexpr uint8_t kNone = 0;
-  static constexpr uint8_t kTcp4 = 1;
-  static constexpr uint8_t kUdp = 3;
-  static constexpr uint8_t kTcp6 = 4;
-  static constexpr uint8_t kUdpL4 = 5;
-  static constexpr uint8_t kEcn = 0x80;
-
-  uint8_t flags;
-  uint8_t gso_type;
-  uint16_t hdr_len;
-  uint16_t gso_size;
-  uint16_t csum_start;
-  uint16_t csum_offset;
-};
-static_assert(sizeof(OffloadHeader) == 10, "as on the wire");
 
 struct PacketOptions {
   std::string interface;
@@ -49,14 +30,14 @@ struct PacketOptions {
 // An AF_PACKET socket with a transmit ring (TPACKET_V2, Documentation/networking/packet_mmap.rst).
 // The ring is the pool: slot i of the slab is the payload of frame i.
 //
-//        tail              submit
-//          v                  v
-//   [ - ][ K ][ K ][ R ][ R ][ h ][ w ][ - ]     K the kernel has it   R asked for, not kicked yet
-//                                                h held by a user      w waits for the one before
-//                                                it
+//        tail       head      submit
+//          v         v         v
+//   [ - ][ K ][ K ][ R ][ R ][ h ][ w ][ - ]     K the kernel has taken it   R asked for
+//                                                h held by a user   w waits for the one before it
 //
 // The kernel walks the ring in order and stops at the first frame that is not SEND_REQUEST, so
-// frames are handed over in ring order, and come back to be looked for at the tail.
+// frames are handed over in ring order, and come back to be looked for at the tail. The head is
+// where the kernel stands, as the status of the frames says.
 class PacketSocket final : public RingSocket {
  public:
   // Opens the socket and maps its ring. Returns null with the call that failed in `*syscall` and
@@ -69,13 +50,16 @@ class PacketSocket final : public RingSocket {
   uint32_t max_length() const { return max_length_; }
   uint32_t mtu() const { return mtu_; }
   uint32_t header_length() const { return header_length_; }
+  // Bytes that a frame may be longer where it has a VLAN tag.
+  uint32_t tag_length() const { return options_.cooked ? 0 : link_.tag_length; }
 
  private:
   friend class RingSocket;
 
   struct Frame {
+    // kRejected: the kernel calls it malformed, and its id fails when the place is free
     // kGivenUp: the kernel has it, and its id has completed
-    enum class State : uint8_t { kIdle, kWaiting, kSubmitted, kGivenUp };
+    enum class State : uint8_t { kIdle, kWaiting, kSubmitted, kRejected, kGivenUp };
     uint64_t id = 0;  // this and the length are of a frame that is not idle
     uint32_t length = 0;
     State state = State::kIdle;
@@ -89,9 +73,14 @@ class PacketSocket final : public RingSocket {
   tpacket2_hdr* header(uint32_t index) const;
   uint32_t status(uint32_t index) const;
   int check(Part frame) const override;
-  int check_offload(Part frame) const;
   void submit_waiting();
   void hand_over(Frame& frame);
+  ssize_t send_ring(const sockaddr_ll* to);
+  void follow_kernel();
+  bool stopped_at_malformed() const;
+  void note_refused();
+  bool pass_over();
+  bool lend_to_loopback(int* error);
   void withdraw();
   uint32_t after(uint32_t index) const { return index + 1 == frames_.size() ? 0 : index + 1; }
   uint32_t before(uint32_t index) const { return index == 0 ? frames_.size() - 1 : index - 1; }
@@ -105,6 +94,7 @@ class PacketSocket final : public RingSocket {
   void revoke() override;
   bool under_way() const override { return submitted_ > 0; }
   void kick() override;
+  uint32_t untaken() override;
   size_t reap() override;
   State do_state() const override;
   void read_stamps();
@@ -113,13 +103,18 @@ class PacketSocket final : public RingSocket {
   sockaddr_ll peer_{};  // of a cooked socket
   uint32_t ifindex_ = 0;
   uint32_t mtu_ = 0;
-  uint32_t header_length_ = 0;  // of the link layer
+  uint32_t header_length_ = 0;  // of the link layer, as far as it is in the frame
+  uint32_t max_segments_ = 0;   // of UDP, into which the kernel cuts a frame with offload header
   uint32_t max_length_ = 0;
 
   std::vector<Frame> frames_;
-  uint32_t submit_ = 0;     // the next frame to hand over
-  uint32_t tail_ = 0;       // the first that the kernel has
-  uint32_t submitted_ = 0;  // frames from tail_ to submit_
+  uint32_t submit_ = 0;         // the next frame to hand over
+  uint32_t tail_ = 0;           // the first that the kernel has
+  uint32_t head_ = 0;           // the first that the kernel had not taken when last looked at
+  uint32_t submitted_ = 0;      // frames from tail_ to submit_
+  uint32_t untaken_ = 0;        // frames from head_ to submit_
+  uint64_t refused_id_ = 0;     // of the frame at the head that was refused for want of memory
+  uint64_t refused_since_ = 0;  // in milliseconds; 0: none was
   int timestamp_error_ = 0;
   uint32_t waiting_ = 0;  // frames behind one that is not there yet
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <utility>
 
 #include "os/syscalls.h"
@@ -11,16 +12,23 @@
 namespace zerosend {
 
 void RingSocket::do_poll() {
-  if (unkicked_ > 0) kick();
+  if (untaken() > 0) kick();
   reap();
 }
 
-// Poller thread, by the timer. Frames that do not come back for long (a slow link) are looked for
-// less often.
+// Poller thread, by the timer. Frames that do not come back for long (a slow link), or that the
+// kernel does not take, are looked for less often.
 void RingSocket::do_ready(uint32_t) {
-  if (unkicked_ > 0) kick();
-  const size_t back = reap();
-  interval_ns_ = back > 0 ? kShortestInterval : std::min(interval_ns_ * 2, kLongestInterval);
+  const uint64_t before = counters_[Counter::completed];
+  if (untaken() > 0) kick();
+  reap();
+  const bool back = counters_[Counter::completed] != before;
+  interval_ns_ = back ? kShortestInterval : std::min(interval_ns_ * 2, kLongestInterval);
+}
+
+// Nobody may poll any more, and the last frames may be fewer than a kick waits for.
+void RingSocket::finish_output() {
+  if (untaken() > 0) kick();
 }
 
 int32_t RingSocket::do_send(const Source& source, const Address*) {
@@ -53,7 +61,7 @@ int RingSocket::watch() {
   return armed_ ? 0 : errno;
 }
 
-bool RingSocket::wants_arming() const { return !failed_ && (under_way() || unkicked_ > 0); }
+bool RingSocket::wants_arming() const { return !failed_ && under_way(); }
 
 void RingSocket::before_close() {
   if (timer_fd_ < 0) return;
@@ -63,12 +71,17 @@ void RingSocket::before_close() {
   timer_fd_ = -1;
 }
 
-bool RingSocket::kicked(ssize_t result, int error) {
+uint64_t RingSocket::coarse_ms() {
+  timespec now{};
+  sys.clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+}
+
+void RingSocket::kicked(ssize_t result, int error) {
   ++counters_[Counter::kicks];
   if (result >= 0) {
-    unkicked_ = 0;
     link_down_ = false;
-    return true;
+    return;
   }
   switch (error) {
     case EBUSY:
@@ -95,7 +108,6 @@ bool RingSocket::kicked(ssize_t result, int error) {
       ++counters_[Counter::softErrors];
       break;
   }
-  return false;
 }
 
 }  // namespace zerosend

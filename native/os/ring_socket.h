@@ -6,6 +6,7 @@
 #include <memory>
 #include <utility>
 
+#include "os/interface.h"
 #include "os/socket.h"
 
 namespace zerosend {
@@ -13,6 +14,11 @@ namespace zerosend {
 // What the transmit ring and AF_XDP have in common: the kernel must be told to look at the ring (a
 // kick), and it has no event for the frames that come back, so the poller thread looks by a timer.
 // Kicks are batched: after so many frames, when JavaScript polls, and by the timer.
+//
+// A kick that succeeds need not have told the kernel of all frames: it stops half-way where
+// SO_SNDBUF runs out or the device takes no more, and says so by no return value that can be relied
+// on. So which frames the kernel has taken is read from the ring, and whatever is left there is
+// kicked again: by the next poll, by the timer, and when the socket closes.
 //
 // A frame that comes back says by its place which one it is. So the subclass keeps the id of each
 // with the frame, and no ledger is needed.
@@ -32,8 +38,11 @@ class RingSocket : public Socket {
   // As do_send(), of a frame that was checked; `copied` when the caller copied plain memory into
   // it.
   virtual int32_t put(Part frame, bool copied) = 0;
-  // Has the kernel look at the ring. Calls kicked() with what it answered.
+  // Has the kernel look at the ring. Calls kicked() with what it answered. Bounded: what the kernel
+  // does not take now is left for the next kick.
   virtual void kick() = 0;
+  // Frames in the ring that the kernel has not taken, as the ring says.
+  virtual uint32_t untaken() = 0;
   // Takes in the frames that have come back. Returns their number.
   virtual size_t reap() = 0;
   // Whether frames are in the ring that have not come back.
@@ -51,6 +60,7 @@ class RingSocket : public Socket {
   int start_watching() override;
   int watch() override;
   bool wants_arming() const override;
+  void finish_output() override;
   uint64_t next_id() const override { return next_id_; }
   void before_close() override;
 
@@ -78,18 +88,21 @@ class RingSocket : public Socket {
     return next_id_++;
   }
 
-  // Whether an Ethernet frame is longer than the MTU allows. One with a VLAN tag may be four bytes
-  // longer.
+  // Whether a frame is longer than the MTU allows. One with a VLAN tag may be four bytes longer, on
+  // Ethernet alone (packet_extra_vlan_len_allowed() in net/packet/af_packet.c).
   bool exceeds_mtu(Part frame, uint32_t mtu) const {
-    if (frame.length <= mtu + ETH_HLEN) return false;
-    const uint8_t* data = memory_->slot(frame.slot);
-    const bool tagged = data[12] == (ETH_P_8021Q >> 8) && data[13] == 0;
-    return !tagged || frame.length > mtu + ETH_HLEN + 4;
+    return exceeds_mtu(memory_->slot(frame.slot), frame.length, mtu);
+  }
+  bool exceeds_mtu(const uint8_t* data, uint32_t length, uint32_t mtu) const {
+    if (length <= mtu + link_.header_length) return false;
+    const bool tagged =
+        link_.tag_length > 0 && data[12] == (ETH_P_8021Q >> 8) && data[13] == (ETH_P_8021Q & 0xff);
+    return !tagged || length > mtu + link_.header_length + link_.tag_length;
   }
 
   void frames_added(uint32_t count) {
-    unkicked_ += count;
-    if (unkicked_ >= kKickEvery) kick();
+    added_ += count;
+    if (added_ >= kKickEvery) kick();
   }
 
   // All frames, or none.
@@ -97,7 +110,10 @@ class RingSocket : public Socket {
   static int32_t put_all(Ring& ring, size_t count, FrameAt frame_at) {
     // Checked before the first is put: a hole in the ring would hold up the frames behind it.
     for (size_t i = 0; i < count; ++i) {
-      if (const int error = ring.check(frame_at(i))) return -error;
+      if (const int error = ring.check(frame_at(i))) {
+        ring.refused_at_ = static_cast<uint32_t>(i);
+        return -error;
+      }
     }
     for (size_t done = 0; done < count; ++done) {
       const int32_t code = ring.failed_ ? -ENXIO : ring.put(frame_at(done), false);
@@ -105,7 +121,7 @@ class RingSocket : public Socket {
       if (done == 0) return code;
       ring.fail_accepted(frame_at(done));
     }
-    if (ring.unkicked_ > 0) ring.kick();
+    if (ring.added_ > 0) ring.kick();
     return 0;
   }
 
@@ -142,11 +158,15 @@ class RingSocket : public Socket {
     Outcome outcome_ = Outcome::kZeroCopy;
   };
 
-  // Books the answer of a kick. True when the kernel has seen all frames.
-  bool kicked(ssize_t result, int error);
+  // Milliseconds of a clock that never steps, exact to a few.
+  static uint64_t coarse_ms();
+
+  // Books the answer of a kick. It says nothing of which frames were taken.
+  void kicked(ssize_t result, int error);
 
   const std::shared_ptr<Slab> memory_;  // the only slots that can be sent
-  uint32_t unkicked_ = 0;               // frames in the ring of which the kernel has not been told
+  uint32_t added_ = 0;                  // frames put into the ring since the last kick
+  LinkHeader link_;                     // what a frame of the interface begins with
   bool link_down_ = false;     // the last kick found the interface down; it will be tried again
   bool busy_is_drop_ = false;  // EBUSY means that the device has dropped one packet
 

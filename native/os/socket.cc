@@ -28,19 +28,23 @@ int32_t Socket::send(const Source& source, const Address* destination, uint32_t*
 
 int32_t Socket::send_many(const Source* sources, size_t count, uint32_t* waiting) {
   Lock lock(*this);
+  *waiting = 0;
   if (const int code = refusal(count)) return -code;
   busy_ = true;
+  refused_at_ = 0;
   const int32_t result = do_send_many(sources, count);
-  *waiting = static_cast<uint32_t>(queued());
+  *waiting = result < 0 ? refused_at_ : static_cast<uint32_t>(queued());
   return result;
 }
 
 int32_t Socket::send_run(const Run& run, uint32_t* waiting) {
   Lock lock(*this);
+  *waiting = 0;
   if (const int code = refusal(run.count)) return -code;
   busy_ = true;
+  refused_at_ = 0;
   const int32_t result = do_send_run(run);
-  *waiting = static_cast<uint32_t>(queued());
+  *waiting = result < 0 ? refused_at_ : static_cast<uint32_t>(queued());
   return result;
 }
 

@@ -67,6 +67,7 @@ struct Record {
     kError = 10,  // first: errno; last: 0 while connecting, 1 afterwards, 2 of reading completions
     kStamp = 12,  // first: an id; last: seconds of CLOCK_REALTIME; its second half follows:
     kStamped = 16,  // and up, plus the stage: first: nanoseconds; last: nanoseconds since the send
+    kPassed = 13,   // first: an id that fails, past whose place in the ring the kernel has gone
     kRetired = 11,  // first: an id whose memory must never be written or freed again
   };
   uint32_t kind;
@@ -119,7 +120,8 @@ class Socket {
 
   // As if send() were called for each in turn, with as few system calls as possible. Accepts all or
   // none. A message that the kernel refuses by itself after the first was accepted completes as
-  // failed.
+  // failed. Where none was accepted, `*queued` becomes the index of the one that could not be, as
+  // far as that is known, or 0.
   int32_t send_many(const Source* sources, size_t count, uint32_t* queued);
 
   // As send_many(), of neighbouring slots.
@@ -286,6 +288,10 @@ class Socket {
     retired_.push_back({Record::kRetired, id, static_cast<uint64_t>(error)});
   }
 
+  // This send will fail, and the kernel has gone past its place in the ring: frames behind it do
+  // not wait for that place to be filled. To be called before it completes.
+  void note_passed(uint64_t id) { retired_.push_back({Record::kPassed, id, 0}); }
+
   // A send was put into the queue.
   void note_queued();
   // The queue has emptied by sending.
@@ -302,6 +308,7 @@ class Socket {
   bool failed_ = false;      // a fatal error was reported
   bool armed_ = false;       // a wake is due
   bool busy_ = false;        // JavaScript sends, and has promised to call arm()
+  uint32_t refused_at_ = 0;  // of the last batch that was refused: the index of the wrong one
   bool unfinished_ = false;  // do_ready() has more to do, now
 
   std::unique_ptr<StampTracker> stamps_;  // null unless timestamps were asked for
@@ -319,7 +326,7 @@ class Socket {
   uint32_t armed_interest_ = 0;
   uint32_t busy_polls_ = 0;  // polls since JavaScript was idle
   Coalescer completed_;
-  RecordQueue retired_;     // delivered before the completions of the same ids; rare
+  RecordQueue retired_;     // and passed: delivered before the completions of the ids; rare
   bool drain_due_ = false;  // the queue has been in use since the last drain record
 };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <cstddef>
+#include <ctime>
 
 namespace zerosend {
 
@@ -74,6 +75,7 @@ struct Syscalls {
   int (*eventfd)(unsigned, int) = ::eventfd;
   int (*timerfd_create)(int, int) = ::timerfd_create;
   int (*timerfd_settime)(int, int, const itimerspec*, itimerspec*) = ::timerfd_settime;
+  int (*clock_gettime)(clockid_t, timespec*) = ::clock_gettime;  // for tests that set the time
   int (*ioctl)(int, unsigned long, void*) = raw::ioctl;
   void* (*mmap)(void*, size_t, int, int, int, off_t) = ::mmap;
   int (*munmap)(void*, size_t) = ::munmap;

@@ -140,11 +140,12 @@ const char* XdpSocket::set_up(const XdpOptions& options, int* error) {
   // its descriptors complete all the same (xsk_generic_xmit in net/xdp/xsk.c).
   busy_is_drop_ = !zerocopy_;
   max_frames_ = frames_of_packets(if_nametoindex(options.interface.c_str()));
-  *error = interface_mtu(options.interface, &mtu_);
+  *error = interface_mtu(options.interface, &mtu_, &link_);
   if (*error != 0) return "ioctl(SIOCGIFMTU)";
   *error = make_timer();
   if (*error != 0) return "timerfd_create";
-  max_length_ = std::min(static_cast<uint32_t>(memory_->slot_size()), mtu_ + 14 + 4);
+  max_length_ = std::min(static_cast<uint32_t>(memory_->slot_size()),
+                         mtu_ + link_.header_length + link_.tag_length);
   return nullptr;
 }
 

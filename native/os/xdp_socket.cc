@@ -3,8 +3,8 @@
 
 #include "os/xdp_socket.h"
 
+#include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <utility>
 
 #include "os/syscalls.h"
@@ -24,12 +24,6 @@ XdpSocket::XdpSocket(int fd, int epoll_fd, const XdpOptions& options, uint64_t f
 
 XdpSocket::~XdpSocket() { close_locked(); }
 
-uint32_t XdpSocket::now_ms() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-  return static_cast<uint32_t>(now.tv_sec * 1000 + now.tv_nsec / 1'000'000);
-}
-
 // The kernel stops when it cannot announce a completion, so no more may be under way than the
 // completion ring holds.
 bool XdpSocket::has_room(size_t descriptors) {
@@ -41,7 +35,8 @@ bool XdpSocket::has_room(size_t descriptors) {
 
 // An invalid descriptor would never come back, so everything is checked here.
 int XdpSocket::check(Part frame) const {
-  if (frame.length > memory_->slot_size() || frame.length < ETH_HLEN) return EINVAL;
+  const uint32_t header = std::max(link_.header_length, 1u);
+  if (frame.length > memory_->slot_size() || frame.length < header) return EINVAL;
   if (frame.length > max_length_ || exceeds_mtu(frame, mtu_)) return EMSGSIZE;
   return 0;
 }
@@ -55,13 +50,12 @@ int XdpSocket::check_packet(const Part* parts, size_t count, Part* whole) const 
     if (parts[i].length == 0 || parts[i].length > memory_->slot_size()) return EINVAL;
     length += parts[i].length;
   }
-  if (parts[0].length < ETH_HLEN) return EINVAL;  // the link header is not cut
+  if (parts[0].length < link_.header_length) return EINVAL;  // the link header is not cut
   *whole = {parts[0].slot, length};
   return exceeds_mtu(*whole, mtu_) ? EMSGSIZE : 0;
 }
 
 bool XdpSocket::make_room(size_t descriptors) {
-  if (unkicked_ == 0) sent_ms_ = now_ms();  // at most a batch late: the deadline is of seconds
   if (has_room(descriptors)) return true;
   kick();
   reap();
@@ -86,8 +80,13 @@ void XdpSocket::describe(Part part, uint32_t options, uint64_t id, Kind kind) {
   Link& link = links_[index];
   link.id = id;
   link.next = kNone;
-  link.sent_ms = sent_ms_;
+  link.position = handed_over_++;
+  link.slot = part.slot;
+  link.older = newest_;
+  link.newer = kNone;
   link.kind = kind;
+  (newest_ == kNone ? oldest_ : links_[newest_].newer) = index;
+  newest_ = index;
   Chunk& chunk = chunks_[part.slot];
   if (chunk.oldest == kNone) {
     chunk.oldest = index;
@@ -131,26 +130,23 @@ int32_t XdpSocket::do_send_packet(const Part* parts, size_t count) {
   return 0;
 }
 
+uint32_t XdpSocket::untaken() { return produced_ - transmit_.other_consumer(); }
+
 void XdpSocket::kick() {
+  added_ = 0;
   // In copy mode one call works off 32 descriptors; EAGAIN says that there are more.
   for (int round = 0; round < 64; ++round) {
-    if (zerocopy_ && !(transmit_.flags() & XDP_RING_NEED_WAKEUP)) {
-      unkicked_ = 0;  // the driver looks by itself
-      return;
-    }
+    if (zerocopy_ && !(transmit_.flags() & XDP_RING_NEED_WAKEUP)) return;  // it looks by itself
     const ssize_t result = sys.sendto(fd_, nullptr, 0, MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0);
     const int error = errno;
     if (result < 0 && error == EINTR) continue;
-    const uint32_t left = produced_ - transmit_.other_consumer();
-    if (kicked(result, error) && left == 0) return;
-    unkicked_ = left;
+    kicked(result, error);
+    const uint32_t left = untaken();
     if (left == 0 || failed_) return;
     // A full completion ring would stop transmission. Without progress the timer tries again.
     const size_t back = reap();
     if (result < 0 && error != EAGAIN && error != EBUSY) return;
-    if (back == 0 && result < 0 && produced_ - transmit_.other_consumer() == left && round > 0) {
-      return;
-    }
+    if (back == 0 && result < 0 && untaken() == left && round > 0) return;
   }
 }
 
@@ -166,17 +162,19 @@ size_t XdpSocket::reap() {
         continue;
       }
       const Link& link = take_oldest(chunks_[slot]);
+      returned_ = std::max(returned_, link.position + 1);
       Outcome outcome = zerocopy_ ? Outcome::kZeroCopy : Outcome::kCopied;
       if (ends_send(link, &outcome)) returned.add(link.id, outcome);
       ++count;
     }
   }
   completion_.consume(consumed_);
-  if (count > 0) {
-    ++counters_[Counter::notifications];
-    last_progress_ms_ = now_ms();
-  } else if (outstanding_ > 0) {
-    give_up_lost();
+  if (count > 0) ++counters_[Counter::notifications];
+  if (deadline_ms_ > 0 && (count > 0 || outstanding_ > 0)) {
+    const uint64_t now = coarse_ms();
+    if (count > 0) last_progress_ms_ = now;
+    note_taken(now);
+    give_up_lost(now);
   }
   return count;
 }
@@ -186,6 +184,8 @@ const XdpSocket::Link& XdpSocket::take_oldest(Chunk& chunk) {
   const uint32_t index = chunk.oldest;
   Link& link = links_[index];
   chunk.oldest = link.next;
+  (link.older == kNone ? oldest_ : links_[link.older].newer) = link.newer;
+  (link.newer == kNone ? newest_ : links_[link.newer].older) = link.older;
   link.next = free_links_;
   free_links_ = index;
   --outstanding_;
@@ -213,20 +213,40 @@ bool XdpSocket::ends_send(const Link& link, Outcome* outcome) {
   return true;
 }
 
-// A device reset can swallow completions. A frame that the kernel took long ago, with nothing
-// coming back since, is given up: its id completes as revoked, and its chunk is retired.
-void XdpSocket::give_up_lost() {
-  const uint32_t now = now_ms();
-  if (deadline_ms_ == 0 || now - last_progress_ms_ < deadline_ms_) return;
-  if (produced_ != transmit_.other_consumer()) return;  // they wait, they are not lost
-  for (Chunk& chunk : chunks_) {
-    while (chunk.oldest != kNone && now - links_[chunk.oldest].sent_ms >= deadline_ms_) {
-      const Link& link = take_oldest(chunk);
-      if (link.kind == Kind::kEnded) continue;
-      note_retired(link.id, ETIMEDOUT);
-      Outcome outcome = Outcome::kRevoked;
-      if (ends_send(link, &outcome)) complete(link.id, outcome);
-    }
+// Remembers how far the kernel has read the ring by now.
+void XdpSocket::note_taken(uint64_t now) {
+  const uint64_t taken = handed_over_ - untaken();
+  if (end_marks_ != first_mark_) {
+    const Mark& last = marks_[(end_marks_ - 1) % kMarks];
+    if (taken == last.taken || now - last.ms < deadline_ms_ / (kMarks / 2)) return;
+  }
+  if (end_marks_ - first_mark_ == kMarks) ++first_mark_;
+  marks_[end_marks_++ % kMarks] = {taken, now};
+}
+
+// The link is of those that the kernel took as long ago as the deadline. One that others have
+// overtaken is lost then; without that a slow device may have it still, as long as anything comes
+// back.
+bool XdpSocket::is_lost(const Link& link, uint64_t now) const {
+  return link.position < returned_ || now - last_progress_ms_ >= deadline_ms_;
+}
+
+// A device reset can swallow completions. A frame that the kernel took long ago is given up, also
+// while others come back: its id completes as revoked, and its chunk is retired. What waits in the
+// ring is not lost. Costs one look at the frame that is out longest, and one for each that is lost.
+void XdpSocket::give_up_lost(uint64_t now) {
+  for (; first_mark_ != end_marks_; ++first_mark_) {
+    const Mark& mark = marks_[first_mark_ % kMarks];
+    if (now - mark.ms < deadline_ms_) break;
+    overdue_ = mark.taken;
+  }
+  while (oldest_ != kNone && links_[oldest_].position < overdue_ && is_lost(links_[oldest_], now)) {
+    Chunk& chunk = chunks_[links_[oldest_].slot];
+    const Link& link = take_oldest(chunk);
+    if (link.kind == Kind::kEnded) continue;
+    note_retired(link.id, ETIMEDOUT);
+    Outcome outcome = Outcome::kRevoked;
+    if (ends_send(link, &outcome)) complete(link.id, outcome);
   }
 }
 
@@ -246,7 +266,7 @@ void XdpSocket::revoke() {
 }
 
 void XdpSocket::cut_off() {
-  if (unkicked_ > 0) kick();
+  if (untaken() > 0) kick();
   reap();
 }
 

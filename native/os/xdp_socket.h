@@ -32,6 +32,7 @@ class XdpSocket final : public RingSocket {
 
   bool zerocopy() const { return zerocopy_; }
   uint32_t mtu() const { return mtu_; }
+  uint32_t tag_length() const { return link_.tag_length; }
   uint32_t max_length() const { return max_length_; }  // of a packet of one frame
 
   // Why a packet cannot have several frames: the errno of a bind with XDP_USE_SG, or 0.
@@ -41,6 +42,8 @@ class XdpSocket final : public RingSocket {
 
  private:
   friend class RingSocket;
+
+  static constexpr uint32_t kNone = UINT32_MAX;
 
   // The sends of one chunk that the kernel has: usually one, more after a retain. A list through
   // links_, oldest first, since addresses do not tell them apart.
@@ -54,18 +57,27 @@ class XdpSocket final : public RingSocket {
     kPart,    // of a packet of several chunks: packets_ has the rest
     kEnded,   // the id has completed, though the kernel has the chunk
   };
+  // A descriptor that has not come back. All of them are in a second list as well, in the order in
+  // which they were handed over, so that the one that is out longest is at hand.
   struct Link {
     uint64_t id = 0;
+    uint64_t position = 0;  // how many descriptors were handed over before
+    uint32_t slot = 0;
     uint32_t next = 0;
-    uint32_t sent_ms = 0;
+    uint32_t older = kNone;
+    uint32_t newer = kNone;
     Kind kind = Kind::kWhole;
+  };
+  // When the kernel had taken how many descriptors.
+  struct Mark {
+    uint64_t taken = 0;
+    uint64_t ms = 0;
   };
   // A packet of several chunks, by its id.
   struct Packet {
     uint32_t left;  // chunks that have not come back
     Outcome outcome;
   };
-  static constexpr uint32_t kNone = UINT32_MAX;
   static constexpr uint32_t kMostChunks = 1 << 20;  // of a UMEM; a pool has no more buffers either
   // Where the kernel copies, it makes each frame but the first a fragment of the packet, or (for
   // drivers that want nothing in the linear part) the first, too. A packet of more fragments than
@@ -89,8 +101,9 @@ class XdpSocket final : public RingSocket {
   const Link& take_oldest(Chunk& chunk);
   bool ends_send(const Link& link, Outcome* outcome);
   int check_packet(const Part* parts, size_t count, Part* whole) const;
-  void give_up_lost();
-  static uint32_t now_ms();
+  void note_taken(uint64_t now);
+  bool is_lost(const Link& link, uint64_t now) const;
+  void give_up_lost(uint64_t now);
 
   int32_t do_send_many(const Source* sources, size_t count) override;
   int32_t do_send_run(const Run& run) override;
@@ -103,6 +116,7 @@ class XdpSocket final : public RingSocket {
   bool under_way() const override { return outstanding_ > 0; }
   int check(Part frame) const override;
   void kick() override;
+  uint32_t untaken() override;
   size_t reap() override;
   void before_close() override;
   State do_state() const override;
@@ -127,8 +141,18 @@ class XdpSocket final : public RingSocket {
   uint32_t free_links_ = kNone;
   std::unordered_map<uint64_t, Packet> packets_;
   uint32_t outstanding_ = 0;
-  uint32_t sent_ms_ = 0;  // of the frames since the last kick
-  uint32_t last_progress_ms_ = 0;
+  uint64_t handed_over_ = 0;  // descriptors, since the socket was opened
+  uint32_t oldest_ = kNone;   // of the links, by position
+  uint32_t newest_ = kNone;
+  // Only with a deadline. Marks are a fraction of it apart, so that the last but a few is as old as
+  // the deadline: marks_[i % kMarks], the oldest at first_mark_.
+  static constexpr uint32_t kMarks = 16;
+  Mark marks_[kMarks];
+  uint32_t first_mark_ = 0;
+  uint32_t end_marks_ = 0;
+  uint64_t overdue_ = 0;           // positions below were taken as long ago as the deadline
+  uint64_t returned_ = 0;          // the position behind the newest descriptor that has come back
+  uint64_t last_progress_ms_ = 0;  // when the last came back
 };
 
 }  // namespace zerosend

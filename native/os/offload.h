@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+
+namespace zerosend {
+
+// virtio_net_hdr of the virtio specification (5.1.6.1), in host byte order, as PACKET_VNET_HDR puts
+// it before each frame. The kernel's own header is not valid C++.
+struct OffloadHeader {
+  static constexpr uint8_t kNeedsChecksum = 1;
+  static constexpr uint8_t kNone = 0;
+  static constexpr uint8_t kTcp4 = 1;
+  static constexpr uint8_t kUdp = 3;
+  static constexpr uint8_t kTcp6 = 4;
+  static constexpr uint8_t kUdpL4 = 5;
+  static constexpr uint8_t kEcn = 0x80;
+
+  uint8_t flags;
+  uint8_t gso_type;
+  uint16_t hdr_len;
+  uint16_t gso_size;
+  uint16_t csum_start;
+  uint16_t csum_offset;
+
+  bool segments() const { return gso_type != kNone; }
+};
+static_assert(sizeof(OffloadHeader) == 10, "as on the wire");
+
+// Whether the kernel takes a frame with this offload header: what tpacket_snd() and
+// __packet_snd_vnet_parse() (net/packet/af_packet.c), virtio_net_hdr_to_skb()
+// (include/linux/virtio_net.h) and skb_partial_csum_set() (net/core/skbuff.c) check, and that the
+// headers are those of what is to be segmented: without that a queueing discipline drops the frame
+// in silence, and a device that has none refuses it each time. Kernels differ; this is what all of
+// them take.
+//
+// `frame` is what follows the offload header, `length` bytes with a link header of `header_length`.
+bool offload_fits(const OffloadHeader& offload, const uint8_t* frame, uint32_t length,
+                  uint32_t header_length, uint32_t max_segments);
+
+}  // namespace zerosend

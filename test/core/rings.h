@@ -1,0 +1,114 @@
+// What the tests of ring sockets share: a seam that is put back, news as a list, a clock that
+// stands.
+#pragma once
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "os/socket.h"
+#include "os/syscalls.h"
+
+namespace rings {
+
+using zerosend::Record;
+using zerosend::Slab;
+using zerosend::Socket;
+using zerosend::Source;
+using zerosend::sys;
+
+// The time of the clock of sockets, in milliseconds, for as long as a Seam lives.
+inline int64_t now_ms = 0;
+// What the timer of the socket was last set to.
+inline long timer_ns = 0;
+inline int timer_error = 0;
+
+// Keeps the table of system calls, and puts it back.
+class Seam {
+ public:
+  Seam() : kept_(sys), epoll_fd_(::epoll_create1(EPOLL_CLOEXEC)) {
+    now_ms = 1'000'000;
+    timer_ns = 0;
+    sys.clock_gettime = [](clockid_t, timespec* time) {
+      *time = {now_ms / 1000, now_ms % 1000 * 1'000'000};
+      return 0;
+    };
+    sys.timerfd_settime = [](int, int, const itimerspec* time, itimerspec*) {
+      timer_ns = time->it_value.tv_nsec;
+      return 0;
+    };
+  }
+  ~Seam() {
+    ::close(epoll_fd_);
+    sys = kept_;
+  }
+  Seam(const Seam&) = delete;
+  Seam& operator=(const Seam&) = delete;
+
+  int epoll_fd() const { return epoll_fd_; }
+
+ private:
+  const zerosend::Syscalls kept_;
+  const int epoll_fd_;
+};
+
+// What became of each id, and how often it was told.
+struct News {
+  struct End {
+    uint32_t kind;
+    int times;
+  };
+  std::map<uint64_t, End> ends;
+  std::vector<uint64_t> order;
+  std::vector<uint64_t> retired;
+  std::vector<uint64_t> passed;
+  int errors = 0;
+
+  void take(Socket& socket) {
+    Record records[64];
+    bool more = true;
+    while (more) {
+      const size_t count = socket.take(records, 64, &more);
+      for (size_t i = 0; i < count; ++i) add(records[i]);
+    }
+  }
+  // The kind of record that an id ended with, or -1.
+  int end_of(uint64_t id) const {
+    const auto end = ends.find(id);
+    return end == ends.end() ? -1 : static_cast<int>(end->second.kind);
+  }
+  int most_times() const {
+    int most = 0;
+    for (const auto& [id, end] : ends) most = end.times > most ? end.times : most;
+    return most;
+  }
+
+ private:
+  void add(const Record& record) {
+    if (record.kind == Record::kRetired) retired.push_back(record.first);
+    if (record.kind == Record::kPassed) passed.push_back(record.first);
+    if (record.kind == Record::kError) ++errors;
+    if (record.kind >= Record::kDrain) return;
+    for (uint64_t id = record.first; id <= record.last; ++id) {
+      End& end = ends[id];
+      end = {record.kind, end.times + 1};
+      order.push_back(id);
+    }
+  }
+};
+
+inline int32_t send(Socket& socket, Slab& slab, uint32_t slot, uint32_t length) {
+  uint32_t queued = 0;
+  return socket.send({&slab, slab.slot(slot), slot, length, true}, nullptr, &queued);
+}
+
+constexpr int kZeroCopy = 0;
+constexpr int kCopied = 1;
+constexpr int kRevoked = 3;
+constexpr int kFailed = 4;
+
+}  // namespace rings
