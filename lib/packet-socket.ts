@@ -54,6 +54,10 @@ export interface PacketOptions {
  * the order in which they were acquired. A frame sent before one that was acquired earlier waits for
  * it; a frame released unsent is the next one handed out. Each frame can be sent once (no
  * `retain`). A completion means that the kernel has let go of the frame.
+ *
+ * A frame that the kernel calls malformed after all (the MTU has shrunk since it was checked, say)
+ * completes as `'failed'`, alone: to go past it, an empty frame of 14 bytes goes out by the loopback
+ * device, which drops it. Where that device is down, the frames behind fail as well.
  */
 export class PacketSocket extends RingSocket {
   readonly #virtioNetHeader: boolean;

@@ -41,8 +41,9 @@ export interface XdpOptions {
   frameSize?: 2048 | 4096;
   /**
    * Milliseconds after which a frame that the kernel took and never gave back (a device reset can
-   * swallow completions) is given up: its id completes as `'revoked'`, its chunk is retired. 0 waits
-   * for ever; default 5000.
+   * swallow completions) is given up: its id completes as `'revoked'`, its chunk is retired. That is
+   * when a frame sent later has come back, or nothing has for as long; at the latest an eighth of the
+   * time later. A frame that the kernel has not taken waits. 0 waits for ever; default 5000.
    */
   completionTimeout?: number;
   /** Lays a template into each frame once. */

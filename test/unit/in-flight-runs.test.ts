@@ -49,6 +49,21 @@ describe('InFlight, with runs', () => {
     expect(frames.counts).toEqual({ free: 20, acquired: 0, inFlight: 0, retired: 0 });
   });
 
+  it('makes no hole of a send that fails after its place was passed', () => {
+    const { frames, inFlight, run, single } = set(20);
+    run(4); // 0 to 3
+    single(); // 4
+    inFlight.passed(1);
+    inFlight.passed(4);
+    expect(inFlight.complete(0, 4, true)).toBe(5);
+    expect(frames.takeBack()).toEqual(['0 unsent', '1', '2 unsent', '3 unsent', '4']);
+    expect(inFlight).toMatchObject({ low: 5, next: 5, size: 0 });
+    single(); // 5: what was said of earlier ids is over
+    expect(inFlight.complete(5, 5, true)).toBe(1);
+    expect(frames.takeBack()).toHaveLength(1);
+    expect(frames.counts).toEqual({ free: 20, acquired: 0, inFlight: 0, retired: 0 });
+  });
+
   it('completes runs out of order, single buffers between them', () => {
     const { frames, inFlight, run, single } = set(20);
     run(4); // 0 to 3
