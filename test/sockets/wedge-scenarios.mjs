@@ -12,6 +12,18 @@ const ip = (/** @type {string} */ words) => execFileSync('ip', words.split(' '))
 const take = (/** @type {import('zerosend').PacketSocket} */ socket) =>
   /** @type {import('zerosend').PooledBuffer} */ (socket.pool.tryAcquire());
 
+/** Takes so many, and answers them by number. */
+function takeSeveral(
+  /** @type {import('zerosend').PacketSocket} */ socket,
+  /** @type {number} */ count,
+) {
+  const buffers = Array.from({ length: count }, () => take(socket));
+  return {
+    buffers,
+    nth: (/** @type {number} */ i) => /** @type {import('zerosend').PooledBuffer} */ (buffers[i]),
+  };
+}
+
 /** Resolves when every id has completed, or after `ms`. */
 const flushed = (/** @type {import('zerosend').PacketSocket} */ socket, ms = 20_000) =>
   Promise.race([socket.flush(), delay(ms, null, { ref: false })]);
@@ -91,23 +103,23 @@ export async function malformedAlone(/** @type {Kind} */ _kind, /** @type {Place
     lay(buffer.bytes, socket.nextId);
     return socket.send(buffer, length);
   };
-  const buffers = Array.from({ length: 8 }, () => take(socket));
-  send(buffers[0], 900);
-  send(buffers[1], 1400);
-  send(buffers[2], 900);
-  send(buffers[3], 1400);
-  send(buffers[4], 1400);
-  send(buffers[5], 900);
+  const { nth } = takeSeveral(socket, 8);
+  send(nth(0), 900);
+  send(nth(1), 1400);
+  send(nth(2), 900);
+  send(nth(3), 1400);
+  send(nth(4), 1400);
+  send(nth(5), 900);
   ip(`link set ${place.interface} mtu 1000`);
   socket.poll();
   await delay(20);
   // These were acquired before anything failed, so they stand behind what failed.
-  send(buffers[6], 900);
-  send(buffers[7], 900);
+  send(nth(6), 900);
+  send(nth(7), 900);
   await flushed(socket);
   const behind = socket.inFlight;
   const templates = [1, 3, 4].map((index) => {
-    const bytes = buffers[index].bytes;
+    const bytes = nth(index).bytes;
     return bytes.subarray(1500, 1510).every((byte) => byte === index);
   });
   ip(`link set ${place.interface} mtu 1500`);
@@ -250,9 +262,9 @@ export async function offloads(/** @type {Kind} */ _kind, /** @type {Place} */ p
     await flushed(socket);
   }
   // One wrong header among several: none goes out, and the error says which.
-  const batch = Array.from({ length: 4 }, () => take(socket));
+  const { buffers: batch, nth } = takeSeveral(socket, 4);
   for (const buffer of batch) put(buffer, {});
-  put(batch[2], { size: 0xffff });
+  put(nth(2), { size: 0xffff });
   let batchError;
   try {
     socket.sendMany(batch, 3000);
@@ -260,7 +272,7 @@ export async function offloads(/** @type {Kind} */ _kind, /** @type {Place} */ p
     const { code, index } = /** @type {{ code: string, index: number }} */ (error);
     batchError = { code, index };
   }
-  put(batch[2], {});
+  put(nth(2), {});
   socket.sendMany(batch, 3000);
   const run = /** @type {import('zerosend').BufferRun} */ (socket.pool.tryAcquireRun(3));
   for (let i = 0; i < 3; i++) put(/** @type {never} */ ({ bytes: run.bytes(i) }), {});

@@ -38,10 +38,10 @@ describe('a kick that stops half-way', await needsRig('sink', slow), () => {
   };
   const needed = needs(isRoot() && hasTool('setpriv'), 'root and the tool setpriv');
 
-  it.each([
+  it.for([
     ['sent one by one', 'packet'],
     ['sent in runs', 'runs'],
-  ])('is tried again by the timer alone: frames %s', needed, async (context, _name, how) => {
+  ] as const)('is tried again by the timer alone: frames %s', needed, async ([, how], context) => {
     const seen = await run('halfKick', how);
     needsHere(context, seen.sendBufferSize < FRAMES * 2000, 'a small net.core.wmem_max');
     expect(seen).toMatchObject({ ids: FRAMES, how: { zerocopy: FRAMES }, ...EXACT });
