@@ -185,11 +185,11 @@ export class XdpSocket extends RingSocket {
   }
 
   /** @internal */
-  protected override _explain(error: CodedError, length: number): Error {
+  protected override _explain(error: CodedError, length: number, index?: number): Error {
     // Longer than a frame: it was a packet.
     return error.code === 'EMSGSIZE' && length > this._maxLength
       ? this._tooLong(length, this.#granted.multiFrame.maxLength)
-      : super._explain(error, length);
+      : super._explain(error, length, index);
   }
 
   /** @internal */

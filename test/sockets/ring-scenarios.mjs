@@ -129,10 +129,23 @@ export async function refusedFrames(/** @type {Kind} */ kind, /** @type {Place} 
   const held = pool.acquired;
   buffer.release();
   const batch = [take(pool), take(pool), take(pool)];
+  const indexOf = (/** @type {() => unknown} */ action) => {
+    try {
+      action();
+      return null;
+    } catch (error) {
+      return /** @type {{ index?: number }} */ (error).index;
+    }
+  };
   codes.batch = codeOf(() => socket.sendMany(batch, [60, 1516, 60]));
+  const indices = [
+    [60, 1516, 60],
+    [60, 60, 1600],
+    [8, 60, 60],
+  ].map((lengths) => indexOf(() => socket.sendMany(batch, lengths)));
   for (const frame of batch) frame.release();
   await socket.close();
-  return { codes, ids, held };
+  return { codes, ids, held, indices };
 }
 
 /** An MTU that shrinks under frames that were right when they were sent. */

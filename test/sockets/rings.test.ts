@@ -56,7 +56,7 @@ describe('sockets whose ring is their pool', await needsRig('veth'), () => {
     });
 
     it('refuses what cannot be before it reaches the ring', async () => {
-      const { codes, ids, held } = await run('refusedFrames', kind);
+      const { codes, ids, held, indices } = await run('refusedFrames', kind);
       expect(codes).toEqual({
         noSuchInterface: 'ENODEV',
         longName: 'ERR_ZEROSEND_OUT_OF_RANGE',
@@ -70,6 +70,7 @@ describe('sockets whose ring is their pool', await needsRig('veth'), () => {
         batch: 'ERR_ZEROSEND_FRAME_TOO_LONG',
       });
       expect({ ids, held }).toEqual({ ids: 0, held: 1 });
+      expect(indices).toEqual([1, 2, 0]); // which of the frames of a batch it was
     });
 
     it('names the capability that it lacks', async () => {
