@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 /**
  * @typedef {'socket' | 'bind' | 'connect' | 'shutdown' | 'setsockopt' | 'getsockopt' | 'sendto'
- *   | 'sendmsg' *   | 'sendmmsg' | 'recvmsg' | 'recv' | 'epoll_create1' | 'epoll_ctl' | 'epoll_wait'
+ *   | 'sendmsg' | 'sendmmsg' | 'recvmsg' | 'recv' | 'epoll_create1' | 'epoll_ctl' | 'epoll_wait'
  *   | 'eventfd' | 'timerfd_create' | 'timerfd_settime' | 'ioctl' | 'mmap' | 'madvise' | 'remap'
  *   | 'clone_process' | 'open' | 'pread' | 'pipe2'} Call
  *
