@@ -69,6 +69,9 @@ export interface CodedError extends Error {
   interface?: string;
   /** which of the buffers of a `sendMany` it is about; none of them was sent */
   index?: number;
+  /** of AF_XDP: the transmit queue, and how many the interface has */
+  queue?: number;
+  queues?: number;
   /** the queueing disciplines of the interface */
   qdisc?: string;
 }

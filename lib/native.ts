@@ -6,6 +6,8 @@ import { stateError } from './errors.js';
 export interface Failure {
   errno: number;
   syscall: string;
+  /** transmit queues of the interface, where a queue could not be had; 0: not known */
+  queues?: number;
 }
 
 export interface OpenRequest {
@@ -92,6 +94,25 @@ export interface SocketDescription {
   linkDown?: boolean;
   splitsSends?: boolean;
   timestampErrno?: number;
+  /** errno of the error that has ended the socket, also before its record is delivered; 0: none */
+  failure?: number;
+  /** bytes of a frame, of a socket with a ring */
+  maxLength?: number;
+  link?: LinkDescription;
+}
+
+/** The interface that a socket is bound to. */
+export interface LinkDescription {
+  index: number;
+  name: string;
+  up: boolean;
+  carrier: boolean;
+  /** IF_OPER_* */
+  operstate: number;
+  /** it was removed */
+  gone: boolean;
+  /** the index of the interface that has the name now; 0: none */
+  namesake: number;
 }
 
 /**
@@ -225,7 +246,8 @@ export const KIND_CONNECTED: number = constant('connected');
 export const KIND_ERROR: number = constant('error');
 export const KIND_RETIRED: number = constant('retired');
 /** The record of an id that will fail, and whose place in the ring the kernel has passed. */
-export const KIND_PASSED: number = native.constants.passed ?? -1;
+export const KIND_PASSED: number = constant('passed');
+export const KIND_LINK_DOWN: number = constant('linkDown');
 export const KIND_STAMP: number = constant('stamp');
 /** and up, plus the stage */
 export const KIND_STAMPED: number = constant('stamped');

@@ -1,6 +1,6 @@
 import { BufferPool } from './buffer-pool.js';
 import { invalidArgument, outOfRange } from './errors.js';
-import { native, type OpenedPacket } from './native.js';
+import { native, type OpenedPacket, type SocketDescription } from './native.js';
 import { checkTimestamps } from './options.js';
 import { refusePacing } from './pacing.js';
 import { checkInterface, openFailure, RingSocket, withInit } from './ring-socket.js';
@@ -126,8 +126,8 @@ export class PacketSocket extends RingSocket {
   }
 
   /** @internal */
-  protected override _details(): Partial<SocketInfo> {
-    return { ...super._details(), virtioNetHeader: this.#virtioNetHeader };
+  protected override _details(kernel: SocketDescription): Partial<SocketInfo> {
+    return { ...super._details(kernel), virtioNetHeader: this.#virtioNetHeader };
   }
 }
 

@@ -1,15 +1,33 @@
 import type { BufferPool, BufferPoolOptions } from './buffer-pool.js';
 import { type CodedError, rangeError, stateError, systemError } from './errors.js';
-import type { Failure, OpenedSocket } from './native.js';
+import {
+  type Failure,
+  type LinkDescription,
+  native,
+  type OpenedSocket,
+  type SocketDescription,
+} from './native.js';
 import type { CheckedSocketOptions } from './options.js';
 import { checkPlain } from './plain-array.js';
 import { PooledBuffer } from './pooled-buffer.js';
 import { type Protocol, ZeroCopySocket } from './socket.js';
-import type { SocketInfo } from './socket-stats.js';
+import type { LinkInfo, SocketInfo } from './socket-stats.js';
 import { checkString } from './validate.js';
 
 const IFNAMSIZ = 16;
 const KICK_EVERY = 64;
+/** Bytes of a link header with a VLAN tag, which the MTU leaves out. */
+export const TAGGED_HEADER = 18;
+/** By IF_OPER_*. */
+const OPERSTATES: readonly LinkInfo['operstate'][] = [
+  'unknown',
+  'notpresent',
+  'down',
+  'lowerlayerdown',
+  'testing',
+  'dormant',
+  'up',
+];
 
 /** What the frames of a ring cannot choose: each goes out from the ring, in place. */
 const RING_OPTIONS: CheckedSocketOptions = {
@@ -26,9 +44,11 @@ const RING_OPTIONS: CheckedSocketOptions = {
 export abstract class RingSocket extends ZeroCopySocket {
   /** The frames. Only these can be sent; a plain array is copied into one. */
   readonly pool: BufferPool;
-  readonly #interface: string;
-  readonly #mtu: number;
   readonly #tagLength: number;
+  // As last told, for when the socket is closed.
+  #interface: string;
+  #mtu: number;
+  #longest: number;
 
   /** @internal */
   protected constructor(
@@ -43,7 +63,7 @@ export abstract class RingSocket extends ZeroCopySocket {
       opened,
       { ...RING_OPTIONS, timestamps },
       {
-        maxLength: opened.maxLength,
+        maxLength: pool.bufferSize, // the MTU, which can change, is minded where frames are put
         segmentSize: 0,
         reapEvery: KICK_EVERY, // a poll kicks, so it should not come before the kick is due
         pool,
@@ -53,6 +73,7 @@ export abstract class RingSocket extends ZeroCopySocket {
     this.#interface = interfaceName;
     this.#mtu = opened.mtu;
     this.#tagLength = opened.tagLength ?? 0;
+    this.#longest = opened.maxLength;
     pool._attach(this);
     this.once('close', () => void pool.close());
   }
@@ -79,7 +100,7 @@ export abstract class RingSocket extends ZeroCopySocket {
     if (frame === null) {
       throw this._state === 'open'
         ? stateError('ERR_ZEROSEND_QUEUE_FULL', 'no frame of the ring is free to copy into')
-        : stateError('ERR_ZEROSEND_SOCKET_CLOSED', `the socket is ${this._state}`);
+        : this._refusedClosed();
     }
     try {
       frame.bytes.set(length === undefined ? bytes : bytes.subarray(0, length));
@@ -92,7 +113,7 @@ export abstract class RingSocket extends ZeroCopySocket {
 
   /** @internal */
   protected override _explain(error: CodedError, length: number, index?: number): Error {
-    if (error.code === 'EMSGSIZE') return this._tooLong(length, this._maxLength, index);
+    if (error.code === 'EMSGSIZE') return this._tooLong(length, undefined, index);
     if (error.code === 'EINVAL') {
       return ofBatch(
         rangeError(
@@ -105,13 +126,18 @@ export abstract class RingSocket extends ZeroCopySocket {
     return error;
   }
 
-  /** @internal */
-  protected override _tooLong(length: number, most = this._maxLength, index?: number): Error {
-    const fewer = this.#tagLength > 0 ? ` (${this.#tagLength} fewer without a VLAN tag)` : '';
+  /** @internal `most`: bytes of what was sent, at most */
+  protected override _tooLong(length: number, most?: number, index?: number): Error {
+    this.#look(native.describe(this._handle));
+    const longest = most ?? this.#longest;
+    const fewer =
+      this.#tagLength > 0 && longest < this.pool.bufferSize
+        ? ` (${this.#tagLength} fewer without a VLAN tag)`
+        : '';
     return ofBatch(
       rangeError(
         'ERR_ZEROSEND_FRAME_TOO_LONG',
-        `a frame must have at most ${most} bytes${fewer} on ` +
+        `a frame must have at most ${longest} bytes${fewer} on ` +
           `${this.#interface}, whose MTU is ${this.#mtu}; received ${length}`,
       ),
       index,
@@ -119,11 +145,56 @@ export abstract class RingSocket extends ZeroCopySocket {
   }
 
   /** @internal */
-  protected override _details(): Partial<SocketInfo> {
+  protected override _fatal(errno: number, syscall: string): CodedError {
+    const { link } = this.#look(native.describe(this._handle));
+    const error = systemError(errno, syscall, { interface: this.#interface });
+    if (link?.gone) {
+      const anew =
+        link.namesake === 0 ? '' : `; another has that name now (index ${link.namesake})`;
+      error.message += `: interface '${link.name}' (index ${link.index}) is gone${anew}; open a new socket`;
+    }
+    return error;
+  }
+
+  /** @internal */
+  protected override _linkDown(): void {
+    const { link } = this.#look(native.describe(this._handle));
+    process.emitWarning(`interface '${this.#interface}' ${howItIsDown(link)}`, {
+      type: 'ZeroSendWarning',
+      code: 'ZEROSEND_LINK_DOWN',
+    });
+  }
+
+  /** @internal */
+  protected override _about(): { interface: string } {
+    this.#look(native.describe(this._handle));
+    return { interface: this.#interface };
+  }
+
+  #look(kernel: SocketDescription): SocketDescription {
+    const { link, mtu, maxLength } = kernel;
+    if (link !== undefined) this.#interface = link.name;
+    if (mtu !== undefined && mtu > 0) this.#mtu = mtu;
+    if (maxLength !== undefined) this.#longest = maxLength;
+    return kernel;
+  }
+
+  /** @internal */
+  protected override _details(kernel: SocketDescription): Partial<SocketInfo> {
+    const { link } = this.#look(kernel);
     return {
       interface: this.#interface,
       mtu: this.#mtu,
+      maxSendLength: this.#longest,
       ring: { frames: this.pool.count, frameSize: this.pool.bufferSize },
+      ...(link && {
+        link: {
+          index: link.index,
+          up: link.up,
+          carrier: link.carrier,
+          operstate: OPERSTATES[link.operstate] ?? 'unknown',
+        },
+      }),
     };
   }
 }
@@ -134,6 +205,14 @@ function ofBatch(error: CodedError, index: number | undefined): CodedError {
   error.message = `buffers[${index}]: ${error.message}`;
   error.index = index;
   return error;
+}
+
+function howItIsDown(link: LinkDescription | undefined): string {
+  if (link?.gone) return 'is gone';
+  if (link?.carrier) return 'was down for a moment: what was sent meanwhile may be lost';
+  return link?.up
+    ? 'has no carrier: it drops what it is given, and stats().interfaceDropped counts that'
+    : 'is down: frames wait in the ring until it is up again';
 }
 
 export function checkInterface(name: unknown): string {
@@ -153,8 +232,12 @@ export function withInit(init: BufferPoolOptions['init'] | undefined): BufferPoo
 }
 
 /** The error of an open call; one about privilege names the capability. */
-export function openFailure(failure: Failure, interfaceName: string, capability: string): Error {
-  const error = systemError(failure.errno, failure.syscall);
+export function openFailure(
+  failure: Failure,
+  interfaceName: string,
+  capability: string,
+): CodedError {
+  const error = systemError(failure.errno, failure.syscall, { interface: interfaceName });
   if (error.code === 'EPERM' || error.code === 'EACCES') error.message += `; needs ${capability}`;
   else if (failure.syscall === 'if_nametoindex')
     error.message += `: no interface '${interfaceName}'`;

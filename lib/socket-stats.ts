@@ -66,6 +66,10 @@ export interface SocketStats {
   droppedFrames: number;
   /** kicks that met an interface that was down */
   linkDown: number;
+  /** packets that the interface of a packet or XDP socket has dropped since the socket was opened,
+   * by its own count (`tx_dropped`, rtnetlink(7)): all who send through it are in it. 0 where it is
+   * not told, as of other sockets */
+  interfaceDropped: number;
   /** times the poller thread worked for this socket */
   wakes: number;
   /** nanoseconds from send to each stage; empty without the option `timestamps` */
@@ -74,11 +78,25 @@ export interface SocketStats {
   inFlight: number;
 }
 
+/** A network interface, as the kernel tells of it at the moment. */
+export interface LinkInfo {
+  /** ifindex, which names cannot be confused with: an interface that is made anew has another */
+  index: number;
+  /** it was set up (IFF_UP). While it is not, frames wait */
+  up: boolean;
+  /** it can transmit. While it is up and cannot, it drops what it is given */
+  carrier: boolean;
+  /** RFC 2863, as in /sys/class/net; `'notpresent'` of one that was removed */
+  operstate: 'unknown' | 'notpresent' | 'down' | 'lowerlayerdown' | 'testing' | 'dormant' | 'up';
+}
+
 /** What the kernel granted, its limits, and why something is off. */
 export interface SocketInfo {
   protocol: 'tcp' | 'udp' | 'packet' | 'xdp';
-  /** the interface of a packet or XDP socket */
+  /** the interface of a packet or XDP socket, by the name that it has now */
   interface?: string;
+  /** what that interface is now; without netlink(7) it is not told */
+  link?: LinkInfo;
   /** frames of the ring and bytes that each holds, of a packet or XDP socket */
   ring?: { frames: number; frameSize: number };
   /** of a packet socket, whether each frame begins with a virtio_net_hdr of 10 bytes: the option */
@@ -118,7 +136,7 @@ export interface SocketInfo {
   sendBufferSize: number | undefined;
   /** SO_MAX_PACING_RATE in bytes a second; undefined without one */
   maxPacingRate: number | undefined;
-  /** path MTU in bytes, of a connected socket */
+  /** path MTU in bytes, of a connected socket; of a packet or XDP socket that of its interface */
   mtu: number | undefined;
   /** UDP_SEGMENT in bytes; 0 when off */
   segmentSize: number;
@@ -128,7 +146,8 @@ export interface SocketInfo {
    * whole; and why. Undefined without one.
    */
   segmentation?: { whole: boolean; reason: string | undefined };
-  /** bytes of the longest send that this socket takes */
+  /** bytes of the longest send that this socket takes now; of a packet or XDP socket it follows the
+   * MTU, up to what a frame holds */
   maxSendLength: number;
   /** the TCP peer has ended its side */
   peerClosed: boolean;

@@ -21,6 +21,7 @@ import {
   KIND_ERROR,
   KIND_FAILED,
   KIND_INLINE,
+  KIND_LINK_DOWN,
   KIND_PASSED,
   KIND_RETIRED,
   KIND_REVOKED,
@@ -36,6 +37,7 @@ import {
   REFUSED_WRONG_POOL,
   REQUEST_SIZE,
   requests,
+  type SocketDescription,
 } from './native.js';
 import type { CheckedSocketOptions } from './options.js';
 import { checkPlain } from './plain-array.js';
@@ -474,7 +476,8 @@ export abstract class ZeroCopySocket
     return this.#setLiveness('unref');
   }
 
-  /** A snapshot of the socket's counters. */
+  /** A snapshot of the socket's counters. Of a packet or XDP socket it makes a system call: the
+   * interface has counters, too. */
   stats(): SocketStats {
     if (this.#finalStats !== null) return { ...this.#finalStats };
     return {
@@ -508,7 +511,7 @@ export abstract class ZeroCopySocket
       timestamps: this.#describeTimestamps(kernel.timestampErrno ?? 0),
       peerClosed: kernel.peerClosed === true,
       limits: readLimits(),
-      ...this._details(),
+      ...this._details(kernel),
     };
   }
 
@@ -520,7 +523,7 @@ export abstract class ZeroCopySocket
   }
 
   /** @internal What only some sockets have to say. */
-  protected _details(): Partial<SocketInfo> {
+  protected _details(_kernel: SocketDescription): Partial<SocketInfo> {
     return {};
   }
 
@@ -601,12 +604,7 @@ export abstract class ZeroCopySocket
 
   /** @param index which of several was wrong */
   #refused(code: number, length: number, index?: number): Error {
-    if (code === REFUSED_CLOSED || this._state !== 'open') {
-      return stateError(
-        'ERR_ZEROSEND_SOCKET_CLOSED',
-        `the socket is ${this.#error ? `closing after ${this.#error.code}` : this._state === 'open' ? 'closing' : this._state}`,
-      );
-    }
+    if (code === REFUSED_CLOSED || this._state !== 'open') return this._refusedClosed();
     if (code === REFUSED_QUEUE_FULL) {
       return stateError(
         'ERR_ZEROSEND_QUEUE_FULL',
@@ -614,12 +612,37 @@ export abstract class ZeroCopySocket
       );
     }
     if (code === REFUSED_WRONG_POOL) return wrongPool(`the array ${IS_SHARED}`);
-    return this._explain(systemError(-code, sendCall(this.#protocol)), length, index);
+    const error = systemError(-code, sendCall(this.#protocol), this._about());
+    return this._explain(error, length, index);
+  }
+
+  /** @internal The error of a send that comes too late, with the reason where the socket failed. */
+  protected _refusedClosed(): Error {
+    // The socket may have failed a moment ago, and the news of that not have been delivered.
+    const failure = this._state === 'open' ? native.describe(this._handle).failure : 0;
+    if (failure) this.#error ??= this._fatal(failure, sendCall(this.#protocol));
+    const error = this.#error;
+    const how = error
+      ? `closing after ${error.code} (${error.message})`
+      : this._state === 'open'
+        ? 'closing'
+        : this._state;
+    return stateError('ERR_ZEROSEND_SOCKET_CLOSED', `the socket is ${how}`, error ?? undefined);
+  }
+
+  /** @internal What errors of system calls are about. */
+  protected _about(): { address: string; port: number } | { interface: string } | undefined {
+    return native.describe(this._handle).remote;
   }
 
   /** @internal A clearer error for what the kernel has refused. */
   protected _explain(error: CodedError, _length: number, _index?: number): Error {
     return error;
+  }
+
+  /** @internal The error that ends the socket. */
+  protected _fatal(errno: number, syscall: string): CodedError {
+    return systemError(errno, syscall, this._about());
   }
 
   // ---- closing ----------------------------------------------------------------------------------
@@ -693,6 +716,8 @@ export abstract class ZeroCopySocket
     if (!this.emit('error', error)) throw error;
   }
 
+  /** @internal The interface could not send what was handed over: once each time that it is down. */
+  protected _linkDown(): void {}
   /** @internal */
   protected _connected(): void {}
   /** @internal */
@@ -743,16 +768,17 @@ export abstract class ZeroCopySocket
     } else if (kind >= KIND_STAMPED) {
       const stamp = this.#stamps?.end(kind - KIND_STAMPED, first, last);
       if (stamp !== undefined) this.emit('timestamp', stamp);
+    } else if (kind === KIND_LINK_DOWN) {
+      this._linkDown();
     } else if (kind === KIND_CONNECTED) {
       this._connected();
     } else if (kind === KIND_ERROR) {
       if (this._state === 'connecting') {
         this._connectFailed(first);
       } else {
-        this.#error ??= systemError(
+        this.#error ??= this._fatal(
           first,
           last === ERROR_OF_READING ? 'recvmsg' : sendCall(this.#protocol),
-          native.describe(this._handle).remote,
         );
         if (this.#closed === null) this.#beginClosing(DEFAULT_CLOSE_TIMEOUT_MS);
       }
@@ -777,7 +803,7 @@ export abstract class ZeroCopySocket
   }
 }
 
-/** A length of the run that was written last. */
+/** A length of the run that was written last (of a batch, at another place). */
 function lengthOf(i: number): number {
   return (requestsOut[i] as number) & (RUN_ZERO_COPY - 1);
 }

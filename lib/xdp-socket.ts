@@ -2,16 +2,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { BufferPool } from './buffer-pool.js';
 import { type CodedError, invalidArgument, outOfRange, systemError } from './errors.js';
 import {
+  type Failure,
   KIND_FAILED,
   KIND_RETIRED,
   native,
   type OpenedXdp,
   REQUEST_SIZE,
   requests,
+  type SocketDescription,
 } from './native.js';
 import { refusePacing } from './pacing.js';
 import { PooledBuffer } from './pooled-buffer.js';
-import { checkInterface, openFailure, RingSocket, withInit } from './ring-socket.js';
+import { checkInterface, openFailure, RingSocket, TAGGED_HEADER, withInit } from './ring-socket.js';
 import { mapSlab } from './slab-memory.js';
 import { LowestOrder } from './slot-order.js';
 import type { SocketInfo } from './socket-stats.js';
@@ -21,8 +23,6 @@ const MODES = ['best', 'zerocopy', 'copy'] as const;
 const EBUSY = 16;
 /** For how long a queue that was just closed may answer EBUSY. */
 const BUSY_FOR_MS = 1000;
-/** Bytes of a link header with a VLAN tag, which the MTU leaves out. */
-const HEADERS = 18;
 
 /** Options of {@link XdpSocket.open}. */
 export interface XdpOptions {
@@ -62,6 +62,7 @@ export interface XdpOptions {
  */
 export class XdpSocket extends RingSocket {
   readonly #granted: NonNullable<SocketInfo['xdp']>;
+  #mtu: number;
   // The buffers of each packet in flight, but for the first, which the id itself holds.
   readonly #others = new Map<number, readonly PooledBuffer[]>();
 
@@ -71,6 +72,7 @@ export class XdpSocket extends RingSocket {
     options: { interface: string; queue: number; mode: (typeof MODES)[number] },
   ) {
     super('xdp', opened, pool, options.interface);
+    this.#mtu = opened.mtu;
     this.#granted = {
       queue: options.queue,
       granted: opened.zeroCopy ? 'zerocopy' : 'copy',
@@ -78,7 +80,7 @@ export class XdpSocket extends RingSocket {
       multiFrame: {
         granted: opened.multiFrameErrno === 0,
         maxFrames: opened.maxFrames,
-        maxLength: Math.min(opened.mtu + HEADERS, opened.maxFrames * pool.bufferSize),
+        maxLength: 0, // see #longestPacket
         reason: reasonForFrames(opened.multiFrameErrno),
       },
     };
@@ -89,8 +91,10 @@ export class XdpSocket extends RingSocket {
    * bind(2). A queue that was closed a moment ago is tried again for a second.
    * @throws rejects with TypeError or RangeError on bad options, Error
    * `ERR_ZEROSEND_PACING_UNSUPPORTED` for a `maxPacingRate`, `EPERM` without CAP_NET_RAW,
-   * `ENODEV` or `EINVAL` for an interface or queue that does not exist, `EOPNOTSUPP` where
-   * `mode: 'zerocopy'` cannot be had, `EBUSY` for a queue in use, `ENOBUFS` beyond RLIMIT_MEMLOCK
+   * `ENODEV` or `EINVAL` for an interface or queue that does not exist, `ENOTSUP` (what Node.js calls
+   * EOPNOTSUPP) where `mode: 'zerocopy'` cannot be had, `EBUSY` for a queue in use, `ENOBUFS` beyond
+   * RLIMIT_MEMLOCK. `interface` of the error is the name that was given; of bind(2) it has `queue`, and
+   * `queues`, the number that the interface has, where the kernel tells
    */
   static async open(options: XdpOptions): Promise<XdpSocket> {
     checkObject('options', options);
@@ -121,7 +125,7 @@ export class XdpSocket extends RingSocket {
         return new XdpSocket(opened, pool, { interface: name, queue, mode });
       if (opened.errno !== EBUSY || performance.now() >= deadline) {
         void pool.close();
-        throw openFailure(opened, name, 'CAP_NET_RAW');
+        throw queueFailure(opened, name, queue);
       }
       await delay(20);
     }
@@ -187,9 +191,16 @@ export class XdpSocket extends RingSocket {
   /** @internal */
   protected override _explain(error: CodedError, length: number, index?: number): Error {
     // Longer than a frame: it was a packet.
-    return error.code === 'EMSGSIZE' && length > this._maxLength
-      ? this._tooLong(length, this.#granted.multiFrame.maxLength)
-      : super._explain(error, length, index);
+    if (error.code !== 'EMSGSIZE' || length <= this._maxLength)
+      return super._explain(error, length, index);
+    return this._tooLong(length, this.#longestPacket(native.describe(this._handle)), index);
+  }
+
+  /** The MTU can change, so it is worked out anew. */
+  #longestPacket({ mtu }: SocketDescription): number {
+    if (mtu !== undefined && mtu > 0) this.#mtu = mtu;
+    const { maxFrames } = this.#granted.multiFrame;
+    return Math.min(this.#mtu + TAGGED_HEADER, maxFrames * this.pool.bufferSize);
   }
 
   /** @internal */
@@ -213,9 +224,26 @@ export class XdpSocket extends RingSocket {
   }
 
   /** @internal */
-  protected override _details(): Partial<SocketInfo> {
-    return { ...super._details(), xdp: this.#granted };
+  protected override _details(kernel: SocketDescription): Partial<SocketInfo> {
+    const { multiFrame } = this.#granted;
+    const xdp = {
+      ...this.#granted,
+      multiFrame: { ...multiFrame, maxLength: this.#longestPacket(kernel) },
+    };
+    return { ...super._details(kernel), xdp };
   }
+}
+
+/** The error of an open call; one of bind(2) says which queue, and how many there are. */
+function queueFailure(failure: Failure, interfaceName: string, queue: number): Error {
+  const error = openFailure(failure, interfaceName, 'CAP_NET_RAW');
+  if (failure.syscall !== 'bind') return error;
+  const { queues = 0 } = failure;
+  const all = queues > 1 ? `0 to ${queues - 1}` : '0';
+  const there = queues === 0 ? '' : `, which has ${queues} (${all})`;
+  error.message += `: transmit queue ${queue} of '${interfaceName}'${there}`;
+  if (error.code === 'EBUSY') error.message += ', is in use by another socket';
+  return Object.assign(error, { queue, ...(queues > 0 && { queues }) });
 }
 
 function reasonForFrames(errno: number): string {

@@ -19,10 +19,17 @@ export interface GenerateReport {
   /** The socket's ids of this run, and of those how many failed or were revoked. */
   sends: number;
   failed: number;
-  /** Ids that had not completed five seconds after the last send. */
+  /** Ids that had not completed five seconds after the last send, or a second after it where the
+   * interface was down. */
   unfinished: number;
   /** How often no buffer was free, so that sending had to wait. */
   dry: number;
+  /**
+   * Packets that the interface of a packet or XDP socket has dropped meanwhile, by its own count
+   * (`tx_dropped`): those of others who send through it, too. As a rule a completion does not tell
+   * of them.
+   */
+  interfaceDropped: number;
   /** How the rate was kept; null without one. */
   pacing: PacerReport | null;
 }

@@ -20,7 +20,7 @@ export interface Progress {
 /** Counts what a run sends. */
 export class Meter {
   readonly #socket: ZeroCopySocket;
-  readonly #before: { failed: number; revoked: number };
+  readonly #before: { failed: number; revoked: number; interfaceDropped: number };
   #started = 0;
   #stopped = 0;
   #packets = 0;
@@ -82,7 +82,7 @@ export class Meter {
 
   report() {
     const seconds = Math.max(0, this.#stopped - this.#started) / 1000;
-    const { failed, revoked } = this.#socket.stats();
+    const { failed, revoked, interfaceDropped } = this.#socket.stats();
     return {
       packets: this.#packets,
       bytes: this.#bytes,
@@ -93,6 +93,7 @@ export class Meter {
       failed: failed - this.#before.failed + (revoked - this.#before.revoked),
       unfinished: this.#socket.inFlight,
       dry: this.#dry,
+      interfaceDropped: interfaceDropped - this.#before.interfaceDropped,
     };
   }
 }

@@ -38,6 +38,8 @@ export interface ReplayReport {
   unfinished: number;
   /** How often no buffer was free. */
   dry: number;
+  /** As of {@link GenerateReport}. */
+  interfaceDropped: number;
   /** Frames that were left out. */
   skipped: Skipped[];
   /**

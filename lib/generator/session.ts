@@ -5,6 +5,9 @@ import { sleepUntil, Turns } from './sleep.js';
 
 /** For how long the last completions are waited for, in ms. */
 const SETTLE_MS = 5000;
+/** And while the interface is down, so that nothing completes. */
+const SETTLE_DOWN_MS = 1000;
+const SETTLE_LOOK_MS = 100;
 
 /** Why a run ended. `'error'`: of the report that the error of a failed run has. */
 export type Ended = 'count' | 'seconds' | 'signal' | 'error';
@@ -148,9 +151,17 @@ export class Session {
   async #settle(): Promise<void> {
     const { socket } = this.#options;
     socket.poll();
-    const signal = AbortSignal.timeout(SETTLE_MS);
+    const end = new AbortController();
+    const began = performance.now();
+    let lastUp = began;
+    const timer = setInterval(() => {
+      const now = performance.now();
+      if (!socket.info().linkDown) lastUp = now;
+      if (now - began >= SETTLE_MS || now - lastUp >= SETTLE_DOWN_MS) end.abort();
+    }, SETTLE_LOOK_MS);
     // What it could not wait for is in the report, as failed or unfinished.
-    await socket.flush({ signal }).catch(() => {});
+    await socket.flush({ signal: end.signal }).catch(() => {});
+    clearInterval(timer);
   }
 }
 

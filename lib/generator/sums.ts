@@ -45,6 +45,7 @@ export function reportOf({ seconds, packets, bytes, inFlight, dry }: Progress): 
     failed: 0,
     unfinished: inFlight,
     dry,
+    interfaceDropped: 0, // only a socket that is there can tell
     pacing: null,
   };
 }
@@ -67,6 +68,8 @@ export function sumReports(reports: GenerateReport[]): WorkersReport {
     failed: total(reports, 'failed'),
     unfinished: total(reports, 'unfinished'),
     dry: total(reports, 'dry'),
+    // Each has counted all that the interface has dropped.
+    interfaceDropped: Math.max(...reports.map((report) => report.interfaceDropped)),
     workers: reports,
   };
 }

@@ -39,6 +39,7 @@ namespace zerosend {
   X(refusedFrames)     /* ring frames that driver or qdisc refused: retried */  \
   X(droppedFrames)     /* packets of a ring that the device has dropped */      \
   X(linkDown)          /* kicks that met an interface that was down */          \
+  X(interfaceDropped)  /* packets that the interface has dropped, anybody's */  \
   X(wakes)             /* times the poller thread worked for this socket */
 
 enum class Counter : size_t {

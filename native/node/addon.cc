@@ -37,6 +37,7 @@ Napi::Object constants(Napi::Env env) {
   add("error", Record::kError);
   add("retired", Record::kRetired);
   add("passed", Record::kPassed);
+  add("linkDown", Record::kLinkDown);
   add("stamp", Record::kStamp);
   add("stamped", Record::kStamped);
   add("flagZeroCopy", kFlagZeroCopy);

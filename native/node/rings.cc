@@ -1,12 +1,16 @@
 #include "node/rings.h"
 
+#include <net/if.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <utility>
 
 #include "node/arguments.h"
 #include "node/slabs.h"
+#include "os/netdev.h"
 #include "os/packet_socket.h"
 #include "os/xdp_socket.h"
 
@@ -24,6 +28,15 @@ Napi::Object admit(Info info, std::shared_ptr<Socket> socket) {
   set(result, "fd", fd);
   set(result, "zeroCopyErrno", 0);
   set(result, "firstId", static_cast<double>(environment_of(info).first_id));
+  return result;
+}
+
+// A failure, and when it was the queue's, how many queues the interface has.
+Napi::Object refused_queue(Napi::Env env, const XdpOptions& options, int error,
+                           const char* syscall) {
+  Napi::Object result = failure(env, error, syscall);
+  if (result.IsEmpty() || std::strcmp(syscall, "bind") != 0) return result;
+  set(result, "queues", transmit_queues(if_nametoindex(options.interface.c_str())));
   return result;
 }
 
@@ -53,8 +66,9 @@ Napi::Value open_packet(Info info) {
   const char* syscall = "";
   int error = environment.poller().start(&syscall);
   if (error != 0) return failure(env, error, syscall);
-  std::shared_ptr<PacketSocket> socket = PacketSocket::open(
-      options, environment.poller().epoll_fd(), environment.first_id, &error, &syscall);
+  std::shared_ptr<PacketSocket> socket =
+      PacketSocket::open(options, environment.poller().epoll_fd(), environment.poller().links(),
+                         environment.first_id, &error, &syscall);
   if (!socket) return failure(env, error, syscall);
 
   const std::shared_ptr<Slab>& ring = socket->ring();
@@ -91,9 +105,10 @@ Napi::Value open_xdp(Info info) {
   const char* syscall = "";
   int error = environment.poller().start(&syscall);
   if (error != 0) return failure(env, error, syscall);
-  std::shared_ptr<XdpSocket> socket = XdpSocket::open(options, environment.poller().epoll_fd(),
-                                                      environment.first_id, &error, &syscall);
-  if (!socket) return failure(env, error, syscall);
+  std::shared_ptr<XdpSocket> socket =
+      XdpSocket::open(options, environment.poller().epoll_fd(), environment.poller().links(),
+                      environment.first_id, &error, &syscall);
+  if (!socket) return refused_queue(env, options, error, syscall);
   Napi::Object result = admit(info, socket);
   if (!result.Has("handle")) return result;
   set(result, "zeroCopy", socket->zerocopy());

@@ -1,6 +1,7 @@
 #include "node/sockets.h"
 
 #include <linux/sockios.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 
@@ -110,6 +111,7 @@ Napi::Value close_socket(Info info) {
 Napi::Value counters(Info info) {
   Napi::Array result = Napi::Array::New(info.Env(), kCounterCount);
   if (Socket* socket = socket_of(info)) {
+    socket->look_around();
     const Counters counters = socket->counters();
     for (uint32_t i = 0; i < kCounterCount; ++i) {
       set(result, i, static_cast<double>(counters.values()[i]));
@@ -145,6 +147,23 @@ void set_address(Napi::Object object, const char* name, int fd,
   set(object, name, value);
 }
 
+// The interface of a socket that is bound to one.
+void set_link(Napi::Object result, const Socket::State& state) {
+  const LinkFacts& facts = state.link;
+  Napi::Object link = Napi::Object::New(result.Env());
+  set(link, "index", facts.index);
+  set(link, "name", facts.name);
+  set(link, "up", facts.up);
+  set(link, "carrier", facts.carrier);
+  set(link, "operstate", static_cast<uint32_t>(facts.operstate));
+  set(link, "gone", state.link_gone);
+  // Which interface has the name now.
+  set(link, "namesake", if_nametoindex(facts.name.c_str()));
+  set(result, "link", link);
+  set(result, "mtu", facts.mtu);
+  set(result, "maxLength", state.max_length);
+}
+
 // describe(handle): what the kernel says of the socket now
 Napi::Value describe(Info info) {
   Napi::Object result = Napi::Object::New(info.Env());
@@ -157,12 +176,15 @@ Napi::Value describe(Info info) {
   set(result, "maxPacingRate", pacing_rate(fd));
   const bool v6 = option(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET6;
   set(result, "mtu", v6 ? option(fd, IPPROTO_IPV6, IPV6_MTU) : option(fd, IPPROTO_IP, IP_MTU));
+  socket->look_around();
   const Socket::State state = socket->state();
   set(result, "peerClosed", state.peer_closed);
   set(result, "idsUncertain", state.ids_uncertain);
   set(result, "linkDown", state.link_down);
   set(result, "splitsSends", state.splits_sends);
   set(result, "timestampErrno", state.timestamp_error);
+  set(result, "failure", state.failure);
+  if (state.link.index != 0) set_link(result, state);
   return result;
 }
 

@@ -9,4 +9,8 @@ namespace zerosend {
 // where it does not.
 uint32_t zerocopy_segments(uint32_t ifindex);
 
+// Transmit queues that an interface has in use (queue-get of the same family, Linux 6.8; one that
+// is down tells of none), else those that it was made with. 0 where neither is told.
+uint32_t transmit_queues(uint32_t ifindex);
+
 }  // namespace zerosend

@@ -37,9 +37,10 @@ struct Request {
   }
 };
 
-// Sends a request and visits each message of the answer. Returns 0 or an errno.
+// Sends a request and visits each message of the answer. Returns 0 or an errno; `*refused` becomes
+// whether it is the kernel's answer, and not the error of a call that asks.
 template <class Body, class Visit>
-int ask(int protocol, const Request<Body>& request, Visit&& visit) {
+int ask(int protocol, const Request<Body>& request, Visit&& visit, bool* refused = nullptr) {
   const int fd = sys.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
   if (fd < 0) return errno;
   const auto finish = [fd](int error) {
@@ -47,8 +48,9 @@ int ask(int protocol, const Request<Body>& request, Visit&& visit) {
     return error;
   };
   const uint32_t length = request.header.nlmsg_len;
-  while (sys.sendto(fd, &request, length, 0, nullptr, 0) < 0) {
-    if (errno != EINTR) return finish(errno);
+  // Not for ever: who asks may be closing.
+  for (int interruptions = 0; sys.sendto(fd, &request, length, 0, nullptr, 0) < 0;) {
+    if (errno != EINTR || ++interruptions == 100) return finish(errno);
   }
   alignas(nlmsghdr) uint8_t buffer[32768];
   for (;;) {
@@ -61,6 +63,7 @@ int ask(int protocol, const Request<Body>& request, Visit&& visit) {
     for (; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
       if (message->nlmsg_type == NLMSG_DONE) return finish(0);
       if (message->nlmsg_type == NLMSG_ERROR) {
+        if (refused != nullptr) *refused = true;
         return finish(-static_cast<const nlmsgerr*>(NLMSG_DATA(message))->error);
       }
       visit(message);

@@ -67,7 +67,7 @@ void size_send_buffer(int fd, const tpacket_req& request, uint32_t wanted) {
 }  // namespace
 
 std::shared_ptr<PacketSocket> PacketSocket::open(const PacketOptions& options, int epoll_fd,
-                                                 uint64_t first_id, int* error,
+                                                 LinkWatch& links, uint64_t first_id, int* error,
                                                  const char** syscall) {
   const auto failure = [&](int fd, const char* call) {
     *error = errno;
@@ -112,11 +112,17 @@ std::shared_ptr<PacketSocket> PacketSocket::open(const PacketOptions& options, i
       Slab::adopt(static_cast<uint8_t*>(memory), size, request.tp_frame_size, kPayloadOffset,
                   request.tp_frame_size - kPayloadOffset, request.tp_frame_nr);
   std::shared_ptr<PacketSocket> socket(new PacketSocket(fd, epoll_fd, ring, options, first_id));
-  socket->ifindex_ = ifindex;
+  socket->peer_.sll_ifindex = static_cast<int>(ifindex);
   if (options.virtio_net_header) socket->max_segments_ = probe_max_segments();
+  uint32_t mtu = 0;
   *syscall = "ioctl(SIOCGIFMTU)";
-  *error = socket->read_interface();
+  *error = interface_mtu(options.interface, &mtu, &socket->link_header_);
   if (*error == 0) {
+    *syscall = "netlink(RTM_GETLINK)";
+    *error = socket->follow(links, ifindex, mtu);
+  }
+  if (*error == 0) {
+    if (!options.cooked) socket->header_length_ = socket->link_header_.header_length;
     *syscall = "timerfd_create";
     *error = socket->make_timer();
   }
@@ -138,20 +144,5 @@ PacketSocket::PacketSocket(int fd, int epoll_fd, const std::shared_ptr<Slab>& ri
 }
 
 PacketSocket::~PacketSocket() { close_locked(); }
-
-// The longest frame: what the device takes and the slot holds. Read again when the kernel refuses a
-// frame, since an MTU can change.
-int PacketSocket::read_interface() {
-  if (const int error = interface_mtu(options_.interface, &mtu_, &link_)) return error;
-  header_length_ = options_.cooked ? 0 : link_.header_length;
-  peer_.sll_ifindex = static_cast<int>(ifindex_);
-  const auto slot = static_cast<uint32_t>(memory_->slot_size());
-  // With segmentation offload the device cuts the frame, and IP limits it.
-  const uint32_t device = options_.virtio_net_header
-                              ? sizeof(OffloadHeader) + header_length_ + 65535
-                              : mtu_ + header_length_ + tag_length();
-  max_length_ = std::min(slot, device);
-  return 0;
-}
 
 }  // namespace zerosend

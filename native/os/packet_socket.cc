@@ -30,13 +30,23 @@ uint32_t PacketSocket::status(uint32_t index) const {
   return __atomic_load_n(&header(index)->tp_status, __ATOMIC_ACQUIRE);
 }
 
+// The longest frame: what the device takes and the slot holds.
+uint32_t PacketSocket::max_length() const {
+  const auto slot = static_cast<uint32_t>(memory_->slot_size());
+  // With segmentation offload the device cuts the frame, and IP limits it.
+  const uint32_t device = options_.virtio_net_header
+                              ? sizeof(OffloadHeader) + header_length_ + 65535
+                              : mtu() + header_length_ + tag_length();
+  return std::min(slot, device);
+}
+
 // A frame that the kernel calls malformed stops the ring, so everything that it checks is checked
 // here before (tpacket_snd in net/packet/af_packet.c). Returns 0 or an errno.
 int PacketSocket::check(Part frame) const {
-  if (frame.length > max_length_) return frame.length > memory_->slot_size() ? EINVAL : EMSGSIZE;
+  if (frame.length > max_length()) return frame.length > memory_->slot_size() ? EINVAL : EMSGSIZE;
   if (!options_.virtio_net_header) {
     if (frame.length < std::max(header_length_, 1u)) return EINVAL;
-    return !options_.cooked && exceeds_mtu(frame, mtu_) ? EMSGSIZE : 0;
+    return !options_.cooked && exceeds_mtu(frame) ? EMSGSIZE : 0;
   }
   OffloadHeader offload;
   if (frame.length < sizeof offload) return EINVAL;
@@ -46,7 +56,7 @@ int PacketSocket::check(Part frame) const {
   const auto length = static_cast<uint32_t>(frame.length - sizeof offload);
   if (!offload_fits(offload, data, length, header_length_, max_segments_)) return EINVAL;
   // With segmentation the device cuts the frame.
-  return !offload.segments() && exceeds_mtu(data, length, mtu_) ? EMSGSIZE : 0;
+  return !offload.segments() && exceeds_mtu(data, length) ? EMSGSIZE : 0;
 }
 
 int32_t PacketSocket::put(Part part, bool copied) {
@@ -176,7 +186,7 @@ void PacketSocket::note_refused() {
 bool PacketSocket::pass_over() {
   if (frames_[head_].state == Frame::State::kSubmitted) {
     frames_[head_].state = Frame::State::kRejected;
-    read_interface();
+    look_again();
   }
   int error = 0;
   if (lend_to_loopback(&error)) {
@@ -254,7 +264,7 @@ void PacketSocket::withdraw() {
   }
   head_ = submit_;
   untaken_ = added_ = 0;
-  if (submitted_ != before_withdrawal && !failed_) read_interface();
+  if (submitted_ != before_withdrawal && !failed_) look_again();
 }
 
 size_t PacketSocket::reap() {
@@ -321,8 +331,8 @@ void PacketSocket::revoke() {
 }
 
 Socket::State PacketSocket::do_state() const {
-  State state;
-  state.link_down = link_down_;
+  State state = RingSocket::do_state();
+  state.max_length = max_length();
   state.timestamp_error = timestamp_error_;
   return state;
 }

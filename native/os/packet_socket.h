@@ -43,15 +43,15 @@ class PacketSocket final : public RingSocket {
   // Opens the socket and maps its ring. Returns null with the call that failed in `*syscall` and
   // its errno in `*error`.
   static std::shared_ptr<PacketSocket> open(const PacketOptions& options, int epoll_fd,
-                                            uint64_t first_id, int* error, const char** syscall);
+                                            LinkWatch& links, uint64_t first_id, int* error,
+                                            const char** syscall);
   ~PacketSocket() override;
 
   const std::shared_ptr<Slab>& ring() const { return memory_; }
-  uint32_t max_length() const { return max_length_; }
-  uint32_t mtu() const { return mtu_; }
+  uint32_t max_length() const;
   uint32_t header_length() const { return header_length_; }
   // Bytes that a frame may be longer where it has a VLAN tag.
-  uint32_t tag_length() const { return options_.cooked ? 0 : link_.tag_length; }
+  uint32_t tag_length() const { return options_.cooked ? 0 : link_header_.tag_length; }
 
  private:
   friend class RingSocket;
@@ -69,7 +69,6 @@ class PacketSocket final : public RingSocket {
   PacketSocket(int fd, int epoll_fd, const std::shared_ptr<Slab>& ring,
                const PacketOptions& options, uint64_t first_id);
 
-  int read_interface();
   tpacket2_hdr* header(uint32_t index) const;
   uint32_t status(uint32_t index) const;
   int check(Part frame) const override;
@@ -81,7 +80,7 @@ class PacketSocket final : public RingSocket {
   void note_refused();
   bool pass_over();
   bool lend_to_loopback(int* error);
-  void withdraw();
+  void withdraw() override;
   uint32_t after(uint32_t index) const { return index + 1 == frames_.size() ? 0 : index + 1; }
   uint32_t before(uint32_t index) const { return index == 0 ? frames_.size() - 1 : index - 1; }
 
@@ -100,12 +99,9 @@ class PacketSocket final : public RingSocket {
   void read_stamps();
 
   const PacketOptions options_;
-  sockaddr_ll peer_{};  // of a cooked socket
-  uint32_t ifindex_ = 0;
-  uint32_t mtu_ = 0;
+  sockaddr_ll peer_{};          // of a cooked socket
   uint32_t header_length_ = 0;  // of the link layer, as far as it is in the frame
   uint32_t max_segments_ = 0;   // of UDP, into which the kernel cuts a frame with offload header
-  uint32_t max_length_ = 0;
 
   std::vector<Frame> frames_;
   uint32_t submit_ = 0;         // the next frame to hand over

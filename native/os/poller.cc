@@ -27,7 +27,9 @@ constexpr long kShortPauseNanoseconds = 50'000;
 // How long all sockets together may keep the end of an environment waiting; see Socket::abandon.
 constexpr std::chrono::seconds kAbandonTimeout{1};
 
+// What no socket has for its handle.
 constexpr uint64_t kWakeToken = ~uint64_t{0};
+constexpr uint64_t kLinkToken = kWakeToken - 1;
 
 }  // namespace
 
@@ -58,6 +60,7 @@ int Poller::start(const char** syscall) {
   const int error = pthread_create(&thread_, nullptr, body, this);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   running_ = error == 0;
+  links_.set_epoll(epoll_fd_, kLinkToken);
   if (!running_) close_descriptors();
   return error;
 }
@@ -84,6 +87,7 @@ void Poller::stop() {
 }
 
 void Poller::close_descriptors() {
+  links_.stop();
   if (wake_fd_ >= 0) sys.close(wake_fd_);
   sys.close(epoll_fd_);
   epoll_fd_ = wake_fd_ = -1;
@@ -176,6 +180,7 @@ void Poller::run() {
 
 void Poller::begin(const epoll_event& event) {
   if (event.data.u64 == kWakeToken) return;
+  if (event.data.u64 == kLinkToken) return take_link_news();
   std::shared_ptr<Socket> socket = share(static_cast<uint32_t>(event.data.u64));
   if (!socket) return;
   const auto same = [&socket](const Work& work) { return work.socket == socket; };
@@ -223,6 +228,20 @@ void Poller::rearm() {
 
 void Poller::tell() {
   if (std::exchange(call_due_, false)) notify_();
+}
+
+// Sockets whose interface is gone end, and tell of it. What else has changed, they see for
+// themselves.
+void Poller::take_link_news() {
+  if (!links_.take_news()) return;
+  std::vector<std::shared_ptr<Socket>> sockets;
+  {
+    std::lock_guard<std::mutex> lock(table_mutex_);
+    sockets = sockets_;
+  }
+  for (const auto& socket : sockets) {
+    if (socket && socket->on_link_gone() && add_ready(socket->handle())) call_due_ = true;
+  }
 }
 
 // Sleeps, but not through a stop.

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <vector>
 
+#include "os/link_watch.h"
 #include "os/socket.h"
 
 namespace zerosend {
@@ -43,6 +44,9 @@ class Poller {
   void stop();
 
   int epoll_fd() const { return epoll_fd_; }
+
+  // Changes to network interfaces, of which the thread hears.
+  LinkWatch& links() { return links_; }
 
   // Returns the socket's handle, never 0, or 0 with an errno in `*error`.
   uint32_t add(std::shared_ptr<Socket> socket, int* error);
@@ -80,6 +84,7 @@ class Poller {
   void rearm();
   void tell();
   void pause(bool soon);
+  void take_link_news();
   std::shared_ptr<Socket> share(uint32_t handle);
   // Either thread. Returns whether a call is due: the list was empty.
   bool add_ready(uint32_t handle);
@@ -96,6 +101,8 @@ class Poller {
   std::vector<std::shared_ptr<Socket>> sockets_{nullptr};  // index 0 is never used
   std::vector<uint32_t> generations_{0};
   std::vector<uint32_t> vacant_;
+
+  LinkWatch links_;
 
   std::mutex ready_mutex_;
   std::vector<uint32_t> ready_;  // under ready_mutex_

@@ -1,5 +1,6 @@
 #include "os/ring_socket.h"
 
+#include <linux/if.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -22,6 +23,7 @@ void RingSocket::do_ready(uint32_t) {
   const uint64_t before = counters_[Counter::completed];
   if (untaken() > 0) kick();
   reap();
+  if (under_way()) note_link();
   const bool back = counters_[Counter::completed] != before;
   interval_ns_ = back ? kShortestInterval : std::min(interval_ns_ * 2, kLongestInterval);
 }
@@ -35,11 +37,79 @@ int32_t RingSocket::do_send(const Source& source, const Address*) {
   // A view of this memory is not a slot of it.
   if (source.slab != memory_.get() || source.data != memory_->slot(source.slot)) return -EINVAL;
   const Part frame{source.slot, source.length};
-  if (const int error = check(frame)) return -error;
+  begin_sending();
+  if (const int error = check_now(*this, frame)) return -error;
   return put(frame, !source.zerocopy);
 }
 
 void RingSocket::fail_accepted(Part frame) { complete(accept(frame), Outcome::kFailed); }
+
+// ---- the interface ------------------------------------------------------------------------------
+
+int RingSocket::follow(LinkWatch& watch, uint32_t ifindex, uint32_t mtu) {
+  watch_ = &watch;
+  link_ = watch.follow(ifindex, mtu, &facts_);
+  dropped_before_ = facts_.tx_dropped;
+  return link_ ? 0 : ENODEV;
+}
+
+bool RingSocket::look_again() {
+  LinkFacts facts;
+  if (read_link(link_->index(), &facts) != 0) return false;
+  facts_ = facts;
+  link_->tell(facts);
+  return true;
+}
+
+void RingSocket::catch_up() {
+  rested_ = false;
+  if (watch_->has_news()) look_again();
+}
+
+// Outside of the lock: the answer may have to wait for somebody who changes the network, and the
+// poller thread should not.
+void RingSocket::look_around() {
+  LinkFacts facts;
+  const int error = read_link(link_->index(), &facts);
+  if (error == ENODEV) link_->tell_gone();
+  Lock lock(*this);
+  if (fd_ >= 0) do_link_gone();
+  if (error != 0) return;
+  if (facts_.index == 0) dropped_before_ = facts.tx_dropped;  // it could not be asked for before
+  facts_ = facts;
+  link_->tell(facts);
+  // The interface's own count may begin anew, with its driver.
+  if (facts.tx_dropped < dropped_before_) dropped_before_ = 0;
+  uint64_t& dropped = counters_[Counter::interfaceDropped];
+  // The kernel tells of a carrier that was lost up to a second late.
+  if (facts.tx_dropped - dropped_before_ > dropped) note_link();
+  dropped = facts.tx_dropped - dropped_before_;
+}
+
+// What is sent while the interface cannot send waits, or is dropped by it: somebody should know.
+void RingSocket::note_link() {
+  if (link_->claim_down()) notices_.push_back({Record::kLinkDown, 0, 0});
+}
+
+void RingSocket::do_link_gone() {
+  if (!link_->gone()) return;
+  fail(ENXIO, false);  // as a kick would, and may have done
+  reap();
+  withdraw();
+}
+
+Socket::State RingSocket::do_state() const {
+  State state;
+  state.link = facts_;
+  state.link.name = link_->name();
+  state.link_gone = link_->gone();
+  if (state.link_gone) {
+    state.link.up = state.link.carrier = false;
+    state.link.operstate = IF_OPER_NOTPRESENT;
+  }
+  state.link_down = link_down_;
+  return state;
+}
 
 int RingSocket::make_timer() {
   timer_fd_ = sys.timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -79,6 +149,7 @@ uint64_t RingSocket::coarse_ms() {
 
 void RingSocket::kicked(ssize_t result, int error) {
   ++counters_[Counter::kicks];
+  note_link();
   if (result >= 0) {
     link_down_ = false;
     return;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "os/interface.h"
+#include "os/link_watch.h"
 #include "os/socket.h"
 
 namespace zerosend {
@@ -22,7 +23,16 @@ namespace zerosend {
 //
 // A frame that comes back says by its place which one it is. So the subclass keeps the id of each
 // with the frame, and no ledger is needed.
+//
+// The socket is bound to an interface by its index, and the interface lives a life of its own: its
+// MTU and name change, it goes down, it is removed. LinkWatch tells of that by the poller thread.
+// Before a frame is refused as too long, the kernel is asked once more.
 class RingSocket : public Socket {
+ public:
+  // JavaScript thread.
+  void look_around() override;
+  uint32_t mtu() const { return link_->mtu(); }
+
  protected:
   RingSocket(int fd, int epoll_fd, size_t max_queued, uint64_t first_id,
              std::shared_ptr<Slab> memory)
@@ -47,12 +57,34 @@ class RingSocket : public Socket {
   virtual size_t reap() = 0;
   // Whether frames are in the ring that have not come back.
   virtual bool under_way() const = 0;
+  // After a failure: frames that the kernel has not touched end as failed.
+  virtual void withdraw() = 0;
 
   // ---- for the subclass -------------------------------------------------------------------------
 
   // Makes the timer that wakes the poller thread. To be called while opening. Returns 0 or an
   // errno.
   int make_timer();
+
+  // Follows the interface from now on. To be called while opening, before its MTU matters. Returns
+  // 0 or an errno.
+  int follow(LinkWatch& watch, uint32_t ifindex, uint32_t mtu);
+
+  // Asks for the interface's MTU, under the lock: where a frame is refused that is rare enough.
+  bool look_again();
+
+  // 0, or the errno for a frame that must not reach the ring, by the MTU of now.
+  template <class Ring>
+  static int check_now(Ring& ring, Part frame) {
+    const int error = ring.check(frame);
+    return error == EMSGSIZE && ring.look_again() ? ring.check(frame) : error;
+  }
+
+  // To be called before frames are checked. After a rest, news that the poller thread has not come
+  // to is asked for; while JavaScript sends on, it comes with that thread.
+  void begin_sending() {
+    if (rested_ && !kernel_checks_mtu_) catch_up();
+  }
 
   int32_t do_send(const Source& source, const Address*) override;
   void do_poll() override;
@@ -63,6 +95,9 @@ class RingSocket : public Socket {
   void finish_output() override;
   uint64_t next_id() const override { return next_id_; }
   void before_close() override;
+  void rest() override { rested_ = true; }
+  void do_link_gone() override;
+  State do_state() const override;
 
   // do_send_many() and do_send_run() of the subclass `Ring`, whose check() and put() are called
   // directly: through the table they would be a third of what they cost.
@@ -88,16 +123,17 @@ class RingSocket : public Socket {
     return next_id_++;
   }
 
-  // Whether a frame is longer than the MTU allows. One with a VLAN tag may be four bytes longer, on
-  // Ethernet alone (packet_extra_vlan_len_allowed() in net/packet/af_packet.c).
-  bool exceeds_mtu(Part frame, uint32_t mtu) const {
-    return exceeds_mtu(memory_->slot(frame.slot), frame.length, mtu);
+  // Whether a frame is longer than the MTU of now allows. One with a VLAN tag may be four bytes
+  // longer, on Ethernet alone (packet_extra_vlan_len_allowed() in net/packet/af_packet.c).
+  bool exceeds_mtu(Part frame) const {
+    return exceeds_mtu(memory_->slot(frame.slot), frame.length);
   }
-  bool exceeds_mtu(const uint8_t* data, uint32_t length, uint32_t mtu) const {
-    if (length <= mtu + link_.header_length) return false;
-    const bool tagged =
-        link_.tag_length > 0 && data[12] == (ETH_P_8021Q >> 8) && data[13] == (ETH_P_8021Q & 0xff);
-    return !tagged || length > mtu + link_.header_length + link_.tag_length;
+  bool exceeds_mtu(const uint8_t* data, uint32_t length) const {
+    const uint32_t mtu = link_->mtu();
+    if (length <= mtu + link_header_.header_length) return false;
+    const bool tagged = link_header_.tag_length > 0 && data[12] == (ETH_P_8021Q >> 8) &&
+                        data[13] == (ETH_P_8021Q & 0xff);
+    return !tagged || length > mtu + link_header_.header_length + link_header_.tag_length;
   }
 
   void frames_added(uint32_t count) {
@@ -108,9 +144,10 @@ class RingSocket : public Socket {
   // All frames, or none.
   template <class Ring, class FrameAt>
   static int32_t put_all(Ring& ring, size_t count, FrameAt frame_at) {
+    ring.begin_sending();
     // Checked before the first is put: a hole in the ring would hold up the frames behind it.
     for (size_t i = 0; i < count; ++i) {
-      if (const int error = ring.check(frame_at(i))) {
+      if (const int error = check_now(ring, frame_at(i))) {
         ring.refused_at_ = static_cast<uint32_t>(i);
         return -error;
       }
@@ -166,11 +203,20 @@ class RingSocket : public Socket {
 
   const std::shared_ptr<Slab> memory_;  // the only slots that can be sent
   uint32_t added_ = 0;                  // frames put into the ring since the last kick
-  LinkHeader link_;                     // what a frame of the interface begins with
+  LinkHeader link_header_;              // what a frame of the interface begins with
+  std::shared_ptr<LinkState> link_;     // set by follow()
+  bool kernel_checks_mtu_ = true;       // a kick refuses frames that are too long; AF_XDP does not
   bool link_down_ = false;     // the last kick found the interface down; it will be tried again
   bool busy_is_drop_ = false;  // EBUSY means that the device has dropped one packet
 
  private:
+  void catch_up();
+  void note_link();
+
+  LinkWatch* watch_ = nullptr;
+  bool rested_ = true;           // sends have stopped since the last catch_up()
+  LinkFacts facts_;              // as last asked for
+  uint64_t dropped_before_ = 0;  // by the interface, before this socket was opened
   int timer_fd_ = -1;
   long interval_ns_ = kShortestInterval;
   uint64_t next_id_;

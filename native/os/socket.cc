@@ -78,7 +78,7 @@ size_t Socket::take(Record* out, size_t max, bool* more) {
     counters_[Counter::ranges] += taken;
   }
   if (completed_.empty()) count += notices_.take(out + count, max - count);
-  *more = !retired_.empty() || !completed_.empty() || !notices_.empty();
+  *more = has_news();
   return count;
 }
 
@@ -187,11 +187,18 @@ Socket::Wake Socket::on_ready(uint32_t events) {
   if (!busy_ || queued() > 0) do_ready(events);
   if (!busy_) rest();
   Wake wake;
-  wake.news = !completed_.empty() || !notices_.empty() || !retired_.empty();
+  wake.news = has_news();
   wake.unfinished = unfinished_ && !failed_;
   wake.rearm = wants_arming() && (!busy_ || queued() > 0);
   wake.soon = queued() > 0;
   return wake;
+}
+
+bool Socket::on_link_gone() {
+  PollerLock lock(mutex_);
+  if (fd_ < 0) return false;
+  do_link_gone();
+  return has_news();
 }
 
 // ---- the end ------------------------------------------------------------------------------------
@@ -199,6 +206,7 @@ Socket::Wake Socket::on_ready(uint32_t events) {
 void Socket::fail(int error, bool connecting, bool reading) {
   if (failed_) return;
   failed_ = true;
+  failure_ = error;
   connecting_ = false;
   fail_queued();
   notices_.push_back({Record::kError, static_cast<uint64_t>(error),
@@ -254,7 +262,9 @@ Counters Socket::counters() {
 
 Socket::State Socket::state() {
   Lock lock(*this);
-  return do_state();
+  State state = do_state();
+  state.failure = failure_;
+  return state;
 }
 
 }  // namespace zerosend

@@ -13,6 +13,7 @@
 #include "core/id_ring.h"
 #include "core/range.h"
 #include "os/address.h"
+#include "os/link.h"
 #include "os/slab.h"
 #include "os/timestamping.h"
 
@@ -66,9 +67,10 @@ struct Record {
     kConnected = 9,  // a TCP connection is up
     kError = 10,  // first: errno; last: 0 while connecting, 1 afterwards, 2 of reading completions
     kStamp = 12,  // first: an id; last: seconds of CLOCK_REALTIME; its second half follows:
-    kStamped = 16,  // and up, plus the stage: first: nanoseconds; last: nanoseconds since the send
-    kPassed = 13,   // first: an id that fails, past whose place in the ring the kernel has gone
-    kRetired = 11,  // first: an id whose memory must never be written or freed again
+    kStamped = 16,   // and up, plus the stage: first: nanoseconds; last: nanoseconds since the send
+    kPassed = 13,    // first: an id that fails, past whose place in the ring the kernel has gone
+    kRetired = 11,   // first: an id whose memory must never be written or freed again
+    kLinkDown = 14,  // frames were handed over while the interface could not send
   };
   uint32_t kind;
   uint64_t first;
@@ -159,6 +161,11 @@ class Socket {
 
   int fd() const { return fd_; }
   uint32_t handle() const { return handle_; }
+
+  // Asks the kernel for what can change underneath an open socket without a word to it; for state()
+  // and counters(). Nothing, unless a subclass has such things.
+  virtual void look_around() {}
+
   Counters counters();
 
   // What only some sockets know; read by describe() of the binding.
@@ -166,8 +173,13 @@ class Socket {
     bool peer_closed = false;    // the peer's FIN was read
     bool ids_uncertain = false;  // zero copy is off because kernel ids can no longer be matched
     int timestamp_error = 0;     // errno of SO_TIMESTAMPING
+    int failure = 0;             // errno of the fatal error; set by state()
     bool link_down = false;      // frames wait for the interface to come up
     bool splits_sends = false;   // segments go out one by one, since the way out refuses the whole
+    // Of sockets that are bound to one interface:
+    LinkFacts link;           // as last asked for; index 0 for other sockets
+    bool link_gone = false;   // the interface was removed
+    uint32_t max_length = 0;  // of a frame
   };
   State state();
 
@@ -184,6 +196,8 @@ class Socket {
   bool is_wanted() const { return wanted_.load(std::memory_order_relaxed); }
   // Returns whether that failed, which is news.
   bool rearm();
+  // An interface was removed, this socket's or another. Returns whether there is news of it.
+  bool on_link_gone();
 
  protected:
   // JavaScript's hold of the lock. Where the poller thread has it, that is told who waits.
@@ -263,6 +277,8 @@ class Socket {
   virtual void rest() {}
   virtual void before_close() {}
   virtual State do_state() const { return {}; }
+  // Fails if the socket's interface is gone.
+  virtual void do_link_gone() {}
 
   // ---- what a subclass calls --------------------------------------------------------------------
 
@@ -306,6 +322,7 @@ class Socket {
   bool connecting_ = false;
   bool closing_ = false;     // begin_close() or abort() was called
   bool failed_ = false;      // a fatal error was reported
+  int failure_ = 0;          // its errno
   bool armed_ = false;       // a wake is due
   bool busy_ = false;        // JavaScript sends, and has promised to call arm()
   uint32_t refused_at_ = 0;  // of the last batch that was refused: the index of the wrong one
@@ -317,6 +334,7 @@ class Socket {
 
  private:
   int refusal(size_t count) const;
+  bool has_news() const { return !retired_.empty() || !completed_.empty() || !notices_.empty(); }
   bool watch_or_fail();
   void unwatch();
 

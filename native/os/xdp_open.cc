@@ -57,11 +57,11 @@ template class XdpRing<xdp_desc>;
 // Tries what the options allow, the best first: packets of several frames, but not at the price of
 // zero copy, which a kernel that may choose by itself would give up for them. An attempt that fails
 // leaves the socket as it was. A queue in use is tried again by the caller, from the beginning.
-bool XdpSocket::bind_queue(const XdpOptions& options, int* error) {
+bool XdpSocket::bind_queue(const XdpOptions& options, uint32_t ifindex, int* error) {
   using Mode = XdpOptions::Mode;
   sockaddr_xdp address{};
   address.sxdp_family = AF_XDP;
-  address.sxdp_ifindex = if_nametoindex(options.interface.c_str());
+  address.sxdp_ifindex = ifindex;
   address.sxdp_queue_id = options.queue;
   const auto bound = [&](uint16_t mode) {
     for (const uint16_t several : {kUseSg, uint16_t{0}}) {
@@ -88,7 +88,8 @@ uint32_t XdpSocket::frames_of_packets(uint32_t ifindex) const {
 }
 
 // Registers the memory, makes the rings and binds. Returns null, or the call that failed.
-const char* XdpSocket::set_up(const XdpOptions& options, int* error) {
+const char* XdpSocket::set_up(const XdpOptions& options, uint32_t ifindex, LinkWatch& links,
+                              int* error) {
   const auto set = [&](int option, const void* value, size_t size) {
     if (sys.setsockopt(fd_, SOL_XDP, option, value, static_cast<socklen_t>(size)) == 0) return true;
     *error = errno;
@@ -128,7 +129,7 @@ const char* XdpSocket::set_up(const XdpOptions& options, int* error) {
   if (*error == 0) *error = transmit_.map(fd_, XDP_PGOFF_TX_RING, offsets.tx, size);
   if (*error != 0) return "mmap";
 
-  if (!bind_queue(options, error)) return "bind";
+  if (!bind_queue(options, ifindex, error)) return "bind";
   xdp_options granted{};
   length = sizeof granted;
   if (sys.getsockopt(fd_, SOL_XDP, XDP_OPTIONS, &granted, &length) != 0) {
@@ -139,19 +140,22 @@ const char* XdpSocket::set_up(const XdpOptions& options, int* error) {
   // Where the kernel copies, a kick ends with EBUSY after each packet that the device did not take:
   // its descriptors complete all the same (xsk_generic_xmit in net/xdp/xsk.c).
   busy_is_drop_ = !zerocopy_;
-  max_frames_ = frames_of_packets(if_nametoindex(options.interface.c_str()));
-  *error = interface_mtu(options.interface, &mtu_, &link_);
+  max_frames_ = frames_of_packets(ifindex);
+  uint32_t mtu = 0;
+  *error = interface_mtu(options.interface, &mtu, &link_header_);
   if (*error != 0) return "ioctl(SIOCGIFMTU)";
+  *error = follow(links, ifindex, mtu);
+  if (*error != 0) return "netlink(RTM_GETLINK)";
   *error = make_timer();
   if (*error != 0) return "timerfd_create";
-  max_length_ = std::min(static_cast<uint32_t>(memory_->slot_size()),
-                         mtu_ + link_.header_length + link_.tag_length);
   return nullptr;
 }
 
 std::shared_ptr<XdpSocket> XdpSocket::open(const XdpOptions& options, int epoll_fd,
-                                           uint64_t first_id, int* error, const char** syscall) {
-  if (if_nametoindex(options.interface.c_str()) == 0) {
+                                           LinkWatch& links, uint64_t first_id, int* error,
+                                           const char** syscall) {
+  const uint32_t ifindex = if_nametoindex(options.interface.c_str());
+  if (ifindex == 0) {
     *error = errno;
     *syscall = "if_nametoindex";
     return nullptr;
@@ -170,7 +174,7 @@ std::shared_ptr<XdpSocket> XdpSocket::open(const XdpOptions& options, int epoll_
     return nullptr;
   }
   std::shared_ptr<XdpSocket> socket(new XdpSocket(fd, epoll_fd, options, first_id));
-  *syscall = socket->set_up(options, error);
+  *syscall = socket->set_up(options, ifindex, links, error);
   return *syscall == nullptr ? socket : nullptr;
 }
 

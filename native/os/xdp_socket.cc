@@ -20,7 +20,10 @@ XdpSocket::XdpSocket(int fd, int epoll_fd, const XdpOptions& options, uint64_t f
     : RingSocket(fd, epoll_fd, SIZE_MAX, first_id, options.umem),
       deadline_ms_(options.deadline_ms),
       chunk_bits_(static_cast<uint32_t>(__builtin_ctzll(options.umem->slot_size()))),
-      chunks_(options.umem->slots()) {}
+      chunks_(options.umem->slots()) {
+  // Where the kernel copies, it looks at no MTU; a device then sends or drops as it likes.
+  kernel_checks_mtu_ = false;
+}
 
 XdpSocket::~XdpSocket() { close_locked(); }
 
@@ -35,10 +38,14 @@ bool XdpSocket::has_room(size_t descriptors) {
 
 // An invalid descriptor would never come back, so everything is checked here.
 int XdpSocket::check(Part frame) const {
-  const uint32_t header = std::max(link_.header_length, 1u);
+  const uint32_t header = std::max(link_header_.header_length, 1u);
   if (frame.length > memory_->slot_size() || frame.length < header) return EINVAL;
-  if (frame.length > max_length_ || exceeds_mtu(frame, mtu_)) return EMSGSIZE;
-  return 0;
+  return exceeds_mtu(frame) ? EMSGSIZE : 0;
+}
+
+uint32_t XdpSocket::max_length() const {
+  return std::min(static_cast<uint32_t>(memory_->slot_size()),
+                  mtu() + link_header_.header_length + link_header_.tag_length);
 }
 
 // All parts of a packet, as one: its memory is that of the first, its length that of all.
@@ -50,9 +57,9 @@ int XdpSocket::check_packet(const Part* parts, size_t count, Part* whole) const 
     if (parts[i].length == 0 || parts[i].length > memory_->slot_size()) return EINVAL;
     length += parts[i].length;
   }
-  if (parts[0].length < link_.header_length) return EINVAL;  // the link header is not cut
+  if (parts[0].length < link_header_.header_length) return EINVAL;  // the link header is not cut
   *whole = {parts[0].slot, length};
-  return exceeds_mtu(*whole, mtu_) ? EMSGSIZE : 0;
+  return exceeds_mtu(*whole) ? EMSGSIZE : 0;
 }
 
 bool XdpSocket::make_room(size_t descriptors) {
@@ -120,7 +127,10 @@ int32_t XdpSocket::do_send_run(const Run& run) { return put_run(*this, run); }
 // All of it or nothing: the kernel would hold the first part of a packet until the rest came.
 int32_t XdpSocket::do_send_packet(const Part* parts, size_t count) {
   Part whole;
-  if (const int error = check_packet(parts, count, &whole)) return -error;
+  begin_sending();
+  int error = check_packet(parts, count, &whole);
+  if (error == EMSGSIZE && look_again()) error = check_packet(parts, count, &whole);
+  if (error != 0) return -error;
   if (!make_room(count)) return -static_cast<int32_t>(Refusal::kQueueFull);
   const uint64_t id = accept(whole);
   const Kind kind = count > 1 ? Kind::kPart : Kind::kWhole;
@@ -182,8 +192,26 @@ size_t XdpSocket::reap() {
 // What is referred to stays as it is until the next descriptor is written.
 const XdpSocket::Link& XdpSocket::take_oldest(Chunk& chunk) {
   const uint32_t index = chunk.oldest;
+  chunk.oldest = links_[index].next;
+  return unlink(index);
+}
+
+const XdpSocket::Link& XdpSocket::take_newest(Chunk& chunk) {
+  const uint32_t index = chunk.newest;
+  uint32_t* place = &chunk.oldest;
+  uint32_t before = kNone;
+  while (*place != index) {
+    before = *place;
+    place = &links_[before].next;
+  }
+  *place = kNone;
+  chunk.newest = before;
+  return unlink(index);
+}
+
+// Takes a link that is on the list of no chunk any more off the list of all.
+const XdpSocket::Link& XdpSocket::unlink(uint32_t index) {
   Link& link = links_[index];
-  chunk.oldest = link.next;
   (link.older == kNone ? oldest_ : links_[link.older].newer) = link.newer;
   (link.newer == kNone ? newest_ : links_[link.newer].older) = link.older;
   link.next = free_links_;
@@ -270,6 +298,20 @@ void XdpSocket::cut_off() {
   reap();
 }
 
+// The kernel reads the ring no more, as after the interface was removed: what it has not taken was
+// never sent. Those are the last that were handed over, and the newest of their chunks.
+void XdpSocket::withdraw() {
+  while (untaken() > 0 && newest_ != kNone) {
+    --produced_;
+    --handed_over_;
+    const uint32_t index = newest_;
+    Outcome outcome = Outcome::kFailed;
+    const Link& link = take_newest(chunks_[links_[index].slot]);
+    if (ends_send(link, &outcome)) complete(link.id, outcome);
+  }
+  added_ = 0;
+}
+
 void XdpSocket::before_close() {
   RingSocket::before_close();
   fill_.unmap();
@@ -278,8 +320,8 @@ void XdpSocket::before_close() {
 }
 
 Socket::State XdpSocket::do_state() const {
-  State state;
-  state.link_down = link_down_;
+  State state = RingSocket::do_state();
+  state.max_length = max_length();
   return state;
 }
 

@@ -26,14 +26,13 @@ struct XdpOptions {
 // No BPF program is needed for that.
 class XdpSocket final : public RingSocket {
  public:
-  static std::shared_ptr<XdpSocket> open(const XdpOptions& options, int epoll_fd, uint64_t first_id,
-                                         int* error, const char** syscall);
+  static std::shared_ptr<XdpSocket> open(const XdpOptions& options, int epoll_fd, LinkWatch& links,
+                                         uint64_t first_id, int* error, const char** syscall);
   ~XdpSocket() override;
 
   bool zerocopy() const { return zerocopy_; }
-  uint32_t mtu() const { return mtu_; }
-  uint32_t tag_length() const { return link_.tag_length; }
-  uint32_t max_length() const { return max_length_; }  // of a packet of one frame
+  uint32_t tag_length() const { return link_header_.tag_length; }
+  uint32_t max_length() const;  // of a packet of one frame
 
   // Why a packet cannot have several frames: the errno of a bind with XDP_USE_SG, or 0.
   int multi_frame_error() const { return multi_frame_error_; }
@@ -89,8 +88,8 @@ class XdpSocket final : public RingSocket {
   XdpSocket(int fd, int epoll_fd, const XdpOptions& options, uint64_t first_id);
 
   // xdp_open.cc
-  const char* set_up(const XdpOptions& options, int* error);
-  bool bind_queue(const XdpOptions& options, int* error);
+  const char* set_up(const XdpOptions& options, uint32_t ifindex, LinkWatch& links, int* error);
+  bool bind_queue(const XdpOptions& options, uint32_t ifindex, int* error);
   uint32_t frames_of_packets(uint32_t ifindex) const;
 
   // What frames and packets have in common.
@@ -99,6 +98,8 @@ class XdpSocket final : public RingSocket {
   inline void describe(Part part, uint32_t options, uint64_t id, Kind kind);
   inline void submit(uint32_t descriptors);
   const Link& take_oldest(Chunk& chunk);
+  const Link& take_newest(Chunk& chunk);
+  const Link& unlink(uint32_t index);
   bool ends_send(const Link& link, Outcome* outcome);
   int check_packet(const Part* parts, size_t count, Part* whole) const;
   void note_taken(uint64_t now);
@@ -112,6 +113,7 @@ class XdpSocket final : public RingSocket {
   size_t queued() const override { return 0; }
   void fail_queued() override {}
   void cut_off() override;
+  void withdraw() override;
   void revoke() override;
   bool under_way() const override { return outstanding_ > 0; }
   int check(Part frame) const override;
@@ -126,8 +128,6 @@ class XdpSocket final : public RingSocket {
   bool zerocopy_ = false;
   int multi_frame_error_ = 0;
   uint32_t max_frames_ = 1;
-  uint32_t mtu_ = 0;
-  uint32_t max_length_ = 0;
 
   XdpRing<uint64_t> fill_;
   XdpRing<uint64_t> completion_;

@@ -1,10 +1,7 @@
 // PacketSocket over a ring whose kernel is in this file: what it does at each status of a frame.
 #include "os/packet_socket.h"
 
-#include <linux/if_arp.h>
 #include <linux/if_packet.h>
-#include <net/if.h>
-#include <sys/eventfd.h>
 
 #include <deque>
 #include <set>
@@ -15,6 +12,7 @@
 namespace {
 
 using namespace rings;
+using zerosend::LinkWatch;
 using zerosend::PacketOptions;
 using zerosend::PacketSocket;
 
@@ -85,12 +83,12 @@ Kernel kernel;
 
 struct Fixture {
   Seam seam;
+  LinkWatch links;
   std::shared_ptr<PacketSocket> socket;
   News news;
 
   explicit Fixture(uint32_t frames = 128, bool virtio_net_header = false) {
     kernel = Kernel();
-    sys.socket = [](int, int, int) { return ::eventfd(0, EFD_CLOEXEC); };
     sys.bind = [](int, const sockaddr*, socklen_t) { return 0; };
     sys.setsockopt = [](int, int level, int option, const void* value, socklen_t) {
       if (level != SOL_PACKET || option != PACKET_TX_RING) return 0;
@@ -105,13 +103,8 @@ struct Fixture {
       kernel.ring = static_cast<uint8_t*>(memory);
       return memory;
     };
-    sys.ioctl = [](int, unsigned long request, void* argument) {
-      auto* answer = static_cast<ifreq*>(argument);
-      if (request == SIOCGIFMTU) answer->ifr_mtu = 1500;
-      if (request == SIOCGIFHWADDR) answer->ifr_hwaddr.sa_family = ARPHRD_ETHER;
-      return 0;
-    };
-    sys.sendto = [](int, const void*, size_t, int, const sockaddr* to, socklen_t) {
+    sys.sendto = [](int, const void* data, size_t length, int, const sockaddr* to, socklen_t) {
+      if (data != nullptr) return static_cast<ssize_t>(length);  // a question by netlink
       return kernel.send(to != nullptr);
     };
     PacketOptions options;
@@ -121,7 +114,7 @@ struct Fixture {
     options.virtio_net_header = virtio_net_header;
     int error = 0;
     const char* call = "";
-    socket = PacketSocket::open(options, seam.epoll_fd(), 0, &error, &call);
+    socket = PacketSocket::open(options, seam.epoll_fd(), links, 0, &error, &call);
     CHECK_EQ(error, 0);
     CHECK_EQ(socket->attach(1), 0);
   }
@@ -357,6 +350,92 @@ TEST(packet_ring_completes_what_it_gave_up_once) {
   CHECK_EQ(fixture.news.ends.size(), 5u);
   CHECK_EQ(fixture.news.most_times(), 1);
   CHECK_EQ(fixture.news.retired.size(), 4u);
+}
+
+TEST(packet_ring_keeps_to_the_mtu_of_now) {
+  interface.has_netlink = true;
+  Fixture fixture;
+  CHECK_EQ(fixture.send(0, 1500 + 14), 0);
+  CHECK_EQ(fixture.send(1, 1500 + 14 + 1), -EMSGSIZE);
+  interface.mtu = 1600;
+  CHECK_EQ(fixture.send(1, 1600 + 14), 0);  // asked before it is refused
+  CHECK_EQ(fixture.socket->max_length(), 1600u + 14 + 4);
+  interface.mtu = 1000;
+  fixture.socket->look_around();
+  const uint32_t lengths[] = {1000 + 14, 1000 + 14 + 1};
+  uint32_t queued = 0;
+  Slab& ring = *fixture.socket->ring();
+  CHECK_EQ(fixture.socket->send_run({&ring, 2, 2, lengths}, &queued), -EMSGSIZE);
+  CHECK_EQ(queued, 1u);  // the index of the wrong one
+}
+
+TEST(packet_ring_of_a_device_without_link_header_keeps_to_the_mtu_of_now) {
+  interface.has_netlink = true;
+  interface.type = ARPHRD_NONE;
+  Fixture fixture;
+  CHECK_EQ(fixture.send(0, 1500 + 1), -EMSGSIZE);
+  interface.mtu = 1600;
+  CHECK_EQ(fixture.send(0, 1600), 0);
+  CHECK_EQ(fixture.send(1, 1600 + 1), -EMSGSIZE);
+  CHECK_EQ(fixture.socket->state().max_length, 1600u);
+}
+
+TEST(packet_ring_asks_again_after_a_malformed_frame) {
+  interface.has_netlink = true;
+  Fixture fixture;
+  interface.mtu = 1000;  // of which nobody has told
+  kernel.malformed = 1400;
+  CHECK_EQ(fixture.send(0, 1400), 0);
+  CHECK_EQ(fixture.send(1, 1014), 0);
+  fixture.poll();
+  CHECK_EQ(fixture.news.end_of(0), kFailed);
+  REQUIRE(kernel.wire.size() == 1);
+  CHECK_EQ(kernel.wire[0], 1014u);
+  CHECK_EQ(fixture.news.passed.size(), 1u);
+  CHECK_EQ(fixture.socket->mtu(), 1000u);
+  CHECK_EQ(fixture.send(2, 1400), -EMSGSIZE);
+}
+
+TEST(packet_ring_ends_with_its_interface) {
+  interface.has_netlink = true;
+  Fixture fixture;
+  kernel.room = 3;
+  for (uint32_t i = 0; i < 6; ++i) CHECK_EQ(fixture.send(i, 100), 0);
+  CHECK_EQ(fixture.send(8, 100), 0);  // waits for the place before it
+  fixture.poll();
+  interface.gone = true;
+  fixture.socket->look_around();
+  fixture.news.take(*fixture.socket);
+  CHECK_EQ(fixture.news.errors, 1);
+  CHECK_EQ(fixture.socket->state().failure, ENXIO);
+  CHECK(fixture.socket->state().link_gone);
+  for (const uint64_t id : {3, 4, 5, 6}) CHECK_EQ(fixture.news.end_of(id), kFailed);
+  CHECK_EQ(fixture.news.end_of(2), -1);  // the kernel has it
+  CHECK(!fixture.socket->on_link_gone());
+  kernel.release(3);
+  fixture.poll();
+  CHECK_EQ(fixture.news.ends.size(), 7u);
+  CHECK_EQ(fixture.news.most_times(), 1);
+  CHECK_EQ(fixture.news.errors, 1);
+}
+
+TEST(packet_ring_tells_once_that_the_interface_cannot_send) {
+  interface.has_netlink = true;
+  Fixture fixture;
+  interface.running = false;
+  kernel.error = ENETDOWN;
+  fixture.socket->look_around();
+  CHECK_EQ(fixture.news.downs, 0);  // nothing waits
+  CHECK_EQ(fixture.send(0, 100), 0);
+  for (int i = 0; i < 3; ++i) fixture.poll();
+  CHECK_EQ(fixture.news.downs, 1);
+  CHECK(fixture.socket->state().link_down);
+  interface.running = true;
+  kernel.error = 0;
+  fixture.socket->look_around();
+  fixture.poll();
+  CHECK_EQ(kernel.wire.size(), 1u);
+  CHECK_EQ(fixture.news.errors, 0);
 }
 
 TEST(packet_ring_gives_up_once_what_never_comes_back) {

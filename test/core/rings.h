@@ -2,10 +2,18 @@
 // stands.
 #pragma once
 
+#include <linux/if_arp.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <vector>
@@ -27,12 +35,64 @@ inline int64_t now_ms = 0;
 inline long timer_ns = 0;
 inline int timer_error = 0;
 
+// The interface of the socket, as far as it is asked for.
+struct Interface {
+  uint16_t type = ARPHRD_ETHER;
+  bool has_netlink = false;  // without it, only ioctl() answers, and nothing is heard of later
+  uint32_t mtu = 1500;
+  bool running = true;
+  bool gone = false;
+};
+inline Interface interface;
+
+inline int open_socket(int family, int, int) {
+  if (family != AF_NETLINK || interface.has_netlink) return ::eventfd(0, EFD_CLOEXEC);
+  errno = EPERM;
+  return -1;
+}
+
+inline int answer_ioctl(int, unsigned long request, void* argument) {
+  auto* answer = static_cast<ifreq*>(argument);
+  if (request == SIOCGIFMTU) answer->ifr_mtu = static_cast<int>(interface.mtu);
+  if (request == SIOCGIFHWADDR) answer->ifr_hwaddr.sa_family = interface.type;
+  return 0;
+}
+
+// The answer to RTM_GETLINK.
+inline ssize_t answer_netlink(int, void* buffer, size_t size, int) {
+  struct Facts {
+    nlmsghdr header;
+    ifinfomsg body;
+    rtattr attribute;
+    uint32_t mtu;
+  } facts{};
+  facts.header.nlmsg_len = sizeof facts;
+  facts.header.nlmsg_type = RTM_NEWLINK;
+  facts.body.ifi_index = 1;
+  facts.body.ifi_flags = interface.running ? IFF_UP : 0;
+  facts.attribute = {RTA_LENGTH(sizeof facts.mtu), IFLA_MTU};
+  facts.mtu = interface.mtu;
+  struct Refusal {
+    nlmsghdr header;
+    nlmsgerr error;
+  } refusal{};
+  refusal.header.nlmsg_len = sizeof refusal;
+  refusal.header.nlmsg_type = NLMSG_ERROR;
+  refusal.error.error = -ENODEV;
+  const size_t length = std::min(size, interface.gone ? sizeof refusal : sizeof facts);
+  std::memcpy(buffer, interface.gone ? static_cast<void*>(&refusal) : &facts, length);
+  return static_cast<ssize_t>(length);
+}
+
 // Keeps the table of system calls, and puts it back.
 class Seam {
  public:
   Seam() : kept_(sys), epoll_fd_(::epoll_create1(EPOLL_CLOEXEC)) {
     now_ms = 1'000'000;
     timer_ns = 0;
+    sys.socket = open_socket;
+    sys.ioctl = answer_ioctl;
+    sys.recv = answer_netlink;
     sys.clock_gettime = [](clockid_t, timespec* time) {
       *time = {now_ms / 1000, now_ms % 1000 * 1'000'000};
       return 0;
@@ -45,6 +105,7 @@ class Seam {
   ~Seam() {
     ::close(epoll_fd_);
     sys = kept_;
+    interface = {};
   }
   Seam(const Seam&) = delete;
   Seam& operator=(const Seam&) = delete;
@@ -67,6 +128,7 @@ struct News {
   std::vector<uint64_t> retired;
   std::vector<uint64_t> passed;
   int errors = 0;
+  int downs = 0;
 
   void take(Socket& socket) {
     Record records[64];
@@ -92,6 +154,7 @@ struct News {
     if (record.kind == Record::kRetired) retired.push_back(record.first);
     if (record.kind == Record::kPassed) passed.push_back(record.first);
     if (record.kind == Record::kError) ++errors;
+    if (record.kind == Record::kLinkDown) ++downs;
     if (record.kind >= Record::kDrain) return;
     for (uint64_t id = record.first; id <= record.last; ++id) {
       End& end = ends[id];

@@ -1,10 +1,6 @@
 // XdpSocket over rings whose kernel is in this file: completions that come late, or never.
 #include "os/xdp_socket.h"
 
-#include <linux/if_arp.h>
-#include <net/if.h>
-#include <sys/eventfd.h>
-
 #include <cstring>
 #include <deque>
 
@@ -15,6 +11,7 @@ namespace {
 
 using namespace rings;
 using zerosend::HugePages;
+using zerosend::LinkWatch;
 using zerosend::XdpOptions;
 using zerosend::XdpSocket;
 
@@ -65,6 +62,7 @@ Kernel kernel;
 
 struct Fixture {
   Seam seam;
+  LinkWatch links;
   std::shared_ptr<Slab> umem;
   std::shared_ptr<XdpSocket> socket;
   News news;
@@ -76,7 +74,6 @@ struct Fixture {
     std::memset(&kernel.completion, 0, sizeof kernel.completion);
     kernel.sending.clear();
     kernel.budget = kernel.room = 1 << 30;
-    sys.socket = [](int, int, int) { return ::eventfd(0, EFD_CLOEXEC); };
     sys.bind = [](int, const sockaddr*, socklen_t) { return 0; };
     sys.setsockopt = [](int, int, int option, const void* value, socklen_t) {
       if (option == XDP_TX_RING) std::memcpy(&kernel.size, value, sizeof kernel.size);
@@ -94,12 +91,6 @@ struct Fixture {
       std::memcpy(value, &offsets, sizeof offsets);
       return 0;
     };
-    sys.ioctl = [](int, unsigned long request, void* argument) {
-      auto* answer = static_cast<ifreq*>(argument);
-      if (request == SIOCGIFMTU) answer->ifr_mtu = 1500;
-      if (request == SIOCGIFHWADDR) answer->ifr_hwaddr.sa_family = ARPHRD_ETHER;
-      return 0;
-    };
     sys.mmap = [](void*, size_t, int, int, int, off_t offset) -> void* {
       if (offset == XDP_PGOFF_TX_RING) return kernel.transmit.bytes;
       if (offset == static_cast<off_t>(XDP_UMEM_PGOFF_COMPLETION_RING)) {
@@ -108,7 +99,8 @@ struct Fixture {
       return kernel.fill.bytes;
     };
     sys.munmap = [](void*, size_t) { return 0; };
-    sys.sendto = [](int, const void*, size_t, int, const sockaddr*, socklen_t) {
+    sys.sendto = [](int, const void* data, size_t length, int, const sockaddr*, socklen_t) {
+      if (data != nullptr) return static_cast<ssize_t>(length);  // a question by netlink
       return kernel.send();
     };
     XdpOptions options;
@@ -117,7 +109,7 @@ struct Fixture {
     options.umem = umem;
     options.deadline_ms = kDeadline;
     const char* call = "";
-    socket = XdpSocket::open(options, seam.epoll_fd(), 0, &error, &call);
+    socket = XdpSocket::open(options, seam.epoll_fd(), links, 0, &error, &call);
     CHECK(socket != nullptr);
     CHECK_EQ(socket->attach(1), 0);
   }
@@ -260,6 +252,67 @@ TEST(xdp_kicks_again_what_a_kick_has_left) {
     fixture.news.take(*fixture.socket);
   }
   CHECK_EQ(fixture.news.ends.size(), 10u);
+}
+
+TEST(xdp_keeps_to_the_mtu_of_now) {
+  interface.has_netlink = true;
+  Fixture fixture;
+  const auto send = [&](uint32_t slot, uint32_t length) {
+    return rings::send(*fixture.socket, *fixture.umem, slot, length);
+  };
+  CHECK_EQ(send(0, 1500 + 14), 0);
+  CHECK_EQ(send(1, 1500 + 14 + 1), -EMSGSIZE);
+  interface.mtu = 1600;
+  CHECK_EQ(send(1, 1600 + 14), 0);  // asked before it is refused
+  CHECK_EQ(fixture.socket->max_length(), 1600u + 14 + 4);
+  interface.mtu = 1000;
+  fixture.socket->arm();  // it rests, and so looks before it sends
+  CHECK_EQ(send(2, 1400), -EMSGSIZE);
+  const uint32_t lengths[] = {1000 + 14, 1000 + 14 + 1};
+  uint32_t queued = 0;
+  CHECK_EQ(fixture.socket->send_run({fixture.umem.get(), 2, 2, lengths}, &queued), -EMSGSIZE);
+  CHECK_EQ(queued, 1u);  // the index of the wrong one
+}
+
+TEST(xdp_of_a_device_without_link_header_keeps_to_the_mtu_of_now) {
+  interface.has_netlink = true;
+  interface.type = ARPHRD_NONE;
+  Fixture fixture;
+  CHECK_EQ(rings::send(*fixture.socket, *fixture.umem, 0, 1500 + 1), -EMSGSIZE);
+  interface.mtu = 1600;
+  CHECK_EQ(rings::send(*fixture.socket, *fixture.umem, 0, 1600), 0);
+  CHECK_EQ(fixture.socket->state().max_length, 1600u);
+}
+
+// What the kernel has not taken has failed. What it has, comes back, or is given up as ever.
+TEST(xdp_ends_with_its_interface) {
+  interface.has_netlink = true;
+  Fixture fixture;
+  kernel.room = 3;
+  for (const uint32_t slot : {0, 1, 2, 2, 0, 3, 3}) fixture.send(slot);
+  fixture.poll();
+  REQUIRE(kernel.sending.size() == 3);
+  interface.gone = true;
+  fixture.socket->look_around();
+  fixture.news.take(*fixture.socket);
+  CHECK_EQ(fixture.news.errors, 1);
+  CHECK_EQ(fixture.socket->state().failure, ENXIO);
+  for (const uint64_t id : {3, 4, 5, 6}) CHECK_EQ(fixture.news.end_of(id), kFailed);
+  CHECK_EQ(fixture.news.ends.size(), 4u);
+  CHECK(!fixture.socket->on_link_gone());
+  kernel.complete_at(2);
+  kernel.complete_at(1);
+  fixture.poll();
+  CHECK_EQ(fixture.news.end_of(1), kCopied);
+  CHECK_EQ(fixture.news.end_of(2), kCopied);
+  for (int i = 0; i < 10; ++i) {
+    now_ms += kDeadline / 4;
+    fixture.poll();
+  }
+  CHECK_EQ(fixture.news.end_of(0), kRevoked);
+  CHECK_EQ(fixture.news.retired.size(), 1u);
+  CHECK_EQ(fixture.news.ends.size(), 7u);
+  CHECK_EQ(fixture.news.most_times(), 1);
 }
 
 }  // namespace

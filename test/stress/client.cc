@@ -50,6 +50,9 @@ void Client::take_in(const Record& record) {
     case Record::kRetired:
       retire(record.first);
       return;
+    case Record::kLinkDown:
+      MUST(own_pool != nullptr, "key %u: a socket without an interface is told of one", key);
+      return;
     default:
       break;
   }

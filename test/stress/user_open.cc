@@ -60,8 +60,9 @@ std::shared_ptr<Socket> User::open_packet(Client& client) {
   options.qdisc_bypass = random_.one_in(3);
   int error = 0;
   const char* syscall = "";
-  auto socket = zerosend::PacketSocket::open(options, reactor_.poller().epoll_fd(), client.first_id,
-                                             &error, &syscall);
+  auto socket =
+      zerosend::PacketSocket::open(options, reactor_.poller().epoll_fd(), reactor_.poller().links(),
+                                   client.first_id, &error, &syscall);
   if (!socket) return nullptr;
   use_ring(client, socket->ring(), socket->max_length(), true);
   return socket;
@@ -77,8 +78,9 @@ std::shared_ptr<Socket> User::open_xdp(Client& client) {
                               HugePages::kNone, &error);
   if (!options.umem) return nullptr;
   const char* syscall = "";
-  auto socket = zerosend::XdpSocket::open(options, reactor_.poller().epoll_fd(), client.first_id,
-                                          &error, &syscall);
+  auto socket =
+      zerosend::XdpSocket::open(options, reactor_.poller().epoll_fd(), reactor_.poller().links(),
+                                client.first_id, &error, &syscall);
   if (!socket) return nullptr;
   use_ring(client, options.umem, socket->max_length(), false);
   return socket;

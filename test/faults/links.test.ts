@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process';
+import { describe, expect, it } from 'vitest';
+import type { Namespace } from '../rig/index.mjs';
+import { canMakeNamespaces, findTool, needs, unshareArguments } from '../support/requirements.js';
+import { answerOf } from './run-program.js';
+
+/** A network namespace that ends with the program in it. */
+const namespace = {
+  spawn: (file: string, args: string[], options: object) =>
+    spawn(findTool('unshare') ?? 'unshare', [...unshareArguments, file, ...args], options),
+} as unknown as Namespace;
+
+describe('news of interfaces', needs(canMakeNamespaces(), 'making network namespaces'), () => {
+  describe.each(['packet', 'xdp'] as const)('%s', (kind) => {
+    const ask = (argument: object) =>
+      answerOf<object>('links', { kind, ...argument }, { namespace });
+
+    it('lost for want of room is asked for', async () => {
+      expect(await ask({ scenario: 'overflow' })).toEqual({
+        asleep: true,
+        lost: true,
+        hears: true,
+      });
+    });
+
+    it.each([
+      ['socket', { error: 'EMFILE', skip: 2 }, 1], // behind the socket itself, and that for its MTU
+      ['bind', { error: 'EPERM', skip: kind === 'packet' ? 1 : 3 }, 1], // AF_XDP has three attempts
+      ['socket', { error: 'EMFILE', skip: 3 }, 0],
+      ['recv', { error: 'EAGAIN' }, 0],
+    ])(
+      'that cannot be had does not keep a socket from opening: %s %o',
+      async (call, fault, more) => {
+        const sound = { mtu: 1500, up: true, outcome: 'drained', hears: true };
+        expect(await ask({ call, fault })).toEqual({ struck: 1, ...sound, more });
+      },
+    );
+  });
+});

@@ -1,0 +1,103 @@
+// @ts-check
+// Sockets that cannot hear of their interface, or have lost some of the news.
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { openDescriptors } from '../sender.mjs';
+import { clearFaults, faults, inject, PacketSocket, setOption, XdpSocket } from '../zerosend.mjs';
+
+/** @typedef {import('../zerosend.mjs').Call} Call @typedef {import('../zerosend.mjs').Fault} Fault */
+
+const SOL_SOCKET = 1;
+const SO_RCVBUF = 8;
+const NAME = `zn${process.pid}`;
+const ip = (/** @type {string} */ words) => execFileSync('ip', words.split(' '));
+
+async function until(/** @type {() => unknown} */ condition) {
+  const end = performance.now() + 10_000;
+  while (!condition() && performance.now() < end) await delay(2);
+  return Boolean(condition());
+}
+
+function addSink() {
+  ip(`link add ${NAME} type ifb`);
+  ip(`link set ${NAME} up`);
+}
+
+const open = (/** @type {'packet' | 'xdp'} */ kind) =>
+  kind === 'packet'
+    ? PacketSocket.open({ interface: NAME, frames: 32 })
+    : XdpSocket.open({ interface: NAME, frames: 32 });
+
+/** Whether a socket that is left alone is told that its interface was removed. */
+async function hearsOfTheEnd(
+  /** @type {import('zerosend').PacketSocket | import('zerosend').XdpSocket} */ socket,
+) {
+  /** @type {string[]} */
+  const codes = [];
+  socket.on('error', (error) => codes.push(/** @type {any} */ (error).code));
+  ip(`link del ${NAME}`);
+  return (await until(() => socket.fd < 0)) && codes.join() === 'ENXIO';
+}
+
+/** The descriptor that hears of interfaces: the only one of this process that has subscribed to them. */
+function listener() {
+  const rows = readFileSync('/proc/net/netlink', 'utf8').trim().split('\n').slice(1);
+  const inodes = rows.map((row) => row.trim().split(/\s+/)).filter((row) => row[3] === '00000001');
+  return readdirSync('/proc/self/fd').find((fd) => {
+    try {
+      const target = readlinkSync(`/proc/self/fd/${fd}`);
+      return inodes.some((row) => target === `socket:[${row[9]}]`);
+    } catch {
+      return false; // the one that the folder was read by
+    }
+  });
+}
+
+/** The news is lost for want of room in its queue: everything is asked for. */
+async function overflow(/** @type {'packet' | 'xdp'} */ kind) {
+  addSink();
+  const socket = await open(kind);
+  const queue = Number(listener());
+  setOption(queue, SOL_SOCKET, SO_RCVBUF, 1); // the least that there is
+  // The thread sleeps, while more happens than the queue holds.
+  inject('recv', { delay: 500, error: 'EAGAIN' });
+  ip(`link set ${NAME} mtu 1000`);
+  const asleep = await until(() => faults('recv').struck === 1);
+  for (let mtu = 1001; mtu < 1010; mtu++) ip(`link set ${NAME} mtu ${mtu}`);
+  const hears = await hearsOfTheEnd(socket);
+  const drops = /** @type {string} */ (
+    readFileSync('/proc/net/netlink', 'utf8')
+      .split('\n')
+      .find((row) => row.trim().split(/\s+/)[3] === '00000001')
+  );
+  return { asleep, lost: Number(drops.trim().split(/\s+/)[8]) > 0, hears };
+}
+
+/** The first socket opens without news; the next one has it. */
+async function deaf(
+  /** @type {'packet' | 'xdp'} */ kind,
+  /** @type {Call} */ call,
+  /** @type {Fault} */ fault,
+) {
+  addSink();
+  inject(call, fault);
+  const socket = await open(kind);
+  const { struck } = faults(call);
+  clearFaults();
+  const frame = /** @type {import('zerosend').PooledBuffer} */ (socket.pool.tryAcquire());
+  socket.send(frame, 100);
+  await socket.flush();
+  const { mtu, link } = socket.info();
+  const { outcome } = await socket.close();
+  const before = openDescriptors();
+  await (await open(kind)).close();
+  const more = openDescriptors() - before; // one that hears of interfaces, unless it was there
+  const hears = await hearsOfTheEnd(await open(kind));
+  return { struck, mtu, up: link?.up, outcome, more, hears };
+}
+
+/** @param {{ kind: 'packet' | 'xdp', scenario: string, call: Call, fault: Fault }} argument */
+export function run({ kind, scenario, call, fault }) {
+  return scenario === 'overflow' ? overflow(kind) : deaf(kind, call, fault);
+}
