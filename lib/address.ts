@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns';
 import { isIP, isIPv4 } from 'node:net';
 import { rangeError } from './errors.js';
-import { checkInteger, checkObject, checkString } from './validate.js';
+import { checkInteger, checkObject, checkString, propertyOf } from './validate.js';
 
 export interface SocketAddress {
   address: string;
@@ -12,8 +12,17 @@ export type Family = 4 | 6;
 
 /** An `{ address, port }` as a user gave it; the address may still be a host name. */
 export function checkAddress(name: string, value: unknown, minPort: 0 | 1): SocketAddress {
-  checkObject(name, value);
-  const { address, port } = value as Partial<SocketAddress>;
+  const given = checkObject(name, value);
+  return checkParts(name, propertyOf(given, 'address'), propertyOf(given, 'port'), minPort);
+}
+
+/** The same, of what has been read from it. */
+export function checkParts(
+  name: string,
+  address: unknown,
+  port: unknown,
+  minPort: 0 | 1,
+): SocketAddress {
   return {
     address: checkString(`${name}.address`, address),
     port: checkInteger(`${name}.port`, port, minPort, 65_535),

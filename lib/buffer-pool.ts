@@ -1,23 +1,23 @@
-import PQueue from 'p-queue';
 import { BufferRun, type RunMemory } from './buffer-run.js';
 import { invalidArgument, outOfRange, stateError } from './errors.js';
 import { MAX_REQUESTS, native } from './native.js';
 import { PooledBuffer } from './pooled-buffer.js';
-import type { Reaper } from './reactor.js';
+import { type Reaper, Reapers } from './reapers.js';
 import { HUGE_PAGES, mapSlab, type SlabMemory } from './slab-memory.js';
 import type { SlotOrder } from './slot-order.js';
 import { Slots } from './slots.js';
-import { checkInteger, checkObject, checkOneOf, checkSignal } from './validate.js';
+import { checkInteger, checkOneOf, checkSignal, readOptions } from './validate.js';
 import { RunVerifier, stackOfCaller, Verifier } from './verifier.js';
+import { WaitingLine } from './waiting-line.js';
 
 const PAGE = 4096;
 
 /** Options of {@link BufferPool}. */
 export interface BufferPoolOptions {
   /** Size of one buffer in bytes, rounded up to a page (4096). 1 to 1 GiB; default 65536. */
-  bufferSize?: number;
+  bufferSize?: number | undefined;
   /** Number of buffers. 1 to 1,048,576; default 256. */
-  count?: number;
+  count?: number | undefined;
   /**
    * Pages of the slab: `'transparent'` asks for huge pages and takes what comes (madvise(2)
    * MADV_HUGEPAGE), `'explicit'` wants reserved ones (MAP_HUGETLB) and throws where there are too
@@ -26,14 +26,27 @@ export interface BufferPoolOptions {
    * A reserved huge page is taken back from the kernel as a whole: of those that are given up,
    * buffers of less than 2 MiB are retired, unless their neighbours in the page are given up too.
    */
-  hugePages?: 'transparent' | 'explicit' | 'none';
+  hugePages?: 'transparent' | 'explicit' | 'none' | undefined;
   /** Called once for each buffer, to lay a template into it. */
-  init?: (bytes: Buffer, index: number) => void;
+  init?: ((bytes: Buffer, index: number) => void) | undefined;
   /**
    * Debugging: report writes to buffers in flight, the use of stale handles and forgotten buffers,
    * with the stack of where the buffer was acquired. Slow; default false.
    */
-  verify?: boolean;
+  verify?: boolean | undefined;
+}
+
+const POOL_OPTIONS = [
+  'bufferSize',
+  'count',
+  'hugePages',
+  'init',
+  'verify',
+] as const satisfies readonly (keyof BufferPoolOptions)[];
+
+interface AcquireOptions {
+  signal?: AbortSignal | undefined;
+  priority?: number | undefined;
 }
 
 /** A snapshot of a pool. `free + acquired + inFlight + retired` is `count`. */
@@ -78,16 +91,11 @@ export class BufferPool {
   readonly #verifier: Verifier | null;
   readonly #isRing: boolean;
   readonly #hugePageErrno: number;
-  // Of those who wait. Not by AbortSignal.any: it keeps what depends on a long-lived signal.
-  readonly #rejecters = new Set<(reason: unknown) => void>();
-  // Orders those who wait, and is not touched while buffers are free. Paused while the pool is dry.
-  readonly #waiters = new PQueue({ autoStart: false });
-  // Sockets that may hold buffers of this pool in flight, to be reaped when it is dry.
-  readonly #reapers: WeakRef<Reaper>[] = [];
-  #nextReaper = 0;
-  // At least those in #waiters: one who was aborted is counted a moment longer. Asked for with each
-  // buffer, which the queue's own size is too slow for.
-  #waiting = 0;
+  // Served with slots that are taken already and have no lease yet: see #wait.
+  readonly #line = new WaitingLine<PooledBuffer>(() => this.#slots.ready);
+  // Sockets that may have buffers of this pool in flight, to be asked when it is dry.
+  readonly #reapers = new Reapers();
+  readonly #ready = () => this.#slots.ready;
   #dry = 0;
   #closed: Promise<void> | null = null;
   #allBack: (() => void) | null = null;
@@ -101,8 +109,8 @@ export class BufferPool {
   /** @internal A pool over memory that exists, a ring or a UMEM. */
   constructor(options: BufferPoolOptions, memory: SlabMemory, order: SlotOrder);
   constructor(options: BufferPoolOptions = {}, memory?: SlabMemory, order?: SlotOrder) {
-    checkObject('options', options);
-    const { bufferSize = 65536, count = 256, hugePages = 'transparent', init, verify } = options;
+    const given = readOptions('options', options, POOL_OPTIONS);
+    const { bufferSize = 65536, count = 256, hugePages = 'transparent', init, verify } = given;
     checkInteger('options.bufferSize', bufferSize, 1, 2 ** 30);
     checkInteger('options.count', count, 1, 2 ** 20);
     checkOneOf('options.hugePages', hugePages, HUGE_PAGES);
@@ -155,67 +163,65 @@ export class BufferPool {
   /**
    * A free buffer, or null. Never waits and allocates nothing. On a dry pool it first takes in what
    * has finished since (so a loop that never yields to the event loop gets its buffers back, and
-   * `complete` listeners may run within this call).
+   * `complete` listeners may run within this call): of up to 64 of the sockets that have buffers of it
+   * in flight, and of the next ones at the next call.
    *
    * While calls of {@link acquire} are waiting, free buffers are theirs and this returns null.
    * @throws Error `ERR_ZEROSEND_POOL_CLOSED`
    */
   tryAcquire(): PooledBuffer | null {
-    return this.#tryTake(this.#verifier && stackOfCaller(this.tryAcquire));
+    const buffer = this.#tryTake(this.#verifier && stackOfCaller(this.tryAcquire));
+    if (buffer !== null) buffer._leases = 1;
+    return buffer;
   }
 
+  /** A slot that is counted as acquired, and has no lease. */
   #tryTake(where: string | null, most = 1): PooledBuffer | null {
     if (this.#closed !== null) throw closed();
-    if (this.#waiting === 0) {
+    if (this.#line.size === 0) {
       const buffer = this.#take(where, most);
       if (buffer !== null) return buffer;
     }
     if (!this.#slots.ready) {
       this.#dry++;
-      this.#reap();
+      this.#reapers.ask(this, this.#ready);
+      if (this.#closed !== null) throw closed(); // by a listener
     }
-    return this.#waiting > 0 && this.#waiters.size > 0 ? null : this.#take(where, most);
+    return this.#line.size > 0 ? null : this.#take(where, most);
   }
 
   /**
    * A buffer, as soon as there is one. Those who wait are served by priority (higher first, default
-   * 0), then in order of their calls.
+   * 0), then in order of their calls. Who has been served gets its buffer, also when the pool is
+   * closed or the signal aborted in the same moment.
    * @throws Error `ERR_ZEROSEND_POOL_CLOSED` now or when the pool is closed while waiting; the
    * signal's reason when it is aborted
    */
-  async acquire(options: { signal?: AbortSignal; priority?: number } = {}): Promise<PooledBuffer> {
-    checkObject('options', options);
-    const signal = checkSignal(options.signal);
-    const { priority = 0 } = options;
+  async acquire(options: AcquireOptions = {}): Promise<PooledBuffer> {
+    const buffer = await this.#wait(options, this.acquire);
+    buffer._leases = 1;
+    return buffer;
+  }
+
+  /**
+   * A slot as soon as there is one, with no lease. It gets one only when whoever waits goes on: until
+   * then the handle may be known to its last user, whose release or send has to be refused. To be
+   * awaited at once, so that those who wait go on in the order in which they are served.
+   */
+  #wait(
+    options: AcquireOptions,
+    caller: (...args: never[]) => unknown,
+  ): PooledBuffer | Promise<PooledBuffer> {
+    const given = readOptions('options', options, ['signal', 'priority']);
+    const signal = checkSignal(given.signal);
+    const { priority = 0 } = given;
     if (typeof priority !== 'number')
       throw invalidArgument('options.priority', 'a number', priority);
     if (Number.isNaN(priority)) throw outOfRange('options.priority', 'a number', priority);
     signal?.throwIfAborted();
-    const where = this.#verifier && stackOfCaller(this.acquire);
-    const buffer = this.#tryTake(where);
-    if (buffer !== null) return buffer;
-    this.#waiters.pause();
-    this.#waiting++;
-    let served = false;
-    return new Promise((resolve, reject) => {
-      this.#rejecters.add(reject);
-      this.#waiters
-        .add(
-          () => {
-            served = true;
-            this.#waiting--;
-            const next = this.#take(where) as PooledBuffer; // served only while something is free
-            if (!this.#slots.ready) this.#waiters.pause();
-            return next;
-          },
-          signal ? { priority, signal } : { priority },
-        )
-        .then(resolve, (reason) => {
-          if (!served) this.#waiting--;
-          reject(reason);
-        })
-        .finally(() => this.#rejecters.delete(reject));
-    });
+    const where = this.#verifier && stackOfCaller(caller);
+    const take = () => this.#take(where) as PooledBuffer; // served only while something is free
+    return this.#tryTake(where) ?? this.#line.join(take, priority, signal);
   }
 
   /**
@@ -238,13 +244,10 @@ export class BufferPool {
    * before the run gets more than one.
    * @throws as {@link tryAcquireRun} and {@link acquire}
    */
-  async acquireRun(
-    most: number,
-    options: { signal?: AbortSignal; priority?: number } = {},
-  ): Promise<BufferRun> {
+  async acquireRun(most: number, options: AcquireOptions = {}): Promise<BufferRun> {
     checkInteger('most', most, 1, MAX_REQUESTS);
     this.#memory ??= memoryOf(this.#whole);
-    return this.#runFrom(await this.acquire(options), most);
+    return this.#runFrom(await this.#wait(options, this.acquireRun), most);
   }
 
   /** A snapshot of the counts. */
@@ -257,7 +260,7 @@ export class BufferPool {
       acquired,
       inFlight,
       retired,
-      waiting: this.#waiters.size,
+      waiting: this.#line.size,
       dry: this.#dry,
       hugePageErrno: this.#hugePageErrno,
     };
@@ -275,8 +278,7 @@ export class BufferPool {
         native.releaseSlab(this.#slab);
         resolve();
       };
-      this.#waiters.clear();
-      for (const reject of this.#rejecters) reject(closed());
+      this.#line.rejectAll(closed);
       if (this.#verifier && this.#slots.acquired > 0) this.#warnHeld(this.#verifier);
       this.#settleIfAllBack();
     });
@@ -295,23 +297,7 @@ export class BufferPool {
       buffer = this.#handle(slot, buffer.bytes);
       this.#verifier.acquired(buffer, where ?? '');
     }
-    buffer._leases = 1;
     return buffer;
-  }
-
-  /** Takes completions in, socket after socket, until something is free. */
-  #reap(): void {
-    const reapers = this.#reapers;
-    for (let left = reapers.length; left > 0 && !this.#slots.ready; left--) {
-      if (this.#nextReaper >= reapers.length) this.#nextReaper = 0;
-      const reaper = reapers[this.#nextReaper]?.deref();
-      if (reaper === undefined) {
-        reapers.splice(this.#nextReaper, 1); // forgotten by its user, and closed
-      } else {
-        this.#nextReaper++;
-        reaper.poll();
-      }
-    }
   }
 
   #settleIfAllBack(): void {
@@ -333,20 +319,19 @@ export class BufferPool {
   }
 
   /** @internal A socket will send buffers of this pool. */
-  _attach(reaper: Reaper): void {
-    this.#reapers.push(new WeakRef(reaper));
+  _attach(reaper: WeakRef<Reaper>): void {
+    this.#reapers.add(reaper);
   }
 
-  /** @internal The socket has closed. */
-  _detach(reaper: Reaper): void {
-    const at = this.#reapers.findIndex((other) => other.deref() === reaper);
-    if (at >= 0) this.#reapers.splice(at, 1);
+  /** @internal It has none of them in flight any more. */
+  _detach(reaper: WeakRef<Reaper>): void {
+    this.#reapers.delete(reaper);
   }
 
   #runFrom(buffer: PooledBuffer, most: number): BufferRun {
     const first = buffer.index;
-    buffer._leases = 0; // the run has it now
-    const more = this.#slots.extend(first, most - 1);
+    // A pool that has been closed since the first was taken hands out no more.
+    const more = this.#closed === null ? this.#slots.extend(first, most - 1) : 0;
     if (this.#verifier !== null) return this.#verifiedRun(buffer, 1 + more, this.#verifier);
     let run = this.#runs[first];
     // The first of a run may be back before its others.
@@ -399,7 +384,7 @@ export class BufferPool {
 
   /** @internal */
   _someReturned(): void {
-    if (this.#waiting > 0 && this.#waiters.size > 0 && this.#slots.ready) this.#waiters.start();
+    if (this.#line.size > 0) this.#line.serve();
     if (this.#allBack !== null) this.#settleIfAllBack();
   }
 }

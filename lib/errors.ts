@@ -1,4 +1,4 @@
-import { getSystemErrorMap, inspect } from 'node:util';
+import { getSystemErrorMap, type InspectOptions, inspect } from 'node:util';
 import type { Failure, OpenRequest } from './native.js';
 
 /**
@@ -77,7 +77,16 @@ export interface CodedError extends Error {
 }
 
 function coded<E extends Error>(error: E, code: ErrorCode): E & CodedError {
-  return Object.assign(error, { code });
+  return withOwn(error, { code });
+}
+
+/** Object.assign would obey a setter, or a constant, that somebody has put on Object.prototype. */
+function withOwn<E extends Error, F extends object>(error: E, fields: F): E & F {
+  for (const [name, value] of Object.entries(fields)) {
+    const property = { value, writable: true, enumerable: true, configurable: true };
+    Object.defineProperty(error, name, property);
+  }
+  return error as E & F;
 }
 
 const MAX_DESCRIPTION = 120;
@@ -86,9 +95,18 @@ const MAX_DESCRIPTION = 120;
 export function describe(value: unknown): string {
   if (typeof value === 'function') return `function ${value.name}`;
   const options = { depth: 0, maxArrayLength: 3, maxStringLength: 60, breakLength: Infinity };
-  const whole = inspect(value, options);
+  const whole = inspected(value, options);
   const text = whole.length > MAX_DESCRIPTION ? `${whole.slice(0, MAX_DESCRIPTION)}…` : whole;
   return typeof value === 'object' || value === undefined ? text : `${typeof value} ${text}`;
+}
+
+/** `inspect` runs code of the value's class, which may throw. */
+function inspected(value: unknown, options: InspectOptions): string {
+  try {
+    return inspect(value, options);
+  } catch {
+    return `an object that cannot be shown`;
+  }
 }
 
 export function typeError(code: ErrorCode, message: string): TypeError & CodedError {
@@ -133,7 +151,11 @@ export function systemError(
   about?: { address: string; port: number } | { interface: string },
 ): CodedError {
   const [code, text] = getSystemErrorMap().get(-errno) ?? [`E${errno}`, `errno ${errno}`];
-  const what = about && ('interface' in about ? about.interface : `${about.address}:${about.port}`);
+  const what = about && (isOfInterface(about) ? about.interface : `${about.address}:${about.port}`);
   const error = new Error(`${syscall} ${code}${what ? ` ${what}` : ''}: ${text}`);
-  return Object.assign(error, { code, errno: -errno, syscall, ...about });
+  return withOwn(error, { code, errno: -errno, syscall, ...about });
+}
+
+function isOfInterface(about: object): about is { interface: string } {
+  return Object.hasOwn(about, 'interface');
 }

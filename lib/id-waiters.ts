@@ -1,87 +1,120 @@
+import { AbortGroups } from './abort-groups.js';
 import type { InFlight } from './in-flight.js';
 
 interface Waiter {
-  resolve: () => void;
-  reject: (reason: unknown) => void;
-  signal: AbortSignal | undefined;
-  onAbort: (() => void) | undefined;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+  readonly signal: AbortSignal | undefined;
+  /** where it waits, and under which id */
+  readonly waiters: Waiters;
+  readonly key: number;
 }
 
-/** Promises that wait for one id (`completed`) or for all ids so far (`flush`). */
+type Waiters = Map<number, Set<Waiter>>;
+
+/**
+ * Promises that wait for one id (`completed`) or for all ids so far (`flush`). What a record costs
+ * grows with its ids, or with those who wait if they are fewer; all records of a socket together cost
+ * no more than its ids, in whatever order these complete.
+ */
 export class IdWaiters {
-  readonly #byId = new Map<number, Set<Waiter>>();
-  readonly #flushes: { target: number; waiter: Waiter }[] = []; // targets never fall
+  readonly #byId: Waiters = new Map();
+  readonly #flushes: Waiters = new Map(); // by target
+  // Their targets, which never fall. A Map passes over all that has gone to find its first.
+  readonly #targets: number[] = [];
+  #firstTarget = 0;
+  #checked = 0; // of the ids below, those who waited have been resolved
+  readonly #signals = new AbortGroups<Waiter>((waiter, reason) => {
+    const { waiters, key } = waiter;
+    const equals = waiters.get(key);
+    equals?.delete(waiter);
+    if (equals?.size === 0) waiters.delete(key);
+    waiter.reject(reason);
+  });
 
   /** Whether nobody waits: the usual case, asked for each batch. */
   get empty(): boolean {
-    return this.#byId.size === 0 && this.#flushes.length === 0;
+    return this.#byId.size === 0 && this.#flushes.size === 0;
   }
 
   forId(id: number, signal: AbortSignal | undefined): Promise<void> {
-    return this.#wait(
-      signal,
-      (waiter) => {
-        const waiters = this.#byId.get(id);
-        if (waiters) waiters.add(waiter);
-        else this.#byId.set(id, new Set([waiter]));
-      },
-      (waiter) => {
-        const waiters = this.#byId.get(id);
-        waiters?.delete(waiter);
-        if (waiters?.size === 0) this.#byId.delete(id);
-      },
-    );
+    return this.#wait(this.#byId, id, signal);
   }
 
   /** Resolves when every id below `target` has completed. */
   forAllBelow(target: number, signal: AbortSignal | undefined): Promise<void> {
-    return this.#wait(
-      signal,
-      (waiter) => this.#flushes.push({ target, waiter }),
-      (waiter) => {
-        const at = this.#flushes.findIndex((flush) => flush.waiter === waiter);
-        if (at >= 0) this.#flushes.splice(at, 1);
-      },
-    );
+    const listed = this.#firstTarget < this.#targets.length && this.#targets.at(-1) === target;
+    if (!listed) this.#targets.push(target);
+    return this.#wait(this.#flushes, target, signal);
   }
 
-  /** Resolves those whose ids have completed. */
-  settle(inFlight: InFlight): void {
+  /**
+   * Resolves those whose ids have completed.
+   * @param first the ids of a record, which is told of now; without it, all ids are looked at
+   * @param low every id below has been told of
+   */
+  settle(
+    inFlight: InFlight,
+    first = this.#checked,
+    last = inFlight.next - 1,
+    low = inFlight.low,
+  ): void {
+    this.#settleIds(inFlight, this.#checked, low - 1);
+    this.#checked = Math.max(this.#checked, low);
+    // Above it there are completed ids only if they came out of order.
+    if (inFlight.size < inFlight.next - low) {
+      this.#settleIds(inFlight, Math.max(first, low), last);
+    }
+    this.#settleFlushes(low);
+  }
+
+  #settleFlushes(low: number): void {
+    const targets = this.#targets;
+    for (; this.#firstTarget < targets.length; this.#firstTarget++) {
+      const target = targets[this.#firstTarget] as number;
+      if (target > low) break;
+      const waiters = this.#flushes.get(target);
+      if (waiters !== undefined) this.#finish(this.#flushes, target, waiters);
+    }
+    if (this.#firstTarget > 32 && this.#firstTarget * 2 > targets.length) {
+      targets.splice(0, this.#firstTarget);
+      this.#firstTarget = 0;
+    }
+  }
+
+  #settleIds(inFlight: InFlight, first: number, last: number): void {
+    if (last - first < this.#byId.size) {
+      for (let id = first; id <= last; id++) {
+        const waiters = this.#byId.get(id);
+        if (waiters !== undefined && !inFlight.has(id)) this.#finish(this.#byId, id, waiters);
+      }
+      return;
+    }
     for (const [id, waiters] of this.#byId) {
-      if (inFlight.has(id)) continue;
-      this.#byId.delete(id);
-      for (const waiter of waiters) finish(waiter);
-    }
-    while (this.#flushes.length > 0) {
-      const [flush] = this.#flushes;
-      if (flush === undefined || flush.target > inFlight.low) return;
-      this.#flushes.shift();
-      finish(flush.waiter);
+      if (id < first || id > last || inFlight.has(id)) continue;
+      this.#finish(this.#byId, id, waiters);
     }
   }
 
-  #wait(
-    signal: AbortSignal | undefined,
-    add: (waiter: Waiter) => void,
-    remove: (waiter: Waiter) => void,
-  ): Promise<void> {
+  #wait(waiters: Waiters, key: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) {
         reject(signal.reason);
         return;
       }
-      const waiter: Waiter = { resolve, reject, signal, onAbort: undefined };
-      waiter.onAbort = () => {
-        remove(waiter);
-        reject(signal?.reason);
-      };
-      signal?.addEventListener('abort', waiter.onAbort, { once: true });
-      add(waiter);
+      const waiter: Waiter = { resolve, reject, signal, waiters, key };
+      this.#signals.add(signal, waiter);
+      const equals = waiters.get(key);
+      if (equals) equals.add(waiter);
+      else waiters.set(key, new Set([waiter]));
     });
   }
-}
 
-function finish(waiter: Waiter): void {
-  if (waiter.onAbort) waiter.signal?.removeEventListener('abort', waiter.onAbort);
-  waiter.resolve();
+  #finish(all: Waiters, key: number, waiters: Set<Waiter>): void {
+    all.delete(key);
+    for (const waiter of waiters) {
+      this.#signals.delete(waiter.signal, waiter);
+      waiter.resolve();
+    }
+  }
 }

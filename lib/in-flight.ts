@@ -34,7 +34,7 @@ export class InFlight {
   #passed: Set<number> | null = null;
   // Runs that are whole: #runs[#firstRun] to #runs[#endRuns - 1]. Never cut, as it would give its
   // memory back.
-  readonly #runs: BufferRun[] = [];
+  readonly #runs: (BufferRun | null)[] = [];
   #firstRun = 0;
   #endRuns = 0;
 
@@ -55,8 +55,7 @@ export class InFlight {
     return this.next++;
   }
 
-  addMany(holders: readonly Holder[]): void {
-    const count = holders.length;
+  addMany(holders: readonly Holder[], count = holders.length): void {
     while (this.next - this.low + count > this.#ring.length) this.#grow();
     const ring = this.#ring;
     const mask = this.#mask;
@@ -78,19 +77,30 @@ export class InFlight {
   }
 
   #closeRanks(): void {
+    const count = this.#endRuns - this.#firstRun;
     this.#runs.copyWithin(0, this.#firstRun, this.#endRuns);
-    this.#endRuns -= this.#firstRun;
+    this.#runs.fill(null, count, this.#endRuns);
+    this.#endRuns = count;
     this.#firstRun = 0;
   }
 
   has(id: number): boolean {
     if (id < this.low || id >= this.next) return false;
     if (this.#ring[id & this.#mask] !== null) return true;
-    for (let i = this.#firstRun; i < this.#endRuns; i++) {
-      const run = this.#runs[i] as BufferRun;
-      if (id < run._endId) return id >= run._nextId;
+    const run = this.#runOf(id);
+    return run !== null && id >= run._nextId;
+  }
+
+  /** The first whole run that ends above the id: it has the id, if any has. */
+  #runOf(id: number): BufferRun | null {
+    let from = this.#firstRun;
+    let to = this.#endRuns;
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if ((this.#runs[middle] as BufferRun)._endId > id) to = middle;
+      else from = middle + 1;
     }
-    return false;
+    return from < this.#endRuns ? (this.#runs[from] as BufferRun) : null;
   }
 
   /**
@@ -172,7 +182,7 @@ export class InFlight {
         this.#spread(run);
       } else {
         const stop = Math.min(end, run._endId);
-        if (stop === run._endId) this.#firstRun++;
+        if (stop === run._endId) this.#leaveRun();
         fresh += stop - id;
         run._nextId = stop;
         this.#retireIn(run, id, stop);
@@ -187,9 +197,14 @@ export class InFlight {
     return this.#firstRun < this.#endRuns ? (this.#runs[this.#firstRun] as BufferRun) : null;
   }
 
+  /** The oldest run is not in the queue any more, which must not keep it, and its pool with it. */
+  #leaveRun(): void {
+    this.#runs[this.#firstRun++] = null;
+  }
+
   /** The oldest whole run completes out of order: each of its ids holds it from now on. */
   #spread(run: BufferRun): void {
-    this.#firstRun++;
+    this.#leaveRun();
     for (let id = run._nextId; id < run._endId; id++) this.#ring[id & this.#mask] = run;
   }
 

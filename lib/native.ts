@@ -227,6 +227,11 @@ function code(error: unknown): unknown {
 
 export const native: Native = load();
 
+/** Own properties decide: somebody may have put an `errno` on Object.prototype. */
+export function isFailure(answer: object): answer is Failure {
+  return Object.hasOwn(answer, 'errno');
+}
+
 function constant(name: string): number {
   const value = native.constants?.[name];
   if (value === undefined) {

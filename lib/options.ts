@@ -1,5 +1,5 @@
 import { outOfRange } from './errors.js';
-import { checkInteger, checkObject, checkOneOf, checkString } from './validate.js';
+import { checkInteger, checkOneOf, checkString } from './validate.js';
 import type { ZeroCopyMode } from './zero-copy-policy.js';
 
 /** Options that all sockets share. */
@@ -9,35 +9,35 @@ export interface SocketOptions {
    * kernel copies all the same; `'always'` asks for every send; `'never'` is an ordinary copying
    * sender. Default `'auto'`.
    */
-  zeroCopy?: ZeroCopyMode;
+  zeroCopy?: ZeroCopyMode | undefined;
   /** Bytes; `'auto'` sends smaller ones inline. 0 to 2^32-1; default 10240. */
-  zeroCopyThreshold?: number;
+  zeroCopyThreshold?: number | undefined;
   /**
    * SO_SNDBUF in bytes (socket(7)); the kernel caps it at net.core.wmem_max and doubles it. 1024 to
    * 1 GiB. Default: 4 MiB for UDP, the kernel's autotuning for TCP.
    */
-  sendBufferSize?: number;
+  sendBufferSize?: number | undefined;
   /** Sends that may wait for room before `send` throws. 1 to 1,048,576; default 1024. */
-  maxQueuedSends?: number;
+  maxQueuedSends?: number | undefined;
   /**
    * Has the kernel report by `timestamp` events when packets pass (timestamping.rst): `'software'`
    * takes the times in the kernel, `'hardware'` in a device that is set up for it. Costs a
    * notification or two for each send. Default: none.
    */
-  timestamps?: 'software' | 'hardware';
+  timestamps?: 'software' | 'hardware' | undefined;
   /**
    * Bytes a second that the kernel lets out at most: SO_MAX_PACING_RATE (socket(7)). 1 to 10^12;
    * default none. TCP keeps it by itself. UDP leaves it to the queueing discipline `fq`, so a
    * UdpSocket takes it only with `remote`, and with `fq` on the interface by which packets leave for
    * there (tc-fq(8)); else opening it fails with `ERR_ZEROSEND_PACING_UNSUPPORTED`.
    */
-  maxPacingRate?: number;
+  maxPacingRate?: number | undefined;
   /**
    * Name of the network interface to send through: SO_BINDTODEVICE (socket(7)). The socket stays with
    * the interface that has the name now: when that goes, sends fail with `ENODEV` or `ENETUNREACH`,
    * also if another one gets its name. So it is with the zone of a `remote`.
    */
-  interface?: string;
+  interface?: string | undefined;
 }
 
 export interface CheckedSocketOptions {
@@ -64,8 +64,19 @@ export function checkTimestamps(value: unknown): number {
 
 const IFNAMSIZ = 16;
 
+/** The names of the options that all sockets share. */
+export const SOCKET_OPTIONS = [
+  'zeroCopy',
+  'zeroCopyThreshold',
+  'sendBufferSize',
+  'maxQueuedSends',
+  'timestamps',
+  'maxPacingRate',
+  'interface',
+] as const satisfies readonly (keyof SocketOptions)[];
+
+/** @param options as `readOptions` has read them */
 export function checkSocketOptions(options: SocketOptions): CheckedSocketOptions {
-  checkObject('options', options);
   const { zeroCopy = 'auto', zeroCopyThreshold = 10_240, maxQueuedSends = 1024 } = options;
   checkOneOf('options.zeroCopy', zeroCopy, ['auto', 'always', 'never'] as const);
   checkInteger('options.zeroCopyThreshold', zeroCopyThreshold, 0, 2 ** 32 - 1);

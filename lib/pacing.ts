@@ -1,5 +1,5 @@
 import { type CodedError, stateError, systemError } from './errors.js';
-import { native } from './native.js';
+import { isFailure, native } from './native.js';
 
 /**
  * The error of a socket that has been asked for a rate (SO_MAX_PACING_RATE) that nothing would keep:
@@ -30,7 +30,7 @@ export function checkPacing(
     throw pacingRefused('without options.remote it would pace each destination by itself');
   }
   const way = native.wayOut(remote, bound);
-  if ('errno' in way) {
+  if (isFailure(way)) {
     throw systemError(way.errno, way.syscall, bound === undefined ? remote : { interface: bound });
   }
   if (way.qdiscs.length > 0 && way.qdiscs.every((kind) => kind === 'fq')) return;
@@ -43,8 +43,6 @@ export function checkPacing(
 }
 
 /** Refuses a rate on the sockets that have no such option, in JavaScript without types. */
-export function refusePacing(options: object, reason: string): void {
-  if ('maxPacingRate' in options && options.maxPacingRate !== undefined) {
-    throw pacingRefused(reason);
-  }
+export function refusePacing(maxPacingRate: unknown, reason: string): void {
+  if (maxPacingRate !== undefined) throw pacingRefused(reason);
 }

@@ -1,12 +1,12 @@
 import { BufferPool } from './buffer-pool.js';
 import { invalidArgument, outOfRange } from './errors.js';
-import { native, type OpenedPacket, type SocketDescription } from './native.js';
+import { isFailure, native, type OpenedPacket, type SocketDescription } from './native.js';
 import { checkTimestamps } from './options.js';
 import { refusePacing } from './pacing.js';
 import { checkInterface, openFailure, RingSocket, withInit } from './ring-socket.js';
 import { RingOrder } from './slot-order.js';
 import type { SocketInfo } from './socket-stats.js';
-import { checkInteger, checkObject, checkString } from './validate.js';
+import { checkInteger, checkString, readOptions } from './validate.js';
 
 /**
  * Who writes the link header: `'raw'`, you do, and a frame begins with its Ethernet header; or the
@@ -27,26 +27,39 @@ export interface PacketOptions {
   /** Name of the network interface. */
   interface: string;
   /** Frames of the ring, rounded up to whole blocks of 64 KiB. 1 to 65536; default 1024. */
-  frames?: number;
+  frames?: number | undefined;
   /**
    * Bytes that a frame must hold. The ring's frames are powers of two, 32 bytes of which are the
    * kernel's, so `pool.bufferSize` may be more. 64 to 131,040; default 2016 (2048 less 32).
    */
-  frameSize?: number;
+  frameSize?: number | undefined;
   /** Goes to the driver past the queueing discipline: faster, without pacing. Default false. */
-  qdiscBypass?: boolean;
+  qdiscBypass?: boolean | undefined;
   /**
    * Each frame begins with a virtio_net_hdr of 10 bytes, which asks the kernel for checksums and
    * segmentation: frames of up to 64 KB that leave as many. Default false.
    */
-  virtioNetHeader?: boolean;
+  virtioNetHeader?: boolean | undefined;
   /** Default `'raw'`. */
-  linkLayer?: LinkLayer;
+  linkLayer?: LinkLayer | undefined;
   /** As of {@link SocketOptions.timestamps}. */
-  timestamps?: 'software' | 'hardware';
+  timestamps?: 'software' | 'hardware' | undefined;
   /** Lays a template into each frame once. */
-  init?: (bytes: Buffer, index: number) => void;
+  init?: ((bytes: Buffer, index: number) => void) | undefined;
 }
+
+// With one that is refused for a reason of its own.
+const PACKET_OPTIONS = [
+  'interface',
+  'frames',
+  'frameSize',
+  'qdiscBypass',
+  'virtioNetHeader',
+  'linkLayer',
+  'timestamps',
+  'init',
+  'maxPacingRate',
+] as (keyof PacketOptions)[];
 
 /**
  * Whole frames through the mapped transmit ring of an AF_PACKET socket (packet(7),
@@ -80,44 +93,48 @@ export class PacketSocket extends RingSocket {
    * `ENODEV` for an interface that does not exist, `ENOMEM` for a ring that does not fit
    */
   static async open(options: PacketOptions): Promise<PacketSocket> {
-    checkObject('options', options);
-    const name = checkInterface(options.interface);
-    const { frames = 1024, frameSize = 2016, linkLayer = 'raw' } = options;
+    const given: PacketOptions & { maxPacingRate?: unknown } = readOptions(
+      'options',
+      options,
+      PACKET_OPTIONS,
+    );
+    const name = checkInterface(given.interface);
+    const { frames = 1024, frameSize = 2016, linkLayer = 'raw' } = given;
     checkInteger('options.frames', frames, 1, 65_536);
     checkInteger('options.frameSize', frameSize, 64, 131_040);
     for (const flag of ['qdiscBypass', 'virtioNetHeader'] as const) {
-      if (options[flag] !== undefined && typeof options[flag] !== 'boolean') {
-        throw invalidArgument(`options.${flag}`, 'a boolean', options[flag]);
+      if (given[flag] !== undefined && typeof given[flag] !== 'boolean') {
+        throw invalidArgument(`options.${flag}`, 'a boolean', given[flag]);
       }
     }
-    if (options.init !== undefined && typeof options.init !== 'function') {
-      throw invalidArgument('options.init', 'a function', options.init);
+    if (given.init !== undefined && typeof given.init !== 'function') {
+      throw invalidArgument('options.init', 'a function', given.init);
     }
     refusePacing(
-      options,
-      options.qdiscBypass === true
+      given.maxPacingRate,
+      given.qdiscBypass === true
         ? 'qdiscBypass goes past every queueing discipline'
         : 'fq would pace each flow in the frames by itself, and not the socket',
     );
     const link = checkLinkLayer(linkLayer);
-    const timestamps = checkTimestamps(options.timestamps);
+    const timestamps = checkTimestamps(given.timestamps);
     const opened = native.openPacket({
       interface: name,
       frames,
       frameSize,
-      qdiscBypass: options.qdiscBypass === true,
-      virtioNetHeader: options.virtioNetHeader === true,
+      qdiscBypass: given.qdiscBypass === true,
+      virtioNetHeader: given.virtioNetHeader === true,
       cooked: link !== null,
       protocol: link?.protocol ?? 0,
       destination: link?.destination,
       timestamps,
       sendBufferSize: 0,
     });
-    if ('errno' in opened) throw openFailure(opened, name, 'CAP_NET_RAW');
+    if (isFailure(opened)) throw openFailure(opened, name, 'CAP_NET_RAW');
     let pool: BufferPool;
     try {
       const memory = { ...opened, hugePageErrno: 0 };
-      pool = new BufferPool(withInit(options.init), memory, new RingOrder(opened.slots));
+      pool = new BufferPool(withInit(given.init), memory, new RingOrder(opened.slots));
     } catch (error) {
       native.close(opened.handle); // `init` threw
       throw error;
@@ -133,8 +150,10 @@ export class PacketSocket extends RingSocket {
 
 function checkLinkLayer(value: LinkLayer): { destination: Buffer; protocol: number } | null {
   if (value === 'raw') return null;
-  checkObject('options.linkLayer', value);
-  const { destination, protocol } = value;
+  const { destination, protocol } = readOptions('options.linkLayer', value, [
+    'destination',
+    'protocol',
+  ]);
   checkInteger('options.linkLayer.protocol', protocol, 1, 65_535);
   checkString('options.linkLayer.destination', destination);
   if (!/^[\da-f]{2}(:[\da-f]{2}){5}$/i.test(destination)) {

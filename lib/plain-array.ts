@@ -1,26 +1,51 @@
 import { types } from 'node:util';
 import { invalidArgument, typeError } from './errors.js';
 
-/** An array of the user's that the kernel can read in place: whole, fixed, and still there. */
-export function checkPlain(bytes: unknown): asserts bytes is Uint8Array {
+// The engine's own, which no property and no class of the user's can stand before.
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype);
+const lengthOf = getter(typedArray, 'length') as (bytes: Uint8Array) => number;
+const offsetOf = getter(typedArray, 'byteOffset') as (bytes: Uint8Array) => number;
+const memoryOf = getter(typedArray, 'buffer') as (bytes: Uint8Array) => ArrayBufferLike;
+const isResizable = getter(ArrayBuffer.prototype, 'resizable') as (memory: unknown) => boolean;
+const isGrowable = getter(SharedArrayBuffer.prototype, 'growable') as (memory: unknown) => boolean;
+const detached = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'detached')?.get;
+
+function getter(prototype: object, name: string): (object: never) => unknown {
+  const get = Object.getOwnPropertyDescriptor(prototype, name)?.get;
+  return Function.prototype.call.bind(get as () => unknown);
+}
+
+/**
+ * Refuses what is not an array of the user's that the kernel can read in place: whole, fixed, and
+ * still there. Returns its length.
+ */
+export function checkPlain(bytes: unknown): number {
   if (!types.isUint8Array(bytes)) {
     throw invalidArgument('buffer', 'a PooledBuffer or a Uint8Array', bytes);
   }
-  const memory = bytes.buffer as ArrayBuffer & { resizable?: boolean; growable?: boolean };
-  if (memory.resizable || memory.growable) {
+  const memory = memoryOf(bytes);
+  const shared = types.isSharedArrayBuffer(memory);
+  if (shared ? isGrowable(memory) : isResizable(memory)) {
     throw typeError(
       'ERR_ZEROSEND_BUFFER_RESIZABLE',
       'buffer must not sit on a resizable ArrayBuffer: its memory can go away while in flight',
     );
   }
+  const length = lengthOf(bytes);
   // A detached array has length 0, but so has an empty one; only the detached one has no memory.
-  if (bytes.length === 0 && isDetached(memory)) {
+  if (length === 0 && !shared && isDetached(memory as ArrayBuffer)) {
     throw typeError('ERR_ZEROSEND_BUFFER_DETACHED', 'buffer has been detached (transferred)');
   }
+  return length;
 }
 
-function isDetached(memory: ArrayBuffer & { detached?: boolean }): boolean {
-  if (memory.detached !== undefined) return memory.detached;
+/** The first bytes of an array that has been checked. */
+export function startOf(bytes: Uint8Array, length: number): Uint8Array {
+  return new Uint8Array(memoryOf(bytes), offsetOf(bytes), length);
+}
+
+function isDetached(memory: ArrayBuffer): boolean {
+  if (detached !== undefined) return detached.call(memory);
   try {
     new Uint8Array(memory); // Node 20 has no `detached`
     return false;

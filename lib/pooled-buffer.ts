@@ -15,8 +15,9 @@ export class PooledBuffer {
   readonly pool: BufferPool;
   /** The slot's number in its pool, 0 to `count - 1`. */
   readonly index: number;
-  // In the declarations, keeps objects of the same shape from passing for a buffer.
-  declare private readonly brand: never;
+  // Keeps objects of the same shape from passing for a buffer, and at runtime a Proxy of one, or an
+  // object made after one: their properties could change while they are read.
+  readonly #made = true;
   // What each send touches comes first, so that it shares a cache line.
   /** @internal rights to send it, held by the user */ _leases = 0;
   /** @internal sends that have not completed */ _sends = 0;
@@ -92,6 +93,11 @@ export class PooledBuffer {
     while (this._leases > 0 && !this._verifier?.isStale(this)) this.release();
   }
 
+  /** @internal */
+  static _is(value: unknown): value is PooledBuffer {
+    return typeof value === 'object' && value !== null && #made in value;
+  }
+
   /** @internal Throws unless the user holds a lease. */
   _assertHeld(action: string): void {
     this._verifier?.assertCurrent(this, action);
@@ -113,6 +119,11 @@ export class PooledBuffer {
     if (this._verifier !== null) this._verifier.completed(this, id);
     if (this._slots.endSend(this, unsent)) this.pool._returned(this.index);
   }
+}
+
+/** Whether a pool has made it: not a Proxy, nor an object with its prototype. */
+export function isPooled(value: unknown): value is PooledBuffer {
+  return PooledBuffer._is(value);
 }
 
 function forged(received: unknown): Error {

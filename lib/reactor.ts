@@ -1,10 +1,5 @@
 import { BATCH_RECORDS, batch, native, RECORD_SIZE } from './native.js';
 
-/** Something that a dry pool can ask to take its completions in. */
-export interface Reaper {
-  poll(): number;
-}
-
 /** A socket as the reactor sees it. */
 export interface Reactee {
   /** @internal */ readonly _handle: number;
@@ -14,12 +9,17 @@ export interface Reactee {
   /** @internal must not be garbage-collected */ _needed: boolean;
   /** @internal counted among those that keep the process alive */ _held: boolean;
   /** @internal events that are to be emitted */ _untold: number;
-  /** @internal Takes a record in: buffers go back now, events are left for later. */
-  _reclaim(kind: number, first: number, last: number): void;
-  /** @internal Emits the event of a record. */
-  _emitRecord(kind: number, first: number, last: number): void;
-  /** @internal After all events of a batch: is there anything left to do? */
+  /**
+   * @internal Takes a record in: buffers go back now, events are left for later. Returns the id below
+   * which all have completed.
+   */
+  _reclaim(kind: number, first: number, last: number): number;
+  /** @internal Emits the event of a record; `low` is what `_reclaim` returned for it. */
+  _emitRecord(kind: number, first: number, last: number, low: number): void;
+  /** @internal Is there anything left to do? Nothing is, while events are. */
   _settle(): void;
+  /** @internal A turn is over, or (`idle`) it waits for news: what is not in flight can be let go. */
+  _rest(idle: boolean): void;
   /** @internal Whether the process should stay alive for it. */
   _wantsHold(): boolean;
   /** @internal Whether it has something to tell, so that it must not be garbage-collected. */
@@ -36,6 +36,12 @@ export interface Reactee {
  * A batch is worked off in two passes. First every record is taken in and buffers go back to their
  * pools; only then listeners run, since they may call anything, including the poll that overwrites
  * the batch.
+ *
+ * What listeners cause, by a send or a poll of theirs, is taken in at once as well, but is told of in
+ * the next turn of the event loop (or the next poll of the program outside of listeners, if that is
+ * earlier): a listener that sends again what has come back would otherwise never let the event loop
+ * turn. Events keep their order, across sockets too. A socket that has events left does not settle,
+ * so `close` is its last one.
  */
 class Reactor {
   // Weak, and strong while something is to come: an idle socket that its user has forgotten is
@@ -54,7 +60,7 @@ class Reactor {
   #spare: Reactee[] = [];
   #scheduled = false;
   #holds = 0;
-  // Events to emit: socket, and three numbers for each. The arrays are never cut, which would give
+  // Events to emit: socket, and four numbers for each. The arrays are never cut, which would give
   // their memory back: a steady flow does not allocate.
   #events = 0;
   readonly #eventSockets: (Reactee | null)[] = [];
@@ -63,7 +69,10 @@ class Reactor {
   readonly #turn = () => this.#onTurn();
 
   constructor() {
-    native.setDeliver((records) => this.#deliver(records));
+    native.setDeliver((records) => {
+      this.#takeIn(records);
+      this.#emitAll();
+    });
   }
 
   add(socket: Reactee & { readonly fd: number }): void {
@@ -94,17 +103,26 @@ class Reactor {
   #schedule(socket: Reactee): void {
     socket._scheduled = true;
     this.#busy.push(socket);
+    this.#scheduleTurn();
+  }
+
+  #scheduleTurn(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(this.#turn);
   }
 
-  /** Takes in what has finished on one socket and emits its events. */
+  /** Takes in what has finished on one socket, and emits what is to be told, unless a listener asks. */
   poll(socket: Reactee): void {
+    this.#collect(socket);
+    this.#emitAll();
+  }
+
+  #collect(socket: Reactee): void {
     let records: number;
     do {
       records = native.poll(socket._handle);
-      if (records > 0) this.#deliver(records, socket);
+      if (records > 0) this.#takeIn(records, socket);
     } while (records === BATCH_RECORDS);
   }
 
@@ -134,23 +152,29 @@ class Reactor {
     const turn = this.#busy;
     this.#busy = this.#spare;
     this.#spare = turn;
+    // All are taken in before anything is told, so that what listeners cause is left for the next turn.
     for (let i = 0; i < turn.length; i++) {
       const socket = turn[i] as Reactee;
-      if (!socket._added) continue; // closed meanwhile
-      const active = socket._active;
-      socket._active = false;
-      this.poll(socket);
-      if (!this.#emitting) socket._settle();
+      if (socket._added) this.#collect(socket); // else closed meanwhile
+    }
+    this.#emitAll();
+    for (let i = 0; i < turn.length; i++) {
+      const socket = turn[i] as Reactee;
+      if (socket._added) socket._settle();
       if (!socket._added) continue;
       socket._scheduled = false;
-      if (active || socket._active || native.arm(socket._handle) > 0) this.#schedule(socket);
+      const active = socket._active;
+      socket._active = false;
+      const busy = active || native.arm(socket._handle) > 0;
+      socket._rest(!busy);
+      if (busy) this.#schedule(socket);
       else this.updateHold(socket);
     }
     turn.length = 0;
   }
 
   /** @param polled the socket of the records, where it is known */
-  #deliver(records: number, polled?: Reactee): void {
+  #takeIn(records: number, polled?: Reactee): void {
     let socket = polled;
     for (let i = 0, at = 0; i < records; i++, at += RECORD_SIZE) {
       const handle = batch[at] as number;
@@ -161,30 +185,33 @@ class Reactor {
       const kind = batch[at + 1] as number;
       const first = batch[at + 2] as number;
       const last = batch[at + 3] as number;
-      socket._reclaim(kind, first, last);
+      const low = socket._reclaim(kind, first, last);
       socket._untold++;
       const event = this.#events++;
       this.#eventSockets[event] = socket;
-      this.#eventNumbers[3 * event] = kind;
-      this.#eventNumbers[3 * event + 1] = first;
-      this.#eventNumbers[3 * event + 2] = last;
+      this.#eventNumbers[4 * event] = kind;
+      this.#eventNumbers[4 * event + 1] = first;
+      this.#eventNumbers[4 * event + 2] = last;
+      this.#eventNumbers[4 * event + 3] = low;
     }
-    // Within a listener: the loop below, further up the stack, goes on with what was added.
-    if (!this.#emitting) this.#emitAll();
   }
 
+  /** Emits the events that there are now. Those that come about meanwhile are left. */
   #emitAll(): void {
+    if (this.#emitting) return;
     this.#emitting = true;
     const sockets = this.#eventSockets;
     const numbers = this.#eventNumbers;
-    for (let i = 0; i < this.#events; i++) {
+    const end = this.#events;
+    for (let i = 0; i < end; i++) {
       const socket = sockets[i] as Reactee;
       sockets[i] = null;
       try {
         socket._emitRecord(
-          numbers[3 * i] as number,
-          numbers[3 * i + 1] as number,
-          numbers[3 * i + 2] as number,
+          numbers[4 * i] as number,
+          numbers[4 * i + 1] as number,
+          numbers[4 * i + 2] as number,
+          numbers[4 * i + 3] as number,
         );
       } catch (error) {
         // A listener's fault must not keep the others from their events, nor make the send or poll
@@ -194,11 +221,26 @@ class Reactor {
       // Not with the last of a run: a listener that polls may have put more behind other sockets'.
       if (--socket._untold === 0) {
         socket._settle();
+        if (socket._scheduled) continue; // the turn that takes it off its list does the rest
+        socket._rest(true);
         this.updateHold(socket);
       }
     }
-    this.#events = 0;
     this.#emitting = false;
+    this.#dropEvents(end);
+  }
+
+  /** The first `end` events have been emitted. */
+  #dropEvents(end: number): void {
+    const left = this.#events - end;
+    if (left > 0) {
+      const sockets = this.#eventSockets;
+      this.#eventNumbers.copyWithin(0, 4 * end, 4 * this.#events);
+      sockets.copyWithin(0, end, this.#events);
+      sockets.fill(null, left, this.#events);
+      this.#scheduleTurn();
+    }
+    this.#events = left;
   }
 }
 

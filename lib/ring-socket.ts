@@ -1,17 +1,11 @@
 import type { BufferPool, BufferPoolOptions } from './buffer-pool.js';
 import { type CodedError, rangeError, stateError, systemError } from './errors.js';
-import {
-  type Failure,
-  type LinkDescription,
-  native,
-  type OpenedSocket,
-  type SocketDescription,
-} from './native.js';
+import type { Failure, LinkDescription, OpenedSocket, SocketDescription } from './native.js';
 import type { CheckedSocketOptions } from './options.js';
-import { checkPlain } from './plain-array.js';
-import { PooledBuffer } from './pooled-buffer.js';
+import { checkPlain, startOf } from './plain-array.js';
+import { isPooled, type PooledBuffer } from './pooled-buffer.js';
 import { type Protocol, ZeroCopySocket } from './socket.js';
-import type { LinkInfo, SocketInfo } from './socket-stats.js';
+import { describeSocket, type LinkInfo, type SocketInfo } from './socket-stats.js';
 import { checkString } from './validate.js';
 
 const IFNAMSIZ = 16;
@@ -74,7 +68,6 @@ export abstract class RingSocket extends ZeroCopySocket {
     this.#mtu = opened.mtu;
     this.#tagLength = opened.tagLength ?? 0;
     this.#longest = opened.maxLength;
-    pool._attach(this);
     this.once('close', () => void pool.close());
   }
 
@@ -89,13 +82,14 @@ export abstract class RingSocket extends ZeroCopySocket {
    */
   override send(buffer: PooledBuffer | Uint8Array, length?: number): number {
     this._reapIfDue();
-    if (buffer instanceof PooledBuffer) return this._send(buffer, length, 0);
+    if (isPooled(buffer)) return this._send(buffer, length, 0);
     return this.#sendCopy(buffer, length);
   }
 
   #sendCopy(bytes: Uint8Array, length: number | undefined): number {
-    checkPlain(bytes);
-    this._checkLength(length === undefined ? bytes.length : length, bytes.length);
+    const available = checkPlain(bytes);
+    const count = length === undefined ? available : length;
+    this._checkLength(count, available);
     const frame = this._state === 'open' ? this.pool.tryAcquire() : null;
     if (frame === null) {
       throw this._state === 'open'
@@ -103,8 +97,9 @@ export abstract class RingSocket extends ZeroCopySocket {
         : this._refusedClosed();
     }
     try {
-      frame.bytes.set(length === undefined ? bytes : bytes.subarray(0, length));
-      return this._send(frame, length ?? bytes.length, 0, true);
+      checkPlain(bytes); // again: a dry pool's listeners may have transferred it
+      frame.bytes.set(startOf(bytes, count));
+      return this._send(frame, count, 0, true);
     } catch (error) {
       frame.release();
       throw error;
@@ -128,7 +123,7 @@ export abstract class RingSocket extends ZeroCopySocket {
 
   /** @internal `most`: bytes of what was sent, at most */
   protected override _tooLong(length: number, most?: number, index?: number): Error {
-    this.#look(native.describe(this._handle));
+    this.#look(describeSocket(this._handle));
     const longest = most ?? this.#longest;
     const fewer =
       this.#tagLength > 0 && longest < this.pool.bufferSize
@@ -146,7 +141,7 @@ export abstract class RingSocket extends ZeroCopySocket {
 
   /** @internal */
   protected override _fatal(errno: number, syscall: string): CodedError {
-    const { link } = this.#look(native.describe(this._handle));
+    const { link } = this.#look(describeSocket(this._handle));
     const error = systemError(errno, syscall, { interface: this.#interface });
     if (link?.gone) {
       const anew =
@@ -158,7 +153,7 @@ export abstract class RingSocket extends ZeroCopySocket {
 
   /** @internal */
   protected override _linkDown(): void {
-    const { link } = this.#look(native.describe(this._handle));
+    const { link } = this.#look(describeSocket(this._handle));
     process.emitWarning(`interface '${this.#interface}' ${howItIsDown(link)}`, {
       type: 'ZeroSendWarning',
       code: 'ZEROSEND_LINK_DOWN',
@@ -167,7 +162,7 @@ export abstract class RingSocket extends ZeroCopySocket {
 
   /** @internal */
   protected override _about(): { interface: string } {
-    this.#look(native.describe(this._handle));
+    this.#look(describeSocket(this._handle));
     return { interface: this.#interface };
   }
 
@@ -228,7 +223,7 @@ export function checkInterface(name: unknown): string {
 
 /** Options of a pool over memory that exists. */
 export function withInit(init: BufferPoolOptions['init'] | undefined): BufferPoolOptions {
-  return init === undefined ? {} : { init };
+  return { init };
 }
 
 /** The error of an open call; one about privilege names the capability. */

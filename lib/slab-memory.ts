@@ -1,6 +1,6 @@
 import { constants as bufferConstants } from 'node:buffer';
 import { rangeError, systemError } from './errors.js';
-import { native } from './native.js';
+import { isFailure, native } from './native.js';
 
 export const HUGE_PAGES = ['transparent', 'explicit', 'none'] as const;
 const ENOMEM = 12;
@@ -38,7 +38,7 @@ export function mapSlab(
     throw rangeError('ERR_ZEROSEND_NO_MEMORY', `${needs}; ${available} are available`);
   }
   const made = native.createSlab(slotSize, count, HUGE_PAGES.indexOf(hugePages));
-  if ('memory' in made) {
+  if (!isFailure(made)) {
     const { handle, memory, hugePageErrno } = made;
     return {
       slab: handle,

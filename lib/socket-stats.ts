@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { native } from './native.js';
+import { native, type SocketDescription } from './native.js';
 import type { LatencySummary, TimestampStage } from './timestamps.js';
 
 /** Counts of one socket since it was opened. All are exact; bytes are bytes. */
@@ -167,6 +167,12 @@ export function readCounters(handle: number): Record<string, number> {
   const counters: Record<string, number> = {};
   for (const [i, name] of native.counterNames.entries()) counters[name] = values[i] ?? 0;
   return counters;
+}
+
+/** What the kernel says of a socket; nothing of one that is closed. */
+export function describeSocket(handle: number | null): SocketDescription {
+  const nothing: SocketDescription = Object.create(null);
+  return handle === null ? nothing : Object.assign(nothing, native.describe(handle));
 }
 
 function read(path: string): string {

@@ -10,6 +10,7 @@ import {
   typeError,
 } from './errors.js';
 import type { CloseReport, CompletionRange, ZeroCopySocketEvents } from './events.js';
+import { giveBack, readBuffers, readLengths } from './given-arrays.js';
 import { IdWaiters } from './id-waiters.js';
 import { InFlight } from './in-flight.js';
 import {
@@ -41,11 +42,19 @@ import {
 } from './native.js';
 import type { CheckedSocketOptions } from './options.js';
 import { checkPlain } from './plain-array.js';
-import { PooledBuffer } from './pooled-buffer.js';
-import { type Reactee, type Reaper, reactor, throwLater } from './reactor.js';
-import { readCounters, readLimits, type SocketInfo, type SocketStats } from './socket-stats.js';
+import { isPooled as isPooledBuffer, type PooledBuffer } from './pooled-buffer.js';
+import { PoolsInFlight } from './pools-in-flight.js';
+import { type Reactee, reactor, throwLater } from './reactor.js';
+import type { Reaper } from './reapers.js';
+import {
+  describeSocket,
+  readCounters,
+  readLimits,
+  type SocketInfo,
+  type SocketStats,
+} from './socket-stats.js';
 import { TimestampReader } from './timestamps.js';
-import { checkInteger, checkObject, checkSignal } from './validate.js';
+import { checkInteger, checkSignal, readOptions } from './validate.js';
 import { ZeroCopyPolicy } from './zero-copy-policy.js';
 
 /**
@@ -62,6 +71,7 @@ const { sendMany: nativeSendMany, sendRun: nativeSendRun } = native;
 const callOut = call;
 const requestsOut = requests;
 const waiting = queued;
+const isPooled = isPooledBuffer;
 const STRIDE = REQUEST_SIZE;
 const ZERO_COPY = FLAG_ZERO_COPY;
 const RUN_ZERO_COPY = 2 ** 31; // added to a length of sendRun
@@ -110,7 +120,8 @@ export abstract class ZeroCopySocket
   readonly #inFlight: InFlight;
   readonly #firstId: number;
   readonly #waiters = new IdWaiters();
-  readonly #pools = new Set<BufferPool>();
+  /** @internal */ readonly _weakly: WeakRef<Reaper> = new WeakRef<Reaper>(this);
+  readonly #pools = new PoolsInFlight(this._weakly);
   // The pool of the last send and the length up to which it needs no closer look.
   #usualPool: BufferPool | null = null;
   #usualLength = 0;
@@ -211,7 +222,7 @@ export abstract class ZeroCopySocket
     flags: number,
     copied = false,
   ): number {
-    return buffer instanceof PooledBuffer
+    return isPooled(buffer)
       ? this.#sendPooled(buffer, length as number, flags, copied)
       : this.#sendPlain(buffer, length, flags);
   }
@@ -253,9 +264,9 @@ export abstract class ZeroCopySocket
   }
 
   #sendPlain(buffer: Uint8Array, length: number | undefined, flags: number): number {
-    checkPlain(buffer);
-    const bytes = length === undefined ? buffer.length : length;
-    this._checkLength(bytes, buffer.length);
+    const available = checkPlain(buffer);
+    const bytes = length === undefined ? available : length;
+    this._checkLength(bytes, available);
     const ask = this.#policy.wants(bytes as number) ? flags | ZERO_COPY : flags;
     reactor.markBusy(this);
     const result = nativeSendPlain(this._handle, buffer, bytes as number, ask);
@@ -281,22 +292,33 @@ export abstract class ZeroCopySocket
   ): { first: number; last: number } {
     if (buffers instanceof BufferRun) return this.#sendRun(buffers, length);
     if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
-    this.#sinceReap += buffers.length;
+    const count = checkInteger('buffers.length', buffers.length, 1, this.#maxBatch);
+    this.#sinceReap += count;
     this._reapIfDue();
-    const count = buffers.length;
-    checkInteger('buffers.length', count, 1, this.#maxBatch);
-    if (typeof length !== 'number' && length?.length !== count) {
-      throw invalidArgument('length', `a number, or ${count} numbers`, length);
+    const own = readBuffers(buffers, count) as PooledBuffer[];
+    try {
+      const lengths = typeof length === 'number' ? length : readLengths(length, count);
+      // Nothing runs within it that is not ours.
+      return this.#sendBuffers(own, lengths, count);
+    } finally {
+      giveBack(own, count);
     }
-    let checked = 0;
+  }
+
+  #sendBuffers(
+    own: readonly PooledBuffer[],
+    lengths: number | readonly unknown[],
+    count: number,
+  ): { first: number; last: number } {
+    let begun = 0;
     let verified = false;
     try {
-      for (let at = 0; checked < count; checked++, at += STRIDE) {
-        const buffer = buffers[checked] as PooledBuffer;
-        if (!(buffer instanceof PooledBuffer)) {
-          throw invalidArgument(`buffers[${checked}]`, 'a PooledBuffer', buffer);
+      for (let at = 0; begun < count; begun++, at += STRIDE) {
+        const buffer = own[begun] as PooledBuffer;
+        if (!isPooled(buffer)) {
+          throw invalidArgument(`buffers[${begun}]`, 'a PooledBuffer', buffer);
         }
-        const bytes = typeof length === 'number' ? length : (length[checked] as number);
+        const bytes = typeof lengths === 'number' ? lengths : (lengths[begun] as number);
         if (!this.#isUsual(buffer, bytes)) {
           this.#check(buffer, bytes);
           verified ||= buffer._verifier !== null;
@@ -315,16 +337,16 @@ export abstract class ZeroCopySocket
         throw this.#refused(result, requestsOut[index * STRIDE + 2] as number, index);
       }
     } catch (error) {
-      cancelSends(buffers, checked);
-      if (checked < count) nameIndex(error, checked);
+      cancelSends(own, begun);
+      if (begun < count) nameIndex(error, begun);
       throw error;
     }
     const first = this.#inFlight.next;
     for (let i = 0; verified && i < count; i++) {
-      const buffer = buffers[i] as PooledBuffer;
+      const buffer = own[i] as PooledBuffer;
       buffer._verifier?.sent(buffer, requestsOut[i * STRIDE + 2] as number, first + i);
     }
-    this.#inFlight.addMany(buffers);
+    this.#inFlight.addMany(own, count);
     if (waiting[0] !== 0) this.#waitForDrain(first + count - 1);
     return { first, last: first + count - 1 };
   }
@@ -335,8 +357,13 @@ export abstract class ZeroCopySocket
     run._assertHeld('send');
     const { count, pool } = run;
     checkInteger('buffers.count', count, 1, this.#maxBatch);
+    const lengths = typeof length === 'number' ? length : readLengths(length, count);
+    // While they were read it may have been sent, and be another one now.
+    run._assertHeld('send');
+    if (run.count !== count) throw invalidArgument('length', `${run.count} numbers`, length);
+    // From here to the last line nothing runs that is not ours.
     this.#checkPool(pool, run.first);
-    this.#writeLengths(length, count, pool.bufferSize);
+    this.#writeLengths(lengths, count, pool.bufferSize);
     if (pool !== this.#usualPool) this.#usePool(pool, pool._verifies);
     callOut[0] = this._handle;
     callOut[1] = pool._slab;
@@ -354,17 +381,14 @@ export abstract class ZeroCopySocket
   }
 
   /** Checks the lengths of a run and writes them into `requests`. */
-  #writeLengths(length: number | ArrayLike<number>, count: number, size: number): void {
-    if (typeof length === 'number') {
-      this._checkLength(length, size);
-      requestsOut.fill(this.#policy.wants(length) ? length + RUN_ZERO_COPY : length, 0, count);
+  #writeLengths(lengths: number | readonly unknown[], count: number, size: number): void {
+    if (typeof lengths === 'number') {
+      this._checkLength(lengths, size);
+      requestsOut.fill(this.#policy.wants(lengths) ? lengths + RUN_ZERO_COPY : lengths, 0, count);
       return;
     }
-    if (length?.length !== count) {
-      throw invalidArgument('length', `a number, or ${count} numbers`, length);
-    }
     for (let i = 0; i < count; i++) {
-      const bytes = length[i] as number;
+      const bytes = lengths[i] as number;
       try {
         this._checkLength(bytes, size);
       } catch (error) {
@@ -386,6 +410,7 @@ export abstract class ZeroCopySocket
       for (; begun < buffers.length; begun++) {
         const buffer = buffers[begun] as PooledBuffer;
         this.#checkSlot(buffer);
+        this.#usePool(buffer.pool, buffer._verifier !== null);
         buffer._slots.beginSend(buffer);
       }
       reactor.markBusy(this);
@@ -399,9 +424,10 @@ export abstract class ZeroCopySocket
   }
 
   /**
-   * Delivers what has finished, now and synchronously (`complete` listeners run within this call,
-   * unless it is made by one of them), and sends what was waiting for room: of a long queue a part
-   * that takes about a millisecond, the rest goes on by itself.
+   * Delivers what has finished, now and synchronously (`complete` listeners run within this call), and
+   * sends what was waiting for room: of a long queue a part that takes about a millisecond, the rest
+   * goes on by itself. In a listener the buffers come back at once as well; the events of what it finds
+   * follow in the next turn of the event loop.
    * @returns the number of ids completed
    */
   poll(): number {
@@ -417,21 +443,23 @@ export abstract class ZeroCopySocket
    * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE` for an id that was not given out; rejects with
    * the signal's reason when aborted
    */
-  async completed(id: number, options: { signal?: AbortSignal } = {}): Promise<void> {
-    checkObject('options', options);
+  async completed(id: number, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const given = readOptions('options', options, ['signal']);
     checkInteger('id', id, this.#firstId, this.#inFlight.next - 1);
-    const signal = checkSignal(options.signal);
+    const signal = checkSignal(given.signal);
     signal?.throwIfAborted();
     if (this.#inFlight.has(id)) await this.#waiters.forId(id, signal);
   }
 
-  /** Resolves when all ids given out so far have completed. Rejects with the signal's reason. */
-  async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
-    checkObject('options', options);
-    const signal = checkSignal(options.signal);
+  /**
+   * Resolves when all ids given out so far have completed and their events have been emitted. Rejects
+   * with the signal's reason.
+   */
+  async flush(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const signal = checkSignal(readOptions('options', options, ['signal']).signal);
     signal?.throwIfAborted();
     const { next, low } = this.#inFlight;
-    if (low < next) await this.#waiters.forAllBelow(next, signal);
+    if (low < next || this._untold > 0) await this.#waiters.forAllBelow(next, signal);
   }
 
   /**
@@ -441,9 +469,8 @@ export abstract class ZeroCopySocket
    * promise, and the earliest timeout counts.
    * @param options.timeout milliseconds, 0 to 2^31-1; default 5000
    */
-  close(options: { timeout?: number } = {}): Promise<CloseReport> {
-    checkObject('options', options);
-    const { timeout = DEFAULT_CLOSE_TIMEOUT_MS } = options;
+  close(options: { timeout?: number | undefined } = {}): Promise<CloseReport> {
+    const { timeout = DEFAULT_CLOSE_TIMEOUT_MS } = readOptions('options', options, ['timeout']);
     checkInteger('options.timeout', timeout, 0, 2 ** 31 - 1);
     if (this.#closed === null) native.beginClose(this._handle);
     this.#beginClosing(timeout);
@@ -489,7 +516,7 @@ export abstract class ZeroCopySocket
 
   /** What the kernel granted, its limits, and why something is off. Makes system calls. */
   info(): SocketInfo {
-    const kernel = this._state === 'closed' ? {} : native.describe(this._handle);
+    const kernel = describeSocket(this._state === 'closed' ? null : this._handle);
     const reason = this.#whyNoZeroCopy(kernel.idsUncertain === true);
     return {
       protocol: this.#protocol,
@@ -597,9 +624,23 @@ export abstract class ZeroCopySocket
       this.#usualPool = pool;
       this.#usualLength = Math.min(pool.bufferSize, this._maxLength);
     }
-    if (this.#pools.has(pool)) return;
-    this.#pools.add(pool);
-    pool._attach(this);
+    this.#pools.use(pool, this.#inFlight.next, this.#inFlight.low);
+  }
+
+  /** @internal */
+  _mayHold(pool: BufferPool): boolean {
+    this._rest(this.#inFlight.size === 0);
+    return this.#pools.has(pool);
+  }
+
+  /** @internal */
+  _rest(idle: boolean): void {
+    if (!idle || this.#inFlight.size > 0) {
+      this.#pools.letGo(this.#inFlight.low);
+      return;
+    }
+    this.#pools.clear();
+    this.#usualPool = null;
   }
 
   /** @param index which of several was wrong */
@@ -619,7 +660,7 @@ export abstract class ZeroCopySocket
   /** @internal The error of a send that comes too late, with the reason where the socket failed. */
   protected _refusedClosed(): Error {
     // The socket may have failed a moment ago, and the news of that not have been delivered.
-    const failure = this._state === 'open' ? native.describe(this._handle).failure : 0;
+    const failure = this._state === 'open' ? describeSocket(this._handle).failure : 0;
     if (failure) this.#error ??= this._fatal(failure, sendCall(this.#protocol));
     const error = this.#error;
     const how = error
@@ -632,7 +673,7 @@ export abstract class ZeroCopySocket
 
   /** @internal What errors of system calls are about. */
   protected _about(): { address: string; port: number } | { interface: string } | undefined {
-    return native.describe(this._handle).remote;
+    return describeSocket(this._handle).remote;
   }
 
   /** @internal A clearer error for what the kernel has refused. */
@@ -689,8 +730,7 @@ export abstract class ZeroCopySocket
     native.close(this._handle);
     reactor.remove(this);
     this.#fd = -1;
-    for (const pool of this.#pools) pool._detach(this);
-    this.#pools.clear();
+    this._rest(true);
     const unfinished = this.#revoked + this.#failed;
     const lost = this.#aborted || this.#error !== null || this.#failed > 0;
     const report: CloseReport = {
@@ -734,26 +774,26 @@ export abstract class ZeroCopySocket
   // ---- what the reactor calls -------------------------------------------------------------------
 
   /** @internal */
-  _reclaim(kind: number, first: number, last: number): void {
-    if (kind === KIND_RETIRED) {
-      this.#inFlight.retire(first, last);
-      return;
-    }
-    if (kind === KIND_PASSED) {
-      this.#inFlight.passed(first);
-      return;
-    }
-    if (kind > KIND_FAILED) return;
-    const fresh = this.#inFlight.complete(first, last, kind === KIND_FAILED);
+  _reclaim(kind: number, first: number, last: number): number {
+    const inFlight = this.#inFlight;
+    if (kind === KIND_RETIRED) inFlight.retire(first, last);
+    else if (kind === KIND_PASSED) inFlight.passed(first);
+    if (kind > KIND_FAILED) return inFlight.low;
+    const fresh = inFlight.complete(first, last, kind === KIND_FAILED);
     if (kind === KIND_REVOKED) this.#revoked += fresh;
     else if (kind === KIND_FAILED) this.#failed += fresh;
     else this.#policy.observe(kind, fresh);
+    return inFlight.low;
   }
 
   /** @internal */
-  _emitRecord(kind: number, first: number, last: number): void {
+  _emitRecord(kind: number, first: number, last: number, low: number): void {
+    if (this._state === 'closed') return; // it never was open: see _discard
+    if (!this.#waiters.empty) {
+      if (kind <= KIND_FAILED) this.#waiters.settle(this.#inFlight, first, last, low);
+      else this.#waiters.settle(this.#inFlight, 0, -1, low);
+    }
     if (kind <= KIND_FAILED) {
-      if (!this.#waiters.empty) this.#waiters.settle(this.#inFlight);
       if (this.listenerCount('complete') > 0) {
         this.emit('complete', { first, last, how: HOW[kind] as CompletionRange['how'] });
       }
@@ -787,7 +827,7 @@ export abstract class ZeroCopySocket
 
   /** @internal */
   _settle(): void {
-    if (this._state !== 'closing' || this.#inFlight.size > 0) return;
+    if (this._state !== 'closing' || this.#inFlight.size > 0 || this._untold > 0) return;
     if (!this.#aborted && this.#error === null && this._lingers()) return;
     this.#finish();
   }

@@ -1,9 +1,14 @@
 import { familyOf, resolve } from './address.js';
 import { type CodedError, openError, systemError } from './errors.js';
-import { native, type OpenedSocket, type OpenRequest } from './native.js';
-import { type CheckedSocketOptions, checkSocketOptions, type SocketOptions } from './options.js';
+import { isFailure, native, type OpenedSocket, type OpenRequest } from './native.js';
+import {
+  type CheckedSocketOptions,
+  checkSocketOptions,
+  SOCKET_OPTIONS,
+  type SocketOptions,
+} from './options.js';
 import { ZeroCopySocket } from './socket.js';
-import { checkInteger, checkSignal, checkString } from './validate.js';
+import { checkInteger, checkSignal, checkString, readOptions } from './validate.js';
 
 /** Options of {@link TcpSocket.connect}. */
 export interface TcpOptions extends SocketOptions {
@@ -12,8 +17,10 @@ export interface TcpOptions extends SocketOptions {
   /** 1 to 65535 */
   port: number;
   /** Gives up connecting. Has no effect afterwards. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
+
+const TCP_OPTIONS = ['host', 'port', 'signal', ...SOCKET_OPTIONS] as const;
 
 /** How often a closing socket looks whether the peer has acknowledged inline data, in ms. */
 const LINGER_POLL_MS = 2;
@@ -44,10 +51,11 @@ export class TcpSocket extends ZeroCopySocket {
    * `EMFILE`, `ENODEV` for an `interface` that does not exist), or the signal's reason
    */
   static async connect(options: TcpOptions): Promise<TcpSocket> {
-    const checked = checkSocketOptions(options);
-    const host = checkString('options.host', options.host);
-    const port = checkInteger('options.port', options.port, 1, 65_535);
-    const signal = checkSignal(options.signal);
+    const given = readOptions('options', options, TCP_OPTIONS);
+    const checked = checkSocketOptions(given);
+    const host = checkString('options.host', given.host);
+    const port = checkInteger('options.port', given.port, 1, 65_535);
+    const signal = checkSignal(given.signal);
     signal?.throwIfAborted();
     let failure: CodedError | undefined;
     for (const address of await resolve(host, 0, signal)) {
@@ -79,7 +87,7 @@ export class TcpSocket extends ZeroCopySocket {
       maxPacingRate: options.maxPacingRate,
     };
     const opened = native.openTcp(request);
-    if ('errno' in opened) throw openError(opened, request);
+    if (isFailure(opened)) throw openError(opened, request);
     const socket = new TcpSocket(opened, options, target);
     const onAbort = () => socket.#settled?.(null);
     signal?.addEventListener('abort', onAbort, { once: true });

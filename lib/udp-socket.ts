@@ -1,5 +1,6 @@
 import {
   checkAddress,
+  checkParts,
   type Family,
   familyOf,
   isMapped,
@@ -10,29 +11,57 @@ import {
   type SocketAddress,
 } from './address.js';
 import { type CodedError, openError, rangeError } from './errors.js';
-import { FLAG_DESTINATION, native, type OpenedSocket, type OpenRequest } from './native.js';
-import { type CheckedSocketOptions, checkSocketOptions, type SocketOptions } from './options.js';
+import {
+  FLAG_DESTINATION,
+  isFailure,
+  native,
+  type OpenedSocket,
+  type OpenRequest,
+} from './native.js';
+import {
+  type CheckedSocketOptions,
+  checkSocketOptions,
+  SOCKET_OPTIONS,
+  type SocketOptions,
+} from './options.js';
 import { checkPacing } from './pacing.js';
 import type { PooledBuffer } from './pooled-buffer.js';
 import { ZeroCopySocket } from './socket.js';
-import { checkInteger, checkOneNumber, checkString } from './validate.js';
+import { describeSocket } from './socket-stats.js';
+import {
+  checkInteger,
+  checkObject,
+  checkOneNumber,
+  checkString,
+  propertyOf,
+  readOptions,
+} from './validate.js';
 
 /** Options of {@link UdpSocket.open}. */
 export interface UdpOptions extends SocketOptions {
   /** 4 or 6; default that of `remote` or `address`, else 4. */
-  family?: 4 | 6;
+  family?: 4 | 6 | undefined;
   /** Local address to bind to; default any. */
-  address?: string;
+  address?: string | undefined;
   /** Local port, 0 to 65535; default 0, any free one. */
-  port?: number;
+  port?: number | undefined;
   /** The peer of `send` and `sendMany`; without it only `sendTo` sends. */
-  remote?: { address: string; port: number };
+  remote?: { address: string; port: number } | undefined;
   /**
    * Generic segmentation offload (UDP_SEGMENT, udp(7)): each send leaves as datagrams of this many
    * bytes, the last one shorter. 1 to 65507; default off.
    */
-  segmentSize?: number;
+  segmentSize?: number | undefined;
 }
+
+const UDP_OPTIONS = [
+  'family',
+  'address',
+  'port',
+  'remote',
+  'segmentSize',
+  ...SOCKET_OPTIONS,
+] as const;
 
 // The length field has 16 bits: less the UDP header, and for IPv4 less the IP header, too.
 const MAX_PAYLOAD = { 4: 65_507, 6: 65_527 } as const;
@@ -72,22 +101,20 @@ export class UdpSocket extends ZeroCopySocket {
    * resolution, or the system's (`EADDRINUSE`, `EACCES`, `ENETUNREACH`, `EMFILE`, …)
    */
   static async open(options: UdpOptions = {}): Promise<UdpSocket> {
-    const checked = checkSocketOptions(options);
-    const { family: wanted } = options;
+    const given = readOptions('options', options, UDP_OPTIONS);
+    const checked = checkSocketOptions(given);
+    const { family: wanted, segmentSize: segments, port = 0 } = given;
     const asked = wanted === undefined ? 0 : checkOneNumber('options.family', wanted, [4, 6]);
     const segmentSize =
-      options.segmentSize === undefined
-        ? 0
-        : checkInteger('options.segmentSize', options.segmentSize, 1, MAX_PAYLOAD[4]);
-    const { port = 0 } = options;
+      segments === undefined ? 0 : checkInteger('options.segmentSize', segments, 1, MAX_PAYLOAD[4]);
     checkInteger('options.port', port, 0, 65_535);
-    const given =
-      options.remote === undefined ? undefined : checkAddress('options.remote', options.remote, 1);
+    const to =
+      given.remote === undefined ? undefined : checkAddress('options.remote', given.remote, 1);
     const from =
-      options.address === undefined ? undefined : checkString('options.address', options.address);
-    const remote = given && {
-      address: await resolveOne('options.remote.address', given.address, asked),
-      port: given.port,
+      given.address === undefined ? undefined : checkString('options.address', given.address);
+    const remote = to && {
+      address: await resolveOne('options.remote.address', to.address, asked),
+      port: to.port,
     };
     const family = asked || (remote ? familyOf(remote.address) : 0);
     const address = from && (await resolveOne('options.address', from, family));
@@ -109,8 +136,8 @@ export class UdpSocket extends ZeroCopySocket {
     };
     if (checked.maxPacingRate > 0) checkPacing(remote, checked.interface);
     const opened = native.openUdp(request);
-    if ('errno' in opened) throw openError(opened, request);
-    const { mtu = 0, remote: peer } = native.describe(opened.handle);
+    if (isFailure(opened)) throw openError(opened, request);
+    const { mtu = 0, remote: peer } = describeSocket(opened.handle);
     const onWire: Family = peer && isMapped(peer.address) ? 4 : actual;
     if (remote && mtu > 0 && segmentSize + HEADERS[onWire] > mtu) {
       native.close(opened.handle);
@@ -131,9 +158,12 @@ export class UdpSocket extends ZeroCopySocket {
    */
   sendTo(buffer: PooledBuffer | Uint8Array, length: number, to: SocketAddress): number {
     this._reapIfDue(); // first: its listeners may send elsewhere
+    checkObject('to', to);
+    const address = propertyOf(to, 'address');
+    const port = propertyOf(to, 'port');
     const last = this.#destination;
-    if (to?.address !== last.address || to.port !== last.port || UdpSocket.#current !== last) {
-      this.#setDestination(to);
+    if (address !== last.address || port !== last.port || UdpSocket.#current !== last) {
+      this.#setDestination(address, port);
     }
     return this._send(buffer, length, FLAG_DESTINATION);
   }
@@ -141,8 +171,8 @@ export class UdpSocket extends ZeroCopySocket {
   // The addon holds one destination for all sockets of the thread; this is whose it is.
   static #current: SocketAddress | null = null;
 
-  #setDestination(to: SocketAddress): void {
-    const { address, port } = checkAddress('to', to, 1);
+  #setDestination(givenAddress: unknown, givenPort: unknown): void {
+    const { address, port } = checkParts('to', givenAddress, givenPort, 1);
     UdpSocket.#current = null; // a refused address leaves the addon with none
     if (!isNumeric(address, this.#family)) throw notNumeric('to.address', address, this.#family);
     if (!native.setDestination(address, port)) throw noZone('to.address', address);
@@ -155,7 +185,7 @@ export class UdpSocket extends ZeroCopySocket {
   /** @internal */
   protected override _explain(error: CodedError, length: number): Error {
     if (error.code === 'ENOBUFS') {
-      const { sendBufferSize } = native.describe(this._handle);
+      const { sendBufferSize } = describeSocket(this._handle);
       return Object.assign(
         rangeError(
           'ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL',
@@ -178,7 +208,7 @@ export class UdpSocket extends ZeroCopySocket {
 
   #segmentsExceedPath(): boolean {
     if (this.#segmentSize === 0) return false;
-    const mtu = native.describe(this._handle).mtu ?? 0;
+    const mtu = describeSocket(this._handle).mtu ?? 0;
     return mtu > 0 && this.#segmentSize + HEADERS[this.#family] > mtu;
   }
 

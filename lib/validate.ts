@@ -47,8 +47,50 @@ export function checkObject(name: string, value: unknown): object {
 }
 
 export function checkSignal(value: unknown): AbortSignal | undefined {
-  if (value !== undefined && !(value instanceof AbortSignal)) {
+  if (value !== undefined && !isSignal(value)) {
     throw invalidArgument('options.signal', 'an AbortSignal', value);
   }
   return value;
+}
+
+/** Not only by its class: one without the engine's part throws as soon as it is asked anything. */
+function isSignal(value: unknown): value is AbortSignal {
+  try {
+    return value instanceof AbortSignal && typeof value.aborted === 'boolean';
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The options that are given, each read once: own properties only, so that what somebody has put on
+ * Object.prototype is no option. One that is not known is refused: misspelt, it would do nothing.
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
+ */
+export function readOptions<T extends object>(
+  name: string,
+  value: T,
+  known: readonly (keyof T & string)[],
+): T {
+  checkObject(name, value);
+  for (const key of Object.keys(value)) {
+    if (!known.includes(key as keyof T & string)) {
+      throw invalidArgument(name, `an object with ${known.join(', ')} only`, { [key]: '…' });
+    }
+  }
+  const options = Object.create(null) as T;
+  for (const key of known) if (Object.hasOwn(value, key)) options[key] = value[key];
+  return options;
+}
+
+/**
+ * A property of a user's object, read once: its own or its class's. What stands on Object.prototype is
+ * no one's argument.
+ */
+export function propertyOf(object: object, name: string): unknown {
+  for (let at: object | null = object; at !== null; at = Object.getPrototypeOf(at)) {
+    if (at === Object.prototype) return undefined;
+    if (Object.hasOwn(at, name)) return (object as Record<string, unknown>)[name];
+  }
+  return undefined;
 }

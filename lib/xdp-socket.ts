@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { BufferPool } from './buffer-pool.js';
 import { type CodedError, invalidArgument, outOfRange, systemError } from './errors.js';
+import { giveBack, readBuffers, readLengths } from './given-arrays.js';
 import {
   type Failure,
+  isFailure,
   KIND_FAILED,
   KIND_RETIRED,
   native,
@@ -12,12 +14,12 @@ import {
   type SocketDescription,
 } from './native.js';
 import { refusePacing } from './pacing.js';
-import { PooledBuffer } from './pooled-buffer.js';
+import { isPooled, type PooledBuffer } from './pooled-buffer.js';
 import { checkInterface, openFailure, RingSocket, TAGGED_HEADER, withInit } from './ring-socket.js';
 import { mapSlab } from './slab-memory.js';
 import { LowestOrder } from './slot-order.js';
-import type { SocketInfo } from './socket-stats.js';
-import { checkInteger, checkObject, checkOneNumber, checkOneOf } from './validate.js';
+import { describeSocket, type SocketInfo } from './socket-stats.js';
+import { checkInteger, checkOneNumber, checkOneOf, readOptions } from './validate.js';
 
 const MODES = ['best', 'zerocopy', 'copy'] as const;
 const EBUSY = 16;
@@ -29,26 +31,38 @@ export interface XdpOptions {
   /** Name of the network interface. */
   interface: string;
   /** Transmit queue of the interface, 0 to 65535; default 0. */
-  queue?: number;
+  queue?: number | undefined;
   /**
    * `'zerocopy'` requires a driver that transmits from the frames in place, `'copy'` has the kernel
    * copy, `'best'` takes what there is; `info().xdp` says what was granted. Default `'best'`.
    */
-  mode?: 'best' | 'zerocopy' | 'copy';
+  mode?: 'best' | 'zerocopy' | 'copy' | undefined;
   /** Frames, which are the chunks of the UMEM. 1 to 65536; default 1024. */
-  frames?: number;
+  frames?: number | undefined;
   /** Bytes of a chunk: 2048 or 4096; default 2048. */
-  frameSize?: 2048 | 4096;
+  frameSize?: 2048 | 4096 | undefined;
   /**
    * Milliseconds after which a frame that the kernel took and never gave back (a device reset can
    * swallow completions) is given up: its id completes as `'revoked'`, its chunk is retired. That is
    * when a frame sent later has come back, or nothing has for as long; at the latest an eighth of the
    * time later. A frame that the kernel has not taken waits. 0 waits for ever; default 5000.
    */
-  completionTimeout?: number;
+  completionTimeout?: number | undefined;
   /** Lays a template into each frame once. */
-  init?: (bytes: Buffer, index: number) => void;
+  init?: ((bytes: Buffer, index: number) => void) | undefined;
 }
+
+// With one that is refused for a reason of its own.
+const XDP_OPTIONS = [
+  'interface',
+  'queue',
+  'mode',
+  'frames',
+  'frameSize',
+  'completionTimeout',
+  'init',
+  'maxPacingRate',
+] as (keyof XdpOptions)[];
 
 /**
  * Whole frames through AF_XDP (Documentation/networking/af_xdp.rst), transmit only: no BPF program
@@ -97,11 +111,15 @@ export class XdpSocket extends RingSocket {
    * `queues`, the number that the interface has, where the kernel tells
    */
   static async open(options: XdpOptions): Promise<XdpSocket> {
-    checkObject('options', options);
-    const name = checkInterface(options.interface);
-    refusePacing(options, 'AF_XDP goes past every queueing discipline');
-    const { queue = 0, mode = 'best', frames = 1024, frameSize = 2048 } = options;
-    const { completionTimeout = 5000, init } = options;
+    const given: XdpOptions & { maxPacingRate?: unknown } = readOptions(
+      'options',
+      options,
+      XDP_OPTIONS,
+    );
+    const name = checkInterface(given.interface);
+    refusePacing(given.maxPacingRate, 'AF_XDP goes past every queueing discipline');
+    const { queue = 0, mode = 'best', frames = 1024, frameSize = 2048 } = given;
+    const { completionTimeout = 5000, init } = given;
     checkInteger('options.queue', queue, 0, 65_535);
     checkOneOf('options.mode', mode, MODES);
     checkInteger('options.frames', frames, 1, 65_536);
@@ -121,8 +139,7 @@ export class XdpSocket extends RingSocket {
         slab: pool._slab,
         deadline: completionTimeout,
       });
-      if (!('errno' in opened))
-        return new XdpSocket(opened, pool, { interface: name, queue, mode });
+      if (!isFailure(opened)) return new XdpSocket(opened, pool, { interface: name, queue, mode });
       if (opened.errno !== EBUSY || performance.now() >= deadline) {
         void pool.close();
         throw queueFailure(opened, name, queue);
@@ -148,10 +165,16 @@ export class XdpSocket extends RingSocket {
   sendPacket(buffers: readonly PooledBuffer[], length: number | ArrayLike<number>): number {
     this._reapIfDue();
     if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
-    this.#checkCount(buffers.length);
-    const total = this.#layOut(buffers, length);
-    const id = this._sendTogether(buffers, total);
-    if (buffers.length > 1) this.#others.set(id, buffers.slice(1));
+    const count = buffers.length;
+    this.#checkCount(count);
+    const scratch = readBuffers(buffers, count);
+    const own = scratch.slice(0, count) as PooledBuffer[]; // which is kept until its completion
+    giveBack(scratch, count);
+    const lengths = typeof length === 'number' ? length : readLengths(length, count);
+    // From here on nothing runs that is not ours.
+    const total = this.#layOut(own, lengths);
+    const id = this._sendTogether(own, total);
+    if (count > 1) this.#others.set(id, own.slice(1));
     return id;
   }
 
@@ -163,22 +186,19 @@ export class XdpSocket extends RingSocket {
   }
 
   /** Writes slot and length of each into `requests`. Returns the length of all. */
-  #layOut(buffers: readonly PooledBuffer[], length: number | ArrayLike<number>): number {
+  #layOut(buffers: readonly unknown[], lengths: number | readonly unknown[]): number {
     const count = buffers.length;
     const size = this.pool.bufferSize;
-    const whole = typeof length === 'number';
-    if (whole) checkInteger('length', length, (count - 1) * size + 1, count * size);
-    else if (length?.length !== count) {
-      throw invalidArgument('length', `a number, or ${count} numbers`, length);
-    }
+    const whole = typeof lengths === 'number';
+    if (whole) checkInteger('length', lengths, (count - 1) * size + 1, count * size);
     let total = 0;
     for (let i = 0, at = 0; i < count; i++, at += REQUEST_SIZE) {
       const buffer = buffers[i];
-      if (!(buffer instanceof PooledBuffer)) {
+      if (!isPooled(buffer)) {
         throw invalidArgument(`buffers[${i}]`, 'a PooledBuffer', buffer);
       }
-      const bytes = whole ? Math.min(size, length - total) : (length[i] as number);
-      checkInteger(`length[${i}]`, bytes, 1, size);
+      const given = whole ? Math.min(size, lengths - total) : lengths[i];
+      const bytes = checkInteger(`length[${i}]`, given, 1, size);
       requests[at] = buffer._slab;
       requests[at + 1] = buffer.index;
       requests[at + 2] = bytes;
@@ -193,7 +213,7 @@ export class XdpSocket extends RingSocket {
     // Longer than a frame: it was a packet.
     if (error.code !== 'EMSGSIZE' || length <= this._maxLength)
       return super._explain(error, length, index);
-    return this._tooLong(length, this.#longestPacket(native.describe(this._handle)), index);
+    return this._tooLong(length, this.#longestPacket(describeSocket(this._handle)), index);
   }
 
   /** The MTU can change, so it is worked out anew. */
@@ -204,9 +224,10 @@ export class XdpSocket extends RingSocket {
   }
 
   /** @internal */
-  override _reclaim(kind: number, first: number, last: number): void {
-    super._reclaim(kind, first, last);
+  override _reclaim(kind: number, first: number, last: number): number {
+    const low = super._reclaim(kind, first, last);
     if (this.#others.size > 0) this.#reclaimOthers(kind, first, last);
+    return low;
   }
 
   #reclaimOthers(kind: number, first: number, last: number): void {

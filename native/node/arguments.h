@@ -33,16 +33,33 @@ inline bool truth_of(const Napi::Value& value) {
   return value.IsBoolean() && value.As<Napi::Boolean>().Value();
 }
 
-// Empty when a getter throws, and from then on.
+// Of the object itself: what somebody has put on Object.prototype is nobody's argument. Empty when
+// there is none, when a getter throws, and from then on.
 inline Napi::Value property(const Napi::Value& object, const char* name) {
+  const napi_env env = object.Env();
+  napi_value key = nullptr;
   napi_value value = nullptr;
-  if (napi_get_named_property(object.Env(), object, name, &value) != napi_ok) return {};
-  return {object.Env(), value};
+  bool own = false;
+  if (napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &key) != napi_ok ||
+      napi_has_own_property(env, object, key, &own) != napi_ok || !own ||
+      napi_get_property(env, object, key, &value) != napi_ok) {
+    return {};
+  }
+  return {env, value};
 }
 
+inline bool has(const Napi::Object& object, const char* name) {
+  return !property(object, name).IsEmpty();
+}
+
+// Makes the property, where an assignment would obey a setter or a constant of Object.prototype.
 template <class T>
 void set(Napi::Object object, const char* name, const T& value) {
-  napi_set_named_property(object.Env(), object, name, Napi::Value::From(object.Env(), value));
+  napi_property_descriptor property{};
+  property.utf8name = name;
+  property.value = Napi::Value::From(object.Env(), value);
+  property.attributes = napi_default_jsproperty;
+  napi_define_properties(object.Env(), object, 1, &property);
 }
 
 template <class T>

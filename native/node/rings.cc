@@ -75,7 +75,7 @@ Napi::Value open_packet(Info info) {
   const Napi::Value memory = external_array_buffer(env, ring->data(), ring->size(), ring);
   if (memory.IsEmpty()) return memory;
   Napi::Object result = admit(info, socket);
-  if (!result.Has("handle")) return result;
+  if (!has(result, "handle")) return result;
   set(result, "memory", memory);
   set(result, "slab", environment.add_slab(ring));
   set(result, "slots", ring->slots());
@@ -110,7 +110,7 @@ Napi::Value open_xdp(Info info) {
                       environment.first_id, &error, &syscall);
   if (!socket) return refused_queue(env, options, error, syscall);
   Napi::Object result = admit(info, socket);
-  if (!result.Has("handle")) return result;
+  if (!has(result, "handle")) return result;
   set(result, "zeroCopy", socket->zerocopy());
   set(result, "multiFrameErrno", socket->multi_frame_error());
   set(result, "maxFrames", socket->max_frames());

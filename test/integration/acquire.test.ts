@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { PooledBuffer } from 'zerosend';
+import type { BufferPool, BufferRun, PooledBuffer } from 'zerosend';
 import { turn, within } from '../support/deadline.js';
-import { connectTo, expectAllFree, makePool, startPeer } from '../support/endpoints.js';
+import { connectTo, expectAllFree, makePool, openTo, startPeer } from '../support/endpoints.js';
 
 /** A pool with one buffer, and that buffer. */
 function dryPool() {
@@ -53,6 +53,23 @@ describe('acquire() on a dry pool', () => {
     expect(pool.stats()).toMatchObject({ waiting: 1, acquired: 3 });
     buffers[1]?.release();
     expect(await within(waits[3] as Promise<PooledBuffer>, 'the fourth')).toBe(buffers[1]);
+  });
+
+  it('lets those who are served at once go on by priority, too', async () => {
+    const pool = makePool({ bufferSize: 4096, count: 2 });
+    const held = [1, 2].map(() => pool.tryAcquire() as PooledBuffer);
+    const order: string[] = [];
+    const goOn = (name: string) => (got: PooledBuffer | BufferRun) => {
+      order.push(name);
+      got.release();
+    };
+    const waits = [
+      pool.acquire().then(goOn('low')),
+      pool.acquireRun(2, { priority: 1 }).then(goOn('high')),
+    ];
+    for (const buffer of held) buffer.release();
+    await within(Promise.all(waits), 'both');
+    expect(order).toEqual(['high', 'low']);
   });
 
   it('gets what a completed send gives back', async () => {
@@ -111,6 +128,109 @@ describe('acquire() on a dry pool', () => {
     expect(pool.tryAcquire()).toBeNull();
     expect(await within(wait, 'the buffer')).toBe(held);
     expect(pool.tryAcquire()).toBeNull();
+  });
+
+  it.each(['close', 'abort'] as const)(
+    'keeps what it was given when the pool is closed or the signal aborted in that moment: %s',
+    async (end) => {
+      for (const asRun of [false, true]) {
+        const { pool, held } = dryPool();
+        const controller = new AbortController();
+        const { signal } = controller;
+        const wait: Promise<BufferRun | PooledBuffer> = asRun
+          ? pool.acquireRun(4, { signal })
+          : pool.acquire({ signal });
+        held.release(); // serves the one who waits
+        if (end === 'abort') controller.abort();
+        const closed = pool.close();
+        const got = await within(wait, 'what was given');
+        expect(pool.stats()).toMatchObject({ free: 0, acquired: 1, waiting: 0 });
+        got.release();
+        await within(closed, 'close()');
+        expectAllFree(pool);
+      }
+    },
+  );
+
+  it('leaves the others in line when the first is served and the pool closed', async () => {
+    const { pool, held } = dryPool();
+    const waits = [pool.acquire(), pool.acquire({ priority: 1 }), pool.acquireRun(2)];
+    const ends = Promise.allSettled(waits);
+    held.release();
+    const closed = pool.close();
+    const [low, high, run] = await within(ends, 'those who wait');
+    expect(high).toMatchObject({ status: 'fulfilled', value: held });
+    for (const end of [low, run]) {
+      expect(end).toMatchObject({ reason: { code: 'ERR_ZEROSEND_POOL_CLOSED' } });
+    }
+    held.release();
+    await within(closed, 'close()');
+    expectAllFree(pool);
+  });
+
+  it('gives the one buffer to nobody else when a listener of the same batch closes', async () => {
+    const peer = await startPeer({ protocol: 'tcp', paused: true, rcvbuf: 32_768 });
+    const pool = makePool({ bufferSize: 1 << 20, count: 2 });
+    const socket = await connectTo(peer, { zeroCopy: 'always', sendBufferSize: 16_384 });
+    for (let i = 0; i < 2; i++) socket.send(pool.tryAcquire() as PooledBuffer, pool.bufferSize);
+    const wait = pool.acquire();
+    const closed = new Promise<void>((resolve, reject) => {
+      socket.once('complete', () => void pool.close().then(resolve, reject));
+    });
+    await peer.resume();
+    (await within(wait, 'the buffer')).release();
+    await within(closed, 'close()');
+    expectAllFree(pool);
+  });
+
+  it('is refused, and tryAcquire() too, when a listener within it closes the pool', async () => {
+    const peer = await startPeer({ protocol: 'udp', discard: true });
+    const code = 'ERR_ZEROSEND_POOL_CLOSED';
+    const socket = await openTo(peer, { zeroCopy: 'never' }); // completes at once
+    for (const ask of ['tryAcquire', 'acquire'] as const) {
+      const pool = makePool({ bufferSize: 4096, count: 1 });
+      socket.send(pool.tryAcquire() as PooledBuffer, 100);
+      let closed: Promise<void> | undefined;
+      socket.once('complete', () => {
+        closed = pool.close();
+      });
+      await expect((async () => pool[ask]())()).rejects.toMatchObject({ code });
+      await within(closed as Promise<void>, 'close()');
+      expectAllFree(pool);
+    }
+  });
+
+  it('belongs to nobody until it has been handed over: a late release of it is refused', async () => {
+    const code = 'ERR_ZEROSEND_BUFFER_FREE';
+    for (const asRun of [false, true]) {
+      const next = (pool: BufferPool) => (asRun ? pool.acquireRun(2) : pool.acquire());
+      const free = makePool({ bufferSize: 4096, count: 4 });
+      const first = free.tryAcquire() as PooledBuffer;
+      first.release();
+      const { pool, held } = dryPool();
+      const waits = [next(free), next(pool)];
+      held.release();
+      for (const buffer of [first, held]) {
+        expect(() => buffer.release()).toThrow(expect.objectContaining({ code }));
+        expect(() => buffer.retain()).toThrow(expect.objectContaining({ code }));
+        buffer[Symbol.dispose]();
+      }
+      for (const got of await within(Promise.all(waits), 'the buffers')) got.release();
+      expectAllFree(free);
+      expectAllFree(pool);
+    }
+  });
+
+  it('a late release of a run is refused, too', async () => {
+    const pool = makePool({ bufferSize: 4096, count: 2 });
+    const run = pool.tryAcquireRun(2) as BufferRun;
+    const wait = pool.acquireRun(2);
+    run.release();
+    expect(() => run.release()).toThrow(
+      expect.objectContaining({ code: 'ERR_ZEROSEND_BUFFER_FREE' }),
+    );
+    (await within(wait, 'the run')).release();
+    expectAllFree(pool);
   });
 
   it('takes a free buffer at once, and only then', async () => {

@@ -6,11 +6,11 @@ import { same } from './equal.js';
 same<
   BufferPoolOptions,
   {
-    bufferSize?: number;
-    count?: number;
-    hugePages?: 'transparent' | 'explicit' | 'none';
-    init?: (bytes: Buffer, index: number) => void;
-    verify?: boolean;
+    bufferSize?: number | undefined;
+    count?: number | undefined;
+    hugePages?: 'transparent' | 'explicit' | 'none' | undefined;
+    init?: ((bytes: Buffer, index: number) => void) | undefined;
+    verify?: boolean | undefined;
   }
 >(true);
 

@@ -110,8 +110,69 @@ describe('IdWaiters', () => {
       note('id', waiters.forId(id, signal));
       note('flush', waiters.forAllBelow(10, signal));
     }
-    expect(getEventListeners(signal, 'abort')).toHaveLength(10);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1); // adding one walks all the others
     await complete(0, 9);
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   });
+
+  it('resolves an id with its record and a flush with its last event, in any order', async () => {
+    const { inFlight, waiters, log, note } = setup();
+    for (const id of [1, 2, 7, 8]) note(`${id}`, waiters.forId(id, undefined));
+    note('flush', waiters.forAllBelow(10, undefined));
+    // All have completed; the records are told of one after another.
+    inFlight.complete(0, 9, false);
+    const told = async (first: number, last: number, low: number) => {
+      waiters.settle(inFlight, first, last, low);
+      await turn();
+      return log.splice(0);
+    };
+    expect(await told(7, 7, 0)).toEqual(['7']);
+    expect(await told(1, 1, 0)).toEqual(['1']);
+    expect(await told(0, 0, 2)).toEqual([]);
+    expect(await told(0, -1, 2)).toEqual([]); // an event of something else
+    expect(await told(8, 9, 2)).toEqual(['8']);
+    expect(await told(2, 6, 10)).toEqual(['2', 'flush']);
+    expect(waiters.empty).toBe(true);
+  });
+
+  it('resolves a flush for a target that an earlier one had, at the next event', async () => {
+    const { inFlight, waiters, log, note, complete } = setup();
+    note('first', waiters.forAllBelow(10, undefined));
+    await complete(0, 9);
+    note('second', waiters.forAllBelow(10, undefined));
+    note('gone', waiters.forAllBelow(10, AbortSignal.abort('x')));
+    waiters.settle(inFlight, 0, -1, 10);
+    await turn();
+    expect(log).toEqual(['first', 'gone rejected: x', 'second']);
+    expect(waiters.empty).toBe(true);
+  });
+
+  // Counted, as times are not comparable: a look at an id is a call of has().
+  it.each(['in order', 'backwards', 'at random', 'as one'])(
+    'looks at each id a bounded number of times: %s',
+    async (order) => {
+      const looks: number[] = [];
+      for (const count of [1000, 8000]) {
+        const { inFlight, waiters } = setup(count);
+        const all = Array.from({ length: count }, (_, id) => waiters.forId(id, undefined));
+        const ids = Array.from({ length: count }, (_, id) => id);
+        if (order === 'backwards') ids.reverse();
+        if (order === 'at random') ids.sort((a, b) => ((a * 7919) % count) - ((b * 7919) % count));
+        let calls = 0;
+        const { has } = inFlight;
+        inFlight.has = (id) => {
+          calls++;
+          return has.call(inFlight, id);
+        };
+        const records = order === 'as one' ? [[0, count - 1]] : ids.map((id) => [id, id]);
+        for (const [first, last] of records as [number, number][]) {
+          inFlight.complete(first, last, false);
+          waiters.settle(inFlight, first, last, inFlight.low);
+        }
+        await Promise.all(all);
+        looks.push(calls / count);
+      }
+      for (const each of looks) expect(each).toBeLessThanOrEqual(2);
+    },
+  );
 });

@@ -149,6 +149,46 @@ describe('InFlight, with runs', () => {
     expect(frames.counts.free).toBe(1000);
   });
 
+  it('keeps no more runs than are in flight, however many there have been', () => {
+    const { frames, inFlight, run } = set(64);
+    const heap = () => {
+      globalThis.gc?.();
+      return process.memoryUsage().heapUsed;
+    };
+    // Two at a time, so that there is never none; a queue that kept all would grow by 16 MB.
+    const runs = 2_000_000;
+    run(1);
+    const cycle = (count: number) => {
+      for (let i = 0; i < count; i++) {
+        run(1);
+        inFlight.complete(inFlight.low, inFlight.low, false);
+        frames.takeBack();
+      }
+    };
+    cycle(10_000);
+    const before = heap();
+    cycle(runs);
+    expect(inFlight.size).toBe(1);
+    expect(heap() - before).toBeLessThan(runs);
+  });
+
+  it('finds an id among many runs by few comparisons', () => {
+    const { inFlight, run } = set(5000);
+    for (let i = 0; i < 1000; i++) run(3);
+    inFlight.complete(0, 1, false);
+    inFlight.complete(3000, 3000, false); // none
+    const has = (id: number) => inFlight.has(id);
+    expect([0, 1, 2, 3, 1500, 2999, 3000].map(has)).toEqual([
+      false,
+      false,
+      true,
+      true,
+      true,
+      true,
+      false,
+    ]);
+  });
+
   it('has handed a run back before it tells of its end', () => {
     const { frames, inFlight } = set(4);
     const run: BufferRun = frames.run(4);

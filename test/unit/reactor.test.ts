@@ -58,8 +58,9 @@ class Member implements Reactee {
     reactor.remove(this);
   }
 
-  _reclaim(_kind: number, first: number): void {
+  _reclaim(_kind: number, first: number): number {
     log.push(`${this.name} takes ${first}`);
+    return first;
   }
   _emitRecord(_kind: number, first: number): void {
     log.push(`${this.name} tells ${first}`);
@@ -68,6 +69,7 @@ class Member implements Reactee {
   _settle(): void {
     log.push(`${this.name} settles`);
   }
+  _rest(): void {}
   _wantsHold(): boolean {
     return this.hold;
   }
@@ -177,7 +179,7 @@ describe('a listener', () => {
     );
   });
 
-  it('that polls is told of the news after those it was called for', () => {
+  it('that polls is told of the news in the next turn, when it has been told of its own', async () => {
     const a = new Member('a');
     a.news(0, 2);
     a.listener = (first) => {
@@ -187,6 +189,8 @@ describe('a listener', () => {
       log.push(`poll of ${first} returns`);
     };
     reactor.poll(a);
+    log.push('the program goes on');
+    await turn();
     expect(log).toEqual([
       'a takes 0',
       'a takes 1',
@@ -200,6 +204,7 @@ describe('a listener', () => {
       'a tells 2',
       'a takes 12',
       'poll of 2 returns',
+      'the program goes on',
       'a tells 10',
       'a tells 11',
       'a tells 12',
@@ -207,7 +212,7 @@ describe('a listener', () => {
     ]);
   });
 
-  it('that polls from a full batch loses none of it', () => {
+  it('that polls from a full batch loses none of it', async () => {
     const [a, b] = [new Member('a'), new Member('b')];
     a.news(0, 2 * BATCH_RECORDS);
     b.news(0, BATCH_RECORDS);
@@ -215,6 +220,7 @@ describe('a listener', () => {
       if (first === 0) reactor.poll(b); // overwrites the batch that a is told from
     };
     reactor.poll(a);
+    await turn();
     expect(tells().filter((line) => line.startsWith('a'))).toHaveLength(2 * BATCH_RECORDS + 1);
     expect(tells().filter((line) => line.startsWith('b'))).toHaveLength(BATCH_RECORDS + 1);
     expect(new Set(tells()).size).toBe(3 * BATCH_RECORDS + 2);
@@ -230,6 +236,46 @@ describe('a listener', () => {
   });
 });
 
+describe('a turn of the event loop', () => {
+  it('tells what listeners cause in the one after it, however many sockets it polls', async () => {
+    const all = ['a', 'b', 'c'].map((name) => new Member(name));
+    for (const member of all) {
+      member.news(0);
+      member.listener = (first) => {
+        if (first > 3) return;
+        for (const other of all) other.news(10 * first + 10);
+        for (const other of all) reactor.poll(other);
+      };
+      reactor.markBusy(member);
+    }
+    await turn();
+    expect(tells()).toEqual(['a tells 0', 'b tells 0', 'c tells 0']);
+    const first = tells().length;
+    await turn();
+    expect(tells().slice(first)).toEqual(
+      ['a', 'b', 'c', 'a', 'b', 'c', 'a', 'b', 'c'].map((name) => `${name} tells 10`),
+    );
+  });
+
+  it('goes on as long as there are events, which are told without end and in order', async () => {
+    const a = new Member('a');
+    a.news(0);
+    a.listener = (first) => {
+      if (first >= 50) return;
+      a.news(first + 1);
+      reactor.poll(a);
+    };
+    expect(deliver(a)).toBe(1); // nobody has marked it busy
+    expect(tells()).toHaveLength(1);
+    for (let i = 2; i <= 51; i++) {
+      await turn();
+      expect(tells()).toHaveLength(i);
+    }
+    expect(tells()).toEqual(Array.from({ length: 51 }, (_, id) => `a tells ${id}`));
+    expect(a._untold).toBe(0);
+  });
+});
+
 describe('settling', () => {
   it('comes once for each socket, after its last event', () => {
     const [a, b] = [new Member('a'), new Member('b')];
@@ -240,7 +286,7 @@ describe('settling', () => {
   });
 
   // Settling may close the socket, and an event after `close` would be one too many.
-  it('waits for events that a nested poll has put behind those of another socket', () => {
+  it('waits for events that a nested poll has put behind those of another socket', async () => {
     const [a, b] = [new Member('a'), new Member('b')];
     a.news(0);
     a.listener = (first) => {
@@ -251,6 +297,8 @@ describe('settling', () => {
       reactor.poll(a);
     };
     reactor.poll(a);
+    expect(settles()).toEqual([]);
+    await turn();
     expect(tells()).toEqual(['a tells 0', 'b tells 0', 'a tells 1']);
     expect(log.indexOf('a settles')).toBeGreaterThan(log.indexOf('a tells 1'));
     expect(settles().sort()).toEqual(['a settles', 'b settles']);

@@ -98,8 +98,7 @@ describe('Slots', () => {
 /** What a slot is, kept one by one, where `Slots` keeps sums. */
 interface Model {
   slots: { leases: number; sends: number; doomed: boolean; gone: boolean }[];
-  /** free slots in the order in which they came back, where there is an order to check */
-  stack: number[];
+  free: number[];
 }
 
 class Command implements fc.Command<Model, Table> {
@@ -150,7 +149,7 @@ function back(model: Model, slot: number): boolean {
   const state = model.slots[slot] as Model['slots'][number];
   if (state.leases > 0 || state.sends > 0) return false;
   state.gone = state.doomed;
-  if (!state.gone) model.stack.push(slot);
+  if (!state.gone) model.free.push(slot);
   return true;
 }
 
@@ -165,7 +164,8 @@ const commands = [
   fc.nat(99).map(
     (n) =>
       new Command('take', n, any, (model, real) => {
-        const expected = model.stack.pop() ?? -1;
+        const expected = model.free.length > 0 ? Math.min(...model.free) : -1;
+        model.free = model.free.filter((slot) => slot !== expected);
         expect(real.take()).toBe(expected);
         if (expected >= 0) Object.assign(at(model, expected), { leases: 1 });
       }),
@@ -227,7 +227,7 @@ it('Slots: the counts of the four states add up after every step', () => {
         const setup = () => ({
           model: {
             slots: Array.from({ length: count }, () => ({ ...FREE, doomed: false, gone: false })),
-            stack: Array.from({ length: count }, (_, i) => count - 1 - i),
+            free: Array.from({ length: count }, (_, i) => i),
           },
           real: new Table(count),
         });

@@ -81,6 +81,7 @@ it('sockets and their pool agree with a model', { timeout: 120_000 }, async () =
     'failed',
     'drains',
     'errors',
+    'left', // events of what listeners have caused, for the next turn
     ...REFUSALS,
   ];
   for (const name of outcomes) {

@@ -9,7 +9,7 @@ import {
 } from '../../lib/native.js';
 import type { Timestamp } from '../../lib/timestamps.js';
 import { type FakeSocket, fake } from './fake-native.js';
-import { makePool, openUdp, sendSome } from './fake-sockets.js';
+import { makePool, openUdp, sendSome, turns } from './fake-sockets.js';
 
 vi.mock('../../lib/native.js', async () => (await import('./fake-native.js')).module);
 
@@ -71,6 +71,7 @@ describe('timestamp', () => {
     stamp(a.kernel, 1, SENT, 1);
     stamp(a.kernel, 2, SENT, 2);
     a.socket.poll();
+    await turns(1); // what a listener causes is told of in the next turn
     expect(log).toEqual([
       'a 1 1700000001000000001',
       'a 2 1700000002000000002',
