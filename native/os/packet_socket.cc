@@ -92,10 +92,7 @@ void PacketSocket::submit_waiting() {
 void PacketSocket::hand_over(Frame& frame) {
   const uint32_t index = submit_;
   tpacket2_hdr* const shared = header(index);
-  if (stamps_) {
-    stamps_->about_to_send();
-    stamps_->accepted(frame.id, frame.length, true);
-  }
+  if (stamps_) ++untaken_;
   frame.state = Frame::State::kSubmitted;
   shared->tp_len = frame.length;
   shared->tp_snaplen = frame.length;
@@ -110,15 +107,17 @@ void PacketSocket::hand_over(Frame& frame) {
 }
 
 // The kernel takes frames in order, so where the last is taken, all are. Otherwise the head catches
-// up: each frame is passed once.
+// up: each frame is passed once. Each that was taken has used up a key of timestamps.
 void PacketSocket::follow_kernel() {
   if (untaken_ == 0) return;
-  if (!(status(before(submit_)) & kAskedFor)) {
+  if (!stamps_ && !(status(before(submit_)) & kAskedFor)) {
     head_ = submit_;
     untaken_ = 0;
     return;
   }
-  for (; !(status(head_) & kAskedFor); --untaken_) head_ = after(head_);
+  for (; untaken_ > 0 && !(status(head_) & kAskedFor); --untaken_, head_ = after(head_)) {
+    if (stamps_) stamps_->accepted(frames_[head_].id, frames_[head_].length, true);
+  }
 }
 
 uint32_t PacketSocket::untaken() {
@@ -143,10 +142,12 @@ void PacketSocket::kick() {
       if (!pass_over() || untaken_ == 0) return;
       continue;
     }
+    if (stamps_) begin_stamping();
     const ssize_t result = send_ring(options_.cooked ? &peer_ : nullptr);
     const int error = errno;
     kicked(result, error);
     follow_kernel();
+    if (stamps_ && result < 0) note_refused_key(error);
     if (failed_) {
       reap();
       return withdraw();
@@ -186,6 +187,7 @@ void PacketSocket::note_refused() {
 bool PacketSocket::pass_over() {
   if (frames_[head_].state == Frame::State::kSubmitted) {
     frames_[head_].state = Frame::State::kRejected;
+    if (stamps_) stamps_->refused(fd_);
     look_again();
   }
   int error = 0;
@@ -292,9 +294,31 @@ size_t PacketSocket::reap() {
   return count;
 }
 
+// Before a kick. Where keys were lost count of, the kernel counts anew as soon as it holds no frame
+// whose timestamps could be taken for those of what follows.
+void PacketSocket::begin_stamping() {
+  if (stamps_->paused() && submitted_ == untaken_) {
+    read_stamps();
+    stamps_->resume(fd_);
+  }
+  stamps_->about_to_send();
+}
+
+// After a kick that was refused, and after what it has taken was followed. A frame that driver or
+// queueing discipline refuse goes again with another key. Where its 'scheduled' tells of the key that
+// it has used up, the count goes on; where the kernel may have used up one without (there is no
+// queueing discipline to be scheduled by), it is lost.
+void PacketSocket::note_refused_key(int error) {
+  if (error == EAGAIN || error == EINTR || error == ENOMEM || error == ENETDOWN) return;
+  const uint32_t key = stamps_->key(0);
+  read_stamps();
+  if (stamps_->key(0) == key) stamps_->refused(fd_);
+}
+
 void PacketSocket::read_stamps() {
   drain_error_queue(fd_, [this](const Notification& notification) {
     if (notification.kind == Notification::Kind::kTimestamp) {
+      stamps_->note_key(notification.key);
       note_stamp(notification);
     } else {
       ++counters_[Counter::unknownMessages];

@@ -97,6 +97,8 @@ class PacketSocket final : public RingSocket {
   size_t reap() override;
   State do_state() const override;
   void read_stamps();
+  void begin_stamping();
+  void note_refused_key(int error);
 
   const PacketOptions options_;
   sockaddr_ll peer_{};          // of a cooked socket

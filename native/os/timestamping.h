@@ -87,6 +87,13 @@ class StampTracker {
   // datagrams to come.
   void resume(int fd);
 
+  // The kernel has used this key. If it has not been reached yet, frames that were refused have
+  // used up the keys until there. All that was accepted must be known.
+  void note_key(uint32_t key) {
+    if (paused_ || static_cast<int32_t>(key - position_) < 0) return;
+    position_ = key + 1;
+  }
+
   const StampBook::Entry* find(const Notification& stamp) { return book_.find(stamp.key); }
 
  private:

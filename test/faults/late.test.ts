@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRig, type Rig, type RigOptions, startReceiver } from '../rig/index.mjs';
+import { createRig, type RigOptions, startReceiver } from '../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 import { answerOf } from './run-program.js';
 import type { Errno } from './zerosend.mjs';
@@ -21,14 +21,8 @@ interface Answer {
 const SLOW: RigOptions = { rate: { rate: '5mbit', burst: '4kb', limit: '4mb' } };
 
 /** Runs a scenario and asserts what holds for all: the books balance, and what arrives is right. */
-async function play(
-  scenario: string,
-  family: 4 | 6,
-  more: object,
-  prepare: (rig: Rig) => Promise<unknown> = async () => {},
-): Promise<Answer> {
+async function play(scenario: string, family: 4 | 6, more: object): Promise<Answer> {
   await using rig = await createRig('veth', SLOW);
-  await prepare(rig);
   await using receiver = await startReceiver({
     protocol: 'udp',
     family,
@@ -38,7 +32,13 @@ async function play(
   const address = family === 4 ? rig.receiverAddress.v4 : rig.receiverAddress.v6;
   const answer = await answerOf<Answer>(
     'late',
-    { scenario, family, peer: { address, port: receiver.port }, ...more },
+    {
+      scenario,
+      family,
+      peer: { address, port: receiver.port },
+      device: rig.sender.name,
+      ...more,
+    },
     { namespace: rig.sender },
   );
   const report = await receiver.until(
@@ -54,16 +54,13 @@ async function play(
 describe('a refusal that comes when the id was taken', async () => {
   describe('where the kernel does not copy', await needsRig('veth', SLOW), () => {
     it('from a route with a dead SRv6 segment: EHOSTUNREACH, whatever was tried again', async () => {
-      const answer = await play(
-        'route',
-        6,
-        { dead: { address: 'fd00:beef::1', port: 9 } },
-        async (rig) =>
-          rig.sender.ip([
-            'route add unreachable fd00:dead::/32',
-            `route add fd00:beef::/64 encap seg6 mode encap segs fd00:dead::1 dev ${rig.sender.name}`,
-          ]),
-      );
+      const answer = await play('route', 6, {
+        dead: { address: 'fd00:beef::1', port: 9 },
+        routes: [
+          'unreachable fd00:dead::/32',
+          'fd00:beef::/64 encap seg6 mode encap segs fd00:dead::1 dev DEVICE',
+        ],
+      });
       expect(answer.codes).toEqual(['EHOSTUNREACH']);
       expect(answer.phantomIds).toBe(24);
       expect(answer.how).toEqual({ zerocopy: 120 });
@@ -72,9 +69,10 @@ describe('a refusal that comes when the id was taken', async () => {
     // Before an id is taken; the counts must not run apart in this direction either.
     it.each([4, 6] as const)('from an unreachable route, early, over IPv%i', async (family) => {
       const dead = family === 4 ? '198.18.200.1' : 'fd00:dead::1';
-      const answer = await play('route', family, { dead: { address: dead, port: 9 } }, (rig) =>
-        rig.sender.ip([`route add unreachable ${dead}/${family === 4 ? 32 : 128}`]),
-      );
+      const answer = await play('route', family, {
+        dead: { address: dead, port: 9 },
+        routes: [`unreachable ${dead}/${family === 4 ? 32 : 128}`],
+      });
       expect(answer.codes).toEqual(['EHOSTUNREACH']);
       expect(answer.phantomIds).toBe(0);
       expect(answer.how).toEqual({ zerocopy: 120 });

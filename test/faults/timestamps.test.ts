@@ -47,6 +47,23 @@ describe('timestamps when datagrams were refused', () => {
     );
   });
 
+  it(
+    'frames of a ring, refused by a full queue: each stamp is of its own frame',
+    overSink,
+    async () => {
+      await using rig = await createRig('sink', SHORT_QUEUE);
+      const answer = await answerOf<Answer>(
+        'stamps',
+        { device: rig.sender.name },
+        { namespace: rig.sender },
+      );
+      expect(answer.noBuffers).toBeGreaterThan(0);
+      expect(answer.before).toEqual(own(answer.before));
+      expect(answer.after).toEqual(own(answer.after));
+      expect(answer.wrong).toEqual([]);
+    },
+  );
+
   it.each(['EPERM', 'EAGAIN', 'EHOSTUNREACH'] as const)(
     '%s after the call, of single sends and of batches: each stamp is of its own datagram',
     (error) =>

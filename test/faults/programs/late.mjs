@@ -1,6 +1,7 @@
 // @ts-check
 // Datagrams that the kernel refuses late, with an errno of any kind: each buffer is filled anew as
 // soon as it comes back, so an id that completes too early corrupts what is on its way.
+import { execFileSync } from 'node:child_process';
 import { fillDatagram } from '../../rig/pattern.mjs';
 import { Books } from '../books.mjs';
 import { within } from '../sender.mjs';
@@ -48,13 +49,18 @@ class Pump {
  * @property {4 | 6} family
  * @property {Address} peer
  * @property {Address} [dead] to which nothing gets
- * @property {import('../zerosend.mjs').Errno} [error]
- * @property {import('zerosend').Timestamps} [timestamps]
+ * @property {string[]} [routes] what `ip route add` is told; DEVICE is that of the rig
+ * @property {string} device
+ * @property {import('../zerosend.mjs').Errno} error of what is injected
  */
 
 const SCENARIOS = {
   /** The kernel refuses what goes to `dead`, in the midst of what is on its way. */
-  async route(/** @type {Argument} */ { family, peer, dead }) {
+  async route(/** @type {Argument} */ { family, peer, dead, routes = [], device }) {
+    for (const route of routes) {
+      const words = route.replace('DEVICE', device).split(' ');
+      execFileSync('ip', [`-${family}`, 'route', 'add', ...words]);
+    }
     const pump = new Pump(await UdpSocket.open({ family, zeroCopy: 'always' }), peer);
     const codes = new Set();
     for (let i = 0; i < 120; i++) {

@@ -6,13 +6,32 @@ import {
   clearFaults,
   IP_RECVERR,
   inject,
+  PacketSocket,
   SOL_IP,
   setOption,
   UdpSocket,
 } from '../zerosend.mjs';
 
-/** @param {{ zeroCopy: 'always' | 'never', counted: boolean }} argument */
-export async function run({ zeroCopy, counted }) {
+/**
+ * @typedef {object} Argument
+ * @property {'always' | 'never'} [zeroCopy]
+ * @property {boolean} [counted]
+ * @property {string} [device] of frames; without it datagrams are sent
+ */
+
+/** A socket, and what sends once through it. @param {Argument} argument */
+async function open({ zeroCopy = 'always', counted = false, device }) {
+  if (device !== undefined) {
+    const interface_ = { interface: device, frames: 256, frameSize: 2016 };
+    const socket = await PacketSocket.open({ ...interface_, timestamps: 'software' });
+    const send = () => {
+      const buffer = /** @type {import('zerosend').PooledBuffer} */ (socket.pool.tryAcquire());
+      buffer.bytes.fill(0, 0, 1000).fill(0xff, 0, 6);
+      Buffer.from(buffer.bytes.buffer, buffer.bytes.byteOffset).writeUInt16BE(0x88b5, 12);
+      return socket.send(buffer, 1000);
+    };
+    return { socket, send };
+  }
   // A kernel that does not know the control message with the key (before Linux 6.13).
   if (counted) inject('sendmsg', { error: 'EINVAL' });
   const remote = { address: '198.18.0.9', port: 9 };
@@ -20,7 +39,17 @@ export async function run({ zeroCopy, counted }) {
   clearFaults();
   const error = setOption(socket.fd, SOL_IP, IP_RECVERR, 1);
   if (error !== 0) throw new Error(`setsockopt: errno ${error}`);
+  const pool = new BufferPool({ bufferSize: 4096, count: 256 });
+  const send = () => {
+    const buffer = /** @type {import('zerosend').PooledBuffer} */ (pool.tryAcquire());
+    return socket.send(buffer, 1000);
+  };
+  return { socket, send };
+}
 
+/** @param {Argument} argument */
+export async function run(argument) {
+  const { socket, send: put } = await open(argument);
   /** @type {number[]} */
   let scheduled = [];
   /** @type {string[]} */
@@ -32,8 +61,6 @@ export async function run({ zeroCopy, counted }) {
     seen.add(`${id} ${stage}`);
     if (latency < 2) wrong.push(`${id} ${stage} before it was sent`);
   });
-  const pool = new BufferPool({ bufferSize: 4096, count: 256 });
-  const put = () => socket.send(/** @type {any} */ (pool.tryAcquire()), 1000);
 
   /** @returns {Promise<[number, number[]]>} */
   async function one() {
@@ -52,7 +79,7 @@ export async function run({ zeroCopy, counted }) {
   await within(socket.flush(), 'flush');
   await pause(100); // what is queued has gone, and its stamps with it
   const after = [await one(), await one(), await one()];
-  const { noBuffers } = socket.stats();
+  const { noBuffers, refusedFrames } = socket.stats();
   await socket.close();
-  return { before, after, wrong, noBuffers };
+  return { before, after, wrong, noBuffers: noBuffers + refusedFrames };
 }
