@@ -34,7 +34,7 @@ async function open({ zeroCopy = 'always', counted = false, device }) {
   }
   // A kernel that does not know the control message with the key (before Linux 6.13).
   if (counted) inject('sendmsg', { error: 'EINVAL' });
-  const remote = { address: '198.18.0.9', port: 9 };
+  const remote = { address: '198.18.0.2', port: 9 };
   const socket = await UdpSocket.open({ remote, timestamps: 'software', zeroCopy });
   clearFaults();
   const error = setOption(socket.fd, SOL_IP, IP_RECVERR, 1);
@@ -79,7 +79,28 @@ export async function run(argument) {
   await within(socket.flush(), 'flush');
   await pause(100); // what is queued has gone, and its stamps with it
   const after = [await one(), await one(), await one()];
+  // Every accepted send but those of a pause has both its stamps.
+  let missing = 0;
+  for (let id = 0; id < socket.nextId; id++) {
+    if (!seen.has(`${id} scheduled`) || !seen.has(`${id} sent`)) missing++;
+  }
+  // Refused when they were on their way already: their stamps come among those of later ones.
+  const call = argument.counted ? 'sendto' : 'sendmsg';
+  for (let i = 0; i < 12 && argument.device === undefined; i++) {
+    if (i % 4 === 0) {
+      inject(call, { error: 'EPERM', after: true });
+      try {
+        put();
+        wrong.push('was not refused');
+      } catch {}
+      clearFaults();
+    }
+    put();
+  }
+  await within(socket.flush(), 'flush');
+  await pause(100);
+  after.push(await one());
   const { noBuffers, refusedFrames } = socket.stats();
   await socket.close();
-  return { before, after, wrong, noBuffers: noBuffers + refusedFrames };
+  return { before, after, wrong, missing, noBuffers: noBuffers + refusedFrames };
 }
