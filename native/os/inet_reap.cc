@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "os/error_queue.h"
@@ -28,7 +29,7 @@ InetSocket::Drained InetSocket::drain(size_t most, bool foreign) {
   // All questions so far have been answered, and the answer to the latest is the kernel's count.
   if (end == EAGAIN && ledger_.doubts() < doubts) {
     ledger_.dispel(unread_questions_);
-    unread_questions_ = 0;
+    unread_questions_ = unread_answers_ = 0;
   }
   drained.more = count == most;
   return drained;
@@ -69,7 +70,11 @@ void InetSocket::read_notification(const Notification& notification, size_t* fre
           ledger_.notify(notification.first, notification.last, notification.copied, completer());
       counters_[Counter::duplicateIds] += effect.duplicates;
       counters_[Counter::unknownIds] += effect.unknown;
-      counters_[Counter::phantomIds] += effect.phantoms;
+      if (effect.phantoms > 0) {
+        const uint64_t answers = std::min(effect.phantoms, unread_answers_);
+        unread_answers_ -= answers;
+        counters_[Counter::phantomIds] += effect.phantoms - answers;
+      }
       *freed += effect.completed;
       break;
     }

@@ -69,7 +69,7 @@ int InetSocket::ask_for_count(const sockaddr* to, socklen_t to_length) {
     drain_all();
     if (unreadable_ > 0) return EBUSY;
     ledger_.dispel(unread_questions_);  // the queue is empty: they have taken none
-    unread_questions_ = 0;
+    unread_questions_ = unread_answers_ = 0;
   }
   alignas(4096) static uint8_t nothing[4096];
   iovec part{nothing, sizeof nothing};
@@ -100,9 +100,8 @@ int InetSocket::ask_for_count(const sockaddr* to, socklen_t to_length) {
       ledger_.dispel(1);
       --unread_questions_;
     }
-    const uint64_t phantoms = counters_[Counter::phantomIds];
+    if (answered) ++unread_answers_;
     const size_t freed = drain_all();
-    if (answered && counters_[Counter::phantomIds] > phantoms) --counters_[Counter::phantomIds];
     // An ICMP error that is pending answers in place of what was asked, once each.
     const bool again = may_be_earlier(error) || error == EINTR;
     if (!again && !(error == ENOBUFS && freed > 0)) break;

@@ -113,6 +113,8 @@ class InetSocket final : public Socket {
   // tried. Each takes away one, so only a flood that is faster than as many system calls gets
   // through.
   static constexpr int kTriesOfEarlier = 64;
+  // asked_in_vain_ after five questions in vain: not news of a moment any more, but of a state.
+  static constexpr uint32_t kLasting = 31;
   // How often one is tried again for which there is no memory though the kernel holds nothing.
   static constexpr int kTriesOfEmptied = 16;
   Response response(int error) const;
@@ -157,7 +159,7 @@ class InetSocket final : public Socket {
   State do_state() const override {
     State state;
     state.peer_closed = peer_closed_;
-    state.ids_uncertain = asked_in_vain_ > 0 && !ledger_.certain();
+    state.ids_uncertain = asked_in_vain_ >= kLasting && !ledger_.certain();
     state.timestamp_error = timestamp_error_;
     state.splits_sends = is_splitting();
     return state;
@@ -183,6 +185,7 @@ class InetSocket final : public Socket {
   Ledger<Source> ledger_;
   const bool zerocopy_granted_;    // SO_ZEROCOPY is on
   uint64_t unread_questions_ = 0;  // questions for the count that may have taken ids not read yet
+  uint64_t unread_answers_ = 0;    // those of them that were answered, which are no phantoms
   uint32_t asked_in_vain_ = 0;     // other than 0: that many sends go by copy before the next one
   uint32_t unasked_ = 0;           // so many of them have
   bool stopped_early_ = false;  // the last sendmmsg may have met an error about an earlier datagram

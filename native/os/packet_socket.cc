@@ -92,7 +92,6 @@ void PacketSocket::submit_waiting() {
 void PacketSocket::hand_over(Frame& frame) {
   const uint32_t index = submit_;
   tpacket2_hdr* const shared = header(index);
-  if (stamps_) ++untaken_;
   frame.state = Frame::State::kSubmitted;
   shared->tp_len = frame.length;
   shared->tp_snaplen = frame.length;
