@@ -154,9 +154,10 @@ export async function mtuShrinks(/** @type {Kind} */ kind, /** @type {Place} */ 
   const ledger = new Ledger(socket);
   socket.send(take(pool), 1400);
   await socket.flush();
+  const [first, second] = [take(pool), take(pool)];
+  socket.send(second, 1400); // waits in the ring for the one before it
   ip('link', 'set', place.interface, 'mtu', '1000');
-  socket.send(take(pool), 900);
-  socket.send(take(pool), 1400); // the library does not know yet
+  socket.send(first, 900);
   socket.send(take(pool), 900);
   await Promise.race([socket.flush(), delay(3000, null, { ref: false })]);
   const held = take(pool);
