@@ -14,31 +14,48 @@ export interface Reaper {
 const MOST_ASKED = 64;
 
 /**
- * The sockets that may have buffers of a pool in flight, in the order in which they are to be asked.
- * Sockets that have nothing of it in flight drop out when they come to rest, or here. Weak, as a socket
- * that its user has forgotten is to be collected and closed.
+ * The sockets that may have buffers of a pool in flight, which are asked in turn. Sockets that have
+ * nothing of it in flight drop out when they come to rest, or here. Weak, as a socket that its user has
+ * forgotten is to be collected and closed.
+ *
+ * A list with a place for each, not a set: a dry pool may ask a million times a second, and to take one
+ * out of a set and put it in again allocates.
  */
 export class Reapers {
-  readonly #all = new Set<WeakRef<Reaper>>();
+  readonly #line: WeakRef<Reaper>[] = [];
+  readonly #places = new Map<WeakRef<Reaper>, number>();
+  #next = 0;
 
   add(reaper: WeakRef<Reaper>): void {
-    this.#all.add(reaper);
+    if (this.#places.has(reaper)) return;
+    this.#places.set(reaper, this.#line.length);
+    this.#line.push(reaper);
   }
 
   delete(reaper: WeakRef<Reaper>): void {
-    this.#all.delete(reaper);
+    const place = this.#places.get(reaper);
+    if (place === undefined) return;
+    this.#places.delete(reaper);
+    const last = this.#line.pop() as WeakRef<Reaper>;
+    if (last === reaper) return;
+    this.#line[place] = last;
+    this.#places.set(last, place);
   }
 
   /** Has some take completions in, until `enough`. The next call begins behind those asked. */
   ask(pool: BufferPool, enough: () => boolean): void {
-    let left = this.#all.size;
+    const line = this.#line;
     let asked = 0;
-    for (const weakly of this.#all) {
-      if (left-- <= 0 || asked >= MOST_ASKED || enough()) return;
-      this.#all.delete(weakly);
+    for (let left = line.length; left > 0 && asked < MOST_ASKED && !enough(); left--) {
+      if (line.length === 0) return; // listeners have run meanwhile
+      if (this.#next >= line.length) this.#next = 0;
+      const weakly = line[this.#next] as WeakRef<Reaper>;
       const reaper = weakly.deref();
-      if (reaper?._mayHold(pool) !== true) continue;
-      this.#all.add(weakly); // to the end
+      if (reaper?._mayHold(pool) !== true) {
+        this.delete(weakly);
+        continue;
+      }
+      this.#next++;
       reaper.poll();
       asked++;
     }

@@ -6,6 +6,9 @@ import { Program } from '../support/program.js';
 // 24) does not look like a byte for each.
 const SENDS = 40_960;
 
+// Beside other load the receiver of a stream seldom runs, and the sender waits for it.
+const PATIENCE = 80_000;
+
 interface Work {
   protocol: 'tcp' | 'udp';
   zeroCopy: 'always' | 'never';
@@ -21,7 +24,10 @@ async function allocatedBySend(work: Work): Promise<number> {
   const program = new Program(
     new URL('./programs/allocation.mjs', import.meta.url),
     { control: false, ...work, port: peer.port, sends: SENDS },
-    { node: ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'] },
+    {
+      node: ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'],
+      timeout: PATIENCE,
+    },
   );
   const { rounds } = await program.next('measured');
   expect((await program.exit()).code).toBe(0);
@@ -38,14 +44,14 @@ async function allocatedBySend(work: Work): Promise<number> {
   return each;
 }
 
-describe('in steady state', () => {
+describe('in steady state', { timeout: PATIENCE + 10_000 }, () => {
   it.each([
     ['udp', 'always'],
     ['udp', 'never'],
     ['tcp', 'always'],
     ['tcp', 'never'],
   ] as const)('a send allocates nothing: %s, zeroCopy %s', async (protocol, zeroCopy) => {
-    expect(await allocatedBySend({ protocol, zeroCopy, batch: 1 })).toBeLessThan(1);
+    expect(await allocatedBySend({ protocol, zeroCopy, batch: 1 })).toBeLessThan(0.25);
   });
 
   it.each(['udp', 'tcp'] as const)('sendMany allocates its result only: %s', async (protocol) => {
