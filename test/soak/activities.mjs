@@ -2,8 +2,9 @@
 // What a round does at once. Each activity opens a socket, sends until the deadline, ends in one of
 // the ways there are, and balances its books.
 import { setImmediate as turn } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { PacketSocket, TcpSocket, UdpSocket, XdpSocket } from 'zerosend';
-import { announceSeed, fillStream, fillTrain } from '../rig/pattern.mjs';
+import { announceSeed, fillDatagram, fillStream, fillTrain } from '../rig/pattern.mjs';
 import { Books } from './books.mjs';
 
 /**
@@ -13,7 +14,8 @@ import { Books } from './books.mjs';
  * @property {number} deadline
  * @property {Record<string, { address: string, port: number }>} targets
  * @property {string | null} interface
- * @property {{ sends: number, bytes: number, ids: number, refused: number, outcomes: Record<string, number> }} total
+ * @property {{ sends: number, bytes: number, ids: number, refused: number, looks: number,
+ *   stamps: number, environments: number, outcomes: Record<string, number> }} total
  */
 
 /** Ends a socket in one of the ways there are, and balances. */
@@ -25,9 +27,28 @@ async function finish(/** @type {Context} */ context, /** @type {Books} */ books
     : socket.close({ timeout: way < 3 ? 20 : 3000 }));
   books.balance(report);
   context.total.ids += report.ids;
+  context.total.stamps += books.stamps;
   context.total.bytes += socket.stats().bytes;
   context.total.outcomes[report.outcome] = (context.total.outcomes[report.outcome] ?? 0) + 1;
   if (socket.inFlight !== 0) throw new Error(`${socket.inFlight} in flight after close`);
+}
+
+/** What programs ask a socket for while it works. */
+function look(/** @type {Context} */ context, /** @type {Books} */ { socket }) {
+  const way = context.random(4);
+  if (way === 0) socket.stats();
+  else if (way === 1) socket.info();
+  else if (way === 2) inspect(socket);
+  else socket.poll();
+  context.total.looks++;
+}
+
+/** Options that any socket may have. */
+function someOptions(/** @type {Context} */ { random }) {
+  return {
+    ...(random(3) === 0 ? { sendBufferSize: 20_000 + random(200_000) } : {}),
+    ...(random(3) === 0 ? { timestamps: /** @type {const} */ ('software') } : {}),
+  };
 }
 
 /**
@@ -62,6 +83,7 @@ async function pump(
       if (code === undefined || code === 'ERR_ZEROSEND_INTERNAL') throw error;
       await turn();
     }
+    if (context.random(40) === 0) look(context, books);
     if (count % 32 === 0) await turn();
   }
 }
@@ -77,7 +99,7 @@ export async function stream(/** @type {Context} */ context, /** @type {string} 
     port,
     zeroCopy: random(2) === 0 ? 'always' : 'auto',
     zeroCopyThreshold: random(30_000),
-    ...(random(3) === 0 ? { sendBufferSize: 20_000 + random(200_000) } : {}),
+    ...someOptions(context),
   });
   const books = new Books(socket);
   const seed = random(2 ** 31);
@@ -103,14 +125,26 @@ export async function stream(/** @type {Context} */ context, /** @type {string} 
 export async function datagrams(/** @type {Context} */ context) {
   const { random, pool } = context;
   const remote = /** @type {{ address: string, port: number }} */ (context.targets.udp);
-  const socket = await UdpSocket.open({ remote, segmentSize: 1400, zeroCopy: 'always' });
+  const segmentSize = [0, 1200, 1400][random(3)] ?? 0;
+  const socket = await UdpSocket.open({
+    remote,
+    ...(segmentSize > 0 ? { segmentSize } : {}),
+    zeroCopy: 'always',
+    ...someOptions(context),
+  });
   const books = new Books(socket);
   const seed = random(2 ** 31);
   const many = random(2) === 0;
   let sequence = 0;
   await pump(context, books, pool, (buffer) => {
-    const length = 1400 * (1 + random(45));
-    const count = fillTrain(buffer.bytes, length, 1400, sequence, seed);
+    let length = 16 + random(random(8) === 0 ? 60_000 : 1400);
+    let count = 1;
+    if (segmentSize > 0) {
+      length = segmentSize * (1 + random(45));
+      count = fillTrain(buffer.bytes, length, segmentSize, sequence, seed);
+    } else {
+      fillDatagram(buffer.bytes, sequence, seed, length);
+    }
     if (many) socket.sendMany([buffer], length);
     else if (random(4) === 0) socket.sendTo(buffer, length, remote);
     else socket.send(buffer, length);
@@ -137,7 +171,12 @@ export async function frames(/** @type {Context} */ context, /** @type {'packet'
   };
   const socket =
     kind === 'packet'
-      ? await PacketSocket.open({ interface: name, frames: 256, init })
+      ? await PacketSocket.open({
+          interface: name,
+          frames: 256,
+          init,
+          ...(context.random(3) === 0 ? { timestamps: 'software' } : {}),
+        })
       : await XdpSocket.open({ interface: name, frames: 256, init });
   const books = new Books(socket);
   const { pool } = socket;

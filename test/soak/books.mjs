@@ -4,11 +4,17 @@
 export class Books {
   #seen = new Uint8Array(1024);
   completed = 0;
+  stamps = 0;
 
   constructor(/** @type {import('zerosend').ZeroCopySocket} */ socket) {
     this.socket = socket;
     socket.on('complete', ({ first, last }) => {
       for (let id = first; id <= last; id++) this.#mark(id);
+    });
+    socket.on('timestamp', ({ id }) => {
+      if (!(id < socket.nextId))
+        throw new Error(`id ${id} has a timestamp, next is ${socket.nextId}`);
+      this.stamps++;
     });
   }
 

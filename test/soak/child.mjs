@@ -5,14 +5,25 @@ import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { BufferPool } from 'zerosend';
 import { connections, datagrams, frames, stream } from './activities.mjs';
+import { environments } from './environments.mjs';
 import { injectSome } from './faults.mjs';
 import { randomFrom } from './random.mjs';
 
 const plan = JSON.parse(process.argv[2] ?? '');
 const hooks = createRequire(import.meta.url)(/** @type {string} */ (process.env.ZEROSEND_NATIVE));
 const ROUND_MS = 2500;
+const PATIENCE_MS = 60_000; // a close takes 3 s, and the machine may be busy
 
-const total = { sends: 0, bytes: 0, ids: 0, refused: 0, outcomes: {} };
+const total = {
+  sends: 0,
+  bytes: 0,
+  ids: 0,
+  refused: 0,
+  looks: 0,
+  stamps: 0,
+  environments: 0,
+  outcomes: {},
+};
 /** @type {Record<string, number>} */
 const struck = {};
 let opensRefused = 0;
@@ -25,6 +36,20 @@ async function attempt(/** @type {Promise<void>} */ activity) {
     const { syscall } = /** @type {{ syscall?: string }} */ (error);
     if (syscall === undefined) throw error;
     opensRefused++;
+  }
+}
+
+/** Rejects when a round hangs: everything in it is bounded. */
+async function inTime(/** @type {Promise<string[]>} */ running) {
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`a round took ${PATIENCE_MS} ms`)), PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([running, /** @type {Promise<never>} */ (late)]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -47,6 +72,7 @@ async function round(/** @type {number} */ number) {
     stream(context, 'slow'),
     stream(context, 'reset'),
     connections(context),
+    environments(context),
   ];
   if (!streamsOnly) {
     activities.push(datagrams(context), frames(context, 'packet'), frames(context, 'xdp'));
@@ -77,7 +103,8 @@ const median = (/** @type {number[]} */ values) =>
   [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
 try {
   for (let done = 0; number <= last && (done === 0 || Date.now() < finish); done++, number++) {
-    const faults = await round(number);
+    process.stdout.write(`${JSON.stringify({ begin: number })}\n`);
+    const faults = await inTime(round(number));
     const now = memory();
     rss.push(now.rss);
     if (done === 9) start.fds = now.fds;

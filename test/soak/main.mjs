@@ -2,15 +2,19 @@
 // npm run soak -- --minutes 10              everything at once, with random faults
 // npm run soak -- --seed 7 --round 12       one round of an earlier run again
 //
-// As root it runs in the veth rig, where the kernel really does not copy, with a slow link and loss,
-// and rings are used too; otherwise over loopback. Receivers check every byte. Ends with figures, and with exit code 1 when
+// As root it runs in the veth rig, where the kernel really does not copy, with a slow link and loss.
+// Rings are used too, and routes, MTU, links, rates and limits change while sockets send; otherwise
+// over loopback. Workers end in the middle of a flush. Receivers check every byte. Ends with figures, and with exit code 1 when
 // an id is missing or double, a byte is wrong, a buffer, a descriptor or memory is not given back.
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { hasProgram } from '../../scripts/support/exec.mjs';
 import { fail, readOptions } from '../../scripts/support/options.mjs';
 import { createRig, startReceiver, whyRigUnavailable } from '../rig/index.mjs';
+import { Network } from './network.mjs';
+import { randomFrom } from './random.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = join(here, '..', '..');
@@ -20,12 +24,14 @@ const USAGE = `usage: npm run soak -- [options]
   --seed N      a whole number: the same faults and sends as in an earlier run
   --round N     this round alone
   --loopback    over loopback, though the veth rig may be there
+  --calm        nothing changes in the rig while it runs
   --json        nothing but the summary, in one line`;
 const values = readOptions(USAGE, {
   minutes: { type: 'string', default: '1' },
   seed: { type: 'string' },
   round: { type: 'string' },
   loopback: { type: 'boolean', default: false },
+  calm: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
 });
 const seed = values.seed === undefined ? (Date.now() ^ process.pid) >>> 0 : Number(values.seed);
@@ -64,9 +70,18 @@ const plan = {
 
 const argv = ['--expose-gc', join(here, 'child.mjs'), JSON.stringify(plan)];
 const env = { ...process.env, ZEROSEND_NATIVE: join(root, 'build/Release/zerosend_test.node') };
+// With the capability IPC_LOCK no limit would count.
+const [program = '', ...first] = hasProgram('setpriv')
+  ? ['setpriv', '--inh-caps=-ipc_lock', '--bounding-set=-ipc_lock', '--', process.execPath]
+  : [process.execPath];
 const child = rig
-  ? rig.sender.spawn(process.execPath, argv, { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  ? rig.sender.spawn(program, [...first, ...argv], {
+      env,
+      memlock: 8 << 20,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
   : spawn(process.execPath, argv, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+const network = rig === null || values.calm ? null : new Network(rig, child.pid);
 const hang = setTimeout(() => child.kill('SIGKILL'), plan.seconds * 1000 + 60_000);
 /** @type {any} */
 let result = null;
@@ -74,7 +89,13 @@ let code = 1;
 try {
   const ended = new Promise((settle) => child.once('close', settle));
   for await (const line of createInterface({ input: /** @type {any} */ (child.stdout) })) {
-    result = JSON.parse(line);
+    const said = JSON.parse(line);
+    if (said.begin !== undefined) {
+      network?.disturb(randomFrom(seed ^ Math.imul(said.begin + 1, 0x85ebca6b)));
+      continue;
+    }
+    await network?.calm();
+    result = said;
     if (result.round !== undefined) {
       say(
         `round ${result.round}: ${result.faults.join(', ') || 'no faults'}; rss ${result.rss >> 20} MiB`,
@@ -84,6 +105,7 @@ try {
   code = await ended;
 } finally {
   clearTimeout(hang);
+  await network?.calm();
 }
 
 const problems = [];
@@ -106,6 +128,8 @@ const summary = {
   minutes,
   rig: rig ? 'veth' : 'loopback',
   ...result,
+  changes: network?.made,
+  unavailable: network?.unavailable,
   received: Object.fromEntries(Object.entries(reports).map(([name, r]) => [name, r.bytes])),
   problems,
 };

@@ -50,8 +50,16 @@ void Client::take_in(const Record& record) {
     case Record::kRetired:
       retire(record.first);
       return;
+    case Record::kPassed:
+      MUST(kind == Kind::kPacket, "key %u: a socket without a ring order is told of a place", key);
+      MUST(holders_.count(record.first) > 0, "key %u: id %" PRIu64 " passed after it completed",
+           key, record.first);
+      MUST(passed_.insert(record.first).second, "key %u: id %" PRIu64 " passed twice", key,
+           record.first);
+      ++passed_count_;
+      return;
     case Record::kLinkDown:
-      MUST(own_pool != nullptr, "key %u: a socket without an interface is told of one", key);
+      MUST(ring(), "key %u: a socket without an interface is told of one", key);
       return;
     default:
       break;
@@ -69,8 +77,15 @@ void Client::complete(uint64_t id, uint32_t kind) {
   ++by_kind_[kind];
   Holder holder = std::move(found->second);
   holders_.erase(found);
+  const bool passed = passed_.erase(id) > 0;
+  const bool failed = kind == static_cast<uint32_t>(zerosend::Outcome::kFailed);
+  MUST(failed || !passed, "key %u: id %" PRIu64 " was passed, and ended in way %u", key, id, kind);
   if (holder.pool != nullptr) {
-    holder.pool->completed(holder.slot);
+    if (failed && !passed) {
+      holder.pool->never_sent(holder.slot);
+    } else {
+      holder.pool->completed(holder.slot);
+    }
   } else {
     std::memset(holder.plain.get(), 0xdd, holder.length);
   }
@@ -92,6 +107,7 @@ void Client::retire(uint64_t id) {
 
 void Client::check(const zerosend::Counters& constant) const {
   zerosend::Counters counters = constant;
+  MUST(passed_.empty(), "key %u: ids were passed that did not fail", key);
   MUST(holders_.empty(), "key %u: %zu ids are outstanding at the end", key, holders_.size());
   MUST(counters[Counter::sends] == given() && counters[Counter::completed] == given(),
        "key %u: %" PRIu64 " sends, the library says %" PRIu64 " and %" PRIu64 " completed", key,
@@ -111,8 +127,8 @@ void Client::check(const zerosend::Counters& constant) const {
   MUST(counters[Counter::phantomIds] == 0, "key %u: phantom ids", key);
   MUST(!expect_error || errored || aborted, "key %u: it failed, but no error was reported", key);
   if (aborted || errored) return;
-  // A datagram may be refused by itself, behind others of the same call or of the queue.
-  MUST(revoked() == 0 && (udp() || failed() == 0),
+  // A datagram or a frame may be refused by itself, behind others of the same call or of the queue.
+  MUST(revoked() == 0 && (!tcp() || failed() == 0),
        "key %u: %" PRIu64 " revoked, %" PRIu64 " failed", key, revoked(), failed());
   MUST(!need_drain, "key %u: the queue emptied, but no drain was reported", key);
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "memory.h"
 #include "os/socket.h"
@@ -52,6 +53,7 @@ class Client {
   size_t outstanding() const { return holders_.size(); }
   uint64_t revoked() const { return by_kind_[3]; }
   uint64_t failed() const { return by_kind_[4]; }
+  uint64_t passed() const { return passed_count_; }
   uint64_t stamps() const { return stamps_; }
 
   void sent(Holder&& holder) { holders_.emplace(next_id++, std::move(holder)); }
@@ -65,7 +67,9 @@ class Client {
   void retire(uint64_t id);
 
   std::unordered_map<uint64_t, Holder> holders_;
+  std::unordered_set<uint64_t> passed_;  // will fail, and left no hole in the ring
   uint64_t by_kind_[5] = {};
+  uint64_t passed_count_ = 0;
   bool in_stamp_ = false;  // a timestamp comes as two records, others may come between
   uint64_t stamps_ = 0;
 };

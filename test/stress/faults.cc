@@ -75,7 +75,8 @@ ssize_t sendto(int fd, const void* data, size_t length, int flags, const sockadd
 }
 
 ssize_t recvmsg(int fd, msghdr* message, int flags) {
-  return strikes() ? fail_with({EINTR, EAGAIN}) : real.recvmsg(fd, message, flags);
+  // Never EAGAIN: by that the kernel says that an error queue is empty, and is believed.
+  return strikes() ? fail_with({EINTR, ENOMEM}) : real.recvmsg(fd, message, flags);
 }
 
 ssize_t recv(int fd, void* data, size_t length, int flags) {

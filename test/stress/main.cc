@@ -153,6 +153,8 @@ int run(const Options& options) {
       {"shared", totals.shared},
       {"refused", totals.refused},
       {"timestamps", totals.stamps},
+      {"changes of the MTU", totals.mtu_changes},
+      {"frames passed over", totals.passed},
       {"wakes", totals.wakes},
       {"calls", totals.calls},
       {"put back", totals.putbacks},

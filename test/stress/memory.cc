@@ -18,7 +18,10 @@ Pool::Pool(std::shared_ptr<zerosend::Slab> slab, bool in_order)
 
 int Pool::acquire() {
   uint32_t slot = next_;
-  if (in_order_) {
+  if (in_order_ && !holes_.empty()) {
+    slot = holes_.back();
+    holes_.pop_back();
+  } else if (in_order_) {
     if (slots_[slot].holds > 0) return -1;
     next_ = (slot + 1) % slab_->slots();
   } else {
@@ -43,7 +46,7 @@ void Pool::release(uint32_t slot) {
 
 void Pool::release_unsent(uint32_t slot) {
   release(slot);
-  if (in_order_) next_ = slot;
+  if (in_order_) holes_.push_back(slot);
 }
 
 void Pool::scribble(uint32_t slot) {

@@ -28,8 +28,16 @@ class Pool {
   void release_unsent(uint32_t slot);
   // A lease has become a send; the send has completed.
   void completed(uint32_t slot) { release(slot); }
+  // The send failed before the kernel saw it: in order, its place is a hole that later ones wait
+  // at.
+  void never_sent(uint32_t slot) {
+    release(slot);
+    if (in_order_) holes_.push_back(slot);
+  }
   // The slot must never be written again.
   void retire(uint32_t slot) { slots_[slot].retired = true; }
+
+  bool has_hole() const { return !holes_.empty(); }
 
   // Lets go of the slab, whatever is in flight.
   void drop() { slab_ = nullptr; }
@@ -53,7 +61,8 @@ class Pool {
   std::vector<Slot> slots_;
   std::vector<uint32_t> free_;  // not used when in order
   const bool in_order_;
-  uint32_t next_ = 0;  // in order: the slot to hand out
+  uint32_t next_ = 0;            // in order: the slot to hand out
+  std::vector<uint32_t> holes_;  // in order: to be handed out before that one
 };
 
 }  // namespace stress

@@ -1,9 +1,14 @@
 #include "user.h"
 
 #include <linux/sockios.h>
+#include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "check.h"
@@ -80,6 +85,19 @@ void User::act() {
   }
 }
 
+// Of the loopback interface, which is our own where rings are: frames that were checked by the old
+// MTU may be handed over or be on their way. Never so low that a segment of UDP would not fit.
+void User::change_mtu() {
+  constexpr int kSizes[] = {1500, 4000, 65536};
+  const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  request.ifr_mtu = kSizes[random_.below(3)];
+  MUST(::ioctl(fd, SIOCSIFMTU, &request) == 0, "the MTU does not change: errno %d", errno);
+  ::close(fd);
+  ++totals_.mtu_changes;
+}
+
 // A `complete` listener: may send, poll, close.
 void User::listen(Client& client) {
   if (quiet_) return;
@@ -104,6 +122,8 @@ void User::look_around(Client& client) {
 
 void User::begin_close(Client& client) {
   if (client.state == Client::State::kClosing) return;
+  // Nothing can be sent any more into a hole of the ring, so what stands behind it never goes out.
+  if (client.ring() && client.own_pool->has_hole()) return abort(client);
   client.state = Client::State::kClosing;
   reactor_.socket(client).begin_close();
   reactor_.mark_busy(client);
@@ -144,6 +164,7 @@ void User::close(Client& client) {
   client.check(counters);
   totals_.wakes += counters[zerosend::Counter::wakes];
   totals_.stamps += client.stamps();
+  totals_.passed += client.passed();
   if (client.errored) ++totals_.failed_sockets;
   for (size_t kind = 0; kind < 5; ++kind) {
     constexpr zerosend::Counter kKinds[] = {zerosend::Counter::zerocopy, zerosend::Counter::copied,
@@ -172,6 +193,8 @@ void User::wait_for(Client& client) {
     const auto same = std::find_if(clients_.begin(), clients_.end(),
                                    [handle](const auto& other) { return other->handle == handle; });
     if (same == clients_.end() || (*same)->outstanding() == 0) break;
+    // What stands behind a hole waits for the sends that we do not make now.
+    if ((*same)->ring() && (*same)->own_pool->has_hole()) break;
     if (Clock::now() > deadline) lost(**same);
     step();
   }

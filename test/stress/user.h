@@ -29,6 +29,8 @@ struct Totals {
   uint64_t stamps = 0;
   uint64_t putbacks = 0;
   uint64_t abandoned = 0;
+  uint64_t mtu_changes = 0;
+  uint64_t passed = 0;
 };
 
 // What was sent over one TCP connection, for the receiver's report.
@@ -82,6 +84,7 @@ class User {
 
   // user.cc
   void act();
+  void change_mtu();
   void listen(Client& client);
   void look_around(Client& client);
   void begin_close(Client& client);

@@ -104,9 +104,13 @@ bool User::accepted(Client& client, int32_t code, size_t count, uint32_t queued)
          client.key, -code);
     client.expect_error = true;
   } else if (client.ring()) {
-    DIE("key %u: a ring refused a frame with errno %d", client.key, -code);
+    MUST(code == -EMSGSIZE && totals_.mtu_changes > 0,
+         "key %u: a ring refused a frame with errno %d", client.key, -code);
   } else {
-    MUST(code == -ECONNREFUSED || code == -EHOSTUNREACH, "key %u: errno %d", client.key, -code);
+    // In fragments a datagram may need more than the socket's send buffer ever has.
+    MUST(code == -ECONNREFUSED || code == -EHOSTUNREACH ||
+             (code == -ENOBUFS && totals_.mtu_changes > 0),
+         "key %u: errno %d", client.key, -code);
   }
   return false;
 }
@@ -187,6 +191,7 @@ void User::send_some(Client& client) {
   }
   for (uint32_t left = random_.between(1, 24); left > 0; --left) {
     send_one(client);
+    if (client.ring() && random_.one_in(60)) change_mtu();
     if (random_.one_in(16)) reactor_.poll(client);
   }
 }
