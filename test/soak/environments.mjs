@@ -1,7 +1,6 @@
 // @ts-check
 // Environments that end with sends in the kernel's queues and in ours: workers that are terminated, or
 // that end themselves, in the middle of a flush.
-import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 
@@ -27,8 +26,12 @@ export async function environments(/** @type {Context} */ context) {
     worker.on('error', (error) => {
       thrown = error;
     });
-    const exit = once(worker, 'exit');
-    const first = await Promise.race([once(worker, 'message'), exit]);
+    /** @type {Promise<void>} */
+    const exit = new Promise((settle) => worker.once('exit', () => settle()));
+    const began = await Promise.race([
+      new Promise((settle) => worker.once('message', () => settle(true))),
+      exit,
+    ]);
     if (way === 0) {
       await sleep(random(60));
       await worker.terminate();
@@ -38,6 +41,6 @@ export async function environments(/** @type {Context} */ context) {
     if (message !== undefined && message !== 'the end') {
       throw new Error(`a worker ended with: ${message}`);
     }
-    if (first[0] === 'flushing') context.total.environments++;
+    if (began === true) context.total.environments++;
   }
 }
