@@ -19,6 +19,20 @@ describe('the documents', () => {
     expect(table).toHaveLength(codesIn(read('lib/errors.ts')).size);
   });
 
+  it('list every warning, and no other', () => {
+    const sources = (readdirSync(join(root, 'lib'), { recursive: true }) as string[])
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => read(`lib/${name}`))
+      .join('\n');
+    const emitted = [...sources.matchAll(/code: '(ZEROSEND_[A-Z_]+)'/g)].map(([, code]) => code);
+    // A warning without a code, or with one that is put together, would not be found above.
+    expect(sources.match(/emitWarning\(/g)).toHaveLength(emitted.length);
+    const rows = [...read('docs/warnings.md').matchAll(/^\| `(ZEROSEND_[A-Z_]+)` \|/gm)];
+    const listed = rows.map(([, code]) => code);
+    expect(new Set(listed).size).toBe(listed.length);
+    expect([...listed].sort()).toEqual([...new Set(emitted)].sort());
+  });
+
   it('name every event and every way in which ids end', () => {
     const readme = read('README.md');
     const events = read('lib/events.ts');
