@@ -33,6 +33,15 @@ describe('the documents', () => {
     expect([...listed].sort()).toEqual([...new Set(emitted)].sort());
   });
 
+  it('tell of each kind of change of a version in one place', () => {
+    for (const version of read('CHANGELOG.md').split(/^## /m).slice(1)) {
+      const kinds = version.match(/^### .*$/gm) ?? [];
+      expect([...new Set(kinds)]).toEqual(kinds);
+      const changes = version.match(/^- .*$/gm) ?? [];
+      expect([...new Set(changes)]).toEqual(changes);
+    }
+  });
+
   it('name every event and every way in which ids end', () => {
     const readme = read('README.md');
     const events = read('lib/events.ts');
