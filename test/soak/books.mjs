@@ -37,5 +37,10 @@ export class Books {
       if (this.#seen[id] !== 1) throw new Error(`id ${id} of ${nextId} never completed`);
     }
     if (this.completed !== nextId) throw new Error(`${this.completed} of ${nextId} completed`);
+    const { completed, unknownIds, duplicateIds, revoked } = this.socket.stats();
+    if (completed !== nextId) throw new Error(`stats() say that ${completed} completed`);
+    if (unknownIds > 0) throw new Error(`${unknownIds} ids that the kernel never gave out`);
+    // After a revocation the kernel's own notifications may still come.
+    if (duplicateIds > 0 && revoked === 0) throw new Error(`${duplicateIds} ids notified twice`);
   }
 }
