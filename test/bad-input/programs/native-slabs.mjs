@@ -26,13 +26,17 @@ const HUGE = 2 ** 21;
 const make = (size, kind, slot = 4096) =>
   native.createSlab(slot, (size * HUGE) / slot, kind).handle;
 
-/** @param {number} size in huge pages */
+/** Address space that V8 or malloc have reserved may be as large. @param {number} size in huge pages */
 function isMapped(size) {
   return readFileSync('/proc/self/maps', 'latin1')
     .split('\n')
     .some((line) => {
-      const [begin, end] = line.split(' ', 1)[0]?.split('-') ?? [];
-      return Number.parseInt(end ?? '', 16) - Number.parseInt(begin ?? '', 16) === size * HUGE;
+      const [range, rights] = line.split(' ', 2);
+      const [begin, end] = range?.split('-') ?? [];
+      return (
+        rights?.startsWith('rw') &&
+        Number.parseInt(end ?? '', 16) - Number.parseInt(begin ?? '', 16) === size * HUGE
+      );
     });
 }
 
