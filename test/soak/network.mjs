@@ -45,12 +45,14 @@ function changesOf(rig) {
     route('blackhole'),
     route('prohibit'),
     {
+      // Refused late: ENETUNREACH without a route to the segment, EHOSTUNREACH with such a one.
       name: 'route through a dead segment',
-      make: () => ({
+      make: (random) => ({
         there: [
+          { ip: `route replace ${random(2) ? 'unreachable' : 'blackhole'} fd00:dead::/32` },
           { ip: `route replace ${detour} encap seg6 mode encap segs fd00:dead::1 dev ${name}` },
         ],
-        back: [{ ip: `route del ${detour}` }],
+        back: [{ ip: `route del ${detour}` }, { ip: 'route del fd00:dead::/32' }],
       }),
     },
     {
