@@ -83,6 +83,18 @@ const child = rig
   : spawn(process.execPath, argv, { env, stdio: ['ignore', 'pipe', 'inherit'] });
 const network = rig === null || values.calm ? null : new Network(rig, child.pid);
 const hang = setTimeout(() => child.kill('SIGKILL'), plan.seconds * 1000 + 60_000);
+/** @type {string[]} */
+const wrong = [];
+/** Which round made bytes wrong, and what the first of them are. */
+async function note(/** @type {number} */ after) {
+  for (const [name, receiver] of Object.entries(receivers)) {
+    if (wrong.some((line) => line.startsWith(name))) continue;
+    const { wrongBytes, firstWrong, corrupt, maxLength } = await receiver.report();
+    if (wrongBytes === 0) continue;
+    const what = JSON.stringify({ wrongBytes, firstWrong, corrupt, maxLength });
+    wrong.push(`${name}, after round ${after}: ${what}`);
+  }
+}
 /** @type {any} */
 let result = null;
 let code = 1;
@@ -97,6 +109,7 @@ try {
     await network?.calm();
     result = said;
     if (result.round !== undefined) {
+      await note(result.round);
       say(
         `round ${result.round}: ${result.faults.join(', ') || 'no faults'}; rss ${result.rss >> 20} MiB`,
       );
@@ -119,6 +132,7 @@ await rig?.dispose();
 for (const [name, report] of Object.entries(reports)) {
   if (report.wrongBytes > 0) problems.push(`receiver ${name}: ${report.wrongBytes} wrong bytes`);
 }
+problems.push(...wrong.map((line) => `first wrong bytes of ${line}`));
 const warm = result?.warm === true; // a short run has nothing to compare with
 if (warm && result.end.fds > result.start.fds) problems.push('descriptors were not given back');
 if (warm && result.end.rss > result.start.rss + (64 << 20)) problems.push('memory has grown');
