@@ -37,6 +37,10 @@ export type ErrorCode =
   | 'ERR_ZEROSEND_INVALID_ADDRESS'
   /** The socket is closing, closed, or has failed. */
   | 'ERR_ZEROSEND_SOCKET_CLOSED'
+  /** The send was given up before the kernel had taken it: by `abort`, or by `close` after its timeout. */
+  | 'ERR_ZEROSEND_ABORTED'
+  /** The socket did not drain before it was disposed of; `report` says how it ended. */
+  | 'ERR_ZEROSEND_NOT_DRAINED'
   /** `maxQueuedSends` sends are waiting for room already. */
   | 'ERR_ZEROSEND_QUEUE_FULL'
   /** Nothing on the way out would keep `maxPacingRate`. */
@@ -142,6 +146,11 @@ export function openError({ errno, syscall }: Failure, request: OpenRequest): Co
   }
   const { local, remote } = request;
   return systemError(errno, syscall, syscall === 'bind' ? local : remote);
+}
+
+/** The name of an errno, such as `ECONNREFUSED`. */
+export function errnoCode(errno: number): string {
+  return getSystemErrorMap().get(-errno)?.[0] ?? `E${errno}`;
 }
 
 /** An error of a system call, shaped like Node's own: `connect ECONNREFUSED 127.0.0.1:9`. */

@@ -1,3 +1,4 @@
+import type { CodedError } from './errors.js';
 import type { Timestamp } from './timestamps.js';
 
 /** Inclusive range of ids of one socket that ended in the same way. */
@@ -11,24 +12,40 @@ export interface CompletionRange {
    * - `'revoked'`: given up at close or abort; the pages were replaced, the memory is safe to reuse.
    *   Where that was not possible a pooled buffer is retired, and of a plain array the process
    *   warning `ZEROSEND_MEMORY_LOST` tells: it is held for ever and must not be written again
-   * - `'failed'`: never reached the kernel (as a whole): the socket failed first
+   * - `'failed'`: never reached the kernel (as a whole); `code` says why
    *
    * All of them mean that the memory may be reused. None means that the data was delivered.
    */
   how: 'zerocopy' | 'copied' | 'inline' | 'revoked' | 'failed';
+  /**
+   * Only of `'failed'`, and the same for all its ids: the code of the system's error because of which
+   * the kernel did not take them, or which ended the socket before it could (`EMSGSIZE`, `EPERM`,
+   * `ECONNRESET`, `ENXIO`, …), or `ERR_ZEROSEND_ABORTED` where they were given up.
+   */
+  code?: string;
 }
 
 /** How a socket ended. */
 export interface CloseReport {
   /**
-   * `'drained'`: every send completed by itself. `'aborted'`: the connection was reset or failed, or
-   * sends never left. `'revoked'`: memory had to be taken back from the kernel.
+   * `'drained'`: every send completed by itself, and a TCP peer has acknowledged all of it.
+   * `'aborted'`: the connection was reset or failed, or sends never left. `'revoked'`: memory had to be taken back from the kernel.
    */
   outcome: 'drained' | 'aborted' | 'revoked';
   /** ids sent */
   ids: number;
   /** of those, revoked or failed */
   unfinished: number;
+  /** bytes of those sends that the kernel has taken, to send them */
+  bytesAccepted: number;
+  /**
+   * Of a TCP connection, the bytes that the peer's kernel has acknowledged (`tcpi_bytes_acked`, tcp(7)),
+   * counted from the beginning of the stream: the peer has got these, if its program has not read all
+   * of them either. Undefined where nobody acknowledges: UDP and rings.
+   */
+  bytesAcknowledged: number | undefined;
+  /** the error that ended the socket, which the event `error` told of; null without one */
+  error: CodedError | null;
 }
 
 export interface ZeroCopySocketEvents {

@@ -96,6 +96,8 @@ export interface SocketDescription {
   timestampErrno?: number;
   /** errno of the error that has ended the socket, also before its record is delivered; 0: none */
   failure?: number;
+  /** bytes that a TCP peer has acknowledged; -1: not known */
+  acknowledged?: number;
   /** bytes of a frame, of a socket with a ring */
   maxLength?: number;
   link?: LinkDescription;
@@ -155,6 +157,10 @@ export interface Native {
     remote: { address: string; port: number },
     bound: string | undefined,
   ): { interface: string; qdiscs: string[] } | Failure;
+  /** Grows whenever anything moves: an id completes, a queue gets shorter, a peer acknowledges. */
+  progress(handle: number): number;
+  /** A last look before `close`: errno of what has ended the socket, 0 if nothing has. */
+  conclude(handle: number): number;
   unacknowledged(handle: number): number;
   setDestination(address: string, port: number): boolean;
   maxSegments(): number;
@@ -170,7 +176,7 @@ export interface Native {
 }
 
 /** Raised with the addon's whenever the two would no longer understand each other. */
-const INTERFACE_VERSION = 6;
+const INTERFACE_VERSION = 7;
 
 function load(): Native {
   if (process.platform !== 'linux') {
@@ -240,12 +246,18 @@ function constant(name: string): number {
   return value;
 }
 
-// Kinds of records; the first five are the outcomes of a range.
+// Kinds of records; the first four are the outcomes of a range, and so are those from `failure` on.
 export const KIND_ZEROCOPY: number = constant('zerocopy');
 export const KIND_COPIED: number = constant('copied');
 export const KIND_INLINE: number = constant('inline');
 export const KIND_REVOKED: number = constant('revoked');
-export const KIND_FAILED: number = constant('failed');
+/** and up, plus the reason: an errno, a refusal (not negated) or GIVEN_UP */
+export const KIND_FAILURE: number = constant('failure');
+export const GIVEN_UP: number = constant('givenUp');
+/** Whether a record says that ids have ended. */
+export function isEnd(kind: number): boolean {
+  return kind <= KIND_REVOKED || kind >= KIND_FAILURE;
+}
 export const KIND_DRAIN: number = constant('drain');
 export const KIND_CONNECTED: number = constant('connected');
 export const KIND_ERROR: number = constant('error');

@@ -22,6 +22,8 @@ export interface SocketStats {
   revoked: number;
   /** ids that never reached the kernel as a whole */
   failed: number;
+  /** bytes of those that the kernel has not taken */
+  unsentBytes: number;
   /** messages accepted by sendto(2) and sendmmsg(2) */
   kernelSends: number;
   /** of those, the ones with MSG_ZEROCOPY */

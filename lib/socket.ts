@@ -1,6 +1,7 @@
-import { EventEmitter } from 'eventemitter3';
+import type { SocketAddress } from './address.js';
 import type { BufferPool } from './buffer-pool.js';
 import { BufferRun } from './buffer-run.js';
+import { Emitter } from './emitter.js';
 import {
   type CodedError,
   invalidArgument,
@@ -10,17 +11,19 @@ import {
   typeError,
 } from './errors.js';
 import type { CloseReport, CompletionRange, ZeroCopySocketEvents } from './events.js';
+import { failureCode } from './failures.js';
 import { giveBack, readBuffers, readLengths } from './given-arrays.js';
 import { IdWaiters } from './id-waiters.js';
 import { InFlight } from './in-flight.js';
 import {
   call,
   FLAG_ZERO_COPY,
+  isEnd,
   KIND_CONNECTED,
   KIND_COPIED,
   KIND_DRAIN,
   KIND_ERROR,
-  KIND_FAILED,
+  KIND_FAILURE,
   KIND_INLINE,
   KIND_LINK_DOWN,
   KIND_PASSED,
@@ -80,14 +83,24 @@ const RUN_ZERO_COPY = 2 ** 31; // added to a length of sendRun
 const ERROR_OF_READING = 2;
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000;
+/** A socket that closes is asked for its progress this often at least, in ms. */
+const LONGEST_LOOK_MS = 250;
+/** But no more often than so many times within its timeout. */
+const LOOKS = 8;
 const HOW: CompletionRange['how'][] = [];
 HOW[KIND_ZEROCOPY] = 'zerocopy';
 HOW[KIND_COPIED] = 'copied';
 HOW[KIND_INLINE] = 'inline';
 HOW[KIND_REVOKED] = 'revoked';
-HOW[KIND_FAILED] = 'failed';
 
 export type Protocol = 'tcp' | 'udp' | 'packet' | 'xdp';
+
+interface Ends {
+  local: SocketAddress | undefined;
+  remote: SocketAddress | undefined;
+}
+
+const NO_ENDS: Ends = { local: undefined, remote: undefined };
 
 type State = 'connecting' | 'open' | 'closing' | 'closed';
 
@@ -96,7 +109,7 @@ type State = 'connecting' | 'open' | 'closing' | 'closed';
  * completes exactly once. See {@link CompletionRange} for what a completion says.
  */
 export abstract class ZeroCopySocket
-  extends EventEmitter<ZeroCopySocketEvents>
+  extends Emitter<ZeroCopySocketEvents>
   implements Reactee, Reaper
 {
   /** @internal */ readonly _handle: number;
@@ -136,8 +149,12 @@ export abstract class ZeroCopySocket
   #closed: Promise<CloseReport> | null = null;
   #resolveClosed: ((report: CloseReport) => void) | null = null;
   #timer: NodeJS.Timeout | undefined;
+  // Of a close: ms without progress until it gives up, and those of them that are left.
+  #patience = Number.POSITIVE_INFINITY;
+  #left = Number.POSITIVE_INFINITY;
+  #progress = 0;
+  #ends = NO_ENDS;
   readonly #stamps: TimestampReader | null;
-  #deadline = Number.POSITIVE_INFINITY;
   #finalStats: SocketStats | null = null;
 
   /** @internal */
@@ -238,7 +255,7 @@ export abstract class ZeroCopySocket
     nativeSend();
     const result = callOut[5] as number;
     if (result !== 0) {
-      if (result < 0) throw this.#refused(result, length);
+      if (result < 0) throw this.#refused(result, length, flags);
       this.#waitForDrain(this.#inFlight.next);
     }
     buffer._slots.beginSend(buffer);
@@ -270,7 +287,7 @@ export abstract class ZeroCopySocket
     const ask = this.#policy.wants(bytes as number) ? flags | ZERO_COPY : flags;
     reactor.markBusy(this);
     const result = nativeSendPlain(this._handle, buffer, bytes as number, ask);
-    if (result < 0) throw this.#refused(result, bytes as number);
+    if (result < 0) throw this.#refused(result, bytes as number, flags);
     if (waiting[0] !== 0) this.#waitForDrain(this.#inFlight.next);
     return this.#inFlight.add(buffer);
   }
@@ -334,7 +351,7 @@ export abstract class ZeroCopySocket
       const result = nativeSendMany(this._handle, count);
       if (result < 0) {
         const index = waiting[0] as number;
-        throw this.#refused(result, requestsOut[index * STRIDE + 2] as number, index);
+        throw this.#refused(result, requestsOut[index * STRIDE + 2] as number, 0, index);
       }
     } catch (error) {
       cancelSends(own, begun);
@@ -372,7 +389,7 @@ export abstract class ZeroCopySocket
     if (!this._active) reactor.markBusy(this);
     nativeSendRun();
     const result = callOut[5] as number;
-    if (result < 0) throw this.#refused(result, lengthOf(waiting[0] as number), waiting[0]);
+    if (result < 0) throw this.#refused(result, lengthOf(waiting[0] as number), 0, waiting[0]);
     const first = this.#inFlight.addRun(run);
     const last = first + count - 1;
     for (let i = 0; pool._verifies && i < count; i++) run._verify(i, lengthOf(i));
@@ -415,7 +432,7 @@ export abstract class ZeroCopySocket
       }
       reactor.markBusy(this);
       const result = native.sendPacket(this._handle, buffers.length);
-      if (result < 0) throw this.#refused(result, length);
+      if (result < 0) throw this.#refused(result, length, 0);
     } catch (error) {
       cancelSends(buffers, begun);
       throw error;
@@ -465,16 +482,33 @@ export abstract class ZeroCopySocket
   /**
    * Takes no more sends, lets those that were accepted finish, and closes: a TCP connection by
    * shutdown(2), after which completions keep coming until the peer has acknowledged everything.
-   * After `timeout` it gives up like {@link abort}. Always ends; a second call returns the same
-   * promise, and the earliest timeout counts.
-   * @param options.timeout milliseconds, 0 to 2^31-1; default 5000
+   *
+   * When nothing has moved for `timeout` it gives up like {@link abort}. Progress is an id that
+   * completes, a queued send that the kernel takes, and bytes that a TCP peer acknowledges
+   * (`tcpi_bytes_acked`, tcp(7)): a peer that reads slowly is waited for as long as it reads. So it
+   * always ends with a peer that stops; for a bound on the whole, give a `signal`
+   * (`AbortSignal.timeout(ms)`). A second call returns the same promise, and the earliest timeout
+   * counts.
+   * @param options.timeout milliseconds without progress, 0 to 2^31-1; default 5000
+   * @param options.signal gives up at once when it is aborted
    */
-  close(options: { timeout?: number | undefined } = {}): Promise<CloseReport> {
-    const { timeout = DEFAULT_CLOSE_TIMEOUT_MS } = readOptions('options', options, ['timeout']);
+  close(
+    options: { timeout?: number | undefined; signal?: AbortSignal | undefined } = {},
+  ): Promise<CloseReport> {
+    const given = readOptions('options', options, ['timeout', 'signal']);
+    const { timeout = DEFAULT_CLOSE_TIMEOUT_MS } = given;
     checkInteger('options.timeout', timeout, 0, 2 ** 31 - 1);
+    const signal = checkSignal(given.signal);
     if (this.#closed === null) native.beginClose(this._handle);
     this.#beginClosing(timeout);
-    return this.#closed as unknown as Promise<CloseReport>;
+    const closed = this.#closed as unknown as Promise<CloseReport>;
+    if (signal !== undefined && this._state !== 'closed') {
+      const giveUp = () => this.#giveUp();
+      if (signal.aborted) giveUp();
+      signal.addEventListener('abort', giveUp, { once: true });
+      void closed.then(() => signal.removeEventListener('abort', giveUp));
+    }
+    return closed;
   }
 
   /**
@@ -489,8 +523,14 @@ export abstract class ZeroCopySocket
     return this.#closed as unknown as Promise<CloseReport>;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close().then(() => {});
+  /**
+   * Closes, as at the end of a block with `await using`.
+   * @throws rejects with `ERR_ZEROSEND_NOT_DRAINED`, which has the {@link CloseReport} as `report`, when
+   * the outcome is not `'drained'`: after {@link abort}, too
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const report = await this.close();
+    if (report.outcome !== 'drained') throw notDrained(report);
   }
 
   /** Keeps the process alive for as long as the socket is open. */
@@ -518,10 +558,11 @@ export abstract class ZeroCopySocket
   info(): SocketInfo {
     const kernel = describeSocket(this._state === 'closed' ? null : this._handle);
     const reason = this.#whyNoZeroCopy(kernel.idsUncertain === true);
+    const { local, remote } = this._look(kernel);
     return {
       protocol: this.#protocol,
-      local: kernel.local,
-      remote: kernel.remote,
+      local: local && { ...local },
+      remote: remote && { ...remote },
       zeroCopy: {
         mode: this.#policy.mode,
         threshold: Math.min(this.#policy.threshold, Number.MAX_SAFE_INTEGER),
@@ -644,7 +685,7 @@ export abstract class ZeroCopySocket
   }
 
   /** @param index which of several was wrong */
-  #refused(code: number, length: number, index?: number): Error {
+  #refused(code: number, length: number, flags: number, index?: number): Error {
     if (code === REFUSED_CLOSED || this._state !== 'open') return this._refusedClosed();
     if (code === REFUSED_QUEUE_FULL) {
       return stateError(
@@ -653,8 +694,8 @@ export abstract class ZeroCopySocket
       );
     }
     if (code === REFUSED_WRONG_POOL) return wrongPool(`the array ${IS_SHARED}`);
-    const error = systemError(-code, sendCall(this.#protocol), this._about());
-    return this._explain(error, length, index);
+    const error = systemError(-code, sendCall(this.#protocol), this._about(flags));
+    return withSystem(this._explain(error, length, index), error);
   }
 
   /** @internal The error of a send that comes too late, with the reason where the socket failed. */
@@ -672,8 +713,18 @@ export abstract class ZeroCopySocket
   }
 
   /** @internal What errors of system calls are about. */
-  protected _about(): { address: string; port: number } | { interface: string } | undefined {
-    return describeSocket(this._handle).remote;
+  protected _about(_flags = 0): SocketAddress | { interface: string } | undefined {
+    return this._look(describeSocket(this._handle)).remote;
+  }
+
+  /**
+   * Remembers both ends, which a connection that was reset has no more.
+   * @internal
+   */
+  protected _look({ local, remote }: SocketDescription): Ends {
+    const isLost = remote === undefined && this.#ends.remote !== undefined;
+    if ((local ?? remote) !== undefined && !isLost) this.#ends = { local, remote };
+    return this.#ends;
   }
 
   /** @internal A clearer error for what the kernel has refused. */
@@ -688,14 +739,13 @@ export abstract class ZeroCopySocket
 
   // ---- closing ----------------------------------------------------------------------------------
 
-  /** `timeout`: when to give up, unless that is due earlier. */
+  /** `timeout`: ms without progress after which to give up, unless that is due earlier. */
   #beginClosing(timeout: number): void {
-    const deadline = performance.now() + timeout;
-    if (deadline < this.#deadline && this._state !== 'closed' && !this.#aborted) {
-      this.#deadline = deadline;
-      clearTimeout(this.#timer);
-      // What keeps the process alive is decided in one place, the reactor.
-      this.#timer = setTimeout(() => this.#giveUp(), timeout).unref();
+    if (timeout < this.#left && this._state !== 'closed' && !this.#aborted) {
+      this.#patience = Math.min(this.#patience, timeout);
+      this.#left = timeout;
+      this.#progress = native.progress(this._handle);
+      this.#lookLater();
     }
     if (this.#closed !== null) return;
     this._state = 'closing';
@@ -703,6 +753,26 @@ export abstract class ZeroCopySocket
       this.#resolveClosed = resolve;
     });
     reactor.markBusy(this); // the next turn finds out whether there is anything to wait for
+  }
+
+  #lookLater(): void {
+    const step = Math.min(Math.ceil(this.#patience / LOOKS), LONGEST_LOOK_MS, this.#left);
+    clearTimeout(this.#timer);
+    // What keeps the process alive is decided in one place, the reactor.
+    this.#timer = setTimeout(() => this.#lookForProgress(step), step).unref();
+  }
+
+  /**
+   * Counts the time by its own timers: while the program was stopped, or computed, nobody could have
+   * taken in what has moved.
+   */
+  #lookForProgress(waited: number): void {
+    this.#left -= waited;
+    const progress = native.progress(this._handle);
+    if (progress !== this.#progress) this.#left = this.#patience;
+    this.#progress = progress;
+    if (this.#left > 0) this.#lookLater();
+    else this.#giveUp();
   }
 
   #giveUp(): void {
@@ -725,18 +795,29 @@ export abstract class ZeroCopySocket
 
   #finish(): void {
     clearTimeout(this.#timer);
-    this.#finalStats = this.stats();
+    if (!this.#aborted && this.#error === null) {
+      const failure = native.conclude(this._handle);
+      if (failure !== 0) this.#error = this._fatal(failure, sendCall(this.#protocol));
+    }
+    const { acknowledged = -1, ...kernel } = describeSocket(this._handle);
+    this._look(kernel);
+    const stats = this.stats();
+    this.#finalStats = stats;
     this._state = 'closed';
     native.close(this._handle);
     reactor.remove(this);
     this.#fd = -1;
     this._rest(true);
-    const unfinished = this.#revoked + this.#failed;
-    const lost = this.#aborted || this.#error !== null || this.#failed > 0;
+    const bytesAccepted = stats.bytes - stats.unsentBytes;
+    const isShort = acknowledged >= 0 && acknowledged < bytesAccepted;
+    const lost = this.#aborted || this.#error !== null || this.#failed > 0 || isShort;
     const report: CloseReport = {
       outcome: this.#revoked > 0 ? 'revoked' : lost ? 'aborted' : 'drained',
       ids: this.#inFlight.next - this.#firstId,
-      unfinished,
+      unfinished: this.#revoked + this.#failed,
+      bytesAccepted,
+      bytesAcknowledged: acknowledged >= 0 ? acknowledged : undefined,
+      error: this.#error,
     };
     try {
       if (this.#error !== null) this.#emitError(this.#error);
@@ -778,10 +859,11 @@ export abstract class ZeroCopySocket
     const inFlight = this.#inFlight;
     if (kind === KIND_RETIRED) inFlight.retire(first, last);
     else if (kind === KIND_PASSED) inFlight.passed(first);
-    if (kind > KIND_FAILED) return inFlight.low;
-    const fresh = inFlight.complete(first, last, kind === KIND_FAILED);
+    if (!isEnd(kind)) return inFlight.low;
+    const failed = kind >= KIND_FAILURE;
+    const fresh = inFlight.complete(first, last, failed);
     if (kind === KIND_REVOKED) this.#revoked += fresh;
-    else if (kind === KIND_FAILED) this.#failed += fresh;
+    else if (failed) this.#failed += fresh;
     else this.#policy.observe(kind, fresh);
     return inFlight.low;
   }
@@ -790,13 +872,16 @@ export abstract class ZeroCopySocket
   _emitRecord(kind: number, first: number, last: number, low: number): void {
     if (this._state === 'closed') return; // it never was open: see _discard
     if (!this.#waiters.empty) {
-      if (kind <= KIND_FAILED) this.#waiters.settle(this.#inFlight, first, last, low);
+      if (isEnd(kind)) this.#waiters.settle(this.#inFlight, first, last, low);
       else this.#waiters.settle(this.#inFlight, 0, -1, low);
     }
-    if (kind <= KIND_FAILED) {
+    if (kind <= KIND_REVOKED) {
       if (this.listenerCount('complete') > 0) {
         this.emit('complete', { first, last, how: HOW[kind] as CompletionRange['how'] });
       }
+    } else if (kind >= KIND_FAILURE) {
+      const code = failureCode(kind - KIND_FAILURE);
+      this.emit('complete', { first, last, how: 'failed', code });
     } else if (kind === KIND_DRAIN) {
       // News of an earlier drain, if the queue has filled again since.
       if (this.#needDrain && this.#lastQueued < first) {
@@ -841,6 +926,24 @@ export abstract class ZeroCopySocket
   _wantsHold(): boolean {
     return this.#liveness !== 'unref' && this._hasNews();
   }
+}
+
+/** A clearer error says what the system's error said: errno, call, and whom it was about. */
+function withSystem(explained: Error, { code: _, message: __, stack: ___, ...system }: CodedError) {
+  return Object.assign(explained, system);
+}
+
+function notDrained(report: CloseReport): CodedError & { report: CloseReport } {
+  const { outcome, ids, unfinished, error } = report;
+  const why = error === null ? '' : `: ${error.message}`;
+  return Object.assign(
+    stateError(
+      'ERR_ZEROSEND_NOT_DRAINED',
+      `the socket was closed before all was sent (${outcome}, ${unfinished} of ${ids} ids unfinished)${why}`,
+      error ?? undefined,
+    ),
+    { report },
+  );
 }
 
 /** A length of the run that was written last (of a batch, at another place). */

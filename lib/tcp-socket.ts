@@ -8,6 +8,7 @@ import {
   type SocketOptions,
 } from './options.js';
 import { ZeroCopySocket } from './socket.js';
+import { describeSocket } from './socket-stats.js';
 import { checkInteger, checkSignal, checkString, readOptions } from './validate.js';
 
 /** Options of {@link TcpSocket.connect}. */
@@ -98,6 +99,7 @@ export class TcpSocket extends ZeroCopySocket {
       if (error !== null) throw error;
       signal?.throwIfAborted();
     } catch (error) {
+      native.abort(socket._handle); // or a connection to itself would keep its port in TIME_WAIT
       socket._discard();
       throw error;
     } finally {
@@ -109,6 +111,11 @@ export class TcpSocket extends ZeroCopySocket {
 
   /** @internal */
   protected override _connected(): void {
+    const { local, remote } = this._look(describeSocket(this._handle));
+    if (local && remote && local.address === remote.address && local.port === remote.port) {
+      this.#settled?.(connectedToItself(this.#target));
+      return;
+    }
     this._state = 'open';
     this.#settled?.(null);
     // A reset may have come with the connection. Whoever awaits it gets to listen first, or the
@@ -137,6 +144,7 @@ export class TcpSocket extends ZeroCopySocket {
    * @internal
    */
   protected override _lingers(): boolean {
+    if (native.conclude(this._handle) !== 0) return false; // a reset: nothing more will be
     if (native.unacknowledged(this._handle) === 0) return false;
     this.#lingerTimer ??= setTimeout(() => {
       this.#lingerTimer = undefined;
@@ -144,4 +152,16 @@ export class TcpSocket extends ZeroCopySocket {
     }, LINGER_POLL_MS).unref();
     return true;
   }
+}
+
+const ECONNREFUSED = 111;
+
+/**
+ * Nobody listens, and the system has chosen the very port of the target, which was free, for this end:
+ * TCP connects a socket to itself then (simultaneous open, RFC 9293, 3.5).
+ */
+function connectedToItself(target: { address: string; port: number }): CodedError {
+  const error = systemError(ECONNREFUSED, 'connect', target);
+  error.message += ': nobody listens there, and the socket has connected to itself';
+  return error;
 }

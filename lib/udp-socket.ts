@@ -45,7 +45,7 @@ export interface UdpOptions extends SocketOptions {
   address?: string | undefined;
   /** Local port, 0 to 65535; default 0, any free one. */
   port?: number | undefined;
-  /** The peer of `send` and `sendMany`; without it only `sendTo` sends. */
+  /** The peer of `send` and `sendMany`, by address or name; without it only `sendTo` sends. */
   remote?: { address: string; port: number } | undefined;
   /**
    * Generic segmentation offload (UDP_SEGMENT, udp(7)): each send leaves as datagrams of this many
@@ -94,11 +94,12 @@ export class UdpSocket extends ZeroCopySocket {
   }
 
   /**
-   * Opens a socket: socket(2), SO_ZEROCOPY, bind(2) and connect(2) where asked for.
+   * Opens a socket: socket(2), SO_ZEROCOPY, bind(2) and connect(2) where asked for. All addresses of
+   * the remote host are tried in the system's order, until connect(2) finds a way to one of them.
    * @throws rejects with TypeError or RangeError on bad options, RangeError
    * `ERR_ZEROSEND_SEGMENT_TOO_LONG` when a segment does not fit the path's MTU, Error
    * `ERR_ZEROSEND_PACING_UNSUPPORTED` for a `maxPacingRate` that nobody would keep, the error of name
-   * resolution, or the system's (`EADDRINUSE`, `EACCES`, `ENETUNREACH`, `EMFILE`, …)
+   * resolution, or the system's for the last address (`EADDRINUSE`, `EACCES`, `ENETUNREACH`, `EMFILE`, …)
    */
   static async open(options: UdpOptions = {}): Promise<UdpSocket> {
     const given = readOptions('options', options, UDP_OPTIONS);
@@ -112,33 +113,44 @@ export class UdpSocket extends ZeroCopySocket {
       given.remote === undefined ? undefined : checkAddress('options.remote', given.remote, 1);
     const from =
       given.address === undefined ? undefined : checkString('options.address', given.address);
-    const remote = to && {
-      address: await resolveOne('options.remote.address', to.address, asked),
-      port: to.port,
-    };
-    const family = asked || (remote ? familyOf(remote.address) : 0);
-    const address = from && (await resolveOne('options.address', from, family));
-    const actual: Family = family || (address ? familyOf(address) : 4);
-    const any = actual === 4 ? '0.0.0.0' : '::';
-    const local = address !== undefined || port > 0 ? { address: address ?? any, port } : undefined;
+    const hosts = to && (await resolveAll('options.remote.address', to.address, asked));
+    let failure: unknown;
+    for (const host of hosts ?? [undefined]) {
+      try {
+        const remote = host === undefined ? undefined : { address: host, port: to?.port as number };
+        const family = asked || (remote ? familyOf(remote.address) : 0);
+        const address = from && (await resolveAll('options.address', from, family))[0];
+        const actual: Family = family || (address ? familyOf(address) : 4);
+        const any = actual === 4 ? '0.0.0.0' : '::';
+        const local =
+          address !== undefined || port > 0 ? { address: address ?? any, port } : undefined;
+        return UdpSocket.#openTo(checked, {
+          remote,
+          local,
+          family: actual,
+          interface: checked.interface,
+          sendBufferSize: checked.sendBufferSize,
+          segmentSize,
+          zeroCopy: checked.zeroCopy !== 'never',
+          maxQueuedSends: checked.maxQueuedSends,
+          timestamps: checked.timestamps,
+          maxPacingRate: checked.maxPacingRate,
+        });
+      } catch (error) {
+        if (!isOfAddress(error)) throw error;
+        failure = error;
+      }
+    }
+    throw failure;
+  }
 
-    const request: OpenRequest = {
-      remote,
-      local,
-      family: actual,
-      interface: checked.interface,
-      sendBufferSize: checked.sendBufferSize,
-      segmentSize,
-      zeroCopy: checked.zeroCopy !== 'never',
-      maxQueuedSends: checked.maxQueuedSends,
-      timestamps: checked.timestamps,
-      maxPacingRate: checked.maxPacingRate,
-    };
-    if (checked.maxPacingRate > 0) checkPacing(remote, checked.interface);
+  static #openTo(options: CheckedSocketOptions, request: OpenRequest): UdpSocket {
+    const { remote, family, segmentSize } = request;
+    if (options.maxPacingRate > 0) checkPacing(remote, options.interface);
     const opened = native.openUdp(request);
     if (isFailure(opened)) throw openError(opened, request);
     const { mtu = 0, remote: peer } = describeSocket(opened.handle);
-    const onWire: Family = peer && isMapped(peer.address) ? 4 : actual;
+    const onWire: Family = peer && isMapped(peer.address) ? 4 : family;
     if (remote && mtu > 0 && segmentSize + HEADERS[onWire] > mtu) {
       native.close(opened.handle);
       throw rangeError(
@@ -147,14 +159,15 @@ export class UdpSocket extends ZeroCopySocket {
           `(MTU ${mtu}); received ${segmentSize}`,
       );
     }
-    return new UdpSocket(opened, checked, actual, MAX_PAYLOAD[onWire], segmentSize);
+    return new UdpSocket(opened, options, family, MAX_PAYLOAD[onWire], segmentSize);
   }
 
   /**
    * `send` to an address of your choice, also on a connected socket. Repeating the last address
    * costs nothing, unless it has a zone (`fe80::1%eth0`), whose interface is looked up each time.
    * @param to a numeric address of the socket's family, and a port from 1 to 65535
-   * @throws as {@link ZeroCopySocket.send}; RangeError `ERR_ZEROSEND_INVALID_ADDRESS`
+   * @throws as {@link ZeroCopySocket.send}, with `address` and `port` of the destination in errors of
+   * the system; RangeError `ERR_ZEROSEND_INVALID_ADDRESS`
    */
   sendTo(buffer: PooledBuffer | Uint8Array, length: number, to: SocketAddress): number {
     this._reapIfDue(); // first: its listeners may send elsewhere
@@ -183,17 +196,19 @@ export class UdpSocket extends ZeroCopySocket {
   }
 
   /** @internal */
+  protected override _about(flags = 0): ReturnType<ZeroCopySocket['_about']> {
+    return (flags & FLAG_DESTINATION) !== 0 ? this.#destination : super._about();
+  }
+
+  /** @internal */
   protected override _explain(error: CodedError, length: number): Error {
     if (error.code === 'ENOBUFS') {
       const { sendBufferSize } = describeSocket(this._handle);
-      return Object.assign(
-        rangeError(
-          'ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL',
-          `the kernel has no room for ${length} bytes though it holds nothing of this socket: a ` +
-            `datagram in fragments may take twice the send buffer of ${sendBufferSize} bytes ` +
-            `with all overhead; raise options.sendBufferSize or send less (${error.message})`,
-        ),
-        { errno: error.errno, syscall: error.syscall },
+      return rangeError(
+        'ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL',
+        `the kernel has no room for ${length} bytes though it holds nothing of this socket: a ` +
+          `datagram in fragments may take twice the send buffer of ${sendBufferSize} bytes ` +
+          `with all overhead; raise options.sendBufferSize or send less (${error.message})`,
       );
     }
     // EINVAL has many reasons (a blackhole route, a source address that does not fit); it is about
@@ -224,8 +239,14 @@ export class UdpSocket extends ZeroCopySocket {
   }
 }
 
-/** The first address of a host. A numeric one must be of the family, which a lookup ignores. */
-async function resolveOne(name: string, host: string, family: Family | 0): Promise<string> {
+/** The addresses of a host. A numeric one must be of the family, which a lookup ignores. */
+async function resolveAll(name: string, host: string, family: Family | 0): Promise<string[]> {
   if (family !== 0 && isNumeric(host, family === 4 ? 6 : 4)) throw notNumeric(name, host, family);
-  return (await resolve(host, family, undefined))[0] as string;
+  return resolve(host, family, undefined);
+}
+
+/** Whether another address of the same host may do: the system refused this one, or its family. */
+function isOfAddress(error: unknown): boolean {
+  const { code, syscall } = error as CodedError;
+  return syscall !== undefined || code === 'ERR_ZEROSEND_INVALID_ADDRESS';
 }

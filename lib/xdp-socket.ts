@@ -4,8 +4,9 @@ import { type CodedError, invalidArgument, outOfRange, systemError } from './err
 import { giveBack, readBuffers, readLengths } from './given-arrays.js';
 import {
   type Failure,
+  isEnd,
   isFailure,
-  KIND_FAILED,
+  KIND_FAILURE,
   KIND_RETIRED,
   native,
   type OpenedXdp,
@@ -235,12 +236,12 @@ export class XdpSocket extends RingSocket {
       for (const buffer of this.#others.get(first) ?? []) buffer._slots.retire(buffer.index);
       return;
     }
-    if (kind > KIND_FAILED) return;
+    if (!isEnd(kind)) return;
     for (let id = first; id <= last; id++) {
       const buffers = this.#others.get(id);
       if (buffers === undefined) continue;
       this.#others.delete(id);
-      for (const buffer of buffers) buffer._completed(id, kind === KIND_FAILED);
+      for (const buffer of buffers) buffer._completed(id, kind >= KIND_FAILURE);
     }
   }
 

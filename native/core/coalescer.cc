@@ -11,7 +11,8 @@ void Coalescer::sort_and_merge() {
   for (size_t i = next_ + 1; i < ranges_.size(); ++i) {
     Range& previous = ranges_[kept];
     const Range& range = ranges_[i];
-    if (range.outcome == previous.outcome && range.first == previous.last + 1) {
+    if (range.outcome == previous.outcome && range.error == previous.error &&
+        range.first == previous.last + 1) {
       previous.last = range.last;
     } else {
       ranges_[++kept] = range;

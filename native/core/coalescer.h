@@ -9,19 +9,19 @@
 namespace zerosend {
 
 // Collects completed ids and hands them out as few ranges as possible: neighbours that ended in
-// the same way are one range, in whatever order they arrived.
+// the same way, and for the same reason, are one range, in whatever order they arrived.
 class Coalescer {
  public:
-  void add(uint64_t first, uint64_t last, Outcome outcome) {
+  void add(uint64_t first, uint64_t last, Outcome outcome, uint16_t error = 0) {
     if (!empty()) {
       Range& tail = ranges_.back();
-      if (tail.outcome == outcome && first == tail.last + 1) {
+      if (tail.outcome == outcome && tail.error == error && first == tail.last + 1) {
         tail.last = last;
         return;
       }
       if (first < tail.last) sorted_ = false;
     }
-    ranges_.push_back({first, last, outcome});
+    ranges_.push_back({first, last, outcome, error});
   }
   void add(uint64_t id, Outcome outcome) { add(id, id, outcome); }
 

@@ -18,6 +18,7 @@ namespace zerosend {
   X(inlined)           /* ids sent by an ordinary copying send */               \
   X(revoked)           /* ids given up with their pages replaced */             \
   X(failed)            /* ids that never reached the kernel as a whole */       \
+  X(unsentBytes)       /* bytes of those that the kernel has not taken */       \
   X(kernelSends)       /* messages accepted by sendto and sendmmsg */           \
   X(kernelIds)         /* of those, the ones with MSG_ZEROCOPY */               \
   X(notifications)     /* completion messages read from the error queue */      \

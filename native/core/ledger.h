@@ -86,6 +86,9 @@ class Ledger {
 
   Payload& payload(uint64_t id) { return sends_[id].payload; }
 
+  // What fail() was told. Only of a send that has failed: nobody clears it for the others.
+  uint16_t error_of(uint64_t id) const { return sends_[id].error; }
+
   // The kernel accepted a piece with MSG_ZEROCOPY: it takes the next kernel id.
   void add_zerocopy_piece(uint64_t id) {
     ++sends_[id].pending;
@@ -103,9 +106,11 @@ class Ledger {
     forget_completed();
   }
 
-  // The rest of the send will never reach the kernel. Pieces that did are still waited for.
+  // The rest of the send will never reach the kernel. Pieces that did are still waited for. `error`
+  // says why; error_of() keeps it for the sink.
   template <class Sink>
-  void fail(uint64_t id, Sink&& sink) {
+  void fail(uint64_t id, Sink&& sink, uint16_t error = 0) {
+    sends_[id].error = error;
     degrade(sends_[id], Outcome::kFailed);
     close(id, sink);
   }
@@ -220,6 +225,7 @@ class Ledger {
     uint32_t pending = 0;  // kernel ids outstanding, and one more while the send is open
     Outcome outcome = Outcome::kZeroCopy;
     bool complete = false;
+    uint16_t error;  // set by fail()
   };
 
   static void degrade(Send& send, Outcome outcome) { send.outcome = worse(send.outcome, outcome); }

@@ -16,14 +16,16 @@ enum class Outcome : uint8_t {
 
 constexpr Outcome worse(Outcome a, Outcome b) { return a < b ? b : a; }
 
-// Inclusive range of send ids that ended in the same way.
+// Inclusive range of send ids that ended in the same way, and if they failed, for the same reason.
 struct Range {
   uint64_t first;
   uint64_t last;
   Outcome outcome;
+  uint16_t error = 0;  // of kFailed: why, an errno or a number above those
 
   bool operator==(const Range& other) const {
-    return first == other.first && last == other.last && outcome == other.outcome;
+    return first == other.first && last == other.last && outcome == other.outcome &&
+           error == other.error;
   }
 };
 

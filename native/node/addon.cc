@@ -22,7 +22,7 @@ namespace zerosend {
 namespace {
 
 // Changes whenever lib/native.ts and this addon would no longer understand each other.
-constexpr uint32_t kInterfaceVersion = 6;
+constexpr uint32_t kInterfaceVersion = 7;
 
 Napi::Object constants(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
@@ -32,6 +32,8 @@ Napi::Object constants(Napi::Env env) {
   add("inline", static_cast<double>(Outcome::kInline));
   add("revoked", static_cast<double>(Outcome::kRevoked));
   add("failed", static_cast<double>(Outcome::kFailed));
+  add("failure", Record::kFailure);
+  add("givenUp", kGivenUp);
   add("drain", Record::kDrain);
   add("connected", Record::kConnected);
   add("error", Record::kError);

@@ -184,8 +184,21 @@ Napi::Value describe(Info info) {
   set(result, "splitsSends", state.splits_sends);
   set(result, "timestampErrno", state.timestamp_error);
   set(result, "failure", state.failure);
+  set(result, "acknowledged", static_cast<double>(state.acknowledged));
   if (state.link.index != 0) set_link(result, state);
   return result;
+}
+
+// progress(handle): a number that grows whenever anything moves on its way
+Napi::Value progress(Info info) {
+  Socket* socket = socket_of(info);
+  return Napi::Number::New(info.Env(), socket ? static_cast<double>(socket->progress()) : 0);
+}
+
+// conclude(handle): the errno of the error that has ended the socket, as far as it is known by now
+Napi::Value conclude(Info info) {
+  Socket* socket = socket_of(info);
+  return Napi::Number::New(info.Env(), socket ? socket->conclude() : 0);
 }
 
 // unacknowledged(handle): bytes that a TCP peer has not acknowledged yet (SIOCOUTQ, tcp(7))
@@ -244,6 +257,8 @@ void export_socket_functions(Napi::Object exports, Environment* environment) {
   set_function<counters>(exports, "counters", environment);
   set_function<describe>(exports, "describe", environment);
   set_function<way_out>(exports, "wayOut", environment);
+  set_function<conclude>(exports, "conclude", environment);
+  set_function<progress>(exports, "progress", environment);
   set_function<unacknowledged>(exports, "unacknowledged", environment);
   set_function<set_destination>(exports, "setDestination", environment);
   set_function<max_segments>(exports, "maxSegments", environment);

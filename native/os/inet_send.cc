@@ -182,7 +182,8 @@ void InetSocket::enqueue(uint64_t id, const Address* destination, uint32_t offse
 void InetSocket::fail_queued() {
   retry_delay_ = {};
   while (!queue_.empty()) {
-    ledger_.fail(queue_.front().id, completer());
+    const Queued& entry = queue_.front();
+    give_up(entry.id, entry.offset, reason());
     queue_.pop_front();
   }
 }
@@ -237,7 +238,7 @@ void InetSocket::send_rest(uint64_t id, const Address* destination, uint32_t off
       enqueue(id, destination, offset);
       break;
     case Push::kRefused:
-      ledger_.fail(id, completer());
+      give_up(id, offset, error);
       if (protocol_ == Protocol::kTcp) fail(error, false);
       break;
   }
@@ -347,7 +348,7 @@ int32_t InetSocket::do_send_many(const Source* sources, size_t count) {
       if (sent > 0) continue;
     }
     const uint32_t length = sources[done].length;
-    const int32_t code = failed_ ? -EPIPE : send_one(sources[done], nullptr);
+    const int32_t code = failed_ ? -reason() : send_one(sources[done], nullptr);
     if (code == 0 && queue_.empty() && stopped_early_) ++counters_[Counter::softErrors];
     stopped_early_ = false;
     if (code < 0) {
@@ -356,8 +357,9 @@ int32_t InetSocket::do_send_many(const Source* sources, size_t count) {
       // stream cannot go on behind the hole.
       if (protocol_ == Protocol::kTcp) fail(-code, false);
       const uint64_t id = ledger_.open(Source{});
-      ledger_.fail(id, completer());
       count_send(length);
+      count_unsent(length);
+      ledger_.fail(id, completer(), static_cast<uint16_t>(-code));
     }
     ++done;
   }
@@ -385,7 +387,7 @@ bool InetSocket::flush() {
       return false;
     } else {
       budget.spend(0);
-      ledger_.fail(entry.id, completer());
+      give_up(entry.id, entry.offset, error);
     }
     queue_.pop_front();
   }

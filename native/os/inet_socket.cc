@@ -1,9 +1,12 @@
 #include "os/inet_socket.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <thread>
 #include <utility>
 
@@ -63,12 +66,33 @@ void InetSocket::cut_off() {
   if (protocol_ == Protocol::kTcp) {
     // Drops the write queue and resets; the completions stay readable, which close() would forbid.
     // What a queueing discipline or a driver holds is not freed by this.
+    acknowledged_ = acknowledged();
+    cut_off_ = true;
     sockaddr unspecified{};
     unspecified.sa_family = AF_UNSPEC;
     sys.connect(fd_, &unspecified, sizeof unspecified);
   }
   drain(SIZE_MAX);
   plain_parted_ = -1;  // less is held than at an earlier try
+}
+
+// Bytes that the peer of a TCP connection has acknowledged, or -1. The kernel counts the SYN and
+// the FIN as one byte each (tcp_snd_una_update in net/ipv4/tcp_input.c): the one always comes
+// first, the other is behind all that was sent. It forgets the count when the connection is cut
+// off.
+int64_t InetSocket::acknowledged() const {
+  if (protocol_ != Protocol::kTcp || connecting_ || cut_off_) return acknowledged_;
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  constexpr socklen_t kNeeded = offsetof(tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked;
+  if (sys.getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 || length < kNeeded) {
+    return acknowledged_;
+  }
+  const uint64_t acked = info.tcpi_bytes_acked > 0 ? info.tcpi_bytes_acked - 1 : 0;
+  const auto& counted = counters_.values();
+  const uint64_t sent = counted[static_cast<size_t>(Counter::bytes)] -
+                        counted[static_cast<size_t>(Counter::unsentBytes)];
+  return static_cast<int64_t>(std::min(acked, sent));
 }
 
 void InetSocket::revoke() {
@@ -154,6 +178,13 @@ void InetSocket::rest() {
   }
   last_slab_ = nullptr;
   let_go();
+}
+
+// The poller thread may not have come to what ended the connection, or not be asked any more.
+void InetSocket::do_conclude() {
+  if (protocol_ != Protocol::kTcp) return;
+  discard_input();
+  if (!failed_) check_error(false);
 }
 
 void InetSocket::before_close() {

@@ -162,8 +162,15 @@ class InetSocket final : public Socket {
     state.ids_uncertain = asked_in_vain_ >= kLasting && !ledger_.certain();
     state.timestamp_error = timestamp_error_;
     state.splits_sends = is_splitting();
+    state.acknowledged = acknowledged();
     return state;
   }
+  uint64_t do_progress() const override {
+    const int64_t bytes = acknowledged();
+    return bytes > 0 ? static_cast<uint64_t>(bytes) : 0;
+  }
+  int64_t acknowledged() const;
+  void do_conclude() override;
 
   // Keeps the slab mapped until nothing of it is in flight. Here and not in each send: two atomic
   // operations for each would be a tenth of what a send costs in user space. `sends`: for how many
@@ -178,7 +185,15 @@ class InetSocket final : public Socket {
 
   // Ends each send of the ledger.
   auto completer() {
-    return [this](uint64_t id, Outcome outcome, const Source&) { complete(id, outcome); };
+    return [this](uint64_t id, Outcome outcome, const Source&) {
+      complete(id, outcome, outcome == Outcome::kFailed ? ledger_.error_of(id) : 0);
+    };
+  }
+
+  // The rest of a send, from `offset` on, will not be sent.
+  void give_up(uint64_t id, uint32_t offset, int error) {
+    count_unsent(ledger_.payload(id).length - offset);
+    ledger_.fail(id, completer(), static_cast<uint16_t>(error));
   }
 
   const Protocol protocol_;
@@ -192,10 +207,12 @@ class InetSocket final : public Socket {
   uint32_t unreadable_ = 0;     // readings of the error queue in a row that failed
   int unreadable_error_ = 0;    // it has gone on for too long
   std::chrono::steady_clock::time_point unreadable_since_;
-  bool shut_down_ = false;    // SHUT_WR was sent
-  bool peer_closed_ = false;  // the peer's FIN was read
-  bool hung_up_ = false;      // EPOLLHUP was seen: it stays, and would fire at each arming
-  int plain_parted_ = -1;     // result of parting all plain memory from the kernel; -1: not tried
+  bool shut_down_ = false;     // SHUT_WR was sent
+  bool cut_off_ = false;       // the connection was dissolved
+  int64_t acknowledged_ = -1;  // what acknowledged() said before the connection was cut off
+  bool peer_closed_ = false;   // the peer's FIN was read
+  bool hung_up_ = false;       // EPOLLHUP was seen: it stays, and would fire at each arming
+  int plain_parted_ = -1;      // result of parting all plain memory from the kernel; -1: not tried
   int timestamp_error_ = 0;
   uint32_t polls_ = 0;
   std::chrono::nanoseconds retry_delay_{0};  // other than 0: flush() waits for retry_at_

@@ -145,11 +145,12 @@ void PacketSocket::kick() {
     const ssize_t result = send_ring(options_.cooked ? &peer_ : nullptr);
     const int error = errno;
     kicked(result, error);
+    if (result < 0) kick_error_ = error;
     follow_kernel();
     if (stamps_ && result < 0) note_refused_key(error);
     if (failed_) {
       reap();
-      return withdraw();
+      return withdraw(reason());
     }
     if (result < 0 && error == ENOMEM) {
       note_refused();
@@ -186,6 +187,7 @@ void PacketSocket::note_refused() {
 bool PacketSocket::pass_over() {
   if (frames_[head_].state == Frame::State::kSubmitted) {
     frames_[head_].state = Frame::State::kRejected;
+    frames_[head_].error = static_cast<uint16_t>(kick_error_);
     if (stamps_) stamps_->refused(fd_);
     look_again();
   }
@@ -203,7 +205,7 @@ bool PacketSocket::pass_over() {
       return false;  // the next kick tries again
     default:
       reap();
-      withdraw();
+      withdraw(kick_error_);
       return false;
   }
 }
@@ -251,14 +253,17 @@ bool PacketSocket::lend_to_loopback(int* error) {
 // Takes back what the kernel has not touched. It looks at the ring only within a kick, and kicks
 // are serialised, so nobody races for these frames. Their ids fail, and the slots come back to the
 // pool, which hands them out next.
-void PacketSocket::withdraw() {
+void PacketSocket::withdraw(int error) {
   const uint32_t before_withdrawal = submitted_;
   while (submitted_ > 0) {
     const uint32_t index = before(submit_);
     if (!(status(index) & kAskedFor)) break;
     __atomic_store_n(&header(index)->tp_status, TP_STATUS_AVAILABLE, __ATOMIC_RELEASE);
     Frame& frame = frames_[index];
-    if (frame.state != Frame::State::kGivenUp) complete(frame.id, Outcome::kFailed);
+    if (frame.state != Frame::State::kGivenUp) {
+      count_unsent(frame.length);
+      complete(frame.id, Outcome::kFailed, error);
+    }
     frame.state = Frame::State::kIdle;
     submit_ = index;
     --submitted_;
@@ -279,7 +284,8 @@ size_t PacketSocket::reap() {
         ended.add(frame.id, frame.copied ? Outcome::kInline : Outcome::kZeroCopy);
       } else if (frame.state == Frame::State::kRejected) {
         note_passed(frame.id);
-        ended.add(frame.id, Outcome::kFailed);
+        count_unsent(frame.length);
+        ended.add(frame.id, Outcome::kFailed, frame.error);
       }
       frame.state = Frame::State::kIdle;
       tail_ = after(tail_);
@@ -304,9 +310,9 @@ void PacketSocket::begin_stamping() {
 }
 
 // After a kick that was refused, and after what it has taken was followed. A frame that driver or
-// queueing discipline refuse goes again with another key. Where its 'scheduled' tells of the key that
-// it has used up, the count goes on; where the kernel may have used up one without (there is no
-// queueing discipline to be scheduled by), it is lost.
+// queueing discipline refuse goes again with another key. Where its 'scheduled' tells of the key
+// that it has used up, the count goes on; where the kernel may have used up one without (there is
+// no queueing discipline to be scheduled by), it is lost.
 void PacketSocket::note_refused_key(int error) {
   if (error == EAGAIN || error == EINTR || error == ENOMEM || error == ENETDOWN) return;
   const uint32_t key = stamps_->key(0);
@@ -330,13 +336,14 @@ void PacketSocket::fail_queued() {
     if (frames_[i].state != Frame::State::kWaiting) continue;
     frames_[i].state = Frame::State::kIdle;
     --waiting_;
-    complete(frames_[i].id, Outcome::kFailed);
+    count_unsent(frames_[i].length);
+    complete(frames_[i].id, Outcome::kFailed, reason());
   }
 }
 
 void PacketSocket::cut_off() {
   reap();
-  withdraw();
+  withdraw(reason());
 }
 
 // The pages are the kernel's as much as ours and cannot be replaced: the slots are retired instead.
@@ -348,7 +355,8 @@ void PacketSocket::revoke() {
       note_retired(frame.id, EOPNOTSUPP);
       complete(frame.id, Outcome::kRevoked);
     } else if (state == Frame::State::kRejected) {
-      complete(frame.id, Outcome::kFailed);  // the kernel has nothing of it
+      count_unsent(frame.length);  // the kernel has nothing of it
+      complete(frame.id, Outcome::kFailed, frame.error);
     }
   }
 }

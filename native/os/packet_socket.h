@@ -64,6 +64,7 @@ class PacketSocket final : public RingSocket {
     uint32_t length = 0;
     State state = State::kIdle;
     bool copied = false;
+    uint16_t error = 0;  // of kRejected: the kernel's answer to it
   };
 
   PacketSocket(int fd, int epoll_fd, const std::shared_ptr<Slab>& ring,
@@ -80,7 +81,7 @@ class PacketSocket final : public RingSocket {
   void note_refused();
   bool pass_over();
   bool lend_to_loopback(int* error);
-  void withdraw() override;
+  void withdraw(int error) override;
   uint32_t after(uint32_t index) const { return index + 1 == frames_.size() ? 0 : index + 1; }
   uint32_t before(uint32_t index) const { return index == 0 ? frames_.size() - 1 : index - 1; }
 
@@ -114,6 +115,7 @@ class PacketSocket final : public RingSocket {
   uint64_t refused_id_ = 0;     // of the frame at the head that was refused for want of memory
   uint64_t refused_since_ = 0;  // in milliseconds; 0: none was
   int timestamp_error_ = 0;
+  int kick_error_ = 0;    // of the latest kick that failed
   uint32_t waiting_ = 0;  // frames behind one that is not there yet
 };
 

@@ -42,7 +42,10 @@ int32_t RingSocket::do_send(const Source& source, const Address*) {
   return put(frame, !source.zerocopy);
 }
 
-void RingSocket::fail_accepted(Part frame) { complete(accept(frame), Outcome::kFailed); }
+void RingSocket::fail_accepted(Part frame, int error) {
+  count_unsent(frame.length);
+  complete(accept(frame), Outcome::kFailed, error);
+}
 
 // ---- the interface ------------------------------------------------------------------------------
 
@@ -95,7 +98,7 @@ void RingSocket::do_link_gone() {
   if (!link_->gone()) return;
   fail(ENXIO, false);  // as a kick would, and may have done
   reap();
-  withdraw();
+  withdraw(reason());
 }
 
 Socket::State RingSocket::do_state() const {

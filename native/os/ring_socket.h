@@ -57,8 +57,8 @@ class RingSocket : public Socket {
   virtual size_t reap() = 0;
   // Whether frames are in the ring that have not come back.
   virtual bool under_way() const = 0;
-  // After a failure: frames that the kernel has not touched end as failed.
-  virtual void withdraw() = 0;
+  // After a failure: frames that the kernel has not touched end as failed, for this reason.
+  virtual void withdraw(int error) = 0;
 
   // ---- for the subclass -------------------------------------------------------------------------
 
@@ -153,17 +153,17 @@ class RingSocket : public Socket {
       }
     }
     for (size_t done = 0; done < count; ++done) {
-      const int32_t code = ring.failed_ ? -ENXIO : ring.put(frame_at(done), false);
+      const int32_t code = ring.failed_ ? -ring.reason() : ring.put(frame_at(done), false);
       if (code >= 0) continue;
       if (done == 0) return code;
-      ring.fail_accepted(frame_at(done));
+      ring.fail_accepted(frame_at(done), -code);
     }
     if (ring.added_ > 0) ring.kick();
     return 0;
   }
 
   // Earlier frames of the call have ids already, so this one takes its own and fails.
-  void fail_accepted(Part frame);
+  void fail_accepted(Part frame, int error);
 
   // Ids that have ended, mostly in the order in which they were given out: completed as few ranges,
   // the last of them when it goes out of scope.
@@ -174,18 +174,19 @@ class RingSocket : public Socket {
     Ended(const Ended&) = delete;
     Ended& operator=(const Ended&) = delete;
 
-    void add(uint64_t id, Outcome outcome) {
-      if (id != first_ + count_ || outcome != outcome_) {
+    void add(uint64_t id, Outcome outcome, int error = 0) {
+      if (id != first_ + count_ || outcome != outcome_ || error != error_) {
         complete();
         first_ = id;
         outcome_ = outcome;
+        error_ = error;
       }
       ++count_;
     }
 
    private:
     void complete() {
-      if (count_ > 0) socket_.complete(first_, first_ + count_ - 1, outcome_);
+      if (count_ > 0) socket_.complete(first_, first_ + count_ - 1, outcome_, error_);
       count_ = 0;
     }
 
@@ -193,6 +194,7 @@ class RingSocket : public Socket {
     uint64_t first_ = 0;
     uint64_t count_ = 0;
     Outcome outcome_ = Outcome::kZeroCopy;
+    int error_ = 0;
   };
 
   // Milliseconds of a clock that never steps, exact to a few.

@@ -73,7 +73,11 @@ size_t Socket::take(Record* out, size_t max, bool* more) {
   while (count < max && !completed_.empty()) {
     const size_t taken = completed_.take(ranges, std::min(max - count, std::size(ranges)));
     for (size_t i = 0; i < taken; ++i) {
-      out[count++] = {static_cast<uint32_t>(ranges[i].outcome), ranges[i].first, ranges[i].last};
+      const Range& range = ranges[i];
+      const uint32_t kind = range.outcome == Outcome::kFailed
+                                ? static_cast<uint32_t>(Record::kFailure) + range.error
+                                : static_cast<uint32_t>(range.outcome);
+      out[count++] = {kind, range.first, range.last};
     }
     counters_[Counter::ranges] += taken;
   }
@@ -241,6 +245,12 @@ void Socket::abandon(std::chrono::steady_clock::time_point deadline) {
   close_locked();
 }
 
+int Socket::conclude() {
+  Lock lock(*this);
+  if (fd_ >= 0 && !failed_) do_conclude();
+  return failure_;
+}
+
 void Socket::close() {
   Lock lock(*this);
   close_locked();
@@ -258,6 +268,11 @@ void Socket::close_locked() {
 Counters Socket::counters() {
   Lock lock(*this);
   return counters_;
+}
+
+uint64_t Socket::progress() {
+  Lock lock(*this);
+  return counters_[Counter::completed] + counters_[Counter::kernelSends] + do_progress();
 }
 
 Socket::State Socket::state() {

@@ -26,6 +26,9 @@ enum class Refusal : int32_t {
   kWrongPool = 10003,  // memory of a ring or a UMEM, which is another socket's
 };
 
+// Why a send has failed, where it was no errno and no Refusal: it was given up by abort().
+constexpr int kGivenUp = 10004;
+
 // The memory of one send: a slot of a slab, which the socket keeps mapped, or plain memory that
 // JavaScript keeps alive until the send has completed.
 struct Source {
@@ -60,7 +63,8 @@ struct Part {
   uint32_t length;
 };
 
-// One piece of news for JavaScript. Kinds below kDrain are Outcomes, with a range of ids.
+// One piece of news for JavaScript. Kinds below kDrain are Outcomes, with a range of ids; those
+// that failed come as kFailure.
 struct Record {
   enum Kind : uint32_t {
     kDrain = 8,      // the queue has emptied; first: the next id, since later ones may wait again
@@ -71,6 +75,7 @@ struct Record {
     kPassed = 13,    // first: an id that fails, past whose place in the ring the kernel has gone
     kRetired = 11,   // first: an id whose memory must never be written or freed again
     kLinkDown = 14,  // frames were handed over while the interface could not send
+    kFailure = 65536,  // and up, plus the reason: a range of ids that failed for it
   };
   uint32_t kind;
   uint64_t first;
@@ -156,6 +161,10 @@ class Socket {
   // nobody will be left who could hold on to that memory.
   void abandon(std::chrono::steady_clock::time_point deadline);
 
+  // A last look before close(), when every id has completed: the errno of the error that has ended
+  // the socket, also of one that nobody has been told of; 0: none.
+  int conclude();
+
   // Closes the descriptor. Every id has completed by then.
   void close();
 
@@ -180,8 +189,14 @@ class Socket {
     LinkFacts link;           // as last asked for; index 0 for other sockets
     bool link_gone = false;   // the interface was removed
     uint32_t max_length = 0;  // of a frame
+    // Of a TCP connection that is or was up: bytes that the peer has acknowledged; else -1.
+    int64_t acknowledged = -1;
   };
   State state();
+
+  // A number that grows whenever anything moves on its way: an id completes, the kernel takes some
+  // of what is queued, or a TCP peer acknowledges bytes.
+  uint64_t progress();
 
   // ---- poller thread ----------------------------------------------------------------------------
 
@@ -276,19 +291,29 @@ class Socket {
   // Sends have stopped for now.
   virtual void rest() {}
   virtual void before_close() {}
+  // Fails if the connection has ended.
+  virtual void do_conclude() {}
   virtual State do_state() const { return {}; }
+  // What progress() cannot know: bytes that a peer has acknowledged.
+  virtual uint64_t do_progress() const { return 0; }
   // Fails if the socket's interface is gone.
   virtual void do_link_gone() {}
 
   // ---- what a subclass calls --------------------------------------------------------------------
 
   bool is_open() const { return fd_ >= 0 && !closing_ && !failed_ && !connecting_; }
-  void complete(uint64_t first, uint64_t last, Outcome outcome) {
+  // `error`: of kFailed, why: an errno, a Refusal or kGivenUp.
+  void complete(uint64_t first, uint64_t last, Outcome outcome, int error = 0) {
     counters_[Counter::completed] += last - first + 1;
     counters_[kOutcomeCounters[static_cast<size_t>(outcome)]] += last - first + 1;
-    completed_.add(first, last, outcome);
+    completed_.add(first, last, outcome, static_cast<uint16_t>(error));
   }
-  void complete(uint64_t id, Outcome outcome) { complete(id, id, outcome); }
+  void complete(uint64_t id, Outcome outcome, int error = 0) { complete(id, id, outcome, error); }
+  // Why what has not been sent will not be, once the socket has failed or is given up.
+  int reason() const { return failure_ != 0 ? failure_ : kGivenUp; }
+  int reason_of(Outcome outcome) const { return outcome == Outcome::kFailed ? reason() : 0; }
+  // So many bytes of a send that fails were not taken by the kernel.
+  void count_unsent(uint64_t bytes) { counters_[Counter::unsentBytes] += bytes; }
   void fail(int error, bool connecting, bool reading = false);
 
   // Reports a timestamp, or counts one that no send is known for.

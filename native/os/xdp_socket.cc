@@ -174,7 +174,9 @@ size_t XdpSocket::reap() {
       const Link& link = take_oldest(chunks_[slot]);
       returned_ = std::max(returned_, link.position + 1);
       Outcome outcome = zerocopy_ ? Outcome::kZeroCopy : Outcome::kCopied;
-      if (ends_send(link, &outcome)) returned.add(link.id, outcome);
+      if (ends_send(link, &outcome)) {
+        returned.add(link.id, outcome, reason_of(outcome));
+      }
       ++count;
     }
   }
@@ -274,7 +276,7 @@ void XdpSocket::give_up_lost(uint64_t now) {
     if (link.kind == Kind::kEnded) continue;
     note_retired(link.id, ETIMEDOUT);
     Outcome outcome = Outcome::kRevoked;
-    if (ends_send(link, &outcome)) complete(link.id, outcome);
+    if (ends_send(link, &outcome)) complete(link.id, outcome, reason_of(outcome));
   }
 }
 
@@ -300,14 +302,15 @@ void XdpSocket::cut_off() {
 
 // The kernel reads the ring no more, as after the interface was removed: what it has not taken was
 // never sent. Those are the last that were handed over, and the newest of their chunks.
-void XdpSocket::withdraw() {
+void XdpSocket::withdraw(int error) {
   while (untaken() > 0 && newest_ != kNone) {
     --produced_;
     --handed_over_;
+    count_unsent(transmit_.at(produced_).len);
     const uint32_t index = newest_;
     Outcome outcome = Outcome::kFailed;
     const Link& link = take_newest(chunks_[links_[index].slot]);
-    if (ends_send(link, &outcome)) complete(link.id, outcome);
+    if (ends_send(link, &outcome)) complete(link.id, outcome, error);
   }
   added_ = 0;
 }

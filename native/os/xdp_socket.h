@@ -113,7 +113,7 @@ class XdpSocket final : public RingSocket {
   size_t queued() const override { return 0; }
   void fail_queued() override {}
   void cut_off() override;
-  void withdraw() override;
+  void withdraw(int error) override;
   void revoke() override;
   bool under_way() const override { return outstanding_ > 0; }
   int check(Part frame) const override;

@@ -73,7 +73,7 @@ describe('of an ordinary user', ordinary, () => {
     const { refused, left, closed } = await askAsOrdinaryUser('limits', { what: 'threads' });
     expect(refused).toMatchObject({ name: 'Error', code: 'EAGAIN', syscall: 'pthread_create' });
     expect(left).toBe(0);
-    expect(closed).toEqual({ outcome: 'drained', ids: 1, unfinished: 0 });
+    expect(closed).toMatchObject({ outcome: 'drained', ids: 1, unfinished: 0 });
   });
 
   it('a pool is refused where mmap has no room for it', async () => {
@@ -94,7 +94,7 @@ describe('of an ordinary user', ordinary, () => {
     });
     expect(more).toBe(2); // the poller
     if (majorMinor() >= 5.07) {
-      expect(loopback.value).toEqual({ outcome: 'drained', ids: 1, unfinished: 0 });
+      expect(loopback.value).toMatchObject({ outcome: 'drained', ids: 1, unfinished: 0 });
     } else {
       expect(loopback).toMatchObject({ code: 'EPERM', message: expect.stringContaining(' lo:') });
     }

@@ -122,6 +122,7 @@ struct News {
   struct End {
     uint32_t kind;
     int times;
+    uint32_t error;  // of those that failed
   };
   std::map<uint64_t, End> ends;
   std::vector<uint64_t> order;
@@ -143,6 +144,11 @@ struct News {
     const auto end = ends.find(id);
     return end == ends.end() ? -1 : static_cast<int>(end->second.kind);
   }
+  // The reason for which an id failed, or 0.
+  int error_of(uint64_t id) const {
+    const auto end = ends.find(id);
+    return end == ends.end() ? 0 : static_cast<int>(end->second.error);
+  }
   int most_times() const {
     int most = 0;
     for (const auto& [id, end] : ends) most = end.times > most ? end.times : most;
@@ -155,10 +161,11 @@ struct News {
     if (record.kind == Record::kPassed) passed.push_back(record.first);
     if (record.kind == Record::kError) ++errors;
     if (record.kind == Record::kLinkDown) ++downs;
-    if (record.kind >= Record::kDrain) return;
+    const bool failed = record.kind >= Record::kFailure;
+    if (record.kind >= Record::kDrain && !failed) return;
     for (uint64_t id = record.first; id <= record.last; ++id) {
       End& end = ends[id];
-      end = {record.kind, end.times + 1};
+      end = {failed ? 4 : record.kind, end.times + 1, failed ? record.kind - Record::kFailure : 0};
       order.push_back(id);
     }
   }

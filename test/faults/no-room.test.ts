@@ -44,7 +44,7 @@ describe.each(['tcp', 'udp'] as const)('%s: no room for now', (protocol) => {
       const start = performance.now();
       const report = await within(sender.socket.close({ timeout: 100 }), 'close');
       expect(performance.now() - start).toBeGreaterThan(90);
-      expect(report).toEqual({ outcome: 'aborted', ids: 6, unfinished: 5 });
+      expect(report).toMatchObject({ outcome: 'aborted', ids: 6, unfinished: 5 });
       expect((await sender.finish()).problems).toEqual([]);
     }));
 
@@ -147,7 +147,7 @@ describe('ENOBUFS of a copying send', () => {
     for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
     await pause(20);
     const report = await within(sender.socket.close({ timeout: 50 }), 'close');
-    expect(report).toEqual({ outcome: 'aborted', ids: 5, unfinished: 5 });
+    expect(report).toMatchObject({ outcome: 'aborted', ids: 5, unfinished: 5 });
     expect((await sender.finish()).problems).toEqual([]);
   });
 

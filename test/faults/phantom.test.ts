@@ -64,7 +64,7 @@ describe.each([4, 6] as const)('ids that refused datagrams take, IPv%i', async (
       );
       expect(answer.codes).toEqual(['ERR_ZEROSEND_DATAGRAM_TOO_LONG']);
       expect(answer.phantomIds).toBe(answer.refused);
-      expect(answer.report).toEqual({ outcome: 'drained', ids: 150, unfinished: 0 });
+      expect(answer.report).toMatchObject({ outcome: 'drained', ids: 150, unfinished: 0 });
       expect(answer.how).toEqual({ zerocopy: 150 });
     });
 
@@ -78,7 +78,7 @@ describe.each([4, 6] as const)('ids that refused datagrams take, IPv%i', async (
       );
       expect(answer.wrong).toEqual([]);
       expect(answer.phantomIds).toBeGreaterThanOrEqual(failing);
-      expect(answer.report).toEqual({ outcome: 'aborted', ids: 360, unfinished: failing });
+      expect(answer.report).toMatchObject({ outcome: 'aborted', ids: 360, unfinished: failing });
       expect(answer.how).toEqual({ zerocopy: 360 - failing, failed: failing });
     });
 
@@ -86,7 +86,7 @@ describe.each([4, 6] as const)('ids that refused datagrams take, IPv%i', async (
       const answer = await play('a full queue', family, SHORT_QUEUE);
       expect(answer.noBuffers).toBeGreaterThan(0);
       expect(answer.phantomIds).toBeGreaterThan(0);
-      expect(answer.report).toEqual({ outcome: 'drained', ids: 400, unfinished: 0 });
+      expect(answer.report).toMatchObject({ outcome: 'drained', ids: 400, unfinished: 0 });
       // They waited for room, still without a copy.
       expect(answer.how.zerocopy).toBeGreaterThan(300);
     });
@@ -121,7 +121,7 @@ describe.each([4, 6] as const)('ids that refused datagrams take, IPv%i', async (
     it('dropped in part within sendMany', async () => {
       const scenario = 'a part of a datagram in a full queue, within sendMany';
       const answer = await play(scenario, family, QUEUE);
-      expect(answer.report).toEqual({ outcome: 'drained', ids: 264, unfinished: 0 });
+      expect(answer.report).toMatchObject({ outcome: 'drained', ids: 264, unfinished: 0 });
     });
   });
 });

@@ -145,7 +145,7 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
       for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
       inject('epoll_ctl', { error: 'EBADF', times: ALWAYS });
       const report = await within(sender.socket.close({ timeout: 100 }), 'close', 2000);
-      expect(report).toEqual({ outcome: 'revoked', ids: 3, unfinished: 3 });
+      expect(report).toMatchObject({ outcome: 'revoked', ids: 3, unfinished: 3 });
       expect((await sender.finish()).problems).toEqual([]);
     }));
 });

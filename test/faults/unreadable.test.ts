@@ -21,7 +21,7 @@ describe.each(['tcp', 'udp'] as const)('%s: an error queue that cannot be read',
       await within(sender.books.closed, 'the end of the socket');
       expect(sender.books.errors).toMatchObject([{ code: error, syscall: 'recvmsg' }]);
       expect(sender.books.tally()).toEqual({ copied: 3, revoked: 5 });
-      expect(sender.books.report).toEqual({ outcome: 'revoked', ids: 8, unfinished: 5 });
+      expect(sender.books.report).toMatchObject({ outcome: 'revoked', ids: 8, unfinished: 5 });
       const { calls } = faults('recvmsg');
       expect(sender.send()).toBe('ERR_ZEROSEND_SOCKET_CLOSED');
       expect((await sender.finish()).problems).toEqual([]);

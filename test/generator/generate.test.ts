@@ -81,7 +81,7 @@ describe('generate, over veth', await needsRig('veth'), () => {
       const after = await wire.transmitted();
       const lost = after.dropped - before.dropped;
       expect(after.packets - before.packets + lost).toBe(count);
-      expect(sent.closed).toEqual({ outcome: 'drained', ids: count, unfinished: 0 });
+      expect(sent.closed).toMatchObject({ outcome: 'drained', ids: count, unfinished: 0 });
       expect(heard).toMatchObject({ ...INTACT, unique: count - lost });
     });
   });

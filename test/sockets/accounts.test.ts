@@ -35,7 +35,7 @@ describe('stats() and the counters of the interface', await needsRig('veth'), ()
     expect(account.packetsDropped).toEqual({ ...NOTHING, ...packets });
     expect(account.again).toEqual({ ...NOTHING, released: 100, packets: 100 });
     expect(account.never).toEqual({ ...NOTHING, revoked: 20 });
-    expect(account.report).toEqual({ outcome: 'revoked', ids: 1280, unfinished: 20 });
+    expect(account.report).toMatchObject({ outcome: 'revoked', ids: 1280, unfinished: 20 });
     expect(account).toMatchObject({ ids: 1280, how: { copied: 1260, revoked: 20 }, ...EXACT });
   });
 
@@ -55,7 +55,7 @@ describe('stats() and the counters of the interface', await needsRig('veth'), ()
     expect(account.again).toEqual({ ...NOTHING, released: 1000, packets: 1000 });
     expect(account.malformed).toEqual({ ...NOTHING, failed: 2 });
     expect(account.never).toEqual({ ...NOTHING, failed: 20 });
-    expect(account.report).toEqual({ outcome: 'aborted', ids: 1224, unfinished: 22 });
+    expect(account.report).toMatchObject({ outcome: 'aborted', ids: 1224, unfinished: 22 });
     expect(account).toMatchObject({ how: { zerocopy: 1202, failed: 22 }, ...EXACT });
   });
 });

@@ -22,7 +22,7 @@ describe('every kind of socket', await needsRig('veth'), () => {
       const seen = await run('ids');
       expect(seen).toMatchObject({ ...EXACT, consecutive: true, balanced: true, allBack: true });
       expect(seen.ids).toBeGreaterThan(500);
-      expect(seen.report).toEqual({ outcome: 'drained', ids: seen.ids, unfinished: 0 });
+      expect(seen.report).toMatchObject({ outcome: 'drained', ids: seen.ids, unfinished: 0 });
       expect(Object.keys(seen.how)).toContain(HOW[kind]);
     });
 
@@ -114,6 +114,6 @@ describe('every kind of socket, slower than it sends', await needsRig('veth'), (
   it.each(KINDS)('%s completes everything', async (kind) => {
     const seen = await stage.run('scenarios.mjs', 'slowLink', kind);
     expect(seen).toMatchObject({ ...EXACT, ids: 1500 });
-    expect(seen.report).toEqual({ outcome: 'drained', ids: 1500, unfinished: 0 });
+    expect(seen.report).toMatchObject({ outcome: 'drained', ids: 1500, unfinished: 0 });
   });
 });

@@ -40,7 +40,7 @@ describe('packets of AF_XDP out of several frames', await needsRig('veth', { mtu
   it.each(['content2048', 'content4096'])('arrive byte for byte: %s', async (scenario) => {
     const { seen, arrived } = await run(scenario, (ids) => ids);
     expect(seen).toMatchObject({ consecutive: true, balanced: true, free: true, ...EXACT });
-    expect(seen.report).toEqual({ outcome: 'drained', ids: 1500, unfinished: 0 });
+    expect(seen.report).toMatchObject({ outcome: 'drained', ids: 1500, unfinished: 0 });
     // One completion for each packet, however many of them the kernel has told.
     expect(seen).toMatchObject({ ids: 1500, sends: 1500, pieces: 0, how: { copied: 1500 } });
     expect(arrived).toMatchObject({ unique: 1500, missing: 0, duplicates: 0, reordered: 0 });
@@ -95,13 +95,13 @@ describe('packets of AF_XDP out of several frames', await needsRig('veth', { mtu
     const full = 'ERR_ZEROSEND_QUEUE_FULL';
     expect(seen.codes).toEqual([...Array(12).fill(null), full, full, null]);
     expect(seen).toMatchObject({ nextId: 12, inFlight: 12, leases: 5, free: 8, ids: 13, ...EXACT });
-    expect(seen.report).toEqual({ outcome: 'drained', ids: 13, unfinished: 0 });
+    expect(seen.report).toMatchObject({ outcome: 'drained', ids: 13, unfinished: 0 });
   });
 
   it.each(['aborted', 'closed'])('are given up whole when the socket is %s', async (scenario) => {
     const { seen } = await run(scenario, () => 3);
     expect(seen.before).toMatchObject({ inFlight: 21, acquired: 0, free: 43 });
-    expect(seen.report).toEqual({ outcome: 'revoked', ids: 8, unfinished: 5 });
+    expect(seen.report).toMatchObject({ outcome: 'revoked', ids: 8, unfinished: 5 });
     expect(seen.how).toEqual({ copied: 3, revoked: 5 });
     // The kernel could still read every one of their frames.
     expect(seen.after).toMatchObject({ inFlight: 0, acquired: 0, free: 43, retired: 21 });

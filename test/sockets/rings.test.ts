@@ -31,7 +31,7 @@ describe('sockets whose ring is their pool', await needsRig('veth'), () => {
   describe.each(RINGS)('%s', (kind) => {
     it('sends as many frames as ids say', async () => {
       const { report, sent, stats } = await run('counted', kind);
-      expect(report).toEqual({ outcome: 'drained', ids: 3000, unfinished: 0 });
+      expect(report).toMatchObject({ outcome: 'drained', ids: 3000, unfinished: 0 });
       expect(sent).toBeGreaterThanOrEqual(3000);
       expect(sent).toBeLessThan(3010); // the kernel's own neighbour discovery
       expect(stats.inlined).toBe(300);
@@ -112,7 +112,7 @@ describe('sockets whose ring is their pool', await needsRig('veth'), () => {
 
   it('has the kernel write the link header', async () => {
     const { raw, cooked } = await run('cooked', 'packet');
-    expect(cooked.report).toEqual({ outcome: 'drained', ids: 10, unfinished: 0 });
+    expect(cooked.report).toMatchObject({ outcome: 'drained', ids: 10, unfinished: 0 });
     expect(cooked.bytes).toBeGreaterThanOrEqual(10_000);
     expect(cooked).toEqual(raw);
   });

@@ -45,14 +45,14 @@ describe('a kick that stops half-way', await needsRig('sink', slow), () => {
     const seen = await run('halfKick', how);
     needsHere(context, seen.sendBufferSize < FRAMES * 2000, 'a small net.core.wmem_max');
     expect(seen).toMatchObject({ ids: FRAMES, how: { zerocopy: FRAMES }, ...EXACT });
-    expect(seen.report).toEqual({ outcome: 'drained', ids: FRAMES, unfinished: 0 });
+    expect(seen.report).toMatchObject({ outcome: 'drained', ids: FRAMES, unfinished: 0 });
     expect(seen.kicks).toBeLessThan(FRAMES * 2); // it backs off, and never spins
   });
 
   it('is tried again while the socket closes', needed, async () => {
     const seen = await run('halfKickClosed', 'packet');
     expect(seen).toMatchObject({ ids: FRAMES, how: { zerocopy: FRAMES }, ...EXACT });
-    expect(seen.report).toEqual({ outcome: 'drained', ids: FRAMES, unfinished: 0 });
+    expect(seen.report).toMatchObject({ outcome: 'drained', ids: FRAMES, unfinished: 0 });
   });
 });
 

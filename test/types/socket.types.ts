@@ -1,3 +1,4 @@
+import { on, once } from 'node:events';
 import {
   BufferPool,
   type CloseReport,
@@ -143,13 +144,31 @@ same<
     first: number;
     last: number;
     how: 'zerocopy' | 'copied' | 'inline' | 'revoked' | 'failed';
+    code?: string;
   }
 >(true);
-same<CloseReport, { outcome: 'drained' | 'aborted' | 'revoked'; ids: number; unfinished: number }>(
-  true,
-);
+same<
+  CloseReport,
+  {
+    outcome: 'drained' | 'aborted' | 'revoked';
+    ids: number;
+    unfinished: number;
+    bytesAccepted: number;
+    bytesAcknowledged: number | undefined;
+    error: CodedError | null;
+  }
+>(true);
 same<Parameters<ZeroCopySocketEvents['complete']>, [range: CompletionRange]>(true);
 same<Parameters<ZeroCopySocketEvents['close']>, [report: CloseReport]>(true);
+
+// The functions of node:events take a socket.
+const [closeReport] = (await once(socket, 'close')) as [CloseReport];
+same<typeof closeReport, CloseReport>(true);
+for await (const [range] of on(udp, 'complete', { signal: AbortSignal.timeout(1000) })) range;
+same<typeof socket extends NodeJS.EventEmitter ? true : false, true>(true);
+socket.prependListener('complete', ({ first }) => first);
+// @ts-expect-error no such event
+socket.prependOnceListener('data', () => {});
 
 // ---- state and waiting --------------------------------------------------------------------------
 
@@ -183,6 +202,7 @@ same<ReturnType<typeof udp.unref>, UdpSocket>(true);
 socket.completed(0, { signal: AbortSignal.abort() });
 socket.flush({});
 socket.close({ timeout: 100 });
+socket.close({ timeout: 100, signal: AbortSignal.timeout(1000) });
 // @ts-expect-error an object
 socket.close(100);
 // @ts-expect-error abort takes nothing

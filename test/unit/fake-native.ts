@@ -22,10 +22,11 @@ const {
   BATCH_RECORDS,
   FLAG_DESTINATION,
   FLAG_ZERO_COPY,
+  GIVEN_UP,
   KIND_CONNECTED,
   KIND_DRAIN,
   KIND_ERROR,
-  KIND_FAILED,
+  KIND_FAILURE,
   KIND_INLINE,
   KIND_RETIRED,
   KIND_REVOKED,
@@ -75,6 +76,10 @@ export class FakeSocket {
   connecting: boolean;
   closing = false;
   failed = false;
+  /** errno of the error that has ended it */
+  failure = 0;
+  /** bytes that a TCP peer has acknowledged, as far as close() looks at them */
+  acknowledged = 0;
   aborted = false;
   busy = false;
   armed = false;
@@ -135,7 +140,8 @@ export class FakeSocket {
   break(errno: number): void {
     if (this.failed) return;
     this.failed = true;
-    this.#failQueue();
+    this.failure = errno;
+    this.#failQueue(errno);
     this.notices.push({ kind: KIND_ERROR, first: errno, last: this.connecting ? 0 : 1 });
     this.connecting = false;
   }
@@ -170,7 +176,7 @@ export class FakeSocket {
   giveUp(): void {
     this.closing = true;
     this.aborted = true;
-    this.#failQueue();
+    this.#failQueue(GIVEN_UP);
     for (const id of this.withKernel) {
       if (this.irreplaceable.has(id))
         this.retired.push({ kind: KIND_RETIRED, first: id, last: 12 });
@@ -214,8 +220,8 @@ export class FakeSocket {
     else this.#complete(id, id, KIND_INLINE);
   }
 
-  #failQueue(): void {
-    for (const id of this.queue) this.#complete(id, id, KIND_FAILED);
+  #failQueue(reason: number): void {
+    for (const id of this.queue) this.#complete(id, id, KIND_FAILURE + reason);
     this.queue = [];
   }
 
@@ -238,7 +244,7 @@ export class FakeSocket {
 export class FakeNative implements Native {
   readonly interfaceVersion = actual.native.interfaceVersion;
   readonly constants = {};
-  readonly counterNames = ['sends', 'completed'];
+  readonly counterNames = ['sends', 'completed', 'bytes', 'unsentBytes'];
   readonly mailbox = new ArrayBuffer(BATCH_BYTES + REQUEST_BYTES + 4 + 6 * 4);
   /** calls of keepAlive, in order */
   readonly keepAliveCalls: boolean[] = [];
@@ -431,7 +437,8 @@ export class FakeNative implements Native {
     const socket = this.#sockets.get(handle);
     if (socket === undefined) return [];
     const open = socket.withKernel.size + socket.queue.length;
-    return [socket.sends.length, socket.sends.length - open];
+    const bytes = socket.sends.reduce((sum, { length }) => sum + length, 0);
+    return [socket.sends.length, socket.sends.length - open, bytes, 0];
   }
 
   wayOut(): { interface: string; qdiscs: string[] } {
@@ -440,6 +447,17 @@ export class FakeNative implements Native {
 
   describe(handle: number): SocketDescription {
     return this.#sockets.get(handle)?.description ?? {};
+  }
+
+  progress(handle: number): number {
+    const socket = this.#sockets.get(handle);
+    if (socket === undefined) return 0;
+    const open = socket.withKernel.size + 2 * socket.queue.length;
+    return 2 * socket.sends.length - open + socket.acknowledged;
+  }
+
+  conclude(handle: number): number {
+    return this.#sockets.get(handle)?.failure ?? 0;
   }
 
   unacknowledged(handle: number): number {

@@ -184,7 +184,7 @@ describe('a send that throws', () => {
     const send = () => codeOf(() => socket.send(buffer as PooledBuffer, 10));
     expect(send()).toBe('ERR_ZEROSEND_SOCKET_CLOSED');
     kernel.finishAll();
-    expect(await closing).toEqual({ outcome: 'drained', ids: 1, unfinished: 0 });
+    expect(await closing).toMatchObject({ outcome: 'drained', ids: 1, unfinished: 0 });
     expect(send()).toBe('ERR_ZEROSEND_SOCKET_CLOSED');
     expect(codeOf(() => socket.sendMany([buffer as PooledBuffer], 10))).toBe(
       'ERR_ZEROSEND_SOCKET_CLOSED',

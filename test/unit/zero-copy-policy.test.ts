@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import {
   KIND_COPIED,
-  KIND_FAILED,
+  KIND_FAILURE,
   KIND_INLINE,
   KIND_REVOKED,
   KIND_ZEROCOPY,
@@ -76,10 +76,10 @@ describe("'auto'", () => {
 
   it('learns nothing from sends that did not ask or never left', () => {
     const policy = new ZeroCopyPolicy('auto', 0);
-    for (const kind of [KIND_INLINE, KIND_REVOKED, KIND_FAILED]) policy.observe(kind, 1000);
+    for (const kind of [KIND_INLINE, KIND_REVOKED, KIND_FAILURE]) policy.observe(kind, 1000);
     expect(policy.suspended).toBe(false);
     copied(policy, 16);
-    for (const kind of [KIND_INLINE, KIND_REVOKED, KIND_FAILED]) policy.observe(kind, 1000);
+    for (const kind of [KIND_INLINE, KIND_REVOKED, KIND_FAILURE]) policy.observe(kind, 1000);
     expect(policy.suspended).toBe(true);
   });
 
