@@ -526,7 +526,8 @@ export abstract class ZeroCopySocket
   /**
    * Closes, as at the end of a block with `await using`.
    * @throws rejects with `ERR_ZEROSEND_NOT_DRAINED`, which has the {@link CloseReport} as `report`, when
-   * the outcome is not `'drained'`: after {@link abort}, too
+   * the outcome is not `'drained'`, after {@link abort}, too: who leaves the block without an error has
+   * sent everything
    */
   async [Symbol.asyncDispose](): Promise<void> {
     const report = await this.close();

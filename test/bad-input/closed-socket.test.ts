@@ -76,6 +76,7 @@ describe.each(['TCP', 'UDP'] as const)('over %s', (protocol) => {
     const { socket } = witness;
     await witness.sendsOn();
     const before = socket.stats();
+    const { local, remote } = socket.info();
     await socket.close();
     expect(socket.fd).toBe(-1);
     expect(socket.nextId).toBe(4);
@@ -84,7 +85,8 @@ describe.each(['TCP', 'UDP'] as const)('over %s', (protocol) => {
     expect(socket.poll()).toBe(0);
     expect(socket.ref().unref()).toBe(socket);
     expect(socket.stats()).toMatchObject({ sends: before.sends, completed: 4, inFlight: 0 });
-    expect(socket.info()).toMatchObject({ local: undefined, remote: undefined, mtu: undefined });
+    expect(socket.info()).toMatchObject({ local, remote });
+    expect(socket.info().mtu).toBeUndefined();
     await socket.completed(3);
     await socket.flush();
     await witness.rejects(() => socket.completed(4), outOfRange({ shown: 'number 4' }));

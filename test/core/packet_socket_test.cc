@@ -389,6 +389,7 @@ TEST(packet_ring_asks_again_after_a_malformed_frame) {
   CHECK_EQ(fixture.send(1, 1014), 0);
   fixture.poll();
   CHECK_EQ(fixture.news.end_of(0), kFailed);
+  CHECK(fixture.news.error_of(0) == EINVAL || fixture.news.error_of(0) == EMSGSIZE);
   REQUIRE(kernel.wire.size() == 1);
   CHECK_EQ(kernel.wire[0], 1014u);
   CHECK_EQ(fixture.news.passed.size(), 1u);
@@ -410,6 +411,7 @@ TEST(packet_ring_ends_with_its_interface) {
   CHECK_EQ(fixture.socket->state().failure, ENXIO);
   CHECK(fixture.socket->state().link_gone);
   for (const uint64_t id : {3, 4, 5, 6}) CHECK_EQ(fixture.news.end_of(id), kFailed);
+  for (const uint64_t id : {3, 4, 5, 6}) CHECK_EQ(fixture.news.error_of(id), ENXIO);
   CHECK_EQ(fixture.news.end_of(2), -1);  // the kernel has it
   CHECK(!fixture.socket->on_link_gone());
   kernel.release(3);

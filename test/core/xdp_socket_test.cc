@@ -298,6 +298,7 @@ TEST(xdp_ends_with_its_interface) {
   CHECK_EQ(fixture.news.errors, 1);
   CHECK_EQ(fixture.socket->state().failure, ENXIO);
   for (const uint64_t id : {3, 4, 5, 6}) CHECK_EQ(fixture.news.end_of(id), kFailed);
+  for (const uint64_t id : {3, 4, 5, 6}) CHECK_EQ(fixture.news.error_of(id), ENXIO);
   CHECK_EQ(fixture.news.ends.size(), 4u);
   CHECK(!fixture.socket->on_link_gone());
   kernel.complete_at(2);
