@@ -1,7 +1,10 @@
 // Ends on the fake addon: close, abort, deadlines, retired memory, and those who wait for ids.
+import { getEventListeners } from 'node:events';
 import { describe, expect, it, vi } from 'vitest';
+import type { CompletionRange } from '../../lib/events.js';
 import type { PooledBuffer } from '../../lib/pooled-buffer.js';
-import { fake } from './fake-native.js';
+import type { TcpSocket } from '../../lib/tcp-socket.js';
+import { type FakeSocket, fake } from './fake-native.js';
 import { connectTcp, makePool, openUdp, record, sendSome, turns } from './fake-sockets.js';
 
 vi.mock('../../lib/native.js', async () => (await import('./fake-native.js')).module);
@@ -89,6 +92,109 @@ describe('close', () => {
     });
   });
 
+  const moves: Record<string, (kernel: FakeSocket) => void> = {
+    'an id completes': (kernel) => kernel.finish([...kernel.withKernel][0] as number),
+    'a queued send is taken': (kernel) => {
+      kernel.room++;
+    },
+    'a peer acknowledges': (kernel) => {
+      kernel.acknowledged++;
+    },
+  };
+  it.each(Object.entries(moves))(
+    'counts its timeout from the last progress: %s',
+    async (_, progress) => {
+      await withTimers(async (advance) => {
+        const { socket, kernel } = await connectTcp();
+        kernel.room = 20;
+        sendSome(socket, makePool(64), 40);
+        const closed = socket.close({ timeout: 250 });
+        for (let i = 0; i < 10; i++) {
+          for (let waited = 0; waited < 240; waited += 20) await advance(20);
+          expect(kernel.aborted).toBe(false);
+          progress(kernel);
+          fake.wake();
+        }
+        // From here on nothing moves. It was looked at every 32 ms.
+        for (let waited = 0; waited < 240; waited += 20) await advance(20);
+        expect(kernel.aborted).toBe(false);
+        for (let waited = 0; waited < 60; waited += 20) await advance(20);
+        expect(kernel.aborted).toBe(true);
+        expect(await closed).toMatchObject({ outcome: 'revoked', error: null });
+      });
+    },
+  );
+
+  it('counts the earliest timeout of several, progress or not', async () => {
+    await withTimers(async (advance) => {
+      const { socket, kernel } = await openUdp();
+      sendSome(socket, makePool(), 2);
+      const closed = socket.close({ timeout: 60_000 });
+      await advance(100);
+      socket.close({ timeout: 80 });
+      socket.close({ timeout: 40_000 });
+      for (let i = 0; i < 7; i++) await advance(10);
+      expect(kernel.aborted).toBe(false);
+      await advance(10);
+      expect(kernel.aborted).toBe(true);
+      await closed;
+    });
+  });
+
+  it('gives up when its signal is aborted, whatever moves', async () => {
+    const { socket, kernel } = await openUdp();
+    sendSome(socket, makePool(), 3);
+    const controller = new AbortController();
+    const closed = socket.close({ signal: controller.signal });
+    await turns(2);
+    kernel.finish(0);
+    expect(kernel.aborted).toBe(false);
+    controller.abort();
+    expect(await closed).toMatchObject({ outcome: 'revoked', ids: 3, unfinished: 2 });
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
+  });
+
+  it('gives up at once for a signal that was aborted before', async () => {
+    const { socket, kernel } = await openUdp();
+    sendSome(socket, makePool(), 1);
+    const closed = socket.close({ signal: AbortSignal.abort() });
+    expect(kernel.aborted).toBe(true);
+    expect(await closed).toMatchObject({ outcome: 'revoked' });
+  });
+
+  it.each([0, 'signal', null, {}])('refuses the signal %o', async (signal) => {
+    const { socket, kernel } = await openUdp();
+    expect(() => socket.close({ signal: signal as AbortSignal })).toThrow(/signal must be/);
+    expect(kernel.closing).toBe(false);
+    await socket.close();
+  });
+
+  it('says how much was taken and acknowledged', async () => {
+    const { socket, kernel } = await connectTcp();
+    sendSome(socket, makePool(), 2);
+    kernel.finishAll();
+    kernel.description.acknowledged = 123;
+    const sent = kernel.sends.reduce((sum, { length }) => sum + length, 0);
+    const report = await socket.close();
+    expect(report).toMatchObject({ bytesAccepted: sent, bytesAcknowledged: 123, error: null });
+    // Whatever the cause: not all has arrived.
+    expect(report.outcome).toBe(sent > 123 ? 'aborted' : 'drained');
+  });
+
+  it('is not fooled by a reset that nobody has told of yet', async () => {
+    const { socket, kernel } = await connectTcp();
+    const log = record(socket);
+    socket.on('error', () => {});
+    sendSome(socket, makePool(), 2);
+    kernel.finishAll();
+    socket.poll();
+    kernel.failure = 104;
+    const report = await socket.close();
+    expect(report).toMatchObject({ outcome: 'aborted', ids: 2, unfinished: 0 });
+    expect(report.error).toMatchObject({ code: 'ECONNRESET' });
+    expect(log.slice(-2)).toEqual(['error ECONNRESET', 'close aborted 2 0']);
+  });
+
   it('leaves no deadline behind when it has drained', async () => {
     await withTimers(async (advance) => {
       const { socket, kernel } = await openUdp();
@@ -152,13 +258,73 @@ describe('close', () => {
     expect(fake.releasedSlabs).toHaveLength(released + 1);
   });
 
+  it('keeps both ends of a connection that is gone', async () => {
+    const { socket, kernel } = await connectTcp();
+    kernel.description.local = { address: '198.18.0.2', port: 40_000 };
+    const { local, remote } = socket.info();
+    expect(remote).toBeDefined();
+    // The kernel knows neither any more.
+    kernel.description.local = { address: '0.0.0.0', port: 0 };
+    delete kernel.description.remote;
+    await socket.abort();
+    expect(socket.info()).toMatchObject({ local, remote });
+  });
+
   it('keeps the counts of a socket that is gone', async () => {
     const { socket, kernel } = await openUdp();
     sendSome(socket, makePool(), 2);
     kernel.finishAll();
     await socket.close();
     expect(socket.stats()).toMatchObject({ sends: 2, completed: 2, inFlight: 0 });
-    expect(socket.info()).toMatchObject({ protocol: 'udp', local: undefined, mtu: undefined });
+    expect(socket.info()).toMatchObject({ protocol: 'udp', mtu: undefined });
+  });
+});
+
+describe('disposal', () => {
+  it('rejects with the report when the socket has not drained', async () => {
+    const { socket, kernel } = await connectTcp();
+    socket.on('error', () => {});
+    kernel.room = 1;
+    sendSome(socket, makePool(), 3);
+    const disposed = socket[Symbol.asyncDispose]();
+    kernel.finishAll();
+    kernel.break(104);
+    fake.wake();
+    const error = await disposed.catch((reason) => reason);
+    expect(error).toMatchObject({ code: 'ERR_ZEROSEND_NOT_DRAINED' });
+    expect(error.message).toMatch(/aborted, 2 of 3 ids unfinished.*ECONNRESET/);
+    expect(error.cause).toMatchObject({ code: 'ECONNRESET' });
+    expect(error.report).toEqual(await socket.close());
+  });
+
+  it('resolves when it has', async () => {
+    const { socket, kernel } = await openUdp();
+    sendSome(socket, makePool(), 2);
+    kernel.finishAll();
+    expect(await socket[Symbol.asyncDispose]()).toBeUndefined();
+  });
+});
+
+describe('a failed range', () => {
+  it.each([
+    ['abort()', 'ERR_ZEROSEND_ABORTED', (socket: TcpSocket) => void socket.abort()],
+    ['a reset', 'ECONNRESET', (_: TcpSocket, kernel: FakeSocket) => kernel.break(104)],
+    ['an errno without a name', 'E4000', (_: TcpSocket, kernel: FakeSocket) => kernel.break(4000)],
+  ] as const)('has the code of its reason: %s', async (_, code, end) => {
+    const { socket, kernel } = await connectTcp();
+    socket.on('error', () => {});
+    const ranges: CompletionRange[] = [];
+    socket.on('complete', (range) => ranges.push(range));
+    kernel.room = 1;
+    sendSome(socket, makePool(), 3);
+    kernel.finish(0);
+    end(socket, kernel);
+    fake.wake();
+    await socket.close();
+    expect(ranges).toEqual([
+      { first: 0, last: 0, how: 'zerocopy' },
+      { first: 1, last: 2, how: 'failed', code },
+    ]);
   });
 });
 

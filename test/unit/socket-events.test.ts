@@ -363,6 +363,7 @@ describe('error', () => {
       outcome: 'aborted',
       ids: 4,
       unfinished: 2,
+      error: { code: 'ECONNRESET' },
     });
     expect(log).toHaveLength(5);
   });
