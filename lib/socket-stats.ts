@@ -38,7 +38,8 @@ export interface SocketStats {
   noBuffers: number;
   /** pieces copied because ENOBUFS left nothing to reap */
   inlineFallbacks: number;
-  /** pending ICMP errors about earlier datagrams that a send met and passed over */
+  /** pending ICMP errors about earlier datagrams that a send met and passed over; which destination they
+   * are about the kernel tells only where IP_RECVERR is set (ip(7)) */
   softErrors: number;
   /** ICMP and local errors read from the error queue */
   icmpMessages: number;

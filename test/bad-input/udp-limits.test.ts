@@ -182,10 +182,10 @@ describe('a segmentSize that the path does not take', () => {
           [100, 2],
         ]),
       );
-      expect(told.closed).toEqual([
+      expect(told.closed).toMatchObject([
         { outcome: 'drained', ids: 5, unfinished: 0 },
         { outcome: 'drained', ids: 1, unfinished: 0 },
-        { outcome: 'aborted', ids: 2, unfinished: 1 },
+        { outcome: 'aborted', ids: 2, unfinished: 1, bytesAccepted: 100, error: null },
       ]);
     },
   );

@@ -75,7 +75,7 @@ describe.each(['tcp', 'udp'] as const)('%s: reading completions', (protocol) => 
       const reports = await within(Promise.all(closing), 'the close of all');
       for (const [size, report] of reports.entries()) {
         const lost = size < WHOLE_COMPLETION;
-        expect([size, report]).toEqual([
+        expect([size, report]).toMatchObject([
           size,
           { outcome: lost ? 'revoked' : 'drained', ids: 2, unfinished: lost ? 1 : 0 },
         ]);

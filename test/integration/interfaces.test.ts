@@ -20,7 +20,7 @@ const drained = (ids: number) => ({ outcome: 'drained', ids, unfinished: 0 });
 
 describe('a zone', needs(canMakeNamespaces(), 'making network namespaces'), () => {
   it('is that of an interface that was made again under its name', async () => {
-    expect(await run('made again')).toEqual({
+    expect(await run('made again')).toMatchObject({
       ids: [0, 1, 2],
       gone: 'ERR_ZEROSEND_INVALID_ADDRESS',
       sent: true,
@@ -29,7 +29,7 @@ describe('a zone', needs(canMakeNamespaces(), 'making network namespaces'), () =
   });
 
   it('is that of the interface which has the name now, not of the one that had it', async () => {
-    expect(await run('another of that name')).toEqual({
+    expect(await run('another of that name')).toMatchObject({
       ids: [0, 1, 2],
       sent: true,
       strayed: false,

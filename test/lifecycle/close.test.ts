@@ -129,6 +129,9 @@ describe('close()', () => {
       outcome: 'drained',
       ids: 0,
       unfinished: 0,
+      bytesAccepted: 0,
+      bytesAcknowledged: 0,
+      error: null,
     });
     expect(await report).toEqual(await closing);
     await peer.until(({ eof }) => eof === 1);

@@ -28,7 +28,8 @@ describe('listeners', () => {
     expect(code).toBe(0);
     const find = (type: string) => messages.filter((message) => message.type === type);
     expect(find('uncaught')).toMatchObject([{ code: 'ECONNRESET' }]);
-    const report = { outcome: 'aborted', ids: 0, unfinished: 0 };
-    expect(find('done')).toEqual([{ type: 'done', report }]);
+    const error = { code: 'ECONNRESET' };
+    const report = { outcome: 'aborted', ids: 0, unfinished: 0, error };
+    expect(find('done')).toMatchObject([{ type: 'done', report }]);
   });
 });

@@ -58,7 +58,7 @@ describe('every kind of socket', await needsRig('veth'), () => {
     });
 
     it('can be waited for', async () => {
-      expect(await run('waiting')).toEqual({
+      expect(await run('waiting')).toMatchObject({
         bad: 'ERR_ZEROSEND_OUT_OF_RANGE',
         inFlight: 0,
         report: { outcome: 'drained', ids: 3, unfinished: 0 },
@@ -69,7 +69,10 @@ describe('every kind of socket', await needsRig('veth'), () => {
 
     it('survives the end of worker threads that send', async () => {
       const seen = await run('workers');
-      expect(seen).toEqual({ ended: 6, report: { outcome: 'drained', ids: 1, unfinished: 0 } });
+      expect(seen).toMatchObject({
+        ended: 6,
+        report: { outcome: 'drained', ids: 1, unfinished: 0 },
+      });
     });
   });
 });

@@ -128,7 +128,7 @@ export async function abort(/** @type {Kind} */ kind, /** @type {Place} */ place
   return { ms: Date.now() - start, report, closed: socket.fd, ...ledger.result() };
 }
 
-/** A close that reaches its deadline, on a slow link. */
+/** A close that reaches its deadline, on a slow link, over which frames go on leaving. */
 export async function deadline(/** @type {Kind} */ kind, /** @type {Place} */ place) {
   const { socket, pool, length } = await open(kind, place, 256);
   const ledger = new Ledger(socket);
@@ -136,7 +136,7 @@ export async function deadline(/** @type {Kind} */ kind, /** @type {Place} */ pl
     socket.send(pool.tryAcquire() ?? (await pool.acquire()), length);
   }
   const start = Date.now();
-  const report = await socket.close({ timeout: 100 });
+  const report = await socket.close({ timeout: 100, signal: AbortSignal.timeout(100) });
   return { ms: Date.now() - start, report, ...ledger.result() };
 }
 

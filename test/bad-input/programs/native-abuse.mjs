@@ -143,6 +143,8 @@ const functions = {
     right: (value) => isFailure(value) || Array.isArray(value.qdiscs),
     often: 1,
   },
+  progress: { args: [socket], right: (value) => value >= 0, often: 3 },
+  conclude: { args: [socket], right: (value) => value >= 0, often: 1 },
   unacknowledged: { args: [socket], right: (value) => value >= 0, often: 3 },
   setDestination: { args: [address, port], right: (value) => typeof value === 'boolean', often: 5 },
   maxSegments: { args: [], right: (value) => value === 64 || value === 128, often: 1 },
