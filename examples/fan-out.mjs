@@ -29,7 +29,7 @@ const sockets = await Promise.all(
 
 const pool = new BufferPool({ bufferSize: FRAME, count: 32 });
 for (let frame = 0; frame < FRAMES; frame++) {
-  const buffer = pool.tryAcquire() ?? (await pool.acquire());
+  const buffer = await pool.acquire();
   buffer.bytes.fill(frame % 256);
   // An acquired buffer is good for one send. Each lease more is good for one more; the buffer goes
   // back to the pool when all are used up and all its sends have completed.

@@ -1,7 +1,7 @@
 // @ts-check
 // The shortest useful program: send from pooled buffers, hear when they are free again.
 //
-//   node examples/shortest.mjs
+//   node examples/shortest.mjs [SECONDS]
 import { createSocket } from 'node:dgram';
 import { BufferPool, UdpSocket } from 'zerosend';
 
@@ -19,10 +19,16 @@ socket.on('complete', ({ first, last, how }) => {
   ended[how] += last - first + 1; // ids first to last have completed; their buffers are free again
 });
 
-const until = performance.now() + 1000;
-while (performance.now() < until) {
-  // A buffer, or wait for one: when the pool has run dry, the kernel is behind.
-  const buffer = pool.tryAcquire() ?? (await pool.acquire());
+let running = true;
+const stop = () => {
+  running = false;
+};
+process.once('SIGTERM', stop);
+setTimeout(stop, Number(process.argv[2] ?? 1) * 1000).unref();
+
+while (running) {
+  // Waits while the pool is dry: then the kernel is behind. Timers and signals get through.
+  const buffer = await pool.acquire();
   buffer.bytes.fill(socket.nextId % 256);
   socket.send(buffer, 64400);
 }

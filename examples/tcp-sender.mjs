@@ -37,7 +37,7 @@ for (let i = 0; i < MESSAGES; i++) {
       socket.once('close', resolve); // not to wait for ever if the peer is gone
     });
   }
-  const buffer = pool.tryAcquire() ?? (await pool.acquire());
+  const buffer = await pool.acquire();
   buffer.bytes.fill(i % 256);
   socket.send(buffer, SIZE);
 }

@@ -66,15 +66,16 @@ const ticker = setInterval(() => {
   reported = sent;
 }, 1000);
 
-let turnEnds = 0;
-while (elapsed() < seconds) {
-  if (sent > elapsed() * rate || performance.now() > turnEnds) {
-    // Ahead of the rate, or long at it: a loop that never waits would keep timers from running.
-    await nextTurn();
-    turnEnds = performance.now() + 20;
+let running = true;
+process.once('SIGTERM', () => {
+  running = false;
+});
+while (running && elapsed() < seconds) {
+  if (sent > elapsed() * rate) {
+    await nextTurn(); // ahead of the rate
     continue;
   }
-  const buffer = pool.tryAcquire() ?? (await pool.acquire());
+  const buffer = await pool.acquire();
   buffer.bytes.writeUInt32BE(sent % 2 ** 32);
   socket.send(buffer, SEND);
   sent++;

@@ -19,7 +19,7 @@ async function send({ worker, port, seconds }) {
   const socket = await TcpSocket.connect({ host: '127.0.0.1', port });
   const until = performance.now() + seconds * 1000;
   while (performance.now() < until) {
-    const buffer = pool.tryAcquire() ?? (await pool.acquire());
+    const buffer = await pool.acquire();
     buffer.bytes.fill(worker);
     socket.send(buffer, SIZE);
   }

@@ -1,5 +1,6 @@
 import { BufferRun, type RunMemory } from './buffer-run.js';
 import { invalidArgument, outOfRange, stateError } from './errors.js';
+import { eventLoop } from './event-loop.js';
 import { MAX_REQUESTS, native } from './native.js';
 import { PooledBuffer } from './pooled-buffer.js';
 import { type Reaper, Reapers } from './reapers.js';
@@ -194,11 +195,15 @@ export class BufferPool {
    * A buffer, as soon as there is one. Those who wait are served by priority (higher first, default
    * 0), then in order of their calls. Who has been served gets its buffer, also when the pool is
    * closed or the signal aborted in the same moment.
+   *
+   * In a loop that awaits nothing else, over a pool that is never dry, it gives the event loop a turn
+   * whenever that has had none for 5 ms: timers, signals and other sockets go on. `tryAcquire` cannot.
    * @throws Error `ERR_ZEROSEND_POOL_CLOSED` now or when the pool is closed while waiting; the
    * signal's reason when it is aborted
    */
-  async acquire(options: AcquireOptions = {}): Promise<PooledBuffer> {
+  async acquire(options?: AcquireOptions): Promise<PooledBuffer> {
     const buffer = await this.#wait(options, this.acquire);
+    if (eventLoop.isDue()) await eventLoop.turn();
     buffer._leases = 1;
     return buffer;
   }
@@ -209,15 +214,10 @@ export class BufferPool {
    * awaited at once, so that those who wait go on in the order in which they are served.
    */
   #wait(
-    options: AcquireOptions,
+    options: AcquireOptions | undefined,
     caller: (...args: never[]) => unknown,
   ): PooledBuffer | Promise<PooledBuffer> {
-    const given = readOptions('options', options, ['signal', 'priority']);
-    const signal = checkSignal(given.signal);
-    const { priority = 0 } = given;
-    if (typeof priority !== 'number')
-      throw invalidArgument('options.priority', 'a number', priority);
-    if (Number.isNaN(priority)) throw outOfRange('options.priority', 'a number', priority);
+    const { signal, priority } = options === undefined ? AT_ONCE : checkAcquire(options);
     signal?.throwIfAborted();
     const where = this.#verifier && stackOfCaller(caller);
     const take = () => this.#take(where) as PooledBuffer; // served only while something is free
@@ -241,13 +241,15 @@ export class BufferPool {
 
   /**
    * The same as soon as a buffer is free, in its turn among all who wait. Each of these gets a buffer
-   * before the run gets more than one.
+   * before the run gets more than one. It lets the event loop turn as {@link acquire} does.
    * @throws as {@link tryAcquireRun} and {@link acquire}
    */
-  async acquireRun(most: number, options: AcquireOptions = {}): Promise<BufferRun> {
+  async acquireRun(most: number, options?: AcquireOptions): Promise<BufferRun> {
     checkInteger('most', most, 1, MAX_REQUESTS);
     this.#memory ??= memoryOf(this.#whole);
-    return this.#runFrom(await this.#wait(options, this.acquireRun), most);
+    const buffer = await this.#wait(options, this.acquireRun);
+    if (eventLoop.isDue()) await eventLoop.turn();
+    return this.#runFrom(buffer, most);
   }
 
   /** A snapshot of the counts. */
@@ -390,6 +392,20 @@ export class BufferPool {
 }
 
 const slabs = new FinalizationRegistry<number>((handle) => native.releaseSlab(handle));
+
+const AT_ONCE = { signal: undefined, priority: 0 };
+
+function checkAcquire(options: AcquireOptions): {
+  signal: AbortSignal | undefined;
+  priority: number;
+} {
+  const given = readOptions('options', options, ['signal', 'priority']);
+  const signal = checkSignal(given.signal);
+  const { priority = 0 } = given;
+  if (typeof priority !== 'number') throw invalidArgument('options.priority', 'a number', priority);
+  if (Number.isNaN(priority)) throw outOfRange('options.priority', 'a number', priority);
+  return { signal, priority };
+}
 
 function memoryOf({ memory, offset, stride }: SlabMemory): RunMemory {
   return { bytes: Buffer.from(memory, offset), view: new DataView(memory, offset), stride };

@@ -1,4 +1,5 @@
 import { BATCH_RECORDS, batch, native, RECORD_SIZE } from './native.js';
+import { queueMicrotask, setImmediate } from './timers.js';
 
 /** A socket as the reactor sees it. */
 export interface Reactee {

@@ -9,6 +9,7 @@ import {
 } from './options.js';
 import { ZeroCopySocket } from './socket.js';
 import { describeSocket } from './socket-stats.js';
+import { setImmediate, setTimeout } from './timers.js';
 import { checkInteger, checkSignal, checkString, readOptions } from './validate.js';
 
 /** Options of {@link TcpSocket.connect}. */

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { BufferPool } from './buffer-pool.js';
 import { type CodedError, invalidArgument, outOfRange, systemError } from './errors.js';
 import { giveBack, readBuffers, readLengths } from './given-arrays.js';
@@ -20,6 +19,7 @@ import { checkInterface, openFailure, RingSocket, TAGGED_HEADER, withInit } from
 import { mapSlab } from './slab-memory.js';
 import { LowestOrder } from './slot-order.js';
 import { describeSocket, type SocketInfo } from './socket-stats.js';
+import { clock, delay } from './timers.js';
 import { checkInteger, checkOneNumber, checkOneOf, readOptions } from './validate.js';
 
 const MODES = ['best', 'zerocopy', 'copy'] as const;
@@ -131,7 +131,7 @@ export class XdpSocket extends RingSocket {
     }
     const umem = mapSlab(frameSize, frames, 'transparent');
     const pool = new BufferPool(withInit(init), umem, new LowestOrder(frames));
-    const deadline = performance.now() + BUSY_FOR_MS;
+    const deadline = clock() + BUSY_FOR_MS;
     for (;;) {
       const opened = native.openXdp({
         interface: name,
@@ -141,7 +141,7 @@ export class XdpSocket extends RingSocket {
         deadline: completionTimeout,
       });
       if (!isFailure(opened)) return new XdpSocket(opened, pool, { interface: name, queue, mode });
-      if (opened.errno !== EBUSY || performance.now() >= deadline) {
+      if (opened.errno !== EBUSY || clock() >= deadline) {
         void pool.close();
         throw queueFailure(opened, name, queue);
       }

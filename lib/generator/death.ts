@@ -1,4 +1,5 @@
 import type { ZeroCopySocket } from '../index.js';
+import { clock } from '../timers.js';
 import { sleepUntil } from './sleep.js';
 
 /**
@@ -36,7 +37,7 @@ export class Death {
     if ((refusal as { code?: string } | null)?.code === 'ERR_ZEROSEND_SOCKET_CLOSED') {
       // It is closing already, or has closed: this only waits for it.
       void this.#socket.close({ timeout: LONGEST_TIMEOUT_MS }).then(() => this.#closed.abort());
-      await sleepUntil(performance.now() + PATIENCE_MS, this.#closed.signal);
+      await sleepUntil(clock() + PATIENCE_MS, this.#closed.signal);
     }
     return refusal instanceof Error ? this.#named(refusal) : refusal;
   }

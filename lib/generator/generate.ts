@@ -1,3 +1,4 @@
+import { clock } from '../timers.js';
 import { occupy } from './busy.js';
 import { withReport } from './check.js';
 import { type Feed, feedOf } from './feed.js';
@@ -74,7 +75,7 @@ class Run {
 
   constructor(options: CheckedGenerate) {
     const pacer = options.rate === null ? null : new Pacer(options.rate, options.pacer);
-    const rateError = () => pacer?.report(performance.now()).error ?? null;
+    const rateError = () => pacer?.report(clock()).error ?? null;
     this.#options = options;
     this.#feed = feedOf(options);
     this.#pacer = pacer;
@@ -105,11 +106,11 @@ class Run {
   async #send(): Promise<void> {
     const session = this.#session;
     const { stop } = session;
-    const start = this.#options.startAt ?? performance.now();
+    const start = this.#options.startAt ?? clock();
     await session.sleepUntil(start);
     this.#pacer?.start(start);
     while (this.#left > 0 && !stop.aborted) {
-      const due = this.#pacer ? this.#pacer.take(performance.now(), this.#left) : this.#left;
+      const due = this.#pacer ? this.#pacer.take(clock(), this.#left) : this.#left;
       if (due > 0) {
         await this.#sendDue(due);
       } else {

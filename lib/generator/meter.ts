@@ -1,4 +1,5 @@
 import type { ZeroCopySocket } from '../index.js';
+import { clock } from '../timers.js';
 
 /** How a run is doing. */
 export interface Progress {
@@ -47,7 +48,7 @@ export class Meter {
   }
 
   stop(): void {
-    this.#stopped = performance.now();
+    this.#stopped = clock();
   }
 
   sent(packets: number, bytes: number, sends: number): void {
@@ -61,7 +62,7 @@ export class Meter {
   }
 
   progress(rateError: number | null): Progress {
-    const now = performance.now();
+    const now = clock();
     const seconds = Math.max(1e-6, (now - this.#lastAt) / 1000);
     const packetsPerSecond = (this.#packets - this.#lastPackets) / seconds;
     const bitsPerSecond = ((this.#bytes - this.#lastBytes) * 8) / seconds;

@@ -1,4 +1,5 @@
 import { createHistogram } from 'node:perf_hooks';
+import { clock } from '../timers.js';
 import { checkInteger, checkKeys, outOfRange } from './check.js';
 import { type CheckedRate, checkRate, type Rate } from './rate.js';
 import { Turns } from './sleep.js';
@@ -72,7 +73,7 @@ export class Pacer {
    * Begins, and begins anew where it has begun before; {@link take} does so by itself.
    * @param now in ms of `performance.now()`
    */
-  start(now: number = performance.now()): void {
+  start(now: number = clock()): void {
     this.#start = now + this.#lag;
     this.#lastAt = this.#start;
     this.#taken = 0;
@@ -98,7 +99,7 @@ export class Pacer {
    * @param most packets that there are to send; the rest stays due. Default with `now`: no limit
    */
   take(now?: number, most?: number): number {
-    const at = now ?? performance.now();
+    const at = now ?? clock();
     if (Number.isNaN(this.#start)) this.start(at);
     const { burst } = this.#rate;
     const limit = most ?? (now === undefined ? Math.max(burst, PORTION) : Number.POSITIVE_INFINITY);

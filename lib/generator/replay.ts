@@ -1,5 +1,6 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { PooledBuffer } from '../index.js';
+import { clock } from '../timers.js';
 import { occupy } from './busy.js';
 import type { CaptureProblem } from './capture.js';
 import { withReport } from './check.js';
@@ -139,10 +140,10 @@ class Replay {
   async #send(): Promise<void> {
     const session = this.#session;
     const { stop } = session;
-    this.#began = performance.now();
+    this.#began = clock();
     while (this.#loop < this.#options.loops && !stop.aborted) {
       const due = this.#due;
-      const now = performance.now();
+      const now = clock();
       if (due > now) {
         await session.sleepUntil(due);
         continue;
@@ -196,7 +197,7 @@ class Replay {
     const histogram = this.#lateness;
     if (histogram === null) return;
     const { due, period } = this.#plan.schedule;
-    const now = performance.now();
+    const now = clock();
     let at = next;
     let start = began;
     for (let i = 0; i < count; i++) {

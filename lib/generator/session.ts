@@ -1,4 +1,5 @@
 import type { BufferPool, ZeroCopySocket } from '../index.js';
+import { clearInterval, clock, setInterval } from '../timers.js';
 import { Death } from './death.js';
 import { Meter, type Progress } from './meter.js';
 import { sleepUntil, Turns } from './sleep.js';
@@ -59,7 +60,7 @@ export class Session {
     const onAbort = () => this.#end('signal');
     signal?.addEventListener('abort', onAbort, { once: true });
     if (signal?.aborted) onAbort();
-    const start = startAt ?? performance.now();
+    const start = startAt ?? clock();
     this.meter.start(start);
     this.#ends = start + seconds * 1000;
     const over = new AbortController();
@@ -91,7 +92,7 @@ export class Session {
 
   /** To be called after each batch: ends by time, and lets the event loop run every so often. */
   async yieldIfDue(): Promise<void> {
-    const now = performance.now();
+    const now = clock();
     if (now >= this.#ends) this.#end('seconds');
     await this.#turns.yieldIfDue();
   }
@@ -152,10 +153,10 @@ export class Session {
     const { socket } = this.#options;
     socket.poll();
     const end = new AbortController();
-    const began = performance.now();
+    const began = clock();
     let lastUp = began;
     const timer = setInterval(() => {
-      const now = performance.now();
+      const now = clock();
       if (!socket.info().linkDown) lastUp = now;
       if (now - began >= SETTLE_MS || now - lastUp >= SETTLE_DOWN_MS) end.abort();
     }, SETTLE_LOOK_MS);

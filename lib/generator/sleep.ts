@@ -1,4 +1,4 @@
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { clock, delay, nextTurn } from '../timers.js';
 
 /** Timers have steps of 1 ms, and come up to 1 ms late where nothing else runs. */
 const TIMER_SLACK_MS = 2;
@@ -15,7 +15,7 @@ const TURN_MS = 5;
  */
 export async function sleepUntil(time: number, signal?: AbortSignal): Promise<boolean> {
   for (let turned = false; ; turned = true) {
-    const left = time - performance.now();
+    const left = time - clock();
     if (signal?.aborted || !(left > 0)) return turned;
     if (left <= TIMER_SLACK_MS) {
       await nextTurn();
@@ -35,12 +35,12 @@ export class Turns {
 
   /** The event loop has just had its turn. */
   ran(): void {
-    this.#due = performance.now() + TURN_MS;
+    this.#due = clock() + TURN_MS;
   }
 
   /** Gives the event loop a turn unless it has had one within 5 ms. */
   async yieldIfDue(): Promise<void> {
-    if (performance.now() < this.#due) return;
+    if (clock() < this.#due) return;
     await nextTurn();
     this.ran();
   }

@@ -1,3 +1,4 @@
+import { clock, monotonic, timeOrigin } from '../timers.js';
 /**
  * Where a field's values come from: numbers of up to 64 bits, in two halves. `fill` writes the
  * values of the next packets and goes on to the ones after them.
@@ -212,12 +213,12 @@ export class TimeSource implements Source {
   readonly #baseLow: number;
   readonly #perMillisecond: number;
 
-  constructor(unit: 'ns' | 'us' | 'ms', clock: 'unix' | 'monotonic') {
+  constructor(unit: 'ns' | 'us' | 'ms', origin: 'unix' | 'monotonic') {
     this.#perMillisecond = { ns: 1e6, us: 1e3, ms: 1 }[unit];
     const nanoseconds =
-      clock === 'unix'
-        ? BigInt(Math.round(performance.timeOrigin * 1e6))
-        : process.hrtime.bigint() - BigInt(Math.round(performance.now() * 1e6));
+      origin === 'unix'
+        ? BigInt(Math.round(timeOrigin * 1e6))
+        : monotonic() - BigInt(Math.round(clock() * 1e6));
     const base = nanoseconds / BigInt(1e6 / this.#perMillisecond);
     this.#baseHigh = Number(base >> 32n);
     this.#baseLow = Number(base & 0xffff_ffffn);
@@ -226,7 +227,7 @@ export class TimeSource implements Source {
   seek(): void {}
 
   fill(high: Uint32Array, low: Uint32Array, count: number): void {
-    const sum = this.#baseLow + Math.floor(performance.now() * this.#perMillisecond);
+    const sum = this.#baseLow + Math.floor(clock() * this.#perMillisecond);
     low.fill(sum % TWO_32, 0, count);
     high.fill(this.#baseHigh + Math.floor(sum / TWO_32), 0, count);
   }

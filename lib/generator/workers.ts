@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { PacketOptions, UdpOptions, XdpOptions } from '../index.js';
+import { clock, timeOrigin } from '../timers.js';
 import {
   checkFunction,
   checkInteger,
@@ -208,13 +209,13 @@ class Crew {
     this.#failure = error;
     // Those that wait for the start would wait for ever.
     this.#tell({ type: 'stop' });
-    this.#tell({ type: 'start', at: now() });
+    this.#tell({ type: 'start', at: sinceEpoch() });
     void this.#terminateInTime();
   }
 
   /** Ends those that do not end by themselves: one that cannot even say so must not hold up the rest. */
   async #terminateInTime(): Promise<void> {
-    await sleepUntil(performance.now() + PATIENCE_MS, this.#over.signal);
+    await sleepUntil(clock() + PATIENCE_MS, this.#over.signal);
     for (const thread of this.#threads) void thread.terminate();
   }
 
@@ -243,7 +244,7 @@ class Crew {
         const error = new Error(`worker ${index}: ${text}`);
         this.#fail(Object.assign(error, { code, stack }));
       } else if (++this.#ready === this.#jobs.length) {
-        this.#tell({ type: 'start', at: now() + LEAD_MS });
+        this.#tell({ type: 'start', at: sinceEpoch() + LEAD_MS });
       }
     });
     thread.on('error', (error) => this.#fail(workerError(`worker ${index} has failed`, error)));
@@ -259,8 +260,8 @@ class Crew {
 }
 
 /** ms since 1970 */
-function now(): number {
-  return performance.timeOrigin + performance.now();
+function sinceEpoch(): number {
+  return timeOrigin + clock();
 }
 
 function workerError(message: string, cause?: unknown): Error {

@@ -8,6 +8,12 @@ import { type FakeSocket, fake } from './fake-native.js';
 import { connectTcp, makePool, openUdp, record, sendSome, turns } from './fake-sockets.js';
 
 vi.mock('../../lib/native.js', async () => (await import('./fake-native.js')).module);
+// The library keeps the timers that it was loaded with; those of these tests are the program's.
+vi.mock('../../lib/timers.js', async (original) => ({
+  ...(await original<typeof import('../../lib/timers.js')>()),
+  setTimeout: (...given: Parameters<typeof setTimeout>) => setTimeout(...given),
+  clearTimeout: (timer: NodeJS.Timeout) => clearTimeout(timer),
+}));
 
 /** Runs a test with timers that only `advance` moves. */
 async function withTimers(test: (advance: (ms: number) => Promise<void>) => Promise<void>) {

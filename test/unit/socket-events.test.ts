@@ -16,6 +16,12 @@ import {
 } from './fake-sockets.js';
 
 vi.mock('../../lib/native.js', async () => (await import('./fake-native.js')).module);
+// The library keeps the timers that it was loaded with; those of these tests are the program's.
+vi.mock('../../lib/timers.js', async (original) => ({
+  ...(await original<typeof import('../../lib/timers.js')>()),
+  setTimeout: (...given: Parameters<typeof setTimeout>) => setTimeout(...given),
+  clearTimeout: (timer: NodeJS.Timeout) => clearTimeout(timer),
+}));
 
 const ECONNRESET = 104;
 const ECONNREFUSED = 111;
