@@ -8,6 +8,8 @@ import type { Failure, OpenRequest } from './native.js';
 export type ErrorCode =
   /** An argument has the wrong type. */
   | 'ERR_ZEROSEND_INVALID_ARGUMENT'
+  /** The class makes its objects by another way than `new`; the message says which. */
+  | 'ERR_ZEROSEND_ILLEGAL_CONSTRUCTOR'
   /** A number is outside of its range, or not a whole number. */
   | 'ERR_ZEROSEND_OUT_OF_RANGE'
   /** The buffer is free: it was not acquired, or has been released or sent and came back. */
@@ -129,6 +131,14 @@ export function invalidArgument(name: string, expected: string, received: unknow
   return typeError(
     'ERR_ZEROSEND_INVALID_ARGUMENT',
     `${name} must be ${expected}; received ${describe(received)}`,
+  );
+}
+
+/** @param instead the call that makes one */
+export function illegalConstructor(what: string, instead: string): TypeError {
+  return typeError(
+    'ERR_ZEROSEND_ILLEGAL_CONSTRUCTOR',
+    `${what} is not made with new: call ${instead}`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { BufferPool } from './buffer-pool.js';
 import { invalidArgument, outOfRange } from './errors.js';
 import { isFailure, native, type OpenedPacket, type SocketDescription } from './native.js';
+import { checkOpened, markOpened } from './opening.js';
 import { checkTimestamps } from './options.js';
 import { refusePacing } from './pacing.js';
 import { checkInterface, openFailure, RingSocket, withInit } from './ring-socket.js';
@@ -82,7 +83,13 @@ export class PacketSocket extends RingSocket {
     timestamps: number,
     virtioNetHeader: boolean,
   ) {
-    super('packet', opened, pool, interfaceName, timestamps);
+    super(
+      'packet',
+      checkOpened(opened, 'PacketSocket.open(options)'),
+      pool,
+      interfaceName,
+      timestamps,
+    );
     this.#virtioNetHeader = virtioNetHeader;
   }
 
@@ -139,7 +146,13 @@ export class PacketSocket extends RingSocket {
       native.close(opened.handle); // `init` threw
       throw error;
     }
-    return new PacketSocket(opened, pool, name, timestamps, options.virtioNetHeader === true);
+    return new PacketSocket(
+      markOpened(opened),
+      pool,
+      name,
+      timestamps,
+      options.virtioNetHeader === true,
+    );
   }
 
   /** @internal */

@@ -43,6 +43,7 @@ import {
   requests,
   type SocketDescription,
 } from './native.js';
+import { checkOpened } from './opening.js';
 import type { CheckedSocketOptions } from './options.js';
 import { checkPlain } from './plain-array.js';
 import { isPooled as isPooledBuffer, type PooledBuffer } from './pooled-buffer.js';
@@ -166,6 +167,7 @@ export abstract class ZeroCopySocket
     limits: { maxLength: number; segmentSize: number; reapEvery?: number; pool?: BufferPool },
   ) {
     super();
+    checkOpened(opened, 'UdpSocket.open, TcpSocket.connect, PacketSocket.open or XdpSocket.open');
     this.#protocol = protocol;
     this.#fd = opened.fd;
     this._handle = opened.handle;

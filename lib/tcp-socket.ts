@@ -1,6 +1,7 @@
 import { familyOf, resolve } from './address.js';
 import { type CodedError, openError, systemError } from './errors.js';
 import { isFailure, native, type OpenedSocket, type OpenRequest } from './native.js';
+import { checkOpened, markOpened } from './opening.js';
 import {
   type CheckedSocketOptions,
   checkSocketOptions,
@@ -42,7 +43,10 @@ export class TcpSocket extends ZeroCopySocket {
     options: CheckedSocketOptions,
     target: { address: string; port: number },
   ) {
-    super('tcp', opened, options, { maxLength: 2 ** 32 - 1, segmentSize: 0 });
+    super('tcp', checkOpened(opened, 'TcpSocket.connect(options)'), options, {
+      maxLength: 2 ** 32 - 1,
+      segmentSize: 0,
+    });
     this.#target = target;
   }
 
@@ -90,7 +94,7 @@ export class TcpSocket extends ZeroCopySocket {
     };
     const opened = native.openTcp(request);
     if (isFailure(opened)) throw openError(opened, request);
-    const socket = new TcpSocket(opened, options, target);
+    const socket = new TcpSocket(markOpened(opened), options, target);
     const onAbort = () => socket.#settled?.(null);
     signal?.addEventListener('abort', onAbort, { once: true });
     try {

@@ -18,6 +18,7 @@ import {
   type OpenedSocket,
   type OpenRequest,
 } from './native.js';
+import { checkOpened, markOpened } from './opening.js';
 import {
   type CheckedSocketOptions,
   checkSocketOptions,
@@ -85,7 +86,7 @@ export class UdpSocket extends ZeroCopySocket {
     most: number,
     segmentSize: number,
   ) {
-    super('udp', opened, options, {
+    super('udp', checkOpened(opened, 'UdpSocket.open(options)'), options, {
       maxLength: segmentSize > 0 ? Math.min(most, segmentSize * native.maxSegments()) : most,
       segmentSize,
     });
@@ -159,7 +160,7 @@ export class UdpSocket extends ZeroCopySocket {
           `(MTU ${mtu}); received ${segmentSize}`,
       );
     }
-    return new UdpSocket(opened, options, family, MAX_PAYLOAD[onWire], segmentSize);
+    return new UdpSocket(markOpened(opened), options, family, MAX_PAYLOAD[onWire], segmentSize);
   }
 
   /**

@@ -13,6 +13,7 @@ import {
   requests,
   type SocketDescription,
 } from './native.js';
+import { checkOpened, markOpened } from './opening.js';
 import { refusePacing } from './pacing.js';
 import { isPooled, type PooledBuffer } from './pooled-buffer.js';
 import { checkInterface, openFailure, RingSocket, TAGGED_HEADER, withInit } from './ring-socket.js';
@@ -86,7 +87,7 @@ export class XdpSocket extends RingSocket {
     pool: BufferPool,
     options: { interface: string; queue: number; mode: (typeof MODES)[number] },
   ) {
-    super('xdp', opened, pool, options.interface);
+    super('xdp', checkOpened(opened, 'XdpSocket.open(options)'), pool, options.interface);
     this.#mtu = opened.mtu;
     this.#granted = {
       queue: options.queue,
@@ -140,7 +141,8 @@ export class XdpSocket extends RingSocket {
         slab: pool._slab,
         deadline: completionTimeout,
       });
-      if (!isFailure(opened)) return new XdpSocket(opened, pool, { interface: name, queue, mode });
+      if (!isFailure(opened))
+        return new XdpSocket(markOpened(opened), pool, { interface: name, queue, mode });
       if (opened.errno !== EBUSY || clock() >= deadline) {
         void pool.close();
         throw queueFailure(opened, name, queue);
