@@ -2,10 +2,11 @@ import { BufferRun, type RunMemory } from './buffer-run.js';
 import { invalidArgument, outOfRange, stateError } from './errors.js';
 import { eventLoop } from './event-loop.js';
 import { MAX_REQUESTS, native } from './native.js';
+import { markPooled } from './plain-array.js';
 import { PooledBuffer } from './pooled-buffer.js';
 import { type Reaper, Reapers } from './reapers.js';
 import { HUGE_PAGES, mapSlab, type SlabMemory } from './slab-memory.js';
-import type { SlotOrder } from './slot-order.js';
+import { RingOrder, type SlotOrder } from './slot-order.js';
 import { Slots } from './slots.js';
 import { checkInteger, checkOneOf, checkSignal, readOptions } from './validate.js';
 import { RunVerifier, stackOfCaller, Verifier } from './verifier.js';
@@ -91,6 +92,7 @@ export class BufferPool {
   readonly #runs: (BufferRun | undefined)[];
   readonly #verifier: Verifier | null;
   readonly #isRing: boolean;
+  readonly #sendsOnce: boolean;
   readonly #hugePageErrno: number;
   // Served with slots that are taken already and have no lease yet: see #wait.
   readonly #line = new WaitingLine<PooledBuffer>(() => this.#slots.ready);
@@ -123,6 +125,8 @@ export class BufferPool {
     }
     const slab = memory ?? mapSlab(Math.ceil(bufferSize / PAGE) * PAGE, count, hugePages);
     this.#isRing = memory !== undefined;
+    if (!this.#isRing) markPooled(slab.memory);
+    this.#sendsOnce = order instanceof RingOrder;
     this.bufferSize = slab.slotSize;
     this.count = slab.slots;
     this.#slab = slab.slab;
@@ -366,6 +370,16 @@ export class BufferPool {
   /** @internal Whether its memory is shared with the kernel (a ring or a UMEM): one socket's only. */
   get _isRing(): boolean {
     return this.#isRing;
+  }
+
+  /** @internal Whether each buffer can be sent only once each time that it is acquired. */
+  get _sendsOnce(): boolean {
+    return this.#sendsOnce;
+  }
+
+  /** @internal */
+  get _memory(): ArrayBuffer {
+    return this.#whole.memory;
   }
 
   /** @internal */

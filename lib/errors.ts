@@ -25,6 +25,10 @@ export type ErrorCode =
    * only its own socket sends from.
    */
   | 'ERR_ZEROSEND_WRONG_POOL'
+  /** The array is a view of a pool's memory: send the buffer itself. */
+  | 'ERR_ZEROSEND_POOLED_MEMORY'
+  /** Frames of a transmit ring can be sent once: they are handed out, and leave, in turn. */
+  | 'ERR_ZEROSEND_RETAIN_UNSUPPORTED'
   /** The datagram is longer than UDP, or the socket's segments, allow. */
   | 'ERR_ZEROSEND_DATAGRAM_TOO_LONG'
   /** The datagram needs more of the send buffer than there ever is, or the kernel has no memory. */

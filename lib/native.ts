@@ -100,6 +100,9 @@ export interface SocketDescription {
   acknowledged?: number;
   /** bytes of a frame, of a socket with a ring */
   maxLength?: number;
+  /** of a transmit ring: frames that wait for one before them, and the slot of that one */
+  waiting?: number;
+  missing?: number;
   link?: LinkDescription;
 }
 
@@ -147,6 +150,11 @@ export interface Native {
   openXdp(request: XdpRequest): OpenedXdp | Failure;
   /** One packet out of several slots, which are written as the requests of `sendMany` are. */
   sendPacket(handle: number, count: number): number;
+  /**
+   * Has a transmit ring go past the slot that its frames wait for, which was given back unsent: 1; 0
+   * when it cannot yet, or a negated errno.
+   */
+  skip(handle: number, slot: number): number;
   beginClose(handle: number): void;
   abort(handle: number): void;
   close(handle: number): void;

@@ -1,5 +1,6 @@
 import { BufferPool } from './buffer-pool.js';
 import { invalidArgument, outOfRange } from './errors.js';
+import { MissingFrame } from './missing-frame.js';
 import { isFailure, native, type OpenedPacket, type SocketDescription } from './native.js';
 import { checkOpened, markOpened } from './opening.js';
 import { checkTimestamps } from './options.js';
@@ -66,8 +67,10 @@ const PACKET_OPTIONS = [
  * Whole frames through the mapped transmit ring of an AF_PACKET socket (packet(7),
  * PACKET_TX_RING; Documentation/networking/packet_mmap.rst). The ring is the pool: frames leave in
  * the order in which they were acquired. A frame sent before one that was acquired earlier waits for
- * it; a frame released unsent is the next one handed out. Each frame can be sent once (no
- * `retain`). A completion means that the kernel has let go of the frame.
+ * it: for a frame that is held until it is sent or released (the warning `ZEROSEND_FRAME_HELD` tells of
+ * one after a second), for one that was released unsent only a moment. Such a one is the next that is
+ * handed out; where nobody takes it, its place is passed. Each frame can be sent once: `retain` is
+ * refused. A completion means that the kernel has let go of the frame.
  *
  * A frame that the kernel calls malformed after all (the MTU has shrunk since it was checked, say)
  * completes as `'failed'`, alone: to go past it, an empty frame of 14 bytes goes out by the loopback
@@ -75,6 +78,7 @@ const PACKET_OPTIONS = [
  */
 export class PacketSocket extends RingSocket {
   readonly #virtioNetHeader: boolean;
+  readonly #missing: MissingFrame;
 
   private constructor(
     opened: OpenedPacket,
@@ -82,6 +86,7 @@ export class PacketSocket extends RingSocket {
     interfaceName: string,
     timestamps: number,
     virtioNetHeader: boolean,
+    order: RingOrder,
   ) {
     super(
       'packet',
@@ -91,6 +96,24 @@ export class PacketSocket extends RingSocket {
       timestamps,
     );
     this.#virtioNetHeader = virtioNetHeader;
+    this.#missing = new MissingFrame(this._handle, order, {
+      passed: () => void this.poll(),
+      held: (slot, waiting) => this.#warnHeld(slot, waiting),
+    });
+  }
+
+  /** @internal */
+  protected override _waits(): void {
+    this.#missing.watch();
+  }
+
+  #warnHeld(slot: number, waiting: number): void {
+    const { interface: name } = this._about();
+    process.emitWarning(
+      `${waiting} frames sent on interface '${name}' wait for buffer ${slot}, which was acquired before ` +
+        'them and is held: frames leave in the order in which they were acquired. Send or release it',
+      { type: 'ZeroSendWarning', code: 'ZEROSEND_FRAME_HELD' },
+    );
   }
 
   /**
@@ -138,10 +161,11 @@ export class PacketSocket extends RingSocket {
       sendBufferSize: 0,
     });
     if (isFailure(opened)) throw openFailure(opened, name, 'CAP_NET_RAW');
+    const order = new RingOrder(opened.slots);
     let pool: BufferPool;
     try {
       const memory = { ...opened, hugePageErrno: 0 };
-      pool = new BufferPool(withInit(given.init), memory, new RingOrder(opened.slots));
+      pool = new BufferPool(withInit(given.init), memory, order);
     } catch (error) {
       native.close(opened.handle); // `init` threw
       throw error;
@@ -151,7 +175,8 @@ export class PacketSocket extends RingSocket {
       pool,
       name,
       timestamps,
-      options.virtioNetHeader === true,
+      given.virtioNetHeader === true,
+      order,
     );
   }
 

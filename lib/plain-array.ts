@@ -39,6 +39,29 @@ export function checkPlain(bytes: unknown): number {
   return length;
 }
 
+// Not the pools: whatever is a view of their memory would keep them.
+const pooled = new WeakSet<ArrayBufferLike>();
+
+/** The memory of a pool that any socket sends from. */
+export function markPooled(memory: ArrayBufferLike): void {
+  pooled.add(memory);
+}
+
+/**
+ * Refuses a view of a pool's memory, given as a plain array. Nothing would keep the pool from handing
+ * the slot out again while the kernel reads it.
+ * @param own the memory of the socket's own ring
+ */
+export function checkNotPooled(bytes: Uint8Array, own?: ArrayBufferLike): void {
+  const memory = memoryOf(bytes);
+  if (memory !== own && !pooled.has(memory)) return;
+  throw typeError(
+    'ERR_ZEROSEND_POOLED_MEMORY',
+    'the array is a view of the memory of a pool: call send(buffer, length) with the buffer that was ' +
+      'acquired, whose first bytes go out, or copy the bytes into an array of your own',
+  );
+}
+
 /** The first bytes of an array that has been checked. */
 export function startOf(bytes: Uint8Array, length: number): Uint8Array {
   return new Uint8Array(memoryOf(bytes), offsetOf(bytes), length);

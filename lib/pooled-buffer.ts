@@ -62,11 +62,19 @@ export class PooledBuffer {
    * goes back to the pool when all are used up and all its sends have completed.
    * @param leases how many more sends; 1 to 1,000,000, default 1
    * @throws TypeError `ERR_ZEROSEND_BUFFER_FREE` or `ERR_ZEROSEND_BUFFER_IN_FLIGHT` when you do not
-   * hold the buffer, RangeError `ERR_ZEROSEND_OUT_OF_RANGE`
+   * hold the buffer, or `ERR_ZEROSEND_RETAIN_UNSUPPORTED` for a frame of a packet socket, RangeError
+   * `ERR_ZEROSEND_OUT_OF_RANGE`
    */
   retain(leases = 1): this {
     checkInteger('leases', leases, 1, 1_000_000);
     this._assertHeld('retain');
+    if (this.pool._sendsOnce) {
+      throw typeError(
+        'ERR_ZEROSEND_RETAIN_UNSUPPORTED',
+        `cannot retain buffer ${this.index}: frames of a packet socket leave in turn, each once; ` +
+          'acquire another one for the next send',
+      );
+    }
     checkInteger('all leases', this._leases + leases, 1, MAX_LEASES);
     this._leases += leases;
     return this;

@@ -2,7 +2,7 @@ import type { BufferPool, BufferPoolOptions } from './buffer-pool.js';
 import { type CodedError, rangeError, stateError, systemError } from './errors.js';
 import type { Failure, LinkDescription, OpenedSocket, SocketDescription } from './native.js';
 import type { CheckedSocketOptions } from './options.js';
-import { checkPlain, startOf } from './plain-array.js';
+import { checkNotPooled, checkPlain, startOf } from './plain-array.js';
 import { isPooled, type PooledBuffer } from './pooled-buffer.js';
 import { type Protocol, ZeroCopySocket } from './socket.js';
 import { describeSocket, type LinkInfo, type SocketInfo } from './socket-stats.js';
@@ -88,6 +88,7 @@ export abstract class RingSocket extends ZeroCopySocket {
 
   #sendCopy(bytes: Uint8Array, length: number | undefined): number {
     const available = checkPlain(bytes);
+    checkNotPooled(bytes, this.pool._memory);
     const count = length === undefined ? available : length;
     this._checkLength(count, available);
     const frame = this._state === 'open' ? this.pool.tryAcquire() : null;
@@ -181,7 +182,11 @@ export abstract class RingSocket extends ZeroCopySocket {
       interface: this.#interface,
       mtu: this.#mtu,
       maxSendLength: this.#longest,
-      ring: { frames: this.pool.count, frameSize: this.pool.bufferSize },
+      ring: {
+        frames: this.pool.count,
+        frameSize: this.pool.bufferSize,
+        ...(kernel.waiting && { waiting: kernel.waiting, waitsFor: kernel.missing }),
+      },
       ...(link && {
         link: {
           index: link.index,

@@ -169,6 +169,17 @@ export class RingOrder implements SlotOrder {
     return slot;
   }
 
+  /** Whether a slot came back unsent, and the kernel would stop there. */
+  isHole(slot: number): boolean {
+    return this.#holes.has(slot);
+  }
+
+  /** The kernel has gone past a hole: it waits for its turn as those that were sent. */
+  passed(hole: number): void {
+    this.#holes.remove(hole);
+    this.#free[hole] = 1;
+  }
+
   put(slot: number, unsent: boolean): void {
     this.putRun(slot, 1, unsent);
   }

@@ -17,6 +17,11 @@ export class SlotSet {
     }
   }
 
+  has(member: number): boolean {
+    const word = (this.#levels[0] as Int32Array)[member >>> BITS] as number;
+    return (word & (1 << (member & WORD))) !== 0;
+  }
+
   /** Adds a number that is not in the set. */
   add(member: number): void {
     this.size++;

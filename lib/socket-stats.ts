@@ -101,7 +101,13 @@ export interface SocketInfo {
   /** what that interface is now; without netlink(7) it is not told */
   link?: LinkInfo;
   /** frames of the ring and bytes that each holds, of a packet or XDP socket */
-  ring?: { frames: number; frameSize: number };
+  ring?: {
+    frames: number;
+    frameSize: number;
+    /** of a packet socket: frames that wait for one that was acquired before them, and its index */
+    waiting?: number | undefined;
+    waitsFor?: number | undefined;
+  };
   /** of a packet socket, whether each frame begins with a virtio_net_hdr of 10 bytes: the option */
   virtioNetHeader?: boolean;
   /** what AF_XDP granted, and why */

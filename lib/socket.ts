@@ -45,7 +45,7 @@ import {
 } from './native.js';
 import { checkOpened } from './opening.js';
 import type { CheckedSocketOptions } from './options.js';
-import { checkPlain } from './plain-array.js';
+import { checkNotPooled, checkPlain } from './plain-array.js';
 import { isPooled as isPooledBuffer, type PooledBuffer } from './pooled-buffer.js';
 import { PoolsInFlight } from './pools-in-flight.js';
 import { type Reactee, reactor, throwLater } from './reactor.js';
@@ -217,7 +217,8 @@ export abstract class ZeroCopySocket
    * @param length bytes; required for a pooled buffer, default all of a plain array
    * @throws without taking an id, and the buffer stays with you: TypeError
    * `ERR_ZEROSEND_INVALID_ARGUMENT`, `…_BUFFER_FREE`, `…_BUFFER_IN_FLIGHT`, `…_BUFFER_DETACHED`,
-   * `…_BUFFER_RESIZABLE`, `…_WRONG_POOL` (memory of a ring or a UMEM, also as a plain array); RangeError `…_OUT_OF_RANGE`, `…_DATAGRAM_TOO_LONG`; Error
+   * `…_BUFFER_RESIZABLE`, `…_WRONG_POOL` (memory of a ring or a UMEM, also as a plain array),
+   * `…_POOLED_MEMORY` (a view of a pool's memory as a plain array); RangeError `…_OUT_OF_RANGE`, `…_DATAGRAM_TOO_LONG`; Error
    * `…_SOCKET_CLOSED`, `…_QUEUE_FULL`, or the system's error. An error that ends the connection is
    * also reported by `error`.
    */
@@ -287,6 +288,7 @@ export abstract class ZeroCopySocket
     const available = checkPlain(buffer);
     const bytes = length === undefined ? available : length;
     this._checkLength(bytes, available);
+    checkNotPooled(buffer);
     const ask = this.#policy.wants(bytes as number) ? flags | ZERO_COPY : flags;
     reactor.markBusy(this);
     const result = nativeSendPlain(this._handle, buffer, bytes as number, ask);
@@ -618,6 +620,7 @@ export abstract class ZeroCopySocket
   }
 
   #waitForDrain(id: number): void {
+    if (!this.#needDrain) this._waits();
     this.#needDrain = true;
     this.#lastQueued = id;
   }
@@ -843,6 +846,8 @@ export abstract class ZeroCopySocket
 
   /** @internal The interface could not send what was handed over: once each time that it is down. */
   protected _linkDown(): void {}
+  /** @internal A send waits, where none has waited before. */
+  protected _waits(): void {}
   /** @internal */
   protected _connected(): void {}
   /** @internal */

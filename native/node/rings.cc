@@ -138,12 +138,21 @@ Napi::Value send_packet(Info info) {
   return answer(socket->send_packet(parts, count));
 }
 
+// skip(handle, slot): has a ring go past a place that was given back unsent. 1 when it has, 0 when
+// it cannot yet, or a negated errno.
+Napi::Value skip(Info info) {
+  Socket* socket = environment_of(info).poller().find(unsigned_of(info[0]));
+  const int32_t answer = socket == nullptr ? -EBADF : socket->skip(unsigned_of(info[1]));
+  return Napi::Number::New(info.Env(), answer);
+}
+
 }  // namespace
 
 void export_ring_functions(Napi::Object exports, Environment* environment) {
   set_function<open_packet>(exports, "openPacket", environment);
   set_function<open_xdp>(exports, "openXdp", environment);
   set_function<send_packet>(exports, "sendPacket", environment);
+  set_function<skip>(exports, "skip", environment);
 }
 
 }  // namespace zerosend

@@ -162,6 +162,9 @@ void set_link(Napi::Object result, const Socket::State& state) {
   set(result, "link", link);
   set(result, "mtu", facts.mtu);
   set(result, "maxLength", state.max_length);
+  if (state.waiting == 0) return;
+  set(result, "waiting", static_cast<uint32_t>(state.waiting));
+  set(result, "missing", state.missing);
 }
 
 // describe(handle): what the kernel says of the socket now

@@ -250,6 +250,34 @@ bool PacketSocket::lend_to_loopback(int* error) {
   return taken;
 }
 
+// JavaScript thread. Frames wait for one that its user has given back unsent, and nobody fills its
+// place. So that goes out as an empty frame, which the loopback device drops, and takes no id. Not
+// before the kernel has taken all that stands before it, or that would go by that device as well.
+int32_t PacketSocket::do_skip(uint32_t slot) {
+  if (slot != submit_ || waiting_ == 0 || frames_[slot].state != Frame::State::kIdle) return 0;
+  if (untaken() > 0) kick();
+  if (failed_ || untaken() > 0) return 0;
+  frames_[slot].state = Frame::State::kGivenUp;  // the place ends as one whose id has completed
+  head_ = slot;
+  submit_ = after(slot);
+  ++submitted_;
+  untaken_ = 1;
+  if (stamps_) stamps_->refused(fd_);
+  int error = 0;
+  const bool taken = lend_to_loopback(&error);
+  untaken_ = 0;
+  if (!taken) {
+    __atomic_store_n(&header(slot)->tp_status, TP_STATUS_AVAILABLE, __ATOMIC_RELEASE);
+    frames_[slot].state = Frame::State::kIdle;
+    submit_ = slot;
+    --submitted_;
+  }
+  head_ = submit_;
+  if (!taken) return -error;
+  submit_waiting();
+  return 1;
+}
+
 // Takes back what the kernel has not touched. It looks at the ring only within a kick, and kicks
 // are serialised, so nobody races for these frames. Their ids fail, and the slots come back to the
 // pool, which hands them out next.
@@ -364,6 +392,8 @@ void PacketSocket::revoke() {
 Socket::State PacketSocket::do_state() const {
   State state = RingSocket::do_state();
   state.max_length = max_length();
+  state.waiting = waiting_;
+  state.missing = submit_;
   state.timestamp_error = timestamp_error_;
   return state;
 }

@@ -85,6 +85,7 @@ class PacketSocket final : public RingSocket {
   uint32_t after(uint32_t index) const { return index + 1 == frames_.size() ? 0 : index + 1; }
   uint32_t before(uint32_t index) const { return index == 0 ? frames_.size() - 1 : index - 1; }
 
+  int32_t do_skip(uint32_t slot) override;
   int32_t do_send_many(const Source* sources, size_t count) override;
   int32_t do_send_run(const Run& run) override;
   int32_t put(Part part, bool copied) override;

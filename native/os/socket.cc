@@ -55,6 +55,11 @@ int32_t Socket::send_packet(const Part* parts, size_t count) {
   return do_send_packet(parts, count);
 }
 
+int32_t Socket::skip(uint32_t slot) {
+  Lock lock(*this);
+  return fd_ < 0 || failed_ ? 0 : do_skip(slot);
+}
+
 int32_t Socket::do_send_packet(const Part*, size_t) { return -EOPNOTSUPP; }
 
 void Socket::poll() {

@@ -137,6 +137,8 @@ class Socket {
   // One send out of several slots of the socket's own memory: one id, as of send(). Only where a
   // subclass can do it; others answer EOPNOTSUPP.
   int32_t send_packet(const Part* parts, size_t count);
+  // Of a ring whose frames wait for one that was given back: goes past its place. 1 when it has.
+  int32_t skip(uint32_t slot);
 
   // Sends what is queued and reads completions, now.
   void poll();
@@ -191,6 +193,9 @@ class Socket {
     uint32_t max_length = 0;  // of a frame
     // Of a TCP connection that is or was up: bytes that the peer has acknowledged; else -1.
     int64_t acknowledged = -1;
+    // Of a transmit ring: frames that wait for one before them, and which that is.
+    size_t waiting = 0;
+    uint32_t missing = 0;
   };
   State state();
 
@@ -262,6 +267,7 @@ class Socket {
   virtual int32_t do_send_many(const Source* sources, size_t count) = 0;
   virtual int32_t do_send_run(const Run& run) = 0;
   virtual int32_t do_send_packet(const Part* parts, size_t count);
+  virtual int32_t do_skip(uint32_t) { return 0; }
   // Sends that wait for room.
   virtual size_t queued() const = 0;
   virtual void do_poll() = 0;

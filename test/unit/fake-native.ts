@@ -419,6 +419,10 @@ export class FakeNative implements Native {
     if (socket) socket.closing = true;
   }
 
+  skip(): number {
+    return 0; // no ring
+  }
+
   abort(handle: number): void {
     this.#sockets.get(handle)?.giveUp();
   }
