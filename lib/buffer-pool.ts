@@ -10,6 +10,7 @@ import { RingOrder, type SlotOrder } from './slot-order.js';
 import { Slots } from './slots.js';
 import { checkInteger, checkOneOf, checkSignal, readOptions } from './validate.js';
 import { RunVerifier, stackOfCaller, Verifier } from './verifier.js';
+import { noteWaiting } from './waiting-at-exit.js';
 import { WaitingLine } from './waiting-line.js';
 
 const PAGE = 4096;
@@ -99,6 +100,7 @@ export class BufferPool {
   // Sockets that may have buffers of this pool in flight, to be asked when it is dry.
   readonly #reapers = new Reapers();
   readonly #ready = () => this.#slots.ready;
+  readonly #weakly = new WeakRef(this);
   #dry = 0;
   #closed: Promise<void> | null = null;
   #allBack: (() => void) | null = null;
@@ -225,7 +227,10 @@ export class BufferPool {
     signal?.throwIfAborted();
     const where = this.#verifier && stackOfCaller(caller);
     const take = () => this.#take(where) as PooledBuffer; // served only while something is free
-    return this.#tryTake(where) ?? this.#line.join(take, priority, signal);
+    const buffer = this.#tryTake(where);
+    if (buffer !== null) return buffer;
+    noteWaiting(this.#weakly);
+    return this.#line.join(take, priority, signal);
   }
 
   /**

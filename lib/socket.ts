@@ -57,7 +57,7 @@ import {
   type SocketInfo,
   type SocketStats,
 } from './socket-stats.js';
-import { clearTimeout, clock, setImmediate, setTimeout } from './timers.js';
+import { clearTimeout, setImmediate, setTimeout } from './timers.js';
 import { TimestampReader } from './timestamps.js';
 import { checkInteger, checkSignal, readOptions } from './validate.js';
 import { ZeroCopyPolicy } from './zero-copy-policy.js';

@@ -127,6 +127,7 @@ const functions = {
   sendMany: { args: [socket, count], right: isErrno, often: 10 },
   sendRun: { args: [], right: (value) => isNothing(value) && isErrno(call[5]), often: 10 },
   sendPacket: { args: [socket, count], right: isErrno, often: 5 },
+  skip: { args: [socket, count], right: isErrno, often: 5 },
   poll: { args: [socket], right: isErrno, often: 15 },
   arm: { args: [socket], right: isErrno, often: 8 },
   openTcp: { args: [request], right: isOpened, often: 2 },
