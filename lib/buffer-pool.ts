@@ -1,6 +1,8 @@
+import type { InspectOptionsStylized } from 'node:util';
 import { BufferRun, type RunMemory } from './buffer-run.js';
 import { invalidArgument, outOfRange, stateError } from './errors.js';
 import { eventLoop } from './event-loop.js';
+import { show, shown } from './inspection.js';
 import { MAX_REQUESTS, native } from './native.js';
 import { markPooled } from './plain-array.js';
 import { PooledBuffer } from './pooled-buffer.js';
@@ -298,6 +300,25 @@ export class BufferPool {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** @internal */
+  [shown](depth: number, options: InspectOptionsStylized): string {
+    return show(this, () => this.#facts(), depth, options);
+  }
+
+  #facts(): object {
+    const { free, acquired, inFlight, retired } = this.#slots;
+    return {
+      bufferSize: this.bufferSize,
+      count: this.count,
+      free,
+      acquired,
+      inFlight,
+      ...(retired > 0 && { retired }),
+      ...(this.#line.size > 0 && { waiting: this.#line.size }),
+      ...(this.#closed !== null && { closed: true }),
+    };
   }
 
   #take(where: string | null, most = 1): PooledBuffer | null {

@@ -1,5 +1,7 @@
+import type { InspectOptionsStylized } from 'node:util';
 import type { BufferPool } from './buffer-pool.js';
 import { invalidArgument, typeError } from './errors.js';
+import { show, shown } from './inspection.js';
 import type { Slots } from './slots.js';
 import { checkInteger } from './validate.js';
 import type { RunVerifier } from './verifier.js';
@@ -90,6 +92,16 @@ export class BufferRun {
   [Symbol.dispose](): void {
     if (!(#held in this)) throw forged(this);
     if (this.#held) this.release();
+  }
+
+  /** @internal */
+  [shown](depth: number, options: InspectOptionsStylized): string {
+    return show(this, () => this.#facts(), depth, options);
+  }
+
+  #facts(): object {
+    const state = this.#held ? 'acquired' : this.#pending > 0 ? 'in flight' : 'free';
+    return { first: this.first, count: this.#count, size: this.pool.bufferSize, state };
   }
 
   /** @internal Whether nobody holds it and nothing of it is in flight. */

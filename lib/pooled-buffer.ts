@@ -1,5 +1,7 @@
+import type { InspectOptionsStylized } from 'node:util';
 import type { BufferPool } from './buffer-pool.js';
 import { invalidArgument, typeError } from './errors.js';
+import { show, shown } from './inspection.js';
 import type { Slots } from './slots.js';
 import { checkInteger } from './validate.js';
 import type { Verifier } from './verifier.js';
@@ -99,6 +101,18 @@ export class PooledBuffer {
   [Symbol.dispose](): void {
     if (this._slots === undefined) throw forged(this);
     while (this._leases > 0 && !this._verifier?.isStale(this)) this.release();
+  }
+
+  /** @internal */
+  [shown](depth: number, options: InspectOptionsStylized): string {
+    return show(this, () => this.#facts(), depth, options);
+  }
+
+  #facts(): object {
+    const { index, _leases: leases, _sends: sends } = this;
+    const state = leases > 0 ? 'acquired' : sends > 0 ? 'in flight' : 'free';
+    // Not `bytes`: of a stale handle they cannot be read.
+    return { index, size: this.pool.bufferSize, state, leases, inFlight: sends };
   }
 
   /** @internal */

@@ -1,3 +1,4 @@
+import type { InspectOptionsStylized } from 'node:util';
 import type { SocketAddress } from './address.js';
 import type { BufferPool } from './buffer-pool.js';
 import { BufferRun } from './buffer-run.js';
@@ -15,6 +16,7 @@ import { failureCode } from './failures.js';
 import { giveBack, readBuffers, readLengths } from './given-arrays.js';
 import { IdWaiters } from './id-waiters.js';
 import { InFlight } from './in-flight.js';
+import { show, showAddress, shown } from './inspection.js';
 import {
   call,
   FLAG_ZERO_COPY,
@@ -586,6 +588,27 @@ export abstract class ZeroCopySocket
       peerClosed: kernel.peerClosed === true,
       limits: readLimits(),
       ...this._details(kernel),
+    };
+  }
+
+  /** @internal */
+  [shown](depth: number, options: InspectOptionsStylized): string {
+    return show(this, () => this.#facts(), depth, options);
+  }
+
+  #facts(): object {
+    const kernel = describeSocket(this._state === 'closed' ? null : this._handle);
+    const { interface: name } = this._details(kernel);
+    return {
+      state: this._state,
+      ...(name !== undefined && { interface: name }),
+      ...(kernel.local && { local: showAddress(kernel.local) }),
+      ...(kernel.remote && { remote: showAddress(kernel.remote) }),
+      sends: this.#inFlight.next - this.#firstId,
+      inFlight: this.#inFlight.size,
+      ...(this.#needDrain && { needDrain: true }),
+      ...(kernel.linkDown && { linkDown: true }),
+      ...(this.#error && { error: this.#error.code }),
     };
   }
 

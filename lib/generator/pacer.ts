@@ -1,4 +1,6 @@
 import { createHistogram } from 'node:perf_hooks';
+import type { InspectOptionsStylized } from 'node:util';
+import { show, shown } from '../inspection.js';
 import { clock } from '../timers.js';
 import { checkInteger, checkKeys, outOfRange } from './check.js';
 import { type CheckedRate, checkRate, type Rate } from './rate.js';
@@ -128,6 +130,17 @@ export class Pacer {
    */
   wait(signal?: AbortSignal): Promise<void> {
     return this.#turns.sleepUntil(this.due, signal);
+  }
+
+  /** @internal */
+  [shown](depth: number, options: InspectOptionsStylized): string {
+    return show(this, () => this.#facts(), depth, options);
+  }
+
+  #facts(): object {
+    if (Number.isNaN(this.#start)) return { asked: this.#perMs * 1000, taken: 0 };
+    const { asked, achieved, burst, largestBurst, lost } = this.report();
+    return { asked, achieved, taken: this.#taken, burst, largestBurst, lost };
   }
 
   /** How the rate has been kept. @param now the end, in ms of `performance.now()` */
