@@ -62,7 +62,8 @@ export interface SocketStats {
   discardedBytes: number;
   /** calls that had the kernel look at a ring */
   kicks: number;
-  /** times that driver or queueing discipline refused a ring frame, which was then tried again */
+  /** times that driver or queueing discipline refused a ring frame, which was then tried again, for up
+   * to a second if nothing else of the socket is in the kernel */
   refusedFrames: number;
   /** packets that AF_XDP, when it copies, reports as dropped by the device (no carrier, say): the
    * kernel has let go of their frames, so they complete as any other, but they were not sent */

@@ -142,17 +142,19 @@ void PacketSocket::kick() {
       continue;
     }
     if (stamps_) begin_stamping();
+    const uint32_t untaken_before = untaken_;
     const ssize_t result = send_ring(options_.cooked ? &peer_ : nullptr);
     const int error = errno;
     kicked(result, error);
     if (result < 0) kick_error_ = error;
     follow_kernel();
+    if (untaken_ < untaken_before) patience_ms_ = kLongestPatience;
     if (stamps_ && result < 0) note_refused_key(error);
     if (failed_) {
       reap();
       return withdraw(reason());
     }
-    if (result < 0 && error == ENOMEM) {
+    if (result < 0 && refuses_frame(error)) {
       note_refused();
     } else {
       refused_since_ = 0;
@@ -163,17 +165,31 @@ void PacketSocket::kick() {
   }
 }
 
+// Whether a kick with this answer has stopped at a frame that may never go, whatever becomes free.
+//
+// ENOBUFS tells of a frame that was dropped: by a filter of the interface, by a queueing discipline
+// that it is too large for, by the other end of a veth pair whose MTU is smaller. A queue that is
+// full answers the same, and what of it is the socket's own makes room by leaving; with nothing of
+// the socket in the kernel there is no telling.
+//
 // A device without queue answers ENOMEM, time and again, to a frame that it cannot segment. Memory
 // that is really short does not stay so for long, as long as nothing else gets through.
+bool PacketSocket::refuses_frame(int error) const {
+  if (error == ENOBUFS) return submitted_ == untaken_;
+  return error == ENOMEM && options_.virtio_net_header;
+}
+
+// The frame at the head was refused. One that is for as long as the patience fails alone. Where one
+// was, the next may be of the same kind: so patience gets shorter, until the kernel takes a frame.
 void PacketSocket::note_refused() {
-  constexpr uint64_t kPatience = 1000;
-  if (!options_.virtio_net_header || untaken_ == 0) return;
+  if (untaken_ == 0) return;
   const uint64_t now = coarse_ms();
   if (refused_since_ == 0 || refused_id_ != frames_[head_].id) {
     refused_id_ = frames_[head_].id;
     refused_since_ = now;
-  } else if (now - refused_since_ >= kPatience) {
+  } else if (now - refused_since_ >= patience_ms_) {
     refused_since_ = 0;
+    patience_ms_ = std::max(patience_ms_ / 2, kShortestPatience);
     __atomic_store_n(&header(head_)->tp_status, TP_STATUS_WRONG_FORMAT, __ATOMIC_RELEASE);
   }
 }

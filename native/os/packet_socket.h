@@ -78,6 +78,7 @@ class PacketSocket final : public RingSocket {
   ssize_t send_ring(const sockaddr_ll* to);
   void follow_kernel();
   bool stopped_at_malformed() const;
+  bool refuses_frame(int error) const;
   void note_refused();
   bool pass_over();
   bool lend_to_loopback(int* error);
@@ -108,13 +109,17 @@ class PacketSocket final : public RingSocket {
   uint32_t max_segments_ = 0;   // of UDP, into which the kernel cuts a frame with offload header
 
   std::vector<Frame> frames_;
-  uint32_t submit_ = 0;         // the next frame to hand over
-  uint32_t tail_ = 0;           // the first that the kernel has
-  uint32_t head_ = 0;           // the first that the kernel had not taken when last looked at
-  uint32_t submitted_ = 0;      // frames from tail_ to submit_
-  uint32_t untaken_ = 0;        // frames from head_ to submit_
-  uint64_t refused_id_ = 0;     // of the frame at the head that was refused for want of memory
+  uint32_t submit_ = 0;     // the next frame to hand over
+  uint32_t tail_ = 0;       // the first that the kernel has
+  uint32_t head_ = 0;       // the first that the kernel had not taken when last looked at
+  uint32_t submitted_ = 0;  // frames from tail_ to submit_
+  uint32_t untaken_ = 0;    // frames from head_ to submit_
+  // Of a frame at the head that is refused each time.
+  static constexpr uint64_t kLongestPatience = 1000;  // milliseconds
+  static constexpr uint64_t kShortestPatience = 8;    // the clock is exact to four
+  uint64_t refused_id_ = 0;
   uint64_t refused_since_ = 0;  // in milliseconds; 0: none was
+  uint64_t patience_ms_ = kLongestPatience;
   int timestamp_error_ = 0;
   int kick_error_ = 0;    // of the latest kick that failed
   uint32_t waiting_ = 0;  // frames behind one that is not there yet

@@ -78,6 +78,8 @@ it('the addon keeps memory mapped while it is in flight, and no longer', async (
     stays: true,
     another: 0,
     goesAtRest: true,
+    last: [0],
+    lastGoes: true,
     two: [0, 0],
     twoStay: true,
     goesWhileBusy: true,

@@ -29,6 +29,7 @@ struct Kernel {
   int loopback_error = 0;
   uint32_t malformed = 0;  // frames of this length are
   uint32_t unsegmentable = 0;
+  uint32_t dropped = 0;  // of frames of this length, by a filter of the interface
   bool answers_length = true;
   std::deque<uint32_t> sending;
   std::vector<uint32_t> wire;  // lengths that went out by the interface
@@ -58,6 +59,7 @@ struct Kernel {
         return fail(EMSGSIZE);
       }
       if (!to_loopback && one.tp_len == unsegmentable) return fail(ENOMEM);
+      if (!to_loopback && one.tp_len == dropped) return fail(ENOBUFS);
       if (left-- == 0 || room == 0) return sum > 0 ? sum : fail(EAGAIN);
       sum += one.tp_len;
       if (to_loopback) {
@@ -299,6 +301,53 @@ TEST(packet_ring_fails_alone_what_no_memory_is_ever_found_for) {
     plain.poll();
   }
   CHECK(plain.news.ends.empty());
+}
+
+TEST(packet_ring_fails_alone_what_is_dropped_each_time) {
+  Fixture fixture;
+  kernel.dropped = 666;
+  CHECK_EQ(fixture.send(0, 100), 0);
+  CHECK_EQ(fixture.send(1, 666), 0);
+  CHECK_EQ(fixture.send(2, 102), 0);
+  // A queueing discipline may be full of what is the socket's own.
+  for (int i = 0; i < 100; ++i) {
+    now_ms += 100;
+    fixture.poll();
+  }
+  CHECK_EQ(kernel.wire.size(), 1u);
+  CHECK_EQ(kernel.lent, 0);
+  kernel.release(1);
+  fixture.poll();
+  for (int i = 0; i < 12; ++i) {
+    now_ms += 100;
+    fixture.poll();
+  }
+  kernel.release(1);
+  fixture.poll();
+  CHECK_EQ(fixture.news.end_of(0), kZeroCopy);
+  CHECK_EQ(fixture.news.end_of(1), kFailed);
+  CHECK_EQ(fixture.news.end_of(2), kZeroCopy);
+}
+
+TEST(packet_ring_is_through_with_many_that_are_dropped_soon) {
+  Fixture fixture;
+  kernel.dropped = 666;
+  for (uint32_t i = 0; i < 100; ++i) CHECK_EQ(fixture.send(i, 666), 0);
+  for (int i = 0; i < 400; ++i) {
+    now_ms += 10;
+    fixture.poll();
+  }
+  CHECK_EQ(kernel.lent, 100);
+  // Patience is what it was as soon as a frame has gone.
+  CHECK_EQ(fixture.send(100, 100), 0);
+  fixture.poll();
+  kernel.release(1);
+  CHECK_EQ(fixture.send(101, 666), 0);
+  for (int i = 0; i < 50; ++i) {
+    now_ms += 10;
+    fixture.poll();
+  }
+  CHECK_EQ(kernel.lent, 100);
 }
 
 TEST(packet_ring_is_looked_at_less_often_while_nothing_comes_back) {

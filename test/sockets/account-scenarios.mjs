@@ -124,9 +124,10 @@ export async function packet() {
   await send(1000);
   await settled(socket);
   const again = look();
-  // Longer than the MTU has become: found malformed, and the one behind it, which would wait.
+  // Longer than the MTU has become before the kernel is told of them: found malformed.
+  const handedOver = send(2);
   run(`ip link set ${NAME} mtu 900`);
-  await send(2);
+  await handedOver;
   await settled(socket);
   const malformed = look();
   run(`ip link set ${NAME} mtu 1500`);

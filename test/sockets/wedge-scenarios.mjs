@@ -346,3 +346,35 @@ export async function noLinkHeader(/** @type {Kind} */ _kind, /** @type {Place} 
   }
   return seen;
 }
+
+/**
+ * Frames that the way out drops each time: the other end of a veth pair, whose MTU is smaller; a
+ * queueing discipline that they are too large for. The rest has to get by.
+ */
+export async function droppedAlone() {
+  /** @type {Record<string, unknown>} */
+  const seen = {};
+  ip('link add zsd0 type veth peer name zsd1');
+  ip('link set zsd1 mtu 1500 up');
+  ip('link set zsd0 mtu 3000 up');
+  for (const how of ['peer', 'queue']) {
+    if (how === 'queue') {
+      execFileSync(
+        'tc',
+        'qdisc add dev zsd0 root tbf rate 100mbit burst 1600 limit 1mb'.split(' '),
+      );
+    }
+    const socket = await PacketSocket.open({ interface: 'zsd0', frames: 64, frameSize: 4064 });
+    const ledger = new Ledger(socket);
+    for (const length of [100, 2000, 100, 2000, 2000, 100]) {
+      const buffer = take(socket);
+      lay(buffer.bytes, 0);
+      socket.send(buffer, length);
+    }
+    await flushed(socket);
+    const { refusedFrames } = socket.stats();
+    const report = await socket.close({ timeout: 1000 });
+    seen[how] = { refused: refusedFrames > 0, report, ...ledger.result() };
+  }
+  return seen;
+}

@@ -85,6 +85,15 @@ describe('frames that the kernel calls malformed', await needsRig('veth'), () =>
     expect(seen).toMatchObject({ ids: 104, how: { zerocopy: 103, failed: 1 }, ...EXACT });
   });
 
+  it('fail alone: dropped each time by what is behind the interface', async (context) => {
+    const seen = await run('droppedAlone');
+    const books = { ids: 6, how: { zerocopy: 3, failed: 3 }, ...EXACT };
+    expect(seen.queue).toMatchObject({ refused: true, ...books });
+    // Before Linux 6.16 the driver of veth says nothing of what the other end does not take.
+    needsHere(context, seen.peer.refused, 'a veth driver that reports drops');
+    expect(seen.peer).toMatchObject(books);
+  });
+
   it('do not reach the ring: offload headers', async () => {
     const seen = await run('offloads');
     const MALFORMED = 'ERR_ZEROSEND_FRAME_MALFORMED';

@@ -84,6 +84,14 @@ told.goesAtRest = await goes(31);
 native.poll(socket);
 native.close(socket);
 
+// The last slab that was sent from, of a socket that rests with nothing in flight.
+const resting = open();
+told.last = sendAndForget(resting, make(41, 2));
+native.poll(resting);
+native.arm(resting);
+told.lastGoes = await goes(41);
+native.close(resting);
+
 // Of a socket that never rests.
 const busy = open();
 told.two = sendAndForget(busy, make(35, 2), other);
