@@ -142,13 +142,11 @@ void PacketSocket::kick() {
       continue;
     }
     if (stamps_) begin_stamping();
-    const uint32_t untaken_before = untaken_;
     const ssize_t result = send_ring(options_.cooked ? &peer_ : nullptr);
     const int error = errno;
     kicked(result, error);
     if (result < 0) kick_error_ = error;
     follow_kernel();
-    if (untaken_ < untaken_before) patience_ms_ = kLongestPatience;
     if (stamps_ && result < 0) note_refused_key(error);
     if (failed_) {
       reap();
@@ -179,16 +177,18 @@ bool PacketSocket::refuses_frame(int error) const {
   return error == ENOMEM && options_.virtio_net_header;
 }
 
-// The frame at the head was refused. One that is for as long as the patience fails alone. Where one
-// was, the next may be of the same kind: so patience gets shorter, until the kernel takes a frame.
+// The frame at the head was refused. One that is for as long as the patience fails alone. The next
+// may be of the same kind, so patience gets shorter, until for a while none has failed.
 void PacketSocket::note_refused() {
   if (untaken_ == 0) return;
   const uint64_t now = coarse_ms();
   if (refused_since_ == 0 || refused_id_ != frames_[head_].id) {
+    if (now - gave_up_at_ >= kForgetting) patience_ms_ = kLongestPatience;
     refused_id_ = frames_[head_].id;
     refused_since_ = now;
   } else if (now - refused_since_ >= patience_ms_) {
     refused_since_ = 0;
+    gave_up_at_ = now;
     patience_ms_ = std::max(patience_ms_ / 2, kShortestPatience);
     __atomic_store_n(&header(head_)->tp_status, TP_STATUS_WRONG_FORMAT, __ATOMIC_RELEASE);
   }

@@ -117,8 +117,10 @@ class PacketSocket final : public RingSocket {
   // Of a frame at the head that is refused each time.
   static constexpr uint64_t kLongestPatience = 1000;  // milliseconds
   static constexpr uint64_t kShortestPatience = 8;    // the clock is exact to four
+  static constexpr uint64_t kForgetting = 10 * kLongestPatience;
   uint64_t refused_id_ = 0;
   uint64_t refused_since_ = 0;  // in milliseconds; 0: none was
+  uint64_t gave_up_at_ = 0;     // in milliseconds
   uint64_t patience_ms_ = kLongestPatience;
   int timestamp_error_ = 0;
   int kick_error_ = 0;    // of the latest kick that failed
