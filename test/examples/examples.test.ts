@@ -57,7 +57,10 @@ const TESTED: Record<string, () => Promise<void>> = {
     expect(received).toBe(bytes);
     const [waits] = numbers(output, /^waited (\d+) times for drain$/m);
     expect(waits).toBeGreaterThan(0);
-    expect(output).toContain("{ outcome: 'drained', ids: 2000, unfinished: 0 }");
+    for (const told of ["outcome: 'drained'", 'ids: 2000', 'unfinished: 0', 'error: null']) {
+      expect(output).toContain(told);
+    }
+    expect(output).toContain(`bytesAcknowledged: ${bytes}`);
   },
 
   async 'fan-out.mjs'() {

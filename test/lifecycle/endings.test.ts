@@ -22,6 +22,22 @@ async function startReader(): Promise<{ port: number; accepted: Promise<Socket> 
   return { port: (server.address() as { port: number }).port, accepted };
 }
 
+/** Reads a part at a time until so many ms have gone by since now, then the rest. */
+async function readSlowly(reader: Socket, ms: number): Promise<number> {
+  const began = performance.now();
+  let got = 0;
+  reader.on('data', (data: Buffer) => {
+    got += data.length;
+    if (performance.now() - began > ms) return;
+    reader.pause();
+    setTimeout(() => reader.resume(), 20 * (data.length / 65_536));
+  });
+  const ended = new Promise<void>((resolve) => reader.once('end', resolve));
+  reader.resume();
+  await within(ended, 'the end of the stream', 20_000);
+  return got;
+}
+
 describe.each(['always', 'never'] as const)('zeroCopy %s', (zeroCopy) => {
   const connect = async (port: number) =>
     tracked(await TcpSocket.connect({ host: '127.0.0.1', port, zeroCopy, sendBufferSize: 65_536 }));
@@ -35,18 +51,8 @@ describe.each(['always', 'never'] as const)('zeroCopy %s', (zeroCopy) => {
     for (let i = 0; i < sends; i++) socket.send(Buffer.alloc(MiB));
     const began = performance.now();
     const closing = socket.close({ timeout: TIMEOUT });
-    // A part at a time until twice the timeout has gone by, then the rest.
-    let got = 0;
-    reader.on('data', (data: Buffer) => {
-      got += data.length;
-      if (performance.now() - began > 2 * TIMEOUT) return;
-      reader.pause();
-      setTimeout(() => reader.resume(), 20 * (data.length / 65_536));
-    });
-    const ended = new Promise<void>((resolve) => reader.once('end', resolve));
-    reader.resume();
-    const report = await within(closing, 'close()', 20_000);
-    await within(ended, 'the end of the stream');
+    const got = await readSlowly(reader, 2 * TIMEOUT);
+    const report = await within(closing, 'close()');
     expect(performance.now() - began).toBeGreaterThan(2 * TIMEOUT);
     expect(got).toBe(sends * MiB);
     expect(report).toEqual({
@@ -134,5 +140,32 @@ describe.each(['always', 'never'] as const)('zeroCopy %s', (zeroCopy) => {
       cause: { code: 'ECONNRESET' },
       report: { outcome: 'aborted', ids: 12 },
     });
+  });
+});
+
+describe('close()', () => {
+  it('takes acknowledged bytes alone for progress', { timeout: 30_000 }, async () => {
+    const TIMEOUT = 1000;
+    const { port, accepted } = await startReader();
+    const options = { host: '127.0.0.1', port, zeroCopy: 'never' } as const;
+    const socket = tracked(await TcpSocket.connect(options));
+    const reader = await accepted;
+    // All of it is the kernel's, and every id has completed: nothing but the peer moves.
+    for (let i = 0; i < 15; i++) socket.send(Buffer.alloc(65_536));
+    await until(() => socket.inFlight === 0, 'completions');
+    const began = performance.now();
+    const closing = socket.close({ timeout: TIMEOUT });
+    // The window opens, and bytes are acknowledged, several times within the timeout.
+    let left = 15 * 65_536;
+    reader.on('data', (data: Buffer) => {
+      left -= data.length;
+      reader.pause();
+      setTimeout(() => reader.resume(), 100 * (data.length / 32_768));
+    });
+    reader.resume();
+    const report = await within(closing, 'close()', 20_000);
+    expect(performance.now() - began).toBeGreaterThan(TIMEOUT);
+    await until(() => left === 0, 'the rest', 20_000);
+    expect(report).toMatchObject({ outcome: 'drained', bytesAcknowledged: 15 * 65_536 });
   });
 });

@@ -24,7 +24,7 @@ async function finish(/** @type {Context} */ context, /** @type {Books} */ books
   const way = context.random(10);
   const report = await (way === 0
     ? socket.abort()
-    : socket.close({ timeout: way < 3 ? 20 : 3000 }));
+    : socket.close(way < 3 ? { signal: AbortSignal.timeout(20) } : { timeout: 3000 }));
   books.balance(report);
   context.total.ids += report.ids;
   context.total.stamps += books.stamps;
