@@ -72,7 +72,7 @@ async function round(/** @type {number} */ number) {
     stream(context, 'slow'),
     stream(context, 'reset'),
     connections(context),
-    environments(context),
+    environments(context, streamsOnly),
   ];
   if (!streamsOnly) {
     activities.push(datagrams(context), frames(context, 'packet'), frames(context, 'xdp'));

@@ -7,13 +7,17 @@ import { Worker } from 'node:worker_threads';
 /** @typedef {import('./activities.mjs').Context} Context */
 
 /** Starts workers that fill their queues, and ends each in one of the ways there are. */
-export async function environments(/** @type {Context} */ context) {
+export async function environments(
+  /** @type {Context} */ context,
+  /** @type {boolean} */ streamsOnly,
+) {
   const { random, targets } = context;
   while (Date.now() < context.deadline) {
     const way = random(3);
     const worker = new Worker(new URL('./flushing.mjs', import.meta.url), {
       workerData: {
         targets,
+        streamsOnly, // faults may cut sends short, which a datagram does not survive
         seed: random(2 ** 31),
         sockets: 1 + random(4),
         end: way === 0 ? 'never' : way === 1 ? 'exit' : 'throw',

@@ -6,13 +6,13 @@ import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
 import { announceSeed, fillStream, fillTrain } from '../rig/pattern.mjs';
 import { randomFrom } from './random.mjs';
 
-const { targets, seed, sockets, end, after } = workerData;
+const { targets, seed, sockets, end, after, streamsOnly } = workerData;
 const random = randomFrom(seed);
 
 /** Opens one, and fills its queue from a pool of its own, or from plain memory. */
 async function flush() {
   const pool = new BufferPool({ bufferSize: 65_536, count: 64 });
-  const stream = random(3) > 0;
+  const stream = streamsOnly || random(3) > 0;
   const socket = await (stream
     ? TcpSocket.connect({
         host: targets.slow.address,
