@@ -82,7 +82,8 @@ const child = rig
     })
   : spawn(process.execPath, argv, { env, stdio: ['ignore', 'pipe', 'inherit'] });
 const network = rig === null || values.calm ? null : new Network(rig, child.pid);
-const hang = setTimeout(() => child.kill('SIGKILL'), plan.seconds * 1000 + 60_000);
+// Later than the child gives up on a round by itself, and says which.
+const hang = setTimeout(() => child.kill('SIGKILL'), plan.seconds * 1000 + 150_000);
 /** @type {string[]} */
 const wrong = [];
 /** Which round made bytes wrong, and what the first of them are. */
