@@ -1,9 +1,12 @@
 import { cpSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { startPeer } from '../support/endpoints.js';
 import { ask, copyOfPackage } from './children.js';
+
+// Much to compute, or many programs to run: beside other load that takes its time.
+vi.setConfig({ testTimeout: 180_000 });
 
 // A linked package, a bundle that holds the library twice, a registry of modules that was reset: all
 // of them find the one binary, which Node.js loads once.

@@ -2,8 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { root, runNode } from './children.js';
+
+// Much to compute, or many programs to run: beside other load that takes its time.
+vi.setConfig({ testTimeout: 180_000 });
 
 // README offers the packed file; so it has to hold all that its install script and its importers need.
 it('the packed file has what it is built from, and is imported by its names', async () => {

@@ -3,12 +3,15 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { readCapture } from 'zerosend/generator';
 import { hasTool, needs } from '../support/requirements.js';
 import { FRAMES, hex } from './support/frames.js';
 import { pcap } from './support/pcap-writer.js';
 import { output } from './support/wire.js';
+
+// Much to compute, or many programs to run: beside other load that takes its time.
+vi.setConfig({ testTimeout: 180_000 });
 
 const folder = mkdtempSync(join(tmpdir(), 'zerosend-captures-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -5,12 +5,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Rewrite, readCapture } from 'zerosend/generator';
 import { findTool, hasTool, needs } from '../support/requirements.js';
 import { pcap, type Written } from './support/pcap-writer.js';
 import { stack } from './support/stack-frames.js';
 import { Dice, type Stack } from './support/stacks.js';
+
+// Much to compute, or many programs to run: beside other load that takes its time.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const { Rewriter } = await import('../../lib/generator/rewrite.js');
 const { prepare } = await import('../../lib/generator/prepare.js');

@@ -1,10 +1,13 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type Rewrite, template } from 'zerosend/generator';
 import { parse } from './support/oracle.js';
 import { stack } from './support/stack-frames.js';
 import { Dice, type Stack } from './support/stacks.js';
 import { ETHERNET } from './support/wire.js';
+
+// Much to compute, or many programs to run: beside other load that takes its time.
+vi.setConfig({ testTimeout: 180_000 });
 
 const { Rewriter } = await import('../../lib/generator/rewrite.js');
 const { prepare } = await import('../../lib/generator/prepare.js');
