@@ -11,7 +11,7 @@ describe('frames of a packet ring', needs(able, 'making network namespaces, and 
     'go past those that were acquired before them and released unsent: %s',
     async (kind) => {
       const seen = await runAlone(MODULE, 'released', kind);
-      expect(seen.report).toEqual({ outcome: 'drained', ids: 122, unfinished: 0 });
+      expect(seen.report).toMatchObject({ outcome: 'drained', ids: 122, unfinished: 0 });
       expect(seen).toMatchObject({ ...EXACT, how: { zerocopy: 122 }, balanced: true, free: 32 });
       // And not what stood in the places that were passed; some are the kernel's own.
       expect(seen.packets).toBeGreaterThanOrEqual(122);
@@ -22,7 +22,7 @@ describe('frames of a packet ring', needs(able, 'making network namespaces, and 
 
   it('go past a run that was released', async () => {
     const seen = await runAlone(MODULE, 'run', 'packet');
-    expect(seen.report).toEqual({ outcome: 'drained', ids: 101, unfinished: 0 });
+    expect(seen.report).toMatchObject({ outcome: 'drained', ids: 101, unfinished: 0 });
     expect(seen).toMatchObject({ ...EXACT, warnings: [] });
   });
 
@@ -37,7 +37,7 @@ describe('frames of a packet ring', needs(able, 'making network namespaces, and 
     expect(seen.ring).toMatchObject({ waiting: 3, waitsFor: 0 });
     expect(seen.after).not.toHaveProperty('waiting');
     expect(seen.waits).toBe(3);
-    expect(seen.report).toEqual({ outcome: 'drained', ids: 4, unfinished: 0 });
+    expect(seen.report).toMatchObject({ outcome: 'drained', ids: 4, unfinished: 0 });
     expect(seen).toMatchObject(EXACT);
   });
 

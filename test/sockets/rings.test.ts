@@ -114,7 +114,9 @@ describe('sockets whose ring is their pool', await needsRig('veth'), () => {
     const { raw, cooked } = await run('cooked', 'packet');
     expect(cooked.report).toMatchObject({ outcome: 'drained', ids: 10, unfinished: 0 });
     expect(cooked.bytes).toBeGreaterThanOrEqual(10_000);
-    expect(cooked).toEqual(raw);
+    // The same on the wire; the library has handed over ten headers less.
+    const bytesAccepted = raw.report.bytesAccepted - 10 * 14;
+    expect(cooked).toEqual({ ...raw, report: { ...raw.report, bytesAccepted } });
   });
 
   it('says what AF_XDP has granted', async () => {
