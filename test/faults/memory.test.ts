@@ -236,11 +236,11 @@ describe('views of a pool', () => {
   it.each(['open', 'closed'])('that is %s are refused, and nothing is taken', async (state) => {
     const sender = await stuckSender('tcp', tcp.current, smallPool());
     const pool = new BufferPool({ bufferSize: 8192, count: 4, hugePages: 'none' });
-    const buffer = pool.tryAcquire();
-    buffer?.release();
+    const buffer = pool.tryAcquire() as PooledBuffer;
+    buffer.release();
     if (state === 'closed') await pool.close();
     const next = sender.socket.nextId;
-    const view = (buffer?.bytes as Uint8Array<ArrayBuffer>).subarray(100, 4196);
+    const view = buffer.bytes.subarray(100, 4196) as Uint8Array<ArrayBuffer>;
     expect(sender.sendPlain(4096, view)).toBe('ERR_ZEROSEND_POOLED_MEMORY');
     expect(sender.socket.nextId).toBe(next);
     await within(sender.socket.abort(), 'abort');
