@@ -54,7 +54,8 @@ export class TcpSocket extends ZeroCopySocket {
    * Connects: socket(2), SO_ZEROCOPY, connect(2) without blocking.
    * @throws rejects with TypeError or RangeError on bad options, the error of name resolution
    * (`ENOTFOUND`), the error of the last address that was tried (`ECONNREFUSED`, `ETIMEDOUT`,
-   * `EMFILE`, `ENODEV` for an `interface` that does not exist), or the signal's reason
+   * `EMFILE`, `ENODEV` for an `interface` that does not exist; `ECONNREFUSED` also where the socket has
+   * connected to itself, as TCP does at a free port of this host), or the signal's reason
    */
   static async connect(options: TcpOptions): Promise<TcpSocket> {
     const given = readOptions('options', options, TCP_OPTIONS);
