@@ -225,7 +225,7 @@ class Ledger {
     uint32_t pending = 0;  // kernel ids outstanding, and one more while the send is open
     Outcome outcome = Outcome::kZeroCopy;
     bool complete = false;
-    uint16_t error;  // set by fail()
+    uint16_t error = 0;  // set by fail(), and not cleared
   };
 
   static void degrade(Send& send, Outcome outcome) { send.outcome = worse(send.outcome, outcome); }
