@@ -17,6 +17,8 @@ export interface OpenRequest {
   interface?: string | undefined;
   sendBufferSize: number;
   segmentSize: number;
+  /** of UDP */
+  reuseAddress?: boolean;
   zeroCopy: boolean;
   maxQueuedSends: number;
   /** 0 none, 1 software, 2 hardware */

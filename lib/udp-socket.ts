@@ -10,7 +10,7 @@ import {
   resolve,
   type SocketAddress,
 } from './address.js';
-import { type CodedError, openError, rangeError } from './errors.js';
+import { type CodedError, invalidArgument, openError, rangeError } from './errors.js';
 import {
   FLAG_DESTINATION,
   isFailure,
@@ -46,6 +46,12 @@ export interface UdpOptions extends SocketOptions {
   address?: string | undefined;
   /** Local port, 0 to 65535; default 0, any free one. */
   port?: number | undefined;
+  /**
+   * Lets other sockets bind to the same address and port (SO_REUSEADDR, socket(7)), if they ask for it
+   * as well: so a socket of `node:dgram` can read what this one, which reads nothing, is answered. See
+   * {@link UdpSocket}. Default false.
+   */
+  reuseAddress?: boolean | undefined;
   /** The peer of `send` and `sendMany`, by address or name; without it only `sendTo` sends. */
   remote?: { address: string; port: number } | undefined;
   /**
@@ -61,6 +67,7 @@ const UDP_OPTIONS = [
   'port',
   'remote',
   'segmentSize',
+  'reuseAddress',
   ...SOCKET_OPTIONS,
 ] as const;
 
@@ -71,8 +78,13 @@ const HEADERS = { 4: 28, 6: 48 } as const;
 /**
  * A UDP socket that sends from your memory (udp(7)). It does not receive: what is sent to it is
  * dropped in the kernel by a socket filter (SO_ATTACH_FILTER), so that unread answers fill no memory.
- * ICMP errors still arrive. To hear answers, open a socket of another library on a port of its own,
- * and have peers answer there.
+ * ICMP errors still arrive.
+ *
+ * To hear answers, open this socket with `reuseAddress`, and after it a socket of `node:dgram` with
+ * `reuseAddr: true`, bound to the same address and port, and connected to the same peer if this one has
+ * a `remote`. Of sockets that share a port the kernel takes the one that fits a datagram best, and among
+ * equals the latest (compute_score in net/ipv4/udp.c): opened before this one, or not connected where
+ * this one is, it would hear nothing.
  */
 export class UdpSocket extends ZeroCopySocket {
   readonly #family: Family;
@@ -110,6 +122,10 @@ export class UdpSocket extends ZeroCopySocket {
     const segmentSize =
       segments === undefined ? 0 : checkInteger('options.segmentSize', segments, 1, MAX_PAYLOAD[4]);
     checkInteger('options.port', port, 0, 65_535);
+    const { reuseAddress = false } = given;
+    if (typeof reuseAddress !== 'boolean') {
+      throw invalidArgument('options.reuseAddress', 'a boolean', reuseAddress);
+    }
     const to =
       given.remote === undefined ? undefined : checkAddress('options.remote', given.remote, 1);
     const from =
@@ -132,6 +148,7 @@ export class UdpSocket extends ZeroCopySocket {
           interface: checked.interface,
           sendBufferSize: checked.sendBufferSize,
           segmentSize,
+          reuseAddress,
           zeroCopy: checked.zeroCopy !== 'never',
           maxQueuedSends: checked.maxQueuedSends,
           timestamps: checked.timestamps,

@@ -52,9 +52,11 @@ Napi::Value open(Info info, InetSocket::Protocol protocol) {
         static_cast<uint64_t>(std::max<int64_t>(rate.As<Napi::Number>().Int64Value(), 0));
   }
   const auto timestamps = static_cast<Timestamps>(std::min(unsigned_of(given("timestamps")), 2u));
+  const Napi::Value reuse = given("reuseAddress");
   const Napi::Value zerocopy = given("zeroCopy");
   const uint32_t max_queued = unsigned_of(given("maxQueuedSends"));
   if (env.IsExceptionPending()) return {};
+  options.reuse_address = truth_of(reuse);
   options.zerocopy = truth_of(zerocopy);
   const bool tcp = protocol == InetSocket::Protocol::kTcp;
   if (tcp && options.remote.length == 0) return failure(env, EINVAL, "connect");

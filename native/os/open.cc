@@ -100,6 +100,9 @@ Opened open_udp(const OpenOptions& options) {
       set(opened.fd, IPPROTO_UDP, UDP_SEGMENT, static_cast<int>(options.segment_size)) != 0) {
     return failure(opened.fd, "setsockopt(UDP_SEGMENT)");
   }
+  if (options.reuse_address && set(opened.fd, SOL_SOCKET, SO_REUSEADDR, 1) != 0) {
+    return failure(opened.fd, "setsockopt(SO_REUSEADDR)");
+  }
   if (options.local.length > 0 &&
       sys.bind(opened.fd, &options.local.base, options.local.length) != 0) {
     return failure(opened.fd, "bind");

@@ -75,6 +75,11 @@ const TESTED: Record<string, () => Promise<void>> = {
     expect(each).toEqual(Array(subscribers).fill(frames * 128 * 1024));
   },
 
+  async 'answers.mjs'() {
+    const output = await outputOf('answers.mjs', ['500']);
+    expect(output).toBe('500 questions, drained; 500 answers\n');
+  },
+
   async 'workers.mjs'() {
     const output = await outputOf('workers.mjs', ['--seconds', '0.5']);
     const workers = [...output.matchAll(/^worker (\d+): (\d+) sends, .*, drained$/gm)];
