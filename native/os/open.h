@@ -14,7 +14,7 @@ struct OpenOptions {
   std::string interface;          // SO_BINDTODEVICE; empty: none
   uint32_t send_buffer_size = 0;  // SO_SNDBUF in bytes; 0: see open.cc
   uint32_t segment_size = 0;      // UDP_SEGMENT in bytes; 0: off
-  bool reuse_address = false;  // UDP: others may bind to the same address (SO_REUSEADDR)
+  bool reuse_address = false;     // UDP: others may bind to the same address (SO_REUSEADDR)
   bool zerocopy = true;           // ask for SO_ZEROCOPY
   uint64_t max_pacing_rate = 0;   // SO_MAX_PACING_RATE in bytes a second; 0: none
 };

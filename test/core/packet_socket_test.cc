@@ -275,6 +275,47 @@ TEST(packet_ring_without_a_loopback_device_gives_the_frames_behind_back) {
   CHECK_EQ(kernel.wire[2], 101u);
 }
 
+TEST(packet_ring_goes_past_a_place_that_nobody_fills) {
+  Fixture fixture;
+  CHECK_EQ(fixture.send(0, 100), 0);
+  CHECK_EQ(fixture.send(2, 102), 0);
+  CHECK_EQ(fixture.send(4, 104), 0);
+  CHECK_EQ(fixture.socket->state().waiting, 2u);
+  CHECK_EQ(fixture.socket->state().missing, 1u);
+  CHECK_EQ(fixture.socket->skip(0), 0);  // not where the ring waits
+  CHECK_EQ(fixture.socket->skip(2), 0);
+  kernel.budget = 0;
+  CHECK_EQ(fixture.socket->skip(1), 0);  // what stands before it would go by the loopback device
+  CHECK_EQ(kernel.lent, 0);
+  kernel.budget = 1 << 30;
+  CHECK_EQ(fixture.socket->skip(1), 1);
+  CHECK_EQ(fixture.socket->skip(1), 0);
+  CHECK_EQ(fixture.socket->state().missing, 3u);
+  kernel.loopback_error = ENETDOWN;
+  CHECK_EQ(fixture.socket->skip(3), -ENETDOWN);
+  CHECK_EQ(fixture.socket->state().missing, 3u);
+  kernel.loopback_error = 0;
+  CHECK_EQ(fixture.socket->skip(3), 1);
+  CHECK_EQ(fixture.socket->state().waiting, 0u);
+  CHECK_EQ(fixture.socket->skip(5), 0);  // nobody waits
+  fixture.poll();
+  CHECK_EQ(kernel.lent, 2);
+  REQUIRE(kernel.wire.size() == 3);
+  for (uint32_t i = 0; i < 3; ++i) CHECK_EQ(kernel.wire[i], 100 + 2 * i);
+  kernel.release(5);
+  fixture.poll();
+  CHECK_EQ(fixture.news.ends.size(), 3u);
+  CHECK_EQ(fixture.news.most_times(), 1);
+  // The ring goes on, and round.
+  for (uint32_t i = 5; i < 300; ++i) {
+    CHECK_EQ(fixture.send(i % 128, 200), 0);
+    fixture.poll();
+    kernel.release(1);
+    fixture.poll();
+  }
+  CHECK_EQ(fixture.news.ends.size(), 298u);
+}
+
 TEST(packet_ring_fails_alone_what_no_memory_is_ever_found_for) {
   Fixture fixture(128, true);
   kernel.unsegmentable = 666;
