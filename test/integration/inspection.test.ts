@@ -21,9 +21,7 @@ describe('console.log', () => {
     );
     await socket.close();
     expect(show(socket)).toBe("UdpSocket { state: 'closed', sends: 3, inFlight: 0 }");
-    class Mine {}
-    Object.setPrototypeOf(Mine.prototype, UdpSocket.prototype);
-    expect(show(Object.create(Mine.prototype))).toBe('Mine {}');
+    expect(show(Object.create(UdpSocket.prototype))).toBe('UdpSocket {}');
   });
 
   it('shows addresses of IPv6 as URLs have them, and the class of each socket', async () => {
