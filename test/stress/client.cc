@@ -64,11 +64,16 @@ void Client::take_in(const Record& record) {
     default:
       break;
   }
-  MUST(record.kind < 5, "a record of kind %u", record.kind);
+  uint32_t kind = record.kind;
+  if (kind >= Record::kFailure) {
+    MUST(kind > Record::kFailure, "key %u: id %" PRIu64 " failed for no reason", key, record.first);
+    kind = static_cast<uint32_t>(zerosend::Outcome::kFailed);
+  }
+  MUST(kind < 5, "a record of kind %u", kind);
   MUST(record.first <= record.last && record.last < next_id && record.first >= first_id,
        "key %u: ids %" PRIu64 "..%" PRIu64 " completed, but next is %" PRIu64, key, record.first,
        record.last, next_id);
-  for (uint64_t id = record.first; id <= record.last; ++id) complete(id, record.kind);
+  for (uint64_t id = record.first; id <= record.last; ++id) complete(id, kind);
 }
 
 void Client::complete(uint64_t id, uint32_t kind) {

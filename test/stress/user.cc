@@ -111,6 +111,8 @@ void User::look_around(Client& client) {
   zerosend::Socket& socket = reactor_.socket(client);
   MUST(sends_of(socket) == client.given(), "key %u: %" PRIu64 " sends", client.key,
        sends_of(socket));
+  const uint64_t progress = socket.progress();
+  MUST(socket.progress() >= progress, "key %u: progress that goes back", client.key);
   MUST(socket.fd() >= 0, "key %u: no descriptor", client.key);
   MUST(!socket.state().ids_uncertain, "key %u: ids uncertain", client.key);
   for (const uint32_t handle : old_handles_) {
