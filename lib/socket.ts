@@ -944,6 +944,10 @@ export abstract class ZeroCopySocket
 
   /** @internal */
   _settle(): void {
+    // Those who have begun to wait within a listener of the last event: all there is has been told.
+    if (this._untold === 0 && !this.#waiters.empty) {
+      this.#waiters.settle(this.#inFlight, 0, -1, this.#inFlight.low);
+    }
     if (this._state !== 'closing' || this.#inFlight.size > 0 || this._untold > 0) return;
     if (!this.#aborted && this.#error === null && this._lingers()) return;
     this.#finish();

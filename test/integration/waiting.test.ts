@@ -87,6 +87,26 @@ describe('completed(id)', () => {
 });
 
 describe('flush()', () => {
+  it('resolves when a listener of the last event has asked for it', async () => {
+    const peer = await startPeer({ protocol: 'udp' });
+    for (const event of ['complete', 'timestamp'] as const) {
+      const socket = await openTo(peer, event === 'timestamp' ? { timestamps: 'software' } : {});
+      for (let round = 0; round < 3; round++) {
+        const asked = new Promise<Promise<void>[]>((resolve) => {
+          const listen = () => {
+            if (socket.inFlight > 0) return; // a timestamp of an earlier send
+            socket.off(event, listen);
+            resolve([socket.flush(), socket.completed(socket.nextId - 1)]);
+          };
+          socket.on(event, listen);
+        });
+        socket.send(Buffer.alloc(100));
+        await within(Promise.all(await within(asked, event)), `flush() of a ${event} listener`);
+      }
+      await within(socket.close(), 'close()');
+    }
+  });
+
   it('resolves at once when nothing is outstanding', async () => {
     const peer = await startPeer({ protocol: 'udp' });
     const socket = await openTo(peer);
