@@ -49,8 +49,6 @@ describe('what is given up while a slow link holds it back', await needsRig('vet
       ['shared array', 'tcp'],
       ['WebAssembly', 'tcp'],
       ['WebAssembly', 'udp'],
-      ['views of a pool', 'tcp'],
-      ['views of a pool', 'udp'],
     ] as const)('memory %s over %s may be rewritten at once', async (memory, protocol) => {
       const { huge } = await expectSafe({ protocol, how, memory });
       if (memory === 'transparent' && transparent) expect(huge).toBeGreaterThan(0);
@@ -76,7 +74,6 @@ describe('what is given up while a slow link holds it back', await needsRig('vet
     ['transparent', 'tcp', 'abort'],
     ['transparent', 'udp', 'abort'],
     ['none', 'tcp', 'close'],
-    ['views of a pool', 'udp', 'abort'],
     ['separate arrays', 'tcp', 'abort'],
     ['separate arrays', 'udp', 'close'],
     ['WebAssembly', 'udp', 'abort'],

@@ -35,10 +35,6 @@ function memoryFor(kind) {
       const all = new WebAssembly.Memory({ initial: Math.ceil((count * length) / 65_536) });
       return each((i) => new Uint8Array(all.buffer, i * length, length));
     }
-    case 'views of a pool': {
-      const held = new BufferPool({ bufferSize: length, count });
-      return each(() => /** @type {any} */ (held.tryAcquire()).bytes.subarray(0, length));
-    }
     default:
       // A reserved huge page is replaced whole or not at all: each buffer has one to itself.
       pool = new BufferPool({
