@@ -310,11 +310,16 @@ TEST(replace_pages_can_be_repeated_for_ever) {
   const auto slab = make(2 * kPage, 300);
   fill_each(*slab);
   for (uint32_t i = 0; i < slab->slots(); ++i) CHECK_EQ(slab->replace_pages(i), 0);
-  const size_t mappings = harness::count_mappings();
+  const auto of_slab = [&] { return harness::count_mappings(slab->data(), slab->size()); };
+  const size_t before = of_slab();
+  const size_t all = harness::count_mappings();
   for (int round = 0; round < 20; ++round) {
     for (uint32_t i = 0; i < slab->slots(); ++i) CHECK_EQ(slab->replace_pages(i), 0);
   }
-  CHECK_EQ(harness::count_mappings(), mappings);
+  CHECK_EQ(of_slab(), before);
+  // Six thousand replacements, of which none may leave one behind; a few are the allocator's, and
+  // valgrind's.
+  CHECK(harness::count_mappings() <= all + 20);
   check_each(*slab);
 }
 
