@@ -2,9 +2,10 @@
 // Gives up on thousands of slots of which none are neighbours.
 import { readFileSync } from 'node:fs';
 import { BufferPool, UdpSocket } from 'zerosend';
-import { given, say, turn } from './support.mjs';
+import { given, hooks, say, turn } from './support.mjs';
 
-const { address, count, each } = given;
+const { address, limit, count, each } = given;
+hooks().setMapCount(limit);
 /** @type {Record<string, number>} */
 const warnings = {};
 process.on('warning', (warning) => {

@@ -150,6 +150,7 @@ export function disorderOf(/** @type {number[]} */ ranges) {
  *   inject(call: string, fault: object): void,
  *   faults(call: string): { calls: number, struck: number },
  *   reportedRanges(): number[],
+ *   setMapCount(count: number): void,
  * }}
  */
 export function hooks() {
