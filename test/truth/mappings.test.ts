@@ -1,13 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { needsRig } from '../rig/needs.js';
+import { isRoot, needs } from '../support/requirements.js';
 import { Inside, rigUp } from './inside.js';
 
 // Where the limit is very high, as many slots would be too many: the library is told of a lower one.
 const limit = Math.min(65_530, Number(readFileSync('/proc/sys/vm/max_map_count', 'utf8')));
 const PAIRS = Math.ceil(limit / 8) + 2000; // slots with two mappings each that a quarter is too few for
 
-describe('thousands of slots that are given up', await needsRig('sink'), () => {
+// So many sends in flight pin more than RLIMIT_MEMLOCK allows a user.
+const place = { ...(await needsRig('sink')), ...needs(isRoot(), 'root, for CAP_IPC_LOCK') };
+
+describe('thousands of slots that are given up', place, () => {
   it('leave three quarters of its mappings to the process', { timeout: 60_000 }, async () => {
     const rate = { rate: '64kbit', burst: '4kb', limit: '900mb' } as never;
     const rig = await rigUp('sink', { rate, optmem: 16 << 20 });
