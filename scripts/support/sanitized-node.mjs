@@ -31,6 +31,7 @@ const TESTS = [
 const EXCLUDED = [
   'test/integration/allocation.test.ts', // the sanitizers keep freed memory back
   'test/integration/soak.test.ts', // likewise
+  'test/bad-input/no-proc.test.ts', // they need /proc themselves
 ];
 
 const ASAN = [
