@@ -3,19 +3,14 @@
 
 #include <linux/sockios.h>
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "os/inet_socket.h"
 #include "os/syscalls.h"
-
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
+#include "os/too_many_segments.h"
 
 namespace zerosend {
 namespace {
@@ -58,10 +53,8 @@ size_t InetSocket::settle_refusal(int error, bool zerocopy) {
 // Asks the kernel how far it has counted, when it is not certain. Returns 0 when it is now, or the
 // errno because of which the kernel could not be asked: zero copy has to wait.
 //
-// The question is a datagram that the kernel refuses when it has given it an id, and before it goes
-// anywhere: it would make more segments than any kernel allows (udp_send_skb and udp_v6_send_skb,
-// net/ipv4/udp.c and net/ipv6/udp.c). The id is notified before the call returns, since nobody else
-// has seen the datagram, and it is the last one that was given out.
+// The question is a datagram of too many segments. Its id is notified before the call returns,
+// since nobody else has seen the datagram, and it is the last one that was given out.
 int InetSocket::ask_for_count(const sockaddr* to, socklen_t to_length) {
   if (++unasked_ < asked_in_vain_) return EBUSY;
   unasked_ = 0;
@@ -71,28 +64,14 @@ int InetSocket::ask_for_count(const sockaddr* to, socklen_t to_length) {
     ledger_.dispel(unread_questions_);  // the queue is empty: they have taken none
     unread_questions_ = unread_answers_ = 0;
   }
-  alignas(4096) static uint8_t nothing[4096];
-  iovec part{nothing, sizeof nothing};
-  alignas(cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))] = {};
-  msghdr question{};
-  question.msg_name = const_cast<sockaddr*>(to);
-  question.msg_namelen = to_length;
-  question.msg_iov = &part;
-  question.msg_iovlen = 1;
-  question.msg_control = control;
-  question.msg_controllen = sizeof control;
-  cmsghdr* header = CMSG_FIRSTHDR(&question);
-  header->cmsg_level = IPPROTO_UDP;
-  header->cmsg_type = UDP_SEGMENT;
-  header->cmsg_len = CMSG_LEN(sizeof(uint16_t));
-  const uint16_t segment = 1;
-  std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
-
+  const TooManySegments question(to, to_length);
   int error = 0;
   for (int tries = 0; !ledger_.certain() && tries < kTriesOfEarlier; ++tries) {
     ledger_.doubt();
     ++unread_questions_;
-    error = sys.sendmsg(fd_, &question, MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? errno : 0;
+    error = sys.sendmsg(fd_, question.message(), MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL) < 0
+                ? errno
+                : 0;
     if (stamps_) stamps_->refused(fd_);
     if (response(error) == Response::kRoom || error == ENOBUFS) stopped_early_ = false;
     const bool answered = error == EINVAL || error == EIO;

@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "os/syscalls.h"
+#include "os/too_many_segments.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -112,33 +113,19 @@ bool refuses_segments(int fd, const sockaddr* to, const msghdr* message) {
   return ntohs(reinterpret_cast<const sockaddr_in*>(to)->sin_port) == refused;
 }
 
-// Answers EIO as the kernel does: when it has given the datagram an id, if it was to have one. The
-// datagram by which that is done would have more segments than any kernel allows.
+// Answers EIO as the kernel does: when it has given the datagram an id, if it was to have one.
 int refuse_late(int fd, int flags) {
   if (flags & MSG_ZEROCOPY) {
-    static char nothing[4096];
-    iovec part{nothing, sizeof nothing};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(uint16_t))] = {};
     sockaddr_storage peer{};
     socklen_t length = sizeof peer;
-    msghdr message{};
-    if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) != 0) {
+    auto* to = reinterpret_cast<sockaddr*>(&peer);
+    if (::getpeername(fd, to, &length) != 0) {
       length = sizeof peer;
-      ::getsockname(fd, reinterpret_cast<sockaddr*>(&peer), &length);
-      message.msg_name = &peer;
-      message.msg_namelen = length;
+      ::getsockname(fd, to, &length);
+      ::sendmsg(fd, TooManySegments(to, length).message(), flags);
+    } else {
+      ::sendmsg(fd, TooManySegments(nullptr, 0).message(), flags);
     }
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = IPPROTO_UDP;
-    header->cmsg_type = UDP_SEGMENT;
-    header->cmsg_len = CMSG_LEN(sizeof(uint16_t));
-    const uint16_t segment = 1;
-    std::memcpy(CMSG_DATA(header), &segment, sizeof segment);
-    ::sendmsg(fd, &message, flags);
   }
   errno = EIO;
   return -1;
