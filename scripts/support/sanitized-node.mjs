@@ -14,9 +14,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { run } from './exec.mjs';
 import { root } from './files.mjs';
+import { readReport } from './vitest-report.mjs';
 
 const FLAGS = '-fsanitize=address,undefined';
 
@@ -44,18 +45,20 @@ const ASAN = [
 
 /**
  * @param {string} tree where the copy goes
- * @returns {Promise<{ passed: number; failed: number; skipped: string[]; reports: string[] }>}
- *   `reports`: what the sanitizers have found
+ * @returns {Promise<{ passed: number; failed: string[]; skipped: string[] }>} what
+ *   the sanitizers have found are failures too
  */
 export async function sanitizedNodeTests(tree) {
   const preload = spawnSync(process.env.CXX ?? 'g++', ['-print-file-name=libasan.so']);
   const library = preload.stdout?.toString().trim() ?? '';
   if (!library.startsWith('/')) {
     const reason = 'needs the AddressSanitizer of g++ (libasan)';
-    return { passed: 0, failed: 0, skipped: [`tests of the library: ${reason}`], reports: [] };
+    return { passed: 0, failed: [], skipped: [`tests of the library: ${reason}`] };
   }
   copyCheckout(tree);
-  if (!(await build(tree))) return { passed: 0, failed: 1, skipped: [], reports: [] };
+  if (!(await build(tree))) {
+    return { passed: 0, failed: ['the addon does not compile with the sanitizers'], skipped: [] };
+  }
 
   const reports = join(tree, 'build/reports');
   rmSync(reports, { recursive: true, force: true });
@@ -94,12 +97,10 @@ export async function sanitizedNodeTests(tree) {
     ],
     { cwd: tree, env },
   );
-  const counted = count(tree, result);
-  if (!ok && counted.failed === 0) {
-    console.log(`vitest: ${status}`);
-    counted.failed = 1;
-  }
-  return { ...counted, reports: findings(reports) };
+  const counts = readReport(result, tree);
+  if (!ok && counts.failed.length === 0) counts.failed.push(`vitest: ${status}`);
+  counts.failed.push(...findings(reports));
+  return counts;
 }
 
 /**
@@ -152,24 +153,6 @@ async function build(/** @type {string} */ tree) {
   );
   if (!ok) process.stdout.write(output);
   return ok;
-}
-
-function count(/** @type {string} */ tree, /** @type {string} */ result) {
-  const counted = { passed: 0, failed: 0, skipped: /** @type {string[]} */ ([]) };
-  if (!existsSync(result)) return { ...counted, failed: 1 };
-  for (const file of JSON.parse(readFileSync(result, 'utf8')).testResults) {
-    const before = counted.failed;
-    for (const test of file.assertionResults) {
-      if (test.status === 'passed') counted.passed++;
-      else if (test.status === 'failed') counted.failed++;
-      else {
-        const reason = test.meta?.skipReason ?? 'no reason given';
-        counted.skipped.push(`${relative(tree, file.name)} > ${test.fullName}: ${reason}`);
-      }
-    }
-    if (file.status === 'failed' && counted.failed === before) counted.failed++;
-  }
-  return counted;
 }
 
 /** The first line of each finding; the whole of it is printed. */

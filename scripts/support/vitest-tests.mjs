@@ -1,45 +1,26 @@
 // @ts-check
 import { rmSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { run } from './exec.mjs';
-import { readJson, root } from './files.mjs';
-
-const report = 'build/vitest.json';
+import { root } from './files.mjs';
+import { readReport } from './vitest-report.mjs';
 
 /**
  * Runs vitest.
  *
  * @param {readonly string[]} args for vitest
- * @returns {Promise<{ passed: number; failed: number; skipped: string[] }>} a file that fails outside
- *   of its tests (an import, a hook), or a run that does (an unhandled error), counts as one failure
+ * @returns {Promise<{ passed: number; failed: string[]; skipped: string[] }>} a run that fails outside
+ *   of all tests (an unhandled error) is one failure
  */
 export async function vitestTests(args) {
-  rmSync(join(root, report), { force: true });
-  const { ok } = await run(
+  const report = join(root, 'build/vitest.json');
+  rmSync(report, { force: true });
+  const { ok, status } = await run(
     join(root, 'node_modules/.bin/vitest'),
     ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...args],
     { cwd: root },
   );
-  const files = readJson(report)?.testResults ?? [];
-  let passed = 0;
-  let failed = 0;
-  /** @type {string[]} */
-  const skipped = [];
-  for (const file of files) {
-    const before = failed;
-    for (const test of file.assertionResults) {
-      if (test.status === 'passed') passed++;
-      else if (test.status === 'failed') failed++;
-      else if (test.meta?.skipReason || args.length === 0)
-        skipped.push(describeSkip(file.name, test));
-      // The rest was not selected by the arguments.
-    }
-    if (file.status === 'failed' && failed === before) failed++;
-  }
-  return { passed, failed: ok ? failed : Math.max(failed, 1), skipped };
-}
-
-function describeSkip(/** @type {string} */ file, /** @type {any} */ test) {
-  const name = [relative(root, file), ...test.ancestorTitles, test.title].filter(Boolean);
-  return `${name.join(' > ')}: ${test.meta?.skipReason ?? 'no reason given'}`;
+  const counts = readReport(report, root, args.length > 0);
+  if (!ok && counts.failed.length === 0) counts.failed.push(`vitest: ${status}`);
+  return counts;
 }
