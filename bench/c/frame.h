@@ -3,7 +3,7 @@
 
 #include "sender.h"
 
-// KICK_EVERY of lib/ring-socket.ts: frames that are put into the ring before the kernel is told.
+// KICK_EVERY of lib/sockets/ring.ts: frames that are put into the ring before the kernel is told.
 enum { kKickEvery = 64, kOffloadHeader = 10 };
 
 // frame.c

@@ -1,4 +1,4 @@
-import { clock } from '../timers.js';
+import { clock } from '../base/timers.js';
 import { occupy } from './busy.js';
 import { withReport } from './check.js';
 import { type Feed, feedOf } from './feed.js';

@@ -1,5 +1,5 @@
+import { clock } from '../base/timers.js';
 import type { ZeroCopySocket } from '../index.js';
-import { clock } from '../timers.js';
 
 /** How a run is doing. */
 export interface Progress {

@@ -1,7 +1,7 @@
 import { createHistogram } from 'node:perf_hooks';
 import type { InspectOptionsStylized } from 'node:util';
-import { show, shown } from '../inspection.js';
-import { clock } from '../timers.js';
+import { show, shown } from '../base/inspection.js';
+import { clock } from '../base/timers.js';
 import { checkInteger, checkKeys, outOfRange } from './check.js';
 import { type CheckedRate, checkRate, type Rate } from './rate.js';
 import { Turns } from './sleep.js';

@@ -1,6 +1,6 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { clock } from '../base/timers.js';
 import type { PooledBuffer } from '../index.js';
-import { clock } from '../timers.js';
 import { occupy } from './busy.js';
 import type { CaptureProblem } from './capture.js';
 import { withReport } from './check.js';

@@ -1,5 +1,5 @@
+import { clearInterval, clock, setInterval } from '../base/timers.js';
 import type { BufferPool, ZeroCopySocket } from '../index.js';
-import { clearInterval, clock, setInterval } from '../timers.js';
 import { Death } from './death.js';
 import { Meter, type Progress } from './meter.js';
 import { sleepUntil, Turns } from './sleep.js';

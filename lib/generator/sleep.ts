@@ -1,4 +1,4 @@
-import { clock, delay, nextTurn } from '../timers.js';
+import { clock, delay, nextTurn } from '../base/timers.js';
 
 /** Timers have steps of 1 ms, and come up to 1 ms late where nothing else runs. */
 const TIMER_SLACK_MS = 2;

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { clock, timeOrigin } from '../base/timers.js';
 import type { PacketOptions, UdpOptions, XdpOptions } from '../index.js';
-import { clock, timeOrigin } from '../timers.js';
 import {
   checkFunction,
   checkInteger,

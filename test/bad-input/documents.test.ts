@@ -14,9 +14,9 @@ describe('the documents', () => {
   it('list every error code, and no other', () => {
     const table = read('README.md').match(/^\| `ERR_ZEROSEND_.*$/gm) ?? [];
     expect([...codesIn(table.join('\n'))].sort()).toEqual(
-      [...codesIn(read('lib/errors.ts'))].sort(),
+      [...codesIn(read('lib/base/errors.ts'))].sort(),
     );
-    expect(table).toHaveLength(codesIn(read('lib/errors.ts')).size);
+    expect(table).toHaveLength(codesIn(read('lib/base/errors.ts')).size);
   });
 
   it('list every warning, and no other', () => {
@@ -44,7 +44,7 @@ describe('the documents', () => {
 
   it('name every event and every way in which ids end', () => {
     const readme = read('README.md');
-    const events = read('lib/events.ts');
+    const events = read('lib/engine/events.ts');
     const names = [...events.matchAll(/^ {2}(\w+): \(.*=> void;$/gm)].map(([, name]) => name);
     expect(names).toContain('complete');
     const endings = [...events.matchAll(/^ {2}(?:how|outcome): (.*);$/gm)].flatMap(

@@ -4,7 +4,7 @@ import type { Rules } from './rules.js';
 import { All, get, JS, lowest, NOBODY, Of, put, size } from './state.js';
 
 /**
- * The JavaScript thread: the event loop, the user's sends, lib/reactor.ts, and of the addon
+ * The JavaScript thread: the event loop, the user's sends, lib/addon/reactor.ts, and of the addon
  * Socket::send, poll, take and arm.
  */
 export class JsThread {

@@ -18,7 +18,7 @@ export enum Of {
   armedOut, // armed_interest_ has EPOLLOUT
   queue, // InetSocket::queue_: ids that wait for room
   completed, // completed_
-  // lib/reactor.ts and the user's own books
+  // lib/addon/reactor.ts and the user's own books
   active, // _active
   scheduled, // _scheduled
   sent, // number of ids given out

@@ -18,7 +18,7 @@ struct Holder {
   uint32_t length = 0;
 };
 
-// A socket as JavaScript sees it (lib/socket.ts): the ids that were given out and what they hold.
+// A socket as JavaScript sees it (lib/engine/socket.ts): the ids that were given out and what they hold.
 // Checks that each id completes exactly once.
 class Client {
  public:

@@ -13,7 +13,7 @@
 
 namespace stress {
 
-// JavaScript's side of the arm/notify/reap protocol, step by step as lib/reactor.ts and
+// JavaScript's side of the arm/notify/reap protocol, step by step as lib/addon/reactor.ts and
 // native/node/environment.cc do it. Everything but `notify` runs on the main thread.
 class Reactor {
  public:

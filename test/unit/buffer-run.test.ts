@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { BufferRun } from '../../lib/buffer-run.js';
-import { InFlight } from '../../lib/in-flight.js';
+import { BufferRun } from '../../lib/buffers/buffer-run.js';
+import { InFlight } from '../../lib/engine/in-flight.js';
 import { FakeFrames, SIZE, STRIDE } from './runs.js';
 
 const coded = (code: string) => expect.objectContaining({ code });

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { fake } from './fake-native.js';
 import { connectTcp, makePool, openUdp, sendSome } from './fake-sockets.js';
 
-vi.mock('../../lib/native.js', async () => (await import('./fake-native.js')).module);
+vi.mock('../../lib/addon/native.js', async () => (await import('./fake-native.js')).module);
 
 describe('node:events', () => {
   it('once(socket, …) resolves with the arguments of the event', async () => {

@@ -46,7 +46,7 @@ describe('docs/errnos.md', () => {
   });
 
   it('names only codes that exist', () => {
-    const codes = new Set(read('lib/errors.ts').match(/ERR_ZEROSEND_\w+/g));
+    const codes = new Set(read('lib/base/errors.ts').match(/ERR_ZEROSEND_\w+/g));
     for (const code of read('docs/errnos.md').match(/ERR_ZEROSEND_\w+/g) ?? []) {
       expect(codes).toContain(code);
     }

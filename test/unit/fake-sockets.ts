@@ -1,15 +1,15 @@
 import { expect, onTestFinished } from 'vitest';
-import { BufferPool } from '../../lib/buffer-pool.js';
-import type { ZeroCopySocket } from '../../lib/socket.js';
-import { type TcpOptions, TcpSocket } from '../../lib/tcp-socket.js';
-import { type UdpOptions, UdpSocket } from '../../lib/udp-socket.js';
+import { BufferPool } from '../../lib/buffers/buffer-pool.js';
+import type { ZeroCopySocket } from '../../lib/engine/socket.js';
+import { type TcpOptions, TcpSocket } from '../../lib/sockets/tcp.js';
+import { type UdpOptions, UdpSocket } from '../../lib/sockets/udp.js';
 import { turn, within } from '../support/deadline.js';
 import { type FakeSocket, fake } from './fake-native.js';
 
 /*
  * Sockets on the fake addon, for files that begin with
  *
- *     vi.mock('../../lib/native.js', async () => (await import('./fake-native.js')).module);
+ *     vi.mock('../../lib/addon/native.js', async () => (await import('./fake-native.js')).module);
  */
 
 export interface Opened<S extends ZeroCopySocket> {

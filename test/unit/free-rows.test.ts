@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FreeRows } from '../../lib/free-rows.js';
-import { LowestOrder, RingOrder } from '../../lib/slot-order.js';
-import { SlotSet } from '../../lib/slot-set.js';
+import { FreeRows } from '../../lib/buffers/free-rows.js';
+import { LowestOrder, RingOrder } from '../../lib/buffers/slot-order.js';
+import { SlotSet } from '../../lib/buffers/slot-set.js';
 
 /** Where the first row of `most` begins, or else the first of the longest: by looking at all. */
 function findRow(free: ArrayLike<number>, most: number): number {

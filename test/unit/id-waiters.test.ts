@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { IdWaiters } from '../../lib/id-waiters.js';
-import { InFlight } from '../../lib/in-flight.js';
+import { IdWaiters } from '../../lib/engine/id-waiters.js';
+import { InFlight } from '../../lib/engine/in-flight.js';
 import { turn } from '../support/deadline.js';
 
 function setup(sends = 10) {

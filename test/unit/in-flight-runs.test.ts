@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { BufferRun } from '../../lib/buffer-run.js';
-import { InFlight } from '../../lib/in-flight.js';
+import type { BufferRun } from '../../lib/buffers/buffer-run.js';
+import { InFlight } from '../../lib/engine/in-flight.js';
 import { FakeFrames } from './runs.js';
 
 /** One socket's books over frames. */

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { BufferPool } from '../../lib/buffer-pool.js';
-import { InFlight } from '../../lib/in-flight.js';
-import { PooledBuffer } from '../../lib/pooled-buffer.js';
-import { Slots } from '../../lib/slots.js';
+import type { BufferPool } from '../../lib/buffers/buffer-pool.js';
+import { PooledBuffer } from '../../lib/buffers/pooled-buffer.js';
+import { Slots } from '../../lib/buffers/slots.js';
+import { InFlight } from '../../lib/engine/in-flight.js';
 import { until } from '../support/deadline.js';
 
 const plain = () => new Uint8Array(8);

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BATCH_RECORDS, KIND_COPIED, KIND_ZEROCOPY } from '../../lib/native.js';
-import { type Reactee, reactor } from '../../lib/reactor.js';
+import { BATCH_RECORDS, KIND_COPIED, KIND_ZEROCOPY } from '../../lib/addon/native.js';
+import { type Reactee, reactor } from '../../lib/addon/reactor.js';
 import { turn, until } from '../support/deadline.js';
 import { batch, type FakeSocket, fake } from './fake-native.js';
 import { turns, uncaught } from './fake-sockets.js';
 
-vi.mock('../../lib/native.js', async () => (await import('./fake-native.js')).module);
+vi.mock('../../lib/addon/native.js', async () => (await import('./fake-native.js')).module);
 
 let log: string[] = [];
 let members: Member[] = [];

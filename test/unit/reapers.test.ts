@@ -1,14 +1,14 @@
 // Which sockets a dry pool asks, and what sockets and pools keep of one another. On the fake addon.
 import { describe, expect, it, vi } from 'vitest';
-import { BufferPool } from '../../lib/buffer-pool.js';
-import type { PooledBuffer } from '../../lib/pooled-buffer.js';
-import type { ZeroCopySocket } from '../../lib/socket.js';
-import { UdpSocket } from '../../lib/udp-socket.js';
+import { BufferPool } from '../../lib/buffers/buffer-pool.js';
+import type { PooledBuffer } from '../../lib/buffers/pooled-buffer.js';
+import type { ZeroCopySocket } from '../../lib/engine/socket.js';
+import { UdpSocket } from '../../lib/sockets/udp.js';
 import { turn, until } from '../support/deadline.js';
 import { type FakeSocket, fake } from './fake-native.js';
 import { makePool, openUdp, turns } from './fake-sockets.js';
 
-vi.mock('../../lib/native.js', async () => (await import('./fake-native.js')).module);
+vi.mock('../../lib/addon/native.js', async () => (await import('./fake-native.js')).module);
 
 const take = (pool: BufferPool) => pool.tryAcquire() as PooledBuffer;
 const polls = (kernels: readonly FakeSocket[]) => kernels.map((kernel) => kernel.polls);

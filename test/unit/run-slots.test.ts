@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { LowestOrder, RingOrder } from '../../lib/slot-order.js';
-import { type Holding, Slots } from '../../lib/slots.js';
+import { LowestOrder, RingOrder } from '../../lib/buffers/slot-order.js';
+import { type Holding, Slots } from '../../lib/buffers/slots.js';
 
 type Part = { first: number; count: number };
 

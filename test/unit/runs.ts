@@ -1,8 +1,8 @@
-import type { BufferPool } from '../../lib/buffer-pool.js';
-import { BufferRun } from '../../lib/buffer-run.js';
-import { PooledBuffer } from '../../lib/pooled-buffer.js';
-import { LowestOrder, type SlotOrder } from '../../lib/slot-order.js';
-import { Slots } from '../../lib/slots.js';
+import type { BufferPool } from '../../lib/buffers/buffer-pool.js';
+import { BufferRun } from '../../lib/buffers/buffer-run.js';
+import { PooledBuffer } from '../../lib/buffers/pooled-buffer.js';
+import { LowestOrder, type SlotOrder } from '../../lib/buffers/slot-order.js';
+import { Slots } from '../../lib/buffers/slots.js';
 
 export const STRIDE = 16;
 export const SIZE = 10;

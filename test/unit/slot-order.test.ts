@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LowestOrder, RingOrder, type SlotOrder } from '../../lib/slot-order.js';
+import { LowestOrder, RingOrder, type SlotOrder } from '../../lib/buffers/slot-order.js';
 
 /** Which slot would come next, and what becomes of it: one slot at a time. */
 interface Model {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RingOrder } from '../../lib/slot-order.js';
-import { type Holding, Slots } from '../../lib/slots.js';
+import { RingOrder } from '../../lib/buffers/slot-order.js';
+import { type Holding, Slots } from '../../lib/buffers/slots.js';
 
 const FREE = { leases: 0, sends: 0 };
 

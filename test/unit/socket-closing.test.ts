@@ -1,16 +1,16 @@
 // Ends on the fake addon: close, abort, deadlines, retired memory, and those who wait for ids.
 import { getEventListeners } from 'node:events';
 import { describe, expect, it, vi } from 'vitest';
-import type { CompletionRange } from '../../lib/events.js';
-import type { PooledBuffer } from '../../lib/pooled-buffer.js';
-import type { TcpSocket } from '../../lib/tcp-socket.js';
+import type { PooledBuffer } from '../../lib/buffers/pooled-buffer.js';
+import type { CompletionRange } from '../../lib/engine/events.js';
+import type { TcpSocket } from '../../lib/sockets/tcp.js';
 import { type FakeSocket, fake } from './fake-native.js';
 import { connectTcp, makePool, openUdp, record, sendSome, turns } from './fake-sockets.js';
 
-vi.mock('../../lib/native.js', async () => (await import('./fake-native.js')).module);
+vi.mock('../../lib/addon/native.js', async () => (await import('./fake-native.js')).module);
 // The library keeps the timers that it was loaded with; those of these tests are the program's.
-vi.mock('../../lib/timers.js', async (original) => ({
-  ...(await original<typeof import('../../lib/timers.js')>()),
+vi.mock('../../lib/base/timers.js', async (original) => ({
+  ...(await original<typeof import('../../lib/base/timers.js')>()),
   setTimeout: (...given: Parameters<typeof setTimeout>) => setTimeout(...given),
   clearTimeout: (timer: NodeJS.Timeout) => clearTimeout(timer),
 }));

@@ -1,7 +1,7 @@
 // Events on the fake addon: what listeners see and may do, errors, and what keeps the process alive.
 import { describe, expect, it, vi } from 'vitest';
-import { KIND_COPIED, KIND_ZEROCOPY } from '../../lib/native.js';
-import type { PooledBuffer } from '../../lib/pooled-buffer.js';
+import { KIND_COPIED, KIND_ZEROCOPY } from '../../lib/addon/native.js';
+import type { PooledBuffer } from '../../lib/buffers/pooled-buffer.js';
 import { turn } from '../support/deadline.js';
 import { fake } from './fake-native.js';
 import {
@@ -15,10 +15,10 @@ import {
   uncaught,
 } from './fake-sockets.js';
 
-vi.mock('../../lib/native.js', async () => (await import('./fake-native.js')).module);
+vi.mock('../../lib/addon/native.js', async () => (await import('./fake-native.js')).module);
 // The library keeps the timers that it was loaded with; those of these tests are the program's.
-vi.mock('../../lib/timers.js', async (original) => ({
-  ...(await original<typeof import('../../lib/timers.js')>()),
+vi.mock('../../lib/base/timers.js', async (original) => ({
+  ...(await original<typeof import('../../lib/base/timers.js')>()),
   setTimeout: (...given: Parameters<typeof setTimeout>) => setTimeout(...given),
   clearTimeout: (timer: NodeJS.Timeout) => clearTimeout(timer),
 }));

@@ -3,13 +3,13 @@
 // and every buffer comes back exactly when its last send has completed.
 import fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
-import { UdpSocket } from '../../lib/udp-socket.js';
+import { UdpSocket } from '../../lib/sockets/udp.js';
 import { turn } from '../support/deadline.js';
 import { fake } from './fake-native.js';
 import { startTcp, turns } from './fake-sockets.js';
 import { COUNT, REFUSALS, Subject, step, World } from './socket-world.js';
 
-vi.mock('../../lib/native.js', async () => (await import('./fake-native.js')).module);
+vi.mock('../../lib/addon/native.js', async () => (await import('./fake-native.js')).module);
 
 const MAX_QUEUED = 2;
 

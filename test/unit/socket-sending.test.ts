@@ -6,13 +6,13 @@ import {
   KIND_COPIED,
   KIND_ZEROCOPY,
   MAX_REQUESTS,
-} from '../../lib/native.js';
-import type { PooledBuffer } from '../../lib/pooled-buffer.js';
+} from '../../lib/addon/native.js';
+import type { PooledBuffer } from '../../lib/buffers/pooled-buffer.js';
 import { turn } from '../support/deadline.js';
 import { fake } from './fake-native.js';
 import { connectTcp, makePool, openUdp, sendSome } from './fake-sockets.js';
 
-vi.mock('../../lib/native.js', async () => (await import('./fake-native.js')).module);
+vi.mock('../../lib/addon/native.js', async () => (await import('./fake-native.js')).module);
 
 const EMSGSIZE = 90;
 const EPERM = 1;

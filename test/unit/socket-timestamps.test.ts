@@ -6,12 +6,12 @@ import {
   KIND_STAMP,
   KIND_STAMPED,
   KIND_ZEROCOPY,
-} from '../../lib/native.js';
-import type { Timestamp } from '../../lib/timestamps.js';
+} from '../../lib/addon/native.js';
+import type { Timestamp } from '../../lib/engine/timestamps.js';
 import { type FakeSocket, fake } from './fake-native.js';
 import { makePool, openUdp, sendSome, turns } from './fake-sockets.js';
 
-vi.mock('../../lib/native.js', async () => (await import('./fake-native.js')).module);
+vi.mock('../../lib/addon/native.js', async () => (await import('./fake-native.js')).module);
 
 const [SENT, SCHEDULED, ACKNOWLEDGED] = [0, 1, 2];
 

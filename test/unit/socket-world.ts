@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { BufferPool } from '../../lib/buffer-pool.js';
-import { KIND_COPIED, KIND_ZEROCOPY } from '../../lib/native.js';
-import type { PooledBuffer } from '../../lib/pooled-buffer.js';
-import type { ZeroCopySocket } from '../../lib/socket.js';
-import { TcpSocket } from '../../lib/tcp-socket.js';
+import { KIND_COPIED, KIND_ZEROCOPY } from '../../lib/addon/native.js';
+import { BufferPool } from '../../lib/buffers/buffer-pool.js';
+import type { PooledBuffer } from '../../lib/buffers/pooled-buffer.js';
+import type { ZeroCopySocket } from '../../lib/engine/socket.js';
+import { TcpSocket } from '../../lib/sockets/tcp.js';
 import { fake } from './fake-native.js';
 
 /** Buffers of the pool. */

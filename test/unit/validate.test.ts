@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { checkAddress } from '../../lib/address.js';
-import { describe as describeValue, openError, systemError } from '../../lib/errors.js';
-import { checkSocketOptions, type SocketOptions } from '../../lib/options.js';
+import { describe as describeValue, openError, systemError } from '../../lib/base/errors.js';
 import {
   checkInteger,
   checkObject,
   checkOneOf,
   checkSignal,
   checkString,
-} from '../../lib/validate.js';
+} from '../../lib/base/validate.js';
+import { checkSocketOptions, type SocketOptions } from '../../lib/engine/options.js';
+import { checkAddress } from '../../lib/sockets/address.js';
 
 interface Thrown {
   type: string;

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { WaitingLine } from '../../lib/waiting-line.js';
+import { WaitingLine } from '../../lib/buffers/waiting-line.js';
 
 /** A line for numbers that come back, and who got or missed what. */
 function setup() {

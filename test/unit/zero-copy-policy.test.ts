@@ -5,10 +5,10 @@ import {
   KIND_INLINE,
   KIND_REVOKED,
   KIND_ZEROCOPY,
-} from '../../lib/native.js';
-import { ZeroCopyPolicy } from '../../lib/zero-copy-policy.js';
+} from '../../lib/addon/native.js';
+import { ZeroCopyPolicy } from '../../lib/engine/zero-copy-policy.js';
 
-vi.mock('../../lib/native.js', async () => (await import('./fake-native.js')).module);
+vi.mock('../../lib/addon/native.js', async () => (await import('./fake-native.js')).module);
 
 /** How many of so many sends ask. */
 function asks(policy: ZeroCopyPolicy, sends: number, length = 65_536): number {

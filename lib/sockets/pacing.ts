@@ -1,5 +1,5 @@
-import { type CodedError, stateError, systemError } from './errors.js';
-import { isFailure, native } from './native.js';
+import { isFailure, native } from '../addon/native.js';
+import { type CodedError, stateError, systemError } from '../base/errors.js';
 
 /**
  * The error of a socket that has been asked for a rate (SO_MAX_PACING_RATE) that nothing would keep:

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { invalidArgument, typeError } from './errors.js';
+import { invalidArgument, typeError } from '../base/errors.js';
 
 // The engine's own, which no property and no class of the user's can stand before.
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype);

@@ -1,7 +1,7 @@
-import { native } from './native.js';
-import type { RingOrder } from './slot-order.js';
-import { describeSocket } from './socket-stats.js';
-import { clock, setTimeout } from './timers.js';
+import { native } from '../addon/native.js';
+import { clock, setTimeout } from '../base/timers.js';
+import type { RingOrder } from '../buffers/slot-order.js';
+import { describeSocket } from '../engine/stats.js';
 
 const LOOK_MS = 10;
 /** For how long frames wait for one that is held before that is told. */

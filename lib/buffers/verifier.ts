@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
-import { stateError, typeError } from './errors.js';
+import { stateError, typeError } from '../base/errors.js';
+import { queueMicrotask } from '../base/timers.js';
 import type { PooledBuffer } from './pooled-buffer.js';
-import { queueMicrotask } from './timers.js';
 
 /** What a slot held when it went back, and where its last user had acquired it. */
 interface Idle {

@@ -1,17 +1,17 @@
-import { familyOf, resolve } from './address.js';
-import { type CodedError, openError, systemError } from './errors.js';
-import { isFailure, native, type OpenedSocket, type OpenRequest } from './native.js';
-import { checkOpened, markOpened } from './opening.js';
+import { isFailure, native, type OpenedSocket, type OpenRequest } from '../addon/native.js';
+import { type CodedError, openError, systemError } from '../base/errors.js';
+import { setImmediate, setTimeout } from '../base/timers.js';
+import { checkInteger, checkSignal, checkString, readOptions } from '../base/validate.js';
+import { checkOpened, markOpened } from '../engine/opening.js';
 import {
   type CheckedSocketOptions,
   checkSocketOptions,
   SOCKET_OPTIONS,
   type SocketOptions,
-} from './options.js';
-import { ZeroCopySocket } from './socket.js';
-import { describeSocket } from './socket-stats.js';
-import { setImmediate, setTimeout } from './timers.js';
-import { checkInteger, checkSignal, checkString, readOptions } from './validate.js';
+} from '../engine/options.js';
+import { ZeroCopySocket } from '../engine/socket.js';
+import { describeSocket } from '../engine/stats.js';
+import { familyOf, resolve } from './address.js';
 
 /** Options of {@link TcpSocket.connect}. */
 export interface TcpOptions extends SocketOptions {

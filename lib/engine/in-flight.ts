@@ -1,5 +1,5 @@
-import { BufferRun } from './buffer-run.js';
-import { PooledBuffer } from './pooled-buffer.js';
+import { BufferRun } from '../buffers/buffer-run.js';
+import { PooledBuffer } from '../buffers/pooled-buffer.js';
 
 /** Why a slot is retired: no more mappings for the process; see MappingBudget in native/os. */
 const ENOSPC = 28;

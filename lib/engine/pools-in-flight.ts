@@ -1,6 +1,6 @@
-import type { BufferPool } from './buffer-pool.js';
-import { MAX_REQUESTS } from './native.js';
-import type { Reaper } from './reapers.js';
+import { MAX_REQUESTS } from '../addon/native.js';
+import type { BufferPool } from '../buffers/buffer-pool.js';
+import type { Reaper } from '../buffers/reapers.js';
 
 /**
  * The pools of which a socket may have buffers in flight. It keeps these, and no others, so that a pool

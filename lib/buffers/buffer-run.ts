@@ -1,9 +1,9 @@
 import type { InspectOptionsStylized } from 'node:util';
+import { invalidArgument, typeError } from '../base/errors.js';
+import { show, shown } from '../base/inspection.js';
+import { checkInteger } from '../base/validate.js';
 import type { BufferPool } from './buffer-pool.js';
-import { invalidArgument, typeError } from './errors.js';
-import { show, shown } from './inspection.js';
 import type { Slots } from './slots.js';
-import { checkInteger } from './validate.js';
 import type { RunVerifier } from './verifier.js';
 
 /** The buffers of a pool, as one. */

@@ -1,4 +1,4 @@
-import { AbortGroups } from './abort-groups.js';
+import { AbortGroups } from '../base/abort-groups.js';
 import type { InFlight } from './in-flight.js';
 
 interface Waiter {

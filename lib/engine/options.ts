@@ -1,5 +1,5 @@
-import { outOfRange } from './errors.js';
-import { checkInteger, checkOneOf, checkString } from './validate.js';
+import { outOfRange } from '../base/errors.js';
+import { checkInteger, checkOneOf, checkString } from '../base/validate.js';
 import type { ZeroCopyMode } from './zero-copy-policy.js';
 
 /** Options that all sockets share. */

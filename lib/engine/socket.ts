@@ -1,22 +1,5 @@
 import type { InspectOptionsStylized } from 'node:util';
-import type { SocketAddress } from './address.js';
-import type { BufferPool } from './buffer-pool.js';
-import { BufferRun } from './buffer-run.js';
-import { Emitter } from './emitter.js';
-import {
-  type CodedError,
-  invalidArgument,
-  outOfRange,
-  stateError,
-  systemError,
-  typeError,
-} from './errors.js';
-import type { CloseReport, CompletionRange, ZeroCopySocketEvents } from './events.js';
-import { failureCode } from './failures.js';
-import { giveBack, readBuffers, readLengths } from './given-arrays.js';
-import { IdWaiters } from './id-waiters.js';
-import { InFlight } from './in-flight.js';
-import { show, showAddress, shown } from './inspection.js';
+import { failureCode } from '../addon/failures.js';
 import {
   call,
   FLAG_ZERO_COPY,
@@ -44,24 +27,41 @@ import {
   REQUEST_SIZE,
   requests,
   type SocketDescription,
-} from './native.js';
+} from '../addon/native.js';
+import { type Reactee, reactor, throwLater } from '../addon/reactor.js';
+import {
+  type CodedError,
+  invalidArgument,
+  outOfRange,
+  stateError,
+  systemError,
+  typeError,
+} from '../base/errors.js';
+import { show, showAddress, shown } from '../base/inspection.js';
+import { clearTimeout, setImmediate, setTimeout } from '../base/timers.js';
+import { checkInteger, checkSignal, readOptions } from '../base/validate.js';
+import type { BufferPool } from '../buffers/buffer-pool.js';
+import { BufferRun } from '../buffers/buffer-run.js';
+import { giveBack, readBuffers, readLengths } from '../buffers/given-arrays.js';
+import { checkNotPooled, checkPlain } from '../buffers/plain-array.js';
+import { isPooled as isPooledBuffer, type PooledBuffer } from '../buffers/pooled-buffer.js';
+import type { Reaper } from '../buffers/reapers.js';
+import type { SocketAddress } from '../sockets/address.js';
+import { Emitter } from './emitter.js';
+import type { CloseReport, CompletionRange, ZeroCopySocketEvents } from './events.js';
+import { IdWaiters } from './id-waiters.js';
+import { InFlight } from './in-flight.js';
 import { checkOpened } from './opening.js';
 import type { CheckedSocketOptions } from './options.js';
-import { checkNotPooled, checkPlain } from './plain-array.js';
-import { isPooled as isPooledBuffer, type PooledBuffer } from './pooled-buffer.js';
 import { PoolsInFlight } from './pools-in-flight.js';
-import { type Reactee, reactor, throwLater } from './reactor.js';
-import type { Reaper } from './reapers.js';
 import {
   describeSocket,
   readCounters,
   readLimits,
   type SocketInfo,
   type SocketStats,
-} from './socket-stats.js';
-import { clearTimeout, setImmediate, setTimeout } from './timers.js';
+} from './stats.js';
 import { TimestampReader } from './timestamps.js';
-import { checkInteger, checkSignal, readOptions } from './validate.js';
 import { ZeroCopyPolicy } from './zero-copy-policy.js';
 
 /**

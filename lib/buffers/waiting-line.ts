@@ -1,5 +1,5 @@
 import PQueue from 'p-queue';
-import { AbortGroups } from './abort-groups.js';
+import { AbortGroups } from '../base/abort-groups.js';
 
 interface Waiter<T> {
   readonly take: () => T;

@@ -1,6 +1,6 @@
 import { constants as bufferConstants } from 'node:buffer';
-import { rangeError, systemError } from './errors.js';
-import { isFailure, native } from './native.js';
+import { isFailure, native } from '../addon/native.js';
+import { rangeError, systemError } from '../base/errors.js';
 
 export const HUGE_PAGES = ['transparent', 'explicit', 'none'] as const;
 const ENOMEM = 12;

@@ -1,4 +1,4 @@
-import { type ErrorCode, errnoCode } from './errors.js';
+import { type ErrorCode, errnoCode } from '../base/errors.js';
 import { GIVEN_UP, REFUSED_CLOSED, REFUSED_QUEUE_FULL, REFUSED_WRONG_POOL } from './native.js';
 
 /** Why sends have failed, where it was not the kernel. */

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { stateError } from './errors.js';
+import { stateError } from '../base/errors.js';
 
 /** A call of the addon that can fail: the errno is positive. */
 export interface Failure {

@@ -1,4 +1,4 @@
-import type { CodedError } from './errors.js';
+import type { CodedError } from '../base/errors.js';
 import type { Timestamp } from './timestamps.js';
 
 /** Inclusive range of ids of one socket that ended in the same way. */

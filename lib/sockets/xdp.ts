@@ -1,6 +1,3 @@
-import { BufferPool } from './buffer-pool.js';
-import { type CodedError, invalidArgument, outOfRange, systemError } from './errors.js';
-import { giveBack, readBuffers, readLengths } from './given-arrays.js';
 import {
   type Failure,
   isEnd,
@@ -12,16 +9,19 @@ import {
   REQUEST_SIZE,
   requests,
   type SocketDescription,
-} from './native.js';
-import { checkOpened, markOpened } from './opening.js';
+} from '../addon/native.js';
+import { type CodedError, invalidArgument, outOfRange, systemError } from '../base/errors.js';
+import { clock, delay } from '../base/timers.js';
+import { checkInteger, checkOneNumber, checkOneOf, readOptions } from '../base/validate.js';
+import { BufferPool } from '../buffers/buffer-pool.js';
+import { giveBack, readBuffers, readLengths } from '../buffers/given-arrays.js';
+import { isPooled, type PooledBuffer } from '../buffers/pooled-buffer.js';
+import { mapSlab } from '../buffers/slab.js';
+import { LowestOrder } from '../buffers/slot-order.js';
+import { checkOpened, markOpened } from '../engine/opening.js';
+import { describeSocket, type SocketInfo } from '../engine/stats.js';
 import { refusePacing } from './pacing.js';
-import { isPooled, type PooledBuffer } from './pooled-buffer.js';
-import { checkInterface, openFailure, RingSocket, TAGGED_HEADER, withInit } from './ring-socket.js';
-import { mapSlab } from './slab-memory.js';
-import { LowestOrder } from './slot-order.js';
-import { describeSocket, type SocketInfo } from './socket-stats.js';
-import { clock, delay } from './timers.js';
-import { checkInteger, checkOneNumber, checkOneOf, readOptions } from './validate.js';
+import { checkInterface, openFailure, RingSocket, TAGGED_HEADER, withInit } from './ring.js';
 
 const MODES = ['best', 'zerocopy', 'copy'] as const;
 const EBUSY = 16;

@@ -1,4 +1,4 @@
-import { illegalConstructor } from './errors.js';
+import { illegalConstructor } from '../base/errors.js';
 
 const opened = new WeakSet<object>();
 

@@ -1,4 +1,4 @@
-import { invalidArgument } from './errors.js';
+import { invalidArgument } from '../base/errors.js';
 
 /*
  * What a caller's array says can change while it is read: by getters, by a Proxy, by listeners. So

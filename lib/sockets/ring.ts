@@ -1,12 +1,12 @@
-import type { BufferPool, BufferPoolOptions } from './buffer-pool.js';
-import { type CodedError, rangeError, stateError, systemError } from './errors.js';
-import type { Failure, LinkDescription, OpenedSocket, SocketDescription } from './native.js';
-import type { CheckedSocketOptions } from './options.js';
-import { checkNotPooled, checkPlain, startOf } from './plain-array.js';
-import { isPooled, type PooledBuffer } from './pooled-buffer.js';
-import { type Protocol, ZeroCopySocket } from './socket.js';
-import { describeSocket, type LinkInfo, type SocketInfo } from './socket-stats.js';
-import { checkString } from './validate.js';
+import type { Failure, LinkDescription, OpenedSocket, SocketDescription } from '../addon/native.js';
+import { type CodedError, rangeError, stateError, systemError } from '../base/errors.js';
+import { checkString } from '../base/validate.js';
+import type { BufferPool, BufferPoolOptions } from '../buffers/buffer-pool.js';
+import { checkNotPooled, checkPlain, startOf } from '../buffers/plain-array.js';
+import { isPooled, type PooledBuffer } from '../buffers/pooled-buffer.js';
+import type { CheckedSocketOptions } from '../engine/options.js';
+import { type Protocol, ZeroCopySocket } from '../engine/socket.js';
+import { describeSocket, type LinkInfo, type SocketInfo } from '../engine/stats.js';
 
 const IFNAMSIZ = 16;
 const KICK_EVERY = 64;

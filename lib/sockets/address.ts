@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns';
 import { isIP, isIPv4 } from 'node:net';
-import { rangeError } from './errors.js';
-import { checkInteger, checkObject, checkString, propertyOf } from './validate.js';
+import { rangeError } from '../base/errors.js';
+import { checkInteger, checkObject, checkString, propertyOf } from '../base/validate.js';
 
 export interface SocketAddress {
   address: string;

@@ -1,14 +1,14 @@
-import { BufferPool } from './buffer-pool.js';
-import { invalidArgument, outOfRange } from './errors.js';
+import { isFailure, native, type OpenedPacket, type SocketDescription } from '../addon/native.js';
+import { invalidArgument, outOfRange } from '../base/errors.js';
+import { checkInteger, checkString, readOptions } from '../base/validate.js';
+import { BufferPool } from '../buffers/buffer-pool.js';
+import { RingOrder } from '../buffers/slot-order.js';
+import { checkOpened, markOpened } from '../engine/opening.js';
+import { checkTimestamps } from '../engine/options.js';
+import type { SocketInfo } from '../engine/stats.js';
 import { MissingFrame } from './missing-frame.js';
-import { isFailure, native, type OpenedPacket, type SocketDescription } from './native.js';
-import { checkOpened, markOpened } from './opening.js';
-import { checkTimestamps } from './options.js';
 import { refusePacing } from './pacing.js';
-import { checkInterface, openFailure, RingSocket, withInit } from './ring-socket.js';
-import { RingOrder } from './slot-order.js';
-import type { SocketInfo } from './socket-stats.js';
-import { checkInteger, checkString, readOptions } from './validate.js';
+import { checkInterface, openFailure, RingSocket, withInit } from './ring.js';
 
 /**
  * Who writes the link header: `'raw'`, you do, and a frame begins with its Ethernet header; or the

@@ -1,4 +1,30 @@
 import {
+  FLAG_DESTINATION,
+  isFailure,
+  native,
+  type OpenedSocket,
+  type OpenRequest,
+} from '../addon/native.js';
+import { type CodedError, invalidArgument, openError, rangeError } from '../base/errors.js';
+import {
+  checkInteger,
+  checkObject,
+  checkOneNumber,
+  checkString,
+  propertyOf,
+  readOptions,
+} from '../base/validate.js';
+import type { PooledBuffer } from '../buffers/pooled-buffer.js';
+import { checkOpened, markOpened } from '../engine/opening.js';
+import {
+  type CheckedSocketOptions,
+  checkSocketOptions,
+  SOCKET_OPTIONS,
+  type SocketOptions,
+} from '../engine/options.js';
+import { ZeroCopySocket } from '../engine/socket.js';
+import { describeSocket } from '../engine/stats.js';
+import {
   checkAddress,
   checkParts,
   type Family,
@@ -10,33 +36,7 @@ import {
   resolve,
   type SocketAddress,
 } from './address.js';
-import { type CodedError, invalidArgument, openError, rangeError } from './errors.js';
-import {
-  FLAG_DESTINATION,
-  isFailure,
-  native,
-  type OpenedSocket,
-  type OpenRequest,
-} from './native.js';
-import { checkOpened, markOpened } from './opening.js';
-import {
-  type CheckedSocketOptions,
-  checkSocketOptions,
-  SOCKET_OPTIONS,
-  type SocketOptions,
-} from './options.js';
 import { checkPacing } from './pacing.js';
-import type { PooledBuffer } from './pooled-buffer.js';
-import { ZeroCopySocket } from './socket.js';
-import { describeSocket } from './socket-stats.js';
-import {
-  checkInteger,
-  checkObject,
-  checkOneNumber,
-  checkString,
-  propertyOf,
-  readOptions,
-} from './validate.js';
 
 /** Options of {@link UdpSocket.open}. */
 export interface UdpOptions extends SocketOptions {
