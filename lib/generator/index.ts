@@ -1,22 +1,27 @@
-export { type Capture, type CapturedFrame, type CaptureProblem, readCapture } from './capture.js';
-export type { GeneratorError, GeneratorErrorCode } from './check.js';
-export type * from './description.js';
-export type * from './fields.js';
-export { type GenerateReport, generate } from './generate.js';
-export type { GenerateOptions } from './generate-options.js';
-export type { Progress } from './meter.js';
-export type { NotRewritten, NotRewrittenKind } from './not-rewritten.js';
-export { Pacer, type PacerOptions, type PacerReport } from './pacer.js';
-export type { Skipped } from './prepare.js';
-export type { BitRate, PacketRate, Rate } from './rate.js';
-export { type ReplayReport, replay } from './replay.js';
-export type { ReplayOptions } from './replay-options.js';
-export type { Rewrite } from './rewrite.js';
-export { compile, type PacketSequence, type Share } from './sequence.js';
-export { type Template, template } from './template.js';
+export type { GeneratorError, GeneratorErrorCode } from './base/check.js';
+export {
+  type Capture,
+  type CapturedFrame,
+  type CaptureProblem,
+  readCapture,
+} from './captures/capture.js';
+export type * from './fields/fields.js';
+export { compile, type PacketSequence, type Share } from './fields/sequence.js';
+export { Pacer, type PacerOptions, type PacerReport } from './pace/pacer.js';
+export type { BitRate, PacketRate, Rate } from './pace/rate.js';
+export type * from './packets/description.js';
+export { type Template, template } from './packets/template.js';
+export type { NotRewritten, NotRewrittenKind } from './replay/not-rewritten.js';
+export type { Skipped } from './replay/prepare.js';
+export { type ReplayReport, replay } from './replay/replay.js';
+export type { ReplayOptions } from './replay/replay-options.js';
+export type { Rewrite } from './replay/rewrite.js';
+export { type GenerateReport, generate } from './runs/generate.js';
+export type { GenerateOptions } from './runs/generate-options.js';
+export type { Progress } from './runs/meter.js';
 export {
   generateInWorkers,
   type WorkerSocket,
   type WorkersOptions,
   type WorkersReport,
-} from './workers.js';
+} from './workers/workers.js';

@@ -365,8 +365,8 @@ describe('replay, through a UDP socket', () => {
 });
 
 describe('rewriting', async () => {
-  const { Rewriter } = await import('../../lib/generator/rewrite.js');
-  const { dissect } = await import('../../lib/generator/dissect.js');
+  const { Rewriter } = await import('../../lib/generator/replay/rewrite.js');
+  const { dissect } = await import('../../lib/generator/packets/dissect.js');
   const rewriter = new Rewriter({
     addresses: { '0.0.0.0/1': '198.18.0.0/1', '128.0.0.0/3': '0.0.0.0/3', '::/4': 'f000::/4' },
     ports: { 0: 65_535, 1: 0, 65535: 1 },

@@ -15,8 +15,8 @@ import { Dice, type Stack } from './support/stacks.js';
 // Much to compute, or many programs to run: beside other load that takes its time.
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
-const { Rewriter } = await import('../../lib/generator/rewrite.js');
-const { prepare } = await import('../../lib/generator/prepare.js');
+const { Rewriter } = await import('../../lib/generator/replay/rewrite.js');
+const { prepare } = await import('../../lib/generator/replay/prepare.js');
 
 const run = promisify(execFile);
 const tool = async (name: string, args: string[]) => {

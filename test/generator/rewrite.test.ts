@@ -9,8 +9,8 @@ import { ETHERNET } from './support/wire.js';
 // Much to compute, or many programs to run: beside other load that takes its time.
 vi.setConfig({ testTimeout: 180_000 });
 
-const { Rewriter } = await import('../../lib/generator/rewrite.js');
-const { prepare } = await import('../../lib/generator/prepare.js');
+const { Rewriter } = await import('../../lib/generator/replay/rewrite.js');
+const { prepare } = await import('../../lib/generator/replay/prepare.js');
 
 const ANYWHERE = { kind: 'frame', maxLength: 1e6, mtu: 1e6, virtioNetHeader: false } as const;
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compile, type Field, template } from 'zerosend/generator';
-import { CounterSource } from '../../lib/generator/sources.js';
+import { CounterSource } from '../../lib/generator/fields/sources.js';
 import { description, fieldsOf } from './support/arbitrary.js';
 
 /** Frames in a row, as those of a ring: what lies between them is the kernel's. */

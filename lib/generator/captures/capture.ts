@@ -1,0 +1,142 @@
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { invalidArgument, rangeError } from '../base/check.js';
+import { objectsThatFit } from '../base/heap.js';
+import { atOnce, inTurns, type Steps } from '../base/steps.js';
+import { type CaptureFile, captureError } from './capture-file.js';
+import { FrameIndex } from './frame-index.js';
+import { isPcap, readPcap } from './pcap.js';
+import { isPcapng, readPcapng } from './pcapng.js';
+
+/** A frame of a capture. */
+export interface CapturedFrame {
+  /** What was captured of it: a view on the file. */
+  bytes: Uint8Array;
+  /** Bytes that it had; more than were captured when the capture cut it (it is "snapped"). */
+  originalLength: number;
+  /** Nanoseconds since 1970; null where the file has no time for it. */
+  time: bigint | null;
+  /** LINKTYPE_ number of what it begins with; 1 is Ethernet. */
+  linkType: number;
+  /** Where its record begins in the file, in bytes. */
+  offset: number;
+}
+
+export interface CaptureProblem {
+  /** Where in the file, in bytes. */
+  offset: number;
+  message: string;
+}
+
+/** What a capture file holds. */
+export interface Capture {
+  format: 'pcap' | 'pcapng';
+  /**
+   * Made when it is asked for, 230 bytes of the heap for each frame; `replay` sends a capture that
+   * nobody has asked for its frames without. Throws RangeError `ERR_ZEROSEND_CAPTURE` where the heap
+   * has not got that much.
+   */
+  frames: CapturedFrame[];
+  /** Frames of which the end was not captured. */
+  snapped: number;
+  /** Blocks of a pcapng file that are not frames. */
+  skippedBlocks: number;
+  /**
+   * Why reading ended before the end of the file: it is cut off, damaged, or has more frames than
+   * are read (2^25, or 1024 without a byte in a row, as zeros at the end of a file are). The frames
+   * before that are there.
+   */
+  problem: CaptureProblem | null;
+}
+
+/**
+ * Reads a capture: pcap (draft-ietf-opsawg-pcap) in both byte orders, with microseconds or
+ * nanoseconds, of its versions before 2.4 and as modified by Kuznetzov, or pcapng
+ * (draft-ietf-opsawg-pcapng) in both byte orders, with several sections and interfaces. A file that
+ * is cut off gives the frames before the cut, and `problem`.
+ * @param file the path of a file, or its content
+ * @throws Error `ERR_ZEROSEND_CAPTURE` with `offset` when it is neither; the file system's errors
+ */
+export function readCapture(file: string | URL | Uint8Array): Capture {
+  return atOnce(captureOf(isPath(file) ? readFileSync(file) : file));
+}
+
+/** The same in pieces, between which the event loop has its turn. */
+export async function readCaptureInTurns(file: string | URL | Uint8Array): Promise<Capture> {
+  return inTurns(captureOf(isPath(file) ? await readFile(file) : file));
+}
+
+/** Frames one by one, without an object for each that stays. */
+export interface Frames {
+  readonly length: number;
+  frame(at: number): CapturedFrame;
+}
+
+/** What was read of files whose `frames` nobody has asked for yet, nor changed. */
+const indexes = new WeakMap<Capture, FrameIndex>();
+
+export function framesOf(capture: Capture): Frames {
+  const index = indexes.get(capture);
+  if (index !== undefined) return index;
+  const { frames } = capture;
+  return { length: frames.length, frame: (at) => frames[at] as CapturedFrame };
+}
+
+function isPath(file: unknown): file is string | URL {
+  if (typeof file === 'string' || file instanceof URL) return true;
+  if (file instanceof Uint8Array) return false;
+  throw invalidArgument('file', 'a path or a Uint8Array', file);
+}
+
+function* captureOf(content: Uint8Array): Steps<Capture> {
+  const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+  const read: CaptureFile = { index: new FrameIndex(bytes), skippedBlocks: 0, problem: null };
+  const pcapng = isPcapng(bytes);
+  if (pcapng) {
+    yield* readPcapng(bytes, read);
+  } else if (isPcap(bytes)) {
+    yield* readPcap(bytes, read);
+  } else {
+    const magic = bytes.subarray(0, 4).toString('hex');
+    const what = bytes.length < 4 ? `${bytes.length} bytes` : `a file that begins with ${magic}`;
+    throw captureError(0, `neither pcap nor pcapng: ${what}`);
+  }
+  return lazily(pcapng ? 'pcapng' : 'pcap', read);
+}
+
+/** `frames` is an array as any other from when it is first asked for. */
+function lazily(format: Capture['format'], { index, skippedBlocks, problem }: CaptureFile) {
+  const be = (frames: CapturedFrame[]) => {
+    indexes.delete(capture);
+    const writable = { value: frames, writable: true, enumerable: true, configurable: true };
+    Object.defineProperty(capture, 'frames', writable);
+    return frames;
+  };
+  const capture: Capture = {
+    format,
+    get frames() {
+      return be(framesFrom(index));
+    },
+    set frames(frames) {
+      be(frames);
+    },
+    snapped: index.snapped,
+    skippedBlocks,
+    problem,
+  };
+  indexes.set(capture, index);
+  return capture;
+}
+
+const FRAME_ON_HEAP = 230;
+
+function framesFrom(index: FrameIndex): CapturedFrame[] {
+  if (index.length > objectsThatFit(FRAME_ON_HEAP)) {
+    throw rangeError(
+      'ERR_ZEROSEND_CAPTURE',
+      `the heap does not hold the ${index.length} frames of the capture as objects ` +
+        '(--max-old-space-size); replay() does without',
+    );
+  }
+  return Array.from({ length: index.length }, (_, at) => index.frame(at));
+}

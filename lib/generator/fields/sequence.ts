@@ -1,0 +1,186 @@
+import type { BufferRun } from '../../index.js';
+import { checkInteger, checkKeys, invalidArgument } from '../base/check.js';
+import { readWord, udpChecksum, updated, updatedPartial, writeWord } from '../packets/checksum.js';
+import { checkFits, Template } from '../packets/template.js';
+import { BATCH, Batch } from './batch.js';
+import type { Field } from './fields.js';
+import type { Lane } from './lane.js';
+import { lanesOf } from './lanes.js';
+
+/** Which packets of a stream are made. Worker i of n makes `{ first: i, stride: n }`. */
+export interface Share {
+  /** Number of the first packet; default 0. */
+  first?: number;
+  /** From one packet to the next; default 1. */
+  stride?: number;
+}
+
+/**
+ * The packets of a template, one after the other: packet k has the k-th value of each field. Only
+ * the fields are written, and checksums are updated by what has changed (RFC 1624), so a packet
+ * costs what its fields cost. Allocates nothing.
+ *
+ * A buffer has to hold an earlier packet of the same template: {@link init} lays the first one.
+ */
+export class PacketSequence {
+  readonly template: Template;
+  /** Bytes of a packet. */
+  readonly length: number;
+  readonly #lanes: readonly Lane[];
+  readonly #initial: Buffer;
+  readonly #ipv4Checksum: number;
+  readonly #transportChecksum: number;
+  readonly #partial: boolean;
+  readonly #udp: boolean;
+  readonly #batch = new Batch();
+  #next = 0;
+  #stride = 1;
+
+  /** @internal */
+  constructor(template: Template, fields: readonly Field[]) {
+    this.template = template;
+    this.length = template.length;
+    const { lanes, initial } = lanesOf(template, fields);
+    this.#lanes = lanes;
+    this.#initial = initial;
+    const sums = template._checksums;
+    this.#ipv4Checksum = lanes.some((lane) => lane.inIpv4Header) ? sums.ipv4Checksum : -1;
+    this.#transportChecksum = lanes.some((lane) => lane.inTransport) ? sums.transportChecksum : -1;
+    this.#partial = sums.partial;
+    this.#udp = sums.udp;
+  }
+
+  /** Number of the packet that {@link stamp} makes next. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Goes to packet `first`; from there every `stride`-th is made. */
+  seek({ first = 0, stride = 1 }: Share): this {
+    checkInteger('first', first, 0, Number.MAX_SAFE_INTEGER);
+    checkInteger('stride', stride, 1, 2 ** 32);
+    for (const lane of this.#lanes) lane.source.seek(first, stride);
+    this.#next = first;
+    this.#stride = stride;
+    return this;
+  }
+
+  /**
+   * Lays the template to the beginning of a buffer: the `init` of a pool or a ring socket.
+   * @throws RangeError `ERR_ZEROSEND_FRAME_TOO_LONG` when it does not fit
+   */
+  readonly init = (bytes: Uint8Array): void => {
+    checkFits(this.length, bytes);
+    bytes.set(this.#initial);
+  };
+
+  /** Lays as many packets one behind the other: a train for UDP segmentation offload. */
+  layTrain(bytes: Uint8Array, packets: number): void {
+    checkFits(this.length * packets, bytes);
+    for (let i = 0; i < packets; i++) bytes.set(this.#initial, i * this.length);
+  }
+
+  /** Makes the packet at `base` of a buffer, which is an earlier one of this template, the next one. */
+  stamp(bytes: Uint8Array, base = 0): void {
+    this.#batch.views[0] = bytes;
+    this.#batch.bases[0] = base;
+    this.#make(1);
+  }
+
+  /**
+   * Makes the packets of the first `count` buffers the next ones, in order: several times faster
+   * than one {@link stamp} each.
+   * @param train packets that lie one behind the other in each buffer; default 1
+   */
+  stampMany(buffers: readonly { readonly bytes: Uint8Array }[], count: number, train = 1): void {
+    const { views, bases } = this.#batch;
+    let filled = 0;
+    for (let i = 0; i < count; i++) {
+      const { bytes } = buffers[i] as { bytes: Uint8Array };
+      for (let j = 0; j < train; j++) {
+        views[filled] = bytes;
+        bases[filled] = j * this.length;
+        if (++filled === BATCH) {
+          this.#make(BATCH);
+          filled = 0;
+        }
+      }
+    }
+    if (filled > 0) this.#make(filled);
+  }
+
+  /** Makes the packets of a run the next ones, in order: faster still than {@link stampMany}. */
+  stampRun(run: Pick<BufferRun, 'memory' | 'view' | 'offset' | 'stride' | 'count'>): void {
+    const batch = this.#batch;
+    const { bases } = batch;
+    const { memory, stride, count } = run;
+    let base = run.offset;
+    for (let left = count; left > 0; left -= BATCH) {
+      const packets = Math.min(left, BATCH);
+      batch.views[0] = memory;
+      batch.view = run.view;
+      batch.each = 0;
+      for (let i = 0; i < packets; i++, base += stride) bases[i] = base;
+      this.#make(packets);
+    }
+  }
+
+  #make(count: number): void {
+    const batch = this.#batch;
+    for (const lane of this.#lanes) lane.write(batch, count);
+    if (this.#ipv4Checksum >= 0) this.#updateHeaders(count);
+    if (this.#transportChecksum >= 0) this.#updateTransports(count);
+    batch.forget(count);
+    this.#next += this.#stride * count;
+  }
+
+  #updateHeaders(count: number): void {
+    const { views, bases, each, header } = this.#batch;
+    const offset = this.#ipv4Checksum;
+    for (let i = 0; i < count; i++) {
+      const bytes = views[i & each] as Uint8Array;
+      const at = (bases[i] as number) + offset;
+      writeWord(bytes, at, updated(readWord(bytes, at), header[i] as number));
+      header[i] = 0;
+    }
+  }
+
+  #updateTransports(count: number): void {
+    const { views, bases, each, transport } = this.#batch;
+    const offset = this.#transportChecksum;
+    const partial = this.#partial;
+    const udp = this.#udp;
+    for (let i = 0; i < count; i++) {
+      const bytes = views[i & each] as Uint8Array;
+      const at = (bases[i] as number) + offset;
+      const before = readWord(bytes, at);
+      const change = transport[i] as number;
+      if (partial) {
+        writeWord(bytes, at, updatedPartial(before, change));
+      } else {
+        const checksum = updated(before, change);
+        writeWord(bytes, at, udp ? udpChecksum(checksum) : checksum);
+      }
+      transport[i] = 0;
+    }
+  }
+}
+
+/**
+ * Compiles what changes from packet to packet.
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE`,
+ * `ERR_ZEROSEND_INVALID_ADDRESS`, `ERR_ZEROSEND_FIELD` for a field that is not in the packet, or on
+ * which other bytes depend
+ */
+export function compile(
+  template: Template,
+  fields: readonly Field[] = [],
+  share: Share = {},
+): PacketSequence {
+  if (!(template instanceof Template)) {
+    throw invalidArgument('template', 'made by template()', template);
+  }
+  if (!Array.isArray(fields)) throw invalidArgument('fields', 'an array', fields);
+  checkKeys('share', share, ['first', 'stride']);
+  return new PacketSequence(template, fields).seek(share);
+}

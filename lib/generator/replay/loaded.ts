@@ -1,0 +1,93 @@
+import { BufferPool, type PooledBuffer } from '../../index.js';
+import type { Steps } from '../base/steps.js';
+import type { Ready } from './prepare.js';
+
+/** Buffers of a pool. */
+const POOL = 1024;
+
+/** Where frames are ready to be sent from. */
+export interface Loaded {
+  readonly pool: BufferPool;
+  /** A buffer that holds the frame, with a lease to send it; null when there is none now. */
+  take(frame: number): PooledBuffer | null;
+  close(): void;
+}
+
+/**
+ * The frames in a ring, whose buffers come in turn: a frame is copied into a buffer unless it is
+ * there from the round before, which it is when the capture has as many frames as the ring.
+ */
+export class LoadedRing implements Loaded {
+  readonly pool: BufferPool;
+  readonly #ready: readonly Ready[];
+  readonly #holds: Int32Array;
+
+  constructor(pool: BufferPool, ready: readonly Ready[]) {
+    this.pool = pool;
+    this.#ready = ready;
+    this.#holds = new Int32Array(pool.count).fill(-1);
+  }
+
+  take(frame: number): PooledBuffer | null {
+    const buffer = this.pool.tryAcquire();
+    if (buffer === null) return null;
+    if (this.#holds[buffer.index] !== frame) {
+      buffer.bytes.set((this.#ready[frame] as Ready).bytes);
+      this.#holds[buffer.index] = frame;
+    }
+    return buffer;
+  }
+
+  close(): void {}
+}
+
+/** Each frame in a buffer of its own, sent from there again and again. */
+export class LoadedPool implements Loaded {
+  /** the first of the pools: in each of them all buffers are held, so there is none to wait for */
+  readonly pool: BufferPool;
+  readonly #pools: readonly BufferPool[];
+  readonly #buffers: readonly PooledBuffer[];
+
+  private constructor(pools: readonly BufferPool[], buffers: readonly PooledBuffer[]) {
+    this.pool = pools[0] as BufferPool;
+    this.#pools = pools;
+    this.#buffers = buffers;
+  }
+
+  /**
+   * A pool for a thousand frames with each step: one for all would be one long step.
+   * @throws RangeError `ERR_ZEROSEND_NO_MEMORY` for more frames than there is memory for
+   */
+  static *load(ready: readonly Ready[]): Steps<LoadedPool> {
+    const pools: BufferPool[] = [];
+    const buffers: PooledBuffer[] = [];
+    const loaded = () => new LoadedPool(pools, buffers);
+    try {
+      while (buffers.length < ready.length) {
+        const some = ready.slice(buffers.length, buffers.length + POOL);
+        const bufferSize = some.reduce((most, { bytes }) => Math.max(most, bytes.length), 1);
+        const pool = new BufferPool({ count: some.length, bufferSize });
+        pools.push(pool);
+        for (const { bytes } of some) {
+          const buffer = pool.tryAcquire() as PooledBuffer;
+          buffer.bytes.set(bytes);
+          buffers.push(buffer);
+        }
+        yield;
+      }
+    } catch (error) {
+      loaded().close();
+      throw error;
+    }
+    return loaded();
+  }
+
+  take(frame: number): PooledBuffer {
+    return (this.#buffers[frame] as PooledBuffer).retain();
+  }
+
+  close(): void {
+    for (const buffer of this.#buffers) buffer[Symbol.dispose]();
+    for (const pool of this.#pools) void pool.close();
+  }
+}

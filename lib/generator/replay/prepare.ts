@@ -1,0 +1,184 @@
+import { rangeError } from '../base/check.js';
+import { objectsThatFit } from '../base/heap.js';
+import { atOnce, type Steps } from '../base/steps.js';
+import { type Capture, type CapturedFrame, framesOf } from '../captures/capture.js';
+import { readWord, writeWord } from '../packets/checksum.js';
+import {
+  type Dissection,
+  dissect,
+  LINKTYPE_ETHERNET,
+  linkPayload,
+  PROTOCOL,
+} from '../packets/dissect.js';
+import { type NotRewritten, type NotRewrittenKind, notRewritten } from './not-rewritten.js';
+import { offloadHeader } from './replay-offload.js';
+import type { Rewriter } from './rewrite.js';
+
+/** Why frames of a capture were left out: how many, and where in the file the first one is. */
+export interface Skipped {
+  reason: 'snapped' | 'too long' | 'no Ethernet frame' | 'no UDP payload';
+  frames: number;
+  firstOffset: number;
+  /** Bytes of the longest of them. */
+  longest: number;
+}
+
+/** A frame that is ready to be sent. */
+export interface Ready {
+  bytes: Uint8Array;
+  /** bytes without an offload header */
+  length: number;
+  time: bigint | null;
+}
+
+export interface Destination {
+  /** payloads of datagrams, or frames */
+  kind: 'datagram' | 'frame';
+  /** bytes of the longest send, and of a buffer */
+  maxLength: number;
+  /** of the interface; frames may have that and their Ethernet header */
+  mtu: number;
+  virtioNetHeader: boolean;
+  snapped: 'skip' | 'send' | 'pad';
+}
+
+const ETHERNET_HEADER = 14;
+const VLAN_TAG = 4;
+
+/** Bytes of the heap that a frame takes which is ready, the header of its array included. */
+const READY_ON_HEAP = 300;
+/** Frames in a step. */
+const STEP = 64;
+
+/** What a capture has become. */
+export interface Prepared {
+  ready: Ready[];
+  skipped: Skipped[];
+  /** Of the frames that are ready, those with addresses that are not rewritten. */
+  notRewritten: NotRewritten;
+}
+
+/** Makes the frames of a capture ready for a socket; counts those that cannot be sent. */
+export function prepare(capture: Capture, rewriter: Rewriter, to: Destination): Prepared {
+  return atOnce(preparing(capture, rewriter, to));
+}
+
+/**
+ * The same, a few frames with each step.
+ * @throws RangeError `ERR_ZEROSEND_CAPTURE` for more frames than the heap holds
+ */
+export function* preparing(capture: Capture, rewriter: Rewriter, to: Destination): Steps<Prepared> {
+  const skipped = new Map<Skipped['reason'], Skipped>();
+  const stayed: NotRewritten = {};
+  const ready: Ready[] = [];
+  const most = objectsThatFit(READY_ON_HEAP);
+  const frames = framesOf(capture);
+  for (let i = 0; i < frames.length; i++) {
+    if (i % STEP === 0) yield;
+    if (ready.length > most) {
+      const message = `the heap does not hold more than ${most} frames (--max-old-space-size)`;
+      throw rangeError('ERR_ZEROSEND_CAPTURE', message);
+    }
+    const frame = frames.frame(i);
+    const kinds: NotRewrittenKind[] = [];
+    const made = makeReady(frame, rewriter, to, kinds);
+    if (typeof made !== 'string') {
+      ready.push(made);
+      for (const kind of kinds) stayed[kind] = (stayed[kind] ?? 0) + 1;
+      continue;
+    }
+    const { offset: firstOffset, originalLength } = frame;
+    const entry = skipped.get(made) ?? { reason: made, frames: 0, firstOffset, longest: 0 };
+    entry.frames++;
+    entry.longest = Math.max(entry.longest, originalLength);
+    skipped.set(made, entry);
+  }
+  return { ready, skipped: [...skipped.values()], notRewritten: stayed };
+}
+
+/** @param kinds gets the kinds of addresses in the frame that are not rewritten */
+function makeReady(
+  frame: CapturedFrame,
+  rewriter: Rewriter,
+  to: Destination,
+  kinds: NotRewrittenKind[],
+): Ready | Skipped['reason'] {
+  const snapped = frame.bytes.length < frame.originalLength;
+  if (snapped && to.snapped === 'skip') return 'snapped';
+  let bytes = withEthernet(frame, rewriter, to.kind === 'datagram');
+  if (bytes === null) return 'no Ethernet frame';
+  const wireLength = bytes.length + (snapped ? frame.originalLength - frame.bytes.length : 0);
+  if (snapped && to.snapped === 'pad') {
+    const padded = new Uint8Array(wireLength);
+    padded.set(bytes);
+    bytes = padded;
+  }
+  const linkType = to.kind === 'datagram' ? frame.linkType : LINKTYPE_ETHERNET;
+  const found = dissect(bytes, linkType, wireLength);
+  rewriter.apply(bytes, found, linkType === LINKTYPE_ETHERNET);
+  const stay = notRewritten(bytes, linkType, found, rewriter.changes);
+  kinds.push(...stay.filter((kind) => to.kind === 'frame' || kind !== 'ipOptions'));
+  if (to.kind === 'datagram') return payloadOf(bytes, found, frame.time, to);
+  const tagged = ((bytes[12] as number) << 8) + (bytes[13] as number) === 0x8100;
+  const most = to.mtu + ETHERNET_HEADER + (tagged ? VLAN_TAG : 0);
+  const { length } = bytes;
+  if (length < ETHERNET_HEADER) return 'no Ethernet frame';
+  if (to.virtioNetHeader) {
+    const offloaded = offloadHeader(bytes, found, most);
+    if (offloaded === null) return 'too long';
+    bytes = offloaded;
+  } else if (length > most) {
+    return 'too long';
+  }
+  return bytes.length > to.maxLength ? 'too long' : { bytes, length, time: frame.time };
+}
+
+/** A copy of the frame, with an Ethernet header before it where it has none but could have. */
+function withEthernet(frame: CapturedFrame, rewriter: Rewriter, bare: boolean): Uint8Array | null {
+  if (bare || frame.linkType === LINKTYPE_ETHERNET) return Uint8Array.from(frame.bytes);
+  const { source, destination } = rewriter;
+  const link = linkPayload(frame.bytes, frame.linkType);
+  if (link === null || source === null || destination === null) return null;
+  const payload = frame.bytes.subarray(link.at);
+  const type = typeOrLength(link.type, frame.originalLength - link.at);
+  if (type === null) return null;
+  const bytes = new Uint8Array(ETHERNET_HEADER + payload.length);
+  bytes.set(destination, 0);
+  bytes.set(source, 6);
+  writeWord(bytes, 12, type);
+  bytes.set(payload, ETHERNET_HEADER);
+  return bytes;
+}
+
+const LEAST_TYPE = 0x600;
+const LONGEST_PAYLOAD = 1500;
+/** What Linux has for the EtherType of frames that have none: raw 802.3, and 802.2 (if_ether.h). */
+const TYPELESS = [0x0001, 0x0004];
+
+/** What an Ethernet header says; null for what Ethernet does not carry. */
+function typeOrLength(type: number, length: number): number | null {
+  if (type >= LEAST_TYPE) return type;
+  return TYPELESS.includes(type) && length <= LONGEST_PAYLOAD ? length : null;
+}
+
+const UDP_HEADER = 8;
+
+function payloadOf(
+  bytes: Uint8Array,
+  found: Dissection | null,
+  time: bigint | null,
+  to: Destination,
+): Ready | Skipped['reason'] {
+  if (found === null || found.protocol !== PROTOCOL.udp || found.fragment || found.transport < 0) {
+    return 'no UDP payload';
+  }
+  const there = Math.min(found.end, bytes.length);
+  if (found.transport + UDP_HEADER > there) return 'no UDP payload';
+  // A datagram may end before its packet; one that says that it ends behind it is cut off there.
+  const said = readWord(bytes, found.transport + 4);
+  const end = said < UDP_HEADER ? there : Math.min(found.transport + said, there);
+  const payload = bytes.subarray(found.transport + UDP_HEADER, end);
+  if (payload.length === 0) return 'no UDP payload';
+  if (payload.length > to.maxLength) return 'too long';
+  return { bytes: payload, length: payload.length, time };
+}

@@ -1,0 +1,156 @@
+import {
+  type BufferPool,
+  type BufferRun,
+  PacketSocket,
+  type PooledBuffer,
+  XdpSocket,
+  type ZeroCopySocket,
+} from '../../index.js';
+import type { PacketSequence } from '../fields/sequence.js';
+
+/** What was handed to the socket. */
+export interface Fed {
+  packets: number;
+  sends: number;
+}
+
+/** Makes packets in the buffers of a socket and hands them over. */
+export interface Feed {
+  /**
+   * Sends what there are buffers for, at most so many packets and at most a batch. The same object
+   * each time.
+   */
+  send(most: number): Fed;
+}
+
+export interface FeedOptions {
+  socket: ZeroCopySocket;
+  pool: BufferPool;
+  packets: PacketSequence;
+  /** packets in a buffer */
+  train: number;
+  /** buffers handed over at once */
+  batch: number;
+}
+
+/** The way that is cheapest for this socket. */
+export function feedOf(options: FeedOptions): Feed {
+  const { socket } = options;
+  return socket instanceof PacketSocket || socket instanceof XdpSocket
+    ? new RunFeed(socket, options)
+    : new BufferFeed(options);
+}
+
+/** Frames of a ring, as runs. */
+class RunFeed implements Feed {
+  readonly #socket: PacketSocket | XdpSocket;
+  readonly #packets: PacketSequence;
+  readonly #batch: number;
+  /** the frames that hold the template */
+  readonly #laid: Uint8Array;
+  #unlaid: number;
+  readonly #fed: Fed = { packets: 0, sends: 0 };
+
+  constructor(socket: PacketSocket | XdpSocket, { packets, batch }: FeedOptions) {
+    this.#socket = socket;
+    this.#packets = packets;
+    this.#batch = batch;
+    this.#laid = new Uint8Array(socket.pool.count);
+    this.#unlaid = socket.pool.count;
+  }
+
+  send(most: number): Fed {
+    const fed = this.#fed;
+    fed.packets = 0;
+    const run = this.#socket.pool.tryAcquireRun(Math.min(most, this.#batch));
+    if (run !== null) {
+      try {
+        if (this.#unlaid > 0) this.#lay(run);
+        this.#packets.stampRun(run);
+        this.#socket.sendMany(run, this.#packets.length);
+      } catch (error) {
+        run[Symbol.dispose]();
+        throw error;
+      }
+      fed.packets = run.count;
+    }
+    fed.sends = fed.packets;
+    return fed;
+  }
+
+  #lay(run: BufferRun): void {
+    for (let i = 0; i < run.count; i++) {
+      if (this.#laid[run.first + i] === 1) continue;
+      this.#laid[run.first + i] = 1;
+      this.#unlaid--;
+      this.#packets.init(run.bytes(i));
+    }
+  }
+}
+
+/** Buffers one by one, each with a train of packets. */
+class BufferFeed implements Feed {
+  readonly #options: FeedOptions;
+  /** the pool's buffers that hold the template */
+  readonly #laid: Uint8Array;
+  readonly #batch: PooledBuffer[];
+  readonly #fed: Fed = { packets: 0, sends: 0 };
+
+  constructor(options: FeedOptions) {
+    this.#options = options;
+    this.#laid = new Uint8Array(options.pool.count);
+    this.#batch = new Array(options.batch);
+  }
+
+  send(most: number): Fed {
+    const { packets, train } = this.#options;
+    const fed = this.#fed;
+    const held = this.#acquire(Math.ceil(most / train));
+    const count = Math.min(most, held * train);
+    fed.packets = count;
+    fed.sends = held;
+    if (held === 0) return fed;
+    const buffers = this.#batch;
+    // Only the last train of a run can be shorter than the others.
+    const whole = Math.floor(count / train);
+    packets.stampMany(buffers, whole, train);
+    if (whole < held) packets.stampMany([buffers[whole] as PooledBuffer], 1, count % train);
+    try {
+      this.#hand(held, count);
+    } catch (error) {
+      for (let i = 0; i < held; i++) buffers[i]?.[Symbol.dispose]();
+      throw error;
+    }
+    return fed;
+  }
+
+  #acquire(most: number): number {
+    const { pool, packets, train, batch } = this.#options;
+    const wanted = Math.min(most, batch);
+    let held = 0;
+    while (held < wanted) {
+      const buffer = pool.tryAcquire();
+      if (buffer === null) break;
+      if (this.#laid[buffer.index] === 0) {
+        packets.layTrain(buffer.bytes, train);
+        this.#laid[buffer.index] = 1;
+      }
+      this.#batch[held++] = buffer;
+    }
+    return held;
+  }
+
+  #hand(held: number, count: number): void {
+    const { socket, packets, train, batch } = this.#options;
+    const full = packets.length * train;
+    const buffers = held === batch ? this.#batch : this.#batch.slice(0, held);
+    const rest = count % train;
+    if (rest === 0) {
+      socket.sendMany(buffers, full);
+      return;
+    }
+    const lengths = new Array(held).fill(full);
+    lengths[held - 1] = rest * packets.length;
+    socket.sendMany(buffers, lengths);
+  }
+}

@@ -1,0 +1,207 @@
+import { BufferPool, PacketSocket, TcpSocket, XdpSocket, ZeroCopySocket } from '../../index.js';
+import {
+  checkFunction,
+  checkInteger,
+  checkKeys,
+  checkPositive,
+  checkSignal,
+  invalidArgument,
+  outOfRange,
+  rangeError,
+} from '../base/check.js';
+import type { Field } from '../fields/fields.js';
+import { compile, type PacketSequence, type Share } from '../fields/sequence.js';
+import type { PacerOptions } from '../pace/pacer.js';
+import { checkRate, type Rate } from '../pace/rate.js';
+import type { PacketDescription } from '../packets/description.js';
+import { Template, template } from '../packets/template.js';
+import type { Progress } from './meter.js';
+
+const OFFLOAD_HEADER = 10;
+const DEFAULT_BATCH = 64;
+/** Of frames: a run costs what it costs, however long it is. The kernel hears of each 64 anyway. */
+const DEFAULT_RUN = 256;
+const LARGEST_BATCH = 1024; // of sendMany
+const DEFAULT_INTERVAL_MS = 1000;
+const OWN_POOL = { count: 512, bufferSize: 2048 };
+
+/** What {@link generate} sends, where, how fast and how long. */
+export interface GenerateOptions {
+  /** An open UDP socket with a remote, packet or XDP socket. It stays open. */
+  socket: ZeroCopySocket;
+  /** For a UDP socket, where buffers come from; default a pool of its own. */
+  pool?: BufferPool;
+  /**
+   * A packet as the socket takes it: for a UDP socket the payload of a datagram, else a frame. On a
+   * UDP socket with `segmentSize`, which must be the length of the template, a send is a train of
+   * packets.
+   */
+  template: Template | PacketDescription;
+  /** What changes from packet to packet; default nothing. */
+  fields?: readonly Field[];
+  /** Which packets; default all. */
+  share?: Share;
+  /** Default: as fast as the socket takes them. */
+  rate?: Rate;
+  /** Ends after so many packets; default never. */
+  count?: number;
+  /** Ends after so many seconds; default never. */
+  seconds?: number;
+  /** Sends handed over at once, 1 to 1024; default 64, of frames 256. */
+  batch?: number;
+  /** Ends the run, which then reports. */
+  signal?: AbortSignal;
+  /** Called while it runs; an error that it throws ends the run. */
+  onProgress?: (progress: Progress) => void;
+  /** Milliseconds between two calls of `onProgress`; default 1000. */
+  progressInterval?: number;
+  /** When to begin, in ms of `performance.now()`; default now. */
+  startAt?: number;
+}
+
+const KEYS = [
+  'socket',
+  'pool',
+  'template',
+  'fields',
+  'share',
+  'rate',
+  'count',
+  'seconds',
+  'batch',
+  'signal',
+  'onProgress',
+  'progressInterval',
+  'startAt',
+] as const satisfies readonly (keyof GenerateOptions)[];
+
+export interface CheckedGenerate {
+  socket: ZeroCopySocket;
+  pool: BufferPool;
+  ownPool: boolean;
+  packets: PacketSequence;
+  /** without the offload header */
+  packetBytes: number;
+  /** packets in a buffer */
+  train: number;
+  rate: Rate | null;
+  pacer: PacerOptions;
+  count: number;
+  seconds: number;
+  batch: number;
+  signal: AbortSignal | undefined;
+  onProgress: ((progress: Progress) => void) | undefined;
+  progressInterval: number;
+  startAt: number | undefined;
+}
+
+export function checkGenerate(options: GenerateOptions): CheckedGenerate {
+  checkKeys('options', options, KEYS);
+  const socket = checkSocket(options.socket);
+  const made = options.template instanceof Template ? options.template : template(options.template);
+  const packets = compile(made, options.fields, options.share);
+  const packetBytes = packets.length - (made.offsets.offload >= 0 ? OFFLOAD_HEADER : 0);
+  const { rate, count, seconds, startAt } = options;
+  const ring = socket instanceof PacketSocket || socket instanceof XdpSocket;
+  const { batch = ring ? DEFAULT_RUN : DEFAULT_BATCH } = options;
+  if (rate !== undefined) checkRate('options.rate', rate, packetBytes);
+  if (count !== undefined) checkInteger('options.count', count, 1, Number.MAX_SAFE_INTEGER);
+  if (seconds !== undefined) checkPositive('options.seconds', seconds);
+  checkInteger('options.batch', batch, 1, LARGEST_BATCH);
+  checkSignal(options.signal);
+  checkFunction('options.onProgress', options.onProgress);
+  const { progressInterval = DEFAULT_INTERVAL_MS } = options;
+  checkInteger('options.progressInterval', progressInterval, 10, 2 ** 31 - 1);
+  if (startAt !== undefined && !Number.isFinite(startAt)) {
+    throw invalidArgument('options.startAt', 'a time of performance.now()', startAt);
+  }
+  checkOffloadHeader(socket, 'options.template.virtioNetHeader', made.offsets.offload >= 0);
+  checkLength(socket, packets.length);
+  return {
+    socket,
+    ...choosePool(socket, options.pool, packets.length),
+    packets,
+    packetBytes,
+    rate: rate ?? null,
+    pacer: { bytes: packetBytes },
+    count: count ?? Number.POSITIVE_INFINITY,
+    seconds: seconds ?? Number.POSITIVE_INFINITY,
+    batch,
+    signal: options.signal,
+    onProgress: options.onProgress,
+    progressInterval,
+    startAt,
+  };
+}
+
+/** A socket that sends packets: a stream has none. */
+export function checkSocket(socket: unknown): ZeroCopySocket {
+  if (!(socket instanceof ZeroCopySocket) || socket instanceof TcpSocket) {
+    throw invalidArgument('options.socket', 'a UdpSocket, PacketSocket or XdpSocket', socket);
+  }
+  return socket;
+}
+
+/**
+ * A socket that takes offload headers takes the first 10 bytes of each frame for one; any other
+ * sends them.
+ */
+export function checkOffloadHeader(socket: ZeroCopySocket, name: string, there: boolean): void {
+  const wanted = socket.info().virtioNetHeader === true;
+  if (there === wanted) return;
+  throw invalidArgument(name, `${wanted}, as the socket was opened`, there);
+}
+
+function checkLength(socket: ZeroCopySocket, length: number): void {
+  const { maxSendLength } = socket.info();
+  if (length <= maxSendLength) return;
+  throw rangeError(
+    'ERR_ZEROSEND_FRAME_TOO_LONG',
+    `a packet of ${length} bytes is longer than the ${maxSendLength} that the socket sends`,
+  );
+}
+
+function choosePool(
+  socket: ZeroCopySocket,
+  given: BufferPool | undefined,
+  length: number,
+): { pool: BufferPool; ownPool: boolean; train: number } {
+  if (given !== undefined && !(given instanceof BufferPool)) {
+    throw invalidArgument('options.pool', 'a BufferPool', given);
+  }
+  if (socket instanceof PacketSocket || socket instanceof XdpSocket) {
+    if (given !== undefined && given !== socket.pool) {
+      throw invalidArgument('options.pool', "the socket's own, or left out", given);
+    }
+    checkBuffer(length, socket.pool);
+    return { pool: socket.pool, ownPool: false, train: 1 };
+  }
+  const { segmentSize, maxSendLength } = socket.info();
+  if (segmentSize > 0 && segmentSize !== length) {
+    throw outOfRange(
+      'the length of the template',
+      `the socket's segmentSize (${segmentSize})`,
+      length,
+    );
+  }
+  const most = segmentSize > 0 ? Math.floor(maxSendLength / length) : 1;
+  if (given !== undefined) {
+    checkBuffer(length, given);
+    return {
+      pool: given,
+      ownPool: false,
+      train: Math.min(most, Math.floor(given.bufferSize / length)),
+    };
+  }
+  const bufferSize = Math.max(OWN_POOL.bufferSize, most * length);
+  const pool = new BufferPool({ count: OWN_POOL.count, bufferSize });
+  return { pool, ownPool: true, train: most };
+}
+
+function checkBuffer(length: number, pool: BufferPool): void {
+  if (length <= pool.bufferSize) return;
+  throw rangeError(
+    'ERR_ZEROSEND_FRAME_TOO_LONG',
+    `a packet of ${length} bytes does not fit the pool's buffers of ${pool.bufferSize}`,
+  );
+}

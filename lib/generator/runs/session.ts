@@ -1,0 +1,181 @@
+import { clearInterval, clock, setInterval } from '../../base/timers.js';
+import type { BufferPool, ZeroCopySocket } from '../../index.js';
+import { sleepUntil, Turns } from '../base/sleep.js';
+import { Death } from './death.js';
+import { Meter, type Progress } from './meter.js';
+
+/** For how long the last completions are waited for, in ms. */
+const SETTLE_MS = 5000;
+/** And while the interface is down, so that nothing completes. */
+const SETTLE_DOWN_MS = 1000;
+const SETTLE_LOOK_MS = 100;
+
+/** Why a run ended. `'error'`: of the report that the error of a failed run has. */
+export type Ended = 'count' | 'seconds' | 'signal' | 'error';
+
+export interface SessionOptions {
+  socket: ZeroCopySocket;
+  pool: BufferPool;
+  signal: AbortSignal | undefined;
+  /** Infinity: no end by time */
+  seconds: number;
+  onProgress: ((progress: Progress) => void) | undefined;
+  /** ms */
+  progressInterval: number;
+  /** ms of performance.now() */
+  startAt: number | undefined;
+  rateError: () => number | null;
+}
+
+/** What all that send packets do alike: when to end, to wait, to yield and to report. */
+export class Session {
+  readonly meter: Meter;
+  readonly #options: SessionOptions;
+  readonly #stop = new AbortController();
+  readonly #turns = new Turns();
+  #ended: Ended = 'count';
+  #ends = Number.POSITIVE_INFINITY;
+  #failure: unknown;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.meter = new Meter(options.socket);
+  }
+
+  /** Aborted when it is to end. */
+  get stop(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  get ended(): Ended {
+    return this.#ended;
+  }
+
+  /**
+   * Runs `send` to its end, and waits for what it has sent, also after an error: the report of the
+   * run holds what came of it.
+   */
+  async run(send: () => Promise<void>): Promise<void> {
+    const { signal, seconds, onProgress, progressInterval, startAt } = this.#options;
+    const onAbort = () => this.#end('signal');
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal?.aborted) onAbort();
+    const start = startAt ?? clock();
+    this.meter.start(start);
+    this.#ends = start + seconds * 1000;
+    const over = new AbortController();
+    if (Number.isFinite(seconds)) void this.#endInTime(over.signal);
+    const ticker = onProgress && setInterval(() => this.#report(onProgress), progressInterval);
+    const death = new Death(this.#options.socket, (cause) => this.#died(cause));
+    try {
+      this.#turns.ran();
+      await send();
+      this.meter.stop();
+      this.#stop.abort();
+    } catch (error) {
+      this.meter.stop();
+      this.#fail(await death.explain(error));
+    }
+    over.abort();
+    clearInterval(ticker);
+    signal?.removeEventListener('abort', onAbort);
+    await this.#settle();
+    death.forget();
+    if (this.#ended === 'error') throw this.#failure;
+  }
+
+  /** For a run that waits; one that is busy looks at the clock by itself. */
+  async #endInTime(over: AbortSignal): Promise<void> {
+    await sleepUntil(this.#ends, over);
+    if (!over.aborted) this.#end('seconds');
+  }
+
+  /** To be called after each batch: ends by time, and lets the event loop run every so often. */
+  async yieldIfDue(): Promise<void> {
+    const now = clock();
+    if (now >= this.#ends) this.#end('seconds');
+    await this.#turns.yieldIfDue();
+  }
+
+  /** Resolves at a time of `performance.now()`, or when the run is to end. */
+  sleepUntil(time: number): Promise<void> {
+    return this.#turns.sleepUntil(time, this.stop);
+  }
+
+  /** Waits until a buffer is free, or what is queued has left. */
+  async room(): Promise<void> {
+    this.meter.dry();
+    const { socket, pool } = this.#options;
+    if (socket.needDrain) {
+      await drained(socket, this.stop);
+      return;
+    }
+    try {
+      const buffer = await pool.acquire({ signal: this.stop });
+      buffer.release(); // it is the next one that tryAcquire gives
+    } catch (error) {
+      if (!this.stop.aborted) throw error;
+    }
+  }
+
+  #end(why: Ended): void {
+    if (this.stop.aborted) return;
+    this.#ended = why;
+    this.#stop.abort();
+  }
+
+  #report(onProgress: (progress: Progress) => void): void {
+    try {
+      onProgress(this.meter.progress(this.#options.rateError()));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** Whoever closes the socket when all is sent, or has stopped the run, may do so. */
+  #died(cause: Error | null): void {
+    if (cause !== null) {
+      this.#fail(cause);
+    } else if (!this.stop.aborted) {
+      const error = new Error('the socket was closed before the run had ended');
+      this.#fail(Object.assign(error, { code: 'ERR_ZEROSEND_SOCKET_CLOSED' }));
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#ended === 'error') return;
+    this.#failure = error;
+    this.#ended = 'error';
+    this.#stop.abort();
+  }
+
+  async #settle(): Promise<void> {
+    const { socket } = this.#options;
+    socket.poll();
+    const end = new AbortController();
+    const began = clock();
+    let lastUp = began;
+    const timer = setInterval(() => {
+      const now = clock();
+      if (!socket.info().linkDown) lastUp = now;
+      if (now - began >= SETTLE_MS || now - lastUp >= SETTLE_DOWN_MS) end.abort();
+    }, SETTLE_LOOK_MS);
+    // What it could not wait for is in the report, as failed or unfinished.
+    await socket.flush({ signal: end.signal }).catch(() => {});
+    clearInterval(timer);
+  }
+}
+
+function drained(socket: ZeroCopySocket, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      socket.off('drain', done);
+      socket.off('close', done);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    socket.on('drain', done);
+    socket.on('close', done);
+    signal.addEventListener('abort', done);
+  });
+}

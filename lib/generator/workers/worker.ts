@@ -1,0 +1,65 @@
+// A worker thread of generateInWorkers: a socket of its own, and every n-th packet.
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { PacketSocket, UdpSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
+import { compile } from '../fields/sequence.js';
+import { template } from '../packets/template.js';
+import { type GenerateReport, runChecked } from '../runs/generate.js';
+import { checkGenerate } from '../runs/generate-options.js';
+import type { FromWorker, Job, ToWorker } from './workers.js';
+
+type Failure = Error & { code?: string; report?: GenerateReport };
+
+async function open({
+  socket,
+  template: description,
+  fields,
+  index,
+}: Job): Promise<ZeroCopySocket> {
+  if ('udp' in socket) return UdpSocket.open(socket.udp);
+  const { init } = compile(template(description), fields);
+  if ('packet' in socket) return PacketSocket.open({ ...socket.packet, init });
+  // A transmit queue can be had by one socket only.
+  const queue = (socket.xdp.queue ?? 0) + index;
+  return XdpSocket.open({ ...socket.xdp, queue, init });
+}
+
+async function work(job: Job, port: MessagePort): Promise<void> {
+  const say = (message: FromWorker) => port.postMessage(message);
+  const stop = new AbortController();
+  const started = new Promise<number>((resolve) => {
+    port.on('message', (message: ToWorker) => {
+      if (message.type === 'start') resolve(message.at);
+      else stop.abort();
+    });
+  });
+  const socket = await open(job);
+  try {
+    say({ type: 'ready' });
+    const at = await started;
+    const checked = checkGenerate({
+      socket,
+      template: job.template,
+      fields: job.fields,
+      share: { first: job.first + job.index, stride: job.of },
+      ...job.run,
+      signal: stop.signal,
+      startAt: at - performance.timeOrigin,
+      onProgress: (progress) => say({ type: 'progress', progress }),
+    });
+    const { index, of } = job;
+    const report = await runChecked({ ...checked, pacer: { ...checked.pacer, index, of } });
+    say({ type: 'done', report });
+  } finally {
+    await socket.close();
+  }
+}
+
+if (parentPort) {
+  const port = parentPort;
+  work(workerData as Job, port)
+    .catch(({ message, code, stack, report }: Failure) => {
+      const failed: FromWorker = { type: 'failed', error: { message, code, stack, report } };
+      port.postMessage(failed);
+    })
+    .finally(() => port.close()); // it would keep the thread alive
+}

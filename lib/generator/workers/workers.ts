@@ -1,0 +1,275 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { clock, timeOrigin } from '../../base/timers.js';
+import type { PacketOptions, UdpOptions, XdpOptions } from '../../index.js';
+import {
+  checkFunction,
+  checkInteger,
+  checkKeys,
+  checkPositive,
+  checkSignal,
+  invalidArgument,
+  withReport,
+} from '../base/check.js';
+import { sleepUntil } from '../base/sleep.js';
+import type { Field } from '../fields/fields.js';
+import { compile } from '../fields/sequence.js';
+import { checkRate, type Rate } from '../pace/rate.js';
+import type { PacketDescription } from '../packets/description.js';
+import { template } from '../packets/template.js';
+import type { GenerateReport } from '../runs/generate.js';
+import type { GenerateOptions } from '../runs/generate-options.js';
+import type { Progress } from '../runs/meter.js';
+import { NO_PROGRESS, reportOf, sumProgress, sumReports } from './sums.js';
+
+const LEAD_MS = 20; // for the news of the start to reach all
+/**
+ * For how long the others are waited for when one has failed, in ms: more than they wait themselves
+ * for a socket to tell why it ended, for ids, and to close.
+ */
+const PATIENCE_MS = 30_000;
+const DEFAULT_INTERVAL_MS = 1000;
+const ENTRY = new URL('./worker.js', import.meta.url);
+
+/** What each worker opens. Worker i of an XDP socket takes queue `queue + i`. */
+export type WorkerSocket =
+  | { udp: UdpOptions }
+  | { packet: Omit<PacketOptions, 'init'> }
+  | { xdp: Omit<XdpOptions, 'init'> };
+
+/** As of `generate`, for all workers together. All of it is copied to them. */
+export interface WorkersOptions {
+  socket: WorkerSocket;
+  template: PacketDescription;
+  fields?: readonly Field[];
+  /** Worker threads, 1 to 256; default as many as there are cores. */
+  workers?: number;
+  /** Number of the first packet; default 0. */
+  first?: number;
+  rate?: Rate;
+  count?: number;
+  seconds?: number;
+  batch?: number;
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress, workers: readonly Progress[]) => void;
+  progressInterval?: number;
+}
+
+export interface WorkersReport extends Omit<GenerateReport, 'pacing'> {
+  workers: GenerateReport[];
+}
+
+/** What a worker is given. */
+export interface Job {
+  socket: WorkerSocket;
+  template: PacketDescription;
+  fields: readonly Field[];
+  index: number;
+  of: number;
+  first: number;
+  /** of `generate`, as it is */
+  run: Pick<GenerateOptions, 'rate' | 'count' | 'seconds' | 'batch' | 'progressInterval'>;
+}
+
+export type ToWorker = { type: 'start' /** ms since 1970 */; at: number } | { type: 'stop' };
+export type FromWorker =
+  | { type: 'ready' }
+  | { type: 'progress'; progress: Progress }
+  | { type: 'done'; report: GenerateReport }
+  | {
+      type: 'failed';
+      error: {
+        message: string;
+        code: string | undefined;
+        stack: string | undefined;
+        /** what it had sent, where it had begun */
+        report: GenerateReport | undefined;
+      };
+    };
+
+const KEYS = [
+  'socket',
+  'template',
+  'fields',
+  'workers',
+  'first',
+  'rate',
+  'count',
+  'seconds',
+  'batch',
+  'signal',
+  'onProgress',
+  'progressInterval',
+] as const satisfies readonly (keyof WorkersOptions)[];
+
+/**
+ * {@link generate} in several worker threads, each with a socket of its own. Worker i of n sends the
+ * packets i, i + n, i + 2n, …, so together they send each packet once; they begin at the same time
+ * and keep the rate together.
+ * @throws rejects with TypeError or RangeError on bad options, with the error of the first worker
+ * that failed, and with Error `ERR_ZEROSEND_WORKER` when a thread could not be started or has died;
+ * the others are stopped, and `error.report` is what all of them had sent
+ */
+export async function generateInWorkers(options: WorkersOptions): Promise<WorkersReport> {
+  const jobs = checkWorkers(options);
+  return new Crew(jobs, options).toEnd();
+}
+
+function checkWorkers(options: WorkersOptions): Job[] {
+  checkKeys('options', options, KEYS);
+  const { socket, fields = [], workers = availableParallelism(), first = 0 } = options;
+  checkKeys('options.socket', socket, ['udp', 'packet', 'xdp']);
+  if (Object.keys(socket).length !== 1) {
+    throw invalidArgument('options.socket', 'one of udp, packet and xdp', socket);
+  }
+  checkInteger('options.workers', workers, 1, 256);
+  checkInteger('options.first', first, 0, Number.MAX_SAFE_INTEGER);
+  const { length } = compile(template(options.template), fields);
+  const { rate, count, seconds, batch, progressInterval = DEFAULT_INTERVAL_MS } = options;
+  if (rate !== undefined) checkRate('options.rate', rate, length);
+  if (count !== undefined) checkInteger('options.count', count, workers, Number.MAX_SAFE_INTEGER);
+  if (seconds !== undefined) checkPositive('options.seconds', seconds);
+  checkInteger('options.progressInterval', progressInterval, 10, 2 ** 31 - 1);
+  checkSignal(options.signal);
+  checkFunction('options.onProgress', options.onProgress);
+  return Array.from({ length: workers }, (_, index) => ({
+    socket,
+    template: options.template,
+    fields,
+    index,
+    of: workers,
+    first,
+    run: {
+      ...(rate === undefined ? {} : { rate }),
+      ...(count === undefined ? {} : { count: Math.ceil((count - index) / workers) }),
+      ...(seconds === undefined ? {} : { seconds }),
+      ...(batch === undefined ? {} : { batch }),
+      progressInterval,
+    },
+  }));
+}
+
+/** The threads of a run. */
+class Crew {
+  readonly #options: WorkersOptions;
+  readonly #jobs: readonly Job[];
+  readonly #threads: Worker[] = [];
+  readonly #reports: (GenerateReport | undefined)[];
+  readonly #progress: Progress[];
+  readonly #told = new Set<number>();
+  readonly #over = new AbortController();
+  #ready = 0;
+  #failure: Error | undefined;
+
+  constructor(jobs: readonly Job[], options: WorkersOptions) {
+    this.#options = options;
+    this.#jobs = jobs;
+    this.#reports = jobs.map(() => undefined);
+    this.#progress = jobs.map(() => NO_PROGRESS);
+  }
+
+  async toEnd(): Promise<WorkersReport> {
+    const { signal } = this.#options;
+    const stop = () => this.#tell({ type: 'stop' });
+    const exits = this.#start();
+    signal?.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted) stop();
+    await Promise.all(exits);
+    this.#over.abort();
+    signal?.removeEventListener('abort', stop);
+    const reports = this.#reports.map(
+      (report, index) => report ?? reportOf(this.#progress[index] as Progress),
+    );
+    if (this.#failure !== undefined) throw withReport(this.#failure, sumReports(reports));
+    return sumReports(reports);
+  }
+
+  /** Starts the threads; returns when each has ended. Where the system gives no more, they end. */
+  #start(): Promise<void>[] {
+    const exits: Promise<void>[] = [];
+    for (const [index, job] of this.#jobs.entries()) {
+      try {
+        const thread = new Worker(ENTRY, { workerData: job });
+        this.#threads.push(thread);
+        exits.push(this.#follow(thread, index));
+      } catch (error) {
+        this.#fail(workerError(`worker ${index} could not be started`, error));
+        break;
+      }
+    }
+    return exits;
+  }
+
+  #tell(message: ToWorker): void {
+    for (const thread of this.#threads) thread.postMessage(message);
+  }
+
+  #fail(error: Error): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    // Those that wait for the start would wait for ever.
+    this.#tell({ type: 'stop' });
+    this.#tell({ type: 'start', at: sinceEpoch() });
+    void this.#terminateInTime();
+  }
+
+  /** Ends those that do not end by themselves: one that cannot even say so must not hold up the rest. */
+  async #terminateInTime(): Promise<void> {
+    await sleepUntil(clock() + PATIENCE_MS, this.#over.signal);
+    for (const thread of this.#threads) void thread.terminate();
+  }
+
+  /** Once for each time that all who still send have told how they are doing. */
+  #progressed(index: number, progress: Progress): void {
+    this.#progress[index] = progress;
+    this.#told.add(index);
+    if (this.#reports.some((report, i) => report === undefined && !this.#told.has(i))) return;
+    this.#told.clear();
+    try {
+      this.#options.onProgress?.(sumProgress(this.#progress), this.#progress);
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+  }
+
+  #follow(thread: Worker, index: number): Promise<void> {
+    thread.on('message', (message: FromWorker) => {
+      if (message.type === 'progress') {
+        this.#progressed(index, message.progress);
+      } else if (message.type === 'done') {
+        this.#reports[index] = message.report;
+      } else if (message.type === 'failed') {
+        const { message: text, code = 'ERR_ZEROSEND_WORKER', stack, report } = message.error;
+        this.#reports[index] = report;
+        const error = new Error(`worker ${index}: ${text}`);
+        this.#fail(Object.assign(error, { code, stack }));
+      } else if (++this.#ready === this.#jobs.length) {
+        this.#tell({ type: 'start', at: sinceEpoch() + LEAD_MS });
+      }
+    });
+    thread.on('error', (error) => this.#fail(workerError(`worker ${index} has failed`, error)));
+    return new Promise((resolve) => {
+      thread.on('exit', (code) => {
+        if (this.#reports[index] === undefined) {
+          this.#fail(workerError(`worker ${index} ended with code ${code} before it was done`));
+        }
+        resolve();
+      });
+    });
+  }
+}
+
+/** ms since 1970 */
+function sinceEpoch(): number {
+  return timeOrigin + clock();
+}
+
+function workerError(message: string, cause?: unknown): Error {
+  const error =
+    cause === undefined
+      ? new Error(message)
+      : new Error(`${message}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+          cause,
+        });
+  return Object.assign(error, { code: 'ERR_ZEROSEND_WORKER' });
+}
