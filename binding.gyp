@@ -3,7 +3,7 @@
     # The second target is for a checkout only; an installed package has no test folder.
     'test_hooks%': '<!(node -p "Number(fs.existsSync(\'test\'))")',
     'zerosend_sources': [
-      '<!@(node -p "fs.readdirSync(\'native\', {recursive: true}).filter((f) => /^(core|os|node)\\/.*\\.cc$/.test(f)).map((f) => \'native/\' + f).sort().join(\' \')")',
+      '<!@(node -p "fs.readdirSync(\'native\', {recursive: true}).filter((f) => /^(core|kernel|sockets|threads|node)\\/.*\\.cc$/.test(f)).map((f) => \'native/\' + f).sort().join(\' \')")',
     ],
   },
   'target_defaults': {

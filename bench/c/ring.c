@@ -1,5 +1,5 @@
 // The mapped transmit ring of an AF_PACKET socket: the same ring, options and order as the
-// library's (native/os/packet_open.cc, native/os/packet_socket.cc).
+// library's (native/sockets/rings/packet_open.cc, native/sockets/rings/packet_socket.cc).
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <sys/mman.h>

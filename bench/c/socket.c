@@ -1,4 +1,4 @@
-// A TCP or UDP socket, with the same socket options as the library's own (native/os/open.cc).
+// A TCP or UDP socket, with the same socket options as the library's own (native/kernel/open.cc).
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -1,5 +1,5 @@
 // AF_XDP in copy mode, transmit only: the same rings, chunks and order as the library's
-// (native/os/xdp_open.cc, native/os/xdp_socket.cc).
+// (native/sockets/rings/xdp_open.cc, native/sockets/rings/xdp_socket.cc).
 #include <errno.h>
 #include <linux/if_xdp.h>
 #include <sys/mman.h>

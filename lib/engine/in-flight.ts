@@ -1,7 +1,7 @@
 import { BufferRun } from '../buffers/buffer-run.js';
 import { PooledBuffer } from '../buffers/pooled-buffer.js';
 
-/** Why a slot is retired: no more mappings for the process; see MappingBudget in native/os. */
+/** Why a slot is retired: no more mappings for the process; see MappingBudget in native/kernel. */
 const ENOSPC = 28;
 
 // Of this module: an imported binding is read at each use.

@@ -83,7 +83,7 @@ const STRIDE = REQUEST_SIZE;
 const ZERO_COPY = FLAG_ZERO_COPY;
 const RUN_ZERO_COPY = 2 ** 31; // added to a length of sendRun
 
-/** `last` of a record KIND_ERROR when completions cannot be read; see native/os/socket.h. */
+/** `last` of a record KIND_ERROR when completions cannot be read; see native/sockets/socket.h. */
 const ERROR_OF_READING = 2;
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 5000;

@@ -6,9 +6,9 @@
 #include <memory>
 #include <vector>
 
-#include "os/address.h"
-#include "os/poller.h"
-#include "os/slab.h"
+#include "kernel/address.h"
+#include "kernel/slab.h"
+#include "threads/poller.h"
 
 namespace zerosend {
 

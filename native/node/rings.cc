@@ -8,11 +8,11 @@
 #include <memory>
 #include <utility>
 
+#include "kernel/netdev.h"
 #include "node/arguments.h"
 #include "node/slabs.h"
-#include "os/netdev.h"
-#include "os/packet_socket.h"
-#include "os/xdp_socket.h"
+#include "sockets/rings/packet_socket.h"
+#include "sockets/rings/xdp_socket.h"
 
 namespace zerosend {
 namespace {

@@ -4,8 +4,8 @@
 #include <memory>
 #include <utility>
 
+#include "kernel/slab.h"
 #include "node/arguments.h"
-#include "os/slab.h"
 
 namespace zerosend {
 namespace {

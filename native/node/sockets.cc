@@ -12,11 +12,11 @@
 #include <utility>
 
 #include "core/counters.h"
+#include "kernel/open.h"
+#include "kernel/syscalls.h"
+#include "kernel/way_out.h"
 #include "node/arguments.h"
-#include "os/inet_socket.h"
-#include "os/open.h"
-#include "os/syscalls.h"
-#include "os/way_out.h"
+#include "sockets/inet/inet_socket.h"
 
 namespace zerosend {
 namespace {

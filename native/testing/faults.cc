@@ -20,8 +20,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "os/syscalls.h"
-#include "os/too_many_segments.h"
+#include "kernel/syscalls.h"
+#include "kernel/too_many_segments.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103

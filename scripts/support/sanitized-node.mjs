@@ -179,6 +179,8 @@ function findings(/** @type {string} */ folder) {
 function isOurs(/** @type {string} */ leak) {
   if (!/^(?:Direct|Indirect) leak/.test(leak)) return false;
   const frames = leak.split('\n');
-  const ours = frames.findIndex((frame) => /\/native\/(?:core|os|node|testing)\//.test(frame));
+  const ours = frames.findIndex((frame) =>
+    /\/native\/(?:core|kernel|sockets|threads|node|testing)\//.test(frame),
+  );
   return ours >= 0 && !frames.slice(0, ours).some((frame) => frame.includes(' v8::internal::'));
 }

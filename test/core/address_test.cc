@@ -1,4 +1,4 @@
-#include "os/address.h"
+#include "kernel/address.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>

@@ -1,5 +1,5 @@
 // PacketSocket over a ring whose kernel is in this file: what it does at each status of a frame.
-#include "os/packet_socket.h"
+#include "sockets/rings/packet_socket.h"
 
 #include <linux/if_packet.h>
 

@@ -1,4 +1,4 @@
-#include "os/page_replacement.h"
+#include "kernel/page_replacement.h"
 
 #include <pthread.h>
 #include <sys/mman.h>

@@ -1,4 +1,4 @@
-#include "os/page_sharing.h"
+#include "kernel/page_sharing.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "harness.h"
+#include "kernel/page_replacement.h"
 #include "memory.h"
-#include "os/page_replacement.h"
 #include "seam.h"
 
 using harness::FailNext;

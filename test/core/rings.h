@@ -18,8 +18,8 @@
 #include <memory>
 #include <vector>
 
-#include "os/socket.h"
-#include "os/syscalls.h"
+#include "kernel/syscalls.h"
+#include "sockets/socket.h"
 
 namespace rings {
 

@@ -1,4 +1,4 @@
-// Stands in for system calls: see native/os/syscalls.h.
+// Stands in for system calls: see native/kernel/syscalls.h.
 #pragma once
 
 #include <cerrno>
@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "os/syscalls.h"
+#include "kernel/syscalls.h"
 
 namespace harness {
 

@@ -1,4 +1,4 @@
-#include "os/slab.h"
+#include "kernel/slab.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "harness.h"
+#include "kernel/mapping_budget.h"
+#include "kernel/slot_replacement.h"
 #include "memory.h"
-#include "os/mapping_budget.h"
-#include "os/slot_replacement.h"
 #include "seam.h"
 
 using harness::all_are;

@@ -1,5 +1,5 @@
 // XdpSocket over rings whose kernel is in this file: completions that come late, or never.
-#include "os/xdp_socket.h"
+#include "sockets/rings/xdp_socket.h"
 
 #include <cstring>
 #include <deque>

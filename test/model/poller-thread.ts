@@ -17,7 +17,7 @@ enum Po {
   listAgain,
 }
 
-/** Poller::run of native/os/poller.cc, with Socket::on_ready and Socket::rearm. */
+/** Poller::run of native/threads/poller.cc, with Socket::on_ready and Socket::rearm. */
 export class PollerThread {
   readonly #rules: Rules;
 

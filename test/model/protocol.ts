@@ -11,7 +11,7 @@ import { All, get, Of } from './state.js';
  * without it. Completions, and what a peer says, come at any moment.
  *
  * The model stands for the code, which it names step by step, only as long as both are changed
- * together: native/os/socket.cc and poller.cc, native/node/environment.cc, lib/addon/reactor.ts.
+ * together: native/sockets/socket.cc and poller.cc, native/node/environment.cc, lib/addon/reactor.ts.
  */
 export class Protocol implements Model {
   readonly #rules: Rules;

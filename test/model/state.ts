@@ -9,7 +9,7 @@ export enum Of {
   input, // the peer has said something that was not read
   reported, // epoll: 0 not at all (the one-shot has fired), 1 errors and input, 2 also EPOLLOUT
   edge, // epoll, only with the switch `edgeTriggered`: something came since it was armed
-  // native/os/socket.h
+  // native/sockets/socket.h
   lock, // mutex_: whose it is, 0 nobody's
   busy, // busy_
   busyPolls, // busy_polls_, counted up to 2
@@ -28,7 +28,7 @@ export enum Of {
 
 /** The variables that there are once. */
 export enum All {
-  // native/os/poller.h
+  // native/threads/poller.h
   ready, // ready_: sockets with news
   calls, // calls of the thread-safe function that JavaScript has not taken yet
   // the JavaScript thread: where it is, and its local variables

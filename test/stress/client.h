@@ -6,7 +6,7 @@
 #include <unordered_set>
 
 #include "memory.h"
-#include "os/socket.h"
+#include "sockets/socket.h"
 
 namespace stress {
 
@@ -18,8 +18,8 @@ struct Holder {
   uint32_t length = 0;
 };
 
-// A socket as JavaScript sees it (lib/engine/socket.ts): the ids that were given out and what they hold.
-// Checks that each id completes exactly once.
+// A socket as JavaScript sees it (lib/engine/socket.ts): the ids that were given out and what they
+// hold. Checks that each id completes exactly once.
 class Client {
  public:
   enum class State : uint8_t { kConnecting, kOpen, kClosing };

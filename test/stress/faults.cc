@@ -7,7 +7,7 @@
 #include <atomic>
 #include <cerrno>
 
-#include "os/syscalls.h"
+#include "kernel/syscalls.h"
 #include "random.h"
 
 namespace zerosend {

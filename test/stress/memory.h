@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "os/slab.h"
+#include "kernel/slab.h"
 
 namespace stress {
 

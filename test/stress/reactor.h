@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "client.h"
-#include "os/poller.h"
 #include "random.h"
 #include "signals.h"
+#include "threads/poller.h"
 
 namespace stress {
 

@@ -3,10 +3,10 @@
 
 #include "check.h"
 #include "content.h"
-#include "os/inet_socket.h"
-#include "os/open.h"
-#include "os/packet_socket.h"
-#include "os/xdp_socket.h"
+#include "kernel/open.h"
+#include "sockets/inet/inet_socket.h"
+#include "sockets/rings/packet_socket.h"
+#include "sockets/rings/xdp_socket.h"
 #include "user.h"
 
 namespace stress {

@@ -5,7 +5,7 @@ const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta
 
 /** errno to response, as the code has it: `kRefuse` is "refuse" in the page. */
 function inCode(protocol: 'tcp' | 'udp'): Map<string, string> {
-  const source = read('native/os/send_errors.h');
+  const source = read('native/kernel/send_errors.h');
   const found = new Map<string, string>();
   const name = (response: string) => response.toLowerCase();
   for (const [, errno = '', tcp = '', udp = ''] of source.matchAll(

@@ -1,0 +1,145 @@
+// InetSocket: what the kernel has refused. Everything here runs under the lock, on the JavaScript
+// thread (send, send_many, poll) or on the poller thread (flush).
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "kernel/syscalls.h"
+#include "kernel/too_many_segments.h"
+#include "sockets/inet/inet_socket.h"
+
+namespace zerosend {
+namespace {
+
+// Questions that may have been answered without that having been read yet: where EINVAL came for
+// another reason (a blackhole route), or the error queue cannot be read.
+constexpr uint64_t kMaxUnreadQuestions = 64;
+
+// After questions in vain, so many sends at most go by copy before the next one, or until something
+// has been notified.
+constexpr uint32_t kMaxUnasked = 64;
+
+}  // namespace
+
+Response InetSocket::response(int error) const {
+  const SendError& entry = send_error(error);
+  return protocol_ == Protocol::kTcp ? entry.tcp : entry.udp;
+}
+
+bool InetSocket::may_be_earlier(int error) const {
+  return response(error) == Response::kEarlier || response(error) == Response::kMaybe;
+}
+
+// Every refusal passes here, of sendto, of sendmmsg and of what was queued, before anything is
+// tried again or answered: it settles kernel ids, timestamps and counters. `error` is 0 where
+// sendmmsg has stopped and does not say why. Returns the number of kernel ids that were freed.
+size_t InetSocket::settle_refusal(int error, bool zerocopy) {
+  if (error == ENOBUFS) ++counters_[Counter::noBuffers];
+  if (response(error) == Response::kRoom) ++counters_[Counter::noRoom];
+  if (stamps_) stamps_->refused(fd_);
+  if (!zerocopy) return 0;
+  // A stream gives an id that was not used back (net_zcopy_put_abort in tcp_sendmsg_locked).
+  if (protocol_ == Protocol::kTcp) return error == ENOBUFS ? drain_all() : 0;
+  ledger_.doubt();
+  // Before the error queue is read, which may make room, the kernel is asked for its count: its
+  // answer tells whether room was the reason.
+  return error == 0 ? 0 : drain_all();
+}
+
+// Asks the kernel how far it has counted, when it is not certain. Returns 0 when it is now, or the
+// errno because of which the kernel could not be asked: zero copy has to wait.
+//
+// The question is a datagram of too many segments. Its id is notified before the call returns,
+// since nobody else has seen the datagram, and it is the last one that was given out.
+int InetSocket::ask_for_count(const sockaddr* to, socklen_t to_length) {
+  if (++unasked_ < asked_in_vain_) return EBUSY;
+  unasked_ = 0;
+  if (unread_questions_ == kMaxUnreadQuestions) {
+    drain_all();
+    if (unreadable_ > 0) return EBUSY;
+    ledger_.dispel(unread_questions_);  // the queue is empty: they have taken none
+    unread_questions_ = unread_answers_ = 0;
+  }
+  const TooManySegments question(to, to_length);
+  int error = 0;
+  for (int tries = 0; !ledger_.certain() && tries < kTriesOfEarlier; ++tries) {
+    ledger_.doubt();
+    ++unread_questions_;
+    error = sys.sendmsg(fd_, question.message(), MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL) < 0
+                ? errno
+                : 0;
+    if (stamps_) stamps_->refused(fd_);
+    if (response(error) == Response::kRoom || error == ENOBUFS) stopped_early_ = false;
+    const bool answered = error == EINVAL || error == EIO;
+    if (!answered) {  // it has taken no id
+      ledger_.dispel(1);
+      --unread_questions_;
+    }
+    if (answered) ++unread_answers_;
+    const size_t freed = drain_all();
+    // An ICMP error that is pending answers in place of what was asked, once each.
+    const bool again = may_be_earlier(error) || error == EINTR;
+    if (!again && !(error == ENOBUFS && freed > 0)) break;
+  }
+  if (ledger_.certain()) {
+    asked_in_vain_ = 0;
+    return 0;
+  }
+  if (error != EAGAIN) asked_in_vain_ = std::min(2 * asked_in_vain_ + 1, kMaxUnasked);
+  return error;
+}
+
+// A copying send of UDP has found no room. Answers EAGAIN when it should wait, or the errno to end
+// it with.
+//
+// What the kernel still holds of the socket makes room when it leaves. With nothing there, waiting
+// is for what others hold: a queueing discipline (which may have taken the first fragments of the
+// datagram, and tried at each wake these would keep it full for ever), memory, keys of IPsec. So
+// the tries get rarer, and what has not gone after three seconds never will.
+int InetSocket::back_off(int error) {
+  constexpr std::chrono::nanoseconds kFirst = std::chrono::microseconds(100);
+  constexpr std::chrono::nanoseconds kLongest = std::chrono::milliseconds(10);
+  constexpr std::chrono::nanoseconds kLongestOfDrops = 16384 * kFirst;
+  constexpr std::chrono::nanoseconds kPatience = 2 * kLongestOfDrops - kFirst;
+  if (protocol_ != Protocol::kUdp) return EAGAIN;
+  const bool drops = error == ENOBUFS && reports_drops();
+  if (!drops && !holds_nothing()) return EAGAIN;
+  const auto now = std::chrono::steady_clock::now();
+  if (retry_delay_.count() == 0) retry_since_ = now;
+  if (now - retry_since_ >= kPatience) return error == EAGAIN ? ENOBUFS : error;
+  retry_delay_ = std::max(kFirst, std::min(2 * retry_delay_, drops ? kLongestOfDrops : kLongest));
+  retry_at_ = now + retry_delay_;
+  return EAGAIN;
+}
+
+// Whether the kernel has nothing of the socket that could make room by leaving.
+bool InetSocket::holds_nothing() const {
+  int bytes = -1;
+  return sys.ioctl(fd_, SIOCOUTQ, &bytes) == 0 && bytes == 0;
+}
+
+// With IP_RECVERR (which only the user can have set) ENOBUFS tells of drops by the queueing
+// discipline, too.
+bool InetSocket::reports_drops() const {
+  int v4 = 0;
+  int v6 = 0;
+  socklen_t length = sizeof v4;
+  sys.getsockopt(fd_, IPPROTO_IP, IP_RECVERR, &v4, &length);
+  length = sizeof v6;
+  sys.getsockopt(fd_, IPPROTO_IPV6, IPV6_RECVERR, &v6, &length);
+  return v4 != 0 || v6 != 0;
+}
+
+// Whether ICMP can leave an error on the socket: on a connected one, or where the user asked for
+// it.
+bool InetSocket::hears_of_earlier() const {
+  sockaddr_storage peer;
+  socklen_t length = sizeof peer;
+  return ::getpeername(fd_, reinterpret_cast<sockaddr*>(&peer), &length) == 0 || reports_drops();
+}
+
+}  // namespace zerosend

@@ -1,0 +1,130 @@
+#pragma once
+
+#include <linux/if_packet.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "kernel/offload.h"
+#include "sockets/rings/ring_socket.h"
+
+namespace zerosend {
+
+struct PacketOptions {
+  std::string interface;
+  uint32_t frames = 0;
+  uint32_t frame_size = 0;  // bytes of payload that a frame must hold
+  bool qdisc_bypass = false;
+  bool virtio_net_header = false;
+  // Link layer by the kernel (SOCK_DGRAM): protocol and destination; else frames are complete.
+  bool cooked = false;
+  uint16_t protocol = 0;
+  uint8_t destination[8] = {};
+  uint8_t destination_length = 0;
+  uint32_t send_buffer_size = 0;
+  Timestamps timestamps = Timestamps::kNone;
+};
+
+// An AF_PACKET socket with a transmit ring (TPACKET_V2, Documentation/networking/packet_mmap.rst).
+// The ring is the pool: slot i of the slab is the payload of frame i.
+//
+//        tail       head      submit
+//          v         v         v
+//   [ - ][ K ][ K ][ R ][ R ][ h ][ w ][ - ]     K the kernel has taken it   R asked for
+//                                                h held by a user   w waits for the one before it
+//
+// The kernel walks the ring in order and stops at the first frame that is not SEND_REQUEST, so
+// frames are handed over in ring order, and come back to be looked for at the tail. The head is
+// where the kernel stands, as the status of the frames says.
+class PacketSocket final : public RingSocket {
+ public:
+  // Opens the socket and maps its ring. Returns null with the call that failed in `*syscall` and
+  // its errno in `*error`.
+  static std::shared_ptr<PacketSocket> open(const PacketOptions& options, int epoll_fd,
+                                            LinkWatch& links, uint64_t first_id, int* error,
+                                            const char** syscall);
+  ~PacketSocket() override;
+
+  const std::shared_ptr<Slab>& ring() const { return memory_; }
+  uint32_t max_length() const;
+  uint32_t header_length() const { return header_length_; }
+  // Bytes that a frame may be longer where it has a VLAN tag.
+  uint32_t tag_length() const { return options_.cooked ? 0 : link_header_.tag_length; }
+
+ private:
+  friend class RingSocket;
+
+  struct Frame {
+    // kRejected: the kernel calls it malformed, and its id fails when the place is free
+    // kGivenUp: the kernel has it, and its id has completed
+    enum class State : uint8_t { kIdle, kWaiting, kSubmitted, kRejected, kGivenUp };
+    uint64_t id = 0;  // this and the length are of a frame that is not idle
+    uint32_t length = 0;
+    State state = State::kIdle;
+    bool copied = false;
+    uint16_t error = 0;  // of kRejected: the kernel's answer to it
+  };
+
+  PacketSocket(int fd, int epoll_fd, const std::shared_ptr<Slab>& ring,
+               const PacketOptions& options, uint64_t first_id);
+
+  tpacket2_hdr* header(uint32_t index) const;
+  uint32_t status(uint32_t index) const;
+  int check(Part frame) const override;
+  void submit_waiting();
+  void hand_over(Frame& frame);
+  ssize_t send_ring(const sockaddr_ll* to);
+  void follow_kernel();
+  bool stopped_at_malformed() const;
+  bool refuses_frame(int error) const;
+  void note_refused();
+  bool pass_over();
+  bool lend_to_loopback(int* error);
+  void withdraw(int error) override;
+  uint32_t after(uint32_t index) const { return index + 1 == frames_.size() ? 0 : index + 1; }
+  uint32_t before(uint32_t index) const { return index == 0 ? frames_.size() - 1 : index - 1; }
+
+  int32_t do_skip(uint32_t slot) override;
+  int32_t do_send_many(const Source* sources, size_t count) override;
+  int32_t do_send_run(const Run& run) override;
+  int32_t put(Part part, bool copied) override;
+  size_t queued() const override { return waiting_; }
+  void fail_queued() override;
+  void cut_off() override;
+  void revoke() override;
+  bool under_way() const override { return submitted_ > 0; }
+  void kick() override;
+  uint32_t untaken() override;
+  size_t reap() override;
+  State do_state() const override;
+  void read_stamps();
+  void begin_stamping();
+  void note_refused_key(int error);
+
+  const PacketOptions options_;
+  sockaddr_ll peer_{};          // of a cooked socket
+  uint32_t header_length_ = 0;  // of the link layer, as far as it is in the frame
+  uint32_t max_segments_ = 0;   // of UDP, into which the kernel cuts a frame with offload header
+
+  std::vector<Frame> frames_;
+  uint32_t submit_ = 0;     // the next frame to hand over
+  uint32_t tail_ = 0;       // the first that the kernel has
+  uint32_t head_ = 0;       // the first that the kernel had not taken when last looked at
+  uint32_t submitted_ = 0;  // frames from tail_ to submit_
+  uint32_t untaken_ = 0;    // frames from head_ to submit_
+  // Of a frame at the head that is refused each time.
+  static constexpr uint64_t kLongestPatience = 1000;  // milliseconds
+  static constexpr uint64_t kShortestPatience = 8;    // the clock is exact to four
+  static constexpr uint64_t kForgetting = 10 * kLongestPatience;
+  uint64_t refused_id_ = 0;
+  uint64_t refused_since_ = 0;  // in milliseconds; 0: none was
+  uint64_t gave_up_at_ = 0;     // in milliseconds
+  uint64_t patience_ms_ = kLongestPatience;
+  int timestamp_error_ = 0;
+  int kick_error_ = 0;    // of the latest kick that failed
+  uint32_t waiting_ = 0;  // frames behind one that is not there yet
+};
+
+}  // namespace zerosend

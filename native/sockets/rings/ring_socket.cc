@@ -1,0 +1,187 @@
+#include "sockets/rings/ring_socket.h"
+
+#include <linux/if.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <utility>
+
+#include "kernel/syscalls.h"
+
+namespace zerosend {
+
+void RingSocket::do_poll() {
+  if (untaken() > 0) kick();
+  reap();
+}
+
+// Poller thread, by the timer. Frames that do not come back for long (a slow link), or that the
+// kernel does not take, are looked for less often.
+void RingSocket::do_ready(uint32_t) {
+  const uint64_t before = counters_[Counter::completed];
+  if (untaken() > 0) kick();
+  reap();
+  if (under_way()) note_link();
+  const bool back = counters_[Counter::completed] != before;
+  interval_ns_ = back ? kShortestInterval : std::min(interval_ns_ * 2, kLongestInterval);
+}
+
+// Nobody may poll any more, and the last frames may be fewer than a kick waits for.
+void RingSocket::finish_output() {
+  if (untaken() > 0) kick();
+}
+
+int32_t RingSocket::do_send(const Source& source, const Address*) {
+  // A view of this memory is not a slot of it.
+  if (source.slab != memory_.get() || source.data != memory_->slot(source.slot)) return -EINVAL;
+  const Part frame{source.slot, source.length};
+  begin_sending();
+  if (const int error = check_now(*this, frame)) return -error;
+  return put(frame, !source.zerocopy);
+}
+
+void RingSocket::fail_accepted(Part frame, int error) {
+  count_unsent(frame.length);
+  complete(accept(frame), Outcome::kFailed, error);
+}
+
+// ---- the interface ------------------------------------------------------------------------------
+
+int RingSocket::follow(LinkWatch& watch, uint32_t ifindex, uint32_t mtu) {
+  watch_ = &watch;
+  link_ = watch.follow(ifindex, mtu, &facts_);
+  dropped_before_ = facts_.tx_dropped;
+  return link_ ? 0 : ENODEV;
+}
+
+bool RingSocket::look_again() {
+  LinkFacts facts;
+  if (read_link(link_->index(), &facts) != 0) return false;
+  facts_ = facts;
+  link_->tell(facts);
+  return true;
+}
+
+void RingSocket::catch_up() {
+  rested_ = false;
+  if (watch_->has_news()) look_again();
+}
+
+// Outside of the lock: the answer may have to wait for somebody who changes the network, and the
+// poller thread should not.
+void RingSocket::look_around() {
+  LinkFacts facts;
+  const int error = read_link(link_->index(), &facts);
+  if (error == ENODEV) link_->tell_gone();
+  Lock lock(*this);
+  if (fd_ >= 0) do_link_gone();
+  if (error != 0) return;
+  if (facts_.index == 0) dropped_before_ = facts.tx_dropped;  // it could not be asked for before
+  facts_ = facts;
+  link_->tell(facts);
+  // The interface's own count may begin anew, with its driver.
+  if (facts.tx_dropped < dropped_before_) dropped_before_ = 0;
+  uint64_t& dropped = counters_[Counter::interfaceDropped];
+  // The kernel tells of a carrier that was lost up to a second late.
+  if (facts.tx_dropped - dropped_before_ > dropped) note_link();
+  dropped = facts.tx_dropped - dropped_before_;
+}
+
+// What is sent while the interface cannot send waits, or is dropped by it: somebody should know.
+void RingSocket::note_link() {
+  if (link_->claim_down()) notices_.push_back({Record::kLinkDown, 0, 0});
+}
+
+void RingSocket::do_link_gone() {
+  if (!link_->gone()) return;
+  fail(ENXIO, false);  // as a kick would, and may have done
+  reap();
+  withdraw(reason());
+}
+
+Socket::State RingSocket::do_state() const {
+  State state;
+  state.link = facts_;
+  state.link.name = link_->name();
+  state.link_gone = link_->gone();
+  if (state.link_gone) {
+    state.link.up = state.link.carrier = false;
+    state.link.operstate = IF_OPER_NOTPRESENT;
+  }
+  state.link_down = link_down_;
+  return state;
+}
+
+int RingSocket::make_timer() {
+  timer_fd_ = sys.timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  return timer_fd_ < 0 ? errno : 0;
+}
+
+int RingSocket::start_watching() {
+  epoll_event event{};
+  event.data.u64 = handle_;
+  event.events = EPOLLIN | EPOLLET;  // each expiry once, without reading the timer
+  return sys.epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, timer_fd_, &event) == 0 ? 0 : errno;
+}
+
+int RingSocket::watch() {
+  if (armed_ || timer_fd_ < 0) return 0;
+  itimerspec time{};
+  time.it_value.tv_nsec = interval_ns_;
+  armed_ = sys.timerfd_settime(timer_fd_, 0, &time, nullptr) == 0;
+  return armed_ ? 0 : errno;
+}
+
+bool RingSocket::wants_arming() const { return !failed_ && under_way(); }
+
+void RingSocket::before_close() {
+  if (timer_fd_ < 0) return;
+  epoll_event unused{};
+  sys.epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, timer_fd_, &unused);
+  sys.close(timer_fd_);
+  timer_fd_ = -1;
+}
+
+uint64_t RingSocket::coarse_ms() {
+  timespec now{};
+  sys.clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+}
+
+void RingSocket::kicked(ssize_t result, int error) {
+  ++counters_[Counter::kicks];
+  note_link();
+  if (result >= 0) {
+    link_down_ = false;
+    return;
+  }
+  switch (error) {
+    case EBUSY:
+      ++counters_[busy_is_drop_ ? Counter::droppedFrames : Counter::noRoom];
+      break;
+    case EAGAIN:
+    case ENOMEM:
+      ++counters_[Counter::noRoom];
+      break;
+    case ENOBUFS:
+      ++counters_[Counter::refusedFrames];
+      break;
+    case ENETDOWN:
+      // The frames wait: an interface that goes down usually comes up again.
+      ++counters_[Counter::linkDown];
+      link_down_ = true;
+      break;
+    case ENXIO:
+    case ENODEV:
+    case EBADF:
+      fail(error, false);
+      break;
+    default:
+      ++counters_[Counter::softErrors];
+      break;
+  }
+}
+
+}  // namespace zerosend

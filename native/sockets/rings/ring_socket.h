@@ -1,0 +1,230 @@
+#pragma once
+
+#include <linux/if_ether.h>
+
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "kernel/interface.h"
+#include "kernel/link_watch.h"
+#include "sockets/socket.h"
+
+namespace zerosend {
+
+// What the transmit ring and AF_XDP have in common: the kernel must be told to look at the ring (a
+// kick), and it has no event for the frames that come back, so the poller thread looks by a timer.
+// Kicks are batched: after so many frames, when JavaScript polls, and by the timer.
+//
+// A kick that succeeds need not have told the kernel of all frames: it stops half-way where
+// SO_SNDBUF runs out or the device takes no more, and says so by no return value that can be relied
+// on. So which frames the kernel has taken is read from the ring, and whatever is left there is
+// kicked again: by the next poll, by the timer, and when the socket closes.
+//
+// A frame that comes back says by its place which one it is. So the subclass keeps the id of each
+// with the frame, and no ledger is needed.
+//
+// The socket is bound to an interface by its index, and the interface lives a life of its own: its
+// MTU and name change, it goes down, it is removed. LinkWatch tells of that by the poller thread.
+// Before a frame is refused as too long, the kernel is asked once more.
+class RingSocket : public Socket {
+ public:
+  // JavaScript thread.
+  void look_around() override;
+  uint32_t mtu() const { return link_->mtu(); }
+
+ protected:
+  RingSocket(int fd, int epoll_fd, size_t max_queued, uint64_t first_id,
+             std::shared_ptr<Slab> memory)
+      : Socket(fd, epoll_fd, max_queued), memory_(std::move(memory)), next_id_(first_id) {}
+
+  // Frames that are put into the ring before it is kicked.
+  static constexpr uint32_t kKickEvery = 64;
+
+  // ---- what a subclass does ---------------------------------------------------------------------
+
+  // 0, or the errno for a frame that must not reach the ring. Its slot exists.
+  virtual int check(Part frame) const = 0;
+  // As do_send(), of a frame that was checked; `copied` when the caller copied plain memory into
+  // it.
+  virtual int32_t put(Part frame, bool copied) = 0;
+  // Has the kernel look at the ring. Calls kicked() with what it answered. Bounded: what the kernel
+  // does not take now is left for the next kick.
+  virtual void kick() = 0;
+  // Frames in the ring that the kernel has not taken, as the ring says.
+  virtual uint32_t untaken() = 0;
+  // Takes in the frames that have come back. Returns their number.
+  virtual size_t reap() = 0;
+  // Whether frames are in the ring that have not come back.
+  virtual bool under_way() const = 0;
+  // After a failure: frames that the kernel has not touched end as failed, for this reason.
+  virtual void withdraw(int error) = 0;
+
+  // ---- for the subclass -------------------------------------------------------------------------
+
+  // Makes the timer that wakes the poller thread. To be called while opening. Returns 0 or an
+  // errno.
+  int make_timer();
+
+  // Follows the interface from now on. To be called while opening, before its MTU matters. Returns
+  // 0 or an errno.
+  int follow(LinkWatch& watch, uint32_t ifindex, uint32_t mtu);
+
+  // Asks for the interface's MTU, under the lock: where a frame is refused that is rare enough.
+  bool look_again();
+
+  // 0, or the errno for a frame that must not reach the ring, by the MTU of now.
+  template <class Ring>
+  static int check_now(Ring& ring, Part frame) {
+    const int error = ring.check(frame);
+    return error == EMSGSIZE && ring.look_again() ? ring.check(frame) : error;
+  }
+
+  // To be called before frames are checked. After a rest, news that the poller thread has not come
+  // to is asked for; while JavaScript sends on, it comes with that thread.
+  void begin_sending() {
+    if (rested_ && !kernel_checks_mtu_) catch_up();
+  }
+
+  int32_t do_send(const Source& source, const Address*) override;
+  void do_poll() override;
+  void do_ready(uint32_t events) override;
+  int start_watching() override;
+  int watch() override;
+  bool wants_arming() const override;
+  void finish_output() override;
+  uint64_t next_id() const override { return next_id_; }
+  void before_close() override;
+  void rest() override { rested_ = true; }
+  void do_link_gone() override;
+  State do_state() const override;
+
+  // do_send_many() and do_send_run() of the subclass `Ring`, whose check() and put() are called
+  // directly: through the table they would be a third of what they cost.
+  template <class Ring>
+  static int32_t put_many(Ring& ring, const Source* sources, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
+      if (sources[i].slab != ring.memory_.get()) return -EINVAL;
+    }
+    return put_all(ring, count,
+                   [sources](size_t i) { return Part{sources[i].slot, sources[i].length}; });
+  }
+  template <class Ring>
+  static int32_t put_run(Ring& ring, const Run& run) {
+    if (run.slab != ring.memory_.get()) return -EINVAL;
+    return put_all(ring, run.count, [&run](size_t i) {
+      return Part{run.first + static_cast<uint32_t>(i), run.length(i)};
+    });
+  }
+
+  // Takes the next id.
+  uint64_t accept(Part frame) {
+    count_send(frame.length);
+    return next_id_++;
+  }
+
+  // Whether a frame is longer than the MTU of now allows. One with a VLAN tag may be four bytes
+  // longer, on Ethernet alone (packet_extra_vlan_len_allowed() in net/packet/af_packet.c).
+  bool exceeds_mtu(Part frame) const {
+    return exceeds_mtu(memory_->slot(frame.slot), frame.length);
+  }
+  bool exceeds_mtu(const uint8_t* data, uint32_t length) const {
+    const uint32_t mtu = link_->mtu();
+    if (length <= mtu + link_header_.header_length) return false;
+    const bool tagged = link_header_.tag_length > 0 && data[12] == (ETH_P_8021Q >> 8) &&
+                        data[13] == (ETH_P_8021Q & 0xff);
+    return !tagged || length > mtu + link_header_.header_length + link_header_.tag_length;
+  }
+
+  void frames_added(uint32_t count) {
+    added_ += count;
+    if (added_ >= kKickEvery) kick();
+  }
+
+  // All frames, or none.
+  template <class Ring, class FrameAt>
+  static int32_t put_all(Ring& ring, size_t count, FrameAt frame_at) {
+    ring.begin_sending();
+    // Checked before the first is put: a hole in the ring would hold up the frames behind it.
+    for (size_t i = 0; i < count; ++i) {
+      if (const int error = check_now(ring, frame_at(i))) {
+        ring.refused_at_ = static_cast<uint32_t>(i);
+        return -error;
+      }
+    }
+    for (size_t done = 0; done < count; ++done) {
+      const int32_t code = ring.failed_ ? -ring.reason() : ring.put(frame_at(done), false);
+      if (code >= 0) continue;
+      if (done == 0) return code;
+      ring.fail_accepted(frame_at(done), -code);
+    }
+    if (ring.added_ > 0) ring.kick();
+    return 0;
+  }
+
+  // Earlier frames of the call have ids already, so this one takes its own and fails.
+  void fail_accepted(Part frame, int error);
+
+  // Ids that have ended, mostly in the order in which they were given out: completed as few ranges,
+  // the last of them when it goes out of scope.
+  class Ended {
+   public:
+    explicit Ended(RingSocket& socket) : socket_(socket) {}
+    ~Ended() { complete(); }
+    Ended(const Ended&) = delete;
+    Ended& operator=(const Ended&) = delete;
+
+    void add(uint64_t id, Outcome outcome, int error = 0) {
+      if (id != first_ + count_ || outcome != outcome_ || error != error_) {
+        complete();
+        first_ = id;
+        outcome_ = outcome;
+        error_ = error;
+      }
+      ++count_;
+    }
+
+   private:
+    void complete() {
+      if (count_ > 0) socket_.complete(first_, first_ + count_ - 1, outcome_, error_);
+      count_ = 0;
+    }
+
+    RingSocket& socket_;
+    uint64_t first_ = 0;
+    uint64_t count_ = 0;
+    Outcome outcome_ = Outcome::kZeroCopy;
+    int error_ = 0;
+  };
+
+  // Milliseconds of a clock that never steps, exact to a few.
+  static uint64_t coarse_ms();
+
+  // Books the answer of a kick. It says nothing of which frames were taken.
+  void kicked(ssize_t result, int error);
+
+  const std::shared_ptr<Slab> memory_;  // the only slots that can be sent
+  uint32_t added_ = 0;                  // frames put into the ring since the last kick
+  LinkHeader link_header_;              // what a frame of the interface begins with
+  std::shared_ptr<LinkState> link_;     // set by follow()
+  bool kernel_checks_mtu_ = true;       // a kick refuses frames that are too long; AF_XDP does not
+  bool link_down_ = false;     // the last kick found the interface down; it will be tried again
+  bool busy_is_drop_ = false;  // EBUSY means that the device has dropped one packet
+
+ private:
+  void catch_up();
+  void note_link();
+
+  LinkWatch* watch_ = nullptr;
+  bool rested_ = true;           // sends have stopped since the last catch_up()
+  LinkFacts facts_;              // as last asked for
+  uint64_t dropped_before_ = 0;  // by the interface, before this socket was opened
+  int timer_fd_ = -1;
+  long interval_ns_ = kShortestInterval;
+  uint64_t next_id_;
+
+  static constexpr long kShortestInterval = 50'000;
+  static constexpr long kLongestInterval = 2'000'000;
+};
+
+}  // namespace zerosend

@@ -1,0 +1,158 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "kernel/xdp_rings.h"
+#include "sockets/rings/ring_socket.h"
+
+namespace zerosend {
+
+struct XdpOptions {
+  enum class Mode : uint8_t { kBest, kZeroCopy, kCopy };
+
+  std::string interface;
+  uint32_t queue = 0;
+  Mode mode = Mode::kBest;
+  std::shared_ptr<Slab> umem;
+  uint32_t deadline_ms = 0;  // after which a frame that has not come back is given up
+};
+
+// An AF_XDP socket that transmits only: the slab is the UMEM, slot i is chunk i. Frames go out
+// through a ring of descriptors, and their addresses come back, in any order, through another.
+// No BPF program is needed for that.
+class XdpSocket final : public RingSocket {
+ public:
+  static std::shared_ptr<XdpSocket> open(const XdpOptions& options, int epoll_fd, LinkWatch& links,
+                                         uint64_t first_id, int* error, const char** syscall);
+  ~XdpSocket() override;
+
+  bool zerocopy() const { return zerocopy_; }
+  uint32_t tag_length() const { return link_header_.tag_length; }
+  uint32_t max_length() const;  // of a packet of one frame
+
+  // Why a packet cannot have several frames: the errno of a bind with XDP_USE_SG, or 0.
+  int multi_frame_error() const { return multi_frame_error_; }
+  uint32_t max_frames() const { return max_frames_; }
+  static constexpr uint32_t kMostFrames = 64;  // of any packet, however many a driver takes
+
+ private:
+  friend class RingSocket;
+
+  static constexpr uint32_t kNone = UINT32_MAX;
+
+  // The sends of one chunk that the kernel has: usually one, more after a retain. A list through
+  // links_, oldest first, since addresses do not tell them apart.
+  struct Chunk {
+    uint32_t oldest = kNone;
+    uint32_t newest = kNone;
+  };
+  enum class Kind : uint8_t {
+    kWhole,
+    kCopied,  // the caller copied plain memory into the chunk
+    kPart,    // of a packet of several chunks: packets_ has the rest
+    kEnded,   // the id has completed, though the kernel has the chunk
+  };
+  // A descriptor that has not come back. All of them are in a second list as well, in the order in
+  // which they were handed over, so that the one that is out longest is at hand.
+  struct Link {
+    uint64_t id = 0;
+    uint64_t position = 0;  // how many descriptors were handed over before
+    uint32_t slot = 0;
+    uint32_t next = 0;
+    uint32_t older = kNone;
+    uint32_t newer = kNone;
+    Kind kind = Kind::kWhole;
+  };
+  // When the kernel had taken how many descriptors.
+  struct Mark {
+    uint64_t taken = 0;
+    uint64_t ms = 0;
+  };
+  // A packet of several chunks, by its id.
+  struct Packet {
+    uint32_t left;  // chunks that have not come back
+    Outcome outcome;
+  };
+  static constexpr uint32_t kMostChunks = 1 << 20;  // of a UMEM; a pool has no more buffers either
+  // Where the kernel copies, it makes each frame but the first a fragment of the packet, or (for
+  // drivers that want nothing in the linear part) the first, too. A packet of more fragments than
+  // the kernel was built for, 17 at least, is dropped without a word.
+  static constexpr uint32_t kCopiedFrames = 17;
+  // With zero copy the driver has a number of its own; it grants XDP_USE_SG only with two at least.
+  static constexpr uint32_t kZeroCopyFrames = 2;
+
+  XdpSocket(int fd, int epoll_fd, const XdpOptions& options, uint64_t first_id);
+
+  // xdp_open.cc
+  const char* set_up(const XdpOptions& options, uint32_t ifindex, LinkWatch& links, int* error);
+  bool bind_queue(const XdpOptions& options, uint32_t ifindex, int* error);
+  uint32_t frames_of_packets(uint32_t ifindex) const;
+
+  // What frames and packets have in common.
+  inline bool has_room(size_t descriptors);
+  inline bool make_room(size_t descriptors);
+  inline void describe(Part part, uint32_t options, uint64_t id, Kind kind);
+  inline void submit(uint32_t descriptors);
+  const Link& take_oldest(Chunk& chunk);
+  const Link& take_newest(Chunk& chunk);
+  const Link& unlink(uint32_t index);
+  bool ends_send(const Link& link, Outcome* outcome);
+  int check_packet(const Part* parts, size_t count, Part* whole) const;
+  void note_taken(uint64_t now);
+  bool is_lost(const Link& link, uint64_t now) const;
+  void give_up_lost(uint64_t now);
+
+  int32_t do_send_many(const Source* sources, size_t count) override;
+  int32_t do_send_run(const Run& run) override;
+  int32_t put(Part frame, bool copied) override;
+  int32_t do_send_packet(const Part* parts, size_t count) override;
+  size_t queued() const override { return 0; }
+  void fail_queued() override {}
+  void cut_off() override;
+  void withdraw(int error) override;
+  void revoke() override;
+  bool under_way() const override { return outstanding_ > 0; }
+  int check(Part frame) const override;
+  void kick() override;
+  uint32_t untaken() override;
+  size_t reap() override;
+  void before_close() override;
+  State do_state() const override;
+
+  const uint32_t deadline_ms_;
+  const uint32_t chunk_bits_;  // chunks are a power of two long: division would take longest of all
+  bool zerocopy_ = false;
+  int multi_frame_error_ = 0;
+  uint32_t max_frames_ = 1;
+
+  XdpRing<uint64_t> fill_;
+  XdpRing<uint64_t> completion_;
+  XdpRing<xdp_desc> transmit_;
+  uint32_t produced_ = 0;  // descriptors written to transmit_
+  uint32_t taken_ = 0;     // of those, the ones that the kernel had read when last looked at
+  uint32_t consumed_ = 0;  // completions read
+
+  std::vector<Chunk> chunks_;
+  std::vector<Link> links_;
+  uint32_t free_links_ = kNone;
+  std::unordered_map<uint64_t, Packet> packets_;
+  uint32_t outstanding_ = 0;
+  uint64_t handed_over_ = 0;  // descriptors, since the socket was opened
+  uint32_t oldest_ = kNone;   // of the links, by position
+  uint32_t newest_ = kNone;
+  // Only with a deadline. Marks are a fraction of it apart, so that the last but a few is as old as
+  // the deadline: marks_[i % kMarks], the oldest at first_mark_.
+  static constexpr uint32_t kMarks = 16;
+  Mark marks_[kMarks];
+  uint32_t first_mark_ = 0;
+  uint32_t end_marks_ = 0;
+  uint64_t overdue_ = 0;           // positions below were taken as long ago as the deadline
+  uint64_t returned_ = 0;          // the position behind the newest descriptor that has come back
+  uint64_t last_progress_ms_ = 0;  // when the last came back
+};
+
+}  // namespace zerosend

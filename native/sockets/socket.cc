@@ -1,0 +1,290 @@
+#include "sockets/socket.h"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "kernel/syscalls.h"
+
+namespace zerosend {
+// ---- sending and completions --------------------------------------------------------------------
+
+int Socket::refusal(size_t count) const {
+  if (!is_open()) return static_cast<int>(Refusal::kClosed);
+  if (queued() + count > max_queued_) return static_cast<int>(Refusal::kQueueFull);
+  return 0;
+}
+
+int32_t Socket::send(const Source& source, const Address* destination, uint32_t* waiting) {
+  Lock lock(*this);
+  if (const int code = refusal(1)) return -code;
+  busy_ = true;
+  const int32_t result = do_send(source, destination);
+  *waiting = static_cast<uint32_t>(queued());
+  return result;
+}
+
+int32_t Socket::send_many(const Source* sources, size_t count, uint32_t* waiting) {
+  Lock lock(*this);
+  *waiting = 0;
+  if (const int code = refusal(count)) return -code;
+  busy_ = true;
+  refused_at_ = 0;
+  const int32_t result = do_send_many(sources, count);
+  *waiting = result < 0 ? refused_at_ : static_cast<uint32_t>(queued());
+  return result;
+}
+
+int32_t Socket::send_run(const Run& run, uint32_t* waiting) {
+  Lock lock(*this);
+  *waiting = 0;
+  if (const int code = refusal(run.count)) return -code;
+  busy_ = true;
+  refused_at_ = 0;
+  const int32_t result = do_send_run(run);
+  *waiting = result < 0 ? refused_at_ : static_cast<uint32_t>(queued());
+  return result;
+}
+
+int32_t Socket::send_packet(const Part* parts, size_t count) {
+  Lock lock(*this);
+  if (const int code = refusal(1)) return -code;
+  busy_ = true;
+  return do_send_packet(parts, count);
+}
+
+int32_t Socket::skip(uint32_t slot) {
+  Lock lock(*this);
+  return fd_ < 0 || failed_ ? 0 : do_skip(slot);
+}
+
+int32_t Socket::do_send_packet(const Part*, size_t) { return -EOPNOTSUPP; }
+
+void Socket::poll() {
+  Lock lock(*this);
+  if (fd_ < 0) return;
+  // Not at the first poll: a sender that pauses between its sends would register again each time.
+  if (busy_ && queued() == 0 && ++busy_polls_ == 2) unwatch();
+  do_poll();
+}
+
+size_t Socket::take(Record* out, size_t max, bool* more) {
+  Lock lock(*this);
+  size_t count = retired_.take(out, max);
+  Range ranges[64];
+  // Completions before notices: an error is reported after the ids that it ended.
+  while (count < max && !completed_.empty()) {
+    const size_t taken = completed_.take(ranges, std::min(max - count, std::size(ranges)));
+    for (size_t i = 0; i < taken; ++i) {
+      const Range& range = ranges[i];
+      const uint32_t kind = range.outcome == Outcome::kFailed
+                                ? static_cast<uint32_t>(Record::kFailure) + range.error
+                                : static_cast<uint32_t>(range.outcome);
+      out[count++] = {kind, range.first, range.last};
+    }
+    counters_[Counter::ranges] += taken;
+  }
+  if (completed_.empty()) count += notices_.take(out + count, max - count);
+  *more = has_news();
+  return count;
+}
+
+void Socket::note_stamp(const Notification& stamp) {
+  ++counters_[Counter::timestamps];
+  if (!stamps_) return;
+  const StampBook::Entry* entry = stamps_->find(stamp);
+  if (entry == nullptr || (stamp.seconds == 0 && stamp.nanoseconds == 0)) {
+    ++counters_[Counter::unknownStamps];
+    return;
+  }
+  const uint64_t time = stamp.seconds * 1'000'000'000u + stamp.nanoseconds;
+  uint64_t since = 0;
+  if (stamp.of_device) {
+    since = time > entry->sent.real ? time - entry->sent.real : 0;  // which may be another clock's
+  } else if (!latency_of(entry->sent, instant_of_reading(), time, &since)) {
+    ++counters_[Counter::unknownStamps];
+    return;
+  }
+  notices_.push_back({Record::kStamp, entry->id, stamp.seconds});
+  notices_.push_back(
+      {Record::kStamped + static_cast<uint32_t>(stamp.stage), stamp.nanoseconds, since});
+}
+
+void Socket::note_queued() {
+  ++counters_[Counter::queuedSends];
+  drain_due_ = true;
+  // Now, not when JavaScript goes idle: it may compute for seconds without looking back.
+  if (queued() == 1) watch();
+}
+
+void Socket::note_drained() {
+  if (drain_due_) notices_.push_back({Record::kDrain, next_id(), 0});
+  drain_due_ = false;
+  if (closing_) finish_output();
+}
+
+// ---- epoll --------------------------------------------------------------------------------------
+
+int Socket::attach(uint32_t handle) {
+  Lock lock(*this);
+  handle_ = handle;
+  return start_watching();
+}
+
+int Socket::start_watching() { return wants_arming() ? watch() : 0; }
+
+bool Socket::arm() {
+  Lock lock(*this);
+  busy_ = false;
+  busy_polls_ = 0;
+  rest();
+  return fd_ >= 0 && wants_arming() && !watch_or_fail();
+}
+
+bool Socket::rearm() {
+  PollerLock lock(mutex_);
+  // A busy socket will be armed by JavaScript; only what waits for room cannot wait for that.
+  return fd_ >= 0 && wants_arming() && (!busy_ || queued() > 0) && !watch_or_fail();
+}
+
+// A socket that cannot be watched (somebody closed its descriptor) would never be heard of again.
+bool Socket::watch_or_fail() {
+  const int error = watch();
+  if (error == 0 || failed_) return true;
+  // No room for a registration now: JavaScript goes on polling, and tries again.
+  if (!registered_ && (error == ENOMEM || error == ENOSPC)) return false;
+  fail(error, connecting_);
+  return false;
+}
+
+int Socket::watch() {
+  epoll_event event{};
+  event.events = EPOLLONESHOT | interest();
+  event.data.u64 = handle_;
+  if (armed_ && armed_interest_ == event.events) return 0;
+  int operation = registered_ ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+  while (sys.epoll_ctl(epoll_fd_, operation, fd_, &event) != 0) {
+    if (errno != EEXIST || operation == EPOLL_CTL_MOD) return errno;
+    operation = EPOLL_CTL_MOD;  // unwatch() has failed
+  }
+  registered_ = true;
+  armed_ = true;
+  armed_interest_ = event.events;
+  return 0;
+}
+
+// Even a disarmed registration has the kernel call epoll for each completion, on the very path of
+// the send: about 4 % of a send into the sink.
+void Socket::unwatch() {
+  if (!registered_) return;
+  epoll_event unused{};
+  sys.epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd_, &unused);
+  registered_ = false;
+  armed_ = false;
+}
+
+Socket::Wake Socket::on_ready(uint32_t events) {
+  PollerLock lock(mutex_);
+  // Also where this goes on with an earlier wake: JavaScript may have armed since, and its event be
+  // among `events`. To arm once more than needed does no harm.
+  armed_ = false;
+  if (fd_ < 0) return {};
+  ++counters_[Counter::wakes];
+  unfinished_ = false;
+  if (!busy_ || queued() > 0) do_ready(events);
+  if (!busy_) rest();
+  Wake wake;
+  wake.news = has_news();
+  wake.unfinished = unfinished_ && !failed_;
+  wake.rearm = wants_arming() && (!busy_ || queued() > 0);
+  wake.soon = queued() > 0;
+  return wake;
+}
+
+bool Socket::on_link_gone() {
+  PollerLock lock(mutex_);
+  if (fd_ < 0) return false;
+  do_link_gone();
+  return has_news();
+}
+
+// ---- the end ------------------------------------------------------------------------------------
+
+void Socket::fail(int error, bool connecting, bool reading) {
+  if (failed_) return;
+  failed_ = true;
+  failure_ = error;
+  connecting_ = false;
+  fail_queued();
+  notices_.push_back({Record::kError, static_cast<uint64_t>(error),
+                      connecting ? 0u
+                      : reading  ? 2u
+                                 : 1u});
+}
+
+void Socket::begin_close() {
+  Lock lock(*this);
+  closing_ = true;
+  if (fd_ >= 0 && !failed_ && queued() == 0) finish_output();
+}
+
+void Socket::abort() {
+  Lock lock(*this);
+  if (fd_ < 0) return;
+  closing_ = true;
+  connecting_ = false;
+  fail_queued();
+  failed_ = true;  // a reset of our own making sets SO_ERROR, which is no news to who called this
+  cut_off();
+  revoke();
+}
+
+void Socket::abandon(std::chrono::steady_clock::time_point deadline) {
+  Lock lock(*this);
+  if (fd_ < 0) return;
+  closing_ = true;
+  fail_queued();
+  leave_behind(deadline);
+  close_locked();
+}
+
+int Socket::conclude() {
+  Lock lock(*this);
+  if (fd_ >= 0 && !failed_) do_conclude();
+  return failure_;
+}
+
+void Socket::close() {
+  Lock lock(*this);
+  close_locked();
+}
+
+void Socket::close_locked() {
+  if (fd_ < 0) return;
+  before_close();
+  unwatch();
+  sys.close(fd_);
+  fd_ = -1;
+  rest();
+}
+
+Counters Socket::counters() {
+  Lock lock(*this);
+  return counters_;
+}
+
+uint64_t Socket::progress() {
+  Lock lock(*this);
+  return counters_[Counter::completed] + counters_[Counter::kernelSends] + do_progress();
+}
+
+Socket::State Socket::state() {
+  Lock lock(*this);
+  State state = do_state();
+  state.failure = failure_;
+  return state;
+}
+
+}  // namespace zerosend

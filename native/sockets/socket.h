@@ -1,0 +1,382 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "core/coalescer.h"
+#include "core/counters.h"
+#include "core/id_ring.h"
+#include "core/range.h"
+#include "kernel/address.h"
+#include "kernel/link.h"
+#include "kernel/slab.h"
+#include "kernel/timestamping.h"
+
+namespace zerosend {
+
+// Answers of a send other than an errno, which is 1..4095. Negated, like an errno.
+enum class Refusal : int32_t {
+  kClosed = 10001,     // closing, closed or failed
+  kQueueFull = 10002,  // max_queued sends wait already
+  kWrongPool = 10003,  // memory of a ring or a UMEM, which is another socket's
+};
+
+// Why a send has failed, where it was no errno and no Refusal: it was given up by abort().
+constexpr int kGivenUp = 10004;
+
+// The memory of one send: a slot of a slab, which the socket keeps mapped, or plain memory that
+// JavaScript keeps alive until the send has completed.
+struct Source {
+  Slab* slab = nullptr;  // null for plain memory
+  const uint8_t* data = nullptr;
+  uint32_t slot = 0;
+  uint32_t length = 0;
+  bool zerocopy = false;
+};
+
+// The memory of several sends: neighbouring slots of a slab, which exist. The lengths are
+// unchecked.
+struct Run {
+  // Set in a length to ask for zero copy; no slot is as long.
+  static constexpr uint32_t kZeroCopy = 1u << 31;
+
+  Slab* slab;
+  uint32_t first;
+  uint32_t count;
+  const uint32_t* lengths;
+
+  uint32_t length(size_t i) const { return lengths[i] & ~kZeroCopy; }
+  Source source(size_t i) const {
+    const uint32_t slot = first + static_cast<uint32_t>(i);
+    return {slab, slab->slot(slot), slot, length(i), (lengths[i] & kZeroCopy) != 0};
+  }
+};
+
+// A part of a packet that is laid out over several slots of a socket's own memory.
+struct Part {
+  uint32_t slot;
+  uint32_t length;
+};
+
+// One piece of news for JavaScript. Kinds below kDrain are Outcomes, with a range of ids; those
+// that failed come as kFailure.
+struct Record {
+  enum Kind : uint32_t {
+    kDrain = 8,      // the queue has emptied; first: the next id, since later ones may wait again
+    kConnected = 9,  // a TCP connection is up
+    kError = 10,  // first: errno; last: 0 while connecting, 1 afterwards, 2 of reading completions
+    kStamp = 12,  // first: an id; last: seconds of CLOCK_REALTIME; its second half follows:
+    kStamped = 16,   // and up, plus the stage: first: nanoseconds; last: nanoseconds since the send
+    kPassed = 13,    // first: an id that fails, past whose place in the ring the kernel has gone
+    kRetired = 11,   // first: an id whose memory must never be written or freed again
+    kLinkDown = 14,  // frames were handed over while the interface could not send
+    kFailure = 65536,  // and up, plus the reason: a range of ids that failed for it
+  };
+  uint32_t kind;
+  uint64_t first;
+  uint64_t last;
+};
+
+// Records in the order in which they came. A backlog can be long, and is taken in small parts.
+class RecordQueue {
+ public:
+  void push_back(const Record& record) { records_.push(record); }
+  bool empty() const { return records_.empty(); }
+  // Moves up to `max` records to `out`; returns their number.
+  size_t take(Record* out, size_t max) {
+    size_t count = 0;
+    for (; count < max && !records_.empty(); records_.pop_front()) out[count++] = records_.front();
+    return count;
+  }
+
+ private:
+  IdRing<Record> records_{0, 16};
+};
+
+// What all sockets have in common: ids and their completions, news for JavaScript, and the part
+// that epoll plays. How data reaches the kernel and how completions come back is the subclass's.
+//
+// Two threads use a socket, JavaScript's and the poller's; each public method takes the lock. (The
+// kernel gives two concurrent sends on one socket the same id when one fails, so sends must be
+// serialised anyway.) Private and protected methods run under the lock, on either thread.
+//
+// Who reaps: while JavaScript sends, it polls inline and the socket is not armed (busy). When it
+// goes idle with something outstanding it calls arm(), and the poller thread takes over. Events are
+// level-triggered and one-shot, so arming with something to read fires at once: nothing is lost
+// between the last inline poll and the arming.
+class Socket {
+ public:
+  virtual ~Socket() = default;
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+
+  // ---- JavaScript thread ------------------------------------------------------------------------
+
+  // Registers with epoll under `handle`. Returns 0 or an errno.
+  int attach(uint32_t handle);
+
+  // Sends or queues. Returns 0 when the send was accepted and has the next id; else a negated errno
+  // or Refusal, and no id was taken. `*queued` becomes the number of sends that wait for room.
+  // `destination` is null for the connected peer.
+  int32_t send(const Source& source, const Address* destination, uint32_t* queued);
+
+  // As if send() were called for each in turn, with as few system calls as possible. Accepts all or
+  // none. A message that the kernel refuses by itself after the first was accepted completes as
+  // failed. Where none was accepted, `*queued` becomes the index of the one that could not be, as
+  // far as that is known, or 0.
+  int32_t send_many(const Source* sources, size_t count, uint32_t* queued);
+
+  // As send_many(), of neighbouring slots.
+  int32_t send_run(const Run& run, uint32_t* queued);
+
+  // One send out of several slots of the socket's own memory: one id, as of send(). Only where a
+  // subclass can do it; others answer EOPNOTSUPP.
+  int32_t send_packet(const Part* parts, size_t count);
+  // Of a ring whose frames wait for one that was given back: goes past its place. 1 when it has.
+  int32_t skip(uint32_t slot);
+
+  // Sends what is queued and reads completions, now.
+  void poll();
+
+  // Moves up to `max` records to `out`; `*more` says whether some are left.
+  size_t take(Record* out, size_t max, bool* more);
+
+  // JavaScript goes idle: the poller thread takes over what is outstanding. Returns whether that
+  // failed, so that JavaScript must poll once more: for the news of it, or to try again.
+  bool arm();
+
+  // No more sends. What is queued still goes out; then a TCP connection is shut down for writing,
+  // after which completions keep coming until the peer has acknowledged everything.
+  void begin_close();
+
+  // Gives up, without waiting: queued sends fail, and what does not complete at once is revoked.
+  void abort();
+
+  // The environment ends and nobody will hear of completions any more. What the kernel holds still
+  // goes out, from pages that the process no longer writes to; the descriptor is closed. Where
+  // plain memory cannot be parted from the kernel, it is cut off and waited for until `deadline`:
+  // nobody will be left who could hold on to that memory.
+  void abandon(std::chrono::steady_clock::time_point deadline);
+
+  // A last look before close(), when every id has completed: the errno of the error that has ended
+  // the socket, also of one that nobody has been told of; 0: none.
+  int conclude();
+
+  // Closes the descriptor. Every id has completed by then.
+  void close();
+
+  int fd() const { return fd_; }
+  uint32_t handle() const { return handle_; }
+
+  // Asks the kernel for what can change underneath an open socket without a word to it; for state()
+  // and counters(). Nothing, unless a subclass has such things.
+  virtual void look_around() {}
+
+  Counters counters();
+
+  // What only some sockets know; read by describe() of the binding.
+  struct State {
+    bool peer_closed = false;    // the peer's FIN was read
+    bool ids_uncertain = false;  // zero copy is off because kernel ids can no longer be matched
+    int timestamp_error = 0;     // errno of SO_TIMESTAMPING
+    int failure = 0;             // errno of the fatal error; set by state()
+    bool link_down = false;      // frames wait for the interface to come up
+    bool splits_sends = false;   // segments go out one by one, since the way out refuses the whole
+    // Of sockets that are bound to one interface:
+    LinkFacts link;           // as last asked for; index 0 for other sockets
+    bool link_gone = false;   // the interface was removed
+    uint32_t max_length = 0;  // of a frame
+    // Of a TCP connection that is or was up: bytes that the peer has acknowledged; else -1.
+    int64_t acknowledged = -1;
+    // Of a transmit ring: frames that wait for one before them, and which that is.
+    size_t waiting = 0;
+    uint32_t missing = 0;
+  };
+  State state();
+
+  // A number that grows whenever anything moves on its way: an id completes, the kernel takes some
+  // of what is queued, or a TCP peer acknowledges bytes.
+  uint64_t progress();
+
+  // ---- poller thread ----------------------------------------------------------------------------
+
+  struct Wake {
+    bool news = false;        // records wait for JavaScript
+    bool unfinished = false;  // on_ready() is due again, at once
+    bool rearm = false;       // arm again, after a pause
+    bool soon = false;        // the pause should be short: sends are waiting for room
+  };
+  Wake on_ready(uint32_t events);
+  // JavaScript waits for the lock.
+  bool is_wanted() const { return wanted_.load(std::memory_order_relaxed); }
+  // Returns whether that failed, which is news.
+  bool rearm();
+  // An interface was removed, this socket's or another. Returns whether there is news of it.
+  bool on_link_gone();
+
+ protected:
+  // JavaScript's hold of the lock. Where the poller thread has it, that is told who waits.
+  class Lock {
+   public:
+    explicit Lock(Socket& socket) : socket_(socket) {
+      if (socket.mutex_.try_lock()) return;
+      socket.wanted_.store(true, std::memory_order_relaxed);
+      socket.mutex_.lock();
+      socket.wanted_.store(false, std::memory_order_relaxed);
+    }
+    ~Lock() { socket_.mutex_.unlock(); }
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+   private:
+    Socket& socket_;
+  };
+  using PollerLock = std::lock_guard<std::mutex>;
+
+  // What may be done under the lock at once, since the other thread waits for it; about a
+  // millisecond.
+  struct Budget {
+    size_t messages = 128;
+    size_t bytes = kMostBytes;
+
+    static constexpr size_t kMostBytes = 2 << 20;
+    bool is_spent() const { return messages == 0 || bytes == 0; }
+    void spend(size_t sent) {
+      --messages;
+      bytes -= sent < bytes ? sent : bytes;
+    }
+  };
+  // Of messages of an error queue; reading one costs less than sending one.
+  static constexpr size_t kMostNotes = 1024;
+
+  Socket(int fd, int epoll_fd, size_t max_queued)
+      : fd_(fd), epoll_fd_(epoll_fd), max_queued_(max_queued) {}
+
+  // To be called by the destructor of the subclass, whose close hook it needs.
+  void close_locked();
+
+  // ---- what a subclass does ---------------------------------------------------------------------
+
+  // As send() and send_many(), with the socket open and room in the queue.
+  virtual int32_t do_send(const Source& source, const Address* destination) = 0;
+  virtual int32_t do_send_many(const Source* sources, size_t count) = 0;
+  virtual int32_t do_send_run(const Run& run) = 0;
+  virtual int32_t do_send_packet(const Part* parts, size_t count);
+  virtual int32_t do_skip(uint32_t) { return 0; }
+  // Sends that wait for room.
+  virtual size_t queued() const = 0;
+  virtual void do_poll() = 0;
+  // Registers what wakes the poller thread for this socket, and has it wake once more. Default:
+  // events of the descriptor itself, one-shot. Return 0 or an errno.
+  virtual int start_watching();
+  virtual int watch();
+  // Works off what epoll reported, within the budget, and sets `unfinished_` where that was not
+  // enough. Not called while JavaScript is busy, unless sends are queued.
+  virtual void do_ready(uint32_t events) = 0;
+  // EPOLL* bits to wait for; EPOLLERR and EPOLLHUP come without asking.
+  virtual uint32_t interest() const { return 0; }
+  virtual bool wants_arming() const = 0;
+  virtual uint64_t next_id() const = 0;
+  // Completes every queued send as failed.
+  virtual void fail_queued() = 0;
+  // begin_close() was called, or the queue has emptied since.
+  virtual void finish_output() {}
+  // First step of abort(): whatever makes the kernel let go, and a last reading of completions.
+  virtual void cut_off() = 0;
+  // Second step: completes all that is left as revoked. Its memory is safe to reuse then, or was
+  // reported by note_retired().
+  virtual void revoke() = 0;
+  // As revoke(), when nobody will hear of it: sees to memory that is not unmapped with the
+  // process's last view of it. May wait until `deadline`.
+  virtual void leave_behind(std::chrono::steady_clock::time_point) {}
+  // Sends have stopped for now.
+  virtual void rest() {}
+  virtual void before_close() {}
+  // Fails if the connection has ended.
+  virtual void do_conclude() {}
+  virtual State do_state() const { return {}; }
+  // What progress() cannot know: bytes that a peer has acknowledged.
+  virtual uint64_t do_progress() const { return 0; }
+  // Fails if the socket's interface is gone.
+  virtual void do_link_gone() {}
+
+  // ---- what a subclass calls --------------------------------------------------------------------
+
+  bool is_open() const { return fd_ >= 0 && !closing_ && !failed_ && !connecting_; }
+  // `error`: of kFailed, why: an errno, a Refusal or kGivenUp.
+  void complete(uint64_t first, uint64_t last, Outcome outcome, int error = 0) {
+    counters_[Counter::completed] += last - first + 1;
+    counters_[kOutcomeCounters[static_cast<size_t>(outcome)]] += last - first + 1;
+    completed_.add(first, last, outcome, static_cast<uint16_t>(error));
+  }
+  void complete(uint64_t id, Outcome outcome, int error = 0) { complete(id, id, outcome, error); }
+  // Why what has not been sent will not be, once the socket has failed or is given up.
+  int reason() const { return failure_ != 0 ? failure_ : kGivenUp; }
+  int reason_of(Outcome outcome) const { return outcome == Outcome::kFailed ? reason() : 0; }
+  // So many bytes of a send that fails were not taken by the kernel.
+  void count_unsent(uint64_t bytes) { counters_[Counter::unsentBytes] += bytes; }
+  void fail(int error, bool connecting, bool reading = false);
+
+  // Reports a timestamp, or counts one that no send is known for.
+  void note_stamp(const Notification& stamp);
+
+  void count_send(uint32_t length) {
+    ++counters_[Counter::sends];
+    counters_[Counter::bytes] += length;
+  }
+
+  // The memory of this send must never be used again. To be called before it completes.
+  void note_retired(uint64_t id, int error) {
+    retired_.push_back({Record::kRetired, id, static_cast<uint64_t>(error)});
+  }
+
+  // This send will fail, and the kernel has gone past its place in the ring: frames behind it do
+  // not wait for that place to be filled. To be called before it completes.
+  void note_passed(uint64_t id) { retired_.push_back({Record::kPassed, id, 0}); }
+
+  // A send was put into the queue.
+  void note_queued();
+  // The queue has emptied by sending.
+  void note_drained();
+
+  std::mutex mutex_;
+  int fd_;
+  const int epoll_fd_;
+  const size_t max_queued_;
+  uint32_t handle_ = 0;
+
+  bool connecting_ = false;
+  bool closing_ = false;     // begin_close() or abort() was called
+  bool failed_ = false;      // a fatal error was reported
+  int failure_ = 0;          // its errno
+  bool armed_ = false;       // a wake is due
+  bool busy_ = false;        // JavaScript sends, and has promised to call arm()
+  uint32_t refused_at_ = 0;  // of the last batch that was refused: the index of the wrong one
+  bool unfinished_ = false;  // do_ready() has more to do, now
+
+  std::unique_ptr<StampTracker> stamps_;  // null unless timestamps were asked for
+  Counters counters_;
+  RecordQueue notices_;  // delivered after the completions that they follow
+
+ private:
+  int refusal(size_t count) const;
+  bool has_news() const { return !retired_.empty() || !completed_.empty() || !notices_.empty(); }
+  bool watch_or_fail();
+  void unwatch();
+
+  std::atomic<bool> wanted_{false};  // JavaScript waits for the lock
+
+  bool registered_ = false;  // with epoll
+  uint32_t armed_interest_ = 0;
+  uint32_t busy_polls_ = 0;  // polls since JavaScript was idle
+  Coalescer completed_;
+  RecordQueue retired_;     // and passed: delivered before the completions of the ids; rare
+  bool drain_due_ = false;  // the queue has been in use since the last drain record
+};
+
+}  // namespace zerosend

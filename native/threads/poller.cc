@@ -1,0 +1,254 @@
+#include "threads/poller.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <ctime>
+#include <utility>
+
+#include "kernel/syscalls.h"
+
+namespace zerosend {
+namespace {
+
+// How long completions may gather before the sockets are armed again. Longer costs latency and
+// in-flight room, shorter costs throughput; measured in bench/.
+constexpr long kPauseNanoseconds = 200'000;
+// While sends wait for room, their progress hangs on it.
+constexpr long kShortPauseNanoseconds = 50'000;
+
+// How long all sockets together may keep the end of an environment waiting; see Socket::abandon.
+constexpr std::chrono::seconds kAbandonTimeout{1};
+
+// What no socket has for its handle.
+constexpr uint64_t kWakeToken = ~uint64_t{0};
+constexpr uint64_t kLinkToken = kWakeToken - 1;
+
+}  // namespace
+
+int Poller::start(const char** syscall) {
+  if (running_) return 0;
+  *syscall = "epoll_create1";
+  epoll_fd_ = sys.epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_fd_ < 0) return errno;
+  *syscall = "eventfd";
+  wake_fd_ = sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.u64 = kWakeToken;
+  if (wake_fd_ < 0 || sys.epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) != 0) {
+    const int error = errno;
+    close_descriptors();
+    return error;
+  }
+  stopping_ = false;
+  // Signals belong to the threads of Node: the new thread inherits a mask that blocks them all.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  // Not std::thread: where the system has no thread left it throws, and nobody here could catch.
+  const auto body = [](void* self) -> void* { return static_cast<Poller*>(self)->run(), nullptr; };
+  *syscall = "pthread_create";
+  const int error = pthread_create(&thread_, nullptr, body, this);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  running_ = error == 0;
+  links_.set_epoll(epoll_fd_, kLinkToken);
+  if (!running_) close_descriptors();
+  return error;
+}
+
+void Poller::stop() {
+  if (!running_) return;
+  stopping_ = true;
+  const uint64_t one = 1;
+  while (::write(wake_fd_, &one, sizeof one) < 0 && errno == EINTR) {
+  }
+  pthread_join(thread_, nullptr);
+  running_ = false;
+  const auto deadline = std::chrono::steady_clock::now() + kAbandonTimeout;
+  for (const auto& socket : sockets_) {
+    if (socket) socket->abandon(deadline);
+  }
+  {
+    std::lock_guard<std::mutex> lock(table_mutex_);
+    sockets_.assign(1, nullptr);
+    generations_.assign(1, 0);
+    vacant_.clear();
+  }
+  close_descriptors();
+}
+
+void Poller::close_descriptors() {
+  links_.stop();
+  if (wake_fd_ >= 0) sys.close(wake_fd_);
+  sys.close(epoll_fd_);
+  epoll_fd_ = wake_fd_ = -1;
+}
+
+uint32_t Poller::add(std::shared_ptr<Socket> socket, int* error) {
+  uint32_t index;
+  {
+    std::lock_guard<std::mutex> lock(table_mutex_);
+    if (vacant_.empty()) {
+      index = static_cast<uint32_t>(sockets_.size());
+      if (index > kIndexMask) {
+        *error = EMFILE;
+        return 0;
+      }
+      sockets_.push_back(nullptr);
+      generations_.push_back(0);
+    } else {
+      index = vacant_.back();
+      vacant_.pop_back();
+    }
+    sockets_[index] = socket;
+  }
+  const uint32_t handle = index | generations_[index] << kIndexBits;
+  *error = socket->attach(handle);
+  if (*error != 0) {
+    remove(handle);
+    return 0;
+  }
+  return handle;
+}
+
+void Poller::remove(uint32_t handle) {
+  if (find(handle) == nullptr) return;
+  const uint32_t index = handle & kIndexMask;
+  std::shared_ptr<Socket> last;  // destroyed after the lock is released
+  std::lock_guard<std::mutex> lock(table_mutex_);
+  last = std::move(sockets_[index]);
+  generations_[index] = (generations_[index] + 1) & (UINT32_MAX >> kIndexBits);
+  vacant_.push_back(index);
+}
+
+Socket* Poller::find(uint32_t handle) const {
+  const uint32_t index = handle & kIndexMask;
+  if (index >= sockets_.size() || generations_[index] != handle >> kIndexBits) return nullptr;
+  return sockets_[index].get();
+}
+
+std::shared_ptr<Socket> Poller::share(uint32_t handle) {
+  std::lock_guard<std::mutex> lock(table_mutex_);
+  return find(handle) == nullptr ? nullptr : sockets_[handle & kIndexMask];
+}
+
+bool Poller::add_ready(uint32_t handle) {
+  std::lock_guard<std::mutex> lock(ready_mutex_);
+  const bool first = ready_.empty();
+  if (std::find(ready_.begin(), ready_.end(), handle) == ready_.end()) ready_.push_back(handle);
+  return first;
+}
+
+std::vector<uint32_t> Poller::take_ready() {
+  std::lock_guard<std::mutex> lock(ready_mutex_);
+  return std::exchange(ready_, {});
+}
+
+void Poller::put_back(uint32_t handle) {
+  if (add_ready(handle)) notify_();
+}
+
+void Poller::run() {
+  pthread_setname_np(pthread_self(), "zerosend-poller");
+  std::vector<epoll_event> events(256);
+  const auto most = static_cast<int>(events.size());
+  while (!stopping_) {
+    const int count = sys.epoll_wait(epoll_fd_, events.data(), most, unfinished_.empty() ? -1 : 0);
+    if (count < 0 && errno != EINTR) pause(false);  // cannot happen; but then do not spin
+    for (int i = 0; i < count; ++i) begin(events[static_cast<size_t>(i)]);
+    tell();
+    if (!unfinished_.empty()) {
+      go_on();  // which takes as long as a pause
+    } else if (!to_arm_.empty()) {
+      pause(std::exchange(soon_, false));
+    }
+    rearm();
+    tell();
+  }
+  unfinished_.clear();
+  to_arm_.clear();
+}
+
+void Poller::begin(const epoll_event& event) {
+  if (event.data.u64 == kWakeToken) return;
+  if (event.data.u64 == kLinkToken) return take_link_news();
+  std::shared_ptr<Socket> socket = share(static_cast<uint32_t>(event.data.u64));
+  if (!socket) return;
+  const auto same = [&socket](const Work& work) { return work.socket == socket; };
+  const auto known = std::find_if(unfinished_.begin(), unfinished_.end(), same);
+  if (known != unfinished_.end()) {  // JavaScript has armed it meanwhile; its turn comes
+    known->events |= event.events;
+    return;
+  }
+  const Socket::Wake wake = socket->on_ready(event.events);
+  settle({std::move(socket), event.events}, wake);
+}
+
+// Each unfinished socket goes on, once.
+void Poller::go_on() {
+  bool made_way = false;
+  for (Work& work : std::exchange(unfinished_, {})) {
+    if (work.socket->is_wanted()) {
+      made_way = true;
+      unfinished_.push_back(std::move(work));
+      continue;
+    }
+    const Socket::Wake wake = work.socket->on_ready(work.events);
+    settle(std::move(work), wake);
+  }
+  // Locks are not fair: who lets go of one and takes it again is faster than who has to wake up.
+  if (made_way) pause(true);
+}
+
+void Poller::settle(Work work, Socket::Wake wake) {
+  if (wake.news && add_ready(work.socket->handle())) call_due_ = true;
+  if (wake.unfinished) {
+    unfinished_.push_back(std::move(work));
+  } else if (wake.rearm) {
+    soon_ = soon_ || wake.soon;
+    to_arm_.push_back(std::move(work.socket));
+  }
+}
+
+void Poller::rearm() {
+  for (const auto& socket : to_arm_) {
+    if (socket->rearm() && add_ready(socket->handle())) call_due_ = true;
+  }
+  to_arm_.clear();
+}
+
+void Poller::tell() {
+  if (std::exchange(call_due_, false)) notify_();
+}
+
+// Sockets whose interface is gone end, and tell of it. What else has changed, they see for
+// themselves.
+void Poller::take_link_news() {
+  if (!links_.take_news()) return;
+  std::vector<std::shared_ptr<Socket>> sockets;
+  {
+    std::lock_guard<std::mutex> lock(table_mutex_);
+    sockets = sockets_;
+  }
+  for (const auto& socket : sockets) {
+    if (socket && socket->on_link_gone() && add_ready(socket->handle())) call_due_ = true;
+  }
+}
+
+// Sleeps, but not through a stop.
+void Poller::pause(bool soon) {
+  const timespec time{0, soon ? kShortPauseNanoseconds : kPauseNanoseconds};
+  pollfd wake{wake_fd_, POLLIN, 0};
+  ::ppoll(&wake, 1, &time, nullptr);
+}
+
+}  // namespace zerosend

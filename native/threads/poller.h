@@ -1,0 +1,117 @@
+#pragma once
+
+#include <pthread.h>
+#include <sys/epoll.h>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "kernel/link_watch.h"
+#include "sockets/socket.h"
+
+namespace zerosend {
+
+// The thread that waits for idle sockets, one for each JavaScript environment. It sleeps in
+// epoll_wait, does what a wake has brought, and calls `notify` once for everything together; then
+// it pauses before it arms the sockets again, so that a stream of notifications costs one wake for
+// each pause and not one for each notification (three times that was measured to cost a third of
+// the throughput).
+//
+// A socket works for a bounded time at once, and lets go of its lock. One that has more to do goes
+// on at once, in turn with the others, and new events are looked for in between.
+//
+// Protocol of `notify`: whoever puts the first handle on the empty list of news calls, and
+// JavaScript takes the whole list. So a list with something on it always has a call under way.
+class Poller {
+ public:
+  // `notify` runs on the poller thread.
+  explicit Poller(std::function<void()> notify) : notify_(std::move(notify)) {}
+  ~Poller() { stop(); }
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+
+  // ---- JavaScript thread ------------------------------------------------------------------------
+
+  // Creates epoll and eventfd, and starts the thread. Does nothing when it already runs. Returns 0
+  // or an errno, and which call it came from.
+  int start(const char** syscall);
+
+  // Ends the thread and waits for it. `notify` is not called afterwards.
+  void stop();
+
+  int epoll_fd() const { return epoll_fd_; }
+
+  // Changes to network interfaces, of which the thread hears.
+  LinkWatch& links() { return links_; }
+
+  // Returns the socket's handle, never 0, or 0 with an errno in `*error`.
+  uint32_t add(std::shared_ptr<Socket> socket, int* error);
+  void remove(uint32_t handle);
+
+  // Null when the handle is not one of a living socket.
+  Socket* find(uint32_t handle) const;
+  const std::vector<std::shared_ptr<Socket>>& sockets() const { return sockets_; }
+
+  // Takes all handles with news.
+  std::vector<uint32_t> take_ready();
+
+  // Puts a handle back whose records did not fit, and notifies.
+  void put_back(uint32_t handle);
+
+ private:
+  // A handle is an index and, above it, the generation of the index, so that a stale handle finds
+  // nothing instead of another socket.
+  static constexpr uint32_t kIndexBits = 20;
+  static constexpr uint32_t kIndexMask = (1u << kIndexBits) - 1;
+
+  // A socket that has something to do now, and what epoll reported of it.
+  struct Work {
+    std::shared_ptr<Socket> socket;
+    uint32_t events;
+  };
+
+  // JavaScript thread.
+  void close_descriptors();
+  // Poller thread.
+  void run();
+  void begin(const epoll_event& event);
+  void go_on();
+  void settle(Work work, Socket::Wake wake);
+  void rearm();
+  void tell();
+  void pause(bool soon);
+  void take_link_news();
+  std::shared_ptr<Socket> share(uint32_t handle);
+  // Either thread. Returns whether a call is due: the list was empty.
+  bool add_ready(uint32_t handle);
+
+  const std::function<void()> notify_;
+  int epoll_fd_ = -1;
+  int wake_fd_ = -1;
+  pthread_t thread_{};
+  bool running_ = false;
+  std::atomic<bool> stopping_{false};
+
+  // Written by the JavaScript thread under table_mutex_; that thread reads without it.
+  mutable std::mutex table_mutex_;
+  std::vector<std::shared_ptr<Socket>> sockets_{nullptr};  // index 0 is never used
+  std::vector<uint32_t> generations_{0};
+  std::vector<uint32_t> vacant_;
+
+  LinkWatch links_;
+
+  std::mutex ready_mutex_;
+  std::vector<uint32_t> ready_;  // under ready_mutex_
+
+  // The poller thread's own.
+  std::vector<Work> unfinished_;
+  std::vector<std::shared_ptr<Socket>> to_arm_;
+  bool call_due_ = false;
+  bool soon_ = false;  // the next pause is to be short
+};
+
+}  // namespace zerosend
