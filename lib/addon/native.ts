@@ -197,7 +197,7 @@ function load(): Native {
   }
   const require = createRequire(import.meta.url);
   const chosen = process.env.ZEROSEND_NATIVE;
-  const folder = fileURLToPath(new URL('..', import.meta.url));
+  const folder = fileURLToPath(new URL('../..', import.meta.url));
   let native: Native;
   try {
     native = chosen ? require(chosen) : require('node-gyp-build')(folder);
