@@ -1,7 +1,7 @@
 // @ts-check
 // For programs that measure one thing by themselves: a sink of their own, and a process within it.
 import { once } from 'node:events';
-import { createRig, RigUnavailableError } from '../test/rig/index.mjs';
+import { createRig, RigUnavailableError } from '../rig/index.mjs';
 
 /**
  * Runs this program once more where packets go into an interface that drops them, with the same

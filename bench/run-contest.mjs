@@ -1,5 +1,5 @@
 // @ts-check
-import { startReceiver } from '../test/rig/index.mjs';
+import { startReceiver } from '../rig/index.mjs';
 import { CorrectnessError, SenderProcess } from './sender-process.mjs';
 import { Sink } from './sinks.mjs';
 import { summarize } from './statistics.mjs';
@@ -32,7 +32,7 @@ const SINK_PORT = 9;
  * (temperature, other load) meets all of them alike.
  *
  * @param {Contest} contest
- * @param {{ cSender: string, rig: import('../test/rig/index.mjs').Rig | null, rounds: number,
+ * @param {{ cSender: string, rig: import('../rig/index.mjs').Rig | null, rounds: number,
  *   seconds: number }} setting
  * @returns {Promise<{ results: Result[], goals: GoalResult[] }>}
  */
@@ -99,7 +99,7 @@ function takesFrames({ protocol }, { args }) {
   return (protocol === 'packet' || protocol === 'xdp') && args[0] !== 'dgram';
 }
 
-/** @param {import('../test/rig/index.mjs').Receiver} receiver @param {SenderProcess[]} senders */
+/** @param {import('../rig/index.mjs').Receiver} receiver @param {SenderProcess[]} senders */
 async function checkReceived(receiver, senders) {
   const sent = senders.reduce((sum, { bytes }) => sum + bytes, 0);
   // Every sender has closed its connection; the receiver has read all there was when it saw the ends.

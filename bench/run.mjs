@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import { cpus, loadavg, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { createRig, RigUnavailableError, startReceiver } from '../test/rig/index.mjs';
+import { createRig, RigUnavailableError, startReceiver } from '../rig/index.mjs';
 import { compileSender } from './compile.mjs';
 import { contests } from './contests.mjs';
 import { parseOptions, USAGE } from './options.mjs';
@@ -16,7 +16,7 @@ import { CorrectnessError, spawnIn } from './sender-process.mjs';
 
 /**
  * @typedef {import('./options.mjs').BenchOptions} BenchOptions
- * @typedef {import('../test/rig/index.mjs').Rig} Rig
+ * @typedef {import('../rig/index.mjs').Rig} Rig
  */
 
 const SMALL = fileURLToPath(new URL('./small.mjs', import.meta.url));

@@ -20,7 +20,7 @@ import { fileURLToPath } from 'node:url';
  * @property {number} violations ids that completed twice, never, or were not sent
  *
  * @typedef {import('./contests.mjs').Program} Program
- * @typedef {import('../test/rig/index.mjs').Namespace} Namespace
+ * @typedef {import('../rig/index.mjs').Namespace} Namespace
  */
 
 /** A program did not do what it has to; no figure of it can be believed. */

@@ -3,7 +3,7 @@
 // for itself, and what the interface has counted can be compared with what the program says.
 import { CorrectnessError } from './sender-process.mjs';
 
-/** @typedef {import('../test/rig/index.mjs').Namespace} Namespace */
+/** @typedef {import('../rig/index.mjs').Namespace} Namespace */
 
 /** What the kernel itself sends on a new interface (neighbour discovery, multicast reports). */
 const OWN_FRAMES = 50;

@@ -8,7 +8,7 @@ const local = (/** @type {string} */ name, /** @type {string[]} */ args) =>
   run(bin(name), args, { cwd: root });
 
 const cSources = () =>
-  listFiles(['native', 'test', 'bench', 'examples'], (path) => /\.(h|c|cc)$/.test(path));
+  listFiles(['native', 'rig', 'test', 'bench', 'examples'], (path) => /\.(h|c|cc)$/.test(path));
 
 /**
  * biome over TypeScript, .mjs and JSON files.

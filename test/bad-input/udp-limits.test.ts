@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type PooledBuffer, UdpSocket } from 'zerosend';
-import { fillDatagram } from '../rig/pattern.mjs';
+import { fillDatagram } from '../../rig/pattern.mjs';
 import { within } from '../support/deadline.js';
 import {
   families,

@@ -12,7 +12,7 @@ import type { Program } from '../../bench/contests.mjs';
 import { frameArgs, frames } from '../../bench/frames.mjs';
 import { CorrectnessError, SenderProcess } from '../../bench/sender-process.mjs';
 import { Sink } from '../../bench/sinks.mjs';
-import { createRig, type Rig } from '../rig/index.mjs';
+import { createRig, type Rig } from '../../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 
 const RUN = fileURLToPath(new URL('../../bench/run.mjs', import.meta.url));

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import type { Namespace } from '../rig/index.mjs';
+import type { Namespace } from '../../rig/index.mjs';
 import { canMakeNamespaces, findTool, needs, unshareArguments } from '../support/requirements.js';
 import { answerOf } from './run-program.js';
 

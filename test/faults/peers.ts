@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
-import { type Receiver, startReceiver } from '../rig/index.mjs';
+import { type Receiver, startReceiver } from '../../rig/index.mjs';
 import { openDescriptors, pause } from './sender.mjs';
 import { ALWAYS, clearFaults, inject, UdpSocket } from './zerosend.mjs';
 

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import type { BufferPool as Pool } from 'zerosend';
-import { type Receiver, startReceiver } from '../rig/index.mjs';
+import { type Receiver, startReceiver } from '../../rig/index.mjs';
 import { clearFaultsAfterEach, sharedTcpReceiver } from './peers.js';
 import { arrived, openDescriptors, pause, Sender, within } from './sender.mjs';
 import {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createRig, type Receiver, type Rig, startReceiver } from '../rig/index.mjs';
+import { createRig, type Receiver, type Rig, startReceiver } from '../../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 import { answerOf } from './run-program.js';
 import {

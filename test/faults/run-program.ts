@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import type { Namespace } from '../rig/index.mjs';
+import type { Namespace } from '../../rig/index.mjs';
 
 const runner = fileURLToPath(new URL('programs/run.mjs', import.meta.url));
 

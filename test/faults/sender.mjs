@@ -1,12 +1,12 @@
 // @ts-check
 // A socket with a pool, its books and the content that the receiver checks.
 import { readdirSync, readlinkSync } from 'node:fs';
-import { announceSeed, fillDatagram, fillStream } from '../rig/pattern.mjs';
+import { announceSeed, fillDatagram, fillStream } from '../../rig/pattern.mjs';
 import { Books } from './books.mjs';
 import { BufferPool, clearFaults, TcpSocket, UdpSocket } from './zerosend.mjs';
 
-/** @typedef {import('../rig/index.mjs').Receiver} Receiver */
-/** @typedef {import('../rig/index.mjs').ReceiverReport} ReceiverReport */
+/** @typedef {import('../../rig/index.mjs').Receiver} Receiver */
+/** @typedef {import('../../rig/index.mjs').ReceiverReport} ReceiverReport */
 /** @typedef {import('zerosend').PooledBuffer} PooledBuffer */
 /** @typedef {import('zerosend').BufferPool} Pool */
 /** @typedef {import('zerosend').TcpSocket} Tcp */

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { describe, expect, it } from 'vitest';
-import { createRig, type RigOptions } from '../rig/index.mjs';
+import { createRig, type RigOptions } from '../../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 import { clearFaultsAfterEach, eventually, sharedTcpReceiver, withUdpReceiver } from './peers.js';
 import { answerOf } from './run-program.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createRig } from '../rig/index.mjs';
+import { createRig } from '../../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 import { answerOf } from './run-program.js';
 

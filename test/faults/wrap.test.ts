@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { createRig, type ReceiverOptions, type RigOptions, startReceiver } from '../rig/index.mjs';
+import {
+  createRig,
+  type ReceiverOptions,
+  type RigOptions,
+  startReceiver,
+} from '../../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 import { clearFaultsAfterEach, sharedTcpReceiver, withReceiver } from './peers.js';
 import { sendAcross, type WrapCase } from './programs/wrap.mjs';

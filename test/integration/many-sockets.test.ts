@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { TcpSocket } from 'zerosend';
-import { announceSeed } from '../rig/pattern.mjs';
+import { announceSeed } from '../../rig/pattern.mjs';
 import { Completions } from '../support/completions.js';
 import { StreamContent } from '../support/content.js';
 import { within } from '../support/deadline.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CloseReport, PooledBuffer, TcpSocket } from 'zerosend';
-import type { Receiver } from '../rig/index.mjs';
-import { announceSeed } from '../rig/pattern.mjs';
+import type { Receiver } from '../../rig/index.mjs';
+import { announceSeed } from '../../rig/pattern.mjs';
 import { Completions } from '../support/completions.js';
 import { StreamContent } from '../support/content.js';
 import { event, turn, within } from '../support/deadline.js';

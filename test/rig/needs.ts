@@ -1,6 +1,6 @@
 import type { TestOptions } from 'vitest';
+import { type RigKind, type RigOptions, whyRigUnavailable } from '../../rig/index.mjs';
 import { needs } from '../support/requirements.js';
-import { type RigKind, type RigOptions, whyRigUnavailable } from './index.mjs';
 
 /**
  * The options of a suite that needs a rig, found by setting one up:

@@ -9,7 +9,7 @@ import {
   fillTrain,
   verifyDatagram,
   verifyStream,
-} from './index.mjs';
+} from '../../rig/index.mjs';
 
 const execute = promisify(execFile);
 

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { expectIntact, expectNothingWrong } from '../support/receiver.js';
 import {
   announceSeed,
   compileProgram,
@@ -14,7 +13,8 @@ import {
   type ReceiverOptions,
   startReceiver,
   verifyStream,
-} from './index.mjs';
+} from '../../rig/index.mjs';
+import { expectIntact, expectNothingWrong } from '../support/receiver.js';
 
 const execute = promisify(execFile);
 const MB = 1_000_000;

@@ -4,8 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { expectIntact } from '../support/receiver.js';
-import { lives } from './cleanup.mjs';
+import { lives } from '../../rig/cleanup.mjs';
 import {
   cleanLeftovers,
   compileProgram,
@@ -14,7 +13,8 @@ import {
   type RigKind,
   type RigOptions,
   startReceiver,
-} from './index.mjs';
+} from '../../rig/index.mjs';
+import { expectIntact } from '../support/receiver.js';
 import { needsRig } from './needs.js';
 
 const MB = 1_000_000;

@@ -5,8 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import {
+  compileProgram,
+  createRig,
+  runInUserNamespace,
+  whyRigUnavailable,
+} from '../../rig/index.mjs';
 import { hasTool, isRoot, needs } from '../support/requirements.js';
-import { compileProgram, createRig, runInUserNamespace, whyRigUnavailable } from './index.mjs';
 import { needsRig } from './needs.js';
 
 const execute = promisify(execFile);
@@ -40,13 +45,13 @@ async function readableCopy(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'zerosend-rig-copy-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const probe = await compileProgram('probe');
-  cpSync(fileURLToPath(new URL('.', import.meta.url)), join(folder, 'test/rig'), {
+  cpSync(fileURLToPath(new URL('../../rig', import.meta.url)), join(folder, 'rig'), {
     recursive: true,
     preserveTimestamps: true,
   });
   cpSync(probe, join(folder, 'build/rig/probe'), { preserveTimestamps: true });
   chmodSync(folder, 0o755);
-  return pathToFileURL(join(folder, 'test/rig/index.mjs')).href;
+  return pathToFileURL(join(folder, 'rig/index.mjs')).href;
 }
 
 const canBecomeNobody = isRoot() && hasTool('setpriv');

@@ -4,7 +4,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { PacketSocket, TcpSocket, UdpSocket, XdpSocket } from 'zerosend';
-import { announceSeed, fillDatagram, fillStream, fillTrain } from '../rig/pattern.mjs';
+import { announceSeed, fillDatagram, fillStream, fillTrain } from '../../rig/pattern.mjs';
 import { Books } from './books.mjs';
 
 /**

@@ -3,7 +3,7 @@
 // ended.
 import { parentPort, workerData } from 'node:worker_threads';
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
-import { announceSeed, fillStream, fillTrain } from '../rig/pattern.mjs';
+import { announceSeed, fillStream, fillTrain } from '../../rig/pattern.mjs';
 import { randomFrom } from './random.mjs';
 
 const { targets, seed, sockets, end, after, streamsOnly } = workerData;

@@ -10,9 +10,9 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { createRig, startReceiver, whyRigUnavailable } from '../../rig/index.mjs';
 import { hasProgram } from '../../scripts/support/exec.mjs';
 import { fail, readOptions } from '../../scripts/support/options.mjs';
-import { createRig, startReceiver, whyRigUnavailable } from '../rig/index.mjs';
 import { Network } from './network.mjs';
 import { randomFrom } from './random.mjs';
 

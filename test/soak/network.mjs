@@ -3,7 +3,7 @@
 // the run's own rig, or to its own child, and each change knows its way back.
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** @typedef {import('../rig/index.mjs').Rig} Rig */
+/** @typedef {import('../../rig/index.mjs').Rig} Rig */
 /** @typedef {(limit: number) => number} Random */
 
 /**

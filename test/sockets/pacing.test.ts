@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
-import { startReceiver } from '../rig/index.mjs';
+import { startReceiver } from '../../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 import { type Stage, setStage } from './place.js';
 

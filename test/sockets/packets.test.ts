@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createRig, type Receiver, type Rig, startReceiver } from '../rig/index.mjs';
+import { createRig, type Receiver, type Rig, startReceiver } from '../../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 
 const PROGRAM = fileURLToPath(new URL('program.mjs', import.meta.url));

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { createRig, type Rig, type RigOptions, startReceiver } from '../rig/index.mjs';
+import { createRig, type Rig, type RigOptions, startReceiver } from '../../rig/index.mjs';
 import type { Kind } from './kinds.mjs';
 
 const PROGRAM = fileURLToPath(new URL('program.mjs', import.meta.url));

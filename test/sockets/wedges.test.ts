@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createRig, type Rig } from '../rig/index.mjs';
+import { createRig, type Rig } from '../../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 import { hasTool, isRoot, needs, needsHere } from '../support/requirements.js';
 import { type Stage, setStage } from './place.js';

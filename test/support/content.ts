@@ -1,4 +1,4 @@
-import { fillDatagram, fillStream, HEADER_BYTES } from '../rig/pattern.mjs';
+import { fillDatagram, fillStream, HEADER_BYTES } from '../../rig/pattern.mjs';
 
 /** Lays the content that receivers check into one piece of memory after the other. */
 export interface Content {

@@ -9,7 +9,7 @@ import {
   UdpSocket,
   type ZeroCopySocket,
 } from 'zerosend';
-import { type ReceiverOptions, startReceiver } from '../rig/index.mjs';
+import { type ReceiverOptions, startReceiver } from '../../rig/index.mjs';
 import { within } from './deadline.js';
 import type { Receiver } from './receiver.js';
 import { needs } from './requirements.js';

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
-import type { Receiver, ReceiverReport } from '../rig/index.mjs';
+import type { Receiver, ReceiverReport } from '../../rig/index.mjs';
 
-export { type Receiver, type ReceiverReport, startReceiver } from '../rig/index.mjs';
+export { type Receiver, type ReceiverReport, startReceiver } from '../../rig/index.mjs';
 
 /**
  * Waits until the receiver has so many bytes, or datagrams, and asserts that nothing was wrong:

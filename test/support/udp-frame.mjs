@@ -1,6 +1,6 @@
 // @ts-check
 // Frames for a rig whose receiver checks their content.
-import { fillDatagram } from '../rig/pattern.mjs';
+import { fillDatagram } from '../../rig/pattern.mjs';
 
 const HEADERS = 42;
 

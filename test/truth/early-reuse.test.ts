@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type ReceiverReport, type Rig, type RigOptions, startReceiver } from '../rig/index.mjs';
+import { type ReceiverReport, type Rig, type RigOptions, startReceiver } from '../../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 import { Inside, rigUp } from './inside.js';
 import { stopWhenClosed, stopWhenQuiet } from './receiving.js';

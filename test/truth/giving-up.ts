@@ -1,4 +1,4 @@
-import { startReceiver } from '../rig/index.mjs';
+import { startReceiver } from '../../rig/index.mjs';
 import { Inside, rigUp } from './inside.js';
 import { stopWhenClosed, stopWhenQuiet } from './receiving.js';
 import type { Report } from './reports.js';

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
-import { createRig, type Rig, type RigKind, type RigOptions } from '../rig/index.mjs';
+import { createRig, type Rig, type RigKind, type RigOptions } from '../../rig/index.mjs';
 import { within } from '../support/deadline.js';
 import type { Report } from './reports.js';
 

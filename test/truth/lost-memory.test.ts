@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BufferPoolStats } from 'zerosend';
-import { startReceiver } from '../rig/index.mjs';
+import { startReceiver } from '../../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 import { Inside, rigUp } from './inside.js';
 import { stopWhenClosed, stopWhenQuiet } from './receiving.js';

@@ -1,4 +1,4 @@
-import type { Receiver, ReceiverReport } from '../rig/index.mjs';
+import type { Receiver, ReceiverReport } from '../../rig/index.mjs';
 
 /**
  * Ends a receiver when nothing more is on its way: between two reports that say the same it had

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { startReceiver } from '../rig/index.mjs';
+import { startReceiver } from '../../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 import { Inside, rigUp } from './inside.js';
 import { stopWhenQuiet } from './receiving.js';

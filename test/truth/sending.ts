@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
 import type { SocketOptions } from 'zerosend';
-import { type ReceiverReport, type Rig, startReceiver } from '../rig/index.mjs';
+import { type ReceiverReport, type Rig, startReceiver } from '../../rig/index.mjs';
 import { expectIntact } from '../support/receiver.js';
 import { Inside, type InsideOptions } from './inside.js';
 import type { Report } from './reports.js';
@@ -71,7 +71,7 @@ export function readableCopy(): string {
   onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
   chmodSync(copy, 0o755);
   const libraries = ['eventemitter3', 'p-queue', 'p-timeout', 'node-gyp-build'];
-  const paths = ['package.json', 'dist', 'build/Release', 'test/rig', 'test/support', 'test/truth'];
+  const paths = ['package.json', 'dist', 'build/Release', 'rig', 'test/support', 'test/truth'];
   const filter = (path: string) => !path.includes('obj.target') && !path.endsWith('.deps');
   for (const path of [...paths, ...libraries.map((name) => `node_modules/${name}`)]) {
     const from = fileURLToPath(new URL(`../../${path}`, import.meta.url));

@@ -2,7 +2,7 @@
 // Datagrams that the kernel refuses late, with an errno of any kind: each buffer is filled anew as
 // soon as it comes back, so an id that completes too early corrupts what is on its way.
 import { execFileSync } from 'node:child_process';
-import { fillDatagram } from '../../rig/pattern.mjs';
+import { fillDatagram } from '../../../rig/pattern.mjs';
 import { Books } from '../books.mjs';
 import { within } from '../sender.mjs';
 import { BufferPool, faults, inject, UdpSocket } from '../zerosend.mjs';

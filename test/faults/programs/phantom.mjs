@@ -3,7 +3,7 @@
 // filled anew as soon as it comes back, so an id that completes too early corrupts what is on its
 // way.
 import { execFileSync } from 'node:child_process';
-import { fillDatagram, fillTrain } from '../../rig/pattern.mjs';
+import { fillDatagram, fillTrain } from '../../../rig/pattern.mjs';
 import { Books } from '../books.mjs';
 import { pause, within } from '../sender.mjs';
 import {

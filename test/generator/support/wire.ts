@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { createRig, type Rig, type RigKind, type RigOptions } from '../../rig/index.mjs';
+import { createRig, type Rig, type RigKind, type RigOptions } from '../../../rig/index.mjs';
 import { within } from '../../support/deadline.js';
 
 export const ETHERNET = { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' };

@@ -2,7 +2,7 @@
 // Sends while garbage is collected at random, in the midst of everything, and forgets sockets and
 // buffers. Needs --expose-gc.
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
-import { announceSeed, fillDatagram, fillStream } from '../../rig/pattern.mjs';
+import { announceSeed, fillDatagram, fillStream } from '../../../rig/pattern.mjs';
 import { given, say } from '../../support/say.mjs';
 
 /** @type {{ seed: number, sends: number, tcp: number, udp: number, discard: number }} */

@@ -1,7 +1,7 @@
 // @ts-check
 // What the programs and workers of these tests have in common.
 import { BufferPool, TcpSocket } from 'zerosend';
-import { fillStream } from '../../rig/pattern.mjs';
+import { fillStream } from '../../../rig/pattern.mjs';
 
 const SIZE = 262_144;
 const PLAIN = 50_000;

@@ -2,7 +2,7 @@
 // A worker with a pool and sockets of its own, in the role that it is given.
 import { parentPort, workerData } from 'node:worker_threads';
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
-import { announceSeed, fillStream } from '../../rig/pattern.mjs';
+import { announceSeed, fillStream } from '../../../rig/pattern.mjs';
 import { outstanding } from './senders.mjs';
 
 const say = (/** @type {object} */ message) => parentPort?.postMessage(message);

@@ -1,7 +1,7 @@
 // @ts-check
 // Many sockets that send from one pool: each buffer to each of them.
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
-import { fillStream, fillTrain } from '../../rig/pattern.mjs';
+import { fillStream, fillTrain } from '../../../rig/pattern.mjs';
 import { Books, balanceOf, census, given, say } from './support.mjs';
 
 const { protocol, address, ports, sockets: size, rounds, length, segmentSize, count } = given;

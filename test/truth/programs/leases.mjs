@@ -1,7 +1,7 @@
 // @ts-check
 // Buffers with two leases: the socket that used up the first is given up, the other one goes on.
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
-import { fillStream, fillTrain } from '../../rig/pattern.mjs';
+import { fillStream, fillTrain } from '../../../rig/pattern.mjs';
 import { Books, given, say, sleep } from './support.mjs';
 
 const { protocol, address, ports, count, length, segmentSize, when } = given;

@@ -2,7 +2,7 @@
 // Gives up on a socket while the memory that it sent from cannot be parted from the kernel, lets go
 // of all of it, and has other content written wherever there is room.
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
-import { announceSeed, fillStream, fillTrain } from '../../rig/pattern.mjs';
+import { announceSeed, fillStream, fillTrain } from '../../../rig/pattern.mjs';
 import { Books, given, hooks, say, sleep, turn } from './support.mjs';
 
 const { protocol, address, port, memory, count, length, segmentSize, fault } = given;

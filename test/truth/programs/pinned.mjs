@@ -2,7 +2,7 @@
 // Gives up on many sends of one small array, and writes other content into it, unless told that it
 // could not be parted from the kernel.
 import { UdpSocket, XdpSocket } from 'zerosend';
-import { fillDatagram } from '../../rig/pattern.mjs';
+import { fillDatagram } from '../../../rig/pattern.mjs';
 import { given, say, sleep, turn } from './support.mjs';
 
 const { address, port, pin, insist, interface: name } = given;

@@ -1,7 +1,7 @@
 // @ts-check
 // Connects, sends and closes, again and again.
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
-import { announceSeed, fillStream, fillTrain } from '../../rig/pattern.mjs';
+import { announceSeed, fillStream, fillTrain } from '../../../rig/pattern.mjs';
 import { Books, census, given, say } from './support.mjs';
 
 const { protocol, address, port, loops, sends, length, segmentSize, how } = given;

@@ -2,7 +2,7 @@
 // Gives up on a socket while a slow link holds its data back, writes other content into the same
 // memory at once, and sends that over a second socket.
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
-import { announceSeed, fillStream, fillTrain } from '../../rig/pattern.mjs';
+import { announceSeed, fillStream, fillTrain } from '../../../rig/pattern.mjs';
 import { Books, given, hooks, hugeBytes, say, sleep } from './support.mjs';
 
 const { protocol, address, port, memory, how, count, length, segmentSize, broken } = given;

@@ -1,7 +1,7 @@
 // @ts-check
 // A socket that first sends where the kernel copies, and later where it does not.
 import { BufferPool, UdpSocket } from 'zerosend';
-import { fillTrain } from '../../rig/pattern.mjs';
+import { fillTrain } from '../../../rig/pattern.mjs';
 import { Books, given, say } from './support.mjs';
 
 const { copying, direct, length, segmentSize, rounds } = given;

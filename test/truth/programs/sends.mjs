@@ -2,7 +2,7 @@
 // Sends from a pool, with whatever the test has laid on the socket or into the way, until all is
 // sent or the connection fails; then every id must have completed, once.
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
-import { fillStream, fillTrain } from '../../rig/pattern.mjs';
+import { fillStream, fillTrain } from '../../../rig/pattern.mjs';
 import { Books, census, disorderOf, given, hooks, say, turn } from './support.mjs';
 
 const {

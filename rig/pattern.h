@@ -1,4 +1,4 @@
-// The content that senders and receivers of the test rigs agree on. test/rig/pattern.mjs is the
+// The content that senders and receivers of the test rigs agree on. rig/pattern.mjs is the
 // same definition in JavaScript; rig.test.ts compares the two byte by byte.
 //
 // Everything is made of 32-bit little-endian words, so that JavaScript can compute them too:

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
 const SOURCES = fileURLToPath(new URL('.', import.meta.url));
-const BUILD = fileURLToPath(new URL('../../build/rig/', import.meta.url));
+const BUILD = fileURLToPath(new URL('../build/rig/', import.meta.url));
 const FLAGS = ['-std=gnu11', '-O3', '-Wall', '-Wextra'];
 /** Further translation units of a program; every header counts as a source of all. */
 const PARTS = {
