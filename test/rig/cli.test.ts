@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { needsRig } from './needs.js';
 
-const CLI = fileURLToPath(new URL('cli.mjs', import.meta.url));
+const CLI = fileURLToPath(new URL('../../rig/cli.mjs', import.meta.url));
 
 function start(...args: string[]) {
   const child = spawn(process.execPath, [CLI, ...args], { stdio: 'pipe' });

@@ -75,7 +75,7 @@ describe('an ordinary user', needs(canBecomeNobody, 'root, to become one, and se
 
 describe('inside a user namespace', await needsRig('sink'), () => {
   it('a program has rigs as root has them, but for BPF', async () => {
-    const index = new URL('index.mjs', import.meta.url).href;
+    const index = new URL('../../rig/index.mjs', import.meta.url).href;
     const program = ['--input-type=module', '-e', SEND_INTO_SINK, index];
     const child = runInUserNamespace([process.execPath, ...program], PIPED);
     expect(JSON.parse(await outputOf(child))).toMatchObject({
@@ -104,7 +104,7 @@ describe('where a rig cannot be set up', await needsRig('sink'), () => {
     const forbid = ['user', 'net']
       .map((kind) => `echo 0 > /proc/sys/user/max_${kind}_namespaces`)
       .join('; ');
-    const index = new URL('index.mjs', import.meta.url).href;
+    const index = new URL('../../rig/index.mjs', import.meta.url).href;
     const node = [process.execPath, '--input-type=module', '-e', program, index];
     const result = JSON.parse(
       await outputOf(

@@ -1,9 +1,9 @@
 // @ts-check
 // For rig.test.ts: a process that sets a rig up, says what it made, and ends in the way it is told.
-import { createRig } from './index.mjs';
+import { createRig } from '../../rig/index.mjs';
 
 const how = process.argv[2] ?? 'dispose';
-const kind = /** @type {import('./index.mjs').RigKind} */ (process.argv[3] ?? 'sink');
+const kind = /** @type {import('../../rig/index.mjs').RigKind} */ (process.argv[3] ?? 'sink');
 const rig = await createRig(kind);
 const inside = rig.sender.spawn('sleep', ['600'], { stdio: 'ignore' });
 const orphan = rig.sender.spawn('sh', ['-c', 'sleep 600 & echo $!'], {
