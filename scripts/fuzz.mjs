@@ -1,13 +1,13 @@
 // @ts-check
 // node scripts/fuzz.mjs [--minutes N] [--target notification|ledger] [--keep]
 //
-// Runs the fuzz targets of test/fuzz under clang's libFuzzer, with AddressSanitizer and UBSan, one
-// after the other: N minutes each (default 1). They start from test/fuzz/corpus and from what
+// Runs the fuzz targets of test/native/fuzz under clang's libFuzzer, with AddressSanitizer and UBSan, one
+// after the other: N minutes each (default 1). They start from test/native/fuzz/corpus and from what
 // earlier runs left in build/fuzz. What makes one fail is kept in build/fuzz/failures: once it is
-// mended, put the file into test/fuzz/corpus, which `npm test` replays.
+// mended, put the file into test/native/fuzz/corpus, which `npm test` replays.
 //
 //   --keep   puts a smallest set of inputs that reaches all the code, as often, into
-//            test/fuzz/corpus; of a large set only the longest inputs, which do most
+//            test/native/fuzz/corpus; of a large set only the longest inputs, which do most
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasProgram, run } from './support/exec.mjs';
@@ -38,7 +38,7 @@ if (!hasProgram('clang++')) {
 const out = join(root, 'build/fuzz');
 const environment = { ...process.env, UBSAN_OPTIONS: 'print_stacktrace=1' };
 
-const built = await run('make', ['-s', '-C', join(root, 'test/fuzz'), `OUT=${out}`]);
+const built = await run('make', ['-s', '-C', join(root, 'test/native/fuzz'), `OUT=${out}`]);
 if (!built.ok) process.exit(1);
 
 for (const target of chosen) {
@@ -46,7 +46,7 @@ for (const target of chosen) {
   const program = join(out, `${target}_fuzz`);
   const gathered = join(out, 'corpus', target);
   const failures = join(out, 'failures');
-  const kept = join(root, 'test/fuzz/corpus', target);
+  const kept = join(root, 'test/native/fuzz/corpus', target);
   for (const folder of [gathered, failures, kept]) mkdirSync(folder, { recursive: true });
 
   console.log(`--- ${target}, ${minutes} minutes`);
@@ -107,6 +107,8 @@ async function keep(target, program, gathered, kept) {
   rmSync(kept, { recursive: true });
   renameSync(fresh, kept);
   const bytes = inputs.reduce((sum, { size }) => sum + size, 0);
-  console.log(`kept ${inputs.length} inputs of ${bytes} bytes in test/fuzz/corpus/${target}`);
+  console.log(
+    `kept ${inputs.length} inputs of ${bytes} bytes in test/native/fuzz/corpus/${target}`,
+  );
   return true;
 }

@@ -1,8 +1,8 @@
 // @ts-check
 // npm run test:sanitizers [-- [--quick] [--only stress|core|model|node ...]]
 //
-//   stress   test/stress under ThreadSanitizer, and under AddressSanitizer with UBSan
-//   core     test/core under valgrind's memcheck
+//   stress   test/native/stress under ThreadSanitizer, and under AddressSanitizer with UBSan
+//   core     test/native/core under valgrind's memcheck
 //   model    test/model with larger bounds
 //   node     tests of the library on an addon built with AddressSanitizer and UBSan
 //

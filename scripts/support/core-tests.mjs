@@ -12,7 +12,13 @@ import { root } from './files.mjs';
  */
 export async function coreTests() {
   const out = join(root, 'build/test-core');
-  const make = ['-s', '-C', join(root, 'test/core'), `-j${availableParallelism()}`, `OUT=${out}`];
+  const make = [
+    '-s',
+    '-C',
+    join(root, 'test/native/core'),
+    `-j${availableParallelism()}`,
+    `OUT=${out}`,
+  ];
   if (!(await run('make', make)).ok)
     return { passed: 0, failed: ['C++ core: does not compile'], skipped: [] };
 

@@ -23,16 +23,16 @@ const FLAGS = '-fsanitize=address,undefined';
 
 // What touches memory in all its ways, and does not measure how much there is of it.
 const TESTS = [
-  'test/integration',
-  'test/lifecycle',
+  'test/behaviour/input',
+  'test/behaviour/sending',
+  'test/behaviour/interfaces',
+  'test/behaviour/lifecycle',
   'test/faults',
-  'test/bad-input',
-  'test/sockets',
 ];
 const EXCLUDED = [
-  'test/integration/allocation.test.ts', // the sanitizers keep freed memory back
-  'test/integration/soak.test.ts', // likewise
-  'test/bad-input/no-proc.test.ts', // they need /proc themselves
+  'test/behaviour/sending/allocation.test.ts', // the sanitizers keep freed memory back
+  'test/behaviour/sending/soak.test.ts', // likewise
+  'test/behaviour/input/no-proc.test.ts', // they need /proc themselves
 ];
 
 const ASAN = [

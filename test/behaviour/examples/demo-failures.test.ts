@@ -1,0 +1,105 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { canMakeNamespaces, needs } from '../../support/requirements.js';
+import { DEMO, examples, start } from './run.js';
+
+/** A process that has ended, but whose parent has not asked how, does not live. */
+function lives(pid: number): boolean {
+  try {
+    return !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+async function expectGone(pid: number): Promise<void> {
+  for (let left = 100; left > 0 && lives(pid); left--) await sleep(50);
+  expect(lives(pid)).toBe(false);
+}
+
+/** Starts a long run, and waits until it sends; `childPid` is its child process. */
+async function sending(transport: string) {
+  const { child, output, ended } = start(DEMO, ['--only', transport, '--seconds', '40']);
+  const pid = child.pid as number;
+  while (!output.stdout.includes(' in flight') && child.exitCode === null) await sleep(20);
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  const childPid = Number(children.trim());
+  expect(childPid, `one child: '${children}'`).toBeGreaterThan(0);
+  return { child, childPid, ended };
+}
+
+const transports = ['udp', 'tcp'];
+const sink = describe.each(['sink']);
+
+describe.each(transports)('npm start -- --only %s', (transport) => {
+  it('fails when the receiver dies', async () => {
+    const { childPid, ended } = await sending(transport);
+    process.kill(childPid, 'SIGKILL');
+    const { code, stdout } = await ended;
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^NOT RIGHT:$/m);
+    expect(stdout).toContain('the receiver has ended by itself (SIGKILL)');
+    expect(stdout).not.toContain('exactly once');
+  });
+});
+
+sink('npm start -- --only %s', (transport) => {
+  const namespaces = needs(canMakeNamespaces(), 'making network namespaces');
+
+  it('fails when the sender inside dies', namespaces, async () => {
+    const { childPid, ended } = await sending(transport);
+    process.kill(childPid, 'SIGKILL');
+    const { code, stdout } = await ended;
+    expect(code).toBe(1);
+    expect(stdout).toContain('sink: the sink has ended by itself (SIGKILL)');
+  });
+
+  it('Ctrl-C ends it with the table so far', namespaces, async () => {
+    const { child, childPid, ended } = await sending(transport);
+    child.kill('SIGINT');
+    const { code, stdout } = await ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ids completed +[1-9][\d,]* +[\d,]+$/m);
+    expect(lives(childPid)).toBe(false);
+  });
+});
+
+describe('npm start, ended from outside', () => {
+  it('Ctrl-C ends it with the table so far, and its children', async () => {
+    const { child, childPid, ended } = await sending('tcp');
+    child.kill('SIGINT');
+    const { code, stdout } = await ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^ids completed +[1-9][\d,]*$/m);
+    expect(stdout).toContain('Ended early, by a signal.');
+    expect(stdout).toContain('Every id completed exactly once, and every byte was right.');
+    expect(lives(childPid)).toBe(false);
+  });
+
+  it.each(['tcp', 'udp'])('%s: takes its children along when it is killed', async (transport) => {
+    const { child, childPid, ended } = await sending(transport);
+    child.kill('SIGKILL');
+    await ended;
+    await expectGone(childPid);
+  });
+});
+
+describe('the watchdog', () => {
+  it('ends a process whose main thread never comes back', () => {
+    const watchdog = JSON.stringify(new URL('demo/watchdog.mjs', examples));
+    const code = `
+      const { startWatchdog } = await import(${watchdog});
+      startWatchdog(1, 'this test');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      for (;;);`;
+    const { signal, stderr } = spawnSync(
+      process.execPath,
+      ['--input-type=module', '--eval', code],
+      { encoding: 'utf8', timeout: 20_000 },
+    );
+    expect(signal).toBe('SIGKILL');
+    expect(stderr.trim()).toBe('this test hangs: not at its end after 1 s');
+  });
+});

@@ -1,0 +1,112 @@
+// Programs as a new user has them, left running beside a timer, an HTTP server and a signal handler.
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  canMakeNamespaces,
+  findTool,
+  needs,
+  unshareArguments,
+} from '../../support/requirements.js';
+import { examples } from './run.js';
+
+const SECONDS = '2';
+const TRIAL = fileURLToPath(new URL('trial.mjs', import.meta.url));
+// Inside the package, so that programs find it by its name.
+const folder = fileURLToPath(new URL(`../../../build/trial-${process.pid}/`, import.meta.url));
+const SET_UP = [
+  'ip link set lo up',
+  'ip link add zsx0 type veth peer name zsx1',
+  'ip link set zsx1 up',
+  'ip link set zsx0 up',
+  'ip addr add 198.18.0.1/24 dev zsx0',
+  'ip neigh add 198.18.0.2 lladdr 02:00:00:00:00:02 dev zsx0',
+  'exec "$@"',
+].join(' && ');
+
+const read = (name: string) => readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8');
+const programsOf = (name: string) =>
+  [...read(name).matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text);
+
+const PRELUDE = `let running = true;
+process.on('SIGTERM', () => { running = false; });
+`;
+
+const [shortest = ''] = programsOf('README.md');
+const README = `${PRELUDE}const fill = (bytes) => bytes.fill(1);\n${shortest}`;
+/** The guide's, made to run until they are told to end. */
+const GUIDE = programsOf('docs/packet-generator.md')
+  .filter((text) => /for \(let sent|^ {2}(count|seconds): /m.test(text))
+  .map((text) =>
+    text.includes('for (let sent')
+      ? PRELUDE +
+        text.replace(/(for \(let sent = 0; )[^;]*;/, '$1running;').replace('100_000 -', '1e12 -')
+      : text.replace(/^ {2}(count|seconds): [\d_]+/m, '  $1: 1e9'),
+  );
+
+const inside = [...unshareArguments, 'sh', '-c', SET_UP, 'sh'];
+
+async function trial(program: string[], command: [string, string[]]): Promise<void> {
+  const args = [...command[1], process.execPath, TRIAL, SECONDS, ...program];
+  const [file = '', ...rest] = [...(command[0] ? [command[0]] : []), ...args];
+  const { stdout } = await promisify(execFile)(file, rest, { cwd: folder, timeout: 50_000 });
+  const seen = JSON.parse(stdout);
+  expect(seen).toMatchObject({ code: 0, signal: null, sawSignal: true, stderr: '' });
+  expect(seen.ticksASecond).toBeGreaterThanOrEqual(100);
+  expect(seen.answers).toBeGreaterThanOrEqual(3);
+}
+
+function write(name: string, text: string): string {
+  const file = `${folder}/${name}.mjs`;
+  writeFileSync(file, text);
+  return file;
+}
+
+describe('beside a timer, an HTTP server and a signal handler', () => {
+  beforeAll(() => void mkdirSync(folder, { recursive: true }));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const here: [string, string[]] = ['', []];
+
+  it.each([
+    ['shortest.mjs', ['60']],
+    ['udp-generator.mjs', ['--seconds', '60']],
+    ['udp-generator.mjs', ['--seconds', '60', '--rate', '5000']],
+    ['workers.mjs', ['--seconds', '60']],
+  ] as const)('runs on loopback: examples/%s %j', async (name, args) => {
+    await trial([fileURLToPath(new URL(name, examples)), ...args], here);
+  });
+
+  it('runs on loopback: the first program of the README', async () => {
+    await trial([write('readme', README.replaceAll('198.18.0.2', '127.0.0.1'))], here);
+  });
+
+  it('runs on loopback with short sends: the first program of the README', async () => {
+    const text = README.replaceAll('198.18.0.2', '127.0.0.1').replace('64400', '1400');
+    await trial([write('readme-short', text)], here);
+  });
+
+  describe(
+    'on a veth pair',
+    needs(canMakeNamespaces() && findTool('ip') !== undefined, 'making network namespaces'),
+    () => {
+      const there: [string, string[]] = ['unshare', inside];
+
+      it('runs: the first program of the README', async () => {
+        await trial([write('readme-veth', README)], there);
+      });
+
+      it.each(GUIDE.map((text, index) => ({ text, index })))(
+        "runs: the guide's program $index",
+        async ({ text, index }) => {
+          await trial([write(`guide-${index}`, text)], there);
+        },
+      );
+
+      it('finds the programs of the guide', () => {
+        expect(GUIDE).toHaveLength(6);
+      });
+    },
+  );
+});

@@ -1,0 +1,248 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { BufferPool } from 'zerosend';
+import { type GenerateOptions, type GeneratorError, generate, replay } from 'zerosend/generator';
+import { openTo, startPeer } from '../../support/endpoints.js';
+import {
+  canMakeNamespaces,
+  hasTool,
+  isRoot,
+  needs,
+  unshareArguments,
+} from '../../support/requirements.js';
+import { pcap } from './support/pcap-writer.js';
+
+/** Runs a program of test/behaviour/generator/programs, below another one where one is given. */
+// biome-ignore lint/suspicious/noExplicitAny: each program says what it has to say
+async function run(program: string, argument: object, below: readonly string[] = []): Promise<any> {
+  const path = fileURLToPath(new URL(`./programs/${program}`, import.meta.url));
+  const [command = '', ...args] = [...below, process.execPath, path, JSON.stringify(argument)];
+  const { stdout } = await promisify(execFile)(command, args, { timeout: 25_000 });
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+}
+
+const frames = Array.from({ length: 20 }, (_, i) => ({
+  bytes: Buffer.from(
+    '02000000000202000000000108004500001e00004000401164b1c6120001c61200020400000900' + '0a00006162',
+    'hex',
+  ),
+  time: BigInt(i) * 10_000_000n,
+}));
+
+const sum = (parts: { packets: number }[]) => parts.reduce((all, { packets }) => all + packets, 0);
+
+describe('generateInWorkers, when a thread is not to be had', () => {
+  const job = { template: { payload: 'x' }, workers: 3, count: 300, rate: 1000 };
+  const refused = needs(isRoot() && hasTool('prlimit'), 'root and the tool prlimit');
+
+  // Each thread of ours has a second one, which reads completions.
+  it.each([0, 1, 2, 3, 4, 5])(
+    'fails with a code, and ends all, where there are %i more',
+    refused,
+    async (spare) => {
+      const receiver = await startPeer({ protocol: 'udp', discard: true });
+      const user = 50_000 + (process.pid % 10_000);
+      const { port } = receiver;
+      const said = await run('few-threads.mjs', { ...job, port, spare, user });
+      // No thread at all, or none that reads completions.
+      expect(said.code).toMatch(/^(ERR_ZEROSEND_WORKER|EAGAIN)$/);
+      expect(said.message).toMatch(/^worker [012]/);
+      expect(said.report).toMatchObject({ ended: 'error', packets: sum(said.report.workers) });
+      expect(said.report.workers).toHaveLength(3);
+      expect(said.left).toBeLessThanOrEqual(0);
+      // Those that could begin were told to end, and did: nobody had to terminate them.
+      const ended = said.report.workers.map((worker: { ended: string }) => worker.ended);
+      if (spare > 3) expect(ended).toContain('signal');
+      const { packets } = said.report;
+      const heard = await receiver.until(({ datagrams }) => datagrams >= packets);
+      expect(heard.datagrams).toBe(packets);
+    },
+  );
+
+  // Where a thread has less than it begins with, V8 ends the thread, or from Node.js 22 on the process.
+  const endsProcess = Number.parseInt(process.versions.node, 10) >= 22;
+  it.each([
+    ...(endsProcess ? [] : [['no heap to begin with', { maxOldGenerationSizeMb: 1 }] as const]),
+    ['little heap', { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: endsProcess ? 4 : 2 }],
+  ] as const)('fails with a code where a thread has %s', async (_, heap) => {
+    const receiver = await startPeer({ protocol: 'udp', discard: true });
+    const said = await run('small-threads.mjs', { ...job, port: receiver.port, small: 1, heap });
+    expect(said).toMatchObject({
+      code: 'ERR_ZEROSEND_WORKER',
+      message: expect.stringContaining('worker 1 has failed'),
+      report: { ended: 'error', packets: 0 },
+    });
+    expect((await receiver.report()).datagrams).toBe(0);
+  });
+});
+
+describe(
+  'generate, when its link goes',
+  needs(canMakeNamespaces(), 'making network namespaces'),
+  () => {
+    const flap = (kind: string, ...deeds: string[]) =>
+      run('flap.mjs', { kind, deeds, count: 500 }, ['unshare', ...unshareArguments]);
+
+    it.each(['packet', 'xdp'])('goes on through a %s socket once it is back', async (kind) => {
+      const { report } = await flap(kind, 'link set z0 down', 'link set z0 up');
+      expect(report).toMatchObject({ ended: 'count', packets: 500, sends: 500, unfinished: 0 });
+    });
+
+    it.each([
+      ['udp', 'link set z0 down', 'ENETUNREACH', '198.18.0.2 port 9'],
+      ['udp', 'link del z0', 'ENETUNREACH', '198.18.0.2 port 9'],
+      ['packet', 'link del z0', 'ENXIO', 'z0'],
+      ['xdp', 'link del z0', 'ENXIO', 'z0'],
+    ])('has its report when it ends (%s, %s)', async (kind, deed, code, about) => {
+      const said = await flap(kind, deed);
+      expect(said).toMatchObject({ code, message: expect.stringContaining(about) });
+      const { report } = said;
+      expect(report.ended).toBe('error');
+      expect(report.packets).toBeGreaterThan(0);
+      expect(report.packets).toBeLessThan(500);
+      expect(report.pacing.asked).toBe(1000);
+    });
+  },
+);
+
+describe(
+  'generateInWorkers, when its link goes',
+  needs(canMakeNamespaces(), 'making network namespaces'),
+  () => {
+    it('has the report of all workers', async () => {
+      const argument = { kind: 'workers', deeds: ['link del z0'], count: 500 };
+      const said = await run('flap.mjs', argument, ['unshare', ...unshareArguments]);
+      expect(said).toMatchObject({
+        code: 'ENETUNREACH',
+        message: expect.stringMatching(/^worker [01]: .*198\.18\.0\.2 port 9/),
+        report: { ended: 'error', packets: sum(said.report.workers) },
+      });
+      expect(said.report.workers).toHaveLength(2);
+      for (const { packets } of said.report.workers) expect(packets).toBeGreaterThan(0);
+    });
+  },
+);
+
+describe('a run that fails', () => {
+  const setUp = async () => {
+    const receiver = await startPeer({ protocol: 'udp', discard: true });
+    return { receiver, socket: await openTo(receiver) };
+  };
+
+  it('has its report, and tells of the socket that others close', async () => {
+    const { receiver, socket } = await setUp();
+    const error: GeneratorError = await generate({
+      socket,
+      template: { payload: 'x' },
+      rate: 1, // it sleeps when the socket is closed
+      progressInterval: 10,
+      onProgress: () => void socket.close(),
+    }).then(
+      () => expect.unreachable(),
+      (reason) => reason,
+    );
+    expect(error).toMatchObject({
+      code: 'ERR_ZEROSEND_SOCKET_CLOSED',
+      report: { ended: 'error', packets: 1, sends: 1, failed: 0, unfinished: 0 },
+    });
+    expect((await receiver.until(({ datagrams }) => datagrams >= 1)).datagrams).toBe(1);
+  });
+
+  it('is not one whose socket is closed once it was stopped', async () => {
+    const { socket } = await setUp();
+    const stop = new AbortController();
+    const report = await generate({
+      socket,
+      template: { payload: 'x' },
+      rate: 1,
+      signal: stop.signal,
+      progressInterval: 10,
+      onProgress() {
+        stop.abort();
+        void socket.close();
+      },
+    });
+    expect(report).toMatchObject({ ended: 'signal', packets: 1, unfinished: 0 });
+  });
+
+  it('has its report, when it is a replay', async () => {
+    const { socket } = await setUp();
+    const error: GeneratorError = await replay({
+      socket,
+      capture: pcap(frames),
+      loopGap: 1e6, // it sleeps when the socket is closed
+      loops: 2,
+      speed: 1000,
+      progressInterval: 10,
+      onProgress: ({ packets }) => void (packets === 20 && socket.close()),
+    }).then(
+      () => expect.unreachable(),
+      (reason) => reason,
+    );
+    expect(error).toMatchObject({
+      code: 'ERR_ZEROSEND_SOCKET_CLOSED',
+      report: { ended: 'error', packets: 20, loops: 1, frames: 20, failed: 0, problem: null },
+    });
+  });
+
+  it('leaves socket and pool to the next one', async () => {
+    const { socket } = await setUp();
+    const pool = new BufferPool({ bufferSize: 64, count: 8 });
+    const good = { socket, pool, template: { payload: 'x' }, count: 1 };
+    const boom = new Error('boom');
+    const onProgress = () => {
+      throw boom;
+    };
+    const forever = { ...good, count: 1e6, rate: 1000, progressInterval: 10, onProgress };
+    await expect(generate(forever)).rejects.toBe(boom);
+    expect(await generate(good)).toMatchObject({ packets: 1 });
+    const capture = Buffer.from('text');
+    await expect(replay({ socket, capture })).rejects.toMatchObject({
+      code: 'ERR_ZEROSEND_CAPTURE',
+    });
+    expect(await generate(good)).toMatchObject({ packets: 1 });
+    await pool.close();
+  });
+});
+
+describe('two runs at once', () => {
+  const capture = pcap(frames);
+
+  it.each([
+    ['generate', 'generate'],
+    ['generate', 'replay'],
+    ['replay', 'generate'],
+    ['replay', 'replay'],
+  ])('on one socket are refused: %s, then %s', async (first, second) => {
+    const receiver = await startPeer({ protocol: 'udp', discard: true });
+    const socket = await openTo(receiver);
+    const runs: Record<string, () => Promise<{ packets: number }>> = {
+      generate: () => generate({ socket, template: { payload: 'x' }, count: 20, rate: 100 }),
+      replay: () => replay({ socket, capture }),
+    };
+    const running = runs[first]?.();
+    await expect(runs[second]?.()).rejects.toMatchObject({ code: 'ERR_ZEROSEND_BUSY' });
+    expect(await running).toMatchObject({ packets: 20, failed: 0 });
+    expect(await runs[second]?.()).toMatchObject({ packets: 20 });
+    expect((await receiver.until(({ datagrams }) => datagrams >= 40)).datagrams).toBe(40);
+  });
+
+  it('in one pool are refused, also on two sockets', async () => {
+    const receiver = await startPeer({ protocol: 'udp', discard: true });
+    const pool = new BufferPool({ bufferSize: 64, count: 8 });
+    const options = async (): Promise<GenerateOptions> => ({
+      socket: await openTo(receiver),
+      pool,
+      template: { payload: 'x' },
+      count: 20,
+      rate: 200,
+    });
+    const running = generate(await options());
+    await expect(generate(await options())).rejects.toMatchObject({ code: 'ERR_ZEROSEND_BUSY' });
+    expect(await running).toMatchObject({ packets: 20 });
+    expect(await generate(await options())).toMatchObject({ packets: 20 });
+    await pool.close();
+  });
+});

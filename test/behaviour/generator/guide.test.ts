@@ -1,0 +1,75 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { template } from 'zerosend/generator';
+import { canMakeNamespaces, needs, unshareArguments } from '../../support/requirements.js';
+import { pcap } from './support/pcap-writer.js';
+import { ETHERNET } from './support/wire.js';
+
+const guide = readFileSync(new URL('../../../docs/packet-generator.md', import.meta.url), 'utf8');
+const programs = [...guide.matchAll(/^## (.*)$|^```js\n([\s\S]*?)^```$/gm)].reduce<
+  { title: string; text: string }[]
+>((found, [, title, text]) => {
+  if (title !== undefined) found.push({ title, text: '' });
+  else if (found.at(-1)?.text === '') (found.at(-1) as { text: string }).text = text ?? '';
+  else found.push({ title: `${found.at(-1)?.title}, continued`, text: text ?? '' });
+  return found;
+}, []);
+// Inside the package, so that it finds itself by its name.
+const folder = fileURLToPath(new URL(`../../../build/guide-${process.pid}/`, import.meta.url));
+const COUNT_TURNS = 'let turns = 0; (function count() { turns++; setImmediate(count); })();';
+const SET_UP = 'ip link add zsx0 type ifb && ip link set zsx0 up && exec "$@"';
+
+describe('the guide', needs(canMakeNamespaces(), 'making network namespaces'), () => {
+  beforeAll(() => {
+    mkdirSync(folder, { recursive: true });
+    const ipv4 = { source: '10.0.0.1', destination: '10.0.0.2' };
+    const udp = { source: 1, destination: 2 };
+    const { bytes } = template({ ethernet: ETHERNET, ipv4, udp, payload: 'x' });
+    const frames = [0n, 1_000_000n, 2_000_000n].map((time) => ({ bytes, time }));
+    writeFileSync(`${folder}/capture.pcap`, pcap(frames));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it.each(programs.filter(({ text }) => text !== ''))('runs: $title', async ({ text, title }) => {
+    const file = `${folder}/${title.replaceAll(/\W/g, '-')}.mjs`;
+    writeFileSync(file, text);
+    const args = [...unshareArguments, 'sh', '-c', SET_UP, 'sh', process.execPath, file];
+    const { stdout, stderr } = await promisify(execFile)('unshare', args, {
+      cwd: folder,
+      timeout: 20_000,
+    });
+    expect(stderr).toBe('');
+    expect(stdout).not.toBe('');
+    expect(stdout).not.toMatch(/failed: [1-9]|[1-9]\d* failed/);
+  });
+
+  const loops = programs.filter(({ text }) => text.includes('for (let sent'));
+
+  it.each(loops)(
+    'lets timers and signals through in the loop of: $title',
+    async ({ text, title }) => {
+      const file = `${folder}/turns-${title.replaceAll(/\W/g, '-')}.mjs`;
+      // From when the loop begins: turns of the event loop until it has ended.
+      const counted = text.replace('for (let sent', `${COUNT_TURNS}\nfor (let sent`);
+      writeFileSync(file, `${counted}\nconsole.log('turns', turns);\nprocess.exit();\n`);
+      const args = [...unshareArguments, 'sh', '-c', SET_UP, 'sh', process.execPath, file];
+      const { stdout } = await promisify(execFile)('unshare', args, {
+        cwd: folder,
+        timeout: 20_000,
+      });
+      // 100,000 frames in runs of at most 256 and a turn for each 32 runs, or a second with many.
+      expect(Number(/^turns (\d+)$/m.exec(stdout)?.[1])).toBeGreaterThanOrEqual(10);
+    },
+  );
+
+  it('has loops of both kinds', () => {
+    expect(loops).toHaveLength(2);
+  });
+
+  it('has a program in each of its chapters about one', () => {
+    expect(programs.filter(({ text }) => text !== '')).toHaveLength(8);
+  });
+});

@@ -1,0 +1,184 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { createRig, type Rig, type RigKind, type RigOptions } from '../../../../rig/index.mjs';
+import { within } from '../../../support/deadline.js';
+
+export const ETHERNET = { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' };
+
+/** What the listener has counted. */
+export interface Heard {
+  frames: number;
+  bytes: number;
+  badIp: number;
+  badTransport: number;
+  badLength: number;
+  zeroUdp: number;
+  other: number;
+  vlans: number;
+  unique: number;
+  duplicates: number;
+  late: number;
+  highest: number;
+  drops: number;
+}
+
+/** Nothing was wrong with what came, and nothing was missing. */
+export const INTACT = {
+  badIp: 0,
+  badTransport: 0,
+  badLength: 0,
+  zeroUdp: 0,
+  other: 0,
+  duplicates: 0,
+  late: 0,
+  drops: 0,
+};
+
+/** A veth rig, with a listener that works checksums out by itself at its other end. */
+export class Wire {
+  readonly rig: Rig;
+  readonly #folder: string;
+  readonly #listener: string;
+
+  private constructor(rig: Rig, folder: string, listener: string) {
+    this.rig = rig;
+    this.#folder = folder;
+    this.#listener = listener;
+  }
+
+  static async set(kind: RigKind = 'veth', options: RigOptions = {}): Promise<Wire> {
+    const folder = mkdtempSync(join(tmpdir(), 'zerosend-wire-'));
+    const listener = join(folder, 'listener');
+    const source = fileURLToPath(new URL('../listener.c', import.meta.url));
+    await promisify(execFile)(process.env.CC ?? 'cc', ['-O2', '-Wall', '-o', listener, source]);
+    const rig = await createRig(kind, options);
+    const wire = new Wire(rig, folder, listener);
+    // Neighbour discovery would be counted as well.
+    const quiet = 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6';
+    await rig.sender.run('sh', ['-c', quiet]);
+    // What leaves has its checksums: a veth would leave them to whoever receives.
+    await rig.sender.run(listener, ['--no-checksum-offload', rig.senderInterface.name]);
+    return wire;
+  }
+
+  async dispose(): Promise<void> {
+    await this.rig.dispose();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  file(name: string): string {
+    return join(this.#folder, name);
+  }
+
+  /** Packets that the interface has sent, and those that it could not. */
+  async transmitted(): Promise<{ packets: number; dropped: number }> {
+    const at = `/sys/class/net/${this.rig.senderInterface.name}/statistics`;
+    const read = [`${at}/tx_packets`, `${at}/tx_dropped`];
+    const { stdout } = await this.rig.sender.run('cat', read);
+    const [packets = 0, dropped = 0] = stdout.trim().split('\n').map(Number);
+    return { packets, dropped };
+  }
+
+  /** Runs a program of test/behaviour/generator/programs in the sending namespace; its last line as JSON. */
+  // biome-ignore lint/suspicious/noExplicitAny: each program says what it has to say
+  async run(program: string, argument: object): Promise<any> {
+    const path = fileURLToPath(new URL(`../programs/${program}`, import.meta.url));
+    const { stdout } = await this.rig.sender.run(process.execPath, [
+      path,
+      JSON.stringify(argument),
+    ]);
+    return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+  }
+
+  /** What arrives while `send` runs. */
+  async hear<T>(
+    send: () => Promise<T>,
+    options: { sequence?: number; save?: boolean } = {},
+  ): Promise<{ heard: Heard; frames: Buffer[]; sent: T }> {
+    const { receiver, receiverInterface } = this.rig;
+    const saved = this.file('frames');
+    const args = [receiverInterface?.name ?? ''];
+    if (options.sequence !== undefined) args.push('--sequence', String(options.sequence));
+    if (options.save) args.push('--save', saved);
+    const child = receiver?.spawn(this.#listener, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    if (!child?.stdout || !child.stdin) throw new Error('no listener');
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+    await within(lines.next(), 'a listener that is ready');
+    let sent: T;
+    try {
+      sent = await send();
+    } finally {
+      child.stdin.end();
+    }
+    const { value } = await within(lines.next(), 'the report of the listener');
+    const frames = options.save ? split(readFileSync(saved)) : [];
+    return { heard: JSON.parse(value), frames, sent };
+  }
+
+  /** A capture of what arrives while `send` runs, by tcpdump; returns the file. */
+  async capture(send: () => Promise<unknown>, filter: string): Promise<string> {
+    const file = this.file(`capture-${Date.now()}.pcap`);
+    const { receiver, receiverInterface } = this.rig;
+    const name = receiverInterface?.name ?? '';
+    const args = [
+      '-i',
+      name,
+      '-U',
+      '-w',
+      file,
+      '-B',
+      '65536',
+      '-Z',
+      'root',
+      '--immediate-mode',
+      filter,
+    ];
+    const child = receiver?.spawn('tcpdump', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    if (!child?.stderr) throw new Error('no tcpdump');
+    let said = '';
+    const ready = new Promise<void>((resolve) => {
+      child.stderr?.on('data', (text) => {
+        said += text;
+        if (said.includes('listening on')) resolve();
+      });
+    });
+    await within(ready, 'tcpdump that listens');
+    await send();
+    await new Promise((resolve) => setTimeout(resolve, 300)); // no sign tells that it has all
+    child.kill('SIGINT');
+    await within(once(child, 'exit'), 'the end of tcpdump');
+    return file;
+  }
+}
+
+function split(file: Buffer): Buffer[] {
+  const frames: Buffer[] = [];
+  for (let at = 0; at < file.length; ) {
+    const length = file.readUInt32LE(at);
+    frames.push(file.subarray(at + 4, at + 4 + length));
+    at += 4 + length;
+  }
+  return frames;
+}
+
+/** Runs a program here; its output. */
+export async function output(command: string, args: readonly string[]): Promise<string> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk) => {
+    text += chunk;
+  });
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk) => {
+    errors += chunk;
+  });
+  const [code] = await within(once(child, 'close'), `the end of ${command}`, 30_000);
+  if (code !== 0) throw new Error(`${command} ended with code ${code}: ${errors}`);
+  return text;
+}

@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { UdpSocket } from 'zerosend';
+import { type Field, generateInWorkers, type WorkersOptions } from 'zerosend/generator';
+import { needsRig } from '../../rig/needs.js';
+import { startPeer } from '../../support/endpoints.js';
+import { ETHERNET, INTACT, Wire } from './support/wire.js';
+
+const sequence = { layer: 'payload', offset: 0, width: 4 } as const;
+const FIELDS: Field[] = [{ target: sequence, counter: {} }];
+const packet = {
+  ethernet: ETHERNET,
+  ipv4: { source: '198.18.0.1', destination: '198.18.0.2' },
+  udp: { source: 1, destination: 9 },
+  length: 64,
+};
+
+describe('generateInWorkers, over veth', await needsRig('veth'), () => {
+  let wire: Wire;
+  beforeAll(async () => {
+    wire = await Wire.set('veth');
+  });
+  afterAll(() => wire?.dispose());
+
+  it('sends each packet once, whoever sends it', async () => {
+    const before = await wire.transmitted();
+    const count = 10_001; // one worker has one more than the others
+    const { heard, sent } = await wire.hear(
+      () =>
+        wire.run('workers.mjs', {
+          socket: { packet: { interface: wire.rig.senderInterface.name, frames: 256 } },
+          template: packet,
+          fields: FIELDS,
+          workers: 3,
+          count,
+          rate: 30_000,
+          progressInterval: 100,
+        }),
+      { sequence: 0 },
+    );
+    const after = await wire.transmitted();
+    expect(after.packets - before.packets).toBe(count);
+    // Not in order: that of one worker is not that of another.
+    expect(heard).toMatchObject({ ...INTACT, late: expect.any(Number), unique: count });
+    expect(heard.highest).toBe(count - 1);
+    const { report, progress } = sent;
+    expect(report).toMatchObject({ ended: 'count', packets: count, failed: 0, unfinished: 0 });
+    const shares = report.workers.map((worker: { packets: number }) => worker.packets);
+    expect(shares).toEqual([3334, 3334, 3333]);
+    expect(report.bytes).toBe(count * 64);
+    // All began at the same time: the rate is that of all together.
+    expect(report.seconds).toBeGreaterThan(0.32);
+    expect(progress.length).toBeGreaterThan(0);
+    expect(progress.at(-1)).toMatchObject({ workers: 3 });
+    expect(progress.at(-1).packets).toBeLessThanOrEqual(count);
+    expect(progress.at(-1).packets).toBeGreaterThan(0);
+  });
+
+  it('stops all with the signal', async () => {
+    const sent = await wire.run('workers.mjs', {
+      socket: { packet: { interface: wire.rig.senderInterface.name } },
+      template: packet,
+      workers: 2,
+      rate: 1000,
+      abortAfter: 700,
+    });
+    expect(sent.report).toMatchObject({ ended: 'signal', unfinished: 0 });
+    expect(sent.report.packets).toBeLessThan(1000);
+  });
+});
+
+describe('generateInWorkers', () => {
+  it('sends datagrams, each worker from a socket of its own', async () => {
+    const receiver = await startPeer({ protocol: 'udp', discard: true });
+    const remote = { address: '127.0.0.1', port: receiver.port };
+    const report = await generateInWorkers({
+      socket: { udp: { remote } },
+      template: { payload: new Uint8Array(50) },
+      fields: FIELDS,
+      workers: 2,
+      count: 500,
+      rate: 20_000,
+    });
+    expect(report).toMatchObject({ packets: 500, sends: 500 });
+    await receiver.until(({ datagrams }) => datagrams >= 500);
+  });
+
+  it('fails with the error of a worker, and stops those that wait for it', async () => {
+    const receiver = await startPeer({ protocol: 'udp', discard: true });
+    const free = await UdpSocket.open({ address: '127.0.0.1' });
+    const port = free.info().local?.port as number;
+    await free.close();
+    const remote = { address: '127.0.0.1', port: receiver.port };
+    await expect(
+      generateInWorkers({
+        socket: { udp: { address: '127.0.0.1', port, remote } },
+        template: { payload: 'x' },
+        workers: 2, // only one of them can have the port
+      }),
+    ).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+      message: expect.stringMatching(/^worker [01]: /),
+    });
+    expect((await receiver.report()).datagrams).toBe(0);
+  });
+
+  it.each<[string, object]>([
+    ['two sockets', { socket: { udp: {}, packet: { interface: 'lo' } } }],
+    ['no socket', { socket: {} }],
+    ['no workers', { workers: 0 }],
+    ['fewer packets than workers', { count: 1 }],
+    ['a rate of 0', { rate: 0 }],
+    ['a field that is not there', { fields: [{ target: 'udp.source', counter: {} }] }],
+    ['a misspelt key', { worker: 2 }],
+  ])('refuses %s', async (_, change) => {
+    const good = { socket: { udp: {} }, template: { payload: 'x' }, workers: 2, count: 2 };
+    await expect(generateInWorkers({ ...good, ...change } as WorkersOptions)).rejects.toMatchObject(
+      { code: expect.stringMatching(/^ERR_ZEROSEND_/) },
+    );
+  });
+});

@@ -1,0 +1,87 @@
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { TcpSocket } from 'zerosend';
+import { announceSeed } from '../../../rig/pattern.mjs';
+import { Completions } from '../../support/completions.js';
+import { StreamContent } from '../../support/content.js';
+import { within } from '../../support/deadline.js';
+import {
+  connectTo,
+  expectAllFree,
+  expectSum,
+  makePool,
+  startPeer,
+} from '../../support/endpoints.js';
+
+const SOCKETS = 200;
+
+describe(`${SOCKETS} sockets on one pool`, () => {
+  it('each have ids of their own and deliver their own stream', async () => {
+    const peer = await startPeer({ protocol: 'tcp', seed: 'any' });
+    const pool = makePool({ count: 40 });
+    const sockets = await Promise.all(
+      Array.from({ length: SOCKETS }, () => connectTo(peer, { zeroCopy: 'always' })),
+    );
+    const completions = sockets.map((socket) => new Completions(socket));
+    const contents = sockets.map((_, i) => new StreamContent(1000 + i));
+    const rounds = 12;
+    for (let round = 0; round < rounds; round++) {
+      for (const [i, socket] of sockets.entries()) {
+        const buffer = await pool.acquire();
+        const length = 1000 + ((i * 7919 + round * 104_729) % 60_000);
+        contents[i]?.fill(buffer.bytes, length);
+        if (round === 0) announceSeed(buffer.bytes, 1000 + i);
+        expect(socket.send(buffer, length)).toBe(round);
+        expectSum(pool);
+      }
+    }
+    await within(Promise.all(sockets.map((socket) => socket.flush())), 'all flushes', 20_000);
+    for (const each of completions) each.expectEachOnce(rounds);
+    expectAllFree(pool);
+    const descriptors = readdirSync('/proc/self/fd').length;
+    const reports = await within(Promise.all(sockets.map((socket) => socket.close())), 'closing');
+    expect(readdirSync('/proc/self/fd')).toHaveLength(descriptors - SOCKETS);
+    for (const report of reports) {
+      expect(report).toMatchObject({ outcome: 'drained', ids: rounds, unfinished: 0 });
+    }
+    const total = contents.reduce((sum, { position }) => sum + position, 0);
+    await peer.until(({ bytes, eof }) => bytes === total && eof === SOCKETS);
+    const { connections = [], ...report } = await peer.stop();
+    expect(report).toMatchObject({ wrongBytes: 0, accepted: SOCKETS, resets: 0 });
+    const bySeed = new Map(connections.map(({ seed, bytes }) => [seed, bytes]));
+    expect(bySeed).toEqual(new Map(contents.map(({ seed, position }) => [seed, position])));
+  });
+
+  it('share one buffer by its leases, which comes back once', async () => {
+    const peer = await startPeer({ protocol: 'tcp' });
+    const slow = await startPeer({ protocol: 'tcp', paused: true, rcvbuf: 32_768 });
+    const pool = makePool({ bufferSize: 1 << 20, count: 2 });
+    const size = pool.bufferSize;
+    const sockets: TcpSocket[] = [];
+    for (let i = 0; i < 20; i++) {
+      // The slow one's kernel buffer cannot hold all of it, by copy or without.
+      sockets.push(
+        await (i === 13 ? connectTo(slow, { sendBufferSize: 16_384 }) : connectTo(peer)),
+      );
+    }
+    const buffer = await pool.acquire();
+    new StreamContent().fill(buffer.bytes);
+    buffer.retain(sockets.length - 1);
+    for (const [i, socket] of sockets.entries()) {
+      expect(pool.acquired).toBe(1);
+      expect(socket.send(buffer, size)).toBe(0);
+      expect(pool.acquired).toBe(i === sockets.length - 1 ? 0 : 1);
+    }
+    const code = 'ERR_ZEROSEND_BUFFER_IN_FLIGHT';
+    expect(() => sockets[0]?.send(buffer, size)).toThrow(expect.objectContaining({ code }));
+    const others = sockets.filter((_, i) => i !== 13);
+    await within(Promise.all(others.map((socket) => socket.flush())), 'the fast ones');
+    expect(pool.inFlight).toBe(1); // one is enough to keep it
+    await slow.resume();
+    await within(sockets[13]!.flush(), 'the slow one');
+    expectAllFree(pool);
+    await peer.until(({ bytes }) => bytes === 19 * size);
+    await slow.until(({ bytes }) => bytes === size);
+    expect((await peer.report()).wrongBytes + (await slow.report()).wrongBytes).toBe(0);
+  });
+});

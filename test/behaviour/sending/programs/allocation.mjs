@@ -1,0 +1,69 @@
+// @ts-check
+// How many bytes of heap so many sends allocate. The young generation is larger than all of it, so
+// nothing is collected meanwhile and the growth of the heap is what was allocated.
+// Needs --expose-gc and --min-semi-space-size.
+import { PerformanceObserver } from 'node:perf_hooks';
+import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
+import { given, say } from '../../../support/say.mjs';
+
+/**
+ * `batch`: buffers of one call; 1 for send(). `control`: allocate an object for each send.
+ * @type {{
+ *   protocol: 'tcp' | 'udp', port: number, zeroCopy: 'always' | 'never',
+ *   batch: number, control: boolean, sends: number,
+ * }}
+ */
+const { protocol, port, zeroCopy, batch, control, sends } = given;
+const pool = new BufferPool({ bufferSize: 4096, count: 64 });
+const socket =
+  protocol === 'udp'
+    ? await UdpSocket.open({ remote: { address: '127.0.0.1', port }, zeroCopy })
+    : await TcpSocket.connect({ host: '127.0.0.1', port, zeroCopy });
+
+let collections = 0;
+new PerformanceObserver((list) => {
+  collections += list.getEntries().length;
+}).observe({ entryTypes: ['gc'] });
+const settle = () => new Promise((resolve) => void setTimeout(resolve, 20));
+
+/** @type {object | null} */
+let kept = null;
+const buffers = new Array(batch).fill(null);
+
+function send(/** @type {number} */ count) {
+  for (let i = 0; i < count; ) {
+    const buffer = pool.tryAcquire();
+    if (buffer === null) continue;
+    const length = 1 + (i % 1400);
+    const at = i++ % batch;
+    if (control) kept = { i };
+    if (batch === 1) {
+      socket.send(buffer, length);
+    } else {
+      buffers[at] = buffer;
+      if (at === batch - 1) socket.sendMany(buffers, length);
+    }
+  }
+}
+
+/** Bytes that `count` sends allocate. */
+async function measure(/** @type {number} */ count) {
+  await socket.flush();
+  globalThis.gc?.();
+  await settle(); // that collection is told of in a later turn
+  collections = 0;
+  const before = process.memoryUsage().heapUsed;
+  send(count);
+  const bytes = process.memoryUsage().heapUsed - before;
+  await settle();
+  return { bytes, collections };
+}
+
+// Compiled, and with every array as large as it is going to be.
+for (let i = 0; i < 3; i++) await measure(sends);
+// Compilation and the like add now and then; what each send allocates is in every round.
+const rounds = [];
+for (let i = 0; i < 3; i++) rounds.push([await measure(sends), await measure(2 * sends)]);
+await socket.close();
+await pool.close();
+say('measured', { rounds, kept: kept !== null });
