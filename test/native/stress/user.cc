@@ -13,6 +13,7 @@
 
 #include "check.h"
 #include "content.h"
+#include "loopback.h"
 
 namespace stress {
 namespace {
@@ -60,6 +61,8 @@ void User::step() {
   settle();
   receiver_.collect();
   if (reactor_.idle()) reactor_.wait(quiet_ ? 5 : random_.one_in(4));
+  // Only waiting: no traffic of ours sees to it that what was received is freed.
+  if (quiet_ && ++quiet_steps_ % 32 == 0) receive_on_every_cpu();
 }
 
 void User::act() {

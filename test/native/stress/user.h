@@ -107,6 +107,7 @@ class User {
   std::vector<uint32_t> old_handles_;
   Reactor reactor_;
   bool quiet_ = false;  // no more sends: only waiting
+  uint32_t quiet_steps_ = 0;
 };
 
 }  // namespace stress
