@@ -29,7 +29,7 @@ void check(Target target, const std::vector<uint8_t>& bytes, const std::string& 
 }
 
 void replay(Target target, const char* folder) {
-  const auto corpus = std::filesystem::path(__FILE__).parent_path() / "../../fuzz/corpus" / folder;
+  const auto corpus = std::filesystem::path(__FILE__).parent_path() / "../fuzz/corpus" / folder;
   std::error_code error;
   size_t files = 0;
   for (const auto& file : std::filesystem::directory_iterator(corpus, error)) {
