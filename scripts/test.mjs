@@ -6,6 +6,7 @@
 // With ZEROSEND_REQUIRE_ALL=1 a skipped test is a failure of the run.
 import { biome, clangFormat, types } from './support/checks.mjs';
 import { coreTests } from './support/core-tests.mjs';
+import { dependencies } from './support/dependencies.mjs';
 import { heading, Tally } from './support/tally.mjs';
 import { vitestTests } from './support/vitest-tests.mjs';
 
@@ -23,6 +24,7 @@ async function check(
 if (forwarded.length === 0) {
   await check('format and lint', () => biome('lint'));
   await check('clang-format', () => clangFormat('check'));
+  await check('dependencies', dependencies);
   await check('types', types);
   heading('C++ core');
   tally.add(await coreTests());

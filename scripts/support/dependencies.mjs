@@ -1,0 +1,185 @@
+// @ts-check
+// Who may know whom. ARCHITECTURE.md draws it; this keeps the drawing true.
+import { readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { listFiles, root } from './files.mjs';
+
+const rooms = 'lib/generator';
+
+/**
+ * Each folder or file, and what it may import besides itself. The longest name that a path begins
+ * with is the one that counts.
+ *
+ * @type {Readonly<Record<string, readonly string[]>>}
+ */
+const MAY_KNOW = {
+  'lib/base': [],
+  'lib/addon': ['lib/base'],
+  'lib/buffers': ['lib/addon', 'lib/base'],
+  'lib/engine': ['lib/buffers', 'lib/addon', 'lib/base'],
+  'lib/sockets': ['lib/engine', 'lib/buffers', 'lib/addon', 'lib/base'],
+  'lib/index.ts': ['lib/sockets', 'lib/engine', 'lib/buffers', 'lib/base'],
+
+  // A wing is built on the door alone, and its rooms on each other in this order.
+  [`${rooms}/base`]: ['lib/index.ts', 'lib/base'],
+  [`${rooms}/packets`]: [`${rooms}/base`, 'lib/index.ts', 'lib/base'],
+  [`${rooms}/fields`]: [`${rooms}/packets`, `${rooms}/base`, 'lib/index.ts', 'lib/base'],
+  [`${rooms}/captures`]: [`${rooms}/packets`, `${rooms}/base`, 'lib/index.ts', 'lib/base'],
+  [`${rooms}/pace`]: [`${rooms}/base`, 'lib/index.ts', 'lib/base'],
+  [`${rooms}/runs`]: [
+    ...[`${rooms}/pace`, `${rooms}/fields`, `${rooms}/packets`, `${rooms}/base`],
+    ...['lib/index.ts', 'lib/base'],
+  ],
+  [`${rooms}/replay`]: [
+    ...[`${rooms}/runs`, `${rooms}/pace`, `${rooms}/captures`, `${rooms}/packets`, `${rooms}/base`],
+    ...['lib/index.ts', 'lib/base'],
+  ],
+  [`${rooms}/workers`]: [
+    ...[`${rooms}/runs`, `${rooms}/pace`, `${rooms}/fields`, `${rooms}/packets`, `${rooms}/base`],
+    ...['lib/index.ts', 'lib/base'],
+  ],
+  [`${rooms}/index.ts`]: [rooms],
+
+  'native/core': [],
+  'native/kernel': ['native/core'],
+  'native/sockets': ['native/kernel', 'native/core'],
+  'native/threads': ['native/sockets', 'native/kernel', 'native/core'],
+  'native/node': ['native/threads', 'native/sockets', 'native/kernel', 'native/core'],
+  'native/testing': ['native'],
+
+  // What proves the library knows it as its users do.
+  rig: [],
+  examples: ['rig'],
+  bench: ['rig', 'scripts'],
+  scripts: [],
+};
+
+/**
+ * Imports that break the table and are to go. One that is not needed any more is an error, too.
+ *
+ * @type {readonly (readonly [string, string])[]}
+ */
+const EXCEPTIONS = [
+  ['lib/base/errors.ts', 'lib/addon/native.ts'],
+  ['lib/engine/socket.ts', 'lib/sockets/address.ts'],
+  ['lib/generator/captures/recorded-clock.ts', 'lib/generator/replay/prepare.ts'],
+  ['lib/generator/pace/schedule.ts', 'lib/generator/replay/prepare.ts'],
+  ['lib/generator/pace/schedule.ts', 'lib/generator/captures/recorded-clock.ts'],
+  ['native/node/addon.cc', 'native/testing/hooks.h'],
+];
+
+/**
+ * Circles that stay, by their files. As types, a pool and its buffers are what they are by each other.
+ *
+ * @type {readonly string[]}
+ */
+const CIRCLES = [
+  'lib/buffers/buffer-pool.ts lib/buffers/buffer-run.ts lib/buffers/pooled-buffer.ts',
+];
+
+/** `import`, `import type`, `export … from` and `import()` of a file, and `#include "…"`. */
+const IMPORT = /\b(?:from|import)\s*\(?\s*(['"])(\.{1,2}\/[^'"]+)\1|^#include "([^"]+)"/gm;
+
+/**
+ * @param {ReadonlyMap<string, string>} sources texts by their paths
+ * @returns {{ from: string; to: string; line: number }[]}
+ */
+function importsOf(sources) {
+  const found = [];
+  for (const [from, text] of sources) {
+    for (const match of text.matchAll(IMPORT)) {
+      const [, , relative, included] = match;
+      const written = relative ? join(dirname(from), relative) : `native/${included}`;
+      const typed = written.replace(/\.js$/, '.ts').replace(/\.mjs$/, '.d.mts');
+      const to = [typed, written].map(normalize).find((path) => sources.has(path));
+      if (to === undefined || to === from) continue;
+      found.push({ from, to, line: text.slice(0, match.index).split('\n').length });
+    }
+  }
+  return found;
+}
+
+function placeOf(/** @type {string} */ path) {
+  const within = (/** @type {string} */ place) => path === place || path.startsWith(`${place}/`);
+  return Object.keys(MAY_KNOW)
+    .filter(within)
+    .reduce((longest, place) => (place.length > longest.length ? place : longest), '');
+}
+
+/**
+ * What breaks the table, each with what is allowed.
+ *
+ * @param {ReadonlyMap<string, string>} sources texts by their paths
+ * @param {readonly (readonly [string, string])[]} exceptions
+ * @param {readonly string[]} circles
+ * @returns {string[]}
+ */
+export function problemsOf(sources, exceptions = EXCEPTIONS, circles = CIRCLES) {
+  const imports = importsOf(sources);
+  const unused = new Set(exceptions.map((pair) => pair.join(' -> ')));
+  const problems = [];
+  for (const { from, to, line } of imports) {
+    const place = placeOf(from);
+    if (place === '' || place === placeOf(to)) continue;
+    const allowed = MAY_KNOW[place] ?? [];
+    if (allowed.some((other) => to === other || to.startsWith(`${other}/`))) continue;
+    if (unused.delete(`${from} -> ${to}`)) continue;
+    if (exceptions.some(([a, b]) => a === from && b === to)) continue;
+    const rule = allowed.length > 0 ? allowed.join(', ') : 'nothing of ours';
+    problems.push(`${from}:${line} imports ${to}; ${place} may import ${rule}`);
+  }
+  for (const pair of unused) problems.push(`${pair} is an exception that nothing needs any more`);
+  const ours = imports.filter(({ from }) => /^(lib|native|rig)\//.test(from));
+  for (const circle of circlesOf(ours)) {
+    if (!circles.includes(circle)) problems.push(`a circle of imports: ${circle}`);
+  }
+  return problems;
+}
+
+/**
+ * The files that reach each other, as sorted names (Tarjan's strongly connected components).
+ *
+ * @param {readonly { from: string; to: string }[]} imports
+ */
+function circlesOf(imports) {
+  /** @type {Map<string, string[]>} */
+  const next = new Map();
+  for (const { from, to } of imports) {
+    const known = next.get(from);
+    if (known) known.push(to);
+    else next.set(from, [to]);
+  }
+  /** @type {Map<string, { index: number; low: number; open: boolean }>} */
+  const seen = new Map();
+  /** @type {string[]} */
+  const stack = [];
+  /** @type {string[]} */
+  const circles = [];
+  const visit = (/** @type {string} */ file) => {
+    const mark = { index: seen.size, low: seen.size, open: true };
+    seen.set(file, mark);
+    stack.push(file);
+    for (const other of next.get(file) ?? []) {
+      const known = seen.get(other);
+      if (known === undefined) mark.low = Math.min(mark.low, visit(other).low);
+      else if (known.open) mark.low = Math.min(mark.low, known.index);
+    }
+    if (mark.low === mark.index) {
+      const circle = stack.splice(stack.indexOf(file));
+      for (const member of circle) /** @type {{ open: boolean }} */ (seen.get(member)).open = false;
+      if (circle.length > 1) circles.push(circle.sort().join(' '));
+    }
+    return mark;
+  };
+  for (const file of next.keys()) if (!seen.has(file)) visit(file);
+  return circles;
+}
+
+/** Holds the checkout against the table. */
+export async function dependencies() {
+  const isSource = (/** @type {string} */ path) => /\.(ts|mts|mjs|cc|h)$/.test(path);
+  const files = listFiles(['lib', 'native', 'rig', 'examples', 'bench', 'scripts'], isSource);
+  const problems = problemsOf(new Map(files.map((f) => [f, readFileSync(join(root, f), 'utf8')])));
+  for (const problem of problems) console.error(problem);
+  return { ok: problems.length === 0 };
+}
