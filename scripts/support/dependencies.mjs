@@ -62,8 +62,8 @@ const MAY_KNOW = {
 const EXCEPTIONS = [
   ['lib/base/errors.ts', 'lib/addon/native.ts'],
   ['lib/engine/socket.ts', 'lib/sockets/address.ts'],
-  ['lib/generator/captures/recorded-clock.ts', 'lib/generator/replay/prepare.ts'],
-  ['lib/generator/pace/schedule.ts', 'lib/generator/replay/prepare.ts'],
+  ['lib/generator/captures/recorded-clock.ts', 'lib/generator/replay/sendable-frames.ts'],
+  ['lib/generator/pace/schedule.ts', 'lib/generator/replay/sendable-frames.ts'],
   ['lib/generator/pace/schedule.ts', 'lib/generator/captures/recorded-clock.ts'],
   ['native/node/addon.cc', 'native/testing/hooks.h'],
 ];

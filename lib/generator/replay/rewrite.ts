@@ -7,7 +7,7 @@ import {
   invalidArgument,
   outOfRange,
   rangeError,
-} from '../base/check.js';
+} from '../base/errors.js';
 import { parseAddress } from '../packets/addresses.js';
 import {
   change,
