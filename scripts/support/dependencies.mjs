@@ -25,7 +25,7 @@ const MAY_KNOW = {
   [`${rooms}/packets`]: [`${rooms}/base`, 'lib/index.ts', 'lib/base'],
   [`${rooms}/fields`]: [`${rooms}/packets`, `${rooms}/base`, 'lib/index.ts', 'lib/base'],
   [`${rooms}/captures`]: [`${rooms}/packets`, `${rooms}/base`, 'lib/index.ts', 'lib/base'],
-  [`${rooms}/pace`]: [`${rooms}/base`, 'lib/index.ts', 'lib/base'],
+  [`${rooms}/pace`]: [`${rooms}/captures`, `${rooms}/base`, 'lib/index.ts', 'lib/base'],
   [`${rooms}/runs`]: [
     ...[`${rooms}/pace`, `${rooms}/fields`, `${rooms}/packets`, `${rooms}/base`],
     ...['lib/index.ts', 'lib/base'],
@@ -62,9 +62,6 @@ const MAY_KNOW = {
 const EXCEPTIONS = [
   ['lib/base/errors.ts', 'lib/addon/native.ts'],
   ['lib/engine/socket.ts', 'lib/sockets/address.ts'],
-  ['lib/generator/captures/recorded-clock.ts', 'lib/generator/replay/sendable-frames.ts'],
-  ['lib/generator/pace/schedule.ts', 'lib/generator/replay/sendable-frames.ts'],
-  ['lib/generator/pace/schedule.ts', 'lib/generator/captures/recorded-clock.ts'],
   ['native/node/addon.cc', 'native/testing/hooks.h'],
 ];
 

@@ -1,4 +1,5 @@
-import { checkInteger, checkKeys, checkPositive, invalidArgument } from '../base/errors.js';
+import { invalidArgument } from '../../base/errors.js';
+import { checkInteger, checkKeys, checkPositive } from '../../base/validate.js';
 
 /** Packets a second, or with more to say. */
 export type Rate = number | PacketRate | BitRate;

@@ -1,10 +1,5 @@
-import {
-  checkBoolean,
-  checkInteger,
-  checkKeys,
-  invalidArgument,
-  outOfRange,
-} from '../base/errors.js';
+import { invalidArgument, outOfRange } from '../../base/errors.js';
+import { checkBoolean, checkInteger, checkKeys } from '../../base/validate.js';
 import { parseAddress } from './addresses.js';
 import {
   type Checksum,

@@ -1,5 +1,6 @@
 import { fold, readWord, sumWords } from './checksum.js';
-import { type Dissection, PROTOCOL } from './dissect.js';
+import { PROTOCOL } from './dissect.js';
+import type { Dissection } from './dissection.js';
 
 /** A checksum of what IP carries, in a captured frame. */
 export interface TransportChecksum {

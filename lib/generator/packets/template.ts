@@ -1,4 +1,6 @@
-import { checkKeys, invalidArgument, rangeError } from '../base/errors.js';
+import { invalidArgument } from '../../base/errors.js';
+import { checkKeys } from '../../base/validate.js';
+import { generatorRangeError } from '../base/errors.js';
 import { type ChecksumLayout, writeChecksums } from './checksum.js';
 import type { PacketDescription } from './description.js';
 import { writeIp, writeLink, writeTransport } from './headers.js';
@@ -48,7 +50,7 @@ export class Template {
 /** Throws unless a packet fits a buffer of a pool. */
 export function checkFits(length: number, bytes: Uint8Array): void {
   if (length <= bytes.length) return;
-  throw rangeError(
+  throw generatorRangeError(
     'ERR_ZEROSEND_FRAME_TOO_LONG',
     `a packet of ${length} bytes does not fit a buffer of ${bytes.length}`,
   );

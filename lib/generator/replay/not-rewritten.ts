@@ -1,5 +1,6 @@
 import { readWord } from '../packets/checksum.js';
-import { type Dissection, ETHERTYPE, linkPayload, PROTOCOL } from '../packets/dissect.js';
+import { ETHERTYPE, linkPayload, PROTOCOL } from '../packets/dissect.js';
+import type { Dissection } from '../packets/dissection.js';
 
 /**
  * Why addresses of a frame stay as they are although addresses are rewritten:

@@ -1,13 +1,12 @@
-import { type BufferPool, PacketSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
+import { invalidArgument, outOfRange } from '../../base/errors.js';
 import {
   checkBoolean,
   checkFunction,
   checkInteger,
   checkKeys,
   checkSignal,
-  invalidArgument,
-  outOfRange,
-} from '../base/errors.js';
+} from '../../base/validate.js';
+import { type BufferPool, PacketSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
 import { inTurns } from '../base/steps.js';
 import { type Capture, readCaptureInTurns } from '../captures/capture.js';
 import { captureError } from '../captures/capture-file.js';
@@ -16,7 +15,12 @@ import { checkFrameRate, rateSchedule, recordedSchedule, type Schedule } from '.
 import { checkOffloadHeader, checkSocket } from '../runs/generate-options.js';
 import type { Progress } from '../runs/meter.js';
 import { type Rewrite, Rewriter } from './rewrite.js';
-import { type Destination, type Prepared, preparing, type Skipped } from './sendable-frames.js';
+import {
+  type Destination,
+  type SendableFrames,
+  type Skipped,
+  sendableFrames,
+} from './sendable-frames.js';
 
 /** What {@link replay} sends, where and when. */
 export interface ReplayOptions {
@@ -87,7 +91,7 @@ export interface CheckedReplay {
 }
 
 /** What there is to send, and when. */
-export interface Plan extends Prepared {
+export interface Plan extends SendableFrames {
   capture: Capture;
   schedule: Schedule;
   /** frames have times at which they are due */
@@ -154,7 +158,7 @@ function checkGap(name: string, gap: unknown): void {
 }
 
 /**
- * Reads the capture and makes its frames ready, in pieces: the event loop has its turn every few
+ * Reads the capture and makes its frames sendable, in pieces: the event loop has its turn every few
  * milliseconds, however large the file is.
  * @throws Error `ERR_ZEROSEND_CAPTURE` for a file that is no capture, or has no frame to send
  */
@@ -163,15 +167,15 @@ export async function planReplay(checked: CheckedReplay): Promise<Plan> {
   const capture = isCapture(checked.capture)
     ? checked.capture
     : await readCaptureInTurns(checked.capture);
-  const prepared = await inTurns(preparing(capture, rewriter, destination));
-  const { ready, skipped } = prepared;
-  if (ready.length === 0) throw nothingToSend(capture, skipped);
+  const made = await inTurns(sendableFrames(capture, rewriter, destination));
+  const { frames, skipped } = made;
+  if (frames.length === 0) throw nothingToSend(capture, skipped);
   const schedule =
     rate === undefined
-      ? recordedSchedule(ready, { speed, loopGap, maxGap })
-      : rateSchedule(ready, rate, loopGap);
+      ? recordedSchedule(frames, { speed, loopGap, maxGap })
+      : rateSchedule(frames, rate, loopGap);
   const timed = rate !== undefined || speed !== Number.POSITIVE_INFINITY;
-  return { capture, ...prepared, schedule: await inTurns(schedule), timed };
+  return { capture, ...made, schedule: await inTurns(schedule), timed };
 }
 
 /** With what is wrong with the file, where something is: its first frame may have been the last. */

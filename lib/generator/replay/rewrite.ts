@@ -1,13 +1,7 @@
 import { isIP } from 'node:net';
-import {
-  checkBoolean,
-  checkInteger,
-  checkKeys,
-  checkObject,
-  invalidArgument,
-  outOfRange,
-  rangeError,
-} from '../base/errors.js';
+import { invalidArgument, outOfRange } from '../../base/errors.js';
+import { checkBoolean, checkInteger, checkKeys, checkObject } from '../../base/validate.js';
+import { generatorRangeError } from '../base/errors.js';
 import { parseAddress } from '../packets/addresses.js';
 import {
   change,
@@ -18,7 +12,8 @@ import {
   udpChecksum,
   writeWord,
 } from '../packets/checksum.js';
-import { type Dissection, PROTOCOL } from '../packets/dissect.js';
+import { PROTOCOL } from '../packets/dissect.js';
+import type { Dissection } from '../packets/dissection.js';
 import {
   isComplete,
   isRight,
@@ -194,7 +189,7 @@ function addressRule(from: string, to: unknown): AddressRule {
     text === null ? bits : checkDecimal(`the prefix of ${name}`, text, bits);
   const length = lengthOf(prefix);
   if (lengthOf(targetPrefix) !== length) {
-    throw rangeError(
+    throw generatorRangeError(
       'ERR_ZEROSEND_OUT_OF_RANGE',
       `${name} must have a prefix of /${length}; received ${to}`,
     );

@@ -1,5 +1,6 @@
+import { describe } from '../../base/errors.js';
 import type { BufferPool, ZeroCopySocket } from '../../index.js';
-import { describe } from '../base/errors.js';
+import { generatorError } from '../base/errors.js';
 
 const used = new WeakSet<object>();
 
@@ -14,11 +15,11 @@ export function occupy(socket: ZeroCopySocket, pool: BufferPool | null): () => v
   for (const one of wanted) {
     if (!used.has(one)) continue;
     const what = one === socket ? 'the socket' : 'the pool';
-    const error = new Error(
+    throw generatorError(
+      'ERR_ZEROSEND_BUSY',
       `${what} is used by another generate() or replay(), which has to end first; ` +
         `received ${describe(one)}`,
     );
-    throw Object.assign(error, { code: 'ERR_ZEROSEND_BUSY' });
   }
   for (const one of wanted) used.add(one);
   return () => {

@@ -1,6 +1,10 @@
 import type { GenerateReport } from '../runs/generate.js';
 import type { Progress } from '../runs/meter.js';
-import type { WorkersReport } from './workers.js';
+
+/** What all workers of a run have sent together. */
+export interface WorkersReport extends Omit<GenerateReport, 'pacing'> {
+  workers: GenerateReport[];
+}
 
 /** Of a worker that has not told. */
 export const NO_PROGRESS: Progress = {

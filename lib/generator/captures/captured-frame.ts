@@ -1,0 +1,19 @@
+/** A frame of a capture. */
+export interface CapturedFrame {
+  /** What was captured of it: a view on the file. */
+  bytes: Uint8Array;
+  /** Bytes that it had; more than were captured when the capture cut it (it is "snapped"). */
+  originalLength: number;
+  /** Nanoseconds since 1970; null where the file has no time for it. */
+  time: bigint | null;
+  /** LINKTYPE_ number of what it begins with; 1 is Ethernet. */
+  linkType: number;
+  /** Where its record begins in the file, in bytes. */
+  offset: number;
+}
+
+export interface CaptureProblem {
+  /** Where in the file, in bytes. */
+  offset: number;
+  message: string;
+}
