@@ -196,10 +196,12 @@ describe('veth with XDP', await needsRig('veth', { loss: 0.5 }), () => {
 describe('veth without XDP', await needsRig('veth-copy'), () => {
   it.each(['tcp', 'udp'] as const)('copies %s', async (protocol) => {
     const rig = await rigUp('veth-copy');
-    const args = ['--bytes', String(5 * MB), ...(protocol === 'udp' ? TRAINS : [])];
+    // Datagrams no more than the receiving CPU takes in at once (net.core.netdev_max_backlog, 1000).
+    const bytes = protocol === 'udp' ? MB : 5 * MB;
+    const args = ['--bytes', String(bytes), ...(protocol === 'udp' ? TRAINS : [])];
     const { sent, received } = await exchange(rig, protocol, 4, args);
     expect(sent).toMatchObject({ zerocopied: 0, copied: sent.sends });
-    expect(received).toMatchObject({ bytes: 5 * MB, wrongBytes: 0 });
+    expect(received).toMatchObject({ bytes, wrongBytes: 0 });
   });
 
   it('shows broken content', async () => {
