@@ -1,0 +1,14 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { ENTRIES, publicInterface } from '../../scripts/support/public-interface.mjs';
+
+const pathOf = (name: string) => fileURLToPath(new URL(`../../${name}`, import.meta.url));
+
+describe.each(ENTRIES)('the public interface of $entry', ({ entry, report }) => {
+  const now = publicInterface(pathOf(entry));
+
+  it('is what was written down: `npm run interface` does, for a change that is meant', () => {
+    expect(now).toBe(readFileSync(pathOf(report), 'utf8'));
+  });
+});
