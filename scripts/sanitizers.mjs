@@ -167,7 +167,6 @@ async function node() {
 
 // -----------------------------------------------------------------------------------------------------
 
-if (!(await run(process.execPath, [join(root, 'scripts/ensure.mjs')])).ok) process.exit(1);
 if (chosen.includes('stress')) await stress();
 // Neither waits for anything, and each takes one core.
 await Promise.all([chosen.includes('core') && core(), chosen.includes('model') && model()]);

@@ -126,7 +126,7 @@ export function problemsOf(sources, exceptions = EXCEPTIONS, circles = CIRCLES) 
     problems.push(`${from}:${line} imports ${to}; ${place} may import ${rule}`);
   }
   for (const pair of unused) problems.push(`${pair} is an exception that nothing needs any more`);
-  const ours = imports.filter(({ from }) => /^(lib|native|rig)\//.test(from));
+  const ours = imports.filter(({ from }) => /^(lib|native|rig)\/.*\.(ts|mjs|cc|h)$/.test(from));
   for (const circle of circlesOf(ours)) {
     if (!circles.includes(circle)) problems.push(`a circle of imports: ${circle}`);
   }
