@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernel/offload.h"
+#include "sockets/rings/patience.h"
 #include "sockets/rings/ring_socket.h"
 
 namespace zerosend {
@@ -70,8 +71,19 @@ class PacketSocket final : public RingSocket {
   PacketSocket(int fd, int epoll_fd, const std::shared_ptr<Slab>& ring,
                const PacketOptions& options, uint64_t first_id);
 
-  tpacket2_hdr* header(uint32_t index) const;
-  uint32_t status(uint32_t index) const;
+  // Of a frame that was handed over and that the kernel has not taken, or has stopped at.
+  static constexpr uint32_t kAskedFor = TP_STATUS_SEND_REQUEST | TP_STATUS_WRONG_FORMAT;
+
+  tpacket2_hdr* header(uint32_t index) const {
+    return reinterpret_cast<tpacket2_hdr*>(memory_->data() + memory_->stride() * index);
+  }
+  uint32_t status(uint32_t index) const {
+    return __atomic_load_n(&header(index)->tp_status, __ATOMIC_ACQUIRE);
+  }
+  // Release: the kernel must see content and length before the status that hands them over.
+  void set_status(uint32_t index, uint32_t value) {
+    __atomic_store_n(&header(index)->tp_status, value, __ATOMIC_RELEASE);
+  }
   int check(Part frame) const override;
   void submit_waiting();
   void hand_over(Frame& frame);
@@ -114,14 +126,7 @@ class PacketSocket final : public RingSocket {
   uint32_t head_ = 0;       // the first that the kernel had not taken when last looked at
   uint32_t submitted_ = 0;  // frames from tail_ to submit_
   uint32_t untaken_ = 0;    // frames from head_ to submit_
-  // Of a frame at the head that is refused each time.
-  static constexpr uint64_t kLongestPatience = 1000;  // milliseconds
-  static constexpr uint64_t kShortestPatience = 8;    // the clock is exact to four
-  static constexpr uint64_t kForgetting = 10 * kLongestPatience;
-  uint64_t refused_id_ = 0;
-  uint64_t refused_since_ = 0;  // in milliseconds; 0: none was
-  uint64_t gave_up_at_ = 0;     // in milliseconds
-  uint64_t patience_ms_ = kLongestPatience;
+  Patience patience_;       // with the frame at the head
   int timestamp_error_ = 0;
   int kick_error_ = 0;    // of the latest kick that failed
   uint32_t waiting_ = 0;  // frames behind one that is not there yet

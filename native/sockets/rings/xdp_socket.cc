@@ -20,7 +20,8 @@ XdpSocket::XdpSocket(int fd, int epoll_fd, const XdpOptions& options, uint64_t f
     : RingSocket(fd, epoll_fd, SIZE_MAX, first_id, options.umem),
       deadline_ms_(options.deadline_ms),
       chunk_bits_(static_cast<uint32_t>(__builtin_ctzll(options.umem->slot_size()))),
-      chunks_(options.umem->slots()) {
+      descriptors_(options.umem->slots()),
+      overdue_(options.deadline_ms) {
   // Where the kernel copies, it looks at no MTU; a device then sends or drops as it likes.
   kernel_checks_mtu_ = false;
 }
@@ -30,7 +31,7 @@ XdpSocket::~XdpSocket() { close_locked(); }
 // The kernel stops when it cannot announce a completion, so no more may be under way than the
 // completion ring holds.
 bool XdpSocket::has_room(size_t descriptors) {
-  if (outstanding_ + descriptors > completion_.size()) return false;
+  if (descriptors_.count() + descriptors > completion_.size()) return false;
   // The kernel's counter is read when it may matter, not for each frame.
   if (produced_ - taken_ + descriptors > transmit_.size()) taken_ = transmit_.other_consumer();
   return produced_ - taken_ + descriptors <= transmit_.size();
@@ -77,34 +78,9 @@ void XdpSocket::submit(uint32_t descriptors) {
 
 // Writes a descriptor of a send, which the kernel does not see yet.
 void XdpSocket::describe(Part part, uint32_t options, uint64_t id, Kind kind) {
-  uint32_t index = free_links_;
-  if (index == kNone) {
-    index = static_cast<uint32_t>(links_.size());
-    links_.push_back({});
-  } else {
-    free_links_ = links_[index].next;
-  }
-  Link& link = links_[index];
-  link.id = id;
-  link.next = kNone;
-  link.position = handed_over_++;
-  link.slot = part.slot;
-  link.older = newest_;
-  link.newer = kNone;
-  link.kind = kind;
-  (newest_ == kNone ? oldest_ : links_[newest_].newer) = index;
-  newest_ = index;
-  Chunk& chunk = chunks_[part.slot];
-  if (chunk.oldest == kNone) {
-    chunk.oldest = index;
-  } else {
-    links_[chunk.newest].next = index;
-  }
-  chunk.newest = index;
-
+  descriptors_.add(part.slot, id, kind);
   ++counters_[Counter::kernelSends];
   ++counters_[Counter::kernelIds];
-  ++outstanding_;
   xdp_desc& descriptor = transmit_.at(produced_++);
   descriptor.addr = uint64_t{part.slot} << chunk_bits_;
   descriptor.len = part.length;
@@ -167,65 +143,34 @@ size_t XdpSocket::reap() {
     Ended returned(*this);
     for (; consumed_ != end; ++consumed_) {
       const uint64_t slot = completion_.at(consumed_) >> chunk_bits_;
-      if (slot >= chunks_.size() || chunks_[slot].oldest == kNone) {
+      if (!descriptors_.has(slot)) {
         ++counters_[Counter::unknownIds];
         continue;
       }
-      const Link& link = take_oldest(chunks_[slot]);
-      returned_ = std::max(returned_, link.position + 1);
+      const Descriptors::Descriptor& descriptor = descriptors_.take_oldest(slot);
+      returned_ = std::max(returned_, descriptor.position + 1);
       Outcome outcome = zerocopy_ ? Outcome::kZeroCopy : Outcome::kCopied;
-      if (ends_send(link, &outcome)) {
-        returned.add(link.id, outcome, reason_of(outcome));
+      if (ends_send(descriptor, &outcome)) {
+        returned.add(descriptor.id, outcome, reason_of(outcome));
       }
       ++count;
     }
   }
   completion_.consume(consumed_);
   if (count > 0) ++counters_[Counter::notifications];
-  if (deadline_ms_ > 0 && (count > 0 || outstanding_ > 0)) {
+  if (deadline_ms_ > 0 && (count > 0 || descriptors_.count() > 0)) {
     const uint64_t now = coarse_ms();
     if (count > 0) last_progress_ms_ = now;
-    note_taken(now);
+    overdue_.note_taken(descriptors_.handed_over() - untaken(), now);
     give_up_lost(now);
   }
   return count;
 }
 
-// What is referred to stays as it is until the next descriptor is written.
-const XdpSocket::Link& XdpSocket::take_oldest(Chunk& chunk) {
-  const uint32_t index = chunk.oldest;
-  chunk.oldest = links_[index].next;
-  return unlink(index);
-}
-
-const XdpSocket::Link& XdpSocket::take_newest(Chunk& chunk) {
-  const uint32_t index = chunk.newest;
-  uint32_t* place = &chunk.oldest;
-  uint32_t before = kNone;
-  while (*place != index) {
-    before = *place;
-    place = &links_[before].next;
-  }
-  *place = kNone;
-  chunk.newest = before;
-  return unlink(index);
-}
-
-// Takes a link that is on the list of no chunk any more off the list of all.
-const XdpSocket::Link& XdpSocket::unlink(uint32_t index) {
-  Link& link = links_[index];
-  (link.older == kNone ? oldest_ : links_[link.older].newer) = link.newer;
-  (link.newer == kNone ? newest_ : links_[link.newer].older) = link.older;
-  link.next = free_links_;
-  free_links_ = index;
-  --outstanding_;
-  return link;
-}
-
-// The chunk of this link has ended in this way. Whether its send has ended with it, and how: a
-// packet of several chunks ends with the last of them, as the worst.
-bool XdpSocket::ends_send(const Link& link, Outcome* outcome) {
-  switch (link.kind) {
+// The chunk of this descriptor has ended in this way. Returns whether its send has ended with it,
+// and how: a packet of several chunks ends with the last of them, as the worst.
+bool XdpSocket::ends_send(const Descriptors::Descriptor& descriptor, Outcome* outcome) {
+  switch (descriptor.kind) {
     case Kind::kWhole:
       return true;
     case Kind::kCopied:
@@ -236,63 +181,44 @@ bool XdpSocket::ends_send(const Link& link, Outcome* outcome) {
     case Kind::kPart:
       break;
   }
-  const auto packet = packets_.find(link.id);
+  const auto packet = packets_.find(descriptor.id);
   *outcome = packet->second.outcome = worse(packet->second.outcome, *outcome);
   if (--packet->second.left > 0) return false;
   packets_.erase(packet);
   return true;
 }
 
-// Remembers how far the kernel has read the ring by now.
-void XdpSocket::note_taken(uint64_t now) {
-  const uint64_t taken = handed_over_ - untaken();
-  if (end_marks_ != first_mark_) {
-    const Mark& last = marks_[(end_marks_ - 1) % kMarks];
-    if (taken == last.taken || now - last.ms < deadline_ms_ / (kMarks / 2)) return;
-  }
-  if (end_marks_ - first_mark_ == kMarks) ++first_mark_;
-  marks_[end_marks_++ % kMarks] = {taken, now};
-}
-
-// The link is of those that the kernel took as long ago as the deadline. One that others have
-// overtaken is lost then; without that a slow device may have it still, as long as anything comes
-// back.
-bool XdpSocket::is_lost(const Link& link, uint64_t now) const {
-  return link.position < returned_ || now - last_progress_ms_ >= deadline_ms_;
+// Whether a descriptor that the kernel took as long ago as the deadline is lost: one that others
+// have overtaken is. Without that a slow device may have it still, as long as anything comes back.
+bool XdpSocket::is_lost(const Descriptors::Descriptor& descriptor, uint64_t now) const {
+  return descriptor.position < returned_ || now - last_progress_ms_ >= deadline_ms_;
 }
 
 // A device reset can swallow completions. A frame that the kernel took long ago is given up, also
 // while others come back: its id completes as revoked, and its chunk is retired. What waits in the
 // ring is not lost. Costs one look at the frame that is out longest, and one for each that is lost.
 void XdpSocket::give_up_lost(uint64_t now) {
-  for (; first_mark_ != end_marks_; ++first_mark_) {
-    const Mark& mark = marks_[first_mark_ % kMarks];
-    if (now - mark.ms < deadline_ms_) break;
-    overdue_ = mark.taken;
-  }
-  while (oldest_ != kNone && links_[oldest_].position < overdue_ && is_lost(links_[oldest_], now)) {
-    Chunk& chunk = chunks_[links_[oldest_].slot];
-    const Link& link = take_oldest(chunk);
-    if (link.kind == Kind::kEnded) continue;
-    note_retired(link.id, ETIMEDOUT);
+  const uint64_t overdue = overdue_.below(now);
+  while (const Descriptors::Descriptor* oldest = descriptors_.oldest()) {
+    if (oldest->position >= overdue || !is_lost(*oldest, now)) break;
+    const Descriptors::Descriptor& lost = descriptors_.take_oldest(oldest->slot);
+    if (lost.kind == Kind::kEnded) continue;
+    note_retired(lost.id, ETIMEDOUT);
     Outcome outcome = Outcome::kRevoked;
-    if (ends_send(link, &outcome)) complete(link.id, outcome, reason_of(outcome));
+    if (ends_send(lost, &outcome)) complete(lost.id, outcome, reason_of(outcome));
   }
 }
 
 // The pages of a UMEM are pinned and cannot be replaced: the chunks are retired instead.
 void XdpSocket::revoke() {
-  for (const Chunk& chunk : chunks_) {
-    for (uint32_t i = chunk.oldest; i != kNone; i = links_[i].next) {
-      Link& link = links_[i];
-      Outcome outcome = Outcome::kRevoked;
-      const bool ended = ends_send(link, &outcome);
-      link.kind = Kind::kEnded;
-      if (!ended) continue;
-      note_retired(link.id, EOPNOTSUPP);
-      complete(link.id, Outcome::kRevoked);
-    }
-  }
+  descriptors_.for_each([this](Descriptors::Descriptor& descriptor) {
+    Outcome outcome = Outcome::kRevoked;
+    const bool ended = ends_send(descriptor, &outcome);
+    descriptor.kind = Kind::kEnded;
+    if (!ended) return;
+    note_retired(descriptor.id, EOPNOTSUPP);
+    complete(descriptor.id, Outcome::kRevoked);
+  });
 }
 
 void XdpSocket::cut_off() {
@@ -301,16 +227,14 @@ void XdpSocket::cut_off() {
 }
 
 // The kernel reads the ring no more, as after the interface was removed: what it has not taken was
-// never sent. Those are the last that were handed over, and the newest of their chunks.
+// never sent. Those are the last that were handed over.
 void XdpSocket::withdraw(int error) {
-  while (untaken() > 0 && newest_ != kNone) {
+  while (untaken() > 0 && descriptors_.count() > 0) {
     --produced_;
-    --handed_over_;
     count_unsent(transmit_.at(produced_).len);
-    const uint32_t index = newest_;
     Outcome outcome = Outcome::kFailed;
-    const Link& link = take_newest(chunks_[links_[index].slot]);
-    if (ends_send(link, &outcome)) complete(link.id, outcome, error);
+    const Descriptors::Descriptor& newest = descriptors_.take_newest();
+    if (ends_send(newest, &outcome)) complete(newest.id, outcome, error);
   }
   added_ = 0;
 }

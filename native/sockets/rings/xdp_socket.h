@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "kernel/xdp_rings.h"
+#include "sockets/rings/descriptors.h"
+#include "sockets/rings/overdue.h"
 #include "sockets/rings/ring_socket.h"
 
 namespace zerosend {
@@ -42,36 +44,8 @@ class XdpSocket final : public RingSocket {
  private:
   friend class RingSocket;
 
-  static constexpr uint32_t kNone = UINT32_MAX;
+  using Kind = Descriptors::Kind;
 
-  // The sends of one chunk that the kernel has: usually one, more after a retain. A list through
-  // links_, oldest first, since addresses do not tell them apart.
-  struct Chunk {
-    uint32_t oldest = kNone;
-    uint32_t newest = kNone;
-  };
-  enum class Kind : uint8_t {
-    kWhole,
-    kCopied,  // the caller copied plain memory into the chunk
-    kPart,    // of a packet of several chunks: packets_ has the rest
-    kEnded,   // the id has completed, though the kernel has the chunk
-  };
-  // A descriptor that has not come back. All of them are in a second list as well, in the order in
-  // which they were handed over, so that the one that is out longest is at hand.
-  struct Link {
-    uint64_t id = 0;
-    uint64_t position = 0;  // how many descriptors were handed over before
-    uint32_t slot = 0;
-    uint32_t next = 0;
-    uint32_t older = kNone;
-    uint32_t newer = kNone;
-    Kind kind = Kind::kWhole;
-  };
-  // When the kernel had taken how many descriptors.
-  struct Mark {
-    uint64_t taken = 0;
-    uint64_t ms = 0;
-  };
   // A packet of several chunks, by its id.
   struct Packet {
     uint32_t left;  // chunks that have not come back
@@ -97,13 +71,9 @@ class XdpSocket final : public RingSocket {
   inline bool make_room(size_t descriptors);
   inline void describe(Part part, uint32_t options, uint64_t id, Kind kind);
   inline void submit(uint32_t descriptors);
-  const Link& take_oldest(Chunk& chunk);
-  const Link& take_newest(Chunk& chunk);
-  const Link& unlink(uint32_t index);
-  bool ends_send(const Link& link, Outcome* outcome);
+  bool ends_send(const Descriptors::Descriptor& descriptor, Outcome* outcome);
   int check_packet(const Part* parts, size_t count, Part* whole) const;
-  void note_taken(uint64_t now);
-  bool is_lost(const Link& link, uint64_t now) const;
+  bool is_lost(const Descriptors::Descriptor& descriptor, uint64_t now) const;
   void give_up_lost(uint64_t now);
 
   int32_t do_send_many(const Source* sources, size_t count) override;
@@ -115,7 +85,7 @@ class XdpSocket final : public RingSocket {
   void cut_off() override;
   void withdraw(int error) override;
   void revoke() override;
-  bool under_way() const override { return outstanding_ > 0; }
+  bool under_way() const override { return descriptors_.count() > 0; }
   int check(Part frame) const override;
   void kick() override;
   uint32_t untaken() override;
@@ -136,21 +106,10 @@ class XdpSocket final : public RingSocket {
   uint32_t taken_ = 0;     // of those, the ones that the kernel had read when last looked at
   uint32_t consumed_ = 0;  // completions read
 
-  std::vector<Chunk> chunks_;
-  std::vector<Link> links_;
-  uint32_t free_links_ = kNone;
+  Descriptors descriptors_;
   std::unordered_map<uint64_t, Packet> packets_;
-  uint32_t outstanding_ = 0;
-  uint64_t handed_over_ = 0;  // descriptors, since the socket was opened
-  uint32_t oldest_ = kNone;   // of the links, by position
-  uint32_t newest_ = kNone;
-  // Only with a deadline. Marks are a fraction of it apart, so that the last but a few is as old as
-  // the deadline: marks_[i % kMarks], the oldest at first_mark_.
-  static constexpr uint32_t kMarks = 16;
-  Mark marks_[kMarks];
-  uint32_t first_mark_ = 0;
-  uint32_t end_marks_ = 0;
-  uint64_t overdue_ = 0;           // positions below were taken as long ago as the deadline
+  // Only with a deadline.
+  Overdue overdue_;
   uint64_t returned_ = 0;          // the position behind the newest descriptor that has come back
   uint64_t last_progress_ms_ = 0;  // when the last came back
 };

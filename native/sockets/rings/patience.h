@@ -1,0 +1,43 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace zerosend {
+
+// How long a frame that is refused each time is tried again before it fails alone. The next may be
+// of the same kind, so patience gets shorter with each that has failed, until for a while none has.
+// Under the socket's lock, on either thread.
+class Patience {
+ public:
+  // The frame with this id is at the head and was refused. Returns whether patience with it is
+  // over.
+  bool is_over(uint64_t id, uint64_t now_ms) {
+    if (since_ == 0 || id_ != id) {
+      if (now_ms - gave_up_at_ >= kForgetting) patience_ms_ = kLongest;
+      id_ = id;
+      since_ = now_ms;
+      return false;
+    }
+    if (now_ms - since_ < patience_ms_) return false;
+    since_ = 0;
+    gave_up_at_ = now_ms;
+    patience_ms_ = std::max(patience_ms_ / 2, kShortest);
+    return true;
+  }
+
+  // The head was not refused.
+  void forget() { since_ = 0; }
+
+ private:
+  static constexpr uint64_t kLongest = 1000;  // milliseconds
+  static constexpr uint64_t kShortest = 8;    // the clock is exact to four
+  static constexpr uint64_t kForgetting = 10 * kLongest;
+
+  uint64_t id_ = 0;
+  uint64_t since_ = 0;       // in milliseconds; 0: none was refused
+  uint64_t gave_up_at_ = 0;  // in milliseconds
+  uint64_t patience_ms_ = kLongest;
+};
+
+}  // namespace zerosend
