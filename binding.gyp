@@ -3,7 +3,7 @@
     # The second target is for a checkout only; an installed package has no test folder.
     'test_hooks%': '<!(node -p "Number(fs.existsSync(\'test\'))")',
     'zerosend_sources': [
-      '<!@(node -p "fs.readdirSync(\'native\', {recursive: true}).filter((f) => /^(core|kernel|sockets|threads|node)\\/.*\\.cc$/.test(f)).map((f) => \'native/\' + f).sort().join(\' \')")',
+      '<!@(node -p "fs.readdirSync(\'native\', {recursive: true}).filter((f) => /^(core|kernel|sockets|threads|node)\\/.*\\.cc$/.test(f) && f !== \'node/addon.cc\').map((f) => \'native/\' + f).sort().join(\' \')")',
     ],
   },
   'target_defaults': {
@@ -27,7 +27,7 @@
   'targets': [
     {
       'target_name': 'zerosend',
-      'sources': ['<@(zerosend_sources)'],
+      'sources': ['<@(zerosend_sources)', 'native/node/addon.cc'],
     },
   ],
   'conditions': [
@@ -42,7 +42,7 @@
               '<@(zerosend_sources)',
               '<!@(node -p "fs.existsSync(\'native/testing\') ? fs.readdirSync(\'native/testing\').filter((f) => f.endsWith(\'.cc\')).map((f) => \'native/testing/\' + f).sort().join(\' \') : \'\'")',
             ],
-            'defines': ['ZEROSEND_TEST_HOOKS=1'],
+            'defines': ['ZEROSEND_INJECT_FAULTS=1'],
           },
         ],
       },

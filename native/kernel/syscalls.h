@@ -52,7 +52,8 @@ inline ssize_t sendto(int fd, const void* data, size_t length, int flags, const 
 }  // namespace raw
 
 // The one seam between this library and the kernel. In the shipped addon the table is constant and
-// every call through it is direct; the test build replaces entries to inject errors.
+// every call through it is direct. What is built with ZEROSEND_INJECT_FAULTS (the test build of the
+// addon, the C++ tests) defines a table of its own, and replaces entries.
 struct Syscalls {
   int (*open)(const char*, int) = raw::open;
   ssize_t (*pread)(int, void*, size_t, off_t) = ::pread;
@@ -84,8 +85,8 @@ struct Syscalls {
   long (*clone_process)() = raw::clone_process;
 };
 
-#ifdef ZEROSEND_TEST_HOOKS
-extern Syscalls sys;  // written before any other thread runs, and by relaxed tests only
+#ifdef ZEROSEND_INJECT_FAULTS
+extern Syscalls sys;  // written before any other thread runs
 #else
 inline constexpr Syscalls sys{};
 #endif

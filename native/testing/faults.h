@@ -83,36 +83,14 @@ class Fault {
   Counts counts_;
 };
 
+#define X(name) extern Fault name##_fault;
+ZEROSEND_FAULTS(X)
+#undef X
+
 Fault* find_fault(const char* call);
 void clear_faults();
 void seed_faults(uint32_t seed);
-
-// Added to the kernel ids that recvmsg reports, so that a socket whose ledger starts elsewhere than
-// at 0 meets the ids it expects.
-void set_kernel_id_bias(uint32_t bias);
-
-// From now on datagrams to this port, on sockets with UDP_SEGMENT, are answered with EIO, as on a
-// way without segmentation. 0: none; kEveryPort: all.
-constexpr int kEveryPort = 65536;
-void refuse_segments(int port);
-
-// The kind that queueing disciplines have, as netlink tells of them; empty: the one that they do
-// have. For those that the kernel at hand does not know.
-void set_qdisc_kind(const char* kind);
-
-// What vm.max_map_count is read as; 0: what it is.
-void set_map_count(uint32_t count);
-
-// A completion as recvmsg reported it, bias included.
-struct ReportedRange {
-  uint32_t first;
-  uint32_t last;
-};
-
-// The completions reported since the last call, of all sockets. The first call starts the record.
-std::vector<ReportedRange> take_reported_ranges();
-
-// Puts the wrappers into the table of system calls. Before any other thread runs.
-void install_faults();
+// Of the sequence that chances are drawn from. Any thread.
+uint32_t next_random();
 
 }  // namespace zerosend

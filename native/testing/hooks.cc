@@ -9,6 +9,8 @@
 
 #include "node/environment.h"
 #include "testing/faults.h"
+#include "testing/injected_calls.h"
+#include "testing/no_segmentation.h"
 
 namespace zerosend {
 namespace {

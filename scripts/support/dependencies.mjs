@@ -62,7 +62,6 @@ const MAY_KNOW = {
 const EXCEPTIONS = [
   ['lib/base/errors.ts', 'lib/addon/native.ts'],
   ['lib/engine/socket.ts', 'lib/sockets/address.ts'],
-  ['native/node/addon.cc', 'native/testing/hooks.h'],
 ];
 
 /**

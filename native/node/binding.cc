@@ -1,0 +1,133 @@
+// What JavaScript sees of the addon. Constants are exported rather than written twice. JavaScript
+// thread.
+
+#include "node/binding.h"
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "core/counters.h"
+#include "node/arguments.h"
+#include "node/environment.h"
+#include "node/hot_path.h"
+#include "node/rings.h"
+#include "node/slabs.h"
+#include "node/sockets.h"
+
+namespace zerosend {
+namespace {
+
+// Changes whenever lib/addon/native.ts and this addon would no longer understand each other.
+constexpr uint32_t kInterfaceVersion = 7;
+
+Napi::Object constants(Napi::Env env) {
+  Napi::Object result = Napi::Object::New(env);
+  const auto add = [&](const char* name, double value) { set(result, name, value); };
+  add("zerocopy", static_cast<double>(Outcome::kZeroCopy));
+  add("copied", static_cast<double>(Outcome::kCopied));
+  add("inline", static_cast<double>(Outcome::kInline));
+  add("revoked", static_cast<double>(Outcome::kRevoked));
+  add("failed", static_cast<double>(Outcome::kFailed));
+  add("failure", Record::kFailure);
+  add("givenUp", kGivenUp);
+  add("drain", Record::kDrain);
+  add("connected", Record::kConnected);
+  add("error", Record::kError);
+  add("retired", Record::kRetired);
+  add("passed", Record::kPassed);
+  add("linkDown", Record::kLinkDown);
+  add("stamp", Record::kStamp);
+  add("stamped", Record::kStamped);
+  add("flagZeroCopy", kFlagZeroCopy);
+  add("flagDestination", kFlagDestination);
+  add("refusedClosed", static_cast<double>(Refusal::kClosed));
+  add("refusedQueueFull", static_cast<double>(Refusal::kQueueFull));
+  add("refusedWrongPool", static_cast<double>(Refusal::kWrongPool));
+  add("batchRecords", Mailbox::kRecords);
+  add("recordSize", Mailbox::kRecordSize);
+  add("requests", Mailbox::kRequests);
+  add("requestSize", Mailbox::kRequestSize);
+  add("batchOffset", offsetof(Mailbox, batch));
+  add("requestsOffset", offsetof(Mailbox, requests));
+  add("callOffset", offsetof(Mailbox, call));
+  add("queuedOffset", offsetof(Mailbox, queued));
+  return result;
+}
+
+Napi::Value set_deliver(Info info) {
+  if (info[0].IsFunction()) static_cast<Environment*>(info.Data())->set_deliver(info[0]);
+  return info.Env().Undefined();
+}
+
+// What one loading of the addon has made; deleted after the cleanup hooks have run.
+struct Instance {
+  const Extension extension;
+  std::vector<std::unique_ptr<Environment>> environments;
+  bool claimed = false;  // the exports of the module have a user
+};
+
+// Makes an environment and fills `binding` with the functions that use it. Throws into JavaScript
+// and leaves the object incomplete when Node.js refuses.
+void bind(Napi::Env env, Napi::Object binding) {
+  Environment* environment = Environment::create(env);
+  if (environment == nullptr) return;
+  Instance* const instance = env.GetInstanceData<Instance>();
+  instance->environments.emplace_back(environment);
+
+  const auto add_hot = [&](const char* name, napi_callback function) {
+    napi_value value;
+    if (napi_create_function(env, name, NAPI_AUTO_LENGTH, function, environment, &value) ==
+        napi_ok) {
+      set(binding, name, Napi::Value(env, value));
+    }
+  };
+  add_hot("send", send_slot);
+  add_hot("sendPlain", send_plain);
+  add_hot("sendMany", send_many);
+  add_hot("sendRun", send_run);
+  add_hot("poll", poll_socket);
+  add_hot("arm", arm_socket);
+  export_socket_functions(binding, environment);
+  export_ring_functions(binding, environment);
+  export_slab_functions(binding, environment);
+  set_function<set_deliver>(binding, "setDeliver", environment);
+
+  const Napi::Value mailbox = external_array_buffer(env, &environment->mailbox(), sizeof(Mailbox),
+                                                    environment->shared_mailbox());
+  if (mailbox.IsEmpty()) return;
+  set(binding, "mailbox", mailbox);
+  set(binding, "constants", constants(env));
+  Napi::Array names = Napi::Array::New(env, kCounterCount);
+  for (uint32_t i = 0; i < kCounterCount; ++i) set(names, i, kCounterNames[i]);
+  set(binding, "counterNames", names);
+  set(binding, "interfaceVersion", kInterfaceVersion);
+  if (instance->extension != nullptr) instance->extension(env, binding, environment);
+}
+
+// claim(): a binding for the caller alone: the exports themselves for the first one, and another
+// object with an environment of its own for each one after. The mailbox, the records and the
+// function that is told of them have room for one user; Node.js hands the same exports to every
+// copy of the library that finds the same file (a linked package, a bundle, a registry that was
+// reset).
+Napi::Value claim(Info info) {
+  Instance* instance = info.Env().GetInstanceData<Instance>();
+  if (!instance->claimed) {
+    instance->claimed = true;
+    return info.This();
+  }
+  Napi::Object binding = Napi::Object::New(info.Env());
+  bind(info.Env(), binding);
+  return binding;
+}
+
+}  // namespace
+
+Napi::Object initialize(Napi::Env env, Napi::Object exports, Extension extension) {
+  env.SetInstanceData<Instance>(new Instance{extension, {}, false});
+  bind(env, exports);
+  set_function<claim>(exports, "claim", nullptr);
+  return exports;
+}
+
+}  // namespace zerosend
