@@ -1,5 +1,3 @@
-import type { BufferPool } from './buffer-pool.js';
-
 /** A socket as a dry pool sees it. */
 export interface Reaper {
   /** Takes in what has finished; buffers are back in their pools when it returns. */
@@ -7,7 +5,7 @@ export interface Reaper {
   /** @internal one for each socket, so that it can be found again */
   readonly _weakly: WeakRef<Reaper>;
   /** @internal Whether it may have buffers of the pool in flight. If not, it has let go of the pool. */
-  _mayHold(pool: BufferPool): boolean;
+  _mayHold(pool: object): boolean;
 }
 
 /** So many sockets are asked at a time: a bound for what one `tryAcquire` of a dry pool costs. */
@@ -43,7 +41,7 @@ export class Reapers {
   }
 
   /** Has some take completions in, until `enough`. The next call begins behind those asked. */
-  ask(pool: BufferPool, enough: () => boolean): void {
+  ask(pool: object, enough: () => boolean): void {
     const line = this.#line;
     let asked = 0;
     for (let left = line.length; left > 0 && asked < MOST_ASKED && !enough(); left--) {

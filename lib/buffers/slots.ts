@@ -1,12 +1,12 @@
-import { LowestOrder, type SlotOrder } from './slot-order.js';
+import { LowestOrder, RingOrder, type SlotOrder } from './slot-order.js';
 
-/** Who has a slot now. A PooledBuffer is one. */
+/** Who has a slot now. */
 export interface Holding {
   readonly index: number;
   /** rights to send it, held by the user */
-  _leases: number;
+  leases: number;
   /** sends that have not completed */
-  _sends: number;
+  sends: number;
 }
 
 /**
@@ -23,12 +23,20 @@ export class Slots {
   readonly count: number;
   acquired = 0;
   retired = 0;
+  /**
+   * Called after slots have become free or were retired: once for all that went back together. Null
+   * while nobody wants to know, which spares each completion the call.
+   */
+  freed: (() => void) | null = null;
+  /** Whether a slot can be sent only once each time that it is taken. */
+  readonly sendsOnce: boolean;
   readonly #order: SlotOrder;
   #doomed: Set<number> | null = null;
 
   constructor(count: number, order: SlotOrder = new LowestOrder(count)) {
     this.count = count;
     this.#order = order;
+    this.sendsOnce = order instanceof RingOrder;
   }
 
   get free(): number {
@@ -53,29 +61,31 @@ export class Slots {
 
   /** One lease becomes a send. There must be a lease. */
   beginSend(slot: Holding): void {
-    slot._sends++;
-    if (--slot._leases === 0) this.acquired--;
+    slot.sends++;
+    if (--slot.leases === 0) this.acquired--;
   }
 
   /** Takes `beginSend` back. */
   cancelSend(slot: Holding): void {
-    slot._sends--;
-    if (slot._leases++ === 0) this.acquired++;
+    slot.sends--;
+    if (slot.leases++ === 0) this.acquired++;
   }
 
   /** A send has completed, or (`unsent`) never left. Returns whether nobody has the slot now. */
   endSend(slot: Holding, unsent: boolean): boolean {
-    if (--slot._sends !== 0 || slot._leases !== 0) return false;
+    if (--slot.sends !== 0 || slot.leases !== 0) return false;
     this.#put(slot.index, unsent);
+    this.freed?.();
     return true;
   }
 
   /** Gives up one lease unused. Returns whether nobody has the slot now. */
   release(slot: Holding): boolean {
-    if (--slot._leases !== 0) return false;
+    if (--slot.leases !== 0) return false;
     this.acquired--;
-    if (slot._sends !== 0) return false;
+    if (slot.sends !== 0) return false;
     this.#put(slot.index, true);
+    this.freed?.();
     return true;
   }
 
@@ -110,11 +120,9 @@ export class Slots {
 
   /** The sends of these slots have completed, or (`unsent`) never left. */
   endSends(first: number, count: number, unsent: boolean): void {
-    if (this.#doomed === null) {
-      this.#order.putRun(first, count, unsent);
-      return;
-    }
-    for (let slot = first; slot < first + count; slot++) this.#put(slot, unsent);
+    if (this.#doomed === null) this.#order.putRun(first, count, unsent);
+    else for (let slot = first; slot < first + count; slot++) this.#put(slot, unsent);
+    this.freed?.();
   }
 
   /** Gives up the leases of these slots unused. */

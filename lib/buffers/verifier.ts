@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { stateError, typeError } from '../base/errors.js';
 import { queueMicrotask } from '../base/timers.js';
-import type { PooledBuffer } from './pooled-buffer.js';
+import type { Slot, SlotVerifier } from './slot.js';
 
 /** What a slot held when it went back, and where its last user had acquired it. */
 interface Idle {
@@ -10,7 +10,7 @@ interface Idle {
 }
 
 interface Watch {
-  handle: WeakRef<PooledBuffer>;
+  slot: Slot;
   where: string;
   /** bytes covered by `checksum`; 0 before the first send */
   length: number;
@@ -27,16 +27,16 @@ export function stackOfCaller(callee: (...args: never[]) => unknown): string {
 }
 
 /**
- * The checks of a pool with `verify: true`. Each acquire makes a new handle, so that an old one can
- * be told from the new one; the content is checked from a send to its completion, and from there to
+ * The checks of a pool with `verify: true`. Each acquire makes a new handle with a new {@link Slot}, so
+ * that an old one can be told from the new one; the content is checked from a send to its completion, and from there to
  * the next acquire.
  *
  * What is found has gone wrong already, often long after the line that did it: it is thrown as an
  * uncaught exception, with the stack of where the buffer was acquired.
  */
-export class Verifier {
+export class Verifier implements SlotVerifier {
   readonly #watches = new Map<number, Watch>();
-  readonly #stale = new WeakMap<PooledBuffer, string>();
+  readonly #stale = new WeakMap<Slot, string>();
   readonly #views: readonly Buffer[];
   readonly #idle = new Map<number, Idle>();
   readonly #forgotten = new FinalizationRegistry<{ index: number; where: string }>((held) => {
@@ -51,72 +51,78 @@ export class Verifier {
     this.#views = views;
   }
 
-  /** A slot is handed out under `handle`, which is new, to who called from `where`. */
-  acquired(handle: PooledBuffer, where: string): void {
-    const { index } = handle;
+  /** `slot` is handed out by `handle` (both are new) to who called from `where`. */
+  acquired(handle: object, slot: Slot, where: string): void {
+    const { index } = slot;
     const bytes = this.#views[index] as Buffer;
     this.#checkIdle(index);
     this.#idle.delete(index);
-    this.#watches.set(index, { handle: new WeakRef(handle), where, length: 0, checksum: 0, id: 0 });
-    this.#forgotten.register(handle, { index, where }, handle);
+    this.#watches.set(index, { slot, where, length: 0, checksum: 0, id: 0 });
+    this.#forgotten.register(handle, { index, where }, slot);
     const stale = this.#stale;
     Object.defineProperty(handle, 'bytes', {
       get: () => {
-        const acquiredAt = stale.get(handle);
-        if (acquiredAt !== undefined) throw staleHandle(handle, 'read', acquiredAt);
+        const acquiredAt = stale.get(slot);
+        if (acquiredAt !== undefined) throw staleHandle(slot, 'read', acquiredAt);
         return bytes;
       },
     });
   }
 
-  /** Where a handle that is in use was acquired. */
-  whereOf(handle: PooledBuffer): string {
-    return this.#watches.get(handle.index)?.where ?? '';
+  /** Where a slot that is in use was acquired. */
+  whereOf(slot: Slot): string {
+    return this.#watches.get(slot.index)?.where ?? '';
   }
 
-  isStale(handle: PooledBuffer): boolean {
-    return this.#stale.has(handle);
+  isStale(slot: Slot): boolean {
+    return this.#stale.has(slot);
   }
 
-  assertCurrent(handle: PooledBuffer, action: string): void {
-    const where = this.#stale.get(handle);
-    if (where !== undefined) throw staleHandle(handle, action, where);
+  assertCurrent(slot: Slot, action: string): void {
+    const where = this.#stale.get(slot);
+    if (where !== undefined) throw staleHandle(slot, action, where);
   }
 
-  /** A lease is about to be given back. */
-  released(handle: PooledBuffer): void {
-    if (handle._leases === 1) this.#forgotten.unregister(handle);
+  released(slot: Slot): void {
+    if (slot.leases !== 1) return;
+    this.#forgotten.unregister(slot);
+    if (slot.sends === 0) this.#goesBack(slot);
   }
 
-  /** A send of the first `length` bytes was accepted. */
-  sent(handle: PooledBuffer, length: number, id: number): void {
-    if (handle._leases === 0) this.#forgotten.unregister(handle);
-    const watch = this.#watches.get(handle.index);
+  sent(slot: Slot, length: number, id: number): void {
+    if (slot.leases === 0) this.#forgotten.unregister(slot);
+    const watch = this.#watches.get(slot.index);
     if (watch === undefined) return;
-    this.#check(handle.index, watch, watch.id);
+    this.#check(slot.index, watch, watch.id);
     watch.id = id;
     if (length > watch.length) {
       watch.length = length;
-      watch.checksum = this.#checksum(handle.index, length);
+      watch.checksum = this.#checksum(slot.index, length);
     }
   }
 
-  /** The send `id` of the slot has completed; the kernel could read it until now. */
-  completed(handle: PooledBuffer, id: number): void {
-    const watch = this.#watches.get(handle.index);
+  /** The kernel could read the slot until now. */
+  completed(slot: Slot, id: number): void {
+    const watch = this.#watches.get(slot.index);
     if (watch === undefined) return;
-    this.#check(handle.index, watch, id);
+    this.#check(slot.index, watch, id);
+    if (slot.sends !== 1) return;
     // The last one in flight: who has leases left may write again.
-    if (handle._sends === 1) watch.length = 0;
+    watch.length = 0;
+    if (slot.leases === 0) this.#goesBack(slot);
   }
 
-  /** The slot has gone back to the free ones. */
+  #goesBack(slot: Slot): void {
+    if (!slot.slots.isRetired(slot.index)) this.returned(slot.index);
+  }
+
+  /** Nobody has the slot any more. */
   returned(index: number): void {
     const watch = this.#watches.get(index);
-    const handle = watch?.handle.deref();
-    if (watch && handle) this.#stale.set(handle, watch.where);
+    if (watch === undefined) return;
+    this.#stale.set(watch.slot, watch.where);
     this.#watches.delete(index);
-    if (watch) this.#idle.set(index, { where: watch.where, checksum: this.#checksum(index) });
+    this.#idle.set(index, { where: watch.where, checksum: this.#checksum(index) });
   }
 
   /** The pool closes: nobody will acquire what is free, and look at it. */
@@ -133,7 +139,7 @@ export class Verifier {
   /** Where each buffer was acquired of which the user has leases left. */
   held(): { index: number; where: string }[] {
     return [...this.#watches]
-      .filter(([, { handle }]) => handle.deref()?._leases !== 0)
+      .filter(([, { slot }]) => slot.leases !== 0)
       .map(([index, { where }]) => ({ index, where }));
   }
 
@@ -163,49 +169,56 @@ export class Verifier {
   }
 }
 
+/** A buffer of a run, in a pool that verifies. */
+export interface VerifiedBuffer {
+  /** Kept, as a handle that is garbage-collected counts as forgotten. */
+  readonly handle: { readonly bytes: Buffer };
+  readonly slot: Slot;
+}
+
 /** The same checks for the buffers of a run, each of which has a handle here. */
 export class RunVerifier {
   readonly #verifier: Verifier;
-  readonly #handles: readonly PooledBuffer[];
+  readonly #buffers: readonly VerifiedBuffer[];
 
-  constructor(verifier: Verifier, handles: readonly PooledBuffer[]) {
+  constructor(verifier: Verifier, buffers: readonly VerifiedBuffer[]) {
     this.#verifier = verifier;
-    this.#handles = handles;
+    this.#buffers = buffers;
   }
 
   bytes(i: number): Buffer {
-    return (this.#handles[i] as PooledBuffer).bytes;
+    return (this.#buffers[i] as VerifiedBuffer).handle.bytes;
   }
 
   sent(i: number, length: number, id: number): void {
-    const handle = this.#handles[i] as PooledBuffer;
-    handle._leases = 0;
-    handle._sends = 1;
-    this.#verifier.sent(handle, length, id);
+    const { slot } = this.#buffers[i] as VerifiedBuffer;
+    slot.leases = 0;
+    slot.sends = 1;
+    this.#verifier.sent(slot, length, id);
   }
 
   /** So many from number `i`, the first with this id. Nobody has them afterwards. */
   completed(i: number, count: number, id: number): void {
-    for (const [k, handle] of this.#handles.slice(i, i + count).entries()) {
-      this.#verifier.completed(handle, id + k);
-      handle._sends = 0;
-      this.#verifier.returned(handle.index);
+    for (const [k, { slot }] of this.#buffers.slice(i, i + count).entries()) {
+      this.#verifier.completed(slot, id + k);
+      slot.sends = 0;
+      this.#verifier.returned(slot.index);
     }
   }
 
   released(): void {
-    for (const handle of this.#handles) {
-      this.#verifier.released(handle);
-      handle._leases = 0;
-      this.#verifier.returned(handle.index);
+    for (const { slot } of this.#buffers) {
+      this.#verifier.released(slot);
+      slot.leases = 0;
+      this.#verifier.returned(slot.index);
     }
   }
 }
 
-function staleHandle(handle: PooledBuffer, action: string, where: string): TypeError {
+function staleHandle(slot: Slot, action: string, where: string): TypeError {
   return typeError(
     'ERR_ZEROSEND_STALE_HANDLE',
-    `cannot ${action} through a stale handle: buffer ${handle.index} has gone back to its pool ` +
+    `cannot ${action} through a stale handle: buffer ${slot.index} has gone back to its pool ` +
       `since\nacquired:\n${where}`,
   );
 }

@@ -1,14 +1,14 @@
-import { BufferRun } from '../buffers/buffer-run.js';
-import { PooledBuffer } from '../buffers/pooled-buffer.js';
+import { Run } from '../buffers/run.js';
+import { Slot } from '../buffers/slot.js';
 
 /** Why a slot is retired: no more mappings for the process; see MappingBudget in native/kernel. */
 const ENOSPC = 28;
 
-// Of this module: an imported binding is read at each use.
-const Pooled = PooledBuffer;
+// TurboFan folds constants of this module; an imported binding is loaded at each use.
+const PooledSlot = Slot;
 
 /** What a send holds until it completes. */
-export type Holder = PooledBuffer | Uint8Array | BufferRun;
+export type Holder = Slot | Uint8Array | Run;
 
 /**
  * The sends of one socket that have not completed, and what each holds:
@@ -34,7 +34,7 @@ export class InFlight {
   #passed: Set<number> | null = null;
   // Runs that are whole: #runs[#firstRun] to #runs[#endRuns - 1]. Never cut, as it would give its
   // memory back.
-  readonly #runs: (BufferRun | null)[] = [];
+  readonly #runs: (Run | null)[] = [];
   #firstRun = 0;
   #endRuns = 0;
 
@@ -65,14 +65,14 @@ export class InFlight {
   }
 
   /** As many ids as the run has buffers; returns the first. */
-  addRun(run: BufferRun): number {
+  addRun(run: Run): number {
     const first = this.next;
     const end = first + run.count;
     while (end - this.low > this.#ring.length) this.#grow();
     if (this.#firstRun > 32 && this.#firstRun * 2 > this.#endRuns) this.#closeRanks();
     this.#runs[this.#endRuns++] = run;
     this.next = end;
-    run._sent(first);
+    run.sent(first);
     return first;
   }
 
@@ -88,19 +88,19 @@ export class InFlight {
     if (id < this.low || id >= this.next) return false;
     if (this.#ring[id & this.#mask] !== null) return true;
     const run = this.#runOf(id);
-    return run !== null && id >= run._nextId;
+    return run !== null && id >= run.nextId;
   }
 
   /** The first whole run that ends above the id: it has the id, if any has. */
-  #runOf(id: number): BufferRun | null {
+  #runOf(id: number): Run | null {
     let from = this.#firstRun;
     let to = this.#endRuns;
     while (from < to) {
       const middle = (from + to) >>> 1;
-      if ((this.#runs[middle] as BufferRun)._endId > id) to = middle;
+      if ((this.#runs[middle] as Run).endId > id) to = middle;
       else from = middle + 1;
     }
-    return from < this.#endRuns ? (this.#runs[from] as BufferRun) : null;
+    return from < this.#endRuns ? (this.#runs[from] as Run) : null;
   }
 
   /**
@@ -145,7 +145,7 @@ export class InFlight {
     const ring = this.#ring;
     const mask = this.#mask;
     const run = this.#oldestRun();
-    const stop = run === null ? this.next : run._nextId;
+    const stop = run === null ? this.next : run.nextId;
     let low = this.low;
     while (low < stop && ring[low & mask] === null) low++;
     this.low = low;
@@ -164,8 +164,8 @@ export class InFlight {
       ring[id & mask] = null;
       fresh++;
       if (retired?.delete(id)) holdForEver(holder, id);
-      if (holder instanceof Pooled) holder._completed(id, unsent);
-      else if (holder instanceof BufferRun) holder._completed(id, 1, unsent);
+      if (holder instanceof PooledSlot) holder.completed(id, unsent);
+      else if (holder instanceof Run) holder.completed(id, 1, unsent);
     }
     return fresh;
   }
@@ -174,27 +174,27 @@ export class InFlight {
     let fresh = 0;
     for (let id = first; id < end; ) {
       const run = this.#oldestRun();
-      if (run === null || id < run._nextId) {
-        const stop = run === null ? end : Math.min(end, run._nextId);
+      if (run === null || id < run.nextId) {
+        const stop = run === null ? end : Math.min(end, run.nextId);
         fresh += this.#completeEach(id, stop, unsent);
         id = stop;
-      } else if (id > run._nextId) {
+      } else if (id > run.nextId) {
         this.#spread(run);
       } else {
-        const stop = Math.min(end, run._endId);
-        if (stop === run._endId) this.#leaveRun();
+        const stop = Math.min(end, run.endId);
+        if (stop === run.endId) this.#leaveRun();
         fresh += stop - id;
-        run._nextId = stop;
+        run.nextId = stop;
         this.#retireIn(run, id, stop);
-        run._completed(id, stop - id, unsent);
+        run.completed(id, stop - id, unsent);
         id = stop;
       }
     }
     return fresh;
   }
 
-  #oldestRun(): BufferRun | null {
-    return this.#firstRun < this.#endRuns ? (this.#runs[this.#firstRun] as BufferRun) : null;
+  #oldestRun(): Run | null {
+    return this.#firstRun < this.#endRuns ? (this.#runs[this.#firstRun] as Run) : null;
   }
 
   /** The oldest run is not in the queue any more, which must not keep it, and its pool with it. */
@@ -203,15 +203,15 @@ export class InFlight {
   }
 
   /** The oldest whole run completes out of order: each of its ids holds it from now on. */
-  #spread(run: BufferRun): void {
+  #spread(run: Run): void {
     this.#leaveRun();
-    for (let id = run._nextId; id < run._endId; id++) this.#ring[id & this.#mask] = run;
+    for (let id = run.nextId; id < run.endId; id++) this.#ring[id & this.#mask] = run;
   }
 
-  #retireIn(run: BufferRun, first: number, end: number): void {
+  #retireIn(run: Run, first: number, end: number): void {
     if (this.#retired === null || this.#retired.size === 0) return;
     for (let id = first; id < end; id++) {
-      if (this.#retired.delete(id)) run._retire(id);
+      if (this.#retired.delete(id)) run.retire(id);
     }
   }
 
@@ -243,12 +243,12 @@ function warnOfMappings(): void {
 const lost: Uint8Array[] = [];
 
 function holdForEver(holder: Holder, id: number): void {
-  if (holder instanceof PooledBuffer) {
-    holder._slots.retire(holder.index);
+  if (holder instanceof PooledSlot) {
+    holder.slots.retire(holder.index);
     return;
   }
-  if (holder instanceof BufferRun) {
-    holder._retire(id);
+  if (holder instanceof Run) {
+    holder.retire(id);
     return;
   }
   lost.push(holder);

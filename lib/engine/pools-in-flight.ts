@@ -1,5 +1,5 @@
 import { MAX_REQUESTS } from '../addon/native.js';
-import type { BufferPool } from '../buffers/buffer-pool.js';
+import { type BufferPool, memoryOf } from '../buffers/buffer-pool.js';
 import type { Reaper } from '../buffers/reapers.js';
 
 /**
@@ -28,7 +28,7 @@ export class PoolsInFlight {
     if (pool === this.#latest) return;
     // The send at hand may have buffers of both.
     if (this.#latest !== null) this.#earlier.set(this.#latest, next + MAX_REQUESTS);
-    if (!this.#earlier.delete(pool)) pool._attach(this.#reaper);
+    if (!this.#earlier.delete(pool)) memoryOf(pool).reapers.add(this.#reaper);
     this.#latest = pool;
     this.letGo(low);
   }
@@ -38,16 +38,16 @@ export class PoolsInFlight {
     for (const [pool, end] of this.#earlier) {
       if (end > low) return;
       this.#earlier.delete(pool);
-      pool._detach(this.#reaper);
+      memoryOf(pool).reapers.delete(this.#reaper);
     }
   }
 
   /** Lets go of all: nothing is in flight. */
   clear(): void {
     if (this.#latest === null) return; // then there are no earlier ones
-    for (const pool of this.#earlier.keys()) pool._detach(this.#reaper);
+    for (const pool of this.#earlier.keys()) memoryOf(pool).reapers.delete(this.#reaper);
     this.#earlier.clear();
-    this.#latest._detach(this.#reaper);
+    memoryOf(this.#latest).reapers.delete(this.#reaper);
     this.#latest = null;
   }
 

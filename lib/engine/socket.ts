@@ -40,12 +40,13 @@ import {
 import { show, showAddress, shown } from '../base/inspection.js';
 import { clearTimeout, setImmediate, setTimeout } from '../base/timers.js';
 import { checkInteger, checkSignal, readOptions } from '../base/validate.js';
-import type { BufferPool } from '../buffers/buffer-pool.js';
-import { BufferRun } from '../buffers/buffer-run.js';
+import { type BufferPool, memoryOf } from '../buffers/buffer-pool.js';
+import { BufferRun, runOf } from '../buffers/buffer-run.js';
 import { giveBack, readBuffers, readLengths } from '../buffers/given-arrays.js';
 import { checkNotPooled, checkPlain } from '../buffers/plain-array.js';
-import { isPooled as isPooledBuffer, type PooledBuffer } from '../buffers/pooled-buffer.js';
+import { isPooled as isPooledBuffer, type PooledBuffer, slotOf } from '../buffers/pooled-buffer.js';
 import type { Reaper } from '../buffers/reapers.js';
+import type { Slot } from '../buffers/slot.js';
 import type { SocketAddress } from '../sockets/address.js';
 import { Emitter } from './emitter.js';
 import type { CloseReport, CompletionRange, ZeroCopySocketEvents } from './events.js';
@@ -251,10 +252,11 @@ export abstract class ZeroCopySocket
   }
 
   #sendPooled(buffer: PooledBuffer, length: number, flags: number, copied: boolean): number {
-    if (!this.#isUsual(buffer, length)) this.#check(buffer, length);
+    const slot = slotOf(buffer);
+    if (!this.#isUsual(buffer, slot, length)) this.#check(buffer, slot, length);
     callOut[0] = this._handle;
-    callOut[1] = buffer._slab;
-    callOut[2] = buffer.index;
+    callOut[1] = slot.slab;
+    callOut[2] = slot.index;
     callOut[3] = length;
     callOut[4] = !copied && this.#policy.wants(length) ? flags | ZERO_COPY : flags;
     if (!this._active) reactor.markBusy(this);
@@ -264,26 +266,26 @@ export abstract class ZeroCopySocket
       if (result < 0) throw this.#refused(result, length, flags);
       this.#waitForDrain(this.#inFlight.next);
     }
-    buffer._slots.beginSend(buffer);
-    if (buffer._verifier !== null) buffer._verifier.sent(buffer, length, this.#inFlight.next);
-    return this.#inFlight.add(buffer);
+    slot.slots.beginSend(slot);
+    if (slot.verifier !== null) slot.verifier.sent(slot, length, this.#inFlight.next);
+    return this.#inFlight.add(slot);
   }
 
   /** What nearly every send of a pooled buffer is, told by a few comparisons; if not, `#check`. */
-  #isUsual(buffer: PooledBuffer, length: number): boolean {
+  #isUsual(buffer: PooledBuffer, slot: Slot, length: number): boolean {
     return (
       buffer.pool === this.#usualPool &&
-      buffer._leases > 0 &&
+      slot.leases > 0 &&
       Number.isInteger(length) && // before it is compared: that would convert what is no number
       length > 0 &&
       length <= this.#usualLength
     );
   }
 
-  #check(buffer: PooledBuffer, length: number): void {
-    this.#checkSlot(buffer);
+  #check(buffer: PooledBuffer, slot: Slot, length: number): void {
+    this.#checkSlot(buffer, slot);
     this._checkLength(length, buffer.bytes.length);
-    this.#usePool(buffer.pool, buffer._verifier !== null);
+    this.#usePool(buffer.pool, slot.verifier !== null);
   }
 
   #sendPlain(buffer: Uint8Array, length: number | undefined, flags: number): number {
@@ -319,7 +321,7 @@ export abstract class ZeroCopySocket
     const count = checkInteger('buffers.length', buffers.length, 1, this.#maxBatch);
     this.#sinceReap += count;
     this._reapIfDue();
-    const own = readBuffers(buffers, count) as PooledBuffer[];
+    const own = readBuffers(buffers, count);
     try {
       const lengths = typeof length === 'number' ? length : readLengths(length, count);
       // Nothing runs within it that is not ours.
@@ -330,29 +332,32 @@ export abstract class ZeroCopySocket
   }
 
   #sendBuffers(
-    own: readonly PooledBuffer[],
+    own: unknown[],
     lengths: number | readonly unknown[],
     count: number,
   ): { first: number; last: number } {
+    const slots = own as Slot[]; // which take the places of the buffers, one by one
     let begun = 0;
     let verified = false;
     try {
       for (let at = 0; begun < count; begun++, at += STRIDE) {
-        const buffer = own[begun] as PooledBuffer;
+        const buffer = own[begun];
         if (!isPooled(buffer)) {
           throw invalidArgument(`buffers[${begun}]`, 'a PooledBuffer', buffer);
         }
+        const slot = slotOf(buffer);
         const bytes = typeof lengths === 'number' ? lengths : (lengths[begun] as number);
-        if (!this.#isUsual(buffer, bytes)) {
-          this.#check(buffer, bytes);
-          verified ||= buffer._verifier !== null;
+        if (!this.#isUsual(buffer, slot, bytes)) {
+          this.#check(buffer, slot, bytes);
+          verified ||= slot.verifier !== null;
         }
-        requestsOut[at] = buffer._slab;
-        requestsOut[at + 1] = buffer.index;
+        requestsOut[at] = slot.slab;
+        requestsOut[at + 1] = slot.index;
         requestsOut[at + 2] = bytes;
         requestsOut[at + 3] = this.#policy.wants(bytes) ? ZERO_COPY : 0;
         // Now, so that a buffer named twice needs two leases.
-        buffer._slots.beginSend(buffer);
+        slot.slots.beginSend(slot);
+        slots[begun] = slot;
       }
       if (!this._active) reactor.markBusy(this);
       const result = nativeSendMany(this._handle, count);
@@ -361,36 +366,41 @@ export abstract class ZeroCopySocket
         throw this.#refused(result, requestsOut[index * STRIDE + 2] as number, 0, index);
       }
     } catch (error) {
-      cancelSends(own, begun);
+      cancelSends(slots, begun);
       if (begun < count) nameIndex(error, begun);
       throw error;
     }
     const first = this.#inFlight.next;
     for (let i = 0; verified && i < count; i++) {
-      const buffer = own[i] as PooledBuffer;
-      buffer._verifier?.sent(buffer, requestsOut[i * STRIDE + 2] as number, first + i);
+      const slot = slots[i] as Slot;
+      slot.verifier?.sent(slot, requestsOut[i * STRIDE + 2] as number, first + i);
     }
-    this.#inFlight.addMany(own, count);
+    this.#inFlight.addMany(slots, count);
     if (waiting[0] !== 0) this.#waitForDrain(first + count - 1);
     return { first, last: first + count - 1 };
   }
 
-  #sendRun(run: BufferRun, length: number | ArrayLike<number>): { first: number; last: number } {
+  #sendRun(
+    buffers: BufferRun,
+    length: number | ArrayLike<number>,
+  ): { first: number; last: number } {
+    const run = runOf(buffers);
     this.#sinceReap += run.count;
     this._reapIfDue();
-    run._assertHeld('send');
-    const { count, pool } = run;
+    run.assertHeld('send');
+    const { count } = run;
+    const { pool } = buffers;
     checkInteger('buffers.count', count, 1, this.#maxBatch);
     const lengths = typeof length === 'number' ? length : readLengths(length, count);
     // While they were read it may have been sent, and be another one now.
-    run._assertHeld('send');
+    run.assertHeld('send');
     if (run.count !== count) throw invalidArgument('length', `${run.count} numbers`, length);
     // From here to the last line nothing runs that is not ours.
     this.#checkPool(pool, run.first);
     this.#writeLengths(lengths, count, pool.bufferSize);
-    if (pool !== this.#usualPool) this.#usePool(pool, pool._verifies);
+    if (pool !== this.#usualPool) this.#usePool(pool, run.verifier !== null);
     callOut[0] = this._handle;
-    callOut[1] = pool._slab;
+    callOut[1] = run.slab;
     callOut[2] = run.first;
     callOut[3] = count;
     if (!this._active) reactor.markBusy(this);
@@ -399,7 +409,8 @@ export abstract class ZeroCopySocket
     if (result < 0) throw this.#refused(result, lengthOf(waiting[0] as number), 0, waiting[0]);
     const first = this.#inFlight.addRun(run);
     const last = first + count - 1;
-    for (let i = 0; pool._verifies && i < count; i++) run._verify(i, lengthOf(i));
+    const { verifier } = run;
+    for (let i = 0; verifier !== null && i < count; i++) verifier.sent(i, lengthOf(i), first + i);
     if (result > 0) this.#waitForDrain(last);
     return { first, last };
   }
@@ -429,22 +440,24 @@ export abstract class ZeroCopySocket
    * @internal
    */
   protected _sendTogether(buffers: readonly PooledBuffer[], length: number): number {
+    const slots = buffers.map(slotOf);
     let begun = 0;
     try {
       for (; begun < buffers.length; begun++) {
         const buffer = buffers[begun] as PooledBuffer;
-        this.#checkSlot(buffer);
-        this.#usePool(buffer.pool, buffer._verifier !== null);
-        buffer._slots.beginSend(buffer);
+        const slot = slots[begun] as Slot;
+        this.#checkSlot(buffer, slot);
+        this.#usePool(buffer.pool, slot.verifier !== null);
+        slot.slots.beginSend(slot);
       }
       reactor.markBusy(this);
       const result = native.sendPacket(this._handle, buffers.length);
       if (result < 0) throw this.#refused(result, length, 0);
     } catch (error) {
-      cancelSends(buffers, begun);
+      cancelSends(slots, begun);
       throw error;
     }
-    return this.#inFlight.add(buffers[0] as PooledBuffer);
+    return this.#inFlight.add(slots[0] as Slot);
   }
 
   /**
@@ -653,9 +666,9 @@ export abstract class ZeroCopySocket
     if (this.#inFlight.size > 0 && this._state !== 'closed') reactor.poll(this);
   }
 
-  #checkSlot(buffer: PooledBuffer): void {
-    buffer._assertHeld('send');
-    this.#checkPool(buffer.pool, buffer.index);
+  #checkSlot(buffer: PooledBuffer, slot: Slot): void {
+    slot.assertHeld('send');
+    this.#checkPool(buffer.pool, slot.index);
   }
 
   #checkPool(pool: BufferPool, index: number): void {
@@ -665,7 +678,7 @@ export abstract class ZeroCopySocket
         `buffer ${index} is another pool's; this socket sends from its own pool only`,
       );
     }
-    if (pool._isRing) throw wrongPool(`buffer ${index} ${IS_SHARED}`);
+    if (memoryOf(pool).isRing) throw wrongPool(`buffer ${index} ${IS_SHARED}`);
   }
 
   /** @internal */
@@ -1002,11 +1015,11 @@ function segmentationOf(split: boolean): NonNullable<SocketInfo['segmentation']>
   return { whole: !split, reason: split ? reason : undefined };
 }
 
-/** The first `count` buffers are not sent after all. */
-function cancelSends(buffers: readonly PooledBuffer[], count: number): void {
+/** The first `count` slots are not sent after all. */
+function cancelSends(slots: readonly Slot[], count: number): void {
   for (let i = 0; i < count; i++) {
-    const buffer = buffers[i] as PooledBuffer;
-    buffer._slots.cancelSend(buffer);
+    const slot = slots[i] as Slot;
+    slot.slots.cancelSend(slot);
   }
 }
 

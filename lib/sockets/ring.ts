@@ -1,7 +1,7 @@
 import type { Failure, LinkDescription, OpenedSocket, SocketDescription } from '../addon/native.js';
 import { type CodedError, rangeError, stateError, systemError } from '../base/errors.js';
 import { checkString } from '../base/validate.js';
-import type { BufferPool, BufferPoolOptions } from '../buffers/buffer-pool.js';
+import { type BufferPool, type BufferPoolOptions, memoryOf } from '../buffers/buffer-pool.js';
 import { checkNotPooled, checkPlain, startOf } from '../buffers/plain-array.js';
 import { isPooled, type PooledBuffer } from '../buffers/pooled-buffer.js';
 import type { CheckedSocketOptions } from '../engine/options.js';
@@ -88,7 +88,7 @@ export abstract class RingSocket extends ZeroCopySocket {
 
   #sendCopy(bytes: Uint8Array, length: number | undefined): number {
     const available = checkPlain(bytes);
-    checkNotPooled(bytes, this.pool._memory);
+    checkNotPooled(bytes, memoryOf(this.pool).map.memory);
     const count = length === undefined ? available : length;
     this._checkLength(count, available);
     const frame = this._state === 'open' ? this.pool.tryAcquire() : null;

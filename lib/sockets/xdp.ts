@@ -13,10 +13,11 @@ import {
 import { type CodedError, invalidArgument, outOfRange, systemError } from '../base/errors.js';
 import { clock, delay } from '../base/timers.js';
 import { checkInteger, checkOneNumber, checkOneOf, readOptions } from '../base/validate.js';
-import { BufferPool } from '../buffers/buffer-pool.js';
+import { BufferPool, memoryOf } from '../buffers/buffer-pool.js';
 import { giveBack, readBuffers, readLengths } from '../buffers/given-arrays.js';
-import { isPooled, type PooledBuffer } from '../buffers/pooled-buffer.js';
+import { isPooled, type PooledBuffer, slotOf } from '../buffers/pooled-buffer.js';
 import { mapSlab } from '../buffers/slab.js';
+import type { Slot } from '../buffers/slot.js';
 import { LowestOrder } from '../buffers/slot-order.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
 import { describeSocket, type SocketInfo } from '../engine/stats.js';
@@ -79,8 +80,8 @@ const XDP_OPTIONS = [
 export class XdpSocket extends RingSocket {
   readonly #granted: NonNullable<SocketInfo['xdp']>;
   #mtu: number;
-  // The buffers of each packet in flight, but for the first, which the id itself holds.
-  readonly #others = new Map<number, readonly PooledBuffer[]>();
+  // The slots of each packet in flight, but for the first, which the id itself holds.
+  readonly #others = new Map<number, readonly Slot[]>();
 
   private constructor(
     opened: OpenedXdp,
@@ -138,7 +139,7 @@ export class XdpSocket extends RingSocket {
         interface: name,
         queue,
         mode: MODES.indexOf(mode),
-        slab: pool._slab,
+        slab: memoryOf(pool).slab,
         deadline: completionTimeout,
       });
       if (!isFailure(opened))
@@ -181,7 +182,7 @@ export class XdpSocket extends RingSocket {
     // From here on nothing runs that is not ours.
     const total = this.#layOut(own, lengths);
     const id = this._sendTogether(own, total);
-    if (count > 1) this.#others.set(id, own.slice(1));
+    if (count > 1) this.#others.set(id, own.slice(1).map(slotOf));
     return id;
   }
 
@@ -206,8 +207,9 @@ export class XdpSocket extends RingSocket {
       }
       const given = whole ? Math.min(size, lengths - total) : lengths[i];
       const bytes = checkInteger(`length[${i}]`, given, 1, size);
-      requests[at] = buffer._slab;
-      requests[at + 1] = buffer.index;
+      const slot = slotOf(buffer);
+      requests[at] = slot.slab;
+      requests[at + 1] = slot.index;
       requests[at + 2] = bytes;
       requests[at + 3] = 0;
       total += bytes;
@@ -239,15 +241,15 @@ export class XdpSocket extends RingSocket {
 
   #reclaimOthers(kind: number, first: number, last: number): void {
     if (kind === KIND_RETIRED) {
-      for (const buffer of this.#others.get(first) ?? []) buffer._slots.retire(buffer.index);
+      for (const slot of this.#others.get(first) ?? []) slot.slots.retire(slot.index);
       return;
     }
     if (!isEnd(kind)) return;
     for (let id = first; id <= last; id++) {
-      const buffers = this.#others.get(id);
-      if (buffers === undefined) continue;
+      const slots = this.#others.get(id);
+      if (slots === undefined) continue;
       this.#others.delete(id);
-      for (const buffer of buffers) buffer._completed(id, kind >= KIND_FAILURE);
+      for (const slot of slots) slot.completed(id, kind >= KIND_FAILURE);
     }
   }
 

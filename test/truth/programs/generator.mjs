@@ -19,9 +19,7 @@ const books = new Books(socket);
 
 /** The pool that this test is there to catch: a buffer is free again when it has been sent. */
 function returnBuffersAtOnce() {
-  const buffer = /** @type {any} */ (pool.tryAcquire());
-  const slots = Object.getPrototypeOf(buffer._slots);
-  buffer.release();
+  const slots = /** @type {any} */ (Slots.prototype);
   slots.beginSend = function (/** @type {number} */ slot) {
     this.release(slot);
   };

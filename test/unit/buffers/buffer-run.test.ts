@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BufferRun } from '../../../lib/buffers/buffer-run.js';
+import { BufferRun, runOf } from '../../../lib/buffers/buffer-run.js';
 import { InFlight } from '../../../lib/engine/in-flight.js';
 import { FakeFrames, SIZE, STRIDE } from './runs.js';
 
@@ -41,7 +41,7 @@ describe('BufferRun', () => {
     expect(frames.takeBack()).toEqual(['0 unsent', '1 unsent', '2 unsent', '3 unsent']);
     expect(frames).toMatchObject({ told: 1, counts: { free: 4, acquired: 0 } });
     expect(() => run.release()).toThrow(FREE);
-    expect(() => run._assertHeld('send')).toThrow('cannot send buffers 0 to 3');
+    expect(() => runOf(run).assertHeld('send')).toThrow('cannot send buffers 0 to 3');
     run[Symbol.dispose]();
     expect(frames.counts.free).toBe(4);
   });
@@ -50,17 +50,17 @@ describe('BufferRun', () => {
     const frames = new FakeFrames(4);
     const run = frames.run(3);
     const inFlight = new InFlight(9);
-    inFlight.addRun(run);
+    inFlight.addRun(runOf(run));
     expect(frames.counts).toEqual({ free: 1, acquired: 0, inFlight: 3, retired: 0 });
     expect(() => run.release()).toThrow(IN_FLIGHT);
     inFlight.complete(9, 10, false);
-    expect(() => run._assertHeld('send')).toThrow(IN_FLIGHT);
+    expect(() => runOf(run).assertHeld('send')).toThrow(IN_FLIGHT);
     run[Symbol.dispose]();
     expect(frames.counts).toEqual({ free: 3, acquired: 0, inFlight: 1, retired: 0 });
-    expect(run._idle).toBe(false);
+    expect(runOf(run).state).toBe('in flight');
     inFlight.complete(11, 11, false);
     expect(() => run.release()).toThrow(FREE);
-    expect(run._idle).toBe(true);
+    expect(runOf(run).state).toBe('free');
     run[Symbol.dispose]();
     expect(frames.counts).toEqual({ free: 4, acquired: 0, inFlight: 0, retired: 0 });
   });
@@ -69,7 +69,7 @@ describe('BufferRun', () => {
     const frames = new FakeFrames(8);
     const run = frames.run(5);
     run.release();
-    run._acquired(2, null);
+    runOf(run).acquired(2, null);
     expect(run.count).toBe(2);
     expect(() => run.bytes(2)).toThrow(RANGE);
     run.release();

@@ -47,7 +47,7 @@ it.each([
         if (what === 'run' || what === 'single') {
           const first = slots.take();
           if (first < 0) continue;
-          if (what === 'single') singles.push({ index: first, _leases: 1, _sends: 0 });
+          if (what === 'single') singles.push({ index: first, leases: 1, sends: 0 });
           else held.push({ first, count: 1 + slots.extend(first, length - 1) });
         } else if (what === 'send') {
           // A run is sent whole.

@@ -1,6 +1,7 @@
 import type { BufferPool } from '../../../lib/buffers/buffer-pool.js';
 import { BufferRun } from '../../../lib/buffers/buffer-run.js';
-import { PooledBuffer } from '../../../lib/buffers/pooled-buffer.js';
+import { Run } from '../../../lib/buffers/run.js';
+import { Slot } from '../../../lib/buffers/slot.js';
 import { LowestOrder, type SlotOrder } from '../../../lib/buffers/slot-order.js';
 import { Slots } from '../../../lib/buffers/slots.js';
 
@@ -46,18 +47,16 @@ export class FakeFrames {
   /** times that the pool has heard that something came back */
   told = 0;
   readonly #order: NotedOrder;
-  readonly #pool: BufferPool;
+  readonly #views: Buffer[];
+  readonly #pool = { bufferSize: SIZE } as BufferPool;
 
   constructor(count: number) {
     this.#order = new NotedOrder(count);
     this.slots = new Slots(count, this.#order);
-    const { memory } = this;
-    this.#pool = {
-      bufferSize: SIZE,
-      _someReturned: () => void this.told++,
-      _returned: () => void this.told++,
-      _bytesOf: (index: number) => memory.subarray(index * STRIDE, index * STRIDE + SIZE),
-    } as unknown as BufferPool;
+    this.slots.freed = () => void this.told++;
+    this.#views = Array.from({ length: count }, (_, index) =>
+      this.memory.subarray(index * STRIDE, index * STRIDE + SIZE),
+    );
   }
 
   /** The slots that have come back since the last call. */
@@ -70,21 +69,18 @@ export class FakeFrames {
     if (first < 0) throw new Error('no slot is free');
     const { buffer, byteOffset, length } = this.memory;
     const view = new DataView(buffer, byteOffset, length);
-    const run = new BufferRun(this.#pool, first, this.slots, {
-      bytes: this.memory,
-      view,
-      stride: STRIDE,
-    });
-    return run._acquired(1 + this.slots.extend(first, most - 1), null);
+    const run = new Run(this.slots, first, 1);
+    run.acquired(1 + this.slots.extend(first, most - 1), null);
+    const memory = { bytes: this.memory, view, stride: STRIDE, views: this.#views };
+    return new BufferRun(this.#pool, memory, run);
   }
 
   /** One that is sent: the caller gives it an id. */
-  single(): PooledBuffer {
-    const pool = this.#pool as unknown as BufferPool;
-    const buffer = new PooledBuffer(pool, this.slots.take(), Buffer.alloc(0), this.slots, 1, null);
-    buffer._leases = 1;
-    this.slots.beginSend(buffer);
-    return buffer;
+  single(): Slot {
+    const slot = new Slot(this.slots, this.slots.take(), 1, null);
+    slot.leases = 1;
+    this.slots.beginSend(slot);
+    return slot;
   }
 
   get counts() {

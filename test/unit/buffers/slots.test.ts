@@ -12,7 +12,7 @@ class Table {
 
   constructor(count: number) {
     this.slots = new Slots(count);
-    this.#holders = Array.from({ length: count }, (_, index) => ({ index, _leases: 0, _sends: 0 }));
+    this.#holders = Array.from({ length: count }, (_, index) => ({ index, leases: 0, sends: 0 }));
   }
 
   #of(slot: number): Holding {
@@ -21,16 +21,16 @@ class Table {
 
   take(): number {
     const slot = this.slots.take();
-    if (slot >= 0) this.#of(slot)._leases = 1;
+    if (slot >= 0) this.#of(slot).leases = 1;
     return slot;
   }
 
   lease(slot: number, more: number): void {
-    this.#of(slot)._leases += more;
+    this.#of(slot).leases += more;
   }
 
-  leases = (slot: number) => this.#of(slot)._leases;
-  sends = (slot: number) => this.#of(slot)._sends;
+  leases = (slot: number) => this.#of(slot).leases;
+  sends = (slot: number) => this.#of(slot).sends;
   beginSend = (slot: number) => this.slots.beginSend(this.#of(slot));
   cancelSend = (slot: number) => this.slots.cancelSend(this.#of(slot));
   endSend = (slot: number, unsent: boolean) => this.slots.endSend(this.#of(slot), unsent);

@@ -11,7 +11,7 @@ function set(frameCount: number, firstId = 0) {
   return {
     frames,
     inFlight,
-    run: (count: number) => inFlight.addRun(frames.run(count)),
+    run: (count: number) => inFlight.addRun(runOf(frames.run(count))),
     single: () => inFlight.add(frames.single()),
   };
 }

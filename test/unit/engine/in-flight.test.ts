@@ -1,29 +1,39 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { BufferPool } from '../../../lib/buffers/buffer-pool.js';
-import { PooledBuffer } from '../../../lib/buffers/pooled-buffer.js';
+import { Slot } from '../../../lib/buffers/slot.js';
+import { LowestOrder } from '../../../lib/buffers/slot-order.js';
 import { Slots } from '../../../lib/buffers/slots.js';
 import { InFlight } from '../../../lib/engine/in-flight.js';
 import { until } from '../../support/deadline.js';
 
 const plain = () => new Uint8Array(8);
 
-/** A buffer as a pool hands it out. */
-function acquire(pool: BufferPool, slots: Slots): PooledBuffer {
-  const buffer = new PooledBuffer(pool, slots.take(), Buffer.alloc(0), slots, 1, null);
-  buffer._leases = 1;
-  return buffer;
+/** Slots that note which of them go back. */
+function makeSlots(count: number) {
+  const order = new LowestOrder(count);
+  const returned: number[] = [];
+  const put = order.put.bind(order);
+  order.put = (index) => {
+    returned.push(index);
+    put(index);
+  };
+  return { slots: new Slots(count, order), returned };
 }
 
-/** Pooled buffers without the memory of a pool. */
+/** A slot as a pool hands it out. */
+function acquire(slots: Slots): Slot {
+  const slot = new Slot(slots, slots.take(), 1, null);
+  slot.leases = 1;
+  return slot;
+}
+
+/** Slots that are sent, without the memory of a pool. */
 function makeBuffers(count: number) {
-  const slots = new Slots(count);
-  const returned: number[] = [];
-  const pool = { _returned: (index: number) => void returned.push(index) } as unknown as BufferPool;
+  const { slots, returned } = makeSlots(count);
   const take = () => {
-    const buffer = acquire(pool, slots);
-    slots.beginSend(buffer);
-    return buffer;
+    const slot = acquire(slots);
+    slots.beginSend(slot);
+    return slot;
   };
   return { slots, returned, take };
 }
@@ -62,10 +72,8 @@ describe('InFlight', () => {
   });
 
   it('gives a buffer back with the last of its sends', () => {
-    const slots = new Slots(1);
-    const returned: number[] = [];
-    const pool = { _returned: (i: number) => void returned.push(i) } as unknown as BufferPool;
-    const buffer = acquire(pool, slots);
+    const { slots, returned } = makeSlots(1);
+    const buffer = acquire(slots);
     buffer.retain(1);
     const inFlight = new InFlight(0);
     for (let i = 0; i < 2; i++) {

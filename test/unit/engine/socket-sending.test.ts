@@ -7,7 +7,7 @@ import {
   KIND_ZEROCOPY,
   MAX_REQUESTS,
 } from '../../../lib/addon/native.js';
-import type { PooledBuffer } from '../../../lib/buffers/pooled-buffer.js';
+import { type PooledBuffer, slotOf } from '../../../lib/buffers/pooled-buffer.js';
 import { turn } from '../../support/deadline.js';
 import { fake } from '../support/fake-native.js';
 import { connectTcp, makePool, openUdp, sendSome } from '../support/fake-sockets.js';
@@ -72,8 +72,8 @@ describe('what the addon gets', () => {
     socket.send(b, 4096);
     socket.send(a, 1);
     expect(kernel.sends).toMatchObject([
-      { slab: a._slab, slot: 1, length: 4096, bytes: null },
-      { slab: a._slab, slot: 0, length: 1, bytes: null },
+      { slab: slotOf(a).slab, slot: 1, length: 4096, bytes: null },
+      { slab: slotOf(a).slab, slot: 0, length: 1, bytes: null },
     ]);
   });
 

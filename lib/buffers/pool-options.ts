@@ -1,0 +1,75 @@
+import { invalidArgument, outOfRange } from '../base/errors.js';
+import { checkInteger, checkOneOf, checkSignal, readOptions } from '../base/validate.js';
+import { HUGE_PAGES } from './slab.js';
+
+/** Options of {@link BufferPool}. */
+export interface BufferPoolOptions {
+  /** Size of one buffer in bytes, rounded up to a page (4096). 1 to 1 GiB; default 65536. */
+  bufferSize?: number | undefined;
+  /** Number of buffers. 1 to 1,048,576; default 256. */
+  count?: number | undefined;
+  /**
+   * Pages of the slab: `'transparent'` asks for huge pages and takes what comes (madvise(2)
+   * MADV_HUGEPAGE), `'explicit'` wants reserved ones (MAP_HUGETLB) and throws where there are too
+   * few, `'none'` refuses them. Default `'transparent'`.
+   *
+   * A reserved huge page is taken back from the kernel as a whole: of those that are given up,
+   * buffers of less than 2 MiB are retired, unless their neighbours in the page are given up too.
+   */
+  hugePages?: 'transparent' | 'explicit' | 'none' | undefined;
+  /** Called once for each buffer, to lay a template into it. */
+  init?: ((bytes: Buffer, index: number) => void) | undefined;
+  /**
+   * Debugging: report writes to buffers in flight, the use of stale handles and forgotten buffers,
+   * with the stack of where the buffer was acquired. Slow; default false.
+   */
+  verify?: boolean | undefined;
+}
+
+const POOL_OPTIONS = [
+  'bufferSize',
+  'count',
+  'hugePages',
+  'init',
+  'verify',
+] as const satisfies readonly (keyof BufferPoolOptions)[];
+
+export interface AcquireOptions {
+  signal?: AbortSignal | undefined;
+  priority?: number | undefined;
+}
+
+/**
+ * Checks the options of a pool, and fills in the defaults.
+ * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
+ */
+export function checkPoolOptions(options: BufferPoolOptions) {
+  const given = readOptions('options', options, POOL_OPTIONS);
+  const { bufferSize = 65536, count = 256, hugePages = 'transparent', init, verify } = given;
+  checkInteger('options.bufferSize', bufferSize, 1, 2 ** 30);
+  checkInteger('options.count', count, 1, 2 ** 20);
+  checkOneOf('options.hugePages', hugePages, HUGE_PAGES);
+  if (init !== undefined && typeof init !== 'function') {
+    throw invalidArgument('options.init', 'a function', init);
+  }
+  if (verify !== undefined && typeof verify !== 'boolean') {
+    throw invalidArgument('options.verify', 'a boolean', verify);
+  }
+  return { bufferSize, count, hugePages, init, verify: verify === true };
+}
+
+const AT_ONCE = { signal: undefined, priority: 0 };
+
+/** Checks the options of `acquire` and `acquireRun`. */
+export function checkAcquire(options: AcquireOptions | undefined): {
+  signal: AbortSignal | undefined;
+  priority: number;
+} {
+  if (options === undefined) return AT_ONCE;
+  const given = readOptions('options', options, ['signal', 'priority']);
+  const signal = checkSignal(given.signal);
+  const { priority = 0 } = given;
+  if (typeof priority !== 'number') throw invalidArgument('options.priority', 'a number', priority);
+  if (Number.isNaN(priority)) throw outOfRange('options.priority', 'a number', priority);
+  return { signal, priority };
+}
