@@ -2,6 +2,7 @@
 // Writes new content into every buffer the moment it gets it, and sends it: so a buffer that comes
 // back while the kernel may still read it goes out with bytes that the receiver does not expect.
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
+import { Slots } from '../../../dist/buffers/slots.js';
 import { fillStream, fillTrain } from '../../../rig/pattern.mjs';
 import { Books, census, given, say, turn } from './support.mjs';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { BufferRun } from '../../../lib/buffers/buffer-run.js';
+import { type BufferRun, runOf } from '../../../lib/buffers/buffer-run.js';
 import { InFlight } from '../../../lib/engine/in-flight.js';
 import { FakeFrames } from '../buffers/runs.js';
 
@@ -192,7 +192,7 @@ describe('InFlight, with runs', () => {
   it('has handed a run back before it tells of its end', () => {
     const { frames, inFlight } = set(4);
     const run: BufferRun = frames.run(4);
-    inFlight.addRun(run);
+    inFlight.addRun(runOf(run));
     inFlight.complete(0, 3, false);
     expect(frames.run(4).first).toBe(run.first);
     expect(numbers(0, 4)).toEqual(frames.takeBack());
@@ -217,7 +217,7 @@ describe('InFlight, with runs', () => {
         if (frames.slots.free === 0 && (what === 'run' || what === 'single')) continue;
         if (what === 'run') {
           const run = frames.run(length);
-          expect(inFlight.addRun(run)).toBe(next);
+          expect(inFlight.addRun(runOf(run))).toBe(next);
           for (let i = 0; i < run.count; i++) model.set(next++, run.first + i);
         } else if (what === 'single') {
           const buffer = frames.single();

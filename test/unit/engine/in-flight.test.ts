@@ -1,23 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Slot } from '../../../lib/buffers/slot.js';
-import { LowestOrder } from '../../../lib/buffers/slot-order.js';
 import { Slots } from '../../../lib/buffers/slots.js';
 import { InFlight } from '../../../lib/engine/in-flight.js';
 import { until } from '../../support/deadline.js';
 
 const plain = () => new Uint8Array(8);
 
-/** Slots that note which of them go back. */
+/** Slots, and those of which they told that nobody has them any more. */
 function makeSlots(count: number) {
-  const order = new LowestOrder(count);
+  const slots = new Slots(count);
   const returned: number[] = [];
-  const put = order.put.bind(order);
-  order.put = (index) => {
-    returned.push(index);
-    put(index);
+  const endSend = slots.endSend.bind(slots);
+  slots.endSend = (slot, unsent) => {
+    slots.freed = () => void returned.push(slot.index);
+    return endSend(slot, unsent);
   };
-  return { slots: new Slots(count, order), returned };
+  return { slots, returned };
 }
 
 /** A slot as a pool hands it out. */
