@@ -46,7 +46,7 @@ export interface BufferPoolStats {
   hugePageErrno: number;
 }
 
-/** What stands behind a pool. */
+/** The internal object behind a pool. */
 export let memoryOf: (pool: BufferPool) => PoolMemory;
 
 /**
@@ -62,7 +62,7 @@ export class BufferPool {
   readonly #memory: PoolMemory;
   readonly #handles: Handles;
   readonly #ready = () => this.#memory.slots.ready;
-  // Served with slots that are taken already and have no lease yet: see #wait.
+  // Serves waiters with buffers whose slots are taken already and have no lease yet: see #wait.
   readonly #line = new WaitingLine<PooledBuffer>(this.#ready);
   readonly #weakly = new WeakRef(this);
   #dry = 0;
@@ -125,7 +125,7 @@ export class BufferPool {
     return buffer;
   }
 
-  /** A slot that is counted as acquired, and has no lease. */
+  /** Takes a slot, which counts as acquired from then on, and gives it no lease yet. */
   #tryTake(where: string | null, most = 1): PooledBuffer | null {
     if (this.#closed !== null) throw closed();
     if (this.#line.size === 0) {
@@ -232,7 +232,7 @@ export class BufferPool {
         resolve();
       };
       this.#line.rejectAll(closed);
-      if (this.#memory.slots.acquired > 0) this.#warnHeld();
+      this.#memory.verifier?.warnOfHeld();
       this.#listen();
       this.#settle();
     });
@@ -287,15 +287,6 @@ export class BufferPool {
       this.#allBack = null;
     }
     if (this.#line.size === 0 && this.#allBack === null) slots.freed = null;
-  }
-
-  #warnHeld(): void {
-    for (const { index, where } of this.#memory.verifier?.held() ?? []) {
-      process.emitWarning(
-        `buffer ${index} is still held while its pool closes\nacquired:\n${where}`,
-        { type: 'ZeroSendWarning', code: 'ZEROSEND_BUFFER_FORGOTTEN' },
-      );
-    }
   }
 }
 

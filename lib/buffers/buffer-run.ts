@@ -5,7 +5,7 @@ import { checkInteger } from '../base/validate.js';
 import type { BufferPool } from './buffer-pool.js';
 import type { Run } from './run.js';
 
-/** The buffers of a pool, as one. */
+/** The memory of a pool, as its runs show it. */
 export interface RunMemory {
   bytes: Buffer;
   view: DataView;
@@ -14,7 +14,7 @@ export interface RunMemory {
   views: readonly Buffer[];
 }
 
-/** What stands behind a run; throws where no pool has made the object. */
+/** The internal object behind a run. Throws `ERR_ZEROSEND_INVALID_ARGUMENT` for one that no pool has made. */
 export let runOf: (run: BufferRun) => Run;
 
 /**

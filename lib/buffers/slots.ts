@@ -52,7 +52,10 @@ export class Slots {
     return this.#order.ready;
   }
 
-  /** The next free slot, or -1; `most`: for how many in a row. Its holder is to have one lease and no send. */
+  /**
+   * Takes the next free slot; returns -1 when there is none. Its holder begins with one lease and no send.
+   * @param most how many slots in a row the caller would take, this one included
+   */
   take(most = 1): number {
     const slot = this.#order.take(most);
     if (slot >= 0) this.acquired++;
@@ -65,13 +68,16 @@ export class Slots {
     if (--slot.leases === 0) this.acquired--;
   }
 
-  /** Takes `beginSend` back. */
+  /** Undoes `beginSend` for a send that was refused. */
   cancelSend(slot: Holding): void {
     slot.sends--;
     if (slot.leases++ === 0) this.acquired++;
   }
 
-  /** A send has completed, or (`unsent`) never left. Returns whether nobody has the slot now. */
+  /**
+   * Counts a send as completed, or (`unsent`) as one that never left. Returns whether the slot has neither
+   * leases nor sends now.
+   */
   endSend(slot: Holding, unsent: boolean): boolean {
     if (--slot.sends !== 0 || slot.leases !== 0) return false;
     this.#put(slot.index, unsent);
@@ -79,7 +85,7 @@ export class Slots {
     return true;
   }
 
-  /** Gives up one lease unused. Returns whether nobody has the slot now. */
+  /** Gives up one lease unused. Returns whether the slot has neither leases nor sends now. */
   release(slot: Holding): boolean {
     if (--slot.leases !== 0) return false;
     this.acquired--;

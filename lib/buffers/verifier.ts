@@ -136,11 +136,15 @@ export class Verifier implements SlotVerifier {
     this.#report(`buffer ${index} was written to while it was free`, idle.where);
   }
 
-  /** Where each buffer was acquired of which the user has leases left. */
-  held(): { index: number; where: string }[] {
-    return [...this.#watches]
-      .filter(([, { slot }]) => slot.leases !== 0)
-      .map(([index, { where }]) => ({ index, where }));
+  /** The pool closes: warns of each buffer of which the user has leases left. */
+  warnOfHeld(): void {
+    for (const [index, { slot, where }] of this.#watches) {
+      if (slot.leases === 0) continue;
+      process.emitWarning(
+        `buffer ${index} is still held while its pool closes\nacquired:\n${where}`,
+        { type: 'ZeroSendWarning', code: 'ZEROSEND_BUFFER_FORGOTTEN' },
+      );
+    }
   }
 
   #checksum(index: number, length?: number): number {

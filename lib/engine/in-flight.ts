@@ -7,7 +7,7 @@ const ENOSPC = 28;
 // TurboFan folds constants of this module; an imported binding is loaded at each use.
 const PooledSlot = Slot;
 
-/** What a send holds until it completes. */
+/** What a send keeps from being used again, or from being collected, until it completes. */
 export type Holder = Slot | Uint8Array | Run;
 
 /**
@@ -152,7 +152,7 @@ export class InFlight {
     return fresh;
   }
 
-  /** Of ids that are not in whole runs. */
+  /** Completes ids none of which is in a whole run. */
   #completeEach(first: number, end: number, unsent: boolean): number {
     const ring = this.#ring;
     const mask = this.#mask;
