@@ -14,7 +14,7 @@ import {
   checkAcquire,
   checkPoolOptions,
 } from './pool-options.js';
-import { type PooledBuffer, slotOf } from './pooled-buffer.js';
+import { type PooledBuffer, slotOf as slotOfBuffer } from './pooled-buffer.js';
 import { mapSlab, type SlabMemory } from './slab.js';
 import type { SlotOrder } from './slot-order.js';
 import { stackOfCaller } from './verifier.js';
@@ -24,6 +24,8 @@ import { WaitingLine } from './waiting-line.js';
 export type { BufferPoolOptions } from './pool-options.js';
 
 const PAGE = 4096;
+// TurboFan folds constants of this module; an imported binding is loaded at each use.
+const slotOf = slotOfBuffer;
 
 /** A snapshot of a pool. `free + acquired + inFlight + retired` is `count`. */
 export interface BufferPoolStats {

@@ -3,7 +3,8 @@ import { invalidArgument } from '../base/errors.js';
 import { show, shown } from '../base/inspection.js';
 import { checkInteger } from '../base/validate.js';
 import type { BufferPool } from './buffer-pool.js';
-import type { Slot } from './slot.js';
+import { Slot } from './slot.js';
+import { Slots } from './slots.js';
 
 /**
  * Whether a pool has made it: not a Proxy, nor an object with its prototype, whose properties could
@@ -43,8 +44,8 @@ export class PooledBuffer {
   constructor(pool: BufferPool, bytes: Buffer, slot: Slot);
   constructor(pool: BufferPool, bytes: Buffer, slot: Slot) {
     this.pool = pool;
-    this.index = slot.index;
-    this.#slot = slot;
+    this.#slot = slot instanceof Slot ? slot : new ForgedSlot(this);
+    this.index = this.#slot.index;
     this.bytes = bytes;
   }
 
@@ -93,6 +94,24 @@ export class PooledBuffer {
     const state = leases > 0 ? 'acquired' : sends > 0 ? 'in flight' : 'free';
     // Not `bytes`: of a stale handle they cannot be read.
     return { index, size: this.pool.bufferSize, state, leases, inFlight: sends };
+  }
+}
+
+/** Stands behind an object that a subclass has made by itself: refuses whatever is done with it. */
+class ForgedSlot extends Slot {
+  readonly #buffer: PooledBuffer;
+
+  constructor(buffer: PooledBuffer) {
+    super(new Slots(0), -1, 0, null);
+    this.#buffer = buffer;
+  }
+
+  override assertHeld(): never {
+    throw forged(this.#buffer);
+  }
+
+  override releaseAll(): never {
+    this.assertHeld();
   }
 }
 

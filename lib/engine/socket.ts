@@ -44,7 +44,11 @@ import { type BufferPool, memoryOf } from '../buffers/buffer-pool.js';
 import { BufferRun, runOf } from '../buffers/buffer-run.js';
 import { giveBack, readBuffers, readLengths } from '../buffers/given-arrays.js';
 import { checkNotPooled, checkPlain } from '../buffers/plain-array.js';
-import { isPooled as isPooledBuffer, type PooledBuffer, slotOf } from '../buffers/pooled-buffer.js';
+import {
+  isPooled as isPooledBuffer,
+  type PooledBuffer,
+  slotOf as slotOfBuffer,
+} from '../buffers/pooled-buffer.js';
 import type { Reaper } from '../buffers/reapers.js';
 import type { Slot } from '../buffers/slot.js';
 import type { SocketAddress } from '../sockets/address.js';
@@ -80,6 +84,7 @@ const callOut = call;
 const requestsOut = requests;
 const waiting = queued;
 const isPooled = isPooledBuffer;
+const slotOf = slotOfBuffer;
 const STRIDE = REQUEST_SIZE;
 const ZERO_COPY = FLAG_ZERO_COPY;
 const RUN_ZERO_COPY = 2 ** 31; // added to a length of sendRun
