@@ -1,5 +1,5 @@
 import { type ErrorCode, errnoCode } from '../base/errors.js';
-import { GIVEN_UP, REFUSED_CLOSED, REFUSED_QUEUE_FULL, REFUSED_WRONG_POOL } from './native.js';
+import { GIVEN_UP, REFUSED_CLOSED, REFUSED_QUEUE_FULL, REFUSED_WRONG_POOL } from './addon.js';
 
 /** Why sends have failed, where it was not the kernel. */
 const REASONS = new Map<number, ErrorCode>([

@@ -1,5 +1,5 @@
 import { queueMicrotask, setImmediate } from '../base/timers.js';
-import { BATCH_RECORDS, batch, native, RECORD_SIZE } from './native.js';
+import { BATCH_RECORDS, batch, native, RECORD_SIZE } from './addon.js';
 
 /** A socket as the reactor sees it. */
 export interface Reactee {

@@ -1,5 +1,5 @@
 import { getSystemErrorMap, type InspectOptions, inspect } from 'node:util';
-import type { Failure, OpenRequest } from '../addon/native.js';
+import type { Failure, OpenRequest } from '../addon/addon.js';
 
 /**
  * The stable `code` of every error that the library makes itself. Errors of the system carry the

@@ -1,5 +1,5 @@
 import type { InspectOptionsStylized } from 'node:util';
-import { MAX_REQUESTS } from '../addon/native.js';
+import { MAX_REQUESTS } from '../addon/addon.js';
 import { stateError } from '../base/errors.js';
 import { eventLoop } from '../base/event-loop.js';
 import { show, shown } from '../base/inspection.js';

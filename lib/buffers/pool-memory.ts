@@ -1,4 +1,4 @@
-import { native } from '../addon/native.js';
+import { native } from '../addon/addon.js';
 import { Reapers } from './reapers.js';
 import type { SlabMemory } from './slab.js';
 import type { SlotOrder } from './slot-order.js';

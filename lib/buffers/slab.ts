@@ -1,5 +1,5 @@
 import { constants as bufferConstants } from 'node:buffer';
-import { isFailure, native } from '../addon/native.js';
+import { isFailure, native } from '../addon/addon.js';
 import { rangeError, systemError } from '../base/errors.js';
 
 export const HUGE_PAGES = ['transparent', 'explicit', 'none'] as const;

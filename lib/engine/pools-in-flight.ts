@@ -1,4 +1,4 @@
-import { MAX_REQUESTS } from '../addon/native.js';
+import { MAX_REQUESTS } from '../addon/addon.js';
 import { type BufferPool, memoryOf } from '../buffers/buffer-pool.js';
 import type { Reaper } from '../buffers/reapers.js';
 

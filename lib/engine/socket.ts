@@ -1,5 +1,4 @@
 import type { InspectOptionsStylized } from 'node:util';
-import { failureCode } from '../addon/failures.js';
 import {
   call,
   FLAG_ZERO_COPY,
@@ -27,7 +26,8 @@ import {
   REQUEST_SIZE,
   requests,
   type SocketDescription,
-} from '../addon/native.js';
+} from '../addon/addon.js';
+import { failureCode } from '../addon/failures.js';
 import { type Reactee, reactor, throwLater } from '../addon/reactor.js';
 import {
   type CodedError,

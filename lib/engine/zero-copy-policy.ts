@@ -1,4 +1,4 @@
-import { KIND_COPIED, KIND_ZEROCOPY } from '../addon/native.js';
+import { KIND_COPIED, KIND_ZEROCOPY } from '../addon/addon.js';
 
 export type ZeroCopyMode = 'auto' | 'always' | 'never';
 

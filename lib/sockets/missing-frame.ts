@@ -1,4 +1,4 @@
-import { native } from '../addon/native.js';
+import { native } from '../addon/addon.js';
 import { clock, setTimeout } from '../base/timers.js';
 import type { RingOrder } from '../buffers/slot-order.js';
 import { describeSocket } from '../engine/stats.js';

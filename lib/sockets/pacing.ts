@@ -1,4 +1,4 @@
-import { isFailure, native } from '../addon/native.js';
+import { isFailure, native } from '../addon/addon.js';
 import { type CodedError, stateError, systemError } from '../base/errors.js';
 
 /**

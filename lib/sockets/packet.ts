@@ -1,4 +1,4 @@
-import { isFailure, native, type OpenedPacket, type SocketDescription } from '../addon/native.js';
+import { isFailure, native, type OpenedPacket, type SocketDescription } from '../addon/addon.js';
 import { invalidArgument, outOfRange } from '../base/errors.js';
 import { checkInteger, checkString, readOptions } from '../base/validate.js';
 import { BufferPool } from '../buffers/buffer-pool.js';

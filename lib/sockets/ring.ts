@@ -1,4 +1,4 @@
-import type { Failure, LinkDescription, OpenedSocket, SocketDescription } from '../addon/native.js';
+import type { Failure, LinkDescription, OpenedSocket, SocketDescription } from '../addon/addon.js';
 import { type CodedError, rangeError, stateError, systemError } from '../base/errors.js';
 import { checkString } from '../base/validate.js';
 import { type BufferPool, type BufferPoolOptions, memoryOf } from '../buffers/buffer-pool.js';

@@ -1,4 +1,4 @@
-import { isFailure, native, type OpenedSocket, type OpenRequest } from '../addon/native.js';
+import { isFailure, native, type OpenedSocket, type OpenRequest } from '../addon/addon.js';
 import { type CodedError, openError, systemError } from '../base/errors.js';
 import { setImmediate, setTimeout } from '../base/timers.js';
 import { checkInteger, checkSignal, checkString, readOptions } from '../base/validate.js';

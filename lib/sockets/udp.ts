@@ -4,7 +4,7 @@ import {
   native,
   type OpenedSocket,
   type OpenRequest,
-} from '../addon/native.js';
+} from '../addon/addon.js';
 import { type CodedError, invalidArgument, openError, rangeError } from '../base/errors.js';
 import {
   checkInteger,

@@ -9,7 +9,7 @@ import {
   REQUEST_SIZE,
   requests,
   type SocketDescription,
-} from '../addon/native.js';
+} from '../addon/addon.js';
 import { type CodedError, invalidArgument, outOfRange, systemError } from '../base/errors.js';
 import { clock, delay } from '../base/timers.js';
 import { checkInteger, checkOneNumber, checkOneOf, readOptions } from '../base/validate.js';

@@ -2,7 +2,7 @@
 import { createSocket, type Socket as DgramSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import * as real from '../../../lib/addon/native.js';
+import * as real from '../../../lib/addon/addon.js';
 import { module as fakeModule } from '../support/fake-native.js';
 
 const { FLAG_DESTINATION, FLAG_ZERO_COPY, KIND_INLINE, KIND_REVOKED } = real;

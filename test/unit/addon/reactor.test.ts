@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { BATCH_RECORDS, KIND_COPIED, KIND_ZEROCOPY } from '../../../lib/addon/native.js';
+import { BATCH_RECORDS, KIND_COPIED, KIND_ZEROCOPY } from '../../../lib/addon/addon.js';
 import { type Reactee, reactor } from '../../../lib/addon/reactor.js';
 import { turn, until } from '../../support/deadline.js';
 import { batch, type FakeSocket, fake } from '../support/fake-native.js';
 import { turns, uncaught } from '../support/fake-sockets.js';
 
 vi.mock(
-  '../../../lib/addon/native.js',
+  '../../../lib/addon/addon.js',
   async () => (await import('../support/fake-native.js')).module,
 );
 

@@ -9,7 +9,7 @@ import { type FakeSocket, fake } from '../support/fake-native.js';
 import { makePool, openUdp, turns } from '../support/fake-sockets.js';
 
 vi.mock(
-  '../../../lib/addon/native.js',
+  '../../../lib/addon/addon.js',
   async () => (await import('../support/fake-native.js')).module,
 );
 

@@ -5,7 +5,7 @@ import { fake } from '../support/fake-native.js';
 import { connectTcp, makePool, openUdp, sendSome } from '../support/fake-sockets.js';
 
 vi.mock(
-  '../../../lib/addon/native.js',
+  '../../../lib/addon/addon.js',
   async () => (await import('../support/fake-native.js')).module,
 );
 

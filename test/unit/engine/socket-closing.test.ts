@@ -8,7 +8,7 @@ import { type FakeSocket, fake } from '../support/fake-native.js';
 import { connectTcp, makePool, openUdp, record, sendSome, turns } from '../support/fake-sockets.js';
 
 vi.mock(
-  '../../../lib/addon/native.js',
+  '../../../lib/addon/addon.js',
   async () => (await import('../support/fake-native.js')).module,
 );
 // The library keeps the timers that it was loaded with; those of these tests are the program's.

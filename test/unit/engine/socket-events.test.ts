@@ -1,6 +1,6 @@
 // Events on the fake addon: what listeners see and may do, errors, and what keeps the process alive.
 import { describe, expect, it, vi } from 'vitest';
-import { KIND_COPIED, KIND_ZEROCOPY } from '../../../lib/addon/native.js';
+import { KIND_COPIED, KIND_ZEROCOPY } from '../../../lib/addon/addon.js';
 import type { PooledBuffer } from '../../../lib/buffers/pooled-buffer.js';
 import { turn } from '../../support/deadline.js';
 import { fake } from '../support/fake-native.js';
@@ -16,7 +16,7 @@ import {
 } from '../support/fake-sockets.js';
 
 vi.mock(
-  '../../../lib/addon/native.js',
+  '../../../lib/addon/addon.js',
   async () => (await import('../support/fake-native.js')).module,
 );
 // The library keeps the timers that it was loaded with; those of these tests are the program's.

@@ -10,7 +10,7 @@ import { startTcp, turns } from '../support/fake-sockets.js';
 import { COUNT, REFUSALS, Subject, step, World } from '../support/socket-world.js';
 
 vi.mock(
-  '../../../lib/addon/native.js',
+  '../../../lib/addon/addon.js',
   async () => (await import('../support/fake-native.js')).module,
 );
 

@@ -6,14 +6,14 @@ import {
   KIND_COPIED,
   KIND_ZEROCOPY,
   MAX_REQUESTS,
-} from '../../../lib/addon/native.js';
+} from '../../../lib/addon/addon.js';
 import { type PooledBuffer, slotOf } from '../../../lib/buffers/pooled-buffer.js';
 import { turn } from '../../support/deadline.js';
 import { fake } from '../support/fake-native.js';
 import { connectTcp, makePool, openUdp, sendSome } from '../support/fake-sockets.js';
 
 vi.mock(
-  '../../../lib/addon/native.js',
+  '../../../lib/addon/addon.js',
   async () => (await import('../support/fake-native.js')).module,
 );
 

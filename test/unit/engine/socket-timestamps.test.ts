@@ -6,13 +6,13 @@ import {
   KIND_STAMP,
   KIND_STAMPED,
   KIND_ZEROCOPY,
-} from '../../../lib/addon/native.js';
+} from '../../../lib/addon/addon.js';
 import type { Timestamp } from '../../../lib/engine/timestamps.js';
 import { type FakeSocket, fake } from '../support/fake-native.js';
 import { makePool, openUdp, sendSome, turns } from '../support/fake-sockets.js';
 
 vi.mock(
-  '../../../lib/addon/native.js',
+  '../../../lib/addon/addon.js',
   async () => (await import('../support/fake-native.js')).module,
 );
 

@@ -5,11 +5,11 @@ import {
   KIND_INLINE,
   KIND_REVOKED,
   KIND_ZEROCOPY,
-} from '../../../lib/addon/native.js';
+} from '../../../lib/addon/addon.js';
 import { ZeroCopyPolicy } from '../../../lib/engine/zero-copy-policy.js';
 
 vi.mock(
-  '../../../lib/addon/native.js',
+  '../../../lib/addon/addon.js',
   async () => (await import('../support/fake-native.js')).module,
 );
 

@@ -7,18 +7,18 @@ import type {
   OpenedSocket,
   OpenRequest,
   SocketDescription,
-} from '../../../lib/addon/native.js';
+} from '../../../lib/addon/addon.js';
 
 /*
  * Stands in for the addon: the same contract made of JavaScript, in which nothing happens by itself.
  * A test plays the kernel: it takes sends or has no room for them, completes them, breaks
  * connections. Only the numbers are the real addon's. `fake-native.test.ts` compares the rest.
  *
- *     vi.mock('../../../lib/addon/native.js', async () => (await import('./fake-native.js')).module);
+ *     vi.mock('../../../lib/addon/addon.js', async () => (await import('./fake-native.js')).module);
  */
 
-const actual = await vi.importActual<typeof import('../../../lib/addon/native.js')>(
-  '../../../lib/addon/native.js',
+const actual = await vi.importActual<typeof import('../../../lib/addon/addon.js')>(
+  '../../../lib/addon/addon.js',
 );
 const {
   BATCH_RECORDS,
@@ -548,5 +548,5 @@ const requests = new Uint32Array(fake.mailbox, BATCH_BYTES, MAX_REQUESTS * REQUE
 const queued = new Uint32Array(fake.mailbox, BATCH_BYTES + REQUEST_BYTES, 1);
 export const call = new Int32Array(fake.mailbox, BATCH_BYTES + REQUEST_BYTES + 4, 6);
 
-/** lib/addon/native.ts on the fake addon. */
+/** lib/addon/addon.ts on the fake addon. */
 export const module = { ...actual, native: fake, batch, requests, queued, call };

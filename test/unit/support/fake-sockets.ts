@@ -9,7 +9,7 @@ import { type FakeSocket, fake } from './fake-native.js';
 /*
  * Sockets on the fake addon, for files that begin with
  *
- *     vi.mock('../../../lib/addon/native.js', async () => (await import('./fake-native.js')).module);
+ *     vi.mock('../../../lib/addon/addon.js', async () => (await import('./fake-native.js')).module);
  */
 
 export interface Opened<S extends ZeroCopySocket> {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { KIND_COPIED, KIND_ZEROCOPY } from '../../../lib/addon/native.js';
+import { KIND_COPIED, KIND_ZEROCOPY } from '../../../lib/addon/addon.js';
 import { BufferPool } from '../../../lib/buffers/buffer-pool.js';
 import type { PooledBuffer } from '../../../lib/buffers/pooled-buffer.js';
 import type { ZeroCopySocket } from '../../../lib/engine/socket.js';
