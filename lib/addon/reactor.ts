@@ -1,5 +1,6 @@
 import { queueMicrotask, setImmediate } from '../base/timers.js';
-import { BATCH_RECORDS, batch, native, RECORD_SIZE } from './addon.js';
+import { BATCH_RECORDS, native } from './addon.js';
+import { recordFirst, recordHandle, recordKind, recordLast } from './mailbox.js';
 
 /** A socket as the reactor sees it. */
 export interface Reactee {
@@ -177,15 +178,15 @@ class Reactor {
   /** @param polled the socket of the records, where it is known */
   #takeIn(records: number, polled?: Reactee): void {
     let socket = polled;
-    for (let i = 0, at = 0; i < records; i++, at += RECORD_SIZE) {
-      const handle = batch[at] as number;
+    for (let i = 0; i < records; i++) {
+      const handle = recordHandle(i);
       if (socket === undefined || socket._handle !== handle) {
         socket = this.#sockets.get(handle)?.deref();
       }
       if (socket === undefined) continue; // closed meanwhile
-      const kind = batch[at + 1] as number;
-      const first = batch[at + 2] as number;
-      const last = batch[at + 3] as number;
+      const kind = recordKind(i);
+      const first = recordFirst(i);
+      const last = recordLast(i);
       const low = socket._reclaim(kind, first, last);
       socket._untold++;
       const event = this.#events++;

@@ -1,5 +1,4 @@
 import { getSystemErrorMap, type InspectOptions, inspect } from 'node:util';
-import type { Failure, OpenRequest } from '../addon/addon.js';
 
 /**
  * The stable `code` of every error that the library makes itself. Errors of the system carry the
@@ -163,15 +162,6 @@ export function outOfRange(name: string, expected: string, received: unknown): R
     'ERR_ZEROSEND_OUT_OF_RANGE',
     `${name} must be ${expected}; received ${describe(received)}`,
   );
-}
-
-/** The error of a socket that could not be opened, with what the call that failed was about. */
-export function openError({ errno, syscall }: Failure, request: OpenRequest): CodedError {
-  if (syscall.includes('SO_BINDTODEVICE') && request.interface) {
-    return systemError(errno, syscall, { interface: request.interface });
-  }
-  const { local, remote } = request;
-  return systemError(errno, syscall, syscall === 'bind' ? local : remote);
 }
 
 /** The name of an errno, such as `ECONNREFUSED`. */

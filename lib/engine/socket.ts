@@ -1,6 +1,5 @@
 import type { InspectOptionsStylized } from 'node:util';
 import {
-  call,
   FLAG_ZERO_COPY,
   isEnd,
   KIND_CONNECTED,
@@ -18,16 +17,24 @@ import {
   KIND_ZEROCOPY,
   MAX_REQUESTS,
   native,
-  type OpenedSocket,
-  queued,
   REFUSED_CLOSED,
   REFUSED_QUEUE_FULL,
   REFUSED_WRONG_POOL,
-  REQUEST_SIZE,
-  requests,
-  type SocketDescription,
 } from '../addon/addon.js';
+import type { Endpoint, OpenedSocket, SocketDescription } from '../addon/contract.js';
 import { failureCode } from '../addon/failures.js';
+import {
+  answer,
+  fillRunLengths,
+  refusedIndex,
+  requestLength,
+  runLength,
+  waitingSends,
+  writeRequest,
+  writeRun,
+  writeRunLength,
+  writeSend,
+} from '../addon/mailbox.js';
 import { type Reactee, reactor, throwLater } from '../addon/reactor.js';
 import {
   type CodedError,
@@ -51,7 +58,6 @@ import {
 } from '../buffers/pooled-buffer.js';
 import type { Reaper } from '../buffers/reapers.js';
 import type { Slot } from '../buffers/slot.js';
-import type { SocketAddress } from '../sockets/address.js';
 import { Emitter } from './emitter.js';
 import type { CloseReport, CompletionRange, ZeroCopySocketEvents } from './events.js';
 import { IdWaiters } from './id-waiters.js';
@@ -80,14 +86,14 @@ const REAP_EVERY = 16;
 // many properties make a dictionary of it.
 const { send: nativeSend, sendPlain: nativeSendPlain } = native;
 const { sendMany: nativeSendMany, sendRun: nativeSendRun } = native;
-const callOut = call;
-const requestsOut = requests;
-const waiting = queued;
+const write = writeSend;
+const readAnswer = answer;
+const waiting = waitingSends;
+const writeOneOf = writeRequest;
+const writeOneLength = writeRunLength;
 const isPooled = isPooledBuffer;
 const slotOf = slotOfBuffer;
-const STRIDE = REQUEST_SIZE;
 const ZERO_COPY = FLAG_ZERO_COPY;
-const RUN_ZERO_COPY = 2 ** 31; // added to a length of sendRun
 
 /** `last` of a record KIND_ERROR when completions cannot be read; see native/sockets/socket.h. */
 const ERROR_OF_READING = 2;
@@ -106,8 +112,8 @@ HOW[KIND_REVOKED] = 'revoked';
 export type Protocol = 'tcp' | 'udp' | 'packet' | 'xdp';
 
 interface Ends {
-  local: SocketAddress | undefined;
-  remote: SocketAddress | undefined;
+  local: Endpoint | undefined;
+  remote: Endpoint | undefined;
 }
 
 const NO_ENDS: Ends = { local: undefined, remote: undefined };
@@ -259,14 +265,11 @@ export abstract class ZeroCopySocket
   #sendPooled(buffer: PooledBuffer, length: number, flags: number, copied: boolean): number {
     const slot = slotOf(buffer);
     if (!this.#isUsual(buffer, slot, length)) this.#check(buffer, slot, length);
-    callOut[0] = this._handle;
-    callOut[1] = slot.slab;
-    callOut[2] = slot.index;
-    callOut[3] = length;
-    callOut[4] = !copied && this.#policy.wants(length) ? flags | ZERO_COPY : flags;
+    const asked = !copied && this.#policy.wants(length) ? flags | ZERO_COPY : flags;
+    write(this._handle, slot.slab, slot.index, length, asked);
     if (!this._active) reactor.markBusy(this);
     nativeSend();
-    const result = callOut[5] as number;
+    const result = readAnswer();
     if (result !== 0) {
       if (result < 0) throw this.#refused(result, length, flags);
       this.#waitForDrain(this.#inFlight.next);
@@ -302,7 +305,7 @@ export abstract class ZeroCopySocket
     reactor.markBusy(this);
     const result = nativeSendPlain(this._handle, buffer, bytes as number, ask);
     if (result < 0) throw this.#refused(result, bytes as number, flags);
-    if (waiting[0] !== 0) this.#waitForDrain(this.#inFlight.next);
+    if (waiting() !== 0) this.#waitForDrain(this.#inFlight.next);
     return this.#inFlight.add(buffer);
   }
 
@@ -345,7 +348,7 @@ export abstract class ZeroCopySocket
     let begun = 0;
     let verified = false;
     try {
-      for (let at = 0; begun < count; begun++, at += STRIDE) {
+      for (; begun < count; begun++) {
         const buffer = own[begun];
         if (!isPooled(buffer)) {
           throw invalidArgument(`buffers[${begun}]`, 'a PooledBuffer', buffer);
@@ -356,10 +359,8 @@ export abstract class ZeroCopySocket
           this.#check(buffer, slot, bytes);
           verified ||= slot.verifier !== null;
         }
-        requestsOut[at] = slot.slab;
-        requestsOut[at + 1] = slot.index;
-        requestsOut[at + 2] = bytes;
-        requestsOut[at + 3] = this.#policy.wants(bytes) ? ZERO_COPY : 0;
+        const asked = this.#policy.wants(bytes) ? ZERO_COPY : 0;
+        writeOneOf(begun, slot.slab, slot.index, bytes, asked);
         // Now, so that a buffer named twice needs two leases.
         slot.slots.beginSend(slot);
         slots[begun] = slot;
@@ -367,8 +368,8 @@ export abstract class ZeroCopySocket
       if (!this._active) reactor.markBusy(this);
       const result = nativeSendMany(this._handle, count);
       if (result < 0) {
-        const index = waiting[0] as number;
-        throw this.#refused(result, requestsOut[index * STRIDE + 2] as number, 0, index);
+        const index = refusedIndex();
+        throw this.#refused(result, requestLength(index), 0, index);
       }
     } catch (error) {
       cancelSends(slots, begun);
@@ -378,10 +379,10 @@ export abstract class ZeroCopySocket
     const first = this.#inFlight.next;
     for (let i = 0; verified && i < count; i++) {
       const slot = slots[i] as Slot;
-      slot.verifier?.sent(slot, requestsOut[i * STRIDE + 2] as number, first + i);
+      slot.verifier?.sent(slot, requestLength(i), first + i);
     }
     this.#inFlight.addMany(slots, count);
-    if (waiting[0] !== 0) this.#waitForDrain(first + count - 1);
+    if (waiting() !== 0) this.#waitForDrain(first + count - 1);
     return { first, last: first + count - 1 };
   }
 
@@ -404,18 +405,15 @@ export abstract class ZeroCopySocket
     this.#checkPool(pool, run.first);
     this.#writeLengths(lengths, count, pool.bufferSize);
     if (pool !== this.#usualPool) this.#usePool(pool, run.verifier !== null);
-    callOut[0] = this._handle;
-    callOut[1] = run.slab;
-    callOut[2] = run.first;
-    callOut[3] = count;
+    writeRun(this._handle, run.slab, run.first, count);
     if (!this._active) reactor.markBusy(this);
     nativeSendRun();
-    const result = callOut[5] as number;
-    if (result < 0) throw this.#refused(result, lengthOf(waiting[0] as number), 0, waiting[0]);
+    const result = readAnswer();
+    if (result < 0) throw this.#refused(result, runLength(refusedIndex()), 0, refusedIndex());
     const first = this.#inFlight.addRun(run);
     const last = first + count - 1;
     const { verifier } = run;
-    for (let i = 0; verifier !== null && i < count; i++) verifier.sent(i, lengthOf(i), first + i);
+    for (let i = 0; verifier !== null && i < count; i++) verifier.sent(i, runLength(i), first + i);
     if (result > 0) this.#waitForDrain(last);
     return { first, last };
   }
@@ -424,7 +422,7 @@ export abstract class ZeroCopySocket
   #writeLengths(lengths: number | readonly unknown[], count: number, size: number): void {
     if (typeof lengths === 'number') {
       this._checkLength(lengths, size);
-      requestsOut.fill(this.#policy.wants(lengths) ? lengths + RUN_ZERO_COPY : lengths, 0, count);
+      fillRunLengths(count, lengths, this.#policy.wants(lengths));
       return;
     }
     for (let i = 0; i < count; i++) {
@@ -435,7 +433,7 @@ export abstract class ZeroCopySocket
         nameIndex(error, i);
         throw error;
       }
-      requestsOut[i] = this.#policy.wants(bytes) ? bytes + RUN_ZERO_COPY : bytes;
+      writeOneLength(i, bytes, this.#policy.wants(bytes));
     }
   }
 
@@ -761,7 +759,7 @@ export abstract class ZeroCopySocket
   }
 
   /** @internal What errors of system calls are about. */
-  protected _about(_flags = 0): SocketAddress | { interface: string } | undefined {
+  protected _about(_flags = 0): Endpoint | { interface: string } | undefined {
     return this._look(describeSocket(this._handle)).remote;
   }
 
@@ -998,11 +996,6 @@ function notDrained(report: CloseReport): CodedError & { report: CloseReport } {
     ),
     { report },
   );
-}
-
-/** A length of the run that was written last (of a batch, at another place). */
-function lengthOf(i: number): number {
-  return (requestsOut[i] as number) & (RUN_ZERO_COPY - 1);
 }
 
 const IS_SHARED =

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { native, type SocketDescription } from '../addon/addon.js';
+import { native } from '../addon/addon.js';
+import type { SocketDescription } from '../addon/contract.js';
 import type { LatencySummary, TimestampStage } from './timestamps.js';
 
 /** Counts of one socket since it was opened. All are exact; bytes are bytes. */

@@ -1,4 +1,5 @@
-import { isFailure, native, type OpenedPacket, type SocketDescription } from '../addon/addon.js';
+import { isFailure, native } from '../addon/addon.js';
+import type { OpenedPacket, SocketDescription } from '../addon/contract.js';
 import { invalidArgument, outOfRange } from '../base/errors.js';
 import { checkInteger, checkString, readOptions } from '../base/validate.js';
 import { BufferPool } from '../buffers/buffer-pool.js';
@@ -7,8 +8,9 @@ import { checkOpened, markOpened } from '../engine/opening.js';
 import { checkTimestamps } from '../engine/options.js';
 import type { SocketInfo } from '../engine/stats.js';
 import { MissingFrame } from './missing-frame.js';
+import { openFailure } from './open-error.js';
 import { refusePacing } from './pacing.js';
-import { checkInterface, openFailure, RingSocket, withInit } from './ring.js';
+import { checkInterface, RingSocket, withInit } from './ring.js';
 
 /**
  * Who writes the link header: `'raw'`, you do, and a frame begins with its Ethernet header; or the
@@ -160,7 +162,7 @@ export class PacketSocket extends RingSocket {
       timestamps,
       sendBufferSize: 0,
     });
-    if (isFailure(opened)) throw openFailure(opened, name, 'CAP_NET_RAW');
+    if (isFailure(opened)) throw openFailure(opened, name);
     const order = new RingOrder(opened.slots);
     let pool: BufferPool;
     try {

@@ -1,4 +1,4 @@
-import type { Failure, LinkDescription, OpenedSocket, SocketDescription } from '../addon/addon.js';
+import type { LinkDescription, OpenedSocket, SocketDescription } from '../addon/contract.js';
 import { type CodedError, rangeError, stateError, systemError } from '../base/errors.js';
 import { checkString } from '../base/validate.js';
 import { type BufferPool, type BufferPoolOptions, memoryOf } from '../buffers/buffer-pool.js';
@@ -229,17 +229,4 @@ export function checkInterface(name: unknown): string {
 /** Options of a pool over memory that exists. */
 export function withInit(init: BufferPoolOptions['init'] | undefined): BufferPoolOptions {
   return { init };
-}
-
-/** The error of an open call; one about privilege names the capability. */
-export function openFailure(
-  failure: Failure,
-  interfaceName: string,
-  capability: string,
-): CodedError {
-  const error = systemError(failure.errno, failure.syscall, { interface: interfaceName });
-  if (error.code === 'EPERM' || error.code === 'EACCES') error.message += `; needs ${capability}`;
-  else if (failure.syscall === 'if_nametoindex')
-    error.message += `: no interface '${interfaceName}'`;
-  return error;
 }

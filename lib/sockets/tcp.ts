@@ -1,5 +1,6 @@
-import { isFailure, native, type OpenedSocket, type OpenRequest } from '../addon/addon.js';
-import { type CodedError, openError, systemError } from '../base/errors.js';
+import { isFailure, native } from '../addon/addon.js';
+import type { OpenedSocket, OpenRequest } from '../addon/contract.js';
+import { type CodedError, systemError } from '../base/errors.js';
 import { setImmediate, setTimeout } from '../base/timers.js';
 import { checkInteger, checkSignal, checkString, readOptions } from '../base/validate.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
@@ -12,6 +13,7 @@ import {
 import { ZeroCopySocket } from '../engine/socket.js';
 import { describeSocket } from '../engine/stats.js';
 import { familyOf, resolve } from './address.js';
+import { openError } from './open-error.js';
 
 /** Options of {@link TcpSocket.connect}. */
 export interface TcpOptions extends SocketOptions {

@@ -1,11 +1,6 @@
-import {
-  FLAG_DESTINATION,
-  isFailure,
-  native,
-  type OpenedSocket,
-  type OpenRequest,
-} from '../addon/addon.js';
-import { type CodedError, invalidArgument, openError, rangeError } from '../base/errors.js';
+import { FLAG_DESTINATION, isFailure, native } from '../addon/addon.js';
+import type { OpenedSocket, OpenRequest } from '../addon/contract.js';
+import { type CodedError, invalidArgument, rangeError } from '../base/errors.js';
 import {
   checkInteger,
   checkObject,
@@ -36,6 +31,7 @@ import {
   resolve,
   type SocketAddress,
 } from './address.js';
+import { openError } from './open-error.js';
 import { checkPacing } from './pacing.js';
 
 /** Options of {@link UdpSocket.open}. */

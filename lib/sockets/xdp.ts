@@ -1,15 +1,6 @@
-import {
-  type Failure,
-  isEnd,
-  isFailure,
-  KIND_FAILURE,
-  KIND_RETIRED,
-  native,
-  type OpenedXdp,
-  REQUEST_SIZE,
-  requests,
-  type SocketDescription,
-} from '../addon/addon.js';
+import { isEnd, isFailure, KIND_FAILURE, KIND_RETIRED, native } from '../addon/addon.js';
+import type { OpenedXdp, SocketDescription } from '../addon/contract.js';
+import { writeRequest } from '../addon/mailbox.js';
 import { type CodedError, invalidArgument, outOfRange, systemError } from '../base/errors.js';
 import { clock, delay } from '../base/timers.js';
 import { checkInteger, checkOneNumber, checkOneOf, readOptions } from '../base/validate.js';
@@ -21,8 +12,9 @@ import type { Slot } from '../buffers/slot.js';
 import { LowestOrder } from '../buffers/slot-order.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
 import { describeSocket, type SocketInfo } from '../engine/stats.js';
+import { queueFailure } from './open-error.js';
 import { refusePacing } from './pacing.js';
-import { checkInterface, openFailure, RingSocket, TAGGED_HEADER, withInit } from './ring.js';
+import { checkInterface, RingSocket, TAGGED_HEADER, withInit } from './ring.js';
 
 const MODES = ['best', 'zerocopy', 'copy'] as const;
 const EBUSY = 16;
@@ -200,7 +192,7 @@ export class XdpSocket extends RingSocket {
     const whole = typeof lengths === 'number';
     if (whole) checkInteger('length', lengths, (count - 1) * size + 1, count * size);
     let total = 0;
-    for (let i = 0, at = 0; i < count; i++, at += REQUEST_SIZE) {
+    for (let i = 0; i < count; i++) {
       const buffer = buffers[i];
       if (!isPooled(buffer)) {
         throw invalidArgument(`buffers[${i}]`, 'a PooledBuffer', buffer);
@@ -208,10 +200,7 @@ export class XdpSocket extends RingSocket {
       const given = whole ? Math.min(size, lengths - total) : lengths[i];
       const bytes = checkInteger(`length[${i}]`, given, 1, size);
       const slot = slotOf(buffer);
-      requests[at] = slot.slab;
-      requests[at + 1] = slot.index;
-      requests[at + 2] = bytes;
-      requests[at + 3] = 0;
+      writeRequest(i, slot.slab, slot.index, bytes, 0);
       total += bytes;
     }
     return total;
@@ -262,18 +251,6 @@ export class XdpSocket extends RingSocket {
     };
     return { ...super._details(kernel), xdp };
   }
-}
-
-/** The error of an open call; one of bind(2) says which queue, and how many there are. */
-function queueFailure(failure: Failure, interfaceName: string, queue: number): Error {
-  const error = openFailure(failure, interfaceName, 'CAP_NET_RAW');
-  if (failure.syscall !== 'bind') return error;
-  const { queues = 0 } = failure;
-  const all = queues > 1 ? `0 to ${queues - 1}` : '0';
-  const there = queues === 0 ? '' : `, which has ${queues} (${all})`;
-  error.message += `: transmit queue ${queue} of '${interfaceName}'${there}`;
-  if (error.code === 'EBUSY') error.message += ', is in use by another socket';
-  return Object.assign(error, { queue, ...(queues > 0 && { queues }) });
 }
 
 function reasonForFrames(errno: number): string {

@@ -18,7 +18,7 @@
 namespace zerosend {
 namespace {
 
-// Changes whenever lib/addon/addon.ts and this addon would no longer understand each other.
+// Changes whenever lib/addon and this addon would no longer understand each other.
 constexpr uint32_t kInterfaceVersion = 7;
 
 Napi::Object constants(Napi::Env env) {

@@ -3,7 +3,8 @@ import { createSocket, type Socket as DgramSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as real from '../../../lib/addon/addon.js';
-import { module as fakeModule } from '../support/fake-native.js';
+import type { OpenRequest } from '../../../lib/addon/contract.js';
+import { module as fakeModule, mailboxOf } from '../support/fake-native.js';
 
 const { FLAG_DESTINATION, FLAG_ZERO_COPY, KIND_INLINE, KIND_REVOKED } = real;
 const EBADF = 9;
@@ -35,8 +36,9 @@ it('has every function of the real addon that the library calls', () => {
 describe.each([
   ['real', real],
   ['fake', fakeModule as typeof real],
-])('the %s addon', (_name, { native, batch, requests, queued, call }) => {
-  const request = (options: Partial<real.OpenRequest> = {}): real.OpenRequest => ({
+])('the %s addon', (_name, { native }) => {
+  const { batch, requests, queued, call } = mailboxOf(native);
+  const request = (options: Partial<OpenRequest> = {}): OpenRequest => ({
     remote: { address: '127.0.0.1', port: receiver.address().port },
     family: 4,
     sendBufferSize: 0,
@@ -47,7 +49,7 @@ describe.each([
     maxPacingRate: 0,
     ...options,
   });
-  const open = (options?: Partial<real.OpenRequest>): number => {
+  const open = (options?: Partial<OpenRequest>): number => {
     const opened = native.openUdp(request(options));
     if ('errno' in opened) throw new Error(`${opened.syscall}: errno ${opened.errno}`);
     expect(opened.firstId).toBe(0);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describe as describeValue, openError, systemError } from '../../../lib/base/errors.js';
+import { describe as describeValue, systemError } from '../../../lib/base/errors.js';
 import {
   checkInteger,
   checkObject,
@@ -9,6 +9,7 @@ import {
 } from '../../../lib/base/validate.js';
 import { checkSocketOptions, type SocketOptions } from '../../../lib/engine/options.js';
 import { checkAddress } from '../../../lib/sockets/address.js';
+import { openError } from '../../../lib/sockets/open-error.js';
 
 interface Thrown {
   type: string;

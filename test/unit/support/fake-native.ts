@@ -7,7 +7,7 @@ import type {
   OpenedSocket,
   OpenRequest,
   SocketDescription,
-} from '../../../lib/addon/addon.js';
+} from '../../../lib/addon/contract.js';
 
 /*
  * Stands in for the addon: the same contract made of JavaScript, in which nothing happens by itself.
@@ -40,8 +40,6 @@ const {
   REQUEST_SIZE,
 } = actual;
 
-const BATCH_BYTES = BATCH_RECORDS * RECORD_SIZE * 8;
-const REQUEST_BYTES = MAX_REQUESTS * REQUEST_SIZE * 4;
 const EBADF = 9;
 const EINVAL = 22;
 const EOPNOTSUPP = 95;
@@ -247,7 +245,7 @@ export class FakeNative implements Native {
   readonly interfaceVersion = actual.native.interfaceVersion;
   readonly constants = {};
   readonly counterNames = ['sends', 'completed', 'bytes', 'unsentBytes'];
-  readonly mailbox = new ArrayBuffer(BATCH_BYTES + REQUEST_BYTES + 4 + 6 * 4);
+  readonly mailbox = new ArrayBuffer(actual.native.mailbox.byteLength);
   /** calls of keepAlive, in order */
   readonly keepAliveCalls: boolean[] = [];
   readonly destinations: string[] = [];
@@ -542,11 +540,19 @@ export class FakeNative implements Native {
   }
 }
 
+/** The mailbox of an addon, by the numbers of its places. */
+export function mailboxOf({ mailbox }: Native) {
+  const { constant } = actual;
+  return {
+    batch: new Float64Array(mailbox, constant('batchOffset'), BATCH_RECORDS * RECORD_SIZE),
+    requests: new Uint32Array(mailbox, constant('requestsOffset'), MAX_REQUESTS * REQUEST_SIZE),
+    call: new Int32Array(mailbox, constant('callOffset'), 6),
+    queued: new Uint32Array(mailbox, constant('queuedOffset'), 1),
+  };
+}
+
 export const fake = new FakeNative();
-export const batch = new Float64Array(fake.mailbox, 0, BATCH_RECORDS * RECORD_SIZE);
-const requests = new Uint32Array(fake.mailbox, BATCH_BYTES, MAX_REQUESTS * REQUEST_SIZE);
-const queued = new Uint32Array(fake.mailbox, BATCH_BYTES + REQUEST_BYTES, 1);
-export const call = new Int32Array(fake.mailbox, BATCH_BYTES + REQUEST_BYTES + 4, 6);
+export const { batch, requests, call, queued } = mailboxOf(fake);
 
 /** lib/addon/addon.ts on the fake addon. */
-export const module = { ...actual, native: fake, batch, requests, queued, call };
+export const module = { ...actual, native: fake };

@@ -1,0 +1,193 @@
+/*
+ * What the two sides of the addon have agreed on: what native/node exports, and what its functions take
+ * and answer. The numbers that both use are in addon.ts, the memory that both use in mailbox.ts.
+ */
+
+/** A call of the addon that can fail: the errno is positive. */
+export interface Failure {
+  errno: number;
+  syscall: string;
+  /** transmit queues of the interface, where a queue could not be had; 0: not known */
+  queues?: number;
+}
+
+/** One end of a connection, or where a datagram goes. */
+export interface Endpoint {
+  address: string;
+  port: number;
+}
+
+export interface OpenRequest {
+  remote?: Endpoint | undefined;
+  local?: Endpoint | undefined;
+  family: 4 | 6;
+  interface?: string | undefined;
+  sendBufferSize: number;
+  segmentSize: number;
+  /** of UDP */
+  reuseAddress?: boolean;
+  zeroCopy: boolean;
+  maxQueuedSends: number;
+  /** 0 none, 1 software, 2 hardware */
+  timestamps: number;
+  /** bytes a second; 0 none */
+  maxPacingRate: number;
+}
+
+export interface OpenedSocket {
+  handle: number;
+  fd: number;
+  /** errno of SO_ZEROCOPY; 0 when granted or not asked for */
+  zeroCopyErrno: number;
+  firstId: number;
+}
+
+export interface PacketRequest {
+  interface: string;
+  frames: number;
+  frameSize: number;
+  qdiscBypass: boolean;
+  virtioNetHeader: boolean;
+  /** the kernel writes the link header (SOCK_DGRAM) */
+  cooked: boolean;
+  protocol: number;
+  destination: Buffer | undefined;
+  /** 0 none, 1 software, 2 hardware */
+  timestamps: number;
+  sendBufferSize: number;
+}
+
+export interface OpenedPacket extends OpenedSocket {
+  memory: ArrayBuffer;
+  slab: number;
+  slots: number;
+  slotSize: number;
+  stride: number;
+  offset: number;
+  mtu: number;
+  maxLength: number;
+  /** bytes of `maxLength` that only a frame with a VLAN tag may have */
+  tagLength?: number;
+}
+
+export interface XdpRequest {
+  interface: string;
+  queue: number;
+  /** 0 best, 1 zero copy, 2 copy */
+  mode: number;
+  slab: number;
+  /** ms */
+  deadline: number;
+}
+
+export interface OpenedXdp extends OpenedSocket {
+  zeroCopy: boolean;
+  /** why a packet cannot have several frames: errno of bind(2) with XDP_USE_SG, or 0 */
+  multiFrameErrno: number;
+  /** frames of one packet; 1 with such an errno */
+  maxFrames: number;
+  mtu: number;
+  maxLength: number;
+  /** bytes of `maxLength` that only a frame with a VLAN tag may have */
+  tagLength?: number;
+}
+
+export interface SocketDescription {
+  local?: Endpoint;
+  remote?: Endpoint;
+  sendBufferSize?: number;
+  maxPacingRate?: number;
+  mtu?: number;
+  peerClosed?: boolean;
+  idsUncertain?: boolean;
+  linkDown?: boolean;
+  splitsSends?: boolean;
+  timestampErrno?: number;
+  /** errno of the error that has ended the socket, also before its record is delivered; 0: none */
+  failure?: number;
+  /** bytes that a TCP peer has acknowledged; -1: not known */
+  acknowledged?: number;
+  /** bytes of a frame, of a socket with a ring */
+  maxLength?: number;
+  /** of a transmit ring: frames that wait for one before them, and the slot of that one */
+  waiting?: number;
+  missing?: number;
+  link?: LinkDescription;
+}
+
+/** The interface that a socket is bound to. */
+export interface LinkDescription {
+  index: number;
+  name: string;
+  up: boolean;
+  carrier: boolean;
+  /** IF_OPER_* */
+  operstate: number;
+  /** it was removed */
+  gone: boolean;
+  /** the index of the interface that has the name now; 0: none */
+  namesake: number;
+}
+
+/**
+ * The addon. Its hot functions answer 0 or a count, or a negated errno or refusal; they never throw.
+ */
+export interface Native {
+  readonly interfaceVersion: number;
+  /**
+   * The addon for this copy of the library alone, with sockets, slabs and a poller of its own.
+   * Node.js gives every copy that finds the same file the same object.
+   */
+  claim(): Native;
+  readonly constants: Readonly<Record<string, number>>;
+  readonly counterNames: readonly string[];
+  readonly mailbox: ArrayBuffer;
+
+  /** What to send is in the mailbox (`writeSend`), and so is the answer. */
+  send(): void;
+  sendPlain(handle: number, bytes: Uint8Array, length: number, flags: number): number;
+  /** What to send is in the mailbox (`writeRequest`). */
+  sendMany(handle: number, count: number): number;
+  /** What to send is in the mailbox (`writeRun`, `writeRunLength`), and so is the answer. */
+  sendRun(): void;
+  poll(handle: number): number;
+  arm(handle: number): number;
+
+  openTcp(request: OpenRequest): OpenedSocket | Failure;
+  openUdp(request: OpenRequest): OpenedSocket | Failure;
+  openPacket(request: PacketRequest): OpenedPacket | Failure;
+  openXdp(request: XdpRequest): OpenedXdp | Failure;
+  /** One packet out of several slots, which are written as the requests of `sendMany` are. */
+  sendPacket(handle: number, count: number): number;
+  /**
+   * Has a transmit ring go past the slot that its frames wait for, which was given back unsent: 1; 0
+   * when it cannot yet, or a negated errno.
+   */
+  skip(handle: number, slot: number): number;
+  beginClose(handle: number): void;
+  abort(handle: number): void;
+  close(handle: number): void;
+  counters(handle: number): number[];
+  describe(handle: number): SocketDescription;
+  /** The interface by which packets leave for an address, and its queueing disciplines. */
+  wayOut(
+    remote: Endpoint,
+    bound: string | undefined,
+  ): { interface: string; qdiscs: string[] } | Failure;
+  /** Grows whenever anything moves: an id completes, a queue gets shorter, a peer acknowledges. */
+  progress(handle: number): number;
+  /** A last look before `close`: errno of what has ended the socket, 0 if nothing has. */
+  conclude(handle: number): number;
+  unacknowledged(handle: number): number;
+  setDestination(address: string, port: number): boolean;
+  maxSegments(): number;
+  keepAlive(on: boolean): void;
+  setDeliver(deliver: (records: number) => void): void;
+
+  createSlab(
+    slotSize: number,
+    slots: number,
+    hugePages: number,
+  ): { handle: number; memory: ArrayBuffer; hugePageErrno: number } | Failure;
+  releaseSlab(handle: number): void;
+}

@@ -1,0 +1,132 @@
+import {
+  BATCH_RECORDS,
+  constant,
+  MAX_REQUESTS,
+  native,
+  RECORD_SIZE,
+  REQUEST_SIZE,
+} from './addon.js';
+
+/*
+ * The memory that both sides share (struct Mailbox in native/node/environment.h), with a name for each
+ * of its fields. To write five integers here costs less than to pass five arguments through Node-API.
+ *
+ * The views and the places in them are constants of this module, so the optimizing compiler folds them
+ * into whatever it inlines these functions into. An exported view would be read, and its type checked,
+ * at each use.
+ */
+
+const call = new Int32Array(native.mailbox, constant('callOffset'), 6);
+const HANDLE = 0;
+const SLAB = 1;
+const SLOT = 2;
+const LENGTH = 3;
+const COUNT = 3; // of a run
+const FLAGS = 4;
+const ANSWER = 5;
+
+const queued = new Uint32Array(native.mailbox, constant('queuedOffset'), 1);
+
+const requests = new Uint32Array(
+  native.mailbox,
+  constant('requestsOffset'),
+  MAX_REQUESTS * REQUEST_SIZE,
+);
+const REQUEST = REQUEST_SIZE;
+const RUN_ZERO_COPY = 2 ** 31; // added to a length of a run that is to go out without a copy
+
+const batch = new Float64Array(
+  native.mailbox,
+  constant('batchOffset'),
+  BATCH_RECORDS * RECORD_SIZE,
+);
+const RECORD = RECORD_SIZE;
+
+/** What `native.send` is to send. */
+export function writeSend(
+  handle: number,
+  slab: number,
+  slot: number,
+  length: number,
+  flags: number,
+): void {
+  call[HANDLE] = handle;
+  call[SLAB] = slab;
+  call[SLOT] = slot;
+  call[LENGTH] = length;
+  call[FLAGS] = flags;
+}
+
+/** What `native.sendRun` is to send: neighbouring slots, whose lengths `writeRunLength` writes. */
+export function writeRun(handle: number, slab: number, first: number, count: number): void {
+  call[HANDLE] = handle;
+  call[SLAB] = slab;
+  call[SLOT] = first;
+  call[COUNT] = count;
+}
+
+/** Of `send` and `sendRun`: 0, or 1 when sends wait for room, or a negated errno or refusal. */
+export function answer(): number {
+  return call[ANSWER] as number;
+}
+
+/** Sends that wait for room on the socket of the last send that was accepted. */
+export function waitingSends(): number {
+  return queued[0] as number;
+}
+
+/** Of a batch or a run that was refused: which of its messages was. */
+export function refusedIndex(): number {
+  return queued[0] as number;
+}
+
+/** Message `i` of what `native.sendMany` is to send, or part `i` of a packet (`sendPacket`). */
+export function writeRequest(
+  i: number,
+  slab: number,
+  slot: number,
+  length: number,
+  flags: number,
+): void {
+  const at = i * REQUEST;
+  requests[at] = slab;
+  requests[at + 1] = slot;
+  requests[at + 2] = length;
+  requests[at + 3] = flags;
+}
+
+export function requestLength(i: number): number {
+  return requests[i * REQUEST + 2] as number;
+}
+
+/** The length of buffer `i` of a run. */
+export function writeRunLength(i: number, length: number, zeroCopy: boolean): void {
+  requests[i] = zeroCopy ? length + RUN_ZERO_COPY : length;
+}
+
+/** The same length for the first `count` buffers of a run. */
+export function fillRunLengths(count: number, length: number, zeroCopy: boolean): void {
+  requests.fill(zeroCopy ? length + RUN_ZERO_COPY : length, 0, count);
+}
+
+export function runLength(i: number): number {
+  return (requests[i] as number) & (RUN_ZERO_COPY - 1);
+}
+
+// Record `i` of what has happened, which `native.poll` and the poller thread write.
+
+export function recordHandle(i: number): number {
+  return batch[i * RECORD] as number;
+}
+
+export function recordKind(i: number): number {
+  return batch[i * RECORD + 1] as number;
+}
+
+export function recordFirst(i: number): number {
+  return batch[i * RECORD + 2] as number;
+}
+
+export function recordLast(i: number): number {
+  return batch[i * RECORD + 3] as number;
+}
