@@ -143,12 +143,12 @@ export interface Native {
   readonly counterNames: readonly string[];
   readonly mailbox: ArrayBuffer;
 
-  /** What to send is in the mailbox (`writeSend`), and so is the answer. */
+  /** What to send is in the mailbox, and so is the answer: see `sendSlot` there. */
   send(): void;
   sendPlain(handle: number, bytes: Uint8Array, length: number, flags: number): number;
-  /** What to send is in the mailbox (`writeRequest`). */
+  /** What to send is in the mailbox: see `writeRequest` there. */
   sendMany(handle: number, count: number): number;
-  /** What to send is in the mailbox (`writeRun`, `writeRunLength`), and so is the answer. */
+  /** The same of a run: see `sendSlots` there. */
   sendRun(): void;
   poll(handle: number): number;
   arm(handle: number): number;

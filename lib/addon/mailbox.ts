@@ -16,6 +16,9 @@ import {
  * at each use.
  */
 
+// Not through the addon's object at each call, whose many properties make a dictionary of it.
+const { send: nativeSend, sendRun: nativeSendRun } = native;
+
 const call = new Int32Array(native.mailbox, constant('callOffset'), 6);
 const HANDLE = 0;
 const SLAB = 1;
@@ -42,31 +45,30 @@ const batch = new Float64Array(
 );
 const RECORD = RECORD_SIZE;
 
-/** What `native.send` is to send. */
-export function writeSend(
+/** Sends a slot. Answers 0, or 1 when sends wait for room, or a negated errno or refusal. */
+export function sendSlot(
   handle: number,
   slab: number,
   slot: number,
   length: number,
   flags: number,
-): void {
+): number {
   call[HANDLE] = handle;
   call[SLAB] = slab;
   call[SLOT] = slot;
   call[LENGTH] = length;
   call[FLAGS] = flags;
+  nativeSend();
+  return call[ANSWER] as number;
 }
 
-/** What `native.sendRun` is to send: neighbouring slots, whose lengths `writeRunLength` writes. */
-export function writeRun(handle: number, slab: number, first: number, count: number): void {
+/** Sends neighbouring slots, whose lengths `writeRunLength` has written. Answers as `sendSlot`. */
+export function sendSlots(handle: number, slab: number, first: number, count: number): number {
   call[HANDLE] = handle;
   call[SLAB] = slab;
   call[SLOT] = first;
   call[COUNT] = count;
-}
-
-/** Of `send` and `sendRun`: 0, or 1 when sends wait for room, or a negated errno or refusal. */
-export function answer(): number {
+  nativeSendRun();
   return call[ANSWER] as number;
 }
 

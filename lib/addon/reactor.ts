@@ -2,30 +2,36 @@ import { queueMicrotask, setImmediate } from '../base/timers.js';
 import { BATCH_RECORDS, native } from './addon.js';
 import { recordFirst, recordHandle, recordKind, recordLast } from './mailbox.js';
 
-/** A socket as the reactor sees it. */
+/** A socket as the reactor sees it. Its flags are the reactor's: nobody else sets them. */
 export interface Reactee {
-  /** @internal */ readonly _handle: number;
-  /** @internal sends since the reactor last looked */ _active: boolean;
-  /** @internal on the reactor's list */ _scheduled: boolean;
-  /** @internal between `add` and `remove` */ _added: boolean;
-  /** @internal must not be garbage-collected */ _needed: boolean;
-  /** @internal counted among those that keep the process alive */ _held: boolean;
-  /** @internal events that are to be emitted */ _untold: number;
+  readonly handle: number;
+  /** sends since the reactor last looked */
+  active: boolean;
+  /** on the reactor's list */
+  scheduled: boolean;
+  /** between `add` and `remove` */
+  added: boolean;
+  /** must not be garbage-collected */
+  needed: boolean;
+  /** counted among those that keep the process alive */
+  held: boolean;
+  /** events that are to be emitted */
+  untold: number;
   /**
-   * @internal Takes a record in: buffers go back now, events are left for later. Returns the id below
-   * which all have completed.
+   * Takes a record in: buffers go back now, events are left for later. Returns the id below which all
+   * have completed.
    */
-  _reclaim(kind: number, first: number, last: number): number;
-  /** @internal Emits the event of a record; `low` is what `_reclaim` returned for it. */
-  _emitRecord(kind: number, first: number, last: number, low: number): void;
-  /** @internal Is there anything left to do? Nothing is, while events are. */
-  _settle(): void;
-  /** @internal A turn is over, or (`idle`) it waits for news: what is not in flight can be let go. */
-  _rest(idle: boolean): void;
-  /** @internal Whether the process should stay alive for it. */
-  _wantsHold(): boolean;
-  /** @internal Whether it has something to tell, so that it must not be garbage-collected. */
-  _hasNews(): boolean;
+  reclaim(kind: number, first: number, last: number): number;
+  /** Emits the event of a record; `low` is what `reclaim` returned for it. */
+  tell(kind: number, first: number, last: number, low: number): void;
+  /** Ends the socket if nothing is left to do. Nothing is done while events are untold. */
+  settle(): void;
+  /** A turn is over, or (`idle`) it waits for news: what is not in flight can be let go. */
+  rest(idle: boolean): void;
+  /** Whether the process should stay alive for it. */
+  wantsHold(): boolean;
+  /** Whether it has something to tell, so that it must not be garbage-collected. */
+  hasNews(): boolean;
 }
 
 /**
@@ -77,33 +83,33 @@ class Reactor {
     });
   }
 
-  add(socket: Reactee & { readonly fd: number }): void {
-    const handle = socket._handle;
-    socket._added = true;
+  add(socket: Reactee, fd: number): void {
+    const { handle } = socket;
+    socket.added = true;
     this.#sockets.set(handle, new WeakRef(socket));
-    this.#forgotten.register(socket, { handle, fd: socket.fd }, socket);
+    this.#forgotten.register(socket, { handle, fd }, socket);
     this.updateHold(socket);
   }
 
   remove(socket: Reactee): void {
-    socket._added = false;
-    this.#sockets.delete(socket._handle);
+    socket.added = false;
+    this.#sockets.delete(socket.handle);
     this.#forgotten.unregister(socket);
     this.#needed.delete(socket);
-    if (socket._held) {
-      socket._held = false;
+    if (socket.held) {
+      socket.held = false;
       this.#hold(-1);
     }
   }
 
   /** To be called before each send. */
   markBusy(socket: Reactee): void {
-    socket._active = true;
-    if (!socket._scheduled) this.#schedule(socket);
+    socket.active = true;
+    if (!socket.scheduled) this.#schedule(socket);
   }
 
   #schedule(socket: Reactee): void {
-    socket._scheduled = true;
+    socket.scheduled = true;
     this.#busy.push(socket);
     this.#scheduleTurn();
   }
@@ -123,23 +129,23 @@ class Reactor {
   #collect(socket: Reactee): void {
     let records: number;
     do {
-      records = native.poll(socket._handle);
+      records = native.poll(socket.handle);
       if (records > 0) this.#takeIn(records, socket);
     } while (records === BATCH_RECORDS);
   }
 
   /** Keeps the socket, and the process, alive for as long as that is needed. */
   updateHold(socket: Reactee): void {
-    if (!socket._added) return;
-    const needed = socket._hasNews();
-    if (needed !== socket._needed) {
-      socket._needed = needed;
+    if (!socket.added) return;
+    const needed = socket.hasNews();
+    if (needed !== socket.needed) {
+      socket.needed = needed;
       if (needed) this.#needed.add(socket);
       else this.#needed.delete(socket);
     }
-    const wanted = socket._wantsHold();
-    if (wanted === socket._held) return;
-    socket._held = wanted;
+    const wanted = socket.wantsHold();
+    if (wanted === socket.held) return;
+    socket.held = wanted;
     this.#hold(wanted ? 1 : -1);
   }
 
@@ -157,18 +163,18 @@ class Reactor {
     // All are taken in before anything is told, so that what listeners cause is left for the next turn.
     for (let i = 0; i < turn.length; i++) {
       const socket = turn[i] as Reactee;
-      if (socket._added) this.#collect(socket); // else closed meanwhile
+      if (socket.added) this.#collect(socket); // else closed meanwhile
     }
     this.#emitAll();
     for (let i = 0; i < turn.length; i++) {
       const socket = turn[i] as Reactee;
-      if (socket._added) socket._settle();
-      if (!socket._added) continue;
-      socket._scheduled = false;
-      const active = socket._active;
-      socket._active = false;
-      const busy = active || native.arm(socket._handle) > 0;
-      socket._rest(!busy);
+      if (socket.added) socket.settle();
+      if (!socket.added) continue;
+      socket.scheduled = false;
+      const active = socket.active;
+      socket.active = false;
+      const busy = active || native.arm(socket.handle) > 0;
+      socket.rest(!busy);
       if (busy) this.#schedule(socket);
       else this.updateHold(socket);
     }
@@ -180,15 +186,15 @@ class Reactor {
     let socket = polled;
     for (let i = 0; i < records; i++) {
       const handle = recordHandle(i);
-      if (socket === undefined || socket._handle !== handle) {
+      if (socket === undefined || socket.handle !== handle) {
         socket = this.#sockets.get(handle)?.deref();
       }
       if (socket === undefined) continue; // closed meanwhile
       const kind = recordKind(i);
       const first = recordFirst(i);
       const last = recordLast(i);
-      const low = socket._reclaim(kind, first, last);
-      socket._untold++;
+      const low = socket.reclaim(kind, first, last);
+      socket.untold++;
       const event = this.#events++;
       this.#eventSockets[event] = socket;
       this.#eventNumbers[4 * event] = kind;
@@ -209,7 +215,7 @@ class Reactor {
       const socket = sockets[i] as Reactee;
       sockets[i] = null;
       try {
-        socket._emitRecord(
+        socket.tell(
           numbers[4 * i] as number,
           numbers[4 * i + 1] as number,
           numbers[4 * i + 2] as number,
@@ -221,10 +227,10 @@ class Reactor {
         throwLater(error);
       }
       // Not with the last of a run: a listener that polls may have put more behind other sockets'.
-      if (--socket._untold === 0) {
-        socket._settle();
-        if (socket._scheduled) continue; // the turn that takes it off its list does the rest
-        socket._rest(true);
+      if (--socket.untold === 0) {
+        socket.settle();
+        if (socket.scheduled) continue; // the turn that takes it off its list does the rest
+        socket.rest(true);
         this.updateHold(socket);
       }
     }

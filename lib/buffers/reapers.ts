@@ -2,10 +2,10 @@
 export interface Reaper {
   /** Takes in what has finished; buffers are back in their pools when it returns. */
   poll(): number;
-  /** @internal one for each socket, so that it can be found again */
-  readonly _weakly: WeakRef<Reaper>;
-  /** @internal Whether it may have buffers of the pool in flight. If not, it has let go of the pool. */
-  _mayHold(pool: object): boolean;
+  /** one for each socket, so that it can be found again */
+  readonly weakly: WeakRef<Reaper>;
+  /** Whether it may have buffers of the pool in flight. If not, it has let go of the pool. */
+  mayHold(pool: object): boolean;
 }
 
 /** So many sockets are asked at a time: a bound for what one `tryAcquire` of a dry pool costs. */
@@ -49,7 +49,7 @@ export class Reapers {
       if (this.#next >= line.length) this.#next = 0;
       const weakly = line[this.#next] as WeakRef<Reaper>;
       const reaper = weakly.deref();
-      if (reaper?._mayHold(pool) !== true) {
+      if (reaper?.mayHold(pool) !== true) {
         this.delete(weakly);
         continue;
       }

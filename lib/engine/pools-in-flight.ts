@@ -1,6 +1,7 @@
 import { MAX_REQUESTS } from '../addon/addon.js';
 import { type BufferPool, memoryOf } from '../buffers/buffer-pool.js';
 import type { Reaper } from '../buffers/reapers.js';
+import type { InFlight } from './in-flight.js';
 
 /**
  * The pools of which a socket may have buffers in flight. It keeps these, and no others, so that a pool
@@ -12,20 +13,27 @@ import type { Reaper } from '../buffers/reapers.js';
  */
 export class PoolsInFlight {
   readonly #reaper: WeakRef<Reaper>;
+  readonly #maxLength: number;
   #latest: BufferPool | null = null;
   readonly #earlier = new Map<BufferPool, number>(); // by that id, the lowest first
+  /**
+   * The latest pool, unless it verifies: of its buffers a send looks only at leases and length, which
+   * is at most `usualLength`.
+   */
+  usual: BufferPool | null = null;
+  usualLength = 0;
 
-  constructor(reaper: WeakRef<Reaper>) {
+  /** @param maxLength bytes of a send */
+  constructor(reaper: WeakRef<Reaper>, maxLength: number) {
     this.#reaper = reaper;
+    this.#maxLength = maxLength;
   }
 
-  /**
-   * Buffers of a pool are to be sent now.
-   * @param next the id of the next send
-   * @param low every id below has completed
-   */
-  use(pool: BufferPool, next: number, low: number): void {
+  /** Buffers of a pool are to be sent now. */
+  use(pool: BufferPool, verifies: boolean, { next, low }: InFlight): void {
     if (pool === this.#latest) return;
+    this.usual = verifies ? null : pool;
+    this.usualLength = Math.min(pool.bufferSize, this.#maxLength);
     // The send at hand may have buffers of both.
     if (this.#latest !== null) this.#earlier.set(this.#latest, next + MAX_REQUESTS);
     if (!this.#earlier.delete(pool)) memoryOf(pool).reapers.add(this.#reaper);
@@ -49,9 +57,10 @@ export class PoolsInFlight {
     this.#earlier.clear();
     memoryOf(this.#latest).reapers.delete(this.#reaper);
     this.#latest = null;
+    this.usual = null;
   }
 
-  has(pool: BufferPool): boolean {
-    return pool === this.#latest || this.#earlier.has(pool);
+  has(pool: object): boolean {
+    return pool === this.#latest || this.#earlier.has(pool as BufferPool);
   }
 }

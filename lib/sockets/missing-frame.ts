@@ -16,7 +16,7 @@ export class MissingFrame {
   readonly #handle: number;
   readonly #order: RingOrder;
   readonly #onPassed: () => void;
-  readonly #onHeld: (slot: number, waiting: number) => void;
+  readonly #interfaceName: () => string;
   #watching = false;
   #told = false;
   #slot = -1;
@@ -26,12 +26,12 @@ export class MissingFrame {
   constructor(
     handle: number,
     order: RingOrder,
-    on: { passed: () => void; held: (slot: number, waiting: number) => void },
+    of: { passed: () => void; interfaceName: () => string },
   ) {
     this.#handle = handle;
     this.#order = order;
-    this.#onPassed = on.passed;
-    this.#onHeld = on.held;
+    this.#onPassed = of.passed;
+    this.#interfaceName = of.interfaceName;
   }
 
   /** A frame has begun to wait. */
@@ -73,6 +73,10 @@ export class MissingFrame {
   #tellIfLong(slot: number, waiting: number): void {
     if (this.#told || clock() - this.#since < PATIENCE_MS) return;
     this.#told = true;
-    this.#onHeld(slot, waiting);
+    process.emitWarning(
+      `${waiting} frames sent on interface '${this.#interfaceName()}' wait for buffer ${slot}, which was acquired before ` +
+        'them and is held: frames leave in the order in which they were acquired. Send or release it',
+      { type: 'ZeroSendWarning', code: 'ZEROSEND_FRAME_HELD' },
+    );
   }
 }

@@ -6,11 +6,13 @@ import { BufferPool } from '../buffers/buffer-pool.js';
 import { RingOrder } from '../buffers/slot-order.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
 import { checkTimestamps } from '../engine/options.js';
+import { coreOf } from '../engine/socket.js';
 import type { SocketInfo } from '../engine/stats.js';
 import { MissingFrame } from './missing-frame.js';
 import { openFailure } from './open-error.js';
 import { refusePacing } from './pacing.js';
 import { checkInterface, RingSocket, withInit } from './ring.js';
+import { RingInterface } from './ring-interface.js';
 
 /**
  * Who writes the link header: `'raw'`, you do, and a frame begins with its Ethernet header; or the
@@ -79,9 +81,6 @@ const PACKET_OPTIONS = [
  * device, which drops it. Where that device is down, the frames behind fail as well.
  */
 export class PacketSocket extends RingSocket {
-  readonly #virtioNetHeader: boolean;
-  readonly #missing: MissingFrame;
-
   private constructor(
     opened: OpenedPacket,
     pool: BufferPool,
@@ -90,32 +89,13 @@ export class PacketSocket extends RingSocket {
     virtioNetHeader: boolean,
     order: RingOrder,
   ) {
-    super(
-      'packet',
-      checkOpened(opened, 'PacketSocket.open(options)'),
-      pool,
-      interfaceName,
-      timestamps,
-    );
-    this.#virtioNetHeader = virtioNetHeader;
-    this.#missing = new MissingFrame(this._handle, order, {
-      passed: () => void this.poll(),
-      held: (slot, waiting) => this.#warnHeld(slot, waiting),
+    super('packet', checkOpened(opened, 'PacketSocket.open(options)'), pool, timestamps);
+    const { completions, state } = coreOf(this);
+    state.hooks = new PacketInterface(interfaceName, pool, opened, {
+      virtioNetHeader,
+      order,
+      passed: () => void completions.poll(),
     });
-  }
-
-  /** @internal */
-  protected override _waits(): void {
-    this.#missing.watch();
-  }
-
-  #warnHeld(slot: number, waiting: number): void {
-    const { interface: name } = this._about();
-    process.emitWarning(
-      `${waiting} frames sent on interface '${name}' wait for buffer ${slot}, which was acquired before ` +
-        'them and is held: frames leave in the order in which they were acquired. Send or release it',
-      { type: 'ZeroSendWarning', code: 'ZEROSEND_FRAME_HELD' },
-    );
   }
 
   /**
@@ -181,10 +161,33 @@ export class PacketSocket extends RingSocket {
       order,
     );
   }
+}
 
-  /** @internal */
-  protected override _details(kernel: SocketDescription): Partial<SocketInfo> {
-    return { ...super._details(kernel), virtioNetHeader: this.#virtioNetHeader };
+/** The interface of a packet socket, and the frame that those behind it wait for. */
+class PacketInterface extends RingInterface {
+  readonly #virtioNetHeader: boolean;
+  readonly #missing: MissingFrame;
+
+  constructor(
+    name: string,
+    pool: BufferPool,
+    opened: OpenedPacket,
+    own: { virtioNetHeader: boolean; order: RingOrder; passed: () => void },
+  ) {
+    super(name, pool, opened);
+    this.#virtioNetHeader = own.virtioNetHeader;
+    this.#missing = new MissingFrame(opened.handle, own.order, {
+      passed: own.passed,
+      interfaceName: () => this.about().interface,
+    });
+  }
+
+  waits(): void {
+    this.#missing.watch();
+  }
+
+  override details(kernel: SocketDescription): Partial<SocketInfo> {
+    return { ...super.details(kernel), virtioNetHeader: this.#virtioNetHeader };
   }
 }
 

@@ -1,8 +1,9 @@
 import { isFailure, native } from '../addon/addon.js';
-import type { OpenedSocket, OpenRequest } from '../addon/contract.js';
+import type { Endpoint, OpenedSocket, OpenRequest } from '../addon/contract.js';
 import { type CodedError, systemError } from '../base/errors.js';
 import { setImmediate, setTimeout } from '../base/timers.js';
 import { checkInteger, checkSignal, checkString, readOptions } from '../base/validate.js';
+import type { Core } from '../engine/core.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
 import {
   type CheckedSocketOptions,
@@ -10,8 +11,7 @@ import {
   SOCKET_OPTIONS,
   type SocketOptions,
 } from '../engine/options.js';
-import { ZeroCopySocket } from '../engine/socket.js';
-import { describeSocket } from '../engine/stats.js';
+import { coreOf, ZeroCopySocket } from '../engine/socket.js';
 import { familyOf, resolve } from './address.js';
 import { openError } from './open-error.js';
 
@@ -35,21 +35,23 @@ const LINGER_POLL_MS = 2;
  * What the peer sends is read and dropped.
  */
 export class TcpSocket extends ZeroCopySocket {
+  readonly #core: Core;
+  readonly #target: Endpoint;
   #settled: ((error: CodedError | null) => void) | null = null;
-  readonly #target: { address: string; port: number };
   #lingerTimer: NodeJS.Timeout | undefined;
-  #handingOver = false;
 
-  private constructor(
-    opened: OpenedSocket,
-    options: CheckedSocketOptions,
-    target: { address: string; port: number },
-  ) {
+  private constructor(opened: OpenedSocket, options: CheckedSocketOptions, target: Endpoint) {
     super('tcp', checkOpened(opened, 'TcpSocket.connect(options)'), options, {
       maxLength: 2 ** 32 - 1,
       segmentSize: 0,
     });
+    this.#core = coreOf(this);
     this.#target = target;
+    this.#core.state.hooks = {
+      connected: () => this.#connected(),
+      connectFailed: (errno) => this.#settled?.(systemError(errno, 'connect', target)),
+      lingers: () => this.#lingers(),
+    };
   }
 
   /**
@@ -79,7 +81,7 @@ export class TcpSocket extends ZeroCopySocket {
   }
 
   static async #connectTo(
-    target: { address: string; port: number },
+    target: Endpoint,
     options: CheckedSocketOptions,
     signal: AbortSignal | undefined,
   ): Promise<TcpSocket> {
@@ -107,8 +109,8 @@ export class TcpSocket extends ZeroCopySocket {
       if (error !== null) throw error;
       signal?.throwIfAborted();
     } catch (error) {
-      native.abort(socket._handle); // or a connection to itself would keep its port in TIME_WAIT
-      socket._discard();
+      native.abort(opened.handle); // or a connection to itself would keep its port in TIME_WAIT
+      socket.#core.completions.closing.discard();
       throw error;
     } finally {
       socket.#settled = null;
@@ -117,46 +119,36 @@ export class TcpSocket extends ZeroCopySocket {
     return socket;
   }
 
-  /** @internal */
-  protected override _connected(): void {
-    const { local, remote } = this._look(describeSocket(this._handle));
+  #connected(): void {
+    const { completions, state } = this.#core;
+    const { local, remote } = state.look(state.describe());
     if (local && remote && local.address === remote.address && local.port === remote.port) {
       this.#settled?.(connectedToItself(this.#target));
       return;
     }
-    this._state = 'open';
+    state.phase = 'open';
     this.#settled?.(null);
     // A reset may have come with the connection. Whoever awaits it gets to listen first, or the
     // error would be thrown.
-    this.#handingOver = true;
+    state.isBeingHandedOver = true;
     setImmediate(() => {
-      this.#handingOver = false;
-      this._settle();
+      state.isBeingHandedOver = false;
+      completions.settle();
     });
-  }
-
-  /** @internal */
-  override _settle(): void {
-    if (!this.#handingOver) super._settle();
-  }
-
-  /** @internal */
-  protected override _connectFailed(errno: number): void {
-    this.#settled?.(systemError(errno, 'connect', this.#target));
   }
 
   /**
    * Inline data has completed but may still be on its way: a close before it is acknowledged would
    * turn into a reset if the peer talks. There is no event for that, so look again. The timer does not
    * keep the process alive: what does is decided in one place, the reactor.
-   * @internal
    */
-  protected override _lingers(): boolean {
-    if (native.conclude(this._handle) !== 0) return false; // a reset: nothing more will be
-    if (native.unacknowledged(this._handle) === 0) return false;
+  #lingers(): boolean {
+    const { completions, state } = this.#core;
+    if (native.conclude(state.handle) !== 0) return false; // a reset: nothing more will be
+    if (native.unacknowledged(state.handle) === 0) return false;
     this.#lingerTimer ??= setTimeout(() => {
       this.#lingerTimer = undefined;
-      this._settle();
+      completions.settle();
     }, LINGER_POLL_MS).unref();
     return true;
   }
@@ -168,7 +160,7 @@ const ECONNREFUSED = 111;
  * Nobody listens, and the system has chosen the very port of the target, which was free, for this end:
  * TCP connects a socket to itself then (simultaneous open, RFC 9293, 3.5).
  */
-function connectedToItself(target: { address: string; port: number }): CodedError {
+function connectedToItself(target: Endpoint): CodedError {
   const error = systemError(ECONNREFUSED, 'connect', target);
   error.message += ': nobody listens there, and the socket has connected to itself';
   return error;

@@ -10,6 +10,7 @@ import {
   readOptions,
 } from '../base/validate.js';
 import type { PooledBuffer } from '../buffers/pooled-buffer.js';
+import type { Core } from '../engine/core.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
 import {
   type CheckedSocketOptions,
@@ -17,7 +18,8 @@ import {
   SOCKET_OPTIONS,
   type SocketOptions,
 } from '../engine/options.js';
-import { ZeroCopySocket } from '../engine/socket.js';
+import { coreOf, ZeroCopySocket } from '../engine/socket.js';
+import type { SocketState } from '../engine/state.js';
 import { describeSocket } from '../engine/stats.js';
 import {
   checkAddress,
@@ -83,8 +85,8 @@ const HEADERS = { 4: 28, 6: 48 } as const;
  * this one is, it would hear nothing.
  */
 export class UdpSocket extends ZeroCopySocket {
+  readonly #core: Core;
   readonly #family: Family;
-  readonly #segmentSize: number;
   #destination: SocketAddress = { address: '', port: 0 };
 
   private constructor(
@@ -98,8 +100,14 @@ export class UdpSocket extends ZeroCopySocket {
       maxLength: segmentSize > 0 ? Math.min(most, segmentSize * native.maxSegments()) : most,
       segmentSize,
     });
+    this.#core = coreOf(this);
     this.#family = family;
-    this.#segmentSize = segmentSize;
+    const { state } = this.#core;
+    state.hooks = {
+      about: (flags) => ((flags & FLAG_DESTINATION) !== 0 ? this.#destination : state.remote()),
+      explain: (error, length) => explain(state, family, error, length),
+      tooLong: (length) => tooLong(state, length),
+    };
   }
 
   /**
@@ -184,7 +192,8 @@ export class UdpSocket extends ZeroCopySocket {
    * the system; RangeError `ERR_ZEROSEND_INVALID_ADDRESS`
    */
   sendTo(buffer: PooledBuffer | Uint8Array, length: number, to: SocketAddress): number {
-    this._reapIfDue(); // first: its listeners may send elsewhere
+    const { sender } = this.#core;
+    sender.reapIfDue(); // first: its listeners may send elsewhere
     checkObject('to', to);
     const address = propertyOf(to, 'address');
     const port = propertyOf(to, 'port');
@@ -192,7 +201,7 @@ export class UdpSocket extends ZeroCopySocket {
     if (address !== last.address || port !== last.port || UdpSocket.#current !== last) {
       this.#setDestination(address, port);
     }
-    return this._send(buffer, length, FLAG_DESTINATION);
+    return sender.one(buffer, length, FLAG_DESTINATION);
   }
 
   // The addon holds one destination for all sockets of the thread; this is whose it is.
@@ -208,49 +217,43 @@ export class UdpSocket extends ZeroCopySocket {
     // another index. So it is looked up for each.
     UdpSocket.#current = address.includes('%') ? null : this.#destination;
   }
+}
 
-  /** @internal */
-  protected override _about(flags = 0): ReturnType<ZeroCopySocket['_about']> {
-    return (flags & FLAG_DESTINATION) !== 0 ? this.#destination : super._about();
-  }
-
-  /** @internal */
-  protected override _explain(error: CodedError, length: number): Error {
-    if (error.code === 'ENOBUFS') {
-      const { sendBufferSize } = describeSocket(this._handle);
-      return rangeError(
-        'ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL',
-        `the kernel has no room for ${length} bytes though it holds nothing of this socket: a ` +
-          `datagram in fragments may take twice the send buffer of ${sendBufferSize} bytes ` +
-          `with all overhead; raise options.sendBufferSize or send less (${error.message})`,
-      );
-    }
-    // EINVAL has many reasons (a blackhole route, a source address that does not fit); it is about
-    // the length only where segments do not fit the path, on kernels before 6.14.
-    const narrow = error.code === 'EINVAL' && this.#segmentsExceedPath();
-    if (error.code !== 'EMSGSIZE' && !narrow) return error;
+/** A clearer error for a datagram that the kernel has refused. */
+function explain(state: SocketState, family: Family, error: CodedError, length: number): Error {
+  if (error.code === 'ENOBUFS') {
+    const { sendBufferSize } = describeSocket(state.handle);
     return rangeError(
-      'ERR_ZEROSEND_DATAGRAM_TOO_LONG',
-      `the kernel refuses ${length} bytes on this path (${error.message})`,
+      'ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL',
+      `the kernel has no room for ${length} bytes though it holds nothing of this socket: a ` +
+        `datagram in fragments may take twice the send buffer of ${sendBufferSize} bytes ` +
+        `with all overhead; raise options.sendBufferSize or send less (${error.message})`,
     );
   }
+  // EINVAL has many reasons (a blackhole route, a source address that does not fit); it is about
+  // the length only where segments do not fit the path, on kernels before 6.14.
+  const narrow = error.code === 'EINVAL' && segmentsExceedPath(state, family);
+  if (error.code !== 'EMSGSIZE' && !narrow) return error;
+  return rangeError(
+    'ERR_ZEROSEND_DATAGRAM_TOO_LONG',
+    `the kernel refuses ${length} bytes on this path (${error.message})`,
+  );
+}
 
-  #segmentsExceedPath(): boolean {
-    if (this.#segmentSize === 0) return false;
-    const mtu = describeSocket(this._handle).mtu ?? 0;
-    return mtu > 0 && this.#segmentSize + HEADERS[this.#family] > mtu;
-  }
+function segmentsExceedPath({ handle, segmentSize }: SocketState, family: Family): boolean {
+  if (segmentSize === 0) return false;
+  const mtu = describeSocket(handle).mtu ?? 0;
+  return mtu > 0 && segmentSize + HEADERS[family] > mtu;
+}
 
-  /** @internal */
-  protected override _tooLong(length: number): Error {
-    const segments = this.#segmentSize
-      ? ` (at most ${native.maxSegments()} segments of ${this.#segmentSize})`
-      : '';
-    return rangeError(
-      'ERR_ZEROSEND_DATAGRAM_TOO_LONG',
-      `length must be at most ${this._maxLength}${segments}; received ${length}`,
-    );
-  }
+function tooLong({ maxLength, segmentSize }: SocketState, length: number): Error {
+  const segments = segmentSize
+    ? ` (at most ${native.maxSegments()} segments of ${segmentSize})`
+    : '';
+  return rangeError(
+    'ERR_ZEROSEND_DATAGRAM_TOO_LONG',
+    `length must be at most ${maxLength}${segments}; received ${length}`,
+  );
 }
 
 /** The addresses of a host. A numeric one must be of the family, which a lookup ignores. */

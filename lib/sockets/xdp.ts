@@ -1,22 +1,22 @@
-import { isEnd, isFailure, KIND_FAILURE, KIND_RETIRED, native } from '../addon/addon.js';
-import type { OpenedXdp, SocketDescription } from '../addon/contract.js';
+import { isFailure, native } from '../addon/addon.js';
+import type { OpenedXdp } from '../addon/contract.js';
 import { writeRequest } from '../addon/mailbox.js';
-import { type CodedError, invalidArgument, outOfRange, systemError } from '../base/errors.js';
+import { invalidArgument } from '../base/errors.js';
 import { clock, delay } from '../base/timers.js';
 import { checkInteger, checkOneNumber, checkOneOf, readOptions } from '../base/validate.js';
 import { BufferPool, memoryOf } from '../buffers/buffer-pool.js';
 import { giveBack, readBuffers, readLengths } from '../buffers/given-arrays.js';
 import { isPooled, type PooledBuffer, slotOf } from '../buffers/pooled-buffer.js';
 import { mapSlab } from '../buffers/slab.js';
-import type { Slot } from '../buffers/slot.js';
 import { LowestOrder } from '../buffers/slot-order.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
-import { describeSocket, type SocketInfo } from '../engine/stats.js';
+import type { Sender } from '../engine/sender.js';
+import { coreOf } from '../engine/socket.js';
 import { queueFailure } from './open-error.js';
 import { refusePacing } from './pacing.js';
-import { checkInterface, RingSocket, TAGGED_HEADER, withInit } from './ring.js';
+import { checkInterface, RingSocket, withInit } from './ring.js';
+import { MODES, XdpPackets } from './xdp-packets.js';
 
-const MODES = ['best', 'zerocopy', 'copy'] as const;
 const EBUSY = 16;
 /** For how long a queue that was just closed may answer EBUSY. */
 const BUSY_FOR_MS = 1000;
@@ -70,29 +70,15 @@ const XDP_OPTIONS = [
  * A packet that is longer than one frame goes out of several: {@link XdpSocket.sendPacket}.
  */
 export class XdpSocket extends RingSocket {
-  readonly #granted: NonNullable<SocketInfo['xdp']>;
-  #mtu: number;
-  // The slots of each packet in flight, but for the first, which the id itself holds.
-  readonly #others = new Map<number, readonly Slot[]>();
+  readonly #sender: Sender;
+  readonly #packets: XdpPackets;
 
-  private constructor(
-    opened: OpenedXdp,
-    pool: BufferPool,
-    options: { interface: string; queue: number; mode: (typeof MODES)[number] },
-  ) {
-    super('xdp', checkOpened(opened, 'XdpSocket.open(options)'), pool, options.interface);
-    this.#mtu = opened.mtu;
-    this.#granted = {
-      queue: options.queue,
-      granted: opened.zeroCopy ? 'zerocopy' : 'copy',
-      reason: reasonFor(opened.zeroCopy, options.mode),
-      multiFrame: {
-        granted: opened.multiFrameErrno === 0,
-        maxFrames: opened.maxFrames,
-        maxLength: 0, // see #longestPacket
-        reason: reasonForFrames(opened.multiFrameErrno),
-      },
-    };
+  private constructor(opened: OpenedXdp, pool: BufferPool, packets: XdpPackets) {
+    super('xdp', checkOpened(opened, 'XdpSocket.open(options)'), pool, 0);
+    const { sender, state } = coreOf(this);
+    this.#sender = sender;
+    this.#packets = packets;
+    state.hooks = packets;
   }
 
   /**
@@ -134,8 +120,10 @@ export class XdpSocket extends RingSocket {
         slab: memoryOf(pool).slab,
         deadline: completionTimeout,
       });
-      if (!isFailure(opened))
-        return new XdpSocket(markOpened(opened), pool, { interface: name, queue, mode });
+      if (!isFailure(opened)) {
+        const packets = new XdpPackets(name, pool, opened, { queue, mode });
+        return new XdpSocket(markOpened(opened), pool, packets);
+      }
       if (opened.errno !== EBUSY || clock() >= deadline) {
         void pool.close();
         throw queueFailure(opened, name, queue);
@@ -163,105 +151,41 @@ export class XdpSocket extends RingSocket {
    * @throws as {@link RingSocket.send}; nothing is sent and no buffer is taken
    */
   sendPacket(buffers: readonly PooledBuffer[], length: number | ArrayLike<number>): number {
-    this._reapIfDue();
+    this.#sender.reapIfDue();
     if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
     const count = buffers.length;
-    this.#checkCount(count);
+    this.#packets.checkCount(count);
     const scratch = readBuffers(buffers, count);
     const own = scratch.slice(0, count) as PooledBuffer[]; // which is kept until its completion
     giveBack(scratch, count);
     const lengths = typeof length === 'number' ? length : readLengths(length, count);
     // From here on nothing runs that is not ours.
-    const total = this.#layOut(own, lengths);
-    const id = this._sendTogether(own, total);
-    if (count > 1) this.#others.set(id, own.slice(1).map(slotOf));
+    const id = this.#sender.packet(own, layOut(own, lengths, this.pool.bufferSize));
+    this.#packets.sent(id, own);
     return id;
   }
-
-  #checkCount(count: number): void {
-    const { granted, maxFrames, reason } = this.#granted.multiFrame;
-    if (count >= 1 && count <= maxFrames) return;
-    const expected = granted ? `from 1 to ${maxFrames}` : `1 on this socket (${reason})`;
-    throw outOfRange('buffers.length', expected, count);
-  }
-
-  /** Writes slot and length of each into `requests`. Returns the length of all. */
-  #layOut(buffers: readonly unknown[], lengths: number | readonly unknown[]): number {
-    const count = buffers.length;
-    const size = this.pool.bufferSize;
-    const whole = typeof lengths === 'number';
-    if (whole) checkInteger('length', lengths, (count - 1) * size + 1, count * size);
-    let total = 0;
-    for (let i = 0; i < count; i++) {
-      const buffer = buffers[i];
-      if (!isPooled(buffer)) {
-        throw invalidArgument(`buffers[${i}]`, 'a PooledBuffer', buffer);
-      }
-      const given = whole ? Math.min(size, lengths - total) : lengths[i];
-      const bytes = checkInteger(`length[${i}]`, given, 1, size);
-      const slot = slotOf(buffer);
-      writeRequest(i, slot.slab, slot.index, bytes, 0);
-      total += bytes;
-    }
-    return total;
-  }
-
-  /** @internal */
-  protected override _explain(error: CodedError, length: number, index?: number): Error {
-    // Longer than a frame: it was a packet.
-    if (error.code !== 'EMSGSIZE' || length <= this._maxLength)
-      return super._explain(error, length, index);
-    return this._tooLong(length, this.#longestPacket(describeSocket(this._handle)), index);
-  }
-
-  /** The MTU can change, so it is worked out anew. */
-  #longestPacket({ mtu }: SocketDescription): number {
-    if (mtu !== undefined && mtu > 0) this.#mtu = mtu;
-    const { maxFrames } = this.#granted.multiFrame;
-    return Math.min(this.#mtu + TAGGED_HEADER, maxFrames * this.pool.bufferSize);
-  }
-
-  /** @internal */
-  override _reclaim(kind: number, first: number, last: number): number {
-    const low = super._reclaim(kind, first, last);
-    if (this.#others.size > 0) this.#reclaimOthers(kind, first, last);
-    return low;
-  }
-
-  #reclaimOthers(kind: number, first: number, last: number): void {
-    if (kind === KIND_RETIRED) {
-      for (const slot of this.#others.get(first) ?? []) slot.slots.retire(slot.index);
-      return;
-    }
-    if (!isEnd(kind)) return;
-    for (let id = first; id <= last; id++) {
-      const slots = this.#others.get(id);
-      if (slots === undefined) continue;
-      this.#others.delete(id);
-      for (const slot of slots) slot.completed(id, kind >= KIND_FAILURE);
-    }
-  }
-
-  /** @internal */
-  protected override _details(kernel: SocketDescription): Partial<SocketInfo> {
-    const { multiFrame } = this.#granted;
-    const xdp = {
-      ...this.#granted,
-      multiFrame: { ...multiFrame, maxLength: this.#longestPacket(kernel) },
-    };
-    return { ...super._details(kernel), xdp };
-  }
 }
 
-function reasonForFrames(errno: number): string {
-  return errno === 0
-    ? 'the kernel takes packets out of several frames'
-    : `bind(XDP_USE_SG): ${systemError(errno, 'bind').code}`;
-}
-
-function reasonFor(zeroCopy: boolean, mode: (typeof MODES)[number]): string {
-  if (zeroCopy) return 'the driver transmits from the UMEM in place';
-  return mode === 'copy'
-    ? "the option mode is 'copy'"
-    : 'the driver has no zero copy for this queue';
+/** Writes slot and length of each frame into the mailbox. Returns the length of all. */
+function layOut(
+  buffers: readonly unknown[],
+  lengths: number | readonly unknown[],
+  size: number,
+): number {
+  const count = buffers.length;
+  const whole = typeof lengths === 'number';
+  if (whole) checkInteger('length', lengths, (count - 1) * size + 1, count * size);
+  let total = 0;
+  for (let i = 0; i < count; i++) {
+    const buffer = buffers[i];
+    if (!isPooled(buffer)) {
+      throw invalidArgument(`buffers[${i}]`, 'a PooledBuffer', buffer);
+    }
+    const given = whole ? Math.min(size, lengths - total) : lengths[i];
+    const bytes = checkInteger(`length[${i}]`, given, 1, size);
+    const { slab, index } = slotOf(buffer);
+    writeRequest(i, slab, index, bytes, 0);
+    total += bytes;
+  }
+  return total;
 }

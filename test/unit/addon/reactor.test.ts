@@ -15,14 +15,13 @@ let members: Member[] = [];
 
 /** A socket that notes what the reactor does with it. */
 class Member implements Reactee {
-  readonly fd: number;
-  readonly _handle: number;
-  _active = false;
-  _scheduled = false;
-  _added = false;
-  _needed = false;
-  _held = false;
-  _untold = 0;
+  readonly handle: number;
+  active = false;
+  scheduled = false;
+  added = false;
+  needed = false;
+  held = false;
+  untold = 0;
   hold = false;
   /** runs within the next event */
   listener: (first: number) => void = () => {};
@@ -40,10 +39,9 @@ class Member implements Reactee {
       timestamps: 0,
       maxPacingRate: 0,
     });
-    this.fd = opened.fd;
-    this._handle = opened.handle;
+    this.handle = opened.handle;
     this.kernel = fake.socket(opened.handle);
-    reactor.add(this);
+    reactor.add(this, opened.fd);
     members.push(this);
   }
 
@@ -56,27 +54,27 @@ class Member implements Reactee {
   }
 
   end(): void {
-    if (!fake.isOpen(this._handle)) return;
-    fake.close(this._handle);
+    if (!fake.isOpen(this.handle)) return;
+    fake.close(this.handle);
     reactor.remove(this);
   }
 
-  _reclaim(_kind: number, first: number): number {
+  reclaim(_kind: number, first: number): number {
     log.push(`${this.name} takes ${first}`);
     return first;
   }
-  _emitRecord(_kind: number, first: number): void {
+  tell(_kind: number, first: number): void {
     log.push(`${this.name} tells ${first}`);
     this.listener(first);
   }
-  _settle(): void {
+  settle(): void {
     log.push(`${this.name} settles`);
   }
-  _rest(): void {}
-  _wantsHold(): boolean {
+  rest(): void {}
+  wantsHold(): boolean {
     return this.hold;
   }
-  _hasNews(): boolean {
+  hasNews(): boolean {
     return this.hold;
   }
 }
@@ -152,12 +150,12 @@ describe('a batch', () => {
     b.end();
     const write = (at: number, handle: number, first: number) =>
       batch.set([handle, KIND_ZEROCOPY, first, first], 4 * at);
-    write(0, a._handle, 0);
-    write(1, b._handle, 1);
-    write(2, b._handle, 2);
-    write(3, c._handle, 3);
+    write(0, a.handle, 0);
+    write(1, b.handle, 1);
+    write(2, b.handle, 2);
+    write(3, c.handle, 3);
     write(4, 999_999, 4);
-    write(5, a._handle, 5);
+    write(5, a.handle, 5);
     fake.deliverRaw(6);
     expect(tells()).toEqual(['a tells 0', 'c tells 3', 'a tells 5']);
   });
@@ -275,7 +273,7 @@ describe('a turn of the event loop', () => {
       expect(tells()).toHaveLength(i);
     }
     expect(tells()).toEqual(Array.from({ length: 51 }, (_, id) => `a tells ${id}`));
-    expect(a._untold).toBe(0);
+    expect(a.untold).toBe(0);
   });
 });
 
@@ -379,7 +377,7 @@ describe('busy and idle', () => {
     b.news(0);
     b.listener = () => b.end();
     await turns(3);
-    expect(poll.mock.calls).toEqual([[b._handle], [b._handle]]);
+    expect(poll.mock.calls).toEqual([[b.handle], [b.handle]]);
     expect(arm).not.toHaveBeenCalled();
     poll.mockRestore();
     arm.mockRestore();
@@ -431,7 +429,7 @@ describe('a socket that its user has forgotten', () => {
     const member = new Member('forgotten');
     prepare(member);
     members = members.filter((other) => other !== member);
-    return member._handle;
+    return member.handle;
   }
 
   it('is closed with a warning when it is idle', async () => {

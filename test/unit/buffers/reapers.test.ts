@@ -2,7 +2,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { BufferPool } from '../../../lib/buffers/buffer-pool.js';
 import type { PooledBuffer } from '../../../lib/buffers/pooled-buffer.js';
-import type { ZeroCopySocket } from '../../../lib/engine/socket.js';
+import { coreOf, type ZeroCopySocket } from '../../../lib/engine/socket.js';
 import { UdpSocket } from '../../../lib/sockets/udp.js';
 import { turn, until } from '../../support/deadline.js';
 import { type FakeSocket, fake } from '../support/fake-native.js';
@@ -179,7 +179,7 @@ it('a pool keeps no socket that is closed, or idle and forgotten', async () => {
       const remote = { address: '198.18.0.1', port: 9 };
       const socket = await UdpSocket.open({ remote, zeroCopyThreshold: 0 });
       socket.send(take(pool), 9);
-      fake.socket(socket._handle).finishAll();
+      fake.socket(coreOf(socket).state.handle).finishAll();
       socket.poll();
       if (end === 'close') await socket.close();
       await turns(3);

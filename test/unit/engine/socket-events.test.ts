@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { KIND_COPIED, KIND_ZEROCOPY } from '../../../lib/addon/addon.js';
 import type { PooledBuffer } from '../../../lib/buffers/pooled-buffer.js';
+import { coreOf } from '../../../lib/engine/socket.js';
 import { turn } from '../../support/deadline.js';
 import { fake } from '../support/fake-native.js';
 import {
@@ -229,7 +230,7 @@ describe('a complete listener', () => {
     kernel.finish(0);
     await turn(); // which tells of it, and looks whether the socket can close
     expect(socket.inFlight).toBe(0);
-    expect(fake.isOpen(socket._handle)).toBe(true); // it has something to tell
+    expect(fake.isOpen(coreOf(socket).state.handle)).toBe(true); // it has something to tell
     await turns(2);
     expect(log).toEqual([
       '0-0 zerocopy',
@@ -283,7 +284,7 @@ describe('a complete listener', () => {
     kernel.finish(2, 2, KIND_COPIED);
     socket.poll();
     expect(log).toEqual(['0-0 zerocopy', '2-2 copied']);
-    expect(fake.isOpen(socket._handle)).toBe(true);
+    expect(fake.isOpen(coreOf(socket).state.handle)).toBe(true);
     kernel.finishAll();
     await turns(3);
     expect(log).toEqual([

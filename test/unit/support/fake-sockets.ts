@@ -1,6 +1,6 @@
 import { expect, onTestFinished } from 'vitest';
 import { BufferPool } from '../../../lib/buffers/buffer-pool.js';
-import type { ZeroCopySocket } from '../../../lib/engine/socket.js';
+import { coreOf, type ZeroCopySocket } from '../../../lib/engine/socket.js';
 import { type TcpOptions, TcpSocket } from '../../../lib/sockets/tcp.js';
 import { type UdpOptions, UdpSocket } from '../../../lib/sockets/udp.js';
 import { turn, within } from '../../support/deadline.js';
@@ -19,7 +19,7 @@ export interface Opened<S extends ZeroCopySocket> {
 
 /** Ends a socket with its test, and asserts that nothing of it is left. */
 function guard<S extends ZeroCopySocket>(socket: S): Opened<S> {
-  const handle = socket._handle;
+  const handle = coreOf(socket).state.handle;
   const kernel = fake.socket(handle);
   onTestFinished(async () => {
     if (fake.isOpen(handle)) await within(socket.abort(), 'abort');

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { KIND_COPIED, KIND_ZEROCOPY } from '../../../lib/addon/addon.js';
 import { BufferPool } from '../../../lib/buffers/buffer-pool.js';
 import type { PooledBuffer } from '../../../lib/buffers/pooled-buffer.js';
-import type { ZeroCopySocket } from '../../../lib/engine/socket.js';
+import { coreOf, type ZeroCopySocket } from '../../../lib/engine/socket.js';
 import { TcpSocket } from '../../../lib/sockets/tcp.js';
 import { fake } from './fake-native.js';
 
@@ -27,7 +27,7 @@ export class Subject {
     readonly socket: ZeroCopySocket,
     readonly world: World,
   ) {
-    this.kernel = fake.socket(socket._handle);
+    this.kernel = fake.socket(coreOf(socket).state.handle);
     this.firstId = socket.nextId;
     socket.on('complete', ({ first, last, how }) =>
       world.guard(() => {
@@ -217,14 +217,15 @@ export class World {
       expect(socket.nextId).toBe(kernel.nextId);
       // In flight is what is untold, but for what a listener has caused: that is told of later.
       expect(socket.inFlight).toBeLessThanOrEqual(untold.size);
-      if (socket._untold === 0) expect(socket.inFlight).toBe(untold.size);
-      else this.told('left', socket._untold);
-      const news = kernel.hasNews || socket._untold > 0;
+      const left = coreOf(socket).completions.untold;
+      if (left === 0) expect(socket.inFlight).toBe(untold.size);
+      else this.told('left', left);
+      const news = kernel.hasNews || left > 0;
       const waits = kernel.queue.length > 0 || news || kernel.closing || kernel.failed;
       if (!waits) expect(socket.needDrain).toBe(false);
       sent = new Set([...sent, ...[...untold.values()].filter((b) => b !== null)]);
     }
-    if (this.subjects.some(({ socket }) => socket._untold > 0)) {
+    if (this.subjects.some(({ socket }) => coreOf(socket).completions.untold > 0)) {
       expect(this.pool.acquired).toBe(this.leases.size);
       return;
     }

@@ -1,0 +1,187 @@
+import { native } from '../addon/addon.js';
+import { type Reactee, reactor, throwLater } from '../addon/reactor.js';
+import { type CodedError, stateError } from '../base/errors.js';
+import { clearTimeout, setImmediate, setTimeout } from '../base/timers.js';
+import { readStats } from './describe.js';
+import type { Emitter } from './emitter.js';
+import type { CloseReport, ZeroCopySocketEvents } from './events.js';
+import type { SocketState } from './state.js';
+import { describeSocket } from './stats.js';
+
+/** ms without progress after which a socket that closes gives up */
+export const DEFAULT_CLOSE_TIMEOUT = 5000;
+/** A socket that closes is asked for its progress this often at least, in ms. */
+const LONGEST_LOOK_MS = 250;
+/** But no more often than so many times within its timeout. */
+const LOOKS = 8;
+
+/**
+ * How one socket ends: it waits for what is in flight as long as anything moves, then gives up, and
+ * reports.
+ */
+export class Closing {
+  readonly #emitter: Emitter<ZeroCopySocketEvents>;
+  readonly #state: SocketState;
+  readonly #reactee: Reactee;
+  #aborted = false;
+  #closed: Promise<CloseReport> | null = null;
+  #resolveClosed: ((report: CloseReport) => void) | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  // ms without progress until it gives up, and those of them that are left
+  #patience = Number.POSITIVE_INFINITY;
+  #left = Number.POSITIVE_INFINITY;
+  #progress = 0;
+
+  constructor(emitter: Emitter<ZeroCopySocketEvents>, state: SocketState, reactee: Reactee) {
+    this.#emitter = emitter;
+    this.#state = state;
+    this.#reactee = reactee;
+  }
+
+  /** @param timeout ms without progress */
+  close(timeout: number, signal: AbortSignal | undefined): Promise<CloseReport> {
+    if (this.#closed === null) native.beginClose(this.#state.handle);
+    const closed = this.#begin(timeout);
+    if (signal !== undefined && this.#state.phase !== 'closed') {
+      const giveUp = () => this.#giveUp();
+      if (signal.aborted) giveUp();
+      signal.addEventListener('abort', giveUp, { once: true });
+      void closed.then(() => signal.removeEventListener('abort', giveUp));
+    }
+    return closed;
+  }
+
+  abort(): Promise<CloseReport> {
+    const closed = this.#begin(Number.POSITIVE_INFINITY);
+    this.#giveUp();
+    return closed;
+  }
+
+  /** An error has ended the socket; what is on its way may still complete. */
+  afterError(): void {
+    if (this.#closed === null) void this.#begin(DEFAULT_CLOSE_TIMEOUT);
+  }
+
+  /** `timeout`: ms without progress after which to give up, unless that is due earlier. */
+  #begin(timeout: number): Promise<CloseReport> {
+    if (timeout < this.#left && this.#state.phase !== 'closed' && !this.#aborted) {
+      this.#patience = Math.min(this.#patience, timeout);
+      this.#left = timeout;
+      this.#progress = native.progress(this.#state.handle);
+      this.#lookLater();
+    }
+    if (this.#closed === null) {
+      this.#state.phase = 'closing';
+      this.#closed = new Promise((resolve) => {
+        this.#resolveClosed = resolve;
+      });
+      reactor.markBusy(this.#reactee); // the next turn finds out whether there is anything to wait for
+    }
+    return this.#closed;
+  }
+
+  #lookLater(): void {
+    const step = Math.min(Math.ceil(this.#patience / LOOKS), LONGEST_LOOK_MS, this.#left);
+    clearTimeout(this.#timer);
+    // What keeps the process alive is decided in one place, the reactor.
+    this.#timer = setTimeout(() => this.#lookForProgress(step), step).unref();
+  }
+
+  /**
+   * Counts the time by its own timers: while the program was stopped, or computed, nobody could have
+   * taken in what has moved.
+   */
+  #lookForProgress(waited: number): void {
+    this.#left -= waited;
+    const progress = native.progress(this.#state.handle);
+    if (progress !== this.#progress) this.#left = this.#patience;
+    this.#progress = progress;
+    if (this.#left > 0) this.#lookLater();
+    else this.#giveUp();
+  }
+
+  #giveUp(): void {
+    if (this.#state.phase === 'closed') return;
+    clearTimeout(this.#timer);
+    this.#aborted = true;
+    native.abort(this.#state.handle);
+    // Everything has completed natively now. Not within the caller, who may be a listener.
+    setImmediate(() => {
+      if (this.#state.phase === 'closed') return;
+      reactor.poll(this.#reactee);
+      this.#reactee.settle();
+    });
+  }
+
+  /** Nothing is in flight, and all has been told: ends a socket that is to close. */
+  finishIfDue(): void {
+    const { phase, error, hooks } = this.#state;
+    if (phase !== 'closing') return;
+    if (!this.#aborted && error === null && hooks.lingers?.() === true) return;
+    const report = this.#finish();
+    try {
+      if (report.error !== null) this.#emitError(report.error);
+    } catch (thrown) {
+      throwLater(thrown);
+    }
+    try {
+      this.#emitter.emit('close', report);
+    } catch (thrown) {
+      throwLater(thrown);
+    }
+    this.#resolveClosed?.(report);
+  }
+
+  #finish(): CloseReport {
+    clearTimeout(this.#timer);
+    const state = this.#state;
+    if (!this.#aborted && state.error === null) {
+      const failure = native.conclude(state.handle);
+      if (failure !== 0) state.error = state.fatal(failure);
+    }
+    const { acknowledged = -1, ...kernel } = describeSocket(state.handle);
+    state.look(kernel);
+    const stats = readStats(state);
+    state.finalStats = stats;
+    this.discard();
+    this.#reactee.rest(true);
+    const bytesAccepted = stats.bytes - stats.unsentBytes;
+    const isShort = acknowledged >= 0 && acknowledged < bytesAccepted;
+    const lost = this.#aborted || state.error !== null || state.failed > 0 || isShort;
+    return {
+      outcome: state.revoked > 0 ? 'revoked' : lost ? 'aborted' : 'drained',
+      ids: state.inFlight.next - state.firstId,
+      unfinished: state.revoked + state.failed,
+      bytesAccepted,
+      bytesAcknowledged: acknowledged >= 0 ? acknowledged : undefined,
+      error: state.error,
+    };
+  }
+
+  // eventemitter3 drops an error nobody listens for; Node's emitters throw it, and so do we.
+  #emitError(error: CodedError): void {
+    if (!this.#emitter.emit('error', error)) throw error;
+  }
+
+  /** Ends the socket without events, as one that never was open. */
+  discard(): void {
+    this.#state.phase = 'closed';
+    native.close(this.#state.handle);
+    reactor.remove(this.#reactee);
+    this.#state.fd = -1;
+  }
+}
+
+/** The error of a socket that is disposed of, and has not sent everything. */
+export function notDrained(report: CloseReport): CodedError & { report: CloseReport } {
+  const { outcome, ids, unfinished, error } = report;
+  const why = error === null ? '' : `: ${error.message}`;
+  return Object.assign(
+    stateError(
+      'ERR_ZEROSEND_NOT_DRAINED',
+      `the socket was closed before all was sent (${outcome}, ${unfinished} of ${ids} ids unfinished)${why}`,
+      error ?? undefined,
+    ),
+    { report },
+  );
+}

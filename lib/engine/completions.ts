@@ -1,0 +1,166 @@
+import {
+  isEnd,
+  KIND_CONNECTED,
+  KIND_COPIED,
+  KIND_DRAIN,
+  KIND_ERROR,
+  KIND_FAILURE,
+  KIND_INLINE,
+  KIND_LINK_DOWN,
+  KIND_PASSED,
+  KIND_RETIRED,
+  KIND_REVOKED,
+  KIND_STAMP,
+  KIND_STAMPED,
+  KIND_ZEROCOPY,
+} from '../addon/addon.js';
+import { failureCode } from '../addon/failures.js';
+import { type Reactee, reactor } from '../addon/reactor.js';
+import type { Reaper } from '../buffers/reapers.js';
+import { Closing } from './closing.js';
+import type { Emitter } from './emitter.js';
+import type { CompletionRange, ZeroCopySocketEvents } from './events.js';
+import { IdWaiters } from './id-waiters.js';
+import type { InFlight } from './in-flight.js';
+import { PoolsInFlight } from './pools-in-flight.js';
+import type { SocketState } from './state.js';
+
+/** `last` of a record KIND_ERROR when completions cannot be read; see native/sockets/socket.h. */
+const ERROR_OF_READING = 2;
+
+const HOW: CompletionRange['how'][] = [];
+HOW[KIND_ZEROCOPY] = 'zerocopy';
+HOW[KIND_COPIED] = 'copied';
+HOW[KIND_INLINE] = 'inline';
+HOW[KIND_REVOKED] = 'revoked';
+
+/**
+ * Takes the records of one socket in: buffers go back first, then events are emitted. The reactor and
+ * dry pools know a socket by this object, and know it weakly while it is idle. It and the public socket
+ * refer to each other, so they are collected together.
+ */
+export class Completions implements Reactee, Reaper {
+  readonly handle: number;
+  active = false;
+  scheduled = false;
+  added = false;
+  needed = false;
+  held = false;
+  untold = 0;
+  readonly closing: Closing;
+  readonly waiters = new IdWaiters();
+  readonly weakly: WeakRef<Reaper> = new WeakRef<Reaper>(this);
+  readonly pools: PoolsInFlight;
+  readonly #emitter: Emitter<ZeroCopySocketEvents>;
+  readonly #state: SocketState;
+  readonly #inFlight: InFlight;
+  #liveness: 'auto' | 'ref' | 'unref' = 'auto';
+
+  constructor(emitter: Emitter<ZeroCopySocketEvents>, state: SocketState) {
+    this.handle = state.handle;
+    this.pools = new PoolsInFlight(this.weakly, state.maxLength);
+    this.closing = new Closing(emitter, state, this);
+    this.#emitter = emitter;
+    this.#state = state;
+    this.#inFlight = state.inFlight;
+  }
+
+  /** Takes in and tells what has finished. Returns the number of ids that have completed. */
+  poll(): number {
+    if (this.#state.phase === 'closed') return 0;
+    const inFlight = this.#inFlight;
+    const before = inFlight.next - inFlight.size; // not the size alone: listeners send
+    reactor.markBusy(this);
+    reactor.poll(this);
+    return inFlight.next - inFlight.size - before;
+  }
+
+  reclaim(kind: number, first: number, last: number): number {
+    const inFlight = this.#inFlight;
+    if (kind === KIND_RETIRED) inFlight.retire(first, last);
+    else if (kind === KIND_PASSED) inFlight.passed(first);
+    if (isEnd(kind)) this.#complete(kind, first, last);
+    this.#state.hooks.reclaimed?.(kind, first, last);
+    return inFlight.low;
+  }
+
+  #complete(kind: number, first: number, last: number): void {
+    const failed = kind >= KIND_FAILURE;
+    const fresh = this.#inFlight.complete(first, last, failed);
+    if (kind === KIND_REVOKED) this.#state.revoked += fresh;
+    else if (failed) this.#state.failed += fresh;
+    else this.#state.policy.observe(kind, fresh);
+  }
+
+  tell(kind: number, first: number, last: number, low: number): void {
+    const state = this.#state;
+    if (state.phase === 'closed') return; // it never was open: see Closing.discard
+    if (!this.waiters.empty) {
+      if (isEnd(kind)) this.waiters.settle(this.#inFlight, first, last, low);
+      else this.waiters.settle(this.#inFlight, 0, -1, low);
+    }
+    if (kind <= KIND_REVOKED) {
+      if (this.#emitter.listenerCount('complete') > 0) {
+        this.#emitter.emit('complete', { first, last, how: HOW[kind] as CompletionRange['how'] });
+      }
+    } else if (kind >= KIND_FAILURE) {
+      const code = failureCode(kind - KIND_FAILURE);
+      this.#emitter.emit('complete', { first, last, how: 'failed', code });
+    } else if (kind === KIND_DRAIN) {
+      // News of an earlier drain, if the queue has filled again since.
+      if (state.needDrain && state.lastQueued < first) {
+        state.needDrain = false;
+        this.#emitter.emit('drain');
+      }
+    } else if (kind === KIND_STAMP) {
+      state.stamps?.begin(first, last);
+    } else if (kind >= KIND_STAMPED) {
+      const stamp = state.stamps?.end(kind - KIND_STAMPED, first, last);
+      if (stamp !== undefined) this.#emitter.emit('timestamp', stamp);
+    } else if (kind === KIND_LINK_DOWN) {
+      state.hooks.linkDown?.();
+    } else if (kind === KIND_CONNECTED) {
+      state.hooks.connected?.();
+    } else if (kind === KIND_ERROR) {
+      if (state.phase === 'connecting') {
+        state.hooks.connectFailed?.(first);
+      } else {
+        state.error ??= state.fatal(first, last === ERROR_OF_READING ? 'recvmsg' : undefined);
+        this.closing.afterError();
+      }
+    }
+  }
+
+  settle(): void {
+    if (this.#state.isBeingHandedOver) return;
+    // Those who have begun to wait within a listener of the last event: all there is has been told.
+    if (this.untold === 0 && !this.waiters.empty) {
+      this.waiters.settle(this.#inFlight, 0, -1, this.#inFlight.low);
+    }
+    if (this.untold === 0 && this.#inFlight.size === 0) this.closing.finishIfDue();
+  }
+
+  mayHold(pool: object): boolean {
+    this.rest(this.#inFlight.size === 0);
+    return this.pools.has(pool);
+  }
+
+  rest(idle: boolean): void {
+    if (idle && this.#inFlight.size === 0) this.pools.clear();
+    else this.pools.letGo(this.#inFlight.low);
+  }
+
+  /** What of it keeps the process alive, in place of what it has in flight. */
+  setLiveness(liveness: 'ref' | 'unref'): void {
+    this.#liveness = liveness;
+    if (this.#state.phase !== 'closed') reactor.updateHold(this);
+  }
+
+  hasNews(): boolean {
+    return this.#state.phase !== 'open' || this.#inFlight.size > 0 || this.#liveness === 'ref';
+  }
+
+  wantsHold(): boolean {
+    return this.#liveness !== 'unref' && this.hasNews();
+  }
+}

@@ -1,0 +1,88 @@
+import { systemError } from '../base/errors.js';
+import { showAddress } from '../base/inspection.js';
+import type { SocketState } from './state.js';
+import { readCounters, readLimits, type SocketInfo, type SocketStats } from './stats.js';
+
+export function readStats(state: SocketState): SocketStats {
+  if (state.finalStats !== null) return { ...state.finalStats };
+  return {
+    ...readCounters(state.handle),
+    inFlight: state.inFlight.size,
+    latency: state.stamps?.summary() ?? {},
+  } as SocketStats;
+}
+
+export function readInfo(state: SocketState): SocketInfo {
+  const kernel = state.describe();
+  const { policy, segmentSize } = state;
+  const reason = whyNoZeroCopy(state, kernel.idsUncertain === true);
+  const { local, remote } = state.look(kernel);
+  return {
+    protocol: state.protocol,
+    local: local && { ...local },
+    remote: remote && { ...remote },
+    zeroCopy: {
+      mode: policy.mode,
+      threshold: Math.min(policy.threshold, Number.MAX_SAFE_INTEGER),
+      active: reason === undefined,
+      reason,
+    },
+    sendBufferSize: positive(kernel.sendBufferSize),
+    maxPacingRate: positive(kernel.maxPacingRate),
+    mtu: positive(kernel.mtu),
+    segmentSize,
+    ...(segmentSize > 0 && { segmentation: segmentationOf(kernel.splitsSends === true) }),
+    maxSendLength: state.maxLength,
+    linkDown: kernel.linkDown === true,
+    timestamps: describeTimestamps(state, kernel.timestampErrno ?? 0),
+    peerClosed: kernel.peerClosed === true,
+    limits: readLimits(),
+    ...state.hooks.details?.(kernel),
+  };
+}
+
+/** What `console.log` shows of a socket. */
+export function readFacts(state: SocketState): object {
+  const kernel = state.describe();
+  const { interface: name } = state.hooks.details?.(kernel) ?? {};
+  return {
+    state: state.phase,
+    ...(name !== undefined && { interface: name }),
+    ...(kernel.local && { local: showAddress(kernel.local) }),
+    ...(kernel.remote && { remote: showAddress(kernel.remote) }),
+    sends: state.inFlight.next - state.firstId,
+    inFlight: state.inFlight.size,
+    ...(state.needDrain && { needDrain: true }),
+    ...(kernel.linkDown && { linkDown: true }),
+    ...(state.error && { error: state.error.code }),
+  };
+}
+
+function whyNoZeroCopy(state: SocketState, idsUncertain: boolean): string | undefined {
+  if (state.policy.mode === 'never') return "the option zeroCopy is 'never'";
+  if (state.zeroCopyErrno !== 0) {
+    return `setsockopt(SO_ZEROCOPY): ${systemError(state.zeroCopyErrno, 'setsockopt').code}`;
+  }
+  if (idsUncertain) {
+    return 'after a refused datagram the kernel could not be asked for its count of notifications';
+  }
+  if (state.policy.suspended) return 'the kernel kept copying; sends probe from time to time';
+  return undefined;
+}
+
+function describeTimestamps(state: SocketState, errno: number): string {
+  if (state.stamps === null) return 'off';
+  return errno === 0 ? 'on' : `refused: ${systemError(errno, 'setsockopt(SO_TIMESTAMPING)').code}`;
+}
+
+function segmentationOf(split: boolean): NonNullable<SocketInfo['segmentation']> {
+  const reason =
+    'UDP_SEGMENT was answered with EIO: the device makes no checksums, or IPsec transforms the ' +
+    'packets. Each datagram is sent by itself; the whole is tried again from time to time';
+  return { whole: !split, reason: split ? reason : undefined };
+}
+
+/** What the kernel has told; it answers 0 or -1 where it cannot tell. */
+function positive(value: number | undefined): number | undefined {
+  return value !== undefined && value > 0 ? value : undefined;
+}

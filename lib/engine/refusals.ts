@@ -1,0 +1,77 @@
+import { REFUSED_CLOSED, REFUSED_QUEUE_FULL, REFUSED_WRONG_POOL } from '../addon/addon.js';
+import { type CodedError, outOfRange, stateError, systemError, typeError } from '../base/errors.js';
+import { checkInteger } from '../base/validate.js';
+import { type BufferPool, memoryOf } from '../buffers/buffer-pool.js';
+import type { SocketState } from './state.js';
+
+const IS_SHARED =
+  'is memory of a PacketSocket or an XdpSocket, which shares it with the kernel: only that socket ' +
+  'sends from it; copy the bytes';
+
+/**
+ * The error of a send that the addon or the kernel has refused.
+ * @param code a negated errno or refusal
+ * @param index which of several messages it was about
+ */
+export function refusal(
+  state: SocketState,
+  code: number,
+  length: number,
+  flags: number,
+  index?: number,
+): Error {
+  if (code === REFUSED_CLOSED || state.phase !== 'open') return state.closedError();
+  if (code === REFUSED_QUEUE_FULL) {
+    return stateError(
+      'ERR_ZEROSEND_QUEUE_FULL',
+      'more sends than maxQueuedSends would wait for room; wait for drain',
+    );
+  }
+  if (code === REFUSED_WRONG_POOL) return wrongPool(`the array ${IS_SHARED}`);
+  const error = systemError(-code, state.sendCall, state.about(flags));
+  return withSystem(state.hooks.explain?.(error, length, index) ?? error, error);
+}
+
+/** A clearer error says what the system's error said: errno, call, and whom it was about. */
+function withSystem(explained: Error, { code: _, message: __, stack: ___, ...system }: CodedError) {
+  return Object.assign(explained, system);
+}
+
+/**
+ * Refuses memory that only another socket sends from.
+ * @param own the only pool whose buffers this socket sends; null: any but those of rings
+ */
+export function checkPool(pool: BufferPool, own: BufferPool | null, index: number): void {
+  if (pool === own) return;
+  if (own !== null) {
+    throw wrongPool(`buffer ${index} is another pool's; this socket sends from its own pool only`);
+  }
+  if (memoryOf(pool).isRing) throw wrongPool(`buffer ${index} ${IS_SHARED}`);
+}
+
+function wrongPool(message: string): CodedError {
+  return typeError('ERR_ZEROSEND_WRONG_POOL', message);
+}
+
+/** Refuses what is no number of bytes from 1 to `available`, and what is too long for the socket. */
+export function checkLength(state: SocketState, length: number, available: number): void {
+  const { maxLength } = state;
+  if (
+    Number.isInteger(length) && // first: a comparison would convert what is no number
+    length > 0 &&
+    length <= available &&
+    length <= maxLength
+  ) {
+    return;
+  }
+  if (available === 0 && typeof length === 'number') {
+    throw outOfRange('length', 'at least 1, and the buffer is empty', length);
+  }
+  checkInteger('length', length, 1, available);
+  throw state.hooks.tooLong?.(length) ?? outOfRange('length', `at most ${maxLength}`, length);
+}
+
+/** An error about one buffer of several says which. */
+export function nameIndex(error: unknown, index: number): void {
+  if (error instanceof Error) (error as CodedError).index ??= index;
+}

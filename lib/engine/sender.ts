@@ -1,0 +1,298 @@
+import { FLAG_ZERO_COPY, MAX_REQUESTS, native } from '../addon/addon.js';
+import {
+  fillRunLengths,
+  refusedIndex,
+  requestLength,
+  runLength,
+  sendSlot,
+  sendSlots,
+  waitingSends,
+  writeRequest,
+  writeRunLength,
+} from '../addon/mailbox.js';
+import { type Reactee, reactor } from '../addon/reactor.js';
+import { invalidArgument } from '../base/errors.js';
+import { checkInteger } from '../base/validate.js';
+import type { BufferPool } from '../buffers/buffer-pool.js';
+import { type BufferRun, runOf } from '../buffers/buffer-run.js';
+import { giveBack, readBuffers, readLengths } from '../buffers/given-arrays.js';
+import { checkNotPooled, checkPlain } from '../buffers/plain-array.js';
+import {
+  isPooled as isPooledBuffer,
+  type PooledBuffer,
+  slotOf as slotOfBuffer,
+} from '../buffers/pooled-buffer.js';
+import type { Slot } from '../buffers/slot.js';
+import type { InFlight } from './in-flight.js';
+import type { PoolsInFlight } from './pools-in-flight.js';
+import { checkLength, checkPool, nameIndex, refusal } from './refusals.js';
+import type { Limits, SocketState } from './state.js';
+import type { ZeroCopyPolicy } from './zero-copy-policy.js';
+
+/**
+ * Sends after which completions are taken in inline: fewer cost crossings, more cost caches. Of a
+ * sender that fills its buffers, 64 KB each, 16 stay in a cache of 2 MB where 32 do not: with 32 a
+ * send costs 1 % less, but filling and sending together 8 % more.
+ */
+const REAP_EVERY = 16;
+
+// Bindings of this module, which the optimizing compiler takes for the constants that they are; an
+// imported one is read, and its type checked, at each use. Nor through the addon's object, whose
+// many properties make a dictionary of it.
+const { sendPlain: nativeSendPlain, sendMany: nativeSendMany } = native;
+const sendOne = sendSlot;
+const writeOneOf = writeRequest;
+const writeOneLength = writeRunLength;
+const waiting = waitingSends;
+const isPooled = isPooledBuffer;
+const slotOf = slotOfBuffer;
+const ZERO_COPY = FLAG_ZERO_COPY;
+
+/**
+ * Hands sends over to the addon: each is checked, written into the mailbox, and booked under the next
+ * id once it has been accepted. All that a send touches is here, or one step from here.
+ */
+export class Sender {
+  readonly #state: SocketState;
+  readonly #reactee: Reactee;
+  readonly #pools: PoolsInFlight;
+  readonly #inFlight: InFlight;
+  readonly #policy: ZeroCopyPolicy;
+  readonly #handle: number;
+  readonly #reapEvery: number;
+  readonly #maxBatch: number;
+  readonly #ownPool: BufferPool | null;
+  #sinceReap = 0;
+
+  constructor(
+    state: SocketState,
+    reactee: Reactee,
+    pools: PoolsInFlight,
+    limits: Limits & { maxQueuedSends: number },
+  ) {
+    this.#state = state;
+    this.#reactee = reactee;
+    this.#pools = pools;
+    this.#inFlight = state.inFlight;
+    this.#policy = state.policy;
+    this.#handle = state.handle;
+    this.#reapEvery = limits.reapEvery ?? REAP_EVERY;
+    // A batch is accepted whole, so all of it must have room in the queue.
+    this.#maxBatch = Math.min(MAX_REQUESTS, limits.maxQueuedSends);
+    this.#ownPool = limits.pool ?? null;
+  }
+
+  /**
+   * Takes in what has finished, after so many sends. To be called before anything else of a send:
+   * listeners run in here, and may send or close. They are told of ids only that have been returned
+   * already.
+   */
+  reapIfDue(sends = 1): void {
+    this.#sinceReap += sends;
+    if (this.#sinceReap >= this.#reapEvery) this.#reap();
+  }
+
+  #reap(): void {
+    this.#sinceReap = 0;
+    if (this.#inFlight.size > 0 && this.#state.phase !== 'closed') reactor.poll(this.#reactee);
+  }
+
+  one(buffer: PooledBuffer | Uint8Array, length: number | undefined, flags: number): number {
+    return isPooled(buffer)
+      ? this.pooled(buffer, length as number, flags)
+      : this.#plain(buffer, length, flags);
+  }
+
+  /** @param copied it is a copy already, for which no zero copy is asked */
+  pooled(buffer: PooledBuffer, length: number, flags: number, copied = false): number {
+    const slot = slotOf(buffer);
+    if (!this.#isUsual(buffer, slot, length)) this.#check(buffer, slot, length);
+    const asked = !copied && this.#policy.wants(length) ? flags | ZERO_COPY : flags;
+    if (!this.#reactee.active) reactor.markBusy(this.#reactee);
+    const result = sendOne(this.#handle, slot.slab, slot.index, length, asked);
+    if (result !== 0) {
+      if (result < 0) throw refusal(this.#state, result, length, flags);
+      this.#state.waitForDrain(this.#inFlight.next);
+    }
+    slot.slots.beginSend(slot);
+    if (slot.verifier !== null) slot.verifier.sent(slot, length, this.#inFlight.next);
+    return this.#inFlight.add(slot);
+  }
+
+  /** What nearly every send of a pooled buffer is, told by a few comparisons; if not, `#check`. */
+  #isUsual(buffer: PooledBuffer, slot: Slot, length: number): boolean {
+    return (
+      buffer.pool === this.#pools.usual &&
+      slot.leases > 0 &&
+      Number.isInteger(length) && // before it is compared: that would convert what is no number
+      length > 0 &&
+      length <= this.#pools.usualLength
+    );
+  }
+
+  #check(buffer: PooledBuffer, slot: Slot, length: number): void {
+    slot.assertHeld('send');
+    checkPool(buffer.pool, this.#ownPool, slot.index);
+    checkLength(this.#state, length, buffer.bytes.length);
+    this.#pools.use(buffer.pool, slot.verifier !== null, this.#inFlight);
+  }
+
+  #plain(buffer: Uint8Array, length: number | undefined, flags: number): number {
+    const available = checkPlain(buffer);
+    const bytes = length === undefined ? available : length;
+    checkLength(this.#state, bytes, available);
+    checkNotPooled(buffer);
+    const asked = this.#policy.wants(bytes) ? flags | ZERO_COPY : flags;
+    reactor.markBusy(this.#reactee);
+    const result = nativeSendPlain(this.#handle, buffer, bytes, asked);
+    if (result < 0) throw refusal(this.#state, result, bytes, flags);
+    if (waiting() !== 0) this.#state.waitForDrain(this.#inFlight.next);
+    return this.#inFlight.add(buffer);
+  }
+
+  many(
+    buffers: readonly PooledBuffer[],
+    length: number | ArrayLike<number>,
+  ): { first: number; last: number } {
+    if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
+    const count = checkInteger('buffers.length', buffers.length, 1, this.#maxBatch);
+    this.reapIfDue(count);
+    const own = readBuffers(buffers, count);
+    try {
+      const lengths = typeof length === 'number' ? length : readLengths(length, count);
+      // Nothing runs within it that is not ours.
+      return this.#sendBuffers(own, lengths, count);
+    } finally {
+      giveBack(own, count);
+    }
+  }
+
+  #sendBuffers(
+    own: unknown[],
+    lengths: number | readonly unknown[],
+    count: number,
+  ): { first: number; last: number } {
+    const slots = own as Slot[]; // which take the places of the buffers, one by one
+    let begun = 0;
+    let verified = false;
+    try {
+      for (; begun < count; begun++) {
+        const buffer = own[begun];
+        if (!isPooled(buffer)) {
+          throw invalidArgument(`buffers[${begun}]`, 'a PooledBuffer', buffer);
+        }
+        const slot = slotOf(buffer);
+        const bytes = typeof lengths === 'number' ? lengths : (lengths[begun] as number);
+        if (!this.#isUsual(buffer, slot, bytes)) {
+          this.#check(buffer, slot, bytes);
+          verified ||= slot.verifier !== null;
+        }
+        const asked = this.#policy.wants(bytes) ? ZERO_COPY : 0;
+        writeOneOf(begun, slot.slab, slot.index, bytes, asked);
+        // Now, so that a buffer named twice needs two leases.
+        slot.slots.beginSend(slot);
+        slots[begun] = slot;
+      }
+      if (!this.#reactee.active) reactor.markBusy(this.#reactee);
+      const result = nativeSendMany(this.#handle, count);
+      if (result < 0) {
+        const index = refusedIndex();
+        throw refusal(this.#state, result, requestLength(index), 0, index);
+      }
+    } catch (error) {
+      cancelSends(slots, begun);
+      if (begun < count) nameIndex(error, begun);
+      throw error;
+    }
+    const first = this.#inFlight.next;
+    for (let i = 0; verified && i < count; i++) {
+      const slot = slots[i] as Slot;
+      slot.verifier?.sent(slot, requestLength(i), first + i);
+    }
+    this.#inFlight.addMany(slots, count);
+    if (waiting() !== 0) this.#state.waitForDrain(first + count - 1);
+    return { first, last: first + count - 1 };
+  }
+
+  run(buffers: BufferRun, length: number | ArrayLike<number>): { first: number; last: number } {
+    const run = runOf(buffers);
+    this.reapIfDue(run.count);
+    run.assertHeld('send');
+    const { count } = run;
+    const { pool } = buffers;
+    checkInteger('buffers.count', count, 1, this.#maxBatch);
+    const lengths = typeof length === 'number' ? length : readLengths(length, count);
+    // While they were read it may have been sent, and be another one now.
+    run.assertHeld('send');
+    if (run.count !== count) throw invalidArgument('length', `${run.count} numbers`, length);
+    // From here to the last line nothing runs that is not ours.
+    checkPool(pool, this.#ownPool, run.first);
+    this.#writeLengths(lengths, count, pool.bufferSize);
+    if (pool !== this.#pools.usual) this.#pools.use(pool, run.verifier !== null, this.#inFlight);
+    if (!this.#reactee.active) reactor.markBusy(this.#reactee);
+    const result = sendSlots(this.#handle, run.slab, run.first, count);
+    if (result < 0) {
+      const index = refusedIndex();
+      throw refusal(this.#state, result, runLength(index), 0, index);
+    }
+    const first = this.#inFlight.addRun(run);
+    const last = first + count - 1;
+    const { verifier } = run;
+    for (let i = 0; verifier !== null && i < count; i++) verifier.sent(i, runLength(i), first + i);
+    if (result > 0) this.#state.waitForDrain(last);
+    return { first, last };
+  }
+
+  /** Checks the lengths of a run and writes them into the mailbox. */
+  #writeLengths(lengths: number | readonly unknown[], count: number, size: number): void {
+    if (typeof lengths === 'number') {
+      checkLength(this.#state, lengths, size);
+      fillRunLengths(count, lengths, this.#policy.wants(lengths));
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      const bytes = lengths[i] as number;
+      try {
+        checkLength(this.#state, bytes, size);
+      } catch (error) {
+        nameIndex(error, i);
+        throw error;
+      }
+      writeOneLength(i, bytes, this.#policy.wants(bytes));
+    }
+  }
+
+  /**
+   * One send out of several buffers, whose slots and lengths (`length` in all) are in the mailbox.
+   * The id holds the first buffer; whoever calls has the others to give back.
+   */
+  packet(buffers: readonly PooledBuffer[], length: number): number {
+    const slots = buffers.map(slotOf);
+    let begun = 0;
+    try {
+      for (; begun < slots.length; begun++) {
+        const { pool } = buffers[begun] as PooledBuffer;
+        const slot = slots[begun] as Slot;
+        slot.assertHeld('send');
+        checkPool(pool, this.#ownPool, slot.index);
+        this.#pools.use(pool, slot.verifier !== null, this.#inFlight);
+        slot.slots.beginSend(slot);
+      }
+      reactor.markBusy(this.#reactee);
+      const result = native.sendPacket(this.#handle, slots.length);
+      if (result < 0) throw refusal(this.#state, result, length, 0);
+    } catch (error) {
+      cancelSends(slots, begun);
+      throw error;
+    }
+    return this.#inFlight.add(slots[0] as Slot);
+  }
+}
+
+/** The first `count` slots are not sent after all. */
+function cancelSends(slots: readonly Slot[], count: number): void {
+  for (let i = 0; i < count; i++) {
+    const slot = slots[i] as Slot;
+    slot.slots.cancelSend(slot);
+  }
+}

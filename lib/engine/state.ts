@@ -1,0 +1,131 @@
+import type { Endpoint, OpenedSocket, SocketDescription } from '../addon/contract.js';
+import { type CodedError, stateError, systemError } from '../base/errors.js';
+import type { BufferPool } from '../buffers/buffer-pool.js';
+import type { Hooks } from './hooks.js';
+import { InFlight } from './in-flight.js';
+import type { CheckedSocketOptions } from './options.js';
+import { describeSocket, type SocketStats } from './stats.js';
+import { TimestampReader } from './timestamps.js';
+import { ZeroCopyPolicy } from './zero-copy-policy.js';
+
+export type Protocol = 'tcp' | 'udp' | 'packet' | 'xdp';
+
+interface Ends {
+  local: Endpoint | undefined;
+  remote: Endpoint | undefined;
+}
+
+const NO_ENDS: Ends = { local: undefined, remote: undefined };
+
+/** What a kind of socket is bounded by. */
+export interface Limits {
+  /** bytes of a send */
+  maxLength: number;
+  /** UDP_SEGMENT in bytes; 0: off */
+  segmentSize: number;
+  /** sends after which completions are taken in inline */
+  reapEvery?: number;
+  /** the only pool whose buffers it sends; by default any but those of rings */
+  pool?: BufferPool;
+}
+
+/** What the parts of one socket share: its sender, its completions, its closing. */
+export class SocketState {
+  readonly protocol: Protocol;
+  readonly handle: number;
+  /** -1 once it is closed */
+  fd: number;
+  /** bytes of a send */
+  readonly maxLength: number;
+  readonly segmentSize: number;
+  readonly zeroCopyErrno: number;
+  readonly firstId: number;
+  readonly inFlight: InFlight;
+  readonly policy: ZeroCopyPolicy;
+  readonly stamps: TimestampReader | null;
+  /** The system call by which it sends: rings are kicked by send(2). */
+  readonly sendCall: string;
+  hooks: Hooks = {};
+  phase: 'connecting' | 'open' | 'closing' | 'closed';
+  /** Whoever awaits the connection is to get the socket first, so it must not end yet. */
+  isBeingHandedOver = false;
+  /** the error that has ended it */
+  error: CodedError | null = null;
+  needDrain = false;
+  /** the last id that had to wait for room */
+  lastQueued = -1;
+  /** ids that were given up, with their memory taken back from the kernel */
+  revoked = 0;
+  /** ids that never reached the kernel as a whole */
+  failed = 0;
+  /** its counters, once it is closed */
+  finalStats: SocketStats | null = null;
+  #ends = NO_ENDS;
+
+  constructor(
+    protocol: Protocol,
+    opened: OpenedSocket,
+    options: CheckedSocketOptions,
+    limits: Limits,
+  ) {
+    this.protocol = protocol;
+    this.handle = opened.handle;
+    this.fd = opened.fd;
+    this.maxLength = limits.maxLength;
+    this.segmentSize = limits.segmentSize;
+    this.zeroCopyErrno = opened.zeroCopyErrno;
+    this.firstId = opened.firstId;
+    this.inFlight = new InFlight(opened.firstId);
+    this.policy = new ZeroCopyPolicy(options.zeroCopy, options.zeroCopyThreshold);
+    this.stamps = options.timestamps > 0 ? new TimestampReader() : null;
+    this.sendCall = protocol === 'tcp' || protocol === 'udp' ? 'sendto' : 'send';
+    this.phase = protocol === 'tcp' ? 'connecting' : 'open';
+  }
+
+  /** What the kernel says of it; nothing once it is closed. */
+  describe(): SocketDescription {
+    return describeSocket(this.phase === 'closed' ? null : this.handle);
+  }
+
+  /** Remembers both ends, which a connection that was reset has no more. */
+  look({ local, remote }: SocketDescription): Ends {
+    const isLost = remote === undefined && this.#ends.remote !== undefined;
+    if ((local ?? remote) !== undefined && !isLost) this.#ends = { local, remote };
+    return this.#ends;
+  }
+
+  /** What errors of system calls are about. */
+  about(flags = 0): Endpoint | { interface: string } | undefined {
+    return this.hooks.about ? this.hooks.about(flags) : this.remote();
+  }
+
+  remote(): Endpoint | undefined {
+    return this.look(describeSocket(this.handle)).remote;
+  }
+
+  /** The error that ends the socket. */
+  fatal(errno: number, syscall = this.sendCall): CodedError {
+    return this.hooks.fatal?.(errno, syscall) ?? systemError(errno, syscall, this.about());
+  }
+
+  /** The error of a send that comes too late, with the reason where the socket has failed. */
+  closedError(): Error {
+    // The socket may have failed a moment ago, and the news of that not have been delivered.
+    const failure = this.phase === 'open' ? describeSocket(this.handle).failure : 0;
+    if (failure) this.error ??= this.fatal(failure);
+    const { error } = this;
+    const how = error
+      ? `closing after ${error.code} (${error.message})`
+      : this.phase === 'open'
+        ? 'closing'
+        : this.phase;
+    return stateError('ERR_ZEROSEND_SOCKET_CLOSED', `the socket is ${how}`, error ?? undefined);
+  }
+
+  /** The send `id`, or those up to it, wait for room in the kernel. */
+  waitForDrain(id: number): void {
+    if (!this.needDrain) this.hooks.waits?.();
+    this.needDrain = true;
+    this.lastQueued = id;
+  }
+}

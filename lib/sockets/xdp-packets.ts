@@ -1,0 +1,106 @@
+import { isEnd, KIND_FAILURE, KIND_RETIRED } from '../addon/addon.js';
+import type { OpenedXdp, SocketDescription } from '../addon/contract.js';
+import { type CodedError, outOfRange, systemError } from '../base/errors.js';
+import type { BufferPool } from '../buffers/buffer-pool.js';
+import { type PooledBuffer, slotOf } from '../buffers/pooled-buffer.js';
+import type { Slot } from '../buffers/slot.js';
+import { describeSocket, type SocketInfo } from '../engine/stats.js';
+import { RingInterface } from './ring-interface.js';
+
+/** Bytes of a link header with a VLAN tag, which the MTU leaves out. */
+const TAGGED_HEADER = 18;
+
+export const MODES = ['best', 'zerocopy', 'copy'] as const;
+export type Mode = (typeof MODES)[number];
+
+/** What AF_XDP has granted on an interface, and the packets out of several frames that are in flight. */
+export class XdpPackets extends RingInterface {
+  readonly #granted: NonNullable<SocketInfo['xdp']>;
+  // The slots of each packet in flight, but for the first, which the id itself holds.
+  readonly #others = new Map<number, readonly Slot[]>();
+
+  constructor(
+    name: string,
+    pool: BufferPool,
+    opened: OpenedXdp,
+    asked: { queue: number; mode: Mode },
+  ) {
+    super(name, pool, opened);
+    this.#granted = {
+      queue: asked.queue,
+      granted: opened.zeroCopy ? 'zerocopy' : 'copy',
+      reason: reasonFor(opened.zeroCopy, asked.mode),
+      multiFrame: {
+        granted: opened.multiFrameErrno === 0,
+        maxFrames: opened.maxFrames,
+        maxLength: 0, // see #longest
+        reason: reasonForFrames(opened.multiFrameErrno),
+      },
+    };
+  }
+
+  /** Refuses a packet out of more frames than the kernel takes. */
+  checkCount(count: number): void {
+    const { granted, maxFrames, reason } = this.#granted.multiFrame;
+    if (count >= 1 && count <= maxFrames) return;
+    const expected = granted ? `from 1 to ${maxFrames}` : `1 on this socket (${reason})`;
+    throw outOfRange('buffers.length', expected, count);
+  }
+
+  /** A packet was sent: its buffers go back when its id completes. */
+  sent(id: number, buffers: readonly PooledBuffer[]): void {
+    if (buffers.length > 1) this.#others.set(id, buffers.slice(1).map(slotOf));
+  }
+
+  reclaimed(kind: number, first: number, last: number): void {
+    if (this.#others.size === 0) return;
+    if (kind === KIND_RETIRED) {
+      for (const slot of this.#others.get(first) ?? []) slot.slots.retire(slot.index);
+      return;
+    }
+    if (!isEnd(kind)) return;
+    for (let id = first; id <= last; id++) {
+      const slots = this.#others.get(id);
+      if (slots === undefined) continue;
+      this.#others.delete(id);
+      for (const slot of slots) slot.completed(id, kind >= KIND_FAILURE);
+    }
+  }
+
+  override explain(error: CodedError, length: number, index: number | undefined): Error {
+    // Longer than a frame: it was a packet.
+    if (error.code !== 'EMSGSIZE' || length <= this.pool.bufferSize) {
+      return super.explain(error, length, index);
+    }
+    return this.tooLong(length, index, this.#longest(describeSocket(this.handle)));
+  }
+
+  override details(kernel: SocketDescription): Partial<SocketInfo> {
+    const { multiFrame } = this.#granted;
+    const maxLength = this.#longest(kernel);
+    return {
+      ...super.details(kernel),
+      xdp: { ...this.#granted, multiFrame: { ...multiFrame, maxLength } },
+    };
+  }
+
+  /** Bytes of the longest packet. The MTU can change, so it is worked out anew. */
+  #longest(kernel: SocketDescription): number {
+    this.look(kernel);
+    const { maxFrames } = this.#granted.multiFrame;
+    return Math.min(this.mtu + TAGGED_HEADER, maxFrames * this.pool.bufferSize);
+  }
+}
+
+function reasonForFrames(errno: number): string {
+  return errno === 0
+    ? 'the kernel takes packets out of several frames'
+    : `bind(XDP_USE_SG): ${systemError(errno, 'bind').code}`;
+}
+
+function reasonFor(zeroCopy: boolean, mode: Mode): string {
+  if (zeroCopy) return 'the driver transmits from the UMEM in place';
+  return mode === 'copy'
+    ? "the option mode is 'copy'"
+    : 'the driver has no zero copy for this queue';
+}
