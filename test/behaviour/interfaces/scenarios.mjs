@@ -112,7 +112,8 @@ export async function waiting(/** @type {Kind} */ kind, /** @type {Place} */ pla
   const inFlight = socket.inFlight;
   const report = await socket.close();
   const again = await socket.close();
-  return { bad, inFlight, report, same: report === again, fd: socket.fd };
+  const members = Object.keys(socket);
+  return { bad, inFlight, report, same: report === again, fd: socket.fd, members };
 }
 
 /** Gives up with sends outstanding: all ids, in bounded time. */
