@@ -11,12 +11,11 @@ import {
  * The memory that both sides share (struct Mailbox in native/node/environment.h), with a name for each
  * of its fields. To write five integers here costs less than to pass five arguments through Node-API.
  *
- * The views and the places in them are constants of this module, so the optimizing compiler folds them
- * into whatever it inlines these functions into. An exported view would be read, and its type checked,
- * at each use.
+ * The views and the places in them are constants of this module, so TurboFan folds them into whatever it
+ * inlines these functions into. An exported view would be loaded, and its type checked, at each use.
  */
 
-// Not through the addon's object at each call, whose many properties make a dictionary of it.
+// Not called through the addon's object, whose many properties make a dictionary of it.
 const { send: nativeSend, sendRun: nativeSendRun } = native;
 
 const call = new Int32Array(native.mailbox, constant('callOffset'), 6);

@@ -36,9 +36,9 @@ import type { ZeroCopyPolicy } from './zero-copy-policy.js';
  */
 const REAP_EVERY = 16;
 
-// Bindings of this module, which the optimizing compiler takes for the constants that they are; an
-// imported one is read, and its type checked, at each use. Nor through the addon's object, whose
-// many properties make a dictionary of it.
+// TurboFan folds constants of this module; an imported binding is loaded, and its type checked, at each
+// use. Functions of the addon are not called through its object, whose many properties make a
+// dictionary of it.
 const { sendPlain: nativeSendPlain, sendMany: nativeSendMany } = native;
 const sendOne = sendSlot;
 const writeOneOf = writeRequest;

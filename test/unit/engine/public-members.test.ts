@@ -1,6 +1,11 @@
 // What a user sees of a socket who looks at it. On the fake addon.
-import { readFileSync } from 'node:fs';
 import { expect, it, vi } from 'vitest';
+import { ZeroCopySocket } from '../../../lib/engine/socket.js';
+import { PacketSocket } from '../../../lib/sockets/packet.js';
+import { RingSocket } from '../../../lib/sockets/ring.js';
+import { TcpSocket } from '../../../lib/sockets/tcp.js';
+import { UdpSocket } from '../../../lib/sockets/udp.js';
+import { XdpSocket } from '../../../lib/sockets/xdp.js';
 import { connectTcp, openUdp } from '../support/fake-sockets.js';
 
 vi.mock(
@@ -14,14 +19,11 @@ it('a socket shows no members but those of its emitter', async () => {
   }
 });
 
-it.each([
-  'engine/socket',
-  'sockets/tcp',
-  'sockets/udp',
-  'sockets/ring',
-  'sockets/packet',
-  'sockets/xdp',
-])('%s: no member has an underscore', (file) => {
-  const source = readFileSync(new URL(`../../../lib/${file}.ts`, import.meta.url), 'utf8');
-  expect(source).not.toMatch(/\b_\w+/);
-});
+it.each([ZeroCopySocket, TcpSocket, UdpSocket, RingSocket, PacketSocket, XdpSocket])(
+  '$name has no member with an underscore',
+  ({ prototype, ...statics }) => {
+    const names = [...Object.getOwnPropertyNames(prototype), ...Object.keys(statics)];
+    expect(names).toContain('constructor');
+    expect(names.filter((name) => name.startsWith('_'))).toEqual([]);
+  },
+);
