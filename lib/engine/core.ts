@@ -1,3 +1,4 @@
+import { MAX_REQUESTS } from '../addon/addon.js';
 import type { OpenedSocket } from '../addon/contract.js';
 import { reactor } from '../addon/reactor.js';
 import { Completions } from './completions.js';
@@ -6,6 +7,13 @@ import type { ZeroCopySocketEvents } from './events.js';
 import type { CheckedSocketOptions } from './options.js';
 import { Sender } from './sender.js';
 import { type Limits, type Protocol, SocketState } from './state.js';
+
+/**
+ * Sends after which completions are taken in inline: fewer cost crossings, more cost caches. Of a
+ * sender that fills its buffers, 64 KB each, 16 stay in a cache of 2 MB where 32 do not: with 32 a
+ * send costs 1 % less, but filling and sending together 8 % more.
+ */
+const REAP_EVERY = 16;
 
 /** The one object behind a public socket: its parts, put together. */
 export class Core {
@@ -23,8 +31,10 @@ export class Core {
     this.state = new SocketState(protocol, opened, options, limits);
     this.completions = new Completions(emitter, this.state);
     this.sender = new Sender(this.state, this.completions, this.completions.pools, {
+      reapEvery: REAP_EVERY,
       ...limits,
-      maxQueuedSends: options.maxQueuedSends,
+      // A batch is accepted whole, so all of it must have room in the queue.
+      maxBatch: Math.min(MAX_REQUESTS, options.maxQueuedSends),
     });
     reactor.add(this.completions, opened.fd);
   }

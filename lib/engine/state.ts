@@ -23,7 +23,7 @@ export interface Limits {
   maxLength: number;
   /** UDP_SEGMENT in bytes; 0: off */
   segmentSize: number;
-  /** sends after which completions are taken in inline */
+  /** sends after which completions are taken in inline; by default REAP_EVERY */
   reapEvery?: number;
   /** the only pool whose buffers it sends; by default any but those of rings */
   pool?: BufferPool;

@@ -70,7 +70,7 @@ export abstract class RingSocket extends ZeroCopySocket {
     const { sender } = this.#core;
     sender.reapIfDue();
     return isPooled(buffer)
-      ? sender.pooled(buffer, length as number, 0)
+      ? sender.pooled(buffer, length as number, 0, false)
       : this.#sendCopy(buffer, length);
   }
 
