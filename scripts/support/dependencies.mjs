@@ -59,10 +59,7 @@ const MAY_KNOW = {
  *
  * @type {readonly (readonly [string, string])[]}
  */
-const EXCEPTIONS = [
-  ['lib/base/errors.ts', 'lib/addon/native.ts'],
-  ['lib/engine/socket.ts', 'lib/sockets/address.ts'],
-];
+const EXCEPTIONS = [];
 
 /**
  * Circles that stay, by their files. As types, a pool and its buffers are what they are by each other.
@@ -70,7 +67,7 @@ const EXCEPTIONS = [
  * @type {readonly string[]}
  */
 const CIRCLES = [
-  'lib/buffers/buffer-pool.ts lib/buffers/buffer-run.ts lib/buffers/pooled-buffer.ts',
+  'lib/buffers/buffer-pool.ts lib/buffers/buffer-run.ts lib/buffers/handles.ts lib/buffers/pooled-buffer.ts',
 ];
 
 /** `import`, `import type`, `export … from` and `import()` of a file, and `#include "…"`. */
