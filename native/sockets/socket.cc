@@ -1,10 +1,6 @@
 #include "sockets/socket.h"
 
-#include <sys/epoll.h>
-
-#include <algorithm>
 #include <cerrno>
-#include <utility>
 
 #include "kernel/syscalls.h"
 
@@ -66,28 +62,14 @@ void Socket::poll() {
   Lock lock(*this);
   if (fd_ < 0) return;
   // Not at the first poll: a sender that pauses between its sends would register again each time.
-  if (busy_ && queued() == 0 && ++busy_polls_ == 2) unwatch();
+  if (busy_ && queued() == 0 && ++busy_polls_ == 2) watch_.remove(fd_);
   do_poll();
 }
 
 size_t Socket::take(Record* out, size_t max, bool* more) {
   Lock lock(*this);
-  size_t count = retired_.take(out, max);
-  Range ranges[64];
-  // Completions before notices: an error is reported after the ids that it ended.
-  while (count < max && !completed_.empty()) {
-    const size_t taken = completed_.take(ranges, std::min(max - count, std::size(ranges)));
-    for (size_t i = 0; i < taken; ++i) {
-      const Range& range = ranges[i];
-      const uint32_t kind = range.outcome == Outcome::kFailed
-                                ? static_cast<uint32_t>(Record::kFailure) + range.error
-                                : static_cast<uint32_t>(range.outcome);
-      out[count++] = {kind, range.first, range.last};
-    }
-    counters_[Counter::ranges] += taken;
-  }
-  if (completed_.empty()) count += notices_.take(out + count, max - count);
-  *more = has_news();
+  const size_t count = news_.take(out, max, &counters_[Counter::ranges]);
+  *more = !news_.empty();
   return count;
 }
 
@@ -107,20 +89,19 @@ void Socket::note_stamp(const Notification& stamp) {
     ++counters_[Counter::unknownStamps];
     return;
   }
-  notices_.push_back({Record::kStamp, entry->id, stamp.seconds});
-  notices_.push_back(
-      {Record::kStamped + static_cast<uint32_t>(stamp.stage), stamp.nanoseconds, since});
+  news_.tell(Record::kStamp, entry->id, stamp.seconds);
+  news_.tell(Record::kStamped + static_cast<uint32_t>(stamp.stage), stamp.nanoseconds, since);
 }
 
 void Socket::note_queued() {
   ++counters_[Counter::queuedSends];
   drain_due_ = true;
   // Now, not when JavaScript goes idle: it may compute for seconds without looking back.
-  if (queued() == 1) watch();
+  if (queued() == 1) arm_watch();
 }
 
 void Socket::note_drained() {
-  if (drain_due_) notices_.push_back({Record::kDrain, next_id(), 0});
+  if (drain_due_) news_.tell(Record::kDrain, next_id());
   drain_due_ = false;
   if (closing_) finish_output();
 }
@@ -129,11 +110,13 @@ void Socket::note_drained() {
 
 int Socket::attach(uint32_t handle) {
   Lock lock(*this);
-  handle_ = handle;
+  watch_.set_handle(handle);
   return start_watching();
 }
 
-int Socket::start_watching() { return wants_arming() ? watch() : 0; }
+int Socket::start_watching() { return wants_arming() ? arm_watch() : 0; }
+
+int Socket::arm_watch() { return watch_.arm(fd_, interest()); }
 
 bool Socket::arm() {
   Lock lock(*this);
@@ -151,52 +134,26 @@ bool Socket::rearm() {
 
 // A socket that cannot be watched (somebody closed its descriptor) would never be heard of again.
 bool Socket::watch_or_fail() {
-  const int error = watch();
+  const int error = arm_watch();
   if (error == 0 || failed_) return true;
   // No room for a registration now: JavaScript goes on polling, and tries again.
-  if (!registered_ && (error == ENOMEM || error == ENOSPC)) return false;
+  if (!watch_.is_registered() && (error == ENOMEM || error == ENOSPC)) return false;
   fail(error, connecting_);
   return false;
-}
-
-int Socket::watch() {
-  epoll_event event{};
-  event.events = EPOLLONESHOT | interest();
-  event.data.u64 = handle_;
-  if (armed_ && armed_interest_ == event.events) return 0;
-  int operation = registered_ ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-  while (sys.epoll_ctl(epoll_fd_, operation, fd_, &event) != 0) {
-    if (errno != EEXIST || operation == EPOLL_CTL_MOD) return errno;
-    operation = EPOLL_CTL_MOD;  // unwatch() has failed
-  }
-  registered_ = true;
-  armed_ = true;
-  armed_interest_ = event.events;
-  return 0;
-}
-
-// Even a disarmed registration has the kernel call epoll for each completion, on the very path of
-// the send: about 4 % of a send into the sink.
-void Socket::unwatch() {
-  if (!registered_) return;
-  epoll_event unused{};
-  sys.epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd_, &unused);
-  registered_ = false;
-  armed_ = false;
 }
 
 Socket::Wake Socket::on_ready(uint32_t events) {
   PollerLock lock(mutex_);
   // Also where this goes on with an earlier wake: JavaScript may have armed since, and its event be
   // among `events`. To arm once more than needed does no harm.
-  armed_ = false;
+  watch_.note_wake();
   if (fd_ < 0) return {};
   ++counters_[Counter::wakes];
   unfinished_ = false;
   if (!busy_ || queued() > 0) do_ready(events);
   if (!busy_) rest();
   Wake wake;
-  wake.news = has_news();
+  wake.news = !news_.empty();
   wake.unfinished = unfinished_ && !failed_;
   wake.rearm = wants_arming() && (!busy_ || queued() > 0);
   wake.soon = queued() > 0;
@@ -207,7 +164,7 @@ bool Socket::on_link_gone() {
   PollerLock lock(mutex_);
   if (fd_ < 0) return false;
   do_link_gone();
-  return has_news();
+  return !news_.empty();
 }
 
 // ---- the end ------------------------------------------------------------------------------------
@@ -218,10 +175,7 @@ void Socket::fail(int error, bool connecting, bool reading) {
   failure_ = error;
   connecting_ = false;
   fail_queued();
-  notices_.push_back({Record::kError, static_cast<uint64_t>(error),
-                      connecting ? 0u
-                      : reading  ? 2u
-                                 : 1u});
+  news_.tell(Record::kError, static_cast<uint64_t>(error), connecting ? 0 : reading ? 2 : 1);
 }
 
 void Socket::begin_close() {
@@ -264,7 +218,7 @@ void Socket::close() {
 void Socket::close_locked() {
   if (fd_ < 0) return;
   before_close();
-  unwatch();
+  watch_.remove(fd_);
   sys.close(fd_);
   fd_ = -1;
   rest();

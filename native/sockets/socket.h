@@ -5,101 +5,21 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
-#include <vector>
 
-#include "core/coalescer.h"
 #include "core/counters.h"
-#include "core/id_ring.h"
+#include "core/mutex.h"
 #include "core/range.h"
 #include "kernel/address.h"
 #include "kernel/link.h"
-#include "kernel/slab.h"
 #include "kernel/timestamping.h"
+#include "sockets/news.h"
+#include "sockets/request.h"
+#include "sockets/watch.h"
 
 namespace zerosend {
 
-// Answers of a send other than an errno, which is 1..4095. Negated, like an errno.
-enum class Refusal : int32_t {
-  kClosed = 10001,     // closing, closed or failed
-  kQueueFull = 10002,  // max_queued sends wait already
-  kWrongPool = 10003,  // memory of a ring or a UMEM, which is another socket's
-};
-
-// Why a send has failed, where it was no errno and no Refusal: it was given up by abort().
-constexpr int kGivenUp = 10004;
-
-// The memory of one send: a slot of a slab, which the socket keeps mapped, or plain memory that
-// JavaScript keeps alive until the send has completed.
-struct Source {
-  Slab* slab = nullptr;  // null for plain memory
-  const uint8_t* data = nullptr;
-  uint32_t slot = 0;
-  uint32_t length = 0;
-  bool zerocopy = false;
-};
-
-// The memory of several sends: neighbouring slots of a slab, which exist. The lengths are
-// unchecked.
-struct Run {
-  // Set in a length to ask for zero copy; no slot is as long.
-  static constexpr uint32_t kZeroCopy = 1u << 31;
-
-  Slab* slab;
-  uint32_t first;
-  uint32_t count;
-  const uint32_t* lengths;
-
-  uint32_t length(size_t i) const { return lengths[i] & ~kZeroCopy; }
-  Source source(size_t i) const {
-    const uint32_t slot = first + static_cast<uint32_t>(i);
-    return {slab, slab->slot(slot), slot, length(i), (lengths[i] & kZeroCopy) != 0};
-  }
-};
-
-// A part of a packet that is laid out over several slots of a socket's own memory.
-struct Part {
-  uint32_t slot;
-  uint32_t length;
-};
-
-// One piece of news for JavaScript. Kinds below kDrain are Outcomes, with a range of ids; those
-// that failed come as kFailure.
-struct Record {
-  enum Kind : uint32_t {
-    kDrain = 8,      // the queue has emptied; first: the next id, since later ones may wait again
-    kConnected = 9,  // a TCP connection is up
-    kError = 10,  // first: errno; last: 0 while connecting, 1 afterwards, 2 of reading completions
-    kStamp = 12,  // first: an id; last: seconds of CLOCK_REALTIME; its second half follows:
-    kStamped = 16,   // and up, plus the stage: first: nanoseconds; last: nanoseconds since the send
-    kPassed = 13,    // first: an id that fails, past whose place in the ring the kernel has gone
-    kRetired = 11,   // first: an id whose memory must never be written or freed again
-    kLinkDown = 14,  // frames were handed over while the interface could not send
-    kFailure = 65536,  // and up, plus the reason: a range of ids that failed for it
-  };
-  uint32_t kind;
-  uint64_t first;
-  uint64_t last;
-};
-
-// Records in the order in which they came. A backlog can be long, and is taken in small parts.
-class RecordQueue {
- public:
-  void push_back(const Record& record) { records_.push(record); }
-  bool empty() const { return records_.empty(); }
-  // Moves up to `max` records to `out`; returns their number.
-  size_t take(Record* out, size_t max) {
-    size_t count = 0;
-    for (; count < max && !records_.empty(); records_.pop_front()) out[count++] = records_.front();
-    return count;
-  }
-
- private:
-  IdRing<Record> records_{0, 16};
-};
-
-// What all sockets have in common: ids and their completions, news for JavaScript, and the part
-// that epoll plays. How data reaches the kernel and how completions come back is the subclass's.
+// What all sockets have in common: the lock, the life from opening to closing, and ids that
+// complete. How data reaches the kernel and how completions come back is the subclass's.
 //
 // Two threads use a socket, JavaScript's and the poller's; each public method takes the lock. (The
 // kernel gives two concurrent sends on one socket the same id when one fails, so sends must be
@@ -171,7 +91,7 @@ class Socket {
   void close();
 
   int fd() const { return fd_; }
-  uint32_t handle() const { return handle_; }
+  uint32_t handle() const { return watch_.handle(); }
 
   // Asks the kernel for what can change underneath an open socket without a word to it; for state()
   // and counters(). Nothing, unless a subclass has such things.
@@ -236,7 +156,7 @@ class Socket {
    private:
     Socket& socket_;
   };
-  using PollerLock = std::lock_guard<std::mutex>;
+  using PollerLock = MutexLock;
 
   // What may be done under the lock at once, since the other thread waits for it; about a
   // millisecond.
@@ -255,7 +175,7 @@ class Socket {
   static constexpr size_t kMostNotes = 1024;
 
   Socket(int fd, int epoll_fd, size_t max_queued)
-      : fd_(fd), epoll_fd_(epoll_fd), max_queued_(max_queued) {}
+      : max_queued_(max_queued), fd_(fd), watch_(epoll_fd) {}
 
   // To be called by the destructor of the subclass, whose close hook it needs.
   void close_locked();
@@ -272,9 +192,9 @@ class Socket {
   virtual size_t queued() const = 0;
   virtual void do_poll() = 0;
   // Registers what wakes the poller thread for this socket, and has it wake once more. Default:
-  // events of the descriptor itself, one-shot. Return 0 or an errno.
+  // events of the descriptor itself. Return 0 or an errno.
   virtual int start_watching();
-  virtual int watch();
+  virtual int arm_watch();
   // Works off what epoll reported, within the budget, and sets `unfinished_` where that was not
   // enough. Not called while JavaScript is busy, unless sends are queued.
   virtual void do_ready(uint32_t events) = 0;
@@ -312,7 +232,7 @@ class Socket {
   void complete(uint64_t first, uint64_t last, Outcome outcome, int error = 0) {
     counters_[Counter::completed] += last - first + 1;
     counters_[kOutcomeCounters[static_cast<size_t>(outcome)]] += last - first + 1;
-    completed_.add(first, last, outcome, static_cast<uint16_t>(error));
+    news_.complete(first, last, outcome, error);
   }
   void complete(uint64_t id, Outcome outcome, int error = 0) { complete(id, id, outcome, error); }
   // Why what has not been sent will not be, once the socket has failed or is given up.
@@ -332,51 +252,43 @@ class Socket {
 
   // The memory of this send must never be used again. To be called before it completes.
   void note_retired(uint64_t id, int error) {
-    retired_.push_back({Record::kRetired, id, static_cast<uint64_t>(error)});
+    news_.tell_before(Record::kRetired, id, static_cast<uint64_t>(error));
   }
 
   // This send will fail, and the kernel has gone past its place in the ring: frames behind it do
   // not wait for that place to be filled. To be called before it completes.
-  void note_passed(uint64_t id) { retired_.push_back({Record::kPassed, id, 0}); }
+  void note_passed(uint64_t id) { news_.tell_before(Record::kPassed, id); }
 
   // A send was put into the queue.
   void note_queued();
   // The queue has emptied by sending.
   void note_drained();
 
-  std::mutex mutex_;
-  int fd_;
-  const int epoll_fd_;
+  Mutex mutex_;
   const size_t max_queued_;
-  uint32_t handle_ = 0;
+  int fd_;
 
   bool connecting_ = false;
   bool closing_ = false;     // begin_close() or abort() was called
   bool failed_ = false;      // a fatal error was reported
   int failure_ = 0;          // its errno
-  bool armed_ = false;       // a wake is due
-  bool busy_ = false;        // JavaScript sends, and has promised to call arm()
   uint32_t refused_at_ = 0;  // of the last batch that was refused: the index of the wrong one
   bool unfinished_ = false;  // do_ready() has more to do, now
 
   std::unique_ptr<StampTracker> stamps_;  // null unless timestamps were asked for
   Counters counters_;
-  RecordQueue notices_;  // delivered after the completions that they follow
+  News news_;
+  Watch watch_;
 
  private:
   int refusal(size_t count) const;
-  bool has_news() const { return !retired_.empty() || !completed_.empty() || !notices_.empty(); }
   bool watch_or_fail();
-  void unwatch();
 
   std::atomic<bool> wanted_{false};  // JavaScript waits for the lock
 
-  bool registered_ = false;  // with epoll
-  uint32_t armed_interest_ = 0;
+  bool busy_ = false;        // JavaScript sends, and has promised to call arm()
   uint32_t busy_polls_ = 0;  // polls since JavaScript was idle
-  Coalescer completed_;
-  RecordQueue retired_;     // and passed: delivered before the completions of the ids; rare
-  bool drain_due_ = false;  // the queue has been in use since the last drain record
+  bool drain_due_ = false;   // the queue has been in use since the last drain record
 };
 
 }  // namespace zerosend

@@ -127,7 +127,7 @@ void InetSocket::finish_connecting() {
   if (failed_) return;
   connecting_ = false;
   if (stamps_) timestamp_error_ = stamps_->start(fd_);
-  notices_.push_back({Record::kConnected, 0, 0});
+  news_.tell(Record::kConnected);
 }
 
 void InetSocket::do_ready(uint32_t events) {

@@ -1,7 +1,6 @@
 #include "sockets/rings/ring_socket.h"
 
 #include <linux/if.h>
-#include <sys/epoll.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -49,9 +48,9 @@ void RingSocket::fail_accepted(Part frame, int error) {
 
 // ---- the interface ------------------------------------------------------------------------------
 
-int RingSocket::follow(LinkWatch& watch, uint32_t ifindex, uint32_t mtu) {
-  watch_ = &watch;
-  link_ = watch.follow(ifindex, mtu, &facts_);
+int RingSocket::follow(LinkWatch& links, uint32_t ifindex, uint32_t mtu) {
+  link_watch_ = &links;
+  link_ = links.follow(ifindex, mtu, &facts_);
   dropped_before_ = facts_.tx_dropped;
   return link_ ? 0 : ENODEV;
 }
@@ -66,7 +65,7 @@ bool RingSocket::look_again() {
 
 void RingSocket::catch_up() {
   rested_ = false;
-  if (watch_->has_news()) look_again();
+  if (link_watch_->has_news()) look_again();
 }
 
 // Outside of the lock: the answer may have to wait for somebody who changes the network, and the
@@ -91,7 +90,7 @@ void RingSocket::look_around() {
 
 // What is sent while the interface cannot send waits, or is dropped by it: somebody should know.
 void RingSocket::note_link() {
-  if (link_->claim_down()) notices_.push_back({Record::kLinkDown, 0, 0});
+  if (link_->claim_down()) news_.tell(Record::kLinkDown);
 }
 
 void RingSocket::do_link_gone() {
@@ -119,27 +118,17 @@ int RingSocket::make_timer() {
   return timer_fd_ < 0 ? errno : 0;
 }
 
-int RingSocket::start_watching() {
-  epoll_event event{};
-  event.data.u64 = handle_;
-  event.events = EPOLLIN | EPOLLET;  // each expiry once, without reading the timer
-  return sys.epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, timer_fd_, &event) == 0 ? 0 : errno;
-}
+int RingSocket::start_watching() { return watch_.add_timer(timer_fd_); }
 
-int RingSocket::watch() {
-  if (armed_ || timer_fd_ < 0) return 0;
-  itimerspec time{};
-  time.it_value.tv_nsec = interval_ns_;
-  armed_ = sys.timerfd_settime(timer_fd_, 0, &time, nullptr) == 0;
-  return armed_ ? 0 : errno;
+int RingSocket::arm_watch() {
+  return timer_fd_ < 0 ? 0 : watch_.arm_timer(timer_fd_, interval_ns_);
 }
 
 bool RingSocket::wants_arming() const { return !failed_ && under_way(); }
 
 void RingSocket::before_close() {
   if (timer_fd_ < 0) return;
-  epoll_event unused{};
-  sys.epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, timer_fd_, &unused);
+  watch_.remove_timer(timer_fd_);
   sys.close(timer_fd_);
   timer_fd_ = -1;
 }

@@ -68,7 +68,7 @@ class RingSocket : public Socket {
 
   // Follows the interface from now on. To be called while opening, before its MTU matters. Returns
   // 0 or an errno.
-  int follow(LinkWatch& watch, uint32_t ifindex, uint32_t mtu);
+  int follow(LinkWatch& links, uint32_t ifindex, uint32_t mtu);
 
   // Asks for the interface's MTU, under the lock: where a frame is refused that is rare enough.
   bool look_again();
@@ -90,7 +90,7 @@ class RingSocket : public Socket {
   void do_poll() override;
   void do_ready(uint32_t events) override;
   int start_watching() override;
-  int watch() override;
+  int arm_watch() override;
   bool wants_arming() const override;
   void finish_output() override;
   uint64_t next_id() const override { return next_id_; }
@@ -215,7 +215,7 @@ class RingSocket : public Socket {
   void catch_up();
   void note_link();
 
-  LinkWatch* watch_ = nullptr;
+  LinkWatch* link_watch_ = nullptr;
   bool rested_ = true;           // sends have stopped since the last catch_up()
   LinkFacts facts_;              // as last asked for
   uint64_t dropped_before_ = 0;  // by the interface, before this socket was opened

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/coalescer.h"
+#include "core/id_ring.h"
+#include "core/range.h"
+
+namespace zerosend {
+
+// One piece of news for JavaScript. Kinds below kDrain are Outcomes, with a range of ids; those
+// that failed come as kFailure.
+struct Record {
+  enum Kind : uint32_t {
+    kDrain = 8,      // the queue has emptied; first: the next id, since later ones may wait again
+    kConnected = 9,  // a TCP connection is up
+    kError = 10,  // first: errno; last: 0 while connecting, 1 afterwards, 2 of reading completions
+    kStamp = 12,  // first: an id; last: seconds of CLOCK_REALTIME; its second half follows:
+    kStamped = 16,   // and up, plus the stage: first: nanoseconds; last: nanoseconds since the send
+    kPassed = 13,    // first: an id that fails, past whose place in the ring the kernel has gone
+    kRetired = 11,   // first: an id whose memory must never be written or freed again
+    kLinkDown = 14,  // frames were handed over while the interface could not send
+    kFailure = 65536,  // and up, plus the reason: a range of ids that failed for it
+  };
+  uint32_t kind;
+  uint64_t first;
+  uint64_t last;
+};
+
+// What a socket has to tell JavaScript, until it is taken: what is to be known of ids before they
+// complete, completions, and what follows them. Used under the lock of the socket.
+class News {
+ public:
+  bool empty() const { return before_.empty() && completed_.empty() && after_.empty(); }
+
+  // These ids have ended. `error`: of kFailed, why: an errno, a Refusal or kGivenUp.
+  void complete(uint64_t first, uint64_t last, Outcome outcome, int error) {
+    completed_.add(first, last, outcome, static_cast<uint16_t>(error));
+  }
+  // To be told before the completion of the id that it is about; rare.
+  void tell_before(Record::Kind kind, uint64_t id, uint64_t detail = 0) {
+    before_.push({kind, id, detail});
+  }
+  // To be told after the completions so far: an error, after the ids that it has ended.
+  void tell(uint32_t kind, uint64_t first = 0, uint64_t last = 0) {
+    after_.push({kind, first, last});
+  }
+
+  // Moves up to `max` records to `out`, in the order in which they are to be told; returns their
+  // number, and adds to `*ranges` how many of them were ranges of ids. A backlog can be long, and
+  // is taken in small parts.
+  size_t take(Record* out, size_t max, uint64_t* ranges);
+
+ private:
+  IdRing<Record> before_{0, 16};
+  Coalescer completed_;
+  IdRing<Record> after_{0, 16};
+};
+
+}  // namespace zerosend

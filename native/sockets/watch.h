@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+
+namespace zerosend {
+
+// What wakes the poller thread for one socket: events of a descriptor, or a timer. Each wakes it
+// once and has to be armed again. Events are level-triggered, so arming with something to read
+// fires at once. Used under the lock of the socket.
+class Watch {
+ public:
+  explicit Watch(int epoll_fd) : epoll_fd_(epoll_fd) {}
+
+  // How the poller thread knows the socket. Set before anything is armed.
+  void set_handle(uint32_t handle) { handle_ = handle; }
+  uint32_t handle() const { return handle_; }
+
+  // Arms EPOLL* events of a descriptor, beside EPOLLERR and EPOLLHUP, which come without asking.
+  // Returns 0 or an errno.
+  int arm(int fd, uint32_t events);
+  // Whether the descriptor is known to epoll.
+  bool is_registered() const { return registered_; }
+  // Takes the descriptor away. Even a disarmed registration has the kernel call epoll for each
+  // completion, on the very path of the send: about 4 % of a send into the sink.
+  void remove(int fd);
+
+  // The same by a timer (timerfd_create(2)), which is added once. Return 0 or an errno.
+  int add_timer(int timer_fd);
+  int arm_timer(int timer_fd, long nanoseconds);
+  void remove_timer(int timer_fd);
+
+  // A wake has come.
+  void note_wake() { armed_ = false; }
+
+ private:
+  const int epoll_fd_;
+  uint32_t handle_ = 0;
+  bool registered_ = false;
+  bool armed_ = false;   // a wake is due
+  uint32_t events_ = 0;  // that are armed
+};
+
+}  // namespace zerosend
