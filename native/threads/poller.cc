@@ -74,11 +74,11 @@ void Poller::stop() {
   pthread_join(thread_, nullptr);
   running_ = false;
   const auto deadline = std::chrono::steady_clock::now() + kAbandonTimeout;
-  for (const auto& socket : sockets_) {
+  for (const auto& socket : sockets()) {
     if (socket) socket->abandon(deadline);
   }
   {
-    std::lock_guard<std::mutex> lock(table_mutex_);
+    MutexLock lock(table_mutex_);
     sockets_.assign(1, nullptr);
     generations_.assign(1, 0);
     vacant_.clear();
@@ -94,9 +94,10 @@ void Poller::close_descriptors() {
 }
 
 uint32_t Poller::add(std::shared_ptr<Socket> socket, int* error) {
-  uint32_t index;
+  uint32_t handle;
   {
-    std::lock_guard<std::mutex> lock(table_mutex_);
+    MutexLock lock(table_mutex_);
+    uint32_t index;
     if (vacant_.empty()) {
       index = static_cast<uint32_t>(sockets_.size());
       if (index > kIndexMask) {
@@ -110,8 +111,8 @@ uint32_t Poller::add(std::shared_ptr<Socket> socket, int* error) {
       vacant_.pop_back();
     }
     sockets_[index] = socket;
+    handle = index | generations_[index] << kIndexBits;
   }
-  const uint32_t handle = index | generations_[index] << kIndexBits;
   *error = socket->attach(handle);
   if (*error != 0) {
     remove(handle);
@@ -124,7 +125,7 @@ void Poller::remove(uint32_t handle) {
   if (find(handle) == nullptr) return;
   const uint32_t index = handle & kIndexMask;
   std::shared_ptr<Socket> last;  // destroyed after the lock is released
-  std::lock_guard<std::mutex> lock(table_mutex_);
+  MutexLock lock(table_mutex_);
   last = std::move(sockets_[index]);
   generations_[index] = (generations_[index] + 1) & (UINT32_MAX >> kIndexBits);
   vacant_.push_back(index);
@@ -137,19 +138,19 @@ Socket* Poller::find(uint32_t handle) const {
 }
 
 std::shared_ptr<Socket> Poller::share(uint32_t handle) {
-  std::lock_guard<std::mutex> lock(table_mutex_);
+  MutexLock lock(table_mutex_);
   return find(handle) == nullptr ? nullptr : sockets_[handle & kIndexMask];
 }
 
 bool Poller::add_ready(uint32_t handle) {
-  std::lock_guard<std::mutex> lock(ready_mutex_);
+  MutexLock lock(ready_mutex_);
   const bool first = ready_.empty();
   if (std::find(ready_.begin(), ready_.end(), handle) == ready_.end()) ready_.push_back(handle);
   return first;
 }
 
 std::vector<uint32_t> Poller::take_ready() {
-  std::lock_guard<std::mutex> lock(ready_mutex_);
+  MutexLock lock(ready_mutex_);
   return std::exchange(ready_, {});
 }
 
@@ -236,7 +237,7 @@ void Poller::take_link_news() {
   if (!links_.take_news()) return;
   std::vector<std::shared_ptr<Socket>> sockets;
   {
-    std::lock_guard<std::mutex> lock(table_mutex_);
+    MutexLock lock(table_mutex_);
     sockets = sockets_;
   }
   for (const auto& socket : sockets) {

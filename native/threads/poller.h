@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <vector>
 
+#include "core/mutex.h"
 #include "kernel/link_watch.h"
 #include "sockets/socket.h"
 
@@ -52,9 +52,12 @@ class Poller {
   uint32_t add(std::shared_ptr<Socket> socket, int* error);
   void remove(uint32_t handle);
 
-  // Null when the handle is not one of a living socket.
-  Socket* find(uint32_t handle) const;
-  const std::vector<std::shared_ptr<Socket>>& sockets() const { return sockets_; }
+  // Null when the handle is not one of a living socket. Without the lock, as the next one: this
+  // thread alone writes the table. The poller thread holds table_mutex_ when it calls this.
+  Socket* find(uint32_t handle) const NO_THREAD_SAFETY_ANALYSIS;
+  const std::vector<std::shared_ptr<Socket>>& sockets() const NO_THREAD_SAFETY_ANALYSIS {
+    return sockets_;
+  }
 
   // Takes all handles with news.
   std::vector<uint32_t> take_ready();
@@ -96,16 +99,16 @@ class Poller {
   bool running_ = false;
   std::atomic<bool> stopping_{false};
 
-  // Written by the JavaScript thread under table_mutex_; that thread reads without it.
-  mutable std::mutex table_mutex_;
-  std::vector<std::shared_ptr<Socket>> sockets_{nullptr};  // index 0 is never used
-  std::vector<uint32_t> generations_{0};
-  std::vector<uint32_t> vacant_;
+  // Written by the JavaScript thread under the lock; that thread reads without it.
+  mutable Mutex table_mutex_;
+  std::vector<std::shared_ptr<Socket>> sockets_ GUARDED_BY(table_mutex_){nullptr};  // 0: never used
+  std::vector<uint32_t> generations_ GUARDED_BY(table_mutex_){0};
+  std::vector<uint32_t> vacant_ GUARDED_BY(table_mutex_);
 
   LinkWatch links_;
 
-  std::mutex ready_mutex_;
-  std::vector<uint32_t> ready_;  // under ready_mutex_
+  Mutex ready_mutex_;
+  std::vector<uint32_t> ready_ GUARDED_BY(ready_mutex_);
 
   // The poller thread's own.
   std::vector<Work> unfinished_;
