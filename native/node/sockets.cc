@@ -16,7 +16,8 @@
 #include "kernel/syscalls.h"
 #include "kernel/way_out.h"
 #include "node/arguments.h"
-#include "sockets/inet/inet_socket.h"
+#include "sockets/inet/tcp_socket.h"
+#include "sockets/inet/udp_socket.h"
 
 namespace zerosend {
 namespace {
@@ -32,7 +33,7 @@ bool read_address(const Napi::Value& value, Address* out) {
   return Address::parse(address.As<Napi::String>().Utf8Value().c_str(), port, out);
 }
 
-Napi::Value open(Info info, InetSocket::Protocol protocol) {
+Napi::Value open(Info info, bool tcp) {
   const Napi::Env env = info.Env();
   Environment& environment = environment_of(info);
   if (!info[0].IsObject()) return failure(env, EINVAL, "socket");
@@ -58,7 +59,6 @@ Napi::Value open(Info info, InetSocket::Protocol protocol) {
   if (env.IsExceptionPending()) return {};
   options.reuse_address = truth_of(reuse);
   options.zerocopy = truth_of(zerocopy);
-  const bool tcp = protocol == InetSocket::Protocol::kTcp;
   if (tcp && options.remote.length == 0) return failure(env, EINVAL, "connect");
 
   const char* syscall = "";
@@ -68,16 +68,20 @@ Napi::Value open(Info info, InetSocket::Protocol protocol) {
 
   InetSocket::Setup setup{};
   setup.fd = opened.fd;
-  setup.protocol = protocol;
-  setup.connecting = tcp;
   setup.zerocopy = options.zerocopy && opened.zerocopy_error == 0;
   setup.max_queued = max_queued;
   setup.epoll_fd = environment.poller().epoll_fd();
   setup.timestamps = timestamps;
   setup.first_id = environment.first_id;
   setup.first_kernel_id = environment.first_kernel_id;
+  std::shared_ptr<Socket> socket;
+  if (tcp) {
+    socket = std::make_shared<TcpSocket>(setup);
+  } else {
+    socket = std::make_shared<UdpSocket>(setup);
+  }
   int error = 0;
-  const uint32_t handle = environment.poller().add(std::make_shared<InetSocket>(setup), &error);
+  const uint32_t handle = environment.poller().add(std::move(socket), &error);
   if (handle == 0) return failure(env, error, "epoll_ctl");
 
   Napi::Object result = Napi::Object::New(env);
@@ -88,8 +92,8 @@ Napi::Value open(Info info, InetSocket::Protocol protocol) {
   return result;
 }
 
-Napi::Value open_tcp_socket(Info info) { return open(info, InetSocket::Protocol::kTcp); }
-Napi::Value open_udp_socket(Info info) { return open(info, InetSocket::Protocol::kUdp); }
+Napi::Value open_tcp_socket(Info info) { return open(info, true); }
+Napi::Value open_udp_socket(Info info) { return open(info, false); }
 
 Napi::Value begin_close(Info info) {
   if (Socket* socket = socket_of(info)) socket->begin_close();

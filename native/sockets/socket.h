@@ -90,8 +90,11 @@ class Socket {
   // Closes the descriptor. Every id has completed by then.
   void close();
 
-  int fd() const { return fd_; }
-  uint32_t handle() const { return watch_.handle(); }
+  // Without the lock: this thread alone closes it.
+  int fd() const NO_THREAD_SAFETY_ANALYSIS { return fd_; }
+  // Without the lock, and also on the poller thread: attach() has set it before that thread knows
+  // the socket.
+  uint32_t handle() const NO_THREAD_SAFETY_ANALYSIS { return watch_.handle(); }
 
   // Asks the kernel for what can change underneath an open socket without a word to it; for state()
   // and counters(). Nothing, unless a subclass has such things.
@@ -141,15 +144,15 @@ class Socket {
 
  protected:
   // JavaScript's hold of the lock. Where the poller thread has it, that is told who waits.
-  class Lock {
+  class SCOPED_CAPABILITY Lock {
    public:
-    explicit Lock(Socket& socket) : socket_(socket) {
+    explicit Lock(Socket& socket) ACQUIRE(socket.mutex_) : socket_(socket) {
       if (socket.mutex_.try_lock()) return;
       socket.wanted_.store(true, std::memory_order_relaxed);
       socket.mutex_.lock();
       socket.wanted_.store(false, std::memory_order_relaxed);
     }
-    ~Lock() { socket_.mutex_.unlock(); }
+    ~Lock() RELEASE() { socket_.mutex_.unlock(); }
     Lock(const Lock&) = delete;
     Lock& operator=(const Lock&) = delete;
 
@@ -158,137 +161,133 @@ class Socket {
   };
   using PollerLock = MutexLock;
 
-  // What may be done under the lock at once, since the other thread waits for it; about a
-  // millisecond.
-  struct Budget {
-    size_t messages = 128;
-    size_t bytes = kMostBytes;
-
-    static constexpr size_t kMostBytes = 2 << 20;
-    bool is_spent() const { return messages == 0 || bytes == 0; }
-    void spend(size_t sent) {
-      --messages;
-      bytes -= sent < bytes ? sent : bytes;
-    }
-  };
-  // Of messages of an error queue; reading one costs less than sending one.
-  static constexpr size_t kMostNotes = 1024;
-
   Socket(int fd, int epoll_fd, size_t max_queued)
       : max_queued_(max_queued), fd_(fd), watch_(epoll_fd) {}
 
+  // For the analysis, in a lambda that others call while the lock is held.
+  void assert_locked() const ASSERT_CAPABILITY(mutex_) {}
+
   // To be called by the destructor of the subclass, whose close hook it needs.
-  void close_locked();
+  void close_locked() REQUIRES(mutex_);
 
   // ---- what a subclass does ---------------------------------------------------------------------
 
   // As send() and send_many(), with the socket open and room in the queue.
-  virtual int32_t do_send(const Source& source, const Address* destination) = 0;
-  virtual int32_t do_send_many(const Source* sources, size_t count) = 0;
-  virtual int32_t do_send_run(const Run& run) = 0;
-  virtual int32_t do_send_packet(const Part* parts, size_t count);
-  virtual int32_t do_skip(uint32_t) { return 0; }
+  virtual int32_t do_send(const Source& source, const Address* destination) REQUIRES(mutex_) = 0;
+  virtual int32_t do_send_many(const Source* sources, size_t count) REQUIRES(mutex_) = 0;
+  virtual int32_t do_send_run(const Run& run) REQUIRES(mutex_) = 0;
+  virtual int32_t do_send_packet(const Part* parts, size_t count) REQUIRES(mutex_);
+  virtual int32_t do_skip(uint32_t) REQUIRES(mutex_) { return 0; }
   // Sends that wait for room.
-  virtual size_t queued() const = 0;
-  virtual void do_poll() = 0;
+  virtual size_t queued() const REQUIRES(mutex_) = 0;
+  virtual void do_poll() REQUIRES(mutex_) = 0;
   // Registers what wakes the poller thread for this socket, and has it wake once more. Default:
   // events of the descriptor itself. Return 0 or an errno.
-  virtual int start_watching();
-  virtual int arm_watch();
+  virtual int start_watching() REQUIRES(mutex_);
+  virtual int arm_watch() REQUIRES(mutex_);
   // Works off what epoll reported, within the budget, and sets `unfinished_` where that was not
   // enough. Not called while JavaScript is busy, unless sends are queued.
-  virtual void do_ready(uint32_t events) = 0;
+  virtual void do_ready(uint32_t events) REQUIRES(mutex_) = 0;
   // EPOLL* bits to wait for; EPOLLERR and EPOLLHUP come without asking.
-  virtual uint32_t interest() const { return 0; }
-  virtual bool wants_arming() const = 0;
-  virtual uint64_t next_id() const = 0;
+  virtual uint32_t interest() const REQUIRES(mutex_) { return 0; }
+  virtual bool wants_arming() const REQUIRES(mutex_) = 0;
+  virtual uint64_t next_id() const REQUIRES(mutex_) = 0;
   // Completes every queued send as failed.
-  virtual void fail_queued() = 0;
+  virtual void fail_queued() REQUIRES(mutex_) = 0;
   // begin_close() was called, or the queue has emptied since.
-  virtual void finish_output() {}
+  virtual void finish_output() REQUIRES(mutex_) {}
   // First step of abort(): whatever makes the kernel let go, and a last reading of completions.
-  virtual void cut_off() = 0;
+  virtual void cut_off() REQUIRES(mutex_) = 0;
   // Second step: completes all that is left as revoked. Its memory is safe to reuse then, or was
   // reported by note_retired().
-  virtual void revoke() = 0;
+  virtual void revoke() REQUIRES(mutex_) = 0;
   // As revoke(), when nobody will hear of it: sees to memory that is not unmapped with the
   // process's last view of it. May wait until `deadline`.
-  virtual void leave_behind(std::chrono::steady_clock::time_point) {}
+  virtual void leave_behind(std::chrono::steady_clock::time_point) REQUIRES(mutex_) {}
   // Sends have stopped for now.
-  virtual void rest() {}
-  virtual void before_close() {}
+  virtual void rest() REQUIRES(mutex_) {}
+  virtual void before_close() REQUIRES(mutex_) {}
   // Fails if the connection has ended.
-  virtual void do_conclude() {}
-  virtual State do_state() const { return {}; }
+  virtual void do_conclude() REQUIRES(mutex_) {}
+  virtual State do_state() const REQUIRES(mutex_) { return {}; }
   // What progress() cannot know: bytes that a peer has acknowledged.
-  virtual uint64_t do_progress() const { return 0; }
+  virtual uint64_t do_progress() const REQUIRES(mutex_) { return 0; }
   // Fails if the socket's interface is gone.
-  virtual void do_link_gone() {}
+  virtual void do_link_gone() REQUIRES(mutex_) {}
 
   // ---- what a subclass calls --------------------------------------------------------------------
 
-  bool is_open() const { return fd_ >= 0 && !closing_ && !failed_ && !connecting_; }
+  bool is_open() const REQUIRES(mutex_) {
+    return fd_ >= 0 && !closing_ && !failed_ && !connecting_;
+  }
   // `error`: of kFailed, why: an errno, a Refusal or kGivenUp.
-  void complete(uint64_t first, uint64_t last, Outcome outcome, int error = 0) {
+  void complete(uint64_t first, uint64_t last, Outcome outcome, int error = 0) REQUIRES(mutex_) {
     counters_[Counter::completed] += last - first + 1;
     counters_[kOutcomeCounters[static_cast<size_t>(outcome)]] += last - first + 1;
     news_.complete(first, last, outcome, error);
   }
-  void complete(uint64_t id, Outcome outcome, int error = 0) { complete(id, id, outcome, error); }
+  void complete(uint64_t id, Outcome outcome, int error = 0) REQUIRES(mutex_) {
+    complete(id, id, outcome, error);
+  }
   // Why what has not been sent will not be, once the socket has failed or is given up.
-  int reason() const { return failure_ != 0 ? failure_ : kGivenUp; }
-  int reason_of(Outcome outcome) const { return outcome == Outcome::kFailed ? reason() : 0; }
+  int reason() const REQUIRES(mutex_) { return failure_ != 0 ? failure_ : kGivenUp; }
+  int reason_of(Outcome outcome) const REQUIRES(mutex_) {
+    return outcome == Outcome::kFailed ? reason() : 0;
+  }
   // So many bytes of a send that fails were not taken by the kernel.
-  void count_unsent(uint64_t bytes) { counters_[Counter::unsentBytes] += bytes; }
-  void fail(int error, bool connecting, bool reading = false);
+  void count_unsent(uint64_t bytes) REQUIRES(mutex_) { counters_[Counter::unsentBytes] += bytes; }
+  void fail(int error, bool connecting, bool reading = false) REQUIRES(mutex_);
 
   // Reports a timestamp, or counts one that no send is known for.
-  void note_stamp(const Notification& stamp);
+  void note_stamp(const Notification& stamp) REQUIRES(mutex_);
 
-  void count_send(uint32_t length) {
+  void count_send(uint32_t length) REQUIRES(mutex_) {
     ++counters_[Counter::sends];
     counters_[Counter::bytes] += length;
   }
 
   // The memory of this send must never be used again. To be called before it completes.
-  void note_retired(uint64_t id, int error) {
+  void note_retired(uint64_t id, int error) REQUIRES(mutex_) {
     news_.tell_before(Record::kRetired, id, static_cast<uint64_t>(error));
   }
 
   // This send will fail, and the kernel has gone past its place in the ring: frames behind it do
   // not wait for that place to be filled. To be called before it completes.
-  void note_passed(uint64_t id) { news_.tell_before(Record::kPassed, id); }
+  void note_passed(uint64_t id) REQUIRES(mutex_) { news_.tell_before(Record::kPassed, id); }
 
   // A send was put into the queue.
-  void note_queued();
+  void note_queued() REQUIRES(mutex_);
   // The queue has emptied by sending.
-  void note_drained();
+  void note_drained() REQUIRES(mutex_);
 
   Mutex mutex_;
   const size_t max_queued_;
-  int fd_;
+  int fd_ GUARDED_BY(mutex_);
 
-  bool connecting_ = false;
-  bool closing_ = false;     // begin_close() or abort() was called
-  bool failed_ = false;      // a fatal error was reported
-  int failure_ = 0;          // its errno
-  uint32_t refused_at_ = 0;  // of the last batch that was refused: the index of the wrong one
-  bool unfinished_ = false;  // do_ready() has more to do, now
+  bool connecting_ GUARDED_BY(mutex_) = false;
+  bool closing_ GUARDED_BY(mutex_) = false;  // begin_close() or abort() was called
+  bool failed_ GUARDED_BY(mutex_) = false;   // a fatal error was reported
+  int failure_ GUARDED_BY(mutex_) = 0;       // its errno
+  uint32_t refused_at_ GUARDED_BY(mutex_) =
+      0;  // of the last batch that was refused: the index of the wrong one
+  bool unfinished_ GUARDED_BY(mutex_) = false;  // do_ready() has more to do, now
 
-  std::unique_ptr<StampTracker> stamps_;  // null unless timestamps were asked for
-  Counters counters_;
-  News news_;
-  Watch watch_;
+  std::unique_ptr<StampTracker> stamps_
+      GUARDED_BY(mutex_);  // null unless timestamps were asked for
+  Counters counters_ GUARDED_BY(mutex_);
+  News news_ GUARDED_BY(mutex_);
+  Watch watch_ GUARDED_BY(mutex_);
 
  private:
-  int refusal(size_t count) const;
-  bool watch_or_fail();
+  int refusal(size_t count) const REQUIRES(mutex_);
+  bool watch_or_fail() REQUIRES(mutex_);
 
   std::atomic<bool> wanted_{false};  // JavaScript waits for the lock
 
-  bool busy_ = false;        // JavaScript sends, and has promised to call arm()
-  uint32_t busy_polls_ = 0;  // polls since JavaScript was idle
-  bool drain_due_ = false;   // the queue has been in use since the last drain record
+  bool busy_ GUARDED_BY(mutex_) = false;        // JavaScript sends, and has promised to call arm()
+  uint32_t busy_polls_ GUARDED_BY(mutex_) = 0;  // polls since JavaScript was idle
+  bool drain_due_ GUARDED_BY(mutex_) =
+      false;  // the queue has been in use since the last drain record
 };
 
 }  // namespace zerosend

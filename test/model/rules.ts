@@ -9,7 +9,7 @@ export interface Bounds {
   room: number;
   /** records of one batch */
   batch: number;
-  /** ids that one hold of the lock sends out of the queue; default any number (Socket::Budget) */
+  /** ids that one hold of the lock sends out of the queue; default any number (Budget) */
   budget?: number;
   /** Connections: always watched, also with nothing outstanding; times that a peer says something. */
   inputs?: number;
@@ -82,7 +82,7 @@ export class Rules {
     return get(state, k, Of.lock) === NOBODY;
   }
 
-  /** InetSocket::wants_arming */
+  /** TcpSocket::wants_arming, UdpSocket::wants_arming */
   wantsArming(state: Uint8Array, k: number): boolean {
     if (this.bounds.inputs !== undefined) return true; // a connection
     return (

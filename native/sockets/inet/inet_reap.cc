@@ -4,7 +4,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 
 #include "kernel/error_queue.h"
@@ -21,16 +20,16 @@ InetSocket::Drained InetSocket::drain(size_t most, bool foreign) {
   const uint64_t doubts = ledger_.doubts();
   size_t count = 0;
   const auto handle = [this, &drained](const Notification& notification) {
-    read_notification(notification, &drained.freed);
+    assert_locked();
+    read_notification(notification, &drained);
   };
-  const int end = read_error_queue(
-      fd_, handle, [&] { return ++count == most || (!foreign && !expects_messages()); });
-  note_end_of_queue(end);
-  // All questions so far have been answered, and the answer to the latest is the kernel's count.
-  if (end == EAGAIN && ledger_.doubts() < doubts) {
-    ledger_.dispel(unread_questions_);
-    unread_questions_ = unread_answers_ = 0;
-  }
+  const auto enough = [&] {
+    assert_locked();
+    return ++count == most || (!foreign && !expects_messages());
+  };
+  drained.end = read_error_queue(fd_, handle, enough);
+  note_end_of_queue(drained.end);
+  note_reading(drained, doubts);
   drained.more = count == most;
   return drained;
 }
@@ -61,21 +60,17 @@ void InetSocket::end_if_unreadable() {
   revoke();
 }
 
-void InetSocket::read_notification(const Notification& notification, size_t* freed) {
+void InetSocket::read_notification(const Notification& notification, Drained* drained) {
   switch (notification.kind) {
     case Notification::Kind::kCompletion: {
       ++counters_[Counter::notifications];
-      asked_in_vain_ = 0;
       const NotificationEffect effect =
           ledger_.notify(notification.first, notification.last, notification.copied, completer());
       counters_[Counter::duplicateIds] += effect.duplicates;
       counters_[Counter::unknownIds] += effect.unknown;
-      if (effect.phantoms > 0) {
-        const uint64_t answers = std::min(effect.phantoms, unread_answers_);
-        unread_answers_ -= answers;
-        counters_[Counter::phantomIds] += effect.phantoms - answers;
-      }
-      *freed += effect.completed;
+      drained->notified = true;
+      drained->phantoms += effect.phantoms;
+      drained->freed += effect.completed;
       break;
     }
     case Notification::Kind::kIcmp:
@@ -94,54 +89,20 @@ void InetSocket::read_notification(const Notification& notification, size_t* fre
 }
 
 // Reading SO_ERROR clears it; left alone it would fire at each arming.
-void InetSocket::check_error(bool connecting) {
+int InetSocket::take_error() {
   int error = 0;
   socklen_t length = sizeof error;
-  if (sys.getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length) != 0) error = errno;
-  if (error == 0) return;
-  if (protocol_ == Protocol::kTcp) {
-    fail(error, connecting);
-  } else {
-    ++counters_[Counter::softErrors];
-  }
-}
-
-// Reads what a TCP peer says and drops it, without copying (MSG_TRUNC, tcp(7)).
-void InetSocket::discard_input() {
-  constexpr size_t kChunk = size_t{1} << 20;
-  for (int round = 0; round < 16 && !peer_closed_; ++round) {
-    const ssize_t got = sys.recv(fd_, nullptr, kChunk, MSG_TRUNC | MSG_DONTWAIT);
-    if (got > 0) {
-      counters_[Counter::discardedBytes] += static_cast<uint64_t>(got);
-      continue;
-    }
-    if (got == 0) peer_closed_ = true;
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 && errno != EAGAIN && errno != ENOTCONN) fail(errno, false);
-    return;
-  }
-}
-
-void InetSocket::finish_connecting() {
-  check_error(true);
-  if (failed_) return;
-  connecting_ = false;
-  if (stamps_) timestamp_error_ = stamps_->start(fd_);
-  news_.tell(Record::kConnected);
+  return sys.getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
 }
 
 void InetSocket::do_ready(uint32_t events) {
-  if (connecting_) {
-    if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) finish_connecting();
-    return;
-  }
-  if (events & EPOLLHUP) hung_up_ = true;
-  if (protocol_ == Protocol::kTcp && (events & (EPOLLIN | EPOLLRDHUP))) discard_input();
   const bool more_to_send = flush();
   // Not only what is outstanding: foreign messages must go too, or they would fire for ever.
-  const bool more_to_read = drain(kMostNotes, (events & EPOLLERR) != 0).more;
+  const bool more_to_read = drain(Budget::kMostNotes, (events & EPOLLERR) != 0).more;
   unfinished_ = more_to_send || more_to_read;
-  if (events & (EPOLLERR | EPOLLHUP)) check_error(false);
+  if (events & (EPOLLERR | EPOLLHUP)) {
+    if (const int error = take_error()) note_error(error);
+  }
   end_if_unreadable();
 }
 

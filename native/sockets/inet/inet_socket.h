@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <vector>
@@ -11,20 +12,19 @@
 #include "core/notification.h"
 #include "kernel/page_replacement.h"
 #include "kernel/send_errors.h"
+#include "sockets/budget.h"
+#include "sockets/inet/kept_slabs.h"
 #include "sockets/socket.h"
 
 namespace zerosend {
 
-// A TCP or UDP socket with MSG_ZEROCOPY: sendto hands the data over, the error queue tells when
-// the memory is free, and what the kernel has no room for waits in order.
-class InetSocket final : public Socket {
+// What TCP and UDP sockets with MSG_ZEROCOPY have in common: the error queue tells when memory is
+// free, the ledger ties that to ids, and what the kernel has no room for waits in order. How a
+// message is handed over, and what a refusal means, is of TcpSocket and UdpSocket.
+class InetSocket : public Socket {
  public:
-  enum class Protocol : uint8_t { kTcp, kUdp };
-
   struct Setup {
-    int fd;  // taken over; non-blocking
-    Protocol protocol;
-    bool connecting;
+    int fd;         // taken over; non-blocking
     bool zerocopy;  // SO_ZEROCOPY is on; without it the kernel ignores the flag and gives no ids
     size_t max_queued;  // sends that may wait for room
     int epoll_fd;
@@ -32,25 +32,15 @@ class InetSocket final : public Socket {
     uint64_t first_id = 0;         // other than 0 in tests of the wrap only
     uint64_t first_kernel_id = 0;  // likewise
   };
+
+ protected:
   explicit InetSocket(const Setup& setup);
-  ~InetSocket() override;
 
- private:
-  enum class Push : uint8_t { kDone, kNoRoom, kSpent, kRefused };
-
-  struct Queued {
-    uint64_t id = 0;
-    uint32_t offset = 0;
-    Address destination;  // length 0: the connected peer
+  struct Attempt {
+    ssize_t accepted = -1;  // bytes, or -1
+    bool zerocopy = false;  // whether the kernel took an id for it
+    int error = 0;          // EAGAIN: it should wait in the queue
   };
-
-  // A slab that is kept mapped, and the id before which all sends from it are; kInUse while more
-  // may come.
-  struct Kept {
-    std::shared_ptr<Slab> slab;
-    uint64_t until;
-  };
-  static constexpr uint64_t kInUse = UINT64_MAX;
 
   // What sendmmsg is told. Only the parts, and the kernel's answers, change from call to call.
   struct Batch {
@@ -66,164 +56,158 @@ class InetSocket final : public Socket {
     std::vector<StampKey> keys;  // empty unless timestamps were asked for
   };
 
-  struct Attempt {
-    ssize_t accepted = -1;  // bytes, or -1
-    bool zerocopy = false;  // whether the kernel took an id for it
-    int error = 0;
+  // What a reading of the error queue has brought.
+  struct Drained {
+    size_t freed = 0;       // kernel ids
+    uint64_t phantoms = 0;  // kernel ids that refused sends had taken
+    bool notified = false;  // of any completion
+    bool more = false;      // the queue may hold more than was to be read
+    int end = 0;            // EAGAIN: the queue is empty; 0: nothing more is waited for
   };
+
+  // ---- what a subclass does ---------------------------------------------------------------------
+
+  // One message from `offset` on, or of a stream at most so many bytes, to the kernel, with what
+  // each refusal calls for. `destination` is null or empty for the connected peer.
+  virtual Attempt transmit(const Source& source, const Address* destination, uint32_t offset,
+                           size_t most) REQUIRES(mutex_) = 0;
+  // Sends as many messages as agree on zero copy with one system call, and books what was accepted.
+  // Returns how many sources are dealt with; 0 leaves the first one to transmit(), which knows what
+  // to do about each error.
+  virtual size_t transmit_batch(const Source* sources, size_t count) REQUIRES(mutex_) = 0;
+  // What the errno of a refused send calls for.
+  virtual Response response(int error) const = 0;
+  // A send was refused, and others that were accepted before it have gone, or will go, without it.
+  virtual void note_hole(int) REQUIRES(mutex_) {}
+  // SO_ERROR was found.
+  virtual void note_error(int error) REQUIRES(mutex_) = 0;
+  // The error queue was read. There were so many doubts() before.
+  virtual void note_reading(const Drained&, uint64_t) REQUIRES(mutex_) {}
+  // Whether what is queued may be tried now.
+  virtual bool may_flush() REQUIRES(mutex_) { return true; }
+  // Something of the queue has gone out, or was refused.
+  virtual void note_flushed() REQUIRES(mutex_) {}
+
+  // ---- for the subclass -------------------------------------------------------------------------
+
+  bool is_outstanding() const REQUIRES(mutex_) {
+    return ledger_.kernel_outstanding() > 0 || !queue_.empty();
+  }
+  bool may_zerocopy(const Source& source) const { return source.zerocopy && zerocopy_granted_; }
+
+  // inet_transmit.cc
+  static int send_flags(bool zerocopy) {
+    return MSG_DONTWAIT | MSG_NOSIGNAL | (zerocopy ? MSG_ZEROCOPY : 0);
+  }
+  ssize_t hand_over(const uint8_t* data, size_t length, int flags, const sockaddr* to,
+                    socklen_t to_length) REQUIRES(mutex_);
+  // Fills the batch with the first sources that agree on zero copy, and calls `each` with them.
+  // Returns their number.
+  template <class Each>
+  size_t gather(const Source* sources, size_t count, Each each) REQUIRES(mutex_) {
+    if (!batch_) batch_ = std::make_unique<Batch>();
+    const bool zerocopy = may_zerocopy(sources[0]);
+    size_t gathered = 0;
+    for (; gathered < std::min(count, Batch::kSize); ++gathered) {
+      const Source& source = sources[gathered];
+      if (may_zerocopy(source) != zerocopy) break;
+      batch_->parts[gathered] = {const_cast<uint8_t*>(source.data), source.length};
+      each(source);
+    }
+    return gathered;
+  }
+  size_t hand_over_batch(size_t gathered, bool zerocopy, int* error) REQUIRES(mutex_);
+  void begin_stamping() REQUIRES(mutex_);
+  void note_refusal(int error) REQUIRES(mutex_);
+  // A send goes by copy. With nothing left to reap, waiting could be for ever: where nothing is in
+  // flight (the memory lock limit, charged to all processes of the user) no completion will ever
+  // come.
+  void note_fallback() REQUIRES(mutex_) { ++counters_[Counter::inlineFallbacks]; }
+  bool holds_nothing() const REQUIRES(mutex_);
 
   // inet_send.cc
-  int32_t do_send(const Source& source, const Address* destination) override;
-  int32_t do_send_many(const Source* sources, size_t count) override;
-  int32_t do_send_run(const Run& run) override;
-  size_t queued() const override { return queue_.size(); }
-  uint64_t next_id() const override { return ledger_.next_send(); }
-  void fail_queued() override;
-  int32_t send_one(const Source& source, const Address* destination);
-  void send_rest(uint64_t id, const Address* destination, uint32_t offset);
-  Push push(uint64_t id, const Address* destination, uint32_t* offset, Budget* budget, int* error);
-  // inet_segments.cc
-  struct Splitting;
-  struct SplittingDeleter {
-    void operator()(Splitting* state) const;
-  };
-  // Whether a send goes out as a whole, to be cut into segments by the kernel or the device.
-  enum class Whole : uint8_t { kUsual, kTry, kNo };
-  Whole whole_to(const Address* destination);
-  bool start_splitting(const Address* destination);
-  void stop_splitting();
-  bool is_splitting() const;
-  ssize_t send_segments(const uint8_t* data, uint32_t length, const Address* destination);
-
-  Source beginning_of(const Source& source, uint64_t most) const;
-  Attempt transmit(const Source& source, const Address* destination, uint32_t offset);
-  size_t transmit_batch(const Source* sources, size_t count);
-  void accept_message(const Source& source, bool zerocopy, uint32_t bytes);
-  void accept_whole(const Source& source, bool zerocopy);
-  void accept_piece(uint64_t id, bool zerocopy, uint32_t bytes, bool last);
-  void enqueue(uint64_t id, const Address* destination, uint32_t offset);
-  bool flush();
-  ssize_t hand_over(const uint8_t* data, size_t length, int flags, const sockaddr* to,
-                    socklen_t to_length);
-  void begin_stamping();
-  void stamp_batch(size_t count);
-
-  // inet_refusal.cc
-  // How often a datagram is tried again that ICMP errors about earlier ones have kept from being
-  // tried. Each takes away one, so only a flood that is faster than as many system calls gets
-  // through.
-  static constexpr int kTriesOfEarlier = 64;
-  // asked_in_vain_ after five questions in vain: not news of a moment any more, but of a state.
-  static constexpr uint32_t kLasting = 31;
-  // How often one is tried again for which there is no memory though the kernel holds nothing.
-  static constexpr int kTriesOfEmptied = 16;
-  Response response(int error) const;
-  bool may_be_earlier(int error) const;
-  size_t settle_refusal(int error, bool zerocopy);
-  int ask_for_count(const sockaddr* to, socklen_t to_length);
-  int back_off(int error);
-  bool holds_nothing() const;
-  bool reports_drops() const;
-  bool hears_of_earlier() const;
+  void accept_message(const Source& source, bool zerocopy, uint32_t bytes) REQUIRES(mutex_);
 
   // inet_reap.cc
-  void do_ready(uint32_t events) override;
-  bool expects_messages() const { return ledger_.kernel_outstanding() > 0 || stamps_ != nullptr; }
-  struct Drained {
-    size_t freed = 0;   // kernel ids
-    bool more = false;  // the queue may hold more than was to be read
-  };
-  Drained drain(size_t most, bool foreign = false);
-  size_t drain_all();
-  void read_notification(const Notification& notification, size_t* freed);
-  void note_end_of_queue(int error);
-  void end_if_unreadable();
-  void check_error(bool connecting);
-  void discard_input();
-  void finish_connecting();
-
-  // inet_socket.cc
-  void do_poll() override;
-  uint32_t interest() const override;
-  bool wants_arming() const override;
-  void finish_output() override;
-  void cut_off() override;
-  void revoke() override;
-  void leave_behind(std::chrono::steady_clock::time_point deadline) override;
-  void rest() override;
-  std::vector<Span> plain_memory();
-  int part_plain_memory();
-  void keep_new(Slab* slab, size_t sends);
-  void let_go();
-  void before_close() override;
-  State do_state() const override {
-    State state;
-    state.peer_closed = peer_closed_;
-    state.ids_uncertain = asked_in_vain_ >= kLasting && !ledger_.certain();
-    state.timestamp_error = timestamp_error_;
-    state.splits_sends = is_splitting();
-    state.acknowledged = acknowledged();
-    return state;
-  }
-  uint64_t do_progress() const override {
-    const int64_t bytes = acknowledged();
-    return bytes > 0 ? static_cast<uint64_t>(bytes) : 0;
-  }
-  int64_t acknowledged() const;
-  void do_conclude() override;
-
-  // Keeps the slab mapped until nothing of it is in flight. Here and not in each send: two atomic
-  // operations for each would be a tenth of what a send costs in user space. `sends`: for how many
-  // it is asked together, before the first of them has its id. False for memory that only the
-  // socket which shares it with the kernel may send from.
-  bool keep(Slab* slab, size_t sends) {
-    if (slab == nullptr) return true;
-    if (slab->shared_with_kernel()) return false;
-    if (slab != last_slab_) keep_new(slab, sends);
-    return true;
-  }
+  Drained drain(size_t most, bool foreign = false) REQUIRES(mutex_);
+  size_t drain_all() REQUIRES(mutex_);
+  bool is_unreadable() const REQUIRES(mutex_) { return unreadable_ > 0; }
+  int take_error() REQUIRES(mutex_);
 
   // Ends each send of the ledger.
-  auto completer() {
+  auto completer() REQUIRES(mutex_) {
     return [this](uint64_t id, Outcome outcome, const Source&) {
+      assert_locked();
       complete(id, outcome, outcome == Outcome::kFailed ? ledger_.error_of(id) : 0);
     };
   }
 
-  // The rest of a send, from `offset` on, will not be sent.
-  void give_up(uint64_t id, uint32_t offset, int error) {
-    count_unsent(ledger_.payload(id).length - offset);
-    ledger_.fail(id, completer(), static_cast<uint16_t>(error));
-  }
+  // What subclasses add something to.
+  void do_poll() override REQUIRES(mutex_);
+  void do_ready(uint32_t events) override REQUIRES(mutex_);
+  uint32_t interest() const override REQUIRES(mutex_);
+  void cut_off() override REQUIRES(mutex_);
+  State do_state() const override REQUIRES(mutex_);
 
-  const Protocol protocol_;
-  Ledger<Source> ledger_;
-  const bool zerocopy_granted_;    // SO_ZEROCOPY is on
-  uint64_t unread_questions_ = 0;  // questions for the count that may have taken ids not read yet
-  uint64_t unread_answers_ = 0;    // those of them that were answered, which are no phantoms
-  uint32_t asked_in_vain_ = 0;     // other than 0: that many sends go by copy before the next one
-  uint32_t unasked_ = 0;           // so many of them have
-  bool stopped_early_ = false;  // the last sendmmsg may have met an error about an earlier datagram
-  uint32_t unreadable_ = 0;     // readings of the error queue in a row that failed
-  int unreadable_error_ = 0;    // it has gone on for too long
-  std::chrono::steady_clock::time_point unreadable_since_;
-  bool shut_down_ = false;     // SHUT_WR was sent
-  bool cut_off_ = false;       // the connection was dissolved
-  int64_t acknowledged_ = -1;  // what acknowledged() said before the connection was cut off
-  bool peer_closed_ = false;   // the peer's FIN was read
-  bool hung_up_ = false;       // EPOLLHUP was seen: it stays, and would fire at each arming
-  int plain_parted_ = -1;      // result of parting all plain memory from the kernel; -1: not tried
-  int timestamp_error_ = 0;
-  uint32_t polls_ = 0;
-  std::chrono::nanoseconds retry_delay_{0};  // other than 0: flush() waits for retry_at_
-  std::chrono::steady_clock::time_point retry_at_;
-  std::chrono::steady_clock::time_point retry_since_;
-  std::vector<Kept> slabs_;    // of what is outstanding, and maybe of more
-  Slab* last_slab_ = nullptr;  // one of them: the next send is likely to be from it
-  IdRing<Queued> queue_{0, 16};
-  std::vector<Source> run_;                                 // scratch of do_send_run()
-  std::unique_ptr<Batch> batch_;                            // made by the first sendmmsg
-  std::unique_ptr<Splitting, SplittingDeleter> splitting_;  // made by the first refusal of segments
+  Ledger<Source> ledger_ GUARDED_BY(mutex_);
+  std::unique_ptr<Batch> batch_ GUARDED_BY(mutex_);  // made by the first sendmmsg
+  int timestamp_error_ GUARDED_BY(mutex_) = 0;
+
+ private:
+  enum class Push : uint8_t { kDone, kNoRoom, kSpent, kRefused };
+
+  struct Queued {
+    uint64_t id = 0;
+    uint32_t offset = 0;
+    Address destination;  // length 0: the connected peer
+  };
+
+  // inet_send.cc
+  int32_t do_send(const Source& source, const Address* destination) override REQUIRES(mutex_);
+  int32_t do_send_many(const Source* sources, size_t count) override REQUIRES(mutex_);
+  int32_t do_send_run(const Run& run) override REQUIRES(mutex_);
+  uint64_t next_id() const override REQUIRES(mutex_) { return ledger_.next_send(); }
+  int32_t send_one(const Source& source, const Address* destination) REQUIRES(mutex_);
+  void accept_whole(const Source& source, bool zerocopy) REQUIRES(mutex_);
+  void accept_piece(uint64_t id, bool zerocopy, uint32_t bytes, bool last) REQUIRES(mutex_);
+
+  // inet_queue.cc
+  size_t queued() const override REQUIRES(mutex_) { return queue_.size(); }
+  void fail_queued() override REQUIRES(mutex_);
+  void send_rest(uint64_t id, const Address* destination, uint32_t offset) REQUIRES(mutex_);
+  Push push(uint64_t id, const Address* destination, uint32_t* offset, Budget* budget, int* error)
+      REQUIRES(mutex_);
+  void enqueue(uint64_t id, const Address* destination, uint32_t offset) REQUIRES(mutex_);
+  bool flush() REQUIRES(mutex_);
+  void give_up(uint64_t id, uint32_t offset, int error) REQUIRES(mutex_);
+
+  // inet_transmit.cc
+  void stamp_batch(size_t count) REQUIRES(mutex_);
+
+  // inet_reap.cc
+  bool expects_messages() const REQUIRES(mutex_) {
+    return ledger_.kernel_outstanding() > 0 || stamps_ != nullptr;
+  }
+  void read_notification(const Notification& notification, Drained* drained) REQUIRES(mutex_);
+  void note_end_of_queue(int error) REQUIRES(mutex_);
+  void end_if_unreadable() REQUIRES(mutex_);
+
+  // inet_socket.cc
+  void revoke() override REQUIRES(mutex_);
+  void leave_behind(std::chrono::steady_clock::time_point deadline) override REQUIRES(mutex_);
+  void rest() override REQUIRES(mutex_);
+  std::vector<Span> plain_memory() REQUIRES(mutex_);
+  int part_plain_memory() REQUIRES(mutex_);
+
+  const bool zerocopy_granted_;                  // SO_ZEROCOPY is on
+  uint32_t unreadable_ GUARDED_BY(mutex_) = 0;   // readings of the error queue in a row that failed
+  int unreadable_error_ GUARDED_BY(mutex_) = 0;  // it has gone on for too long
+  std::chrono::steady_clock::time_point unreadable_since_ GUARDED_BY(mutex_);
+  // Result of parting all plain memory from the kernel; -1: not tried.
+  int plain_parted_ GUARDED_BY(mutex_) = -1;
+  KeptSlabs slabs_ GUARDED_BY(mutex_);
+  IdRing<Queued> queue_ GUARDED_BY(mutex_){0, 16};
+  std::vector<Source> run_ GUARDED_BY(mutex_);  // scratch of do_send_run()
 };
 
 }  // namespace zerosend

@@ -1,7 +1,6 @@
-// InetSocket: what the kernel has refused. Everything here runs under the lock, on the JavaScript
+// UdpSocket: what the kernel has refused. Everything here runs under the lock, on the JavaScript
 // thread (send, send_many, poll) or on the poller thread (flush).
 
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -10,7 +9,7 @@
 
 #include "kernel/syscalls.h"
 #include "kernel/too_many_segments.h"
-#include "sockets/inet/inet_socket.h"
+#include "sockets/inet/udp_socket.h"
 
 namespace zerosend {
 namespace {
@@ -25,25 +24,17 @@ constexpr uint32_t kMaxUnasked = 64;
 
 }  // namespace
 
-Response InetSocket::response(int error) const {
-  const SendError& entry = send_error(error);
-  return protocol_ == Protocol::kTcp ? entry.tcp : entry.udp;
-}
+Response UdpSocket::response(int error) const { return send_error(error).udp; }
 
-bool InetSocket::may_be_earlier(int error) const {
+bool UdpSocket::may_be_earlier(int error) const {
   return response(error) == Response::kEarlier || response(error) == Response::kMaybe;
 }
 
-// Every refusal passes here, of sendto, of sendmmsg and of what was queued, before anything is
-// tried again or answered: it settles kernel ids, timestamps and counters. `error` is 0 where
+// Every refusal passes here, before anything is tried again or answered. `error` is 0 where
 // sendmmsg has stopped and does not say why. Returns the number of kernel ids that were freed.
-size_t InetSocket::settle_refusal(int error, bool zerocopy) {
-  if (error == ENOBUFS) ++counters_[Counter::noBuffers];
-  if (response(error) == Response::kRoom) ++counters_[Counter::noRoom];
-  if (stamps_) stamps_->refused(fd_);
+size_t UdpSocket::settle_refusal(int error, bool zerocopy) {
+  note_refusal(error);
   if (!zerocopy) return 0;
-  // A stream gives an id that was not used back (net_zcopy_put_abort in tcp_sendmsg_locked).
-  if (protocol_ == Protocol::kTcp) return error == ENOBUFS ? drain_all() : 0;
   ledger_.doubt();
   // Before the error queue is read, which may make room, the kernel is asked for its count: its
   // answer tells whether room was the reason.
@@ -55,14 +46,13 @@ size_t InetSocket::settle_refusal(int error, bool zerocopy) {
 //
 // The question is a datagram of too many segments. Its id is notified before the call returns,
 // since nobody else has seen the datagram, and it is the last one that was given out.
-int InetSocket::ask_for_count(const sockaddr* to, socklen_t to_length) {
+int UdpSocket::ask_for_count(const sockaddr* to, socklen_t to_length) {
   if (++unasked_ < asked_in_vain_) return EBUSY;
   unasked_ = 0;
   if (unread_questions_ == kMaxUnreadQuestions) {
     drain_all();
-    if (unreadable_ > 0) return EBUSY;
-    ledger_.dispel(unread_questions_);  // the queue is empty: they have taken none
-    unread_questions_ = unread_answers_ = 0;
+    if (is_unreadable()) return EBUSY;
+    forget_questions();  // the queue is empty: they have taken none
   }
   const TooManySegments question(to, to_length);
   int error = 0;
@@ -93,19 +83,24 @@ int InetSocket::ask_for_count(const sockaddr* to, socklen_t to_length) {
   return error;
 }
 
-// A copying send of UDP has found no room. Answers EAGAIN when it should wait, or the errno to end
+// No question that was asked so far will take an id any more.
+void UdpSocket::forget_questions() {
+  ledger_.dispel(unread_questions_);
+  unread_questions_ = unread_answers_ = 0;
+}
+
+// A copying send has found no room. Answers EAGAIN when it should wait, or the errno to end
 // it with.
 //
 // What the kernel still holds of the socket makes room when it leaves. With nothing there, waiting
 // is for what others hold: a queueing discipline (which may have taken the first fragments of the
 // datagram, and tried at each wake these would keep it full for ever), memory, keys of IPsec. So
 // the tries get rarer, and what has not gone after three seconds never will.
-int InetSocket::back_off(int error) {
+int UdpSocket::back_off(int error) {
   constexpr std::chrono::nanoseconds kFirst = std::chrono::microseconds(100);
   constexpr std::chrono::nanoseconds kLongest = std::chrono::milliseconds(10);
   constexpr std::chrono::nanoseconds kLongestOfDrops = 16384 * kFirst;
   constexpr std::chrono::nanoseconds kPatience = 2 * kLongestOfDrops - kFirst;
-  if (protocol_ != Protocol::kUdp) return EAGAIN;
   const bool drops = error == ENOBUFS && reports_drops();
   if (!drops && !holds_nothing()) return EAGAIN;
   const auto now = std::chrono::steady_clock::now();
@@ -116,15 +111,13 @@ int InetSocket::back_off(int error) {
   return EAGAIN;
 }
 
-// Whether the kernel has nothing of the socket that could make room by leaving.
-bool InetSocket::holds_nothing() const {
-  int bytes = -1;
-  return sys.ioctl(fd_, SIOCOUTQ, &bytes) == 0 && bytes == 0;
+bool UdpSocket::may_flush() {
+  return retry_delay_.count() == 0 || std::chrono::steady_clock::now() >= retry_at_;
 }
 
 // With IP_RECVERR (which only the user can have set) ENOBUFS tells of drops by the queueing
 // discipline, too.
-bool InetSocket::reports_drops() const {
+bool UdpSocket::reports_drops() const {
   int v4 = 0;
   int v6 = 0;
   socklen_t length = sizeof v4;
@@ -136,7 +129,7 @@ bool InetSocket::reports_drops() const {
 
 // Whether ICMP can leave an error on the socket: on a connected one, or where the user asked for
 // it.
-bool InetSocket::hears_of_earlier() const {
+bool UdpSocket::hears_of_earlier() const {
   sockaddr_storage peer;
   socklen_t length = sizeof peer;
   return ::getpeername(fd_, reinterpret_cast<sockaddr*>(&peer), &length) == 0 || reports_drops();

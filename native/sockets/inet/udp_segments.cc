@@ -1,4 +1,4 @@
-// InetSocket: sends of UDP_SEGMENT whose way out has no segmentation. Under the lock, on either
+// UdpSocket: sends of UDP_SEGMENT whose way out has no segmentation. Under the lock, on either
 // thread.
 
 #include <netinet/in.h>
@@ -10,7 +10,7 @@
 #include <cstring>
 
 #include "kernel/syscalls.h"
-#include "sockets/inet/inet_socket.h"
+#include "sockets/inet/udp_socket.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
@@ -36,7 +36,7 @@ void put_control(msghdr* message, void* room, size_t at, int level, int type, Va
 }  // namespace
 
 // The datagrams of one call, each with the control messages that make it one by itself.
-struct InetSocket::Splitting {
+struct UdpSocket::Splitting {
   static constexpr size_t kSize = 64;
   static constexpr size_t kSegmentAt = 0;
   static constexpr size_t kStampAt = CMSG_SPACE(sizeof(uint16_t));
@@ -59,7 +59,7 @@ struct InetSocket::Splitting {
   }
 };
 
-InetSocket::Whole InetSocket::whole_to(const Address* destination) {
+UdpSocket::Whole UdpSocket::whole_to(const Address* destination) {
   if (splitting_->size == 0 || !splitting_->concerns(destination)) return Whole::kUsual;
   if (splitting_->left == 0) return Whole::kTry;
   --splitting_->left;
@@ -69,13 +69,10 @@ InetSocket::Whole InetSocket::whole_to(const Address* destination) {
 // UDP_SEGMENT was answered with EIO: the device makes no checksums (Linux before 6.11), or the
 // packets go through a transformation (IPsec), also those of one segment. Returns whether that is
 // what it was.
-bool InetSocket::start_splitting(const Address* destination) {
+bool UdpSocket::start_splitting(const Address* destination) {
   int size = 0;
   socklen_t length = sizeof size;
-  if (protocol_ != Protocol::kUdp ||
-      sys.getsockopt(fd_, IPPROTO_UDP, UDP_SEGMENT, &size, &length) != 0 || size <= 0) {
-    return false;
-  }
+  if (sys.getsockopt(fd_, IPPROTO_UDP, UDP_SEGMENT, &size, &length) != 0 || size <= 0) return false;
   if (!splitting_) splitting_.reset(new Splitting);
   Splitting& state = *splitting_;
   state.size = static_cast<uint32_t>(size);
@@ -84,16 +81,15 @@ bool InetSocket::start_splitting(const Address* destination) {
   return true;
 }
 
-void InetSocket::stop_splitting() { splitting_->size = splitting_->span = 0; }
+void UdpSocket::stop_splitting() { splitting_->size = splitting_->span = 0; }
 
-bool InetSocket::is_splitting() const { return splitting_ && splitting_->size > 0; }
+bool UdpSocket::is_splitting() const { return splitting_ && splitting_->size > 0; }
 
-void InetSocket::SplittingDeleter::operator()(Splitting* state) const { delete state; }
+void UdpSocket::SplittingDeleter::operator()(Splitting* state) const { delete state; }
 
 // As sendto(2) of the whole: the same datagrams. Copied, which is what the kernel does on such a
 // way with MSG_ZEROCOPY, too. Returns how many bytes went out, in whole segments, or -1 with errno.
-ssize_t InetSocket::send_segments(const uint8_t* data, uint32_t length,
-                                  const Address* destination) {
+ssize_t UdpSocket::send_segments(const uint8_t* data, uint32_t length, const Address* destination) {
   Splitting& state = *splitting_;
   if (stamps_) begin_stamping();
   const bool connected = destination == nullptr || destination->length == 0;

@@ -4,7 +4,8 @@
 #include "check.h"
 #include "content.h"
 #include "kernel/open.h"
-#include "sockets/inet/inet_socket.h"
+#include "sockets/inet/tcp_socket.h"
+#include "sockets/inet/udp_socket.h"
 #include "sockets/rings/packet_socket.h"
 #include "sockets/rings/xdp_socket.h"
 #include "user.h"
@@ -18,6 +19,8 @@ using zerosend::Opened;
 using zerosend::OpenOptions;
 using zerosend::Slab;
 using zerosend::Socket;
+using zerosend::TcpSocket;
+using zerosend::UdpSocket;
 
 // May fail when system calls are made to fail; the next attempt starts from the beginning.
 bool User::start_poller() {
@@ -127,8 +130,6 @@ std::shared_ptr<Socket> User::open_inet(Client& client) {
 
   InetSocket::Setup setup{};
   setup.fd = opened.fd;
-  setup.protocol = client.tcp() ? InetSocket::Protocol::kTcp : InetSocket::Protocol::kUdp;
-  setup.connecting = client.tcp();
   setup.zerocopy = options.zerocopy && opened.zerocopy_error == 0;
   setup.max_queued = client.max_queued = random_.between(1, 64);
   if (random_.one_in(4)) setup.timestamps = zerosend::Timestamps::kSoftware;
@@ -136,7 +137,8 @@ std::shared_ptr<Socket> User::open_inet(Client& client) {
   setup.first_id = client.first_id;
   // The kernel's own count always starts at 0.
   if (random_.one_in(3)) setup.first_kernel_id = uint64_t{random_.below(1000)} << 32;
-  return std::make_shared<InetSocket>(setup);
+  if (client.tcp()) return std::make_shared<TcpSocket>(setup);
+  return std::make_shared<UdpSocket>(setup);
 }
 
 void User::add_pool() {

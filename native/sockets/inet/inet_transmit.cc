@@ -1,0 +1,78 @@
+// InetSocket: the system calls that send, and what both protocols do about their answers.
+// Everything here runs under the lock, on the JavaScript thread (send, send_many, poll) or on the
+// poller thread (flush).
+
+#include <linux/sockios.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "kernel/syscalls.h"
+#include "sockets/inet/inet_socket.h"
+
+namespace zerosend {
+
+// One message, or the rest of one, to the kernel. By sendto, not sendmsg: with one piece of memory
+// and no control message there is nothing that the kernel would have to fetch first, which makes 7
+// % of a send.
+ssize_t InetSocket::hand_over(const uint8_t* data, size_t length, int flags, const sockaddr* to,
+                              socklen_t to_length) {
+  if (!stamps_) return sys.sendto(fd_, data, length, flags, to, to_length);
+  begin_stamping();
+  if (!stamps_->names_keys()) return sys.sendto(fd_, data, length, flags, to, to_length);
+  StampKey key(stamps_->key(0));
+  iovec part{const_cast<uint8_t*>(data), length};
+  msghdr message{};
+  message.msg_name = const_cast<sockaddr*>(to);
+  message.msg_namelen = to_length;
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  key.attach(&message);
+  return sys.sendmsg(fd_, &message, flags);
+}
+
+// Sends what was gathered. Returns how many messages were accepted. Where not all were, `*error` is
+// the errno of the first, or 0: behind the first message it is not reported.
+size_t InetSocket::hand_over_batch(size_t gathered, bool zerocopy, int* error) {
+  if (stamps_) stamp_batch(gathered);
+  const int answer =
+      sys.sendmmsg(fd_, batch_->messages, static_cast<unsigned>(gathered), send_flags(zerocopy));
+  *error = answer > 0 ? 0 : errno;
+  return answer > 0 ? static_cast<size_t>(answer) : 0;
+}
+
+// Before each system call that sends. Where keys were lost count of, the kernel counts anew as soon
+// as it holds nothing any more whose timestamps could be taken for those of what follows.
+void InetSocket::begin_stamping() {
+  if (stamps_->paused() && holds_nothing()) {
+    drain_all();
+    stamps_->resume(fd_);
+  }
+  stamps_->about_to_send();
+}
+
+void InetSocket::stamp_batch(size_t count) {
+  begin_stamping();
+  if (!stamps_->names_keys()) return;
+  if (batch_->keys.empty()) batch_->keys.resize(Batch::kSize);
+  for (size_t i = 0; i < count; ++i) {
+    batch_->keys[i] = StampKey(stamps_->key(static_cast<uint32_t>(i)));
+    batch_->keys[i].attach(&batch_->messages[i].msg_hdr);
+  }
+}
+
+// Of every refusal, before anything is tried again or answered: of sendto, of sendmmsg and of what
+// was queued. `error` is 0 where sendmmsg has stopped and does not say why.
+void InetSocket::note_refusal(int error) {
+  if (error == ENOBUFS) ++counters_[Counter::noBuffers];
+  if (response(error) == Response::kRoom) ++counters_[Counter::noRoom];
+  if (stamps_) stamps_->refused(fd_);
+}
+
+// Whether the kernel has nothing of the socket that could make room by leaving.
+bool InetSocket::holds_nothing() const {
+  int bytes = -1;
+  return sys.ioctl(fd_, SIOCOUTQ, &bytes) == 0 && bytes == 0;
+}
+
+}  // namespace zerosend

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "kernel/slab.h"
+
+namespace zerosend {
+
+// The slabs that a socket keeps mapped for as long as something of them is in flight.
+class KeptSlabs {
+ public:
+  // Keeps the slab of the next `sends` sends, of which the first will have the id `next`. Once for
+  // a slab and not in each send: two atomic operations for each would be a tenth of what a send
+  // costs in user space. False for memory that only the socket which shares it with the kernel may
+  // send from.
+  bool keep(Slab* slab, size_t sends, uint64_t next) {
+    if (slab == nullptr) return true;
+    if (slab->shared_with_kernel()) return false;
+    if (slab != last_) keep_new(slab, sends, next);
+    return true;
+  }
+
+  // Sends have stopped for now: the next one will have the id `next`, and all before `oldest` have
+  // completed.
+  void rest(uint64_t next, uint64_t oldest);
+
+  // Lets go of slabs of which nothing is in flight: all sends before `oldest` have completed.
+  void let_go(uint64_t oldest);
+
+  // Whether there may be some that are not needed any more.
+  bool several() const { return kept_.size() > 1; }
+
+ private:
+  // A slab, and the id before which all sends from it are; kInUse while more may come.
+  struct Kept {
+    std::shared_ptr<Slab> slab;
+    uint64_t until;
+  };
+  static constexpr uint64_t kInUse = UINT64_MAX;
+
+  void keep_new(Slab* slab, size_t sends, uint64_t next);
+
+  std::vector<Kept> kept_;
+  Slab* last_ = nullptr;  // one of them: the next send is likely to be from it
+};
+
+}  // namespace zerosend
