@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 
+#include "kernel/failure.h"
 #include "node/environment.h"
 
 namespace zerosend {
@@ -84,6 +85,9 @@ inline Napi::Object failure(Napi::Env env, int error, const char* syscall) {
   set(result, "errno", error);
   set(result, "syscall", syscall);
   return result;
+}
+inline Napi::Object failure(Napi::Env env, const Failure& failed) {
+  return failure(env, failed.error, failed.call);
 }
 
 }  // namespace zerosend

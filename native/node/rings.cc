@@ -20,9 +20,10 @@ namespace {
 // Adds the socket to the poller and describes it. Empty with a pending exception, or a failure.
 Napi::Object admit(Info info, std::shared_ptr<Socket> socket) {
   const int fd = socket->fd();
-  int error = 0;
-  const uint32_t handle = environment_of(info).poller().add(std::move(socket), &error);
-  if (handle == 0) return failure(info.Env(), error, "epoll_ctl");
+  uint32_t handle = 0;
+  if (const Failure failed = environment_of(info).poller().add(std::move(socket), &handle)) {
+    return failure(info.Env(), failed);
+  }
   Napi::Object result = Napi::Object::New(info.Env());
   set(result, "handle", handle);
   set(result, "fd", fd);
@@ -63,9 +64,9 @@ Napi::Value open_packet(Info info) {
         static_cast<uint8_t>(std::min(bytes.Length(), sizeof options.destination));
     std::copy_n(bytes.Data(), options.destination_length, options.destination);
   }
+  if (const Failure failed = environment.poller().start()) return failure(env, failed);
   const char* syscall = "";
-  int error = environment.poller().start(&syscall);
-  if (error != 0) return failure(env, error, syscall);
+  int error = 0;
   std::shared_ptr<PacketSocket> socket =
       PacketSocket::open(options, environment.poller().epoll_fd(), environment.poller().links(),
                          environment.first_id, &error, &syscall);
@@ -102,9 +103,9 @@ Napi::Value open_xdp(Info info) {
   if (env.IsExceptionPending()) return {};
   if (slab == nullptr) return failure(env, EINVAL, "setsockopt(XDP_UMEM_REG)");
   options.umem = *slab;
+  if (const Failure failed = environment.poller().start()) return failure(env, failed);
   const char* syscall = "";
-  int error = environment.poller().start(&syscall);
-  if (error != 0) return failure(env, error, syscall);
+  int error = 0;
   std::shared_ptr<XdpSocket> socket =
       XdpSocket::open(options, environment.poller().epoll_fd(), environment.poller().links(),
                       environment.first_id, &error, &syscall);

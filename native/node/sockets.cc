@@ -61,8 +61,7 @@ Napi::Value open(Info info, bool tcp) {
   options.zerocopy = truth_of(zerocopy);
   if (tcp && options.remote.length == 0) return failure(env, EINVAL, "connect");
 
-  const char* syscall = "";
-  if (const int error = environment.poller().start(&syscall)) return failure(env, error, syscall);
+  if (const Failure failed = environment.poller().start()) return failure(env, failed);
   const Opened opened = tcp ? open_tcp(options) : open_udp(options);
   if (opened.fd < 0) return failure(env, opened.error, opened.syscall);
 
@@ -80,9 +79,10 @@ Napi::Value open(Info info, bool tcp) {
   } else {
     socket = std::make_shared<UdpSocket>(setup);
   }
-  int error = 0;
-  const uint32_t handle = environment.poller().add(std::move(socket), &error);
-  if (handle == 0) return failure(env, error, "epoll_ctl");
+  uint32_t handle = 0;
+  if (const Failure failed = environment.poller().add(std::move(socket), &handle)) {
+    return failure(env, failed);
+  }
 
   Napi::Object result = Napi::Object::New(env);
   set(result, "handle", handle);

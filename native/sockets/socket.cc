@@ -108,15 +108,15 @@ void Socket::note_drained() {
 
 // ---- epoll --------------------------------------------------------------------------------------
 
-int Socket::attach(uint32_t handle) {
+Failure Socket::attach(uint32_t handle) {
   Lock lock(*this);
   watch_.set_handle(handle);
   return start_watching();
 }
 
-int Socket::start_watching() { return wants_arming() ? arm_watch() : 0; }
+Failure Socket::start_watching() { return wants_arming() ? arm_watch() : Failure{}; }
 
-int Socket::arm_watch() { return watch_.arm(fd_, interest()); }
+Failure Socket::arm_watch() { return watch_.arm(fd_, interest()); }
 
 bool Socket::arm() {
   Lock lock(*this);
@@ -134,7 +134,7 @@ bool Socket::rearm() {
 
 // A socket that cannot be watched (somebody closed its descriptor) would never be heard of again.
 bool Socket::watch_or_fail() {
-  const int error = arm_watch();
+  const int error = arm_watch().error;
   if (error == 0 || failed_) return true;
   // No room for a registration now: JavaScript goes on polling, and tries again.
   if (!watch_.is_registered() && (error == ENOMEM || error == ENOSPC)) return false;

@@ -10,6 +10,7 @@
 #include "core/mutex.h"
 #include "core/range.h"
 #include "kernel/address.h"
+#include "kernel/failure.h"
 #include "kernel/link.h"
 #include "kernel/timestamping.h"
 #include "sockets/news.h"
@@ -37,8 +38,8 @@ class Socket {
 
   // ---- JavaScript thread ------------------------------------------------------------------------
 
-  // Registers with epoll under `handle`. Returns 0 or an errno.
-  int attach(uint32_t handle);
+  // Registers with epoll under `handle`.
+  Failure attach(uint32_t handle);
 
   // Sends or queues. Returns 0 when the send was accepted and has the next id; else a negated errno
   // or Refusal, and no id was taken. `*queued` becomes the number of sends that wait for room.
@@ -182,9 +183,9 @@ class Socket {
   virtual size_t queued() const REQUIRES(mutex_) = 0;
   virtual void do_poll() REQUIRES(mutex_) = 0;
   // Registers what wakes the poller thread for this socket, and has it wake once more. Default:
-  // events of the descriptor itself. Return 0 or an errno.
-  virtual int start_watching() REQUIRES(mutex_);
-  virtual int arm_watch() REQUIRES(mutex_);
+  // events of the descriptor itself.
+  virtual Failure start_watching() REQUIRES(mutex_);
+  virtual Failure arm_watch() REQUIRES(mutex_);
   // Works off what epoll reported, within the budget, and sets `unfinished_` where that was not
   // enough. Not called while JavaScript is busy, unless sends are queued.
   virtual void do_ready(uint32_t events) REQUIRES(mutex_) = 0;

@@ -9,20 +9,20 @@
 
 namespace zerosend {
 
-int Watch::arm(int fd, uint32_t events) {
+Failure Watch::arm(int fd, uint32_t events) {
   epoll_event event{};
   event.events = EPOLLONESHOT | events;
   event.data.u64 = handle_;
-  if (armed_ && events_ == events) return 0;
+  if (armed_ && events_ == events) return {};
   int operation = registered_ ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
   while (sys.epoll_ctl(epoll_fd_, operation, fd, &event) != 0) {
-    if (errno != EEXIST || operation == EPOLL_CTL_MOD) return errno;
+    if (errno != EEXIST || operation == EPOLL_CTL_MOD) return {errno, "epoll_ctl"};
     operation = EPOLL_CTL_MOD;  // remove() has failed
   }
   registered_ = true;
   armed_ = true;
   events_ = events;
-  return 0;
+  return {};
 }
 
 void Watch::remove(int fd) {
@@ -33,19 +33,20 @@ void Watch::remove(int fd) {
   armed_ = false;
 }
 
-int Watch::add_timer(int timer_fd) {
+Failure Watch::add_timer(int timer_fd) {
   epoll_event event{};
   event.data.u64 = handle_;
   event.events = EPOLLIN | EPOLLET;  // each expiry once, without reading the timer
-  return sys.epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, timer_fd, &event) == 0 ? 0 : errno;
+  if (sys.epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, timer_fd, &event) == 0) return {};
+  return {errno, "epoll_ctl"};
 }
 
-int Watch::arm_timer(int timer_fd, long nanoseconds) {
-  if (armed_) return 0;
+Failure Watch::arm_timer(int timer_fd, long nanoseconds) {
+  if (armed_) return {};
   itimerspec time{};
   time.it_value.tv_nsec = nanoseconds;
   armed_ = sys.timerfd_settime(timer_fd, 0, &time, nullptr) == 0;
-  return armed_ ? 0 : errno;
+  return armed_ ? Failure{} : Failure{errno, "timerfd_settime"};
 }
 
 void Watch::remove_timer(int timer_fd) {

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "kernel/failure.h"
+
 namespace zerosend {
 
 // What wakes the poller thread for one socket: events of a descriptor, or a timer. Each wakes it
@@ -16,17 +18,16 @@ class Watch {
   uint32_t handle() const { return handle_; }
 
   // Arms EPOLL* events of a descriptor, beside EPOLLERR and EPOLLHUP, which come without asking.
-  // Returns 0 or an errno.
-  int arm(int fd, uint32_t events);
+  Failure arm(int fd, uint32_t events);
   // Whether the descriptor is known to epoll.
   bool is_registered() const { return registered_; }
   // Takes the descriptor away. Even a disarmed registration has the kernel call epoll for each
   // completion, on the very path of the send: about 4 % of a send into the sink.
   void remove(int fd);
 
-  // The same by a timer (timerfd_create(2)), which is added once. Return 0 or an errno.
-  int add_timer(int timer_fd);
-  int arm_timer(int timer_fd, long nanoseconds);
+  // The same by a timer (timerfd_create(2)), which is added once.
+  Failure add_timer(int timer_fd);
+  Failure arm_timer(int timer_fd, long nanoseconds);
   void remove_timer(int timer_fd);
 
   // A wake has come.

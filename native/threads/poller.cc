@@ -33,20 +33,18 @@ constexpr uint64_t kLinkToken = kWakeToken - 1;
 
 }  // namespace
 
-int Poller::start(const char** syscall) {
-  if (running_) return 0;
-  *syscall = "epoll_create1";
+Failure Poller::start() {
+  if (running_) return {};
   epoll_fd_ = sys.epoll_create1(EPOLL_CLOEXEC);
-  if (epoll_fd_ < 0) return errno;
-  *syscall = "eventfd";
+  if (epoll_fd_ < 0) return {errno, "epoll_create1"};
   wake_fd_ = sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = kWakeToken;
   if (wake_fd_ < 0 || sys.epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) != 0) {
-    const int error = errno;
+    const Failure failure{errno, "eventfd"};
     close_descriptors();
-    return error;
+    return failure;
   }
   stopping_ = false;
   // Signals belong to the threads of Node: the new thread inherits a mask that blocks them all.
@@ -56,13 +54,12 @@ int Poller::start(const char** syscall) {
   pthread_sigmask(SIG_SETMASK, &all, &before);
   // Not std::thread: where the system has no thread left it throws, and nobody here could catch.
   const auto body = [](void* self) -> void* { return static_cast<Poller*>(self)->run(), nullptr; };
-  *syscall = "pthread_create";
   const int error = pthread_create(&thread_, nullptr, body, this);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   running_ = error == 0;
   links_.set_epoll(epoll_fd_, kLinkToken);
   if (!running_) close_descriptors();
-  return error;
+  return {error, "pthread_create"};
 }
 
 void Poller::stop() {
@@ -93,17 +90,14 @@ void Poller::close_descriptors() {
   epoll_fd_ = wake_fd_ = -1;
 }
 
-uint32_t Poller::add(std::shared_ptr<Socket> socket, int* error) {
-  uint32_t handle;
+Failure Poller::add(std::shared_ptr<Socket> socket, uint32_t* handle) {
+  *handle = 0;
   {
     MutexLock lock(table_mutex_);
     uint32_t index;
     if (vacant_.empty()) {
       index = static_cast<uint32_t>(sockets_.size());
-      if (index > kIndexMask) {
-        *error = EMFILE;
-        return 0;
-      }
+      if (index > kIndexMask) return {EMFILE, "epoll_ctl"};
       sockets_.push_back(nullptr);
       generations_.push_back(0);
     } else {
@@ -111,14 +105,14 @@ uint32_t Poller::add(std::shared_ptr<Socket> socket, int* error) {
       vacant_.pop_back();
     }
     sockets_[index] = socket;
-    handle = index | generations_[index] << kIndexBits;
+    *handle = index | generations_[index] << kIndexBits;
   }
-  *error = socket->attach(handle);
-  if (*error != 0) {
-    remove(handle);
-    return 0;
+  const Failure failure = socket->attach(*handle);
+  if (failure) {
+    remove(*handle);
+    *handle = 0;
   }
-  return handle;
+  return failure;
 }
 
 void Poller::remove(uint32_t handle) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/mutex.h"
+#include "kernel/failure.h"
 #include "kernel/link_watch.h"
 #include "sockets/socket.h"
 
@@ -36,9 +37,8 @@ class Poller {
 
   // ---- JavaScript thread ------------------------------------------------------------------------
 
-  // Creates epoll and eventfd, and starts the thread. Does nothing when it already runs. Returns 0
-  // or an errno, and which call it came from.
-  int start(const char** syscall);
+  // Creates epoll and eventfd, and starts the thread. Does nothing when it already runs.
+  Failure start();
 
   // Ends the thread and waits for it. `notify` is not called afterwards.
   void stop();
@@ -48,8 +48,8 @@ class Poller {
   // Changes to network interfaces, of which the thread hears.
   LinkWatch& links() { return links_; }
 
-  // Returns the socket's handle, never 0, or 0 with an errno in `*error`.
-  uint32_t add(std::shared_ptr<Socket> socket, int* error);
+  // `*handle` becomes the socket's, which is never 0, or 0 where that has failed.
+  Failure add(std::shared_ptr<Socket> socket, uint32_t* handle);
   void remove(uint32_t handle);
 
   // Null when the handle is not one of a living socket. Without the lock, as the next one: this

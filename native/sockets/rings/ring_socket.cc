@@ -118,10 +118,10 @@ int RingSocket::make_timer() {
   return timer_fd_ < 0 ? errno : 0;
 }
 
-int RingSocket::start_watching() { return watch_.add_timer(timer_fd_); }
+Failure RingSocket::start_watching() { return watch_.add_timer(timer_fd_); }
 
-int RingSocket::arm_watch() {
-  return timer_fd_ < 0 ? 0 : watch_.arm_timer(timer_fd_, interval_ns_);
+Failure RingSocket::arm_watch() {
+  return timer_fd_ < 0 ? Failure{} : watch_.arm_timer(timer_fd_, interval_ns_);
 }
 
 bool RingSocket::wants_arming() const { return !failed_ && under_way(); }

@@ -89,8 +89,8 @@ class RingSocket : public Socket {
   int32_t do_send(const Source& source, const Address*) override;
   void do_poll() override;
   void do_ready(uint32_t events) override;
-  int start_watching() override;
-  int arm_watch() override;
+  Failure start_watching() override;
+  Failure arm_watch() override;
   bool wants_arming() const override;
   void finish_output() override;
   uint64_t next_id() const override { return next_id_; }

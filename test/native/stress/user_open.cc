@@ -24,10 +24,9 @@ using zerosend::UdpSocket;
 
 // May fail when system calls are made to fail; the next attempt starts from the beginning.
 bool User::start_poller() {
-  const char* syscall = "";
-  const int error = reactor_.poller().start(&syscall);
-  MUST(error == 0 || reactor_.poller().epoll_fd() < 0, "a poller that did not start has an epoll");
-  return error == 0;
+  const zerosend::Failure failure = reactor_.poller().start();
+  MUST(!failure || reactor_.poller().epoll_fd() < 0, "a poller that did not start has an epoll");
+  return !failure;
 }
 
 void User::open() {
@@ -44,8 +43,7 @@ void User::open() {
     socket = open_inet(*client);
   }
   if (!socket) return;
-  int error = 0;
-  client->handle = reactor_.poller().add(std::move(socket), &error);
+  const int error = reactor_.poller().add(std::move(socket), &client->handle).error;
   MUST((client->handle == 0) == (error != 0), "handle %#x with errno %d", client->handle, error);
   if (client->handle == 0) return;
   ++totals_.sockets;

@@ -1,0 +1,14 @@
+#pragma once
+
+namespace zerosend {
+
+// How something has ended that makes system calls: the errno of the one that failed, and its name,
+// which JavaScript is told. Nothing has failed where there is no errno.
+struct Failure {
+  int error = 0;
+  const char* call = "";
+
+  explicit operator bool() const { return error != 0; }
+};
+
+}  // namespace zerosend
