@@ -38,6 +38,6 @@ export async function threadSafety() {
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const { ok, status, skipped } = await threadSafety();
-  console.log(`thread safety: ${skipped ?? status}`);
+  console.log(skipped ?? `thread safety: ${status}`);
   if (!ok) process.exitCode = 1;
 }
