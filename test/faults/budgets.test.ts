@@ -17,7 +17,7 @@ import { clearFaults, inject, setOption, UdpSocket } from './zerosend.mjs';
 const tcp = sharedTcpReceiver();
 clearFaultsAfterEach();
 
-/** Of native/sockets/socket.h: messages that one hold sends, or reads. */
+/** Of native/sockets/budget.h: messages that one hold sends, or reads. */
 const MOST_SENT = 128;
 const MOST_READ = 1024;
 const SOL_SOCKET = 1;

@@ -41,7 +41,7 @@ export type Switch =
   | 'silentPutBack'
   /** Reactor.#onTurn forgets a socket that was active, in place of looking again. */
   | 'turnForgets'
-  /** Socket::unwatch leaves armed_ as it is. */
+  /** Watch::remove leaves armed_ as it is. */
   | 'unwatchKeepsArmed'
   /** Reactor.#onTurn takes it that arm() has worked. */
   | 'refusalIgnored';
@@ -110,7 +110,7 @@ export class Rules {
     return state[All.refusals] === 0 ? [false] : [false, true];
   }
 
-  /** Socket::unwatch */
+  /** Watch::remove */
   unwatch(next: Uint8Array, k: number): void {
     if (get(next, k, Of.registered) === 0) return;
     put(next, k, Of.registered, 0);

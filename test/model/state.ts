@@ -13,11 +13,11 @@ export enum Of {
   lock, // mutex_: whose it is, 0 nobody's
   busy, // busy_
   busyPolls, // busy_polls_, counted up to 2
-  registered, // registered_
+  registered, // registered_, as the next ones of Watch (native/sockets/watch.h)
   armed, // armed_
-  armedOut, // armed_interest_ has EPOLLOUT
+  armedOut, // events_ has EPOLLOUT
   queue, // InetSocket::queue_: ids that wait for room
-  completed, // completed_
+  completed, // completed_ of News
   // lib/addon/reactor.ts and the user's own books
   active, // _active
   scheduled, // _scheduled
