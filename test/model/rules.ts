@@ -15,7 +15,7 @@ export interface Bounds {
   inputs?: number;
   /** Times that epoll has no room for a registration (ENOMEM, ENOSPC). */
   refusals?: number;
-  /** Rings: what is armed is a timer, which wakes whatever has come (RingSocket::watch). */
+  /** Rings: what is armed is a timer, which wakes whatever has come (RingSocket::arm_watch). */
   timer?: boolean;
 }
 
@@ -90,7 +90,7 @@ export class Rules {
     );
   }
 
-  /** Socket::watch. With `refuse` epoll has no room, if it is asked for any; false when it had not. */
+  /** Watch::arm. With `refuse` epoll has no room, if it is asked for any; false when it had not. */
   watch(next: Uint8Array, k: number, refuse: boolean): boolean {
     const out = get(next, k, Of.queue) !== 0 && !this.bounds.timer ? 1 : 0;
     if (get(next, k, Of.armed) === 1 && get(next, k, Of.armedOut) === out) return true;

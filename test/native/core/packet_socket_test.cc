@@ -118,7 +118,7 @@ struct Fixture {
     const char* call = "";
     socket = PacketSocket::open(options, seam.epoll_fd(), links, 0, &error, &call);
     CHECK_EQ(error, 0);
-    CHECK_EQ(socket->attach(1), 0);
+    CHECK_EQ(socket->attach(1).error, 0);
   }
 
   int32_t send(uint32_t slot, uint32_t length) {

@@ -111,7 +111,7 @@ struct Fixture {
     const char* call = "";
     socket = XdpSocket::open(options, seam.epoll_fd(), links, 0, &error, &call);
     CHECK(socket != nullptr);
-    CHECK_EQ(socket->attach(1), 0);
+    CHECK_EQ(socket->attach(1).error, 0);
   }
   ~Fixture() {
     socket = nullptr;  // before the seam is put back: it unmaps
