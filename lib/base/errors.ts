@@ -85,7 +85,7 @@ export interface CodedError extends Error {
   qdisc?: string;
 }
 
-function coded<E extends Error>(error: E, code: string): E & CodedError {
+function coded<E extends Error>(error: E, code: ErrorCode): E & CodedError {
   return withOwn(error, { code });
 }
 
@@ -118,27 +118,15 @@ function inspected(value: unknown, options: InspectOptions): string {
   }
 }
 
-// A wing of the library names the codes that are its own: `rangeError<GeneratorErrorCode>(…)`.
-
-export function typeError<Code extends string = ErrorCode>(
-  code: NoInfer<Code>,
-  message: string,
-): TypeError & CodedError {
+export function typeError(code: ErrorCode, message: string): TypeError & CodedError {
   return coded(new TypeError(message), code);
 }
 
-export function rangeError<Code extends string = ErrorCode>(
-  code: NoInfer<Code>,
-  message: string,
-): RangeError & CodedError {
+export function rangeError(code: ErrorCode, message: string): RangeError & CodedError {
   return coded(new RangeError(message), code);
 }
 
-export function stateError<Code extends string = ErrorCode>(
-  code: NoInfer<Code>,
-  message: string,
-  cause?: unknown,
-): CodedError {
+export function stateError(code: ErrorCode, message: string, cause?: unknown): CodedError {
   return coded(new Error(message, cause === undefined ? undefined : { cause }), code);
 }
 

@@ -39,7 +39,7 @@ export function checkOneNumber<T extends number>(
   return value as T;
 }
 
-export function checkObject<T>(name: string, value: T): T & object {
+export function checkObject(name: string, value: unknown): object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalidArgument(name, 'an object', value);
   }
@@ -62,50 +62,22 @@ function isSignal(value: unknown): value is AbortSignal {
   }
 }
 
-/** A number above 0, not infinite. */
-export function checkPositive(name: string, value: unknown): number {
-  if (typeof value !== 'number') throw invalidArgument(name, 'a number', value);
-  if (!(value > 0 && value < Number.POSITIVE_INFINITY)) {
-    throw outOfRange(name, 'above 0 and finite', value);
-  }
-  return value;
-}
-
-export function checkBoolean(name: string, value: unknown): boolean {
-  if (typeof value !== 'boolean') throw invalidArgument(name, 'a boolean', value);
-  return value;
-}
-
-/** A function, or nothing. */
-export function checkFunction<T>(name: string, value: T): T {
-  if (value !== undefined && typeof value !== 'function') {
-    throw invalidArgument(name, 'a function', value);
-  }
-  return value;
-}
-
-/** An object without keys that are not known: one that is misspelt would silently do nothing. */
-export function checkKeys<T>(name: string, value: T, known: readonly string[]): T & object {
-  const object = checkObject(name, value);
-  for (const key of Object.keys(object)) {
-    if (!known.includes(key)) {
-      throw invalidArgument(name, `an object with ${known.join(', ')} only`, { [key]: '…' });
-    }
-  }
-  return object;
-}
-
 /**
  * The options that are given, each read once: own properties only, so that what somebody has put on
- * Object.prototype is no option.
- * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`, also for one that is not known
+ * Object.prototype is no option. One that is not known is refused: misspelt, it would do nothing.
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
  */
 export function readOptions<T extends object>(
   name: string,
   value: T,
   known: readonly (keyof T & string)[],
 ): T {
-  checkKeys(name, value, known);
+  checkObject(name, value);
+  for (const key of Object.keys(value)) {
+    if (!known.includes(key as keyof T & string)) {
+      throw invalidArgument(name, `an object with ${known.join(', ')} only`, { [key]: '…' });
+    }
+  }
   const options = Object.create(null) as T;
   for (const key of known) if (Object.hasOwn(value, key)) options[key] = value[key];
   return options;

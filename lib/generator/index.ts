@@ -1,6 +1,10 @@
 export type { GeneratorError, GeneratorErrorCode } from './base/errors.js';
-export { type Capture, readCapture } from './captures/capture.js';
-export type { CapturedFrame, CaptureProblem } from './captures/captured-frame.js';
+export {
+  type Capture,
+  type CapturedFrame,
+  type CaptureProblem,
+  readCapture,
+} from './captures/capture.js';
 export type * from './fields/fields.js';
 export { compile, type PacketSequence, type Share } from './fields/sequence.js';
 export { Pacer, type PacerOptions, type PacerReport } from './pace/pacer.js';
@@ -15,9 +19,9 @@ export type { Skipped } from './replay/sendable-frames.js';
 export { type GenerateReport, generate } from './runs/generate.js';
 export type { GenerateOptions } from './runs/generate-options.js';
 export type { Progress } from './runs/meter.js';
-export type { WorkersReport } from './workers/combined-report.js';
 export {
   generateInWorkers,
   type WorkerSocket,
   type WorkersOptions,
+  type WorkersReport,
 } from './workers/workers.js';

@@ -1,5 +1,4 @@
-import { generatorError } from '../base/errors.js';
-import type { CaptureProblem } from './captured-frame.js';
+import type { CaptureProblem } from './capture.js';
 import type { FrameIndex } from './frame-index.js';
 
 /** What a reader has found in a file. */
@@ -11,6 +10,6 @@ export interface CaptureFile {
 }
 
 export function captureError(offset: number, message: string): Error {
-  const error = generatorError('ERR_ZEROSEND_CAPTURE', `${message} (at byte ${offset})`);
-  return Object.assign(error, { offset });
+  const error = new Error(`${message} (at byte ${offset})`);
+  return Object.assign(error, { code: 'ERR_ZEROSEND_CAPTURE', offset });
 }

@@ -1,14 +1,32 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { invalidArgument } from '../../base/errors.js';
-import { generatorRangeError } from '../base/errors.js';
+import { invalidArgument, rangeError } from '../base/errors.js';
 import { objectsThatFit } from '../base/heap-limit.js';
 import { atOnce, inTurns, type Steps } from '../base/steps.js';
 import { type CaptureFile, captureError } from './capture-file.js';
-import type { CapturedFrame, CaptureProblem } from './captured-frame.js';
 import { FrameIndex } from './frame-index.js';
 import { isPcap, readPcap } from './pcap.js';
 import { isPcapng, readPcapng } from './pcapng.js';
+
+/** A frame of a capture. */
+export interface CapturedFrame {
+  /** What was captured of it: a view on the file. */
+  bytes: Uint8Array;
+  /** Bytes that it had; more than were captured when the capture cut it (it is "snapped"). */
+  originalLength: number;
+  /** Nanoseconds since 1970; null where the file has no time for it. */
+  time: bigint | null;
+  /** LINKTYPE_ number of what it begins with; 1 is Ethernet. */
+  linkType: number;
+  /** Where its record begins in the file, in bytes. */
+  offset: number;
+}
+
+export interface CaptureProblem {
+  /** Where in the file, in bytes. */
+  offset: number;
+  message: string;
+}
 
 /** What a capture file holds. */
 export interface Capture {
@@ -114,7 +132,7 @@ const FRAME_ON_HEAP = 230;
 
 function framesFrom(index: FrameIndex): CapturedFrame[] {
   if (index.length > objectsThatFit(FRAME_ON_HEAP)) {
-    throw generatorRangeError(
+    throw rangeError(
       'ERR_ZEROSEND_CAPTURE',
       `the heap does not hold the ${index.length} frames of the capture as objects ` +
         '(--max-old-space-size); replay() does without',

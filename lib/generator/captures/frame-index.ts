@@ -1,4 +1,4 @@
-import type { CapturedFrame, CaptureProblem } from './captured-frame.js';
+import type { CapturedFrame, CaptureProblem } from './capture.js';
 
 /** Frames that are kept. A file of 2 GiB, the most that Node.js reads, has fewer of 60 bytes. */
 const MOST_FRAMES = 2 ** 25;

@@ -1,4 +1,5 @@
 import type { Steps } from '../base/steps.js';
+import type { Ready } from '../replay/sendable-frames.js';
 
 /**
  * By how much frames may be out of order, in ms of the capture, before it is the clock that was
@@ -12,7 +13,7 @@ const STEP = 4096;
 export class RecordedClock {
   /** Frames whose time does not follow that of an earlier one, or that have none. */
   unordered = 0;
-  readonly #frames: readonly { time: bigint | null }[];
+  readonly #frames: readonly Pick<Ready, 'time'>[];
   readonly #maxGap: number;
   readonly #zero: bigint;
   /** the earliest time of a frame and all behind it, in ms after #zero */
@@ -26,7 +27,7 @@ export class RecordedClock {
   #base: { from: number; shift: number; left: 'back' | 'ahead' } | null = null;
 
   /** @param maxGap of two frames, in ms */
-  constructor(frames: readonly { time: bigint | null }[], maxGap: number) {
+  constructor(frames: readonly Pick<Ready, 'time'>[], maxGap: number) {
     this.#frames = frames;
     this.#maxGap = maxGap;
     this.#zero = frames.find(({ time }) => time !== null)?.time ?? 0n;

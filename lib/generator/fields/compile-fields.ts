@@ -1,11 +1,15 @@
-import { invalidArgument, outOfRange } from '../../base/errors.js';
-import { checkInteger, checkKeys } from '../../base/validate.js';
-import { generatorRangeError } from '../base/errors.js';
-import { checkWhole } from '../base/whole-number.js';
+import {
+  checkInteger,
+  checkKeys,
+  checkWhole,
+  invalidArgument,
+  outOfRange,
+  rangeError,
+} from '../base/errors.js';
 import { parseAddress } from '../packets/addresses.js';
 import { writeChecksums } from '../packets/checksum.js';
 import type { Template } from '../packets/template.js';
-import { FieldWriter } from './field-writer.js';
+import { Lane } from './field-writer.js';
 import type { Counter, Field, Random, Timestamp } from './fields.js';
 import { CounterSource, ListSource, RandomSource, type Source, TimeSource } from './sources.js';
 import { refuseOverlap, resolveTarget, type Target } from './targets.js';
@@ -14,14 +18,14 @@ const WAYS = ['counter', 'random', 'list', 'timestamp'] as const;
 const COUNTED_ADDRESS = 6; // bytes at the end of an IPv6 address that count
 
 interface Compiled {
-  writers: FieldWriter[];
+  lanes: Lane[];
   /** the packet that buffers are laid with */
   initial: Buffer;
 }
 
 /** Compiles fields to what writes them. */
-export function compileFields(template: Template, fields: readonly Field[]): Compiled {
-  const compiled: Compiled = { writers: [], initial: Buffer.from(template.bytes) };
+export function lanesOf(template: Template, fields: readonly Field[]): Compiled {
+  const compiled: Compiled = { lanes: [], initial: Buffer.from(template.bytes) };
   const origin = Math.max(0, template._checksums.ip);
   const parts: Target[] = [];
   for (const [i, field] of fields.entries()) {
@@ -33,7 +37,7 @@ export function compileFields(template: Template, fields: readonly Field[]): Com
     const add = (part: Target, source: Source) => {
       refuseOverlap(`${name}.target`, part, parts);
       parts.push(part);
-      compiled.writers.push(new FieldWriter(part, source, origin));
+      compiled.lanes.push(new Lane(part, source, origin));
     };
     if ('list' in field) {
       addList(`${name}.list`, target, field.list, add);
@@ -107,7 +111,7 @@ function counterSource(
     checkInteger(`${name}.count`, count, 1, Number.MAX_SAFE_INTEGER);
     const last = start + BigInt(step) * BigInt(count - 1);
     if (last < 0n || last > most) {
-      throw generatorRangeError(
+      throw rangeError(
         'ERR_ZEROSEND_OUT_OF_RANGE',
         `${name} goes to ${last}, but ${target.name} holds 0 to ${most}`,
       );
@@ -181,7 +185,7 @@ function timeSource(name: string, target: Target, options: Timestamp): Source {
     throw invalidArgument(`${name}.clock`, "'unix' or 'monotonic'", clock);
   }
   if (target.width !== 8) {
-    throw generatorRangeError('ERR_ZEROSEND_FIELD', `${name} needs a place of 8 bytes`);
+    throw rangeError('ERR_ZEROSEND_FIELD', `${name} needs a place of 8 bytes`);
   }
   return new TimeSource(unit, clock);
 }

@@ -1,6 +1,4 @@
-import { describe, invalidArgument } from '../../base/errors.js';
-import { checkInteger, checkKeys } from '../../base/validate.js';
-import { generatorRangeError } from '../base/errors.js';
+import { checkInteger, checkKeys, describe, invalidArgument, rangeError } from '../base/errors.js';
 import type { AddressKind } from '../packets/addresses.js';
 import type { Template } from '../packets/template.js';
 import type { FieldName, LayerName, Place } from './fields.js';
@@ -67,7 +65,7 @@ const LAYERS: readonly LayerName[] = [
 const WIDEST = 8;
 
 function badField(message: string): RangeError {
-  return generatorRangeError('ERR_ZEROSEND_FIELD', message);
+  return rangeError('ERR_ZEROSEND_FIELD', message);
 }
 
 /** Finds a field in a template, and what depends on it. */

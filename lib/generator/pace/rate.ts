@@ -1,5 +1,4 @@
-import { invalidArgument } from '../../base/errors.js';
-import { checkInteger, checkKeys, checkPositive } from '../../base/validate.js';
+import { checkInteger, checkKeys, checkPositive, invalidArgument } from '../base/errors.js';
 
 /** Packets a second, or with more to say. */
 export type Rate = number | PacketRate | BitRate;

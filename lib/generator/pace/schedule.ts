@@ -1,15 +1,8 @@
-import { invalidArgument } from '../../base/errors.js';
+import { invalidArgument } from '../base/errors.js';
 import type { Steps } from '../base/steps.js';
 import { RecordedClock } from '../captures/recorded-clock.js';
+import type { Ready } from '../replay/sendable-frames.js';
 import { type BitRate, type CheckedRate, checkRate, type Rate } from './rate.js';
-
-/** What a schedule asks of a frame. */
-export interface TimedFrame {
-  /** bytes that are sent of it */
-  length: number;
-  /** of the capture; null where it has none */
-  time: bigint | null;
-}
 
 /** When each frame of a loop is due. */
 export interface Schedule {
@@ -25,33 +18,33 @@ const STEP = 4096;
 
 /** As recorded, `speed` times as fast. Infinity: all at once. */
 export function* recordedSchedule(
-  frames: readonly TimedFrame[],
+  ready: readonly Ready[],
   { speed, loopGap, maxGap }: { speed: number; loopGap: number | undefined; maxGap: number },
 ): Steps<Schedule> {
-  const clock = new RecordedClock(frames, speed === Number.POSITIVE_INFINITY ? 0 : maxGap * speed);
-  const due = new Float64Array(frames.length);
+  const clock = new RecordedClock(ready, speed === Number.POSITIVE_INFINITY ? 0 : maxGap * speed);
+  const due = new Float64Array(ready.length);
   yield* clock.look();
-  for (let i = 0; i < frames.length; i++) {
+  for (let i = 0; i < ready.length; i++) {
     due[i] = clock.next(i) / speed;
     if (i % STEP === 0) yield;
   }
   // Without another wish the next loop comes as one more frame at the mean distance.
   const last = due.at(-1) ?? 0;
-  const mean = frames.length > 1 ? last / (frames.length - 1) : 0;
+  const mean = ready.length > 1 ? last / (ready.length - 1) : 0;
   return { due, period: last + (loopGap ?? mean), unordered: clock.unordered };
 }
 
 /** At a rate; a rate in bits counts the length of each frame. */
 export function* rateSchedule(
-  frames: readonly TimedFrame[],
+  ready: readonly Ready[],
   rate: Rate,
   loopGap: number | undefined,
 ): Steps<Schedule> {
-  const due = new Float64Array(frames.length);
+  const due = new Float64Array(ready.length);
   const { packets, burst, bits } = checkFrameRate(rate);
   let at = 0;
-  for (let i = 0; i < frames.length; i++) {
-    const { length } = frames[i] as TimedFrame;
+  for (let i = 0; i < ready.length; i++) {
+    const { length } = ready[i] as Ready;
     due[i] = bits ? at : (Math.floor(i / burst) * burst * 1000) / packets;
     const wire = length + (bits?.overhead ?? 0);
     at += bits ? (wire * 8 * 1000) / bits.bits : 1000 / packets;

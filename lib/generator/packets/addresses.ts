@@ -1,6 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { describe } from '../../base/errors.js';
-import { generatorRangeError } from '../base/errors.js';
+import { describe, rangeError } from '../base/errors.js';
 
 export type AddressKind = 'ethernet' | 'ipv4' | 'ipv6';
 
@@ -20,7 +19,7 @@ export function widthOf(kind: AddressKind): number {
 export function parseAddress(name: string, kind: AddressKind, value: unknown): Uint8Array {
   const parsed = typeof value === 'string' ? PARSERS[kind](value) : null;
   if (parsed === null) {
-    throw generatorRangeError(
+    throw rangeError(
       'ERR_ZEROSEND_INVALID_ADDRESS',
       `${name} must be ${LOOKS[kind]}; received ${describe(value)}`,
     );

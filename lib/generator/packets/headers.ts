@@ -1,5 +1,10 @@
-import { invalidArgument, outOfRange } from '../../base/errors.js';
-import { checkBoolean, checkInteger, checkKeys } from '../../base/validate.js';
+import {
+  checkBoolean,
+  checkInteger,
+  checkKeys,
+  invalidArgument,
+  outOfRange,
+} from '../base/errors.js';
 import { parseAddress } from './addresses.js';
 import {
   type Checksum,

@@ -1,5 +1,5 @@
 import { readWord } from './checksum.js';
-import type { Dissection } from './dissection.js';
+import type { Dissection } from './dissect.js';
 
 const HOP_BY_HOP = 0;
 const ROUTING = 43;

@@ -1,6 +1,10 @@
-import { invalidArgument, outOfRange } from '../../base/errors.js';
-import { checkInteger, checkKeys } from '../../base/validate.js';
-import { generatorRangeError } from '../base/errors.js';
+import {
+  checkInteger,
+  checkKeys,
+  invalidArgument,
+  outOfRange,
+  rangeError,
+} from '../base/errors.js';
 import type { PacketDescription, VlanDescription } from './description.js';
 
 /** Where each layer of a packet begins; -1: it is not there. */
@@ -36,7 +40,7 @@ const MOST_OPTIONS = 40;
 const MOST_VLANS = 8;
 
 export function misfit(message: string): RangeError {
-  return generatorRangeError('ERR_ZEROSEND_TEMPLATE', message);
+  return rangeError('ERR_ZEROSEND_TEMPLATE', message);
 }
 
 /** Throws unless the layers can stand on one another. */

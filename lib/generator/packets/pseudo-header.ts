@@ -1,6 +1,5 @@
 import { fold, readWord, sumWords } from './checksum.js';
-import { PROTOCOL } from './dissect.js';
-import type { Dissection } from './dissection.js';
+import { type Dissection, PROTOCOL } from './dissect.js';
 
 /** A checksum of what IP carries, in a captured frame. */
 export interface TransportChecksum {

@@ -1,6 +1,4 @@
-import { invalidArgument } from '../../base/errors.js';
-import { checkKeys } from '../../base/validate.js';
-import { generatorRangeError } from '../base/errors.js';
+import { checkKeys, invalidArgument, rangeError } from '../base/errors.js';
 import { type ChecksumLayout, writeChecksums } from './checksum.js';
 import type { PacketDescription } from './description.js';
 import { writeIp, writeLink, writeTransport } from './headers.js';
@@ -50,7 +48,7 @@ export class Template {
 /** Throws unless a packet fits a buffer of a pool. */
 export function checkFits(length: number, bytes: Uint8Array): void {
   if (length <= bytes.length) return;
-  throw generatorRangeError(
+  throw rangeError(
     'ERR_ZEROSEND_FRAME_TOO_LONG',
     `a packet of ${length} bytes does not fit a buffer of ${bytes.length}`,
   );

@@ -1,6 +1,5 @@
 import { readWord } from '../packets/checksum.js';
-import { ETHERTYPE, linkPayload, PROTOCOL } from '../packets/dissect.js';
-import type { Dissection } from '../packets/dissection.js';
+import { type Dissection, ETHERTYPE, linkPayload, PROTOCOL } from '../packets/dissect.js';
 
 /**
  * Why addresses of a frame stay as they are although addresses are rewritten:

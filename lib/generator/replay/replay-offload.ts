@@ -1,6 +1,5 @@
 import { fold, writeWord } from '../packets/checksum.js';
-import { PROTOCOL } from '../packets/dissect.js';
-import type { Dissection } from '../packets/dissection.js';
+import { type Dissection, PROTOCOL } from '../packets/dissect.js';
 import { pseudoHeader, transportChecksum } from '../packets/pseudo-header.js';
 
 const OFFLOAD_HEADER = 10;

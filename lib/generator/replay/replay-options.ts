@@ -1,12 +1,13 @@
-import { invalidArgument, outOfRange } from '../../base/errors.js';
+import { type BufferPool, PacketSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
 import {
   checkBoolean,
   checkFunction,
   checkInteger,
   checkKeys,
   checkSignal,
-} from '../../base/validate.js';
-import { type BufferPool, PacketSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
+  invalidArgument,
+  outOfRange,
+} from '../base/errors.js';
 import { inTurns } from '../base/steps.js';
 import { type Capture, readCaptureInTurns } from '../captures/capture.js';
 import { captureError } from '../captures/capture-file.js';
@@ -15,12 +16,7 @@ import { checkFrameRate, rateSchedule, recordedSchedule, type Schedule } from '.
 import { checkOffloadHeader, checkSocket } from '../runs/generate-options.js';
 import type { Progress } from '../runs/meter.js';
 import { type Rewrite, Rewriter } from './rewrite.js';
-import {
-  type Destination,
-  type SendableFrames,
-  type Skipped,
-  sendableFrames,
-} from './sendable-frames.js';
+import { type Destination, type Prepared, preparing, type Skipped } from './sendable-frames.js';
 
 /** What {@link replay} sends, where and when. */
 export interface ReplayOptions {
@@ -91,7 +87,7 @@ export interface CheckedReplay {
 }
 
 /** What there is to send, and when. */
-export interface Plan extends SendableFrames {
+export interface Plan extends Prepared {
   capture: Capture;
   schedule: Schedule;
   /** frames have times at which they are due */
@@ -158,7 +154,7 @@ function checkGap(name: string, gap: unknown): void {
 }
 
 /**
- * Reads the capture and makes its frames sendable, in pieces: the event loop has its turn every few
+ * Reads the capture and makes its frames ready, in pieces: the event loop has its turn every few
  * milliseconds, however large the file is.
  * @throws Error `ERR_ZEROSEND_CAPTURE` for a file that is no capture, or has no frame to send
  */
@@ -167,15 +163,15 @@ export async function planReplay(checked: CheckedReplay): Promise<Plan> {
   const capture = isCapture(checked.capture)
     ? checked.capture
     : await readCaptureInTurns(checked.capture);
-  const made = await inTurns(sendableFrames(capture, rewriter, destination));
-  const { frames, skipped } = made;
-  if (frames.length === 0) throw nothingToSend(capture, skipped);
+  const prepared = await inTurns(preparing(capture, rewriter, destination));
+  const { ready, skipped } = prepared;
+  if (ready.length === 0) throw nothingToSend(capture, skipped);
   const schedule =
     rate === undefined
-      ? recordedSchedule(frames, { speed, loopGap, maxGap })
-      : rateSchedule(frames, rate, loopGap);
+      ? recordedSchedule(ready, { speed, loopGap, maxGap })
+      : rateSchedule(ready, rate, loopGap);
   const timed = rate !== undefined || speed !== Number.POSITIVE_INFINITY;
-  return { capture, ...made, schedule: await inTurns(schedule), timed };
+  return { capture, ...prepared, schedule: await inTurns(schedule), timed };
 }
 
 /** With what is wrong with the file, where something is: its first frame may have been the last. */

@@ -3,10 +3,10 @@ import { clock } from '../../base/timers.js';
 import type { PooledBuffer } from '../../index.js';
 import { withReport } from '../base/errors.js';
 import { inTurns } from '../base/steps.js';
-import type { CaptureProblem } from '../captures/captured-frame.js';
+import type { CaptureProblem } from '../captures/capture.js';
 import { occupy } from '../runs/exclusive-use.js';
 import { type Ended, Session } from '../runs/session.js';
-import { type FrameBuffers, PoolBuffers, RingBuffers } from './frame-buffers.js';
+import { type Loaded, LoadedPool, LoadedRing } from './frame-buffers.js';
 import type { NotRewritten } from './not-rewritten.js';
 import {
   type CheckedReplay,
@@ -15,7 +15,7 @@ import {
   planReplay,
   type ReplayOptions,
 } from './replay-options.js';
-import type { SendableFrame, Skipped } from './sendable-frames.js';
+import type { Ready, Skipped } from './sendable-frames.js';
 
 /** Frames that are handed over at once at most. */
 const BATCH = 64;
@@ -59,7 +59,7 @@ export interface ReplayReport {
 
 /**
  * Sends a capture again: with its own timing, faster or slower, at a rate, or flat out. Frames are
- * made sendable, and put into buffers, before the first is sent. Those that are due go together; none is left out
+ * made ready and loaded before the first is sent. Those that are due go together; none is left out
  * because it is late.
  * @throws rejects with TypeError or RangeError on bad options; Error `ERR_ZEROSEND_BUSY` while another
  * run uses the socket; Error `ERR_ZEROSEND_CAPTURE` for a file that is no capture, or none of whose
@@ -70,15 +70,13 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   const checked = checkReplay(options);
   const { socket, pool } = checked;
   const leave = occupy(socket, pool);
-  let buffers: FrameBuffers | null = null;
+  let loaded: Loaded | null = null;
   try {
     const plan = await planReplay(checked);
-    buffers = pool
-      ? new RingBuffers(pool, plan.frames)
-      : await inTurns(PoolBuffers.load(plan.frames));
-    return await new Replay(checked, plan, buffers).toEnd();
+    loaded = pool ? new LoadedRing(pool, plan.ready) : await inTurns(LoadedPool.load(plan.ready));
+    return await new Replay(checked, plan, loaded).toEnd();
   } finally {
-    buffers?.close();
+    loaded?.close();
     leave();
   }
 }
@@ -86,7 +84,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
 class Replay {
   readonly #options: CheckedReplay;
   readonly #plan: Plan;
-  readonly #source: FrameBuffers;
+  readonly #loaded: Loaded;
   readonly #session: Session;
   readonly #lateness: RecordableHistogram | null;
   readonly #buffers: PooledBuffer[] = new Array(BATCH);
@@ -96,14 +94,14 @@ class Replay {
   #loop = 0;
   #began = 0;
 
-  constructor(options: CheckedReplay, plan: Plan, buffers: FrameBuffers) {
+  constructor(options: CheckedReplay, plan: Plan, loaded: Loaded) {
     this.#options = options;
     this.#plan = plan;
-    this.#source = buffers;
+    this.#loaded = loaded;
     this.#lateness = plan.timed ? createHistogram({ lowest: 1, highest: 1e12 }) : null;
     this.#session = new Session({
       ...options,
-      pool: buffers.pool,
+      pool: loaded.pool,
       seconds: Number.POSITIVE_INFINITY,
       startAt: undefined,
       rateError: () => null,
@@ -120,11 +118,11 @@ class Replay {
   }
 
   #report(): ReplayReport {
-    const { frames, skipped, notRewritten, schedule, capture } = this.#plan;
+    const { ready, skipped, notRewritten, schedule, capture } = this.#plan;
     const histogram = this.#lateness;
     return {
       ended: this.#session.ended,
-      frames: frames.length,
+      frames: ready.length,
       loops: this.#loop,
       ...this.#session.meter.report(),
       skipped,
@@ -163,7 +161,7 @@ class Replay {
   /** Sends frames that are due at `now`, at most a batch; returns how many. */
   #sendDue(now: number): number {
     const { socket, loops } = this.#options;
-    const { frames, schedule } = this.#plan;
+    const { ready, schedule } = this.#plan;
     if (socket.needDrain) return 0;
     const buffers = this.#buffers;
     const lengths = this.#lengths;
@@ -171,13 +169,13 @@ class Replay {
     let bytes = 0;
     let count = 0;
     while (count < BATCH && this.#loop < loops && this.#due <= now) {
-      const buffer = this.#source.take(this.#next);
+      const buffer = this.#loaded.take(this.#next);
       if (buffer === null) break;
-      const frame = frames[this.#next] as SendableFrame;
+      const frame = ready[this.#next] as Ready;
       buffers[count] = buffer;
       lengths[count++] = frame.bytes.length;
       bytes += frame.length;
-      if (++this.#next === frames.length) {
+      if (++this.#next === ready.length) {
         this.#next = 0;
         this.#loop++;
         this.#began += schedule.period;

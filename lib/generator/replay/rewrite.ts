@@ -1,7 +1,13 @@
 import { isIP } from 'node:net';
-import { invalidArgument, outOfRange } from '../../base/errors.js';
-import { checkBoolean, checkInteger, checkKeys, checkObject } from '../../base/validate.js';
-import { generatorRangeError } from '../base/errors.js';
+import {
+  checkBoolean,
+  checkInteger,
+  checkKeys,
+  checkObject,
+  invalidArgument,
+  outOfRange,
+  rangeError,
+} from '../base/errors.js';
 import { parseAddress } from '../packets/addresses.js';
 import {
   change,
@@ -12,8 +18,7 @@ import {
   udpChecksum,
   writeWord,
 } from '../packets/checksum.js';
-import { PROTOCOL } from '../packets/dissect.js';
-import type { Dissection } from '../packets/dissection.js';
+import { type Dissection, PROTOCOL } from '../packets/dissect.js';
 import {
   isComplete,
   isRight,
@@ -189,7 +194,7 @@ function addressRule(from: string, to: unknown): AddressRule {
     text === null ? bits : checkDecimal(`the prefix of ${name}`, text, bits);
   const length = lengthOf(prefix);
   if (lengthOf(targetPrefix) !== length) {
-    throw generatorRangeError(
+    throw rangeError(
       'ERR_ZEROSEND_OUT_OF_RANGE',
       `${name} must have a prefix of /${length}; received ${to}`,
     );

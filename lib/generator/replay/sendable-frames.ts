@@ -1,11 +1,15 @@
-import { generatorRangeError } from '../base/errors.js';
+import { rangeError } from '../base/errors.js';
 import { objectsThatFit } from '../base/heap-limit.js';
-import type { Steps } from '../base/steps.js';
-import { type Capture, framesOf } from '../captures/capture.js';
-import type { CapturedFrame } from '../captures/captured-frame.js';
+import { atOnce, type Steps } from '../base/steps.js';
+import { type Capture, type CapturedFrame, framesOf } from '../captures/capture.js';
 import { readWord, writeWord } from '../packets/checksum.js';
-import { dissect, LINKTYPE_ETHERNET, linkPayload, PROTOCOL } from '../packets/dissect.js';
-import type { Dissection } from '../packets/dissection.js';
+import {
+  type Dissection,
+  dissect,
+  LINKTYPE_ETHERNET,
+  linkPayload,
+  PROTOCOL,
+} from '../packets/dissect.js';
 import { type NotRewritten, type NotRewrittenKind, notRewritten } from './not-rewritten.js';
 import { offloadHeader } from './replay-offload.js';
 import type { Rewriter } from './rewrite.js';
@@ -19,8 +23,8 @@ export interface Skipped {
   longest: number;
 }
 
-/** A frame as it is sent. */
-export interface SendableFrame {
+/** A frame that is ready to be sent. */
+export interface Ready {
   bytes: Uint8Array;
   /** bytes without an offload header */
   length: number;
@@ -41,44 +45,45 @@ export interface Destination {
 const ETHERNET_HEADER = 14;
 const VLAN_TAG = 4;
 
-/** Bytes of the heap that a sendable frame takes, the header of its array included. */
+/** Bytes of the heap that a frame takes which is ready, the header of its array included. */
 const READY_ON_HEAP = 300;
 /** Frames in a step. */
 const STEP = 64;
 
 /** What a capture has become. */
-export interface SendableFrames {
-  frames: SendableFrame[];
+export interface Prepared {
+  ready: Ready[];
   skipped: Skipped[];
-  /** Of these frames, those with addresses that are not rewritten. */
+  /** Of the frames that are ready, those with addresses that are not rewritten. */
   notRewritten: NotRewritten;
 }
 
+/** Makes the frames of a capture ready for a socket; counts those that cannot be sent. */
+export function prepare(capture: Capture, rewriter: Rewriter, to: Destination): Prepared {
+  return atOnce(preparing(capture, rewriter, to));
+}
+
 /**
- * Makes the frames of a capture sendable by a socket, a few with each step; counts those that cannot be sent.
+ * The same, a few frames with each step.
  * @throws RangeError `ERR_ZEROSEND_CAPTURE` for more frames than the heap holds
  */
-export function* sendableFrames(
-  capture: Capture,
-  rewriter: Rewriter,
-  to: Destination,
-): Steps<SendableFrames> {
+export function* preparing(capture: Capture, rewriter: Rewriter, to: Destination): Steps<Prepared> {
   const skipped = new Map<Skipped['reason'], Skipped>();
   const stayed: NotRewritten = {};
-  const sendable: SendableFrame[] = [];
+  const ready: Ready[] = [];
   const most = objectsThatFit(READY_ON_HEAP);
   const frames = framesOf(capture);
   for (let i = 0; i < frames.length; i++) {
     if (i % STEP === 0) yield;
-    if (sendable.length > most) {
+    if (ready.length > most) {
       const message = `the heap does not hold more than ${most} frames (--max-old-space-size)`;
-      throw generatorRangeError('ERR_ZEROSEND_CAPTURE', message);
+      throw rangeError('ERR_ZEROSEND_CAPTURE', message);
     }
     const frame = frames.frame(i);
     const kinds: NotRewrittenKind[] = [];
     const made = makeReady(frame, rewriter, to, kinds);
     if (typeof made !== 'string') {
-      sendable.push(made);
+      ready.push(made);
       for (const kind of kinds) stayed[kind] = (stayed[kind] ?? 0) + 1;
       continue;
     }
@@ -88,7 +93,7 @@ export function* sendableFrames(
     entry.longest = Math.max(entry.longest, originalLength);
     skipped.set(made, entry);
   }
-  return { frames: sendable, skipped: [...skipped.values()], notRewritten: stayed };
+  return { ready, skipped: [...skipped.values()], notRewritten: stayed };
 }
 
 /** @param kinds gets the kinds of addresses in the frame that are not rewritten */
@@ -97,7 +102,7 @@ function makeReady(
   rewriter: Rewriter,
   to: Destination,
   kinds: NotRewrittenKind[],
-): SendableFrame | Skipped['reason'] {
+): Ready | Skipped['reason'] {
   const snapped = frame.bytes.length < frame.originalLength;
   if (snapped && to.snapped === 'skip') return 'snapped';
   let bytes = withEthernet(frame, rewriter, to.kind === 'datagram');
@@ -163,7 +168,7 @@ function payloadOf(
   found: Dissection | null,
   time: bigint | null,
   to: Destination,
-): SendableFrame | Skipped['reason'] {
+): Ready | Skipped['reason'] {
   if (found === null || found.protocol !== PROTOCOL.udp || found.fragment || found.transport < 0) {
     return 'no UDP payload';
   }

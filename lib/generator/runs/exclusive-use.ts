@@ -1,6 +1,5 @@
-import { describe } from '../../base/errors.js';
 import type { BufferPool, ZeroCopySocket } from '../../index.js';
-import { generatorError } from '../base/errors.js';
+import { describe } from '../base/errors.js';
 
 const used = new WeakSet<object>();
 
@@ -15,11 +14,11 @@ export function occupy(socket: ZeroCopySocket, pool: BufferPool | null): () => v
   for (const one of wanted) {
     if (!used.has(one)) continue;
     const what = one === socket ? 'the socket' : 'the pool';
-    throw generatorError(
-      'ERR_ZEROSEND_BUSY',
+    const error = new Error(
       `${what} is used by another generate() or replay(), which has to end first; ` +
         `received ${describe(one)}`,
     );
+    throw Object.assign(error, { code: 'ERR_ZEROSEND_BUSY' });
   }
   for (const one of wanted) used.add(one);
   return () => {

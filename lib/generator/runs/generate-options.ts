@@ -1,13 +1,14 @@
-import { invalidArgument, outOfRange } from '../../base/errors.js';
+import { BufferPool, PacketSocket, TcpSocket, XdpSocket, ZeroCopySocket } from '../../index.js';
 import {
   checkFunction,
   checkInteger,
   checkKeys,
   checkPositive,
   checkSignal,
-} from '../../base/validate.js';
-import { BufferPool, PacketSocket, TcpSocket, XdpSocket, ZeroCopySocket } from '../../index.js';
-import { generatorRangeError } from '../base/errors.js';
+  invalidArgument,
+  outOfRange,
+  rangeError,
+} from '../base/errors.js';
 import type { Field } from '../fields/fields.js';
 import { compile, type PacketSequence, type Share } from '../fields/sequence.js';
 import type { PacerOptions } from '../pace/pacer.js';
@@ -154,7 +155,7 @@ export function checkOffloadHeader(socket: ZeroCopySocket, name: string, there: 
 function checkLength(socket: ZeroCopySocket, length: number): void {
   const { maxSendLength } = socket.info();
   if (length <= maxSendLength) return;
-  throw generatorRangeError(
+  throw rangeError(
     'ERR_ZEROSEND_FRAME_TOO_LONG',
     `a packet of ${length} bytes is longer than the ${maxSendLength} that the socket sends`,
   );
@@ -199,7 +200,7 @@ function choosePool(
 
 function checkBuffer(length: number, pool: BufferPool): void {
   if (length <= pool.bufferSize) return;
-  throw generatorRangeError(
+  throw rangeError(
     'ERR_ZEROSEND_FRAME_TOO_LONG',
     `a packet of ${length} bytes does not fit the pool's buffers of ${pool.bufferSize}`,
   );

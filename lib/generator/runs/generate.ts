@@ -3,7 +3,7 @@ import { withReport } from '../base/errors.js';
 import { Pacer, type PacerReport } from '../pace/pacer.js';
 import { occupy } from './exclusive-use.js';
 import { type CheckedGenerate, checkGenerate, type GenerateOptions } from './generate-options.js';
-import { type PacketSender, packetSenderFor } from './packet-sender.js';
+import { type Feed, feedOf } from './packet-sender.js';
 import { type Ended, Session } from './session.js';
 
 /** What a run has sent. */
@@ -65,7 +65,7 @@ export async function runChecked(checked: CheckedGenerate): Promise<GenerateRepo
 
 class Run {
   readonly #options: CheckedGenerate;
-  readonly #sender: PacketSender;
+  readonly #feed: Feed;
   readonly #pacer: Pacer | null;
   readonly #session: Session;
   #left: number;
@@ -77,7 +77,7 @@ class Run {
     const pacer = options.rate === null ? null : new Pacer(options.rate, options.pacer);
     const rateError = () => pacer?.report(clock()).error ?? null;
     this.#options = options;
-    this.#sender = packetSenderFor(options);
+    this.#feed = feedOf(options);
     this.#pacer = pacer;
     this.#session = new Session({ ...options, rateError });
     this.#left = options.count;
@@ -143,7 +143,7 @@ class Run {
   #sendBatch(most: number): number {
     const { socket, packetBytes } = this.#options;
     if (socket.needDrain) return 0;
-    const { packets, sends } = this.#sender.send(most);
+    const { packets, sends } = this.#feed.send(most);
     if (packets > 0) this.#session.meter.sent(packets, packets * packetBytes, sends);
     return packets;
   }

@@ -9,21 +9,21 @@ import {
 import type { PacketSequence } from '../fields/sequence.js';
 
 /** What was handed to the socket. */
-export interface Sent {
+export interface Fed {
   packets: number;
   sends: number;
 }
 
 /** Makes packets in the buffers of a socket and hands them over. */
-export interface PacketSender {
+export interface Feed {
   /**
    * Sends what there are buffers for, at most so many packets and at most a batch. The same object
    * each time.
    */
-  send(most: number): Sent;
+  send(most: number): Fed;
 }
 
-export interface PacketSenderOptions {
+export interface FeedOptions {
   socket: ZeroCopySocket;
   pool: BufferPool;
   packets: PacketSequence;
@@ -34,24 +34,24 @@ export interface PacketSenderOptions {
 }
 
 /** The way that is cheapest for this socket. */
-export function packetSenderFor(options: PacketSenderOptions): PacketSender {
+export function feedOf(options: FeedOptions): Feed {
   const { socket } = options;
   return socket instanceof PacketSocket || socket instanceof XdpSocket
-    ? new RunSender(socket, options)
-    : new BufferSender(options);
+    ? new RunFeed(socket, options)
+    : new BufferFeed(options);
 }
 
 /** Frames of a ring, as runs. */
-class RunSender implements PacketSender {
+class RunFeed implements Feed {
   readonly #socket: PacketSocket | XdpSocket;
   readonly #packets: PacketSequence;
   readonly #batch: number;
   /** the frames that hold the template */
   readonly #laid: Uint8Array;
   #unlaid: number;
-  readonly #sent: Sent = { packets: 0, sends: 0 };
+  readonly #fed: Fed = { packets: 0, sends: 0 };
 
-  constructor(socket: PacketSocket | XdpSocket, { packets, batch }: PacketSenderOptions) {
+  constructor(socket: PacketSocket | XdpSocket, { packets, batch }: FeedOptions) {
     this.#socket = socket;
     this.#packets = packets;
     this.#batch = batch;
@@ -59,9 +59,9 @@ class RunSender implements PacketSender {
     this.#unlaid = socket.pool.count;
   }
 
-  send(most: number): Sent {
-    const sent = this.#sent;
-    sent.packets = 0;
+  send(most: number): Fed {
+    const fed = this.#fed;
+    fed.packets = 0;
     const run = this.#socket.pool.tryAcquireRun(Math.min(most, this.#batch));
     if (run !== null) {
       try {
@@ -72,10 +72,10 @@ class RunSender implements PacketSender {
         run[Symbol.dispose]();
         throw error;
       }
-      sent.packets = run.count;
+      fed.packets = run.count;
     }
-    sent.sends = sent.packets;
-    return sent;
+    fed.sends = fed.packets;
+    return fed;
   }
 
   #lay(run: BufferRun): void {
@@ -89,27 +89,27 @@ class RunSender implements PacketSender {
 }
 
 /** Buffers one by one, each with a train of packets. */
-class BufferSender implements PacketSender {
-  readonly #options: PacketSenderOptions;
+class BufferFeed implements Feed {
+  readonly #options: FeedOptions;
   /** the pool's buffers that hold the template */
   readonly #laid: Uint8Array;
   readonly #batch: PooledBuffer[];
-  readonly #sent: Sent = { packets: 0, sends: 0 };
+  readonly #fed: Fed = { packets: 0, sends: 0 };
 
-  constructor(options: PacketSenderOptions) {
+  constructor(options: FeedOptions) {
     this.#options = options;
     this.#laid = new Uint8Array(options.pool.count);
     this.#batch = new Array(options.batch);
   }
 
-  send(most: number): Sent {
+  send(most: number): Fed {
     const { packets, train } = this.#options;
-    const sent = this.#sent;
+    const fed = this.#fed;
     const held = this.#acquire(Math.ceil(most / train));
     const count = Math.min(most, held * train);
-    sent.packets = count;
-    sent.sends = held;
-    if (held === 0) return sent;
+    fed.packets = count;
+    fed.sends = held;
+    if (held === 0) return fed;
     const buffers = this.#batch;
     // Only the last train of a run can be shorter than the others.
     const whole = Math.floor(count / train);
@@ -121,7 +121,7 @@ class BufferSender implements PacketSender {
       for (let i = 0; i < held; i++) buffers[i]?.[Symbol.dispose]();
       throw error;
     }
-    return sent;
+    return fed;
   }
 
   #acquire(most: number): number {

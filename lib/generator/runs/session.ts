@@ -2,7 +2,7 @@ import { clearInterval, clock, setInterval } from '../../base/timers.js';
 import type { BufferPool, ZeroCopySocket } from '../../index.js';
 import { sleepUntil, Turns } from '../base/sleep.js';
 import { Meter, type Progress } from './meter.js';
-import { SocketEnd } from './socket-end.js';
+import { Death } from './socket-end.js';
 
 /** For how long the last completions are waited for, in ms. */
 const SETTLE_MS = 5000;
@@ -66,7 +66,7 @@ export class Session {
     const over = new AbortController();
     if (Number.isFinite(seconds)) void this.#endInTime(over.signal);
     const ticker = onProgress && setInterval(() => this.#report(onProgress), progressInterval);
-    const end = new SocketEnd(this.#options.socket, (cause) => this.#died(cause));
+    const death = new Death(this.#options.socket, (cause) => this.#died(cause));
     try {
       this.#turns.ran();
       await send();
@@ -74,13 +74,13 @@ export class Session {
       this.#stop.abort();
     } catch (error) {
       this.meter.stop();
-      this.#fail(await end.explain(error));
+      this.#fail(await death.explain(error));
     }
     over.abort();
     clearInterval(ticker);
     signal?.removeEventListener('abort', onAbort);
     await this.#settle();
-    end.forget();
+    death.forget();
     if (this.#ended === 'error') throw this.#failure;
   }
 

@@ -10,7 +10,7 @@ const PATIENCE_MS = 10_000;
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Hears of the end of a socket while a run uses it. */
-export class SocketEnd {
+export class Death {
   readonly #socket: ZeroCopySocket;
   readonly #closed = new AbortController();
   readonly #tell: (cause: Error | null) => void;

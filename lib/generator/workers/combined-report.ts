@@ -1,10 +1,6 @@
 import type { GenerateReport } from '../runs/generate.js';
 import type { Progress } from '../runs/meter.js';
-
-/** What all workers of a run have sent together. */
-export interface WorkersReport extends Omit<GenerateReport, 'pacing'> {
-  workers: GenerateReport[];
-}
+import type { WorkersReport } from './workers.js';
 
 /** Of a worker that has not told. */
 export const NO_PROGRESS: Progress = {

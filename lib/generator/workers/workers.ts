@@ -1,16 +1,16 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { invalidArgument } from '../../base/errors.js';
 import { clock, timeOrigin } from '../../base/timers.js';
+import type { PacketOptions, UdpOptions, XdpOptions } from '../../index.js';
 import {
   checkFunction,
   checkInteger,
   checkKeys,
   checkPositive,
   checkSignal,
-} from '../../base/validate.js';
-import type { PacketOptions, UdpOptions, XdpOptions } from '../../index.js';
-import { generatorError, withReport } from '../base/errors.js';
+  invalidArgument,
+  withReport,
+} from '../base/errors.js';
 import { sleepUntil } from '../base/sleep.js';
 import type { Field } from '../fields/fields.js';
 import { compile } from '../fields/sequence.js';
@@ -20,13 +20,7 @@ import { template } from '../packets/template.js';
 import type { GenerateReport } from '../runs/generate.js';
 import type { GenerateOptions } from '../runs/generate-options.js';
 import type { Progress } from '../runs/meter.js';
-import {
-  NO_PROGRESS,
-  reportOf,
-  sumProgress,
-  sumReports,
-  type WorkersReport,
-} from './combined-report.js';
+import { NO_PROGRESS, reportOf, sumProgress, sumReports } from './combined-report.js';
 
 const LEAD_MS = 20; // for the news of the start to reach all
 /**
@@ -59,6 +53,10 @@ export interface WorkersOptions {
   signal?: AbortSignal;
   onProgress?: (progress: Progress, workers: readonly Progress[]) => void;
   progressInterval?: number;
+}
+
+export interface WorkersReport extends Omit<GenerateReport, 'pacing'> {
+  workers: GenerateReport[];
 }
 
 /** What a worker is given. */
@@ -267,6 +265,11 @@ function sinceEpoch(): number {
 }
 
 function workerError(message: string, cause?: unknown): Error {
-  const why = cause === undefined ? '' : `: ${cause instanceof Error ? cause.message : cause}`;
-  return generatorError('ERR_ZEROSEND_WORKER', message + why, cause);
+  const error =
+    cause === undefined
+      ? new Error(message)
+      : new Error(`${message}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+          cause,
+        });
+  return Object.assign(error, { code: 'ERR_ZEROSEND_WORKER' });
 }

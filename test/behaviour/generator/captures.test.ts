@@ -5,9 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { readCapture, replay } from 'zerosend/generator';
-import { atOnce } from '../../../lib/generator/base/steps.js';
 import { Rewriter } from '../../../lib/generator/replay/rewrite.js';
-import { sendableFrames } from '../../../lib/generator/replay/sendable-frames.js';
+import { prepare } from '../../../lib/generator/replay/sendable-frames.js';
 import { openTo, startPeer } from '../../support/endpoints.js';
 import { FRAMES, hex } from './support/frames.js';
 import {
@@ -272,16 +271,14 @@ describe('Linux cooked frames without an EtherType', () => {
   };
   const made = (file: Buffer, snapped: 'send' | 'pad' = 'send') => {
     const rewriter = new Rewriter({ ethernet: ETHERNET });
-    const { frames, skipped } = atOnce(
-      sendableFrames(readCapture(file), rewriter, {
-        kind: 'frame',
-        maxLength: 2048,
-        mtu: 1500,
-        virtioNetHeader: false,
-        snapped,
-      }),
-    );
-    return { frames: frames.map(({ bytes }) => hex(bytes)), skipped };
+    const { ready, skipped } = prepare(readCapture(file), rewriter, {
+      kind: 'frame',
+      maxLength: 2048,
+      mtu: 1500,
+      virtioNetHeader: false,
+      snapped,
+    });
+    return { frames: ready.map(({ bytes }) => hex(bytes)), skipped };
   };
   const addresses = '020000000002020000000001';
 

@@ -16,9 +16,7 @@ import { Dice, type Stack } from './support/stacks.js';
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const { Rewriter } = await import('../../../lib/generator/replay/rewrite.js');
-const { sendableFrames } = await import('../../../lib/generator/replay/sendable-frames.js');
-const { atOnce } = await import('../../../lib/generator/base/steps.js');
-const sendable = (...args: Parameters<typeof sendableFrames>) => atOnce(sendableFrames(...args));
+const { prepare } = await import('../../../lib/generator/replay/sendable-frames.js');
 
 const run = promisify(execFile);
 const tool = async (name: string, args: string[]) => {
@@ -84,7 +82,7 @@ describe(
     /** Rewrites a file into another one, as a replay with snapped frames would send it. */
     async function judge(from: string, rewrite: Rewrite = REWRITE) {
       const capture = readCapture(from);
-      const made = sendable(capture, new Rewriter(rewrite), {
+      const made = prepare(capture, new Rewriter(rewrite), {
         kind: 'frame',
         maxLength: 1e6,
         mtu: 1e6,
@@ -92,7 +90,7 @@ describe(
         snapped: 'send',
       });
       expect(made.skipped).toEqual([]);
-      const frames = made.frames.map(({ bytes }, i) => {
+      const frames = made.ready.map(({ bytes }, i) => {
         const originalLength = capture.frames[i]?.originalLength ?? 0;
         return { bytes, time: 0n, originalLength };
       });

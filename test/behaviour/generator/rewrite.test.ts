@@ -10,9 +10,7 @@ import { ETHERNET } from './support/wire.js';
 vi.setConfig({ testTimeout: 180_000 });
 
 const { Rewriter } = await import('../../../lib/generator/replay/rewrite.js');
-const { sendableFrames } = await import('../../../lib/generator/replay/sendable-frames.js');
-const { atOnce } = await import('../../../lib/generator/base/steps.js');
-const sendable = (...args: Parameters<typeof sendableFrames>) => atOnce(sendableFrames(...args));
+const { prepare } = await import('../../../lib/generator/replay/sendable-frames.js');
 
 const ANYWHERE = { kind: 'frame', maxLength: 1e6, mtu: 1e6, virtioNetHeader: false } as const;
 
@@ -26,8 +24,8 @@ function rewritten(
   const bytes = Uint8Array.from(frame);
   const frames = [{ bytes, originalLength: wireLength, time: 0n, linkType: 1, offset: 0 }];
   const capture = { format: 'pcap', frames, snapped: 0, skippedBlocks: 0, problem: null } as const;
-  const made = sendable({ ...capture }, new Rewriter(rewrite), { ...ANYWHERE, snapped });
-  return { ...made, frame: Buffer.from(made.frames[0]?.bytes ?? []) };
+  const made = prepare({ ...capture }, new Rewriter(rewrite), { ...ANYWHERE, snapped });
+  return { ...made, frame: Buffer.from(made.ready[0]?.bytes ?? []) };
 }
 
 interface Rule {
@@ -168,8 +166,8 @@ describe('rewriting', () => {
         { source: '02:00:00:00:00:09' },
         { destination: '02:00:00:00:00:09' },
       ]) {
-        const { frames, skipped } = rewritten(new Uint8Array(length), { ethernet });
-        expect(frames).toEqual([]);
+        const { ready, skipped } = rewritten(new Uint8Array(length), { ethernet });
+        expect(ready).toEqual([]);
         expect(skipped).toMatchObject([
           { reason: 'no Ethernet frame', frames: 1, longest: length },
         ]);
