@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { invalidArgument, rangeError } from '../base/errors.js';
-import { objectsThatFit } from '../base/heap-limit.js';
+import { invalidArgument, rangeError } from '../base/check.js';
+import { objectsThatFit } from '../base/heap.js';
 import { atOnce, inTurns, type Steps } from '../base/steps.js';
 import { type CaptureFile, captureError } from './capture-file.js';
 import { FrameIndex } from './frame-index.js';

@@ -2,7 +2,7 @@ import { createHistogram } from 'node:perf_hooks';
 import type { InspectOptionsStylized } from 'node:util';
 import { show, shown } from '../../base/inspection.js';
 import { clock } from '../../base/timers.js';
-import { checkInteger, checkKeys, outOfRange } from '../base/errors.js';
+import { checkInteger, checkKeys, outOfRange } from '../base/check.js';
 import { Turns } from '../base/sleep.js';
 import { type CheckedRate, checkRate, type Rate } from './rate.js';
 

@@ -1,4 +1,4 @@
-import { checkInteger, checkKeys, checkPositive, invalidArgument } from '../base/errors.js';
+import { checkInteger, checkKeys, checkPositive, invalidArgument } from '../base/check.js';
 
 /** Packets a second, or with more to say. */
 export type Rate = number | PacketRate | BitRate;

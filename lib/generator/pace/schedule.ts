@@ -1,7 +1,7 @@
-import { invalidArgument } from '../base/errors.js';
+import { invalidArgument } from '../base/check.js';
 import type { Steps } from '../base/steps.js';
 import { RecordedClock } from '../captures/recorded-clock.js';
-import type { Ready } from '../replay/sendable-frames.js';
+import type { Ready } from '../replay/prepare.js';
 import { type BitRate, type CheckedRate, checkRate, type Rate } from './rate.js';
 
 /** When each frame of a loop is due. */

@@ -4,7 +4,7 @@ import {
   checkKeys,
   invalidArgument,
   outOfRange,
-} from '../base/errors.js';
+} from '../base/check.js';
 import { parseAddress } from './addresses.js';
 import {
   type Checksum,

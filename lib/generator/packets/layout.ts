@@ -1,10 +1,4 @@
-import {
-  checkInteger,
-  checkKeys,
-  invalidArgument,
-  outOfRange,
-  rangeError,
-} from '../base/errors.js';
+import { checkInteger, checkKeys, invalidArgument, outOfRange, rangeError } from '../base/check.js';
 import type { PacketDescription, VlanDescription } from './description.js';
 
 /** Where each layer of a packet begins; -1: it is not there. */

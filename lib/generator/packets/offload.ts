@@ -1,4 +1,4 @@
-import { checkBoolean, checkInteger, checkKeys } from '../base/errors.js';
+import { checkBoolean, checkInteger, checkKeys } from '../base/check.js';
 import type { ChecksumLayout } from './checksum.js';
 import type { OffloadDescription, PacketDescription } from './description.js';
 import { type Layers, misfit } from './layout.js';

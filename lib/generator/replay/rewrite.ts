@@ -7,7 +7,7 @@ import {
   invalidArgument,
   outOfRange,
   rangeError,
-} from '../base/errors.js';
+} from '../base/check.js';
 import { parseAddress } from '../packets/addresses.js';
 import {
   change,

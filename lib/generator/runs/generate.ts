@@ -1,9 +1,9 @@
 import { clock } from '../../base/timers.js';
-import { withReport } from '../base/errors.js';
+import { withReport } from '../base/check.js';
 import { Pacer, type PacerReport } from '../pace/pacer.js';
-import { occupy } from './exclusive-use.js';
+import { occupy } from './busy.js';
+import { type Feed, feedOf } from './feed.js';
 import { type CheckedGenerate, checkGenerate, type GenerateOptions } from './generate-options.js';
-import { type Feed, feedOf } from './packet-sender.js';
 import { type Ended, Session } from './session.js';
 
 /** What a run has sent. */

@@ -10,7 +10,7 @@ import {
   checkSignal,
   invalidArgument,
   withReport,
-} from '../base/errors.js';
+} from '../base/check.js';
 import { sleepUntil } from '../base/sleep.js';
 import type { Field } from '../fields/fields.js';
 import { compile } from '../fields/sequence.js';
@@ -20,7 +20,7 @@ import { template } from '../packets/template.js';
 import type { GenerateReport } from '../runs/generate.js';
 import type { GenerateOptions } from '../runs/generate-options.js';
 import type { Progress } from '../runs/meter.js';
-import { NO_PROGRESS, reportOf, sumProgress, sumReports } from './combined-report.js';
+import { NO_PROGRESS, reportOf, sumProgress, sumReports } from './sums.js';
 
 const LEAD_MS = 20; // for the news of the start to reach all
 /**

@@ -1,5 +1,5 @@
-import { rangeError } from '../base/errors.js';
-import { objectsThatFit } from '../base/heap-limit.js';
+import { rangeError } from '../base/check.js';
+import { objectsThatFit } from '../base/heap.js';
 import { atOnce, type Steps } from '../base/steps.js';
 import { type Capture, type CapturedFrame, framesOf } from '../captures/capture.js';
 import { readWord, writeWord } from '../packets/checksum.js';
