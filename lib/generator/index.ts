@@ -1,4 +1,4 @@
-export type { GeneratorError, GeneratorErrorCode } from './base/check.js';
+export type { GeneratorError, GeneratorErrorCode } from './base/validate.js';
 export {
   type Capture,
   type CapturedFrame,
@@ -12,10 +12,10 @@ export type { BitRate, PacketRate, Rate } from './pace/rate.js';
 export type * from './packets/description.js';
 export { type Template, template } from './packets/template.js';
 export type { NotRewritten, NotRewrittenKind } from './replay/not-rewritten.js';
-export type { Skipped } from './replay/prepare.js';
 export { type ReplayReport, replay } from './replay/replay.js';
 export type { ReplayOptions } from './replay/replay-options.js';
 export type { Rewrite } from './replay/rewrite.js';
+export type { Skipped } from './replay/sendable-frames.js';
 export { type GenerateReport, generate } from './runs/generate.js';
 export type { GenerateOptions } from './runs/generate-options.js';
 export type { Progress } from './runs/meter.js';

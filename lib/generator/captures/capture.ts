@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { invalidArgument, rangeError } from '../base/check.js';
-import { objectsThatFit } from '../base/heap.js';
+import { objectsThatFit } from '../base/heap-room.js';
 import { atOnce, inTurns, type Steps } from '../base/steps.js';
-import { type CaptureFile, captureError } from './capture-file.js';
+import { invalidArgument, rangeError } from '../base/validate.js';
+import { type CaptureFile, captureError } from './captured-frame.js';
 import { FrameIndex } from './frame-index.js';
 import { isPcap, readPcap } from './pcap.js';
 import { isPcapng, readPcapng } from './pcapng.js';

@@ -1,7 +1,7 @@
 import type { Steps } from '../base/steps.js';
-import { withoutFcs } from '../packets/fcs.js';
 import { byteOrder } from './byte-order.js';
-import { type CaptureFile, captureError } from './capture-file.js';
+import { type CaptureFile, captureError } from './captured-frame.js';
+import { withoutFcs } from './fcs.js';
 
 const MICROSECONDS = 0xa1b2c3d4;
 const NANOSECONDS = 0xa1b23c4d;

@@ -1,11 +1,11 @@
 import type { BufferRun } from '../../index.js';
-import { checkInteger, checkKeys, invalidArgument } from '../base/check.js';
+import { checkInteger, checkKeys, invalidArgument } from '../base/validate.js';
 import { readWord, udpChecksum, updated, updatedPartial, writeWord } from '../packets/checksum.js';
 import { checkFits, Template } from '../packets/template.js';
 import { BATCH, Batch } from './batch.js';
+import { lanesOf } from './compile-fields.js';
+import type { Lane } from './field-writer.js';
 import type { Field } from './fields.js';
-import type { Lane } from './lane.js';
-import { lanesOf } from './lanes.js';
 
 /** Which packets of a stream are made. Worker i of n makes `{ first: i, stride: n }`. */
 export interface Share {

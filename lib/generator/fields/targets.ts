@@ -1,4 +1,10 @@
-import { checkInteger, checkKeys, describe, invalidArgument, rangeError } from '../base/check.js';
+import {
+  checkInteger,
+  checkKeys,
+  describe,
+  invalidArgument,
+  rangeError,
+} from '../base/validate.js';
 import type { AddressKind } from '../packets/addresses.js';
 import type { Template } from '../packets/template.js';
 import type { FieldName, LayerName, Place } from './fields.js';

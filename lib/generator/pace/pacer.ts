@@ -2,8 +2,8 @@ import { createHistogram } from 'node:perf_hooks';
 import type { InspectOptionsStylized } from 'node:util';
 import { show, shown } from '../../base/inspection.js';
 import { clock } from '../../base/timers.js';
-import { checkInteger, checkKeys, outOfRange } from '../base/check.js';
 import { Turns } from '../base/sleep.js';
+import { checkInteger, checkKeys, outOfRange } from '../base/validate.js';
 import { type CheckedRate, checkRate, type Rate } from './rate.js';
 
 /** Packets that are let go at once of what a pause has left due: they go in a few ms. */

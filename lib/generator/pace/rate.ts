@@ -1,4 +1,4 @@
-import { checkInteger, checkKeys, checkPositive, invalidArgument } from '../base/check.js';
+import { checkInteger, checkKeys, checkPositive, invalidArgument } from '../base/validate.js';
 
 /** Packets a second, or with more to say. */
 export type Rate = number | PacketRate | BitRate;

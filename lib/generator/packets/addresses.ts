@@ -1,5 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { describe, rangeError } from '../base/check.js';
+import { describe, rangeError } from '../base/validate.js';
 
 export type AddressKind = 'ethernet' | 'ipv4' | 'ipv6';
 

@@ -1,5 +1,5 @@
 import { readWord } from './checksum.js';
-import { dissectIpv4, dissectIpv6 } from './ip-headers.js';
+import { dissectIpv4, dissectIpv6 } from './dissect-ip.js';
 
 /** Where the parts of a captured frame are, as far as they were captured. -1: not there. */
 export interface Dissection {

@@ -4,7 +4,7 @@ import {
   checkKeys,
   invalidArgument,
   outOfRange,
-} from '../base/check.js';
+} from '../base/validate.js';
 import { parseAddress } from './addresses.js';
 import {
   type Checksum,

@@ -1,4 +1,10 @@
-import { checkInteger, checkKeys, invalidArgument, outOfRange, rangeError } from '../base/check.js';
+import {
+  checkInteger,
+  checkKeys,
+  invalidArgument,
+  outOfRange,
+  rangeError,
+} from '../base/validate.js';
 import type { PacketDescription, VlanDescription } from './description.js';
 
 /** Where each layer of a packet begins; -1: it is not there. */

@@ -1,4 +1,4 @@
-import { checkBoolean, checkInteger, checkKeys } from '../base/check.js';
+import { checkBoolean, checkInteger, checkKeys } from '../base/validate.js';
 import type { ChecksumLayout } from './checksum.js';
 import type { OffloadDescription, PacketDescription } from './description.js';
 import { type Layers, misfit } from './layout.js';

@@ -1,4 +1,4 @@
-import { checkKeys, invalidArgument, rangeError } from '../base/check.js';
+import { checkKeys, invalidArgument, rangeError } from '../base/validate.js';
 import { type ChecksumLayout, writeChecksums } from './checksum.js';
 import type { PacketDescription } from './description.js';
 import { writeIp, writeLink, writeTransport } from './headers.js';

@@ -1,4 +1,5 @@
 import { type BufferPool, PacketSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
+import { inTurns } from '../base/steps.js';
 import {
   checkBoolean,
   checkFunction,
@@ -7,16 +8,15 @@ import {
   checkSignal,
   invalidArgument,
   outOfRange,
-} from '../base/check.js';
-import { inTurns } from '../base/steps.js';
+} from '../base/validate.js';
 import { type Capture, readCaptureInTurns } from '../captures/capture.js';
-import { captureError } from '../captures/capture-file.js';
+import { captureError } from '../captures/captured-frame.js';
 import type { Rate } from '../pace/rate.js';
-import { checkFrameRate, rateSchedule, recordedSchedule, type Schedule } from '../pace/schedule.js';
 import { checkOffloadHeader, checkSocket } from '../runs/generate-options.js';
 import type { Progress } from '../runs/meter.js';
-import { type Destination, type Prepared, preparing, type Skipped } from './prepare.js';
 import { type Rewrite, Rewriter } from './rewrite.js';
+import { checkFrameRate, rateSchedule, recordedSchedule, type Schedule } from './schedule.js';
+import { type Destination, type Prepared, preparing, type Skipped } from './sendable-frames.js';
 
 /** What {@link replay} sends, where and when. */
 export interface ReplayOptions {

@@ -1,14 +1,13 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { clock } from '../../base/timers.js';
 import type { PooledBuffer } from '../../index.js';
-import { withReport } from '../base/check.js';
 import { inTurns } from '../base/steps.js';
+import { withReport } from '../base/validate.js';
 import type { CaptureProblem } from '../captures/capture.js';
-import { occupy } from '../runs/busy.js';
+import { occupy } from '../runs/exclusive-use.js';
 import { type Ended, Session } from '../runs/session.js';
-import { type Loaded, LoadedPool, LoadedRing } from './loaded.js';
+import { type Loaded, LoadedPool, LoadedRing } from './frame-buffers.js';
 import type { NotRewritten } from './not-rewritten.js';
-import type { Ready, Skipped } from './prepare.js';
 import {
   type CheckedReplay,
   checkReplay,
@@ -16,6 +15,7 @@ import {
   planReplay,
   type ReplayOptions,
 } from './replay-options.js';
+import type { Ready, Skipped } from './sendable-frames.js';
 
 /** Frames that are handed over at once at most. */
 const BATCH = 64;

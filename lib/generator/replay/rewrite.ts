@@ -7,7 +7,7 @@ import {
   invalidArgument,
   outOfRange,
   rangeError,
-} from '../base/check.js';
+} from '../base/validate.js';
 import { parseAddress } from '../packets/addresses.js';
 import {
   change,

@@ -8,7 +8,7 @@ import {
   invalidArgument,
   outOfRange,
   rangeError,
-} from '../base/check.js';
+} from '../base/validate.js';
 import type { Field } from '../fields/fields.js';
 import { compile, type PacketSequence, type Share } from '../fields/sequence.js';
 import type { PacerOptions } from '../pace/pacer.js';

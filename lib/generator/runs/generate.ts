@@ -1,10 +1,10 @@
 import { clock } from '../../base/timers.js';
-import { withReport } from '../base/check.js';
+import { withReport } from '../base/validate.js';
 import { Pacer, type PacerReport } from '../pace/pacer.js';
-import { occupy } from './busy.js';
-import { type Feed, feedOf } from './feed.js';
+import { occupy } from './exclusive-use.js';
 import { type CheckedGenerate, checkGenerate, type GenerateOptions } from './generate-options.js';
 import { type Ended, Session } from './session.js';
+import { type Feed, feedOf } from './transmitter.js';
 
 /** What a run has sent. */
 export interface GenerateReport {

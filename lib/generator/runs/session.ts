@@ -1,8 +1,8 @@
 import { clearInterval, clock, setInterval } from '../../base/timers.js';
 import type { BufferPool, ZeroCopySocket } from '../../index.js';
 import { sleepUntil, Turns } from '../base/sleep.js';
-import { Death } from './death.js';
 import { Meter, type Progress } from './meter.js';
+import { Death } from './socket-end.js';
 
 /** For how long the last completions are waited for, in ms. */
 const SETTLE_MS = 5000;

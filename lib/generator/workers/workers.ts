@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { clock, timeOrigin } from '../../base/timers.js';
 import type { PacketOptions, UdpOptions, XdpOptions } from '../../index.js';
+import { sleepUntil } from '../base/sleep.js';
 import {
   checkFunction,
   checkInteger,
@@ -10,8 +11,7 @@ import {
   checkSignal,
   invalidArgument,
   withReport,
-} from '../base/check.js';
-import { sleepUntil } from '../base/sleep.js';
+} from '../base/validate.js';
 import type { Field } from '../fields/fields.js';
 import { compile } from '../fields/sequence.js';
 import { checkRate, type Rate } from '../pace/rate.js';
@@ -20,7 +20,7 @@ import { template } from '../packets/template.js';
 import type { GenerateReport } from '../runs/generate.js';
 import type { GenerateOptions } from '../runs/generate-options.js';
 import type { Progress } from '../runs/meter.js';
-import { NO_PROGRESS, reportOf, sumProgress, sumReports } from './sums.js';
+import { NO_PROGRESS, reportOf, sumProgress, sumReports } from './aggregate.js';
 
 const LEAD_MS = 20; // for the news of the start to reach all
 /**
@@ -29,7 +29,7 @@ const LEAD_MS = 20; // for the news of the start to reach all
  */
 const PATIENCE_MS = 30_000;
 const DEFAULT_INTERVAL_MS = 1000;
-const ENTRY = new URL('./worker.js', import.meta.url);
+const ENTRY = new URL('./worker-thread.js', import.meta.url);
 
 /** What each worker opens. Worker i of an XDP socket takes queue `queue + i`. */
 export type WorkerSocket =

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { readCapture, replay } from 'zerosend/generator';
-import { prepare } from '../../../lib/generator/replay/prepare.js';
 import { Rewriter } from '../../../lib/generator/replay/rewrite.js';
+import { prepare } from '../../../lib/generator/replay/sendable-frames.js';
 import { openTo, startPeer } from '../../support/endpoints.js';
 import { FRAMES, hex } from './support/frames.js';
 import {

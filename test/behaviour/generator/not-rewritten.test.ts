@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Rewrite } from 'zerosend/generator';
 
 const { Rewriter } = await import('../../../lib/generator/replay/rewrite.js');
-const { prepare } = await import('../../../lib/generator/replay/prepare.js');
+const { prepare } = await import('../../../lib/generator/replay/sendable-frames.js');
 
 const FROM = Buffer.from('0a010203', 'hex'); // 10.1.2.3
 const TO = Buffer.from('0a090909', 'hex');

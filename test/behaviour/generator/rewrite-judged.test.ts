@@ -16,7 +16,7 @@ import { Dice, type Stack } from './support/stacks.js';
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const { Rewriter } = await import('../../../lib/generator/replay/rewrite.js');
-const { prepare } = await import('../../../lib/generator/replay/prepare.js');
+const { prepare } = await import('../../../lib/generator/replay/sendable-frames.js');
 
 const run = promisify(execFile);
 const tool = async (name: string, args: string[]) => {

@@ -10,7 +10,7 @@ import { ETHERNET } from './support/wire.js';
 vi.setConfig({ testTimeout: 180_000 });
 
 const { Rewriter } = await import('../../../lib/generator/replay/rewrite.js');
-const { prepare } = await import('../../../lib/generator/replay/prepare.js');
+const { prepare } = await import('../../../lib/generator/replay/sendable-frames.js');
 
 const ANYWHERE = { kind: 'frame', maxLength: 1e6, mtu: 1e6, virtioNetHeader: false } as const;
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generate, Pacer, type ReplayOptions, replay } from 'zerosend/generator';
 import { atOnce } from '../../../lib/generator/base/steps.js';
-import { RecordedClock } from '../../../lib/generator/captures/recorded-clock.js';
+import { RecordedClock } from '../../../lib/generator/replay/recorded-clock.js';
 import { openTo, startPeer } from '../../support/endpoints.js';
 import { pcap, type Written } from './support/pcap-writer.js';
 

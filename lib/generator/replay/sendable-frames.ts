@@ -1,6 +1,6 @@
-import { rangeError } from '../base/check.js';
-import { objectsThatFit } from '../base/heap.js';
+import { objectsThatFit } from '../base/heap-room.js';
 import { atOnce, type Steps } from '../base/steps.js';
+import { rangeError } from '../base/validate.js';
 import { type Capture, type CapturedFrame, framesOf } from '../captures/capture.js';
 import { readWord, writeWord } from '../packets/checksum.js';
 import {

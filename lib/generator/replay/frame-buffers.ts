@@ -1,6 +1,6 @@
 import { BufferPool, type PooledBuffer } from '../../index.js';
 import type { Steps } from '../base/steps.js';
-import type { Ready } from './prepare.js';
+import type { Ready } from './sendable-frames.js';
 
 /** Buffers of a pool. */
 const POOL = 1024;

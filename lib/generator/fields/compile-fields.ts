@@ -5,12 +5,12 @@ import {
   invalidArgument,
   outOfRange,
   rangeError,
-} from '../base/check.js';
+} from '../base/validate.js';
 import { parseAddress } from '../packets/addresses.js';
 import { writeChecksums } from '../packets/checksum.js';
 import type { Template } from '../packets/template.js';
+import { Lane } from './field-writer.js';
 import type { Counter, Field, Random, Timestamp } from './fields.js';
-import { Lane } from './lane.js';
 import { CounterSource, ListSource, RandomSource, type Source, TimeSource } from './sources.js';
 import { refuseOverlap, resolveTarget, type Target } from './targets.js';
 

@@ -1,8 +1,8 @@
-import { invalidArgument } from '../base/check.js';
 import type { Steps } from '../base/steps.js';
-import { RecordedClock } from '../captures/recorded-clock.js';
-import type { Ready } from '../replay/prepare.js';
-import { type BitRate, type CheckedRate, checkRate, type Rate } from './rate.js';
+import { invalidArgument } from '../base/validate.js';
+import { type BitRate, type CheckedRate, checkRate, type Rate } from '../pace/rate.js';
+import { RecordedClock } from './recorded-clock.js';
+import type { Ready } from './sendable-frames.js';
 
 /** When each frame of a loop is due. */
 export interface Schedule {

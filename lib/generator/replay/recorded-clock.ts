@@ -1,5 +1,5 @@
 import type { Steps } from '../base/steps.js';
-import type { Ready } from '../replay/prepare.js';
+import type { Ready } from './sendable-frames.js';
 
 /**
  * By how much frames may be out of order, in ms of the capture, before it is the clock that was

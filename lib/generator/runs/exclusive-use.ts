@@ -1,5 +1,5 @@
 import type { BufferPool, ZeroCopySocket } from '../../index.js';
-import { describe } from '../base/check.js';
+import { describe } from '../base/validate.js';
 
 const used = new WeakSet<object>();
 
