@@ -1,10 +1,6 @@
 export type { GeneratorError, GeneratorErrorCode } from './base/validate.js';
-export {
-  type Capture,
-  type CapturedFrame,
-  type CaptureProblem,
-  readCapture,
-} from './captures/capture.js';
+export { type Capture, readCapture } from './captures/capture.js';
+export type { CapturedFrame, CaptureProblem } from './captures/captured-frame.js';
 export type * from './fields/fields.js';
 export { compile, type PacketSequence, type Share } from './fields/sequence.js';
 export { Pacer, type PacerOptions, type PacerReport } from './pace/pacer.js';

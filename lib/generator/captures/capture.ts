@@ -3,30 +3,10 @@ import { readFile } from 'node:fs/promises';
 import { objectsThatFit } from '../base/heap-room.js';
 import { atOnce, inTurns, type Steps } from '../base/steps.js';
 import { invalidArgument, rangeError } from '../base/validate.js';
-import { type CaptureFile, captureError } from './captured-frame.js';
-import { FrameIndex } from './frame-index.js';
+import { type CapturedFrame, type CaptureProblem, captureError } from './captured-frame.js';
+import { type CaptureFile, FrameIndex } from './frame-index.js';
 import { isPcap, readPcap } from './pcap.js';
 import { isPcapng, readPcapng } from './pcapng.js';
-
-/** A frame of a capture. */
-export interface CapturedFrame {
-  /** What was captured of it: a view on the file. */
-  bytes: Uint8Array;
-  /** Bytes that it had; more than were captured when the capture cut it (it is "snapped"). */
-  originalLength: number;
-  /** Nanoseconds since 1970; null where the file has no time for it. */
-  time: bigint | null;
-  /** LINKTYPE_ number of what it begins with; 1 is Ethernet. */
-  linkType: number;
-  /** Where its record begins in the file, in bytes. */
-  offset: number;
-}
-
-export interface CaptureProblem {
-  /** Where in the file, in bytes. */
-  offset: number;
-  message: string;
-}
 
 /** What a capture file holds. */
 export interface Capture {

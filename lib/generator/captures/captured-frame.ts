@@ -1,14 +1,25 @@
-import type { CaptureProblem } from './capture.js';
-import type { FrameIndex } from './frame-index.js';
-
-/** What a reader has found in a file. */
-export interface CaptureFile {
-  readonly index: FrameIndex;
-  /** of pcapng, blocks that are not frames */
-  skippedBlocks: number;
-  problem: CaptureProblem | null;
+/** A frame of a capture. */
+export interface CapturedFrame {
+  /** What was captured of it: a view on the file. */
+  bytes: Uint8Array;
+  /** Bytes that it had; more than were captured when the capture cut it (it is "snapped"). */
+  originalLength: number;
+  /** Nanoseconds since 1970; null where the file has no time for it. */
+  time: bigint | null;
+  /** LINKTYPE_ number of what it begins with; 1 is Ethernet. */
+  linkType: number;
+  /** Where its record begins in the file, in bytes. */
+  offset: number;
 }
 
+/** Why a file could not be read to its end. */
+export interface CaptureProblem {
+  /** Where in the file, in bytes. */
+  offset: number;
+  message: string;
+}
+
+/** The error `ERR_ZEROSEND_CAPTURE`, with the byte of the file that it is about as `offset`. */
 export function captureError(offset: number, message: string): Error {
   const error = new Error(`${message} (at byte ${offset})`);
   return Object.assign(error, { code: 'ERR_ZEROSEND_CAPTURE', offset });

@@ -1,4 +1,4 @@
-import type { CapturedFrame, CaptureProblem } from './capture.js';
+import type { CapturedFrame, CaptureProblem } from './captured-frame.js';
 
 /** Frames that are kept. A file of 2 GiB, the most that Node.js reads, has fewer of 60 bytes. */
 const MOST_FRAMES = 2 ** 25;
@@ -112,4 +112,12 @@ export class FrameIndex {
     this.#times = longer((length) => new BigUint64Array(length), this.#times);
     this.#timesAbove = longer((length) => new Int32Array(length), this.#timesAbove);
   }
+}
+
+/** What a reader has found in a file. */
+export interface CaptureFile {
+  readonly index: FrameIndex;
+  /** of pcapng, blocks that are not frames */
+  skippedBlocks: number;
+  problem: CaptureProblem | null;
 }

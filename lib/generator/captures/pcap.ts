@@ -1,7 +1,8 @@
 import type { Steps } from '../base/steps.js';
 import { byteOrder } from './byte-order.js';
-import { type CaptureFile, captureError } from './captured-frame.js';
+import { captureError } from './captured-frame.js';
 import { withoutFcs } from './fcs.js';
+import type { CaptureFile } from './frame-index.js';
 
 const MICROSECONDS = 0xa1b2c3d4;
 const NANOSECONDS = 0xa1b23c4d;

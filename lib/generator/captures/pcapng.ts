@@ -1,7 +1,8 @@
 import type { Steps } from '../base/steps.js';
 import { type ByteOrder, byteOrder } from './byte-order.js';
-import { type CaptureFile, captureError } from './captured-frame.js';
+import { captureError } from './captured-frame.js';
 import { withoutFcs } from './fcs.js';
+import type { CaptureFile } from './frame-index.js';
 
 const SECTION_HEADER = 0x0a0d0d0a;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;

@@ -107,8 +107,8 @@ export function writeChecksums(bytes: Uint8Array, base: number, layout: Checksum
   }
 }
 
-const PROTOCOL_TCP = 6;
-const PROTOCOL_UDP = 17;
+/** IP protocol numbers of the transports that are made and rewritten. */
+export const PROTOCOL = { tcp: 6, udp: 17 } as const;
 
 /** Addresses, protocol and length (RFC 768, RFC 9293, RFC 8200 section 8.1). */
 export function pseudoHeaderSum(
@@ -118,7 +118,7 @@ export function pseudoHeaderSum(
   udp: boolean,
   length: number,
 ): number {
-  const protocol = udp ? PROTOCOL_UDP : PROTOCOL_TCP;
+  const protocol = udp ? PROTOCOL.udp : PROTOCOL.tcp;
   const [from, to] = family === 4 ? [ip + 12, ip + 20] : [ip + 8, ip + 40];
   return sumWords(bytes, from, to, protocol + (length & 0xffff) + (length >>> 16));
 }

@@ -6,6 +6,7 @@ import {
   outOfRange,
 } from '../base/validate.js';
 import { parseAddress } from './addresses.js';
+import { PROTOCOL } from './checksum.js';
 import {
   type Checksum,
   type PacketDescription,
@@ -15,7 +16,6 @@ import {
 import { IPV4_HEADER, IPV6_HEADER, type Layers, misfit, TCP_HEADER, VLAN_TAG } from './layout.js';
 
 const ETHERTYPE = { ipv4: 0x0800, ipv6: 0x86dd, vlan: 0x8100, serviceVlan: 0x88a8 };
-const PROTOCOL = { tcp: 6, udp: 17 };
 const DONT_FRAGMENT = 0x4000;
 
 export function writeLink(bytes: Buffer, packet: PacketDescription, layers: Layers): void {

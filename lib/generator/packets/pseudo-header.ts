@@ -1,5 +1,5 @@
-import { fold, readWord, sumWords } from './checksum.js';
-import { type Dissection, PROTOCOL } from './dissect.js';
+import { fold, PROTOCOL, readWord, sumWords } from './checksum.js';
+import type { Dissection } from './dissect-ip.js';
 
 /** A checksum of what IP carries, in a captured frame. */
 export interface TransportChecksum {

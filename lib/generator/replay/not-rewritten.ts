@@ -1,5 +1,6 @@
-import { readWord } from '../packets/checksum.js';
-import { type Dissection, ETHERTYPE, linkPayload, PROTOCOL } from '../packets/dissect.js';
+import { PROTOCOL, readWord } from '../packets/checksum.js';
+import { ETHERTYPE, linkPayload } from '../packets/dissect.js';
+import type { Dissection } from '../packets/dissect-ip.js';
 
 /**
  * Why addresses of a frame stay as they are although addresses are rewritten:

@@ -1,5 +1,4 @@
 import type { Steps } from '../base/steps.js';
-import type { Ready } from './sendable-frames.js';
 
 /**
  * By how much frames may be out of order, in ms of the capture, before it is the clock that was
@@ -9,11 +8,16 @@ import type { Ready } from './sendable-frames.js';
 const DISORDER_MS = 100;
 const STEP = 4096;
 
+interface Timed {
+  /** ns since 1970; null where the file has none */
+  readonly time: bigint | null;
+}
+
 /** The time of a capture whose own clock may jump while it is recorded. */
 export class RecordedClock {
   /** Frames whose time does not follow that of an earlier one, or that have none. */
   unordered = 0;
-  readonly #frames: readonly Pick<Ready, 'time'>[];
+  readonly #frames: readonly Timed[];
   readonly #maxGap: number;
   readonly #zero: bigint;
   /** the earliest time of a frame and all behind it, in ms after #zero */
@@ -27,7 +31,7 @@ export class RecordedClock {
   #base: { from: number; shift: number; left: 'back' | 'ahead' } | null = null;
 
   /** @param maxGap of two frames, in ms */
-  constructor(frames: readonly Pick<Ready, 'time'>[], maxGap: number) {
+  constructor(frames: readonly Timed[], maxGap: number) {
     this.#frames = frames;
     this.#maxGap = maxGap;
     this.#zero = frames.find(({ time }) => time !== null)?.time ?? 0n;

@@ -1,5 +1,5 @@
-import { fold, writeWord } from '../packets/checksum.js';
-import { type Dissection, PROTOCOL } from '../packets/dissect.js';
+import { fold, PROTOCOL, writeWord } from '../packets/checksum.js';
+import type { Dissection } from '../packets/dissect-ip.js';
 import { pseudoHeader, transportChecksum } from '../packets/pseudo-header.js';
 
 const OFFLOAD_HEADER = 10;

@@ -3,7 +3,7 @@ import { clock } from '../../base/timers.js';
 import type { PooledBuffer } from '../../index.js';
 import { inTurns } from '../base/steps.js';
 import { withReport } from '../base/validate.js';
-import type { CaptureProblem } from '../captures/capture.js';
+import type { CaptureProblem } from '../captures/captured-frame.js';
 import { occupy } from '../runs/exclusive-use.js';
 import { type Ended, Session } from '../runs/session.js';
 import { type Loaded, LoadedPool, LoadedRing } from './frame-buffers.js';

@@ -12,13 +12,14 @@ import { parseAddress } from '../packets/addresses.js';
 import {
   change,
   fold,
+  PROTOCOL,
   readWord,
   shifted,
   sumWords,
   udpChecksum,
   writeWord,
 } from '../packets/checksum.js';
-import { type Dissection, PROTOCOL } from '../packets/dissect.js';
+import type { Dissection } from '../packets/dissect-ip.js';
 import {
   isComplete,
   isRight,

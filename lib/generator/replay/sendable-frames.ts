@@ -1,15 +1,11 @@
 import { objectsThatFit } from '../base/heap-room.js';
 import { atOnce, type Steps } from '../base/steps.js';
 import { rangeError } from '../base/validate.js';
-import { type Capture, type CapturedFrame, framesOf } from '../captures/capture.js';
-import { readWord, writeWord } from '../packets/checksum.js';
-import {
-  type Dissection,
-  dissect,
-  LINKTYPE_ETHERNET,
-  linkPayload,
-  PROTOCOL,
-} from '../packets/dissect.js';
+import { type Capture, framesOf } from '../captures/capture.js';
+import type { CapturedFrame } from '../captures/captured-frame.js';
+import { PROTOCOL, readWord, writeWord } from '../packets/checksum.js';
+import { dissect, LINKTYPE_ETHERNET, linkPayload } from '../packets/dissect.js';
+import type { Dissection } from '../packets/dissect-ip.js';
 import { type NotRewritten, type NotRewrittenKind, notRewritten } from './not-rewritten.js';
 import { offloadHeader } from './replay-offload.js';
 import type { Rewriter } from './rewrite.js';
