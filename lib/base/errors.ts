@@ -89,8 +89,8 @@ function coded<E extends Error>(error: E, code: ErrorCode): E & CodedError {
   return withOwn(error, { code });
 }
 
-/** Object.assign would obey a setter, or a constant, that somebody has put on Object.prototype. */
-function withOwn<E extends Error, F extends object>(error: E, fields: F): E & F {
+/** Gives an error properties of its own. Object.assign would obey a setter, or a constant, that somebody has put on Object.prototype. */
+export function withOwn<E extends Error, F extends object>(error: E, fields: F): E & F {
   for (const [name, value] of Object.entries(fields)) {
     const property = { value, writable: true, enumerable: true, configurable: true };
     Object.defineProperty(error, name, property);

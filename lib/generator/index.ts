@@ -1,4 +1,4 @@
-export type { GeneratorError, GeneratorErrorCode } from './base/validate.js';
+export type { GeneratorError, GeneratorErrorCode } from './base/errors.js';
 export { type Capture, readCapture } from './captures/capture.js';
 export type { CapturedFrame, CaptureProblem } from './captures/captured-frame.js';
 export type * from './fields/fields.js';

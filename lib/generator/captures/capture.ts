@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { invalidArgument } from '../../base/errors.js';
+import { rangeError } from '../base/errors.js';
 import { objectsThatFit } from '../base/heap-room.js';
 import { atOnce, inTurns, type Steps } from '../base/steps.js';
-import { invalidArgument, rangeError } from '../base/validate.js';
 import { type CapturedFrame, type CaptureProblem, captureError } from './captured-frame.js';
 import { type CaptureFile, FrameIndex } from './frame-index.js';
 import { isPcap, readPcap } from './pcap.js';

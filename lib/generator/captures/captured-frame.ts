@@ -1,3 +1,5 @@
+import { coded } from '../base/errors.js';
+
 /** A frame of a capture. */
 export interface CapturedFrame {
   /** What was captured of it: a view on the file. */
@@ -22,5 +24,5 @@ export interface CaptureProblem {
 /** The error `ERR_ZEROSEND_CAPTURE`, with the byte of the file that it is about as `offset`. */
 export function captureError(offset: number, message: string): Error {
   const error = new Error(`${message} (at byte ${offset})`);
-  return Object.assign(error, { code: 'ERR_ZEROSEND_CAPTURE', offset });
+  return coded(error, 'ERR_ZEROSEND_CAPTURE', { offset });
 }

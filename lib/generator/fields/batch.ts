@@ -1,7 +1,7 @@
 /** Packets that are worked on at once: enough to pay for the loops, few enough for the caches. */
 export const BATCH = 64;
 
-/** The packets that the lanes write to, and what they have found out about them. */
+/** The packets that field writers work on, and what they have found out about them. */
 export class Batch {
   /** packet i begins at bases[i] of views[i & each] */
   readonly views: Uint8Array[] = Array(BATCH).fill(NOTHING);
@@ -10,12 +10,12 @@ export class Batch {
   each = -1;
   /** the same as views[0], where that is for all */
   view: DataView = NO_VIEW;
-  /** the value of the lane at work, in two halves */
+  /** the value of the field at work, in two halves */
   readonly high = new Uint32Array(BATCH);
   readonly low = new Uint32Array(BATCH);
-  /** how the sum of the bytes changes by the lane at work */
+  /** how the sum of the bytes changes by the field at work */
   readonly difference = new Int32Array(BATCH);
-  /** the same over all lanes: of the IPv4 header, and of what the transport's checksum covers */
+  /** the same over all fields: of the IPv4 header, and of what the transport's checksum covers */
   readonly header = new Int32Array(BATCH);
   readonly transport = new Int32Array(BATCH);
 

@@ -1,15 +1,11 @@
-import {
-  checkInteger,
-  checkKeys,
-  checkWhole,
-  invalidArgument,
-  outOfRange,
-  rangeError,
-} from '../base/validate.js';
+import { invalidArgument, outOfRange } from '../../base/errors.js';
+import { checkInteger } from '../../base/validate.js';
+import { rangeError } from '../base/errors.js';
+import { checkKeys, checkWhole } from '../base/validate.js';
 import { parseAddress } from '../packets/addresses.js';
 import { writeChecksums } from '../packets/checksum.js';
 import type { Template } from '../packets/template.js';
-import { Lane } from './field-writer.js';
+import { FieldWriter } from './field-writer.js';
 import type { Counter, Field, Random, Timestamp } from './fields.js';
 import { CounterSource, ListSource, RandomSource, type Source, TimeSource } from './sources.js';
 import { refuseOverlap, resolveTarget, type Target } from './targets.js';
@@ -18,14 +14,14 @@ const WAYS = ['counter', 'random', 'list', 'timestamp'] as const;
 const COUNTED_ADDRESS = 6; // bytes at the end of an IPv6 address that count
 
 interface Compiled {
-  lanes: Lane[];
+  writers: FieldWriter[];
   /** the packet that buffers are laid with */
   initial: Buffer;
 }
 
 /** Compiles fields to what writes them. */
-export function lanesOf(template: Template, fields: readonly Field[]): Compiled {
-  const compiled: Compiled = { lanes: [], initial: Buffer.from(template.bytes) };
+export function compileFields(template: Template, fields: readonly Field[]): Compiled {
+  const compiled: Compiled = { writers: [], initial: Buffer.from(template.bytes) };
   const origin = Math.max(0, template._checksums.ip);
   const parts: Target[] = [];
   for (const [i, field] of fields.entries()) {
@@ -37,7 +33,7 @@ export function lanesOf(template: Template, fields: readonly Field[]): Compiled 
     const add = (part: Target, source: Source) => {
       refuseOverlap(`${name}.target`, part, parts);
       parts.push(part);
-      compiled.lanes.push(new Lane(part, source, origin));
+      compiled.writers.push(new FieldWriter(part, source, origin));
     };
     if ('list' in field) {
       addList(`${name}.list`, target, field.list, add);

@@ -3,7 +3,7 @@ import type { Source } from './sources.js';
 import type { Target } from './targets.js';
 
 /** Writes a field's values into packets, and notes how the sum of their bytes changes. */
-export class Lane {
+export class FieldWriter {
   readonly inIpv4Header: boolean;
   readonly inTransport: boolean;
   readonly source: Source;

@@ -1,10 +1,12 @@
+import { invalidArgument } from '../../base/errors.js';
+import { checkInteger } from '../../base/validate.js';
 import type { BufferRun } from '../../index.js';
-import { checkInteger, checkKeys, invalidArgument } from '../base/validate.js';
+import { checkKeys } from '../base/validate.js';
 import { readWord, udpChecksum, updated, updatedPartial, writeWord } from '../packets/checksum.js';
 import { checkFits, Template } from '../packets/template.js';
 import { BATCH, Batch } from './batch.js';
-import { lanesOf } from './compile-fields.js';
-import type { Lane } from './field-writer.js';
+import { compileFields } from './compile-fields.js';
+import type { FieldWriter } from './field-writer.js';
 import type { Field } from './fields.js';
 
 /** Which packets of a stream are made. Worker i of n makes `{ first: i, stride: n }`. */
@@ -26,7 +28,7 @@ export class PacketSequence {
   readonly template: Template;
   /** Bytes of a packet. */
   readonly length: number;
-  readonly #lanes: readonly Lane[];
+  readonly #writers: readonly FieldWriter[];
   readonly #initial: Buffer;
   readonly #ipv4Checksum: number;
   readonly #transportChecksum: number;
@@ -40,12 +42,14 @@ export class PacketSequence {
   constructor(template: Template, fields: readonly Field[]) {
     this.template = template;
     this.length = template.length;
-    const { lanes, initial } = lanesOf(template, fields);
-    this.#lanes = lanes;
+    const { writers, initial } = compileFields(template, fields);
+    this.#writers = writers;
     this.#initial = initial;
     const sums = template._checksums;
-    this.#ipv4Checksum = lanes.some((lane) => lane.inIpv4Header) ? sums.ipv4Checksum : -1;
-    this.#transportChecksum = lanes.some((lane) => lane.inTransport) ? sums.transportChecksum : -1;
+    this.#ipv4Checksum = writers.some((writer) => writer.inIpv4Header) ? sums.ipv4Checksum : -1;
+    this.#transportChecksum = writers.some((writer) => writer.inTransport)
+      ? sums.transportChecksum
+      : -1;
     this.#partial = sums.partial;
     this.#udp = sums.udp;
   }
@@ -59,7 +63,7 @@ export class PacketSequence {
   seek({ first = 0, stride = 1 }: Share): this {
     checkInteger('first', first, 0, Number.MAX_SAFE_INTEGER);
     checkInteger('stride', stride, 1, 2 ** 32);
-    for (const lane of this.#lanes) lane.source.seek(first, stride);
+    for (const writer of this.#writers) writer.source.seek(first, stride);
     this.#next = first;
     this.#stride = stride;
     return this;
@@ -127,7 +131,7 @@ export class PacketSequence {
 
   #make(count: number): void {
     const batch = this.#batch;
-    for (const lane of this.#lanes) lane.write(batch, count);
+    for (const writer of this.#writers) writer.write(batch, count);
     if (this.#ipv4Checksum >= 0) this.#updateHeaders(count);
     if (this.#transportChecksum >= 0) this.#updateTransports(count);
     batch.forget(count);

@@ -1,10 +1,7 @@
-import {
-  checkInteger,
-  checkKeys,
-  describe,
-  invalidArgument,
-  rangeError,
-} from '../base/validate.js';
+import { describe, invalidArgument } from '../../base/errors.js';
+import { checkInteger } from '../../base/validate.js';
+import { rangeError } from '../base/errors.js';
+import { checkKeys } from '../base/validate.js';
 import type { AddressKind } from '../packets/addresses.js';
 import type { Template } from '../packets/template.js';
 import type { FieldName, LayerName, Place } from './fields.js';

@@ -1,9 +1,11 @@
 import { createHistogram } from 'node:perf_hooks';
 import type { InspectOptionsStylized } from 'node:util';
+import { outOfRange } from '../../base/errors.js';
 import { show, shown } from '../../base/inspection.js';
 import { clock } from '../../base/timers.js';
+import { checkInteger } from '../../base/validate.js';
 import { Turns } from '../base/sleep.js';
-import { checkInteger, checkKeys, outOfRange } from '../base/validate.js';
+import { checkKeys } from '../base/validate.js';
 import { type CheckedRate, checkRate, type Rate } from './rate.js';
 
 /** Packets that are let go at once of what a pause has left due: they go in a few ms. */

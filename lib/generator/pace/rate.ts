@@ -1,4 +1,6 @@
-import { checkInteger, checkKeys, checkPositive, invalidArgument } from '../base/validate.js';
+import { invalidArgument } from '../../base/errors.js';
+import { checkInteger } from '../../base/validate.js';
+import { checkKeys, checkPositive } from '../base/validate.js';
 
 /** Packets a second, or with more to say. */
 export type Rate = number | PacketRate | BitRate;

@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { describe, rangeError } from '../base/validate.js';
+import { describe } from '../../base/errors.js';
+import { rangeError } from '../base/errors.js';
 
 export type AddressKind = 'ethernet' | 'ipv4' | 'ipv6';
 

@@ -1,10 +1,6 @@
-import {
-  checkBoolean,
-  checkInteger,
-  checkKeys,
-  invalidArgument,
-  outOfRange,
-} from '../base/validate.js';
+import { invalidArgument, outOfRange } from '../../base/errors.js';
+import { checkInteger } from '../../base/validate.js';
+import { checkBoolean, checkKeys } from '../base/validate.js';
 import { parseAddress } from './addresses.js';
 import { PROTOCOL } from './checksum.js';
 import {

@@ -1,10 +1,7 @@
-import {
-  checkInteger,
-  checkKeys,
-  invalidArgument,
-  outOfRange,
-  rangeError,
-} from '../base/validate.js';
+import { invalidArgument, outOfRange } from '../../base/errors.js';
+import { checkInteger } from '../../base/validate.js';
+import { rangeError } from '../base/errors.js';
+import { checkKeys } from '../base/validate.js';
 import type { PacketDescription, VlanDescription } from './description.js';
 
 /** Where each layer of a packet begins; -1: it is not there. */

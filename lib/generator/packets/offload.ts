@@ -1,4 +1,5 @@
-import { checkBoolean, checkInteger, checkKeys } from '../base/validate.js';
+import { checkInteger } from '../../base/validate.js';
+import { checkBoolean, checkKeys } from '../base/validate.js';
 import type { ChecksumLayout } from './checksum.js';
 import type { OffloadDescription, PacketDescription } from './description.js';
 import { type Layers, misfit } from './layout.js';

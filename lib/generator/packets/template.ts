@@ -1,4 +1,6 @@
-import { checkKeys, invalidArgument, rangeError } from '../base/validate.js';
+import { invalidArgument } from '../../base/errors.js';
+import { rangeError } from '../base/errors.js';
+import { checkKeys } from '../base/validate.js';
 import { type ChecksumLayout, writeChecksums } from './checksum.js';
 import type { PacketDescription } from './description.js';
 import { writeIp, writeLink, writeTransport } from './headers.js';

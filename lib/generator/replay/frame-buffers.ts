@@ -1,12 +1,12 @@
 import { BufferPool, type PooledBuffer } from '../../index.js';
 import type { Steps } from '../base/steps.js';
-import type { Ready } from './sendable-frames.js';
+import type { SendableFrame } from './sendable-frames.js';
 
 /** Buffers of a pool. */
 const POOL = 1024;
 
 /** Where frames are ready to be sent from. */
-export interface Loaded {
+export interface FrameBuffers {
   readonly pool: BufferPool;
   /** A buffer that holds the frame, with a lease to send it; null when there is none now. */
   take(frame: number): PooledBuffer | null;
@@ -17,14 +17,14 @@ export interface Loaded {
  * The frames in a ring, whose buffers come in turn: a frame is copied into a buffer unless it is
  * there from the round before, which it is when the capture has as many frames as the ring.
  */
-export class LoadedRing implements Loaded {
+export class RingFrames implements FrameBuffers {
   readonly pool: BufferPool;
-  readonly #ready: readonly Ready[];
+  readonly #frames: readonly SendableFrame[];
   readonly #holds: Int32Array;
 
-  constructor(pool: BufferPool, ready: readonly Ready[]) {
+  constructor(pool: BufferPool, frames: readonly SendableFrame[]) {
     this.pool = pool;
-    this.#ready = ready;
+    this.#frames = frames;
     this.#holds = new Int32Array(pool.count).fill(-1);
   }
 
@@ -32,7 +32,7 @@ export class LoadedRing implements Loaded {
     const buffer = this.pool.tryAcquire();
     if (buffer === null) return null;
     if (this.#holds[buffer.index] !== frame) {
-      buffer.bytes.set((this.#ready[frame] as Ready).bytes);
+      buffer.bytes.set((this.#frames[frame] as SendableFrame).bytes);
       this.#holds[buffer.index] = frame;
     }
     return buffer;
@@ -42,7 +42,7 @@ export class LoadedRing implements Loaded {
 }
 
 /** Each frame in a buffer of its own, sent from there again and again. */
-export class LoadedPool implements Loaded {
+export class PooledFrames implements FrameBuffers {
   /** the first of the pools: in each of them all buffers are held, so there is none to wait for */
   readonly pool: BufferPool;
   readonly #pools: readonly BufferPool[];
@@ -58,13 +58,13 @@ export class LoadedPool implements Loaded {
    * A pool for a thousand frames with each step: one for all would be one long step.
    * @throws RangeError `ERR_ZEROSEND_NO_MEMORY` for more frames than there is memory for
    */
-  static *load(ready: readonly Ready[]): Steps<LoadedPool> {
+  static *load(frames: readonly SendableFrame[]): Steps<PooledFrames> {
     const pools: BufferPool[] = [];
     const buffers: PooledBuffer[] = [];
-    const loaded = () => new LoadedPool(pools, buffers);
+    const made = () => new PooledFrames(pools, buffers);
     try {
-      while (buffers.length < ready.length) {
-        const some = ready.slice(buffers.length, buffers.length + POOL);
+      while (buffers.length < frames.length) {
+        const some = frames.slice(buffers.length, buffers.length + POOL);
         const bufferSize = some.reduce((most, { bytes }) => Math.max(most, bytes.length), 1);
         const pool = new BufferPool({ count: some.length, bufferSize });
         pools.push(pool);
@@ -76,10 +76,10 @@ export class LoadedPool implements Loaded {
         yield;
       }
     } catch (error) {
-      loaded().close();
+      made().close();
       throw error;
     }
-    return loaded();
+    return made();
   }
 
   take(frame: number): PooledBuffer {

@@ -1,14 +1,8 @@
+import { invalidArgument, outOfRange } from '../../base/errors.js';
+import { checkInteger, checkSignal } from '../../base/validate.js';
 import { type BufferPool, PacketSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
 import { inTurns } from '../base/steps.js';
-import {
-  checkBoolean,
-  checkFunction,
-  checkInteger,
-  checkKeys,
-  checkSignal,
-  invalidArgument,
-  outOfRange,
-} from '../base/validate.js';
+import { checkBoolean, checkFunction, checkKeys } from '../base/validate.js';
 import { type Capture, readCaptureInTurns } from '../captures/capture.js';
 import { captureError } from '../captures/captured-frame.js';
 import type { Rate } from '../pace/rate.js';
@@ -16,7 +10,12 @@ import { checkOffloadHeader, checkSocket } from '../runs/generate-options.js';
 import type { Progress } from '../runs/meter.js';
 import { type Rewrite, Rewriter } from './rewrite.js';
 import { checkFrameRate, rateSchedule, recordedSchedule, type Schedule } from './schedule.js';
-import { type Destination, type Prepared, preparing, type Skipped } from './sendable-frames.js';
+import {
+  type Destination,
+  makeSendable,
+  type SendableFrames,
+  type Skipped,
+} from './sendable-frames.js';
 
 /** What {@link replay} sends, where and when. */
 export interface ReplayOptions {
@@ -87,7 +86,7 @@ export interface CheckedReplay {
 }
 
 /** What there is to send, and when. */
-export interface Plan extends Prepared {
+export interface Plan extends SendableFrames {
   capture: Capture;
   schedule: Schedule;
   /** frames have times at which they are due */
@@ -163,15 +162,15 @@ export async function planReplay(checked: CheckedReplay): Promise<Plan> {
   const capture = isCapture(checked.capture)
     ? checked.capture
     : await readCaptureInTurns(checked.capture);
-  const prepared = await inTurns(preparing(capture, rewriter, destination));
-  const { ready, skipped } = prepared;
+  const sendable = await inTurns(makeSendable(capture, rewriter, destination));
+  const { ready, skipped } = sendable;
   if (ready.length === 0) throw nothingToSend(capture, skipped);
   const schedule =
     rate === undefined
       ? recordedSchedule(ready, { speed, loopGap, maxGap })
       : rateSchedule(ready, rate, loopGap);
   const timed = rate !== undefined || speed !== Number.POSITIVE_INFINITY;
-  return { capture, ...prepared, schedule: await inTurns(schedule), timed };
+  return { capture, ...sendable, schedule: await inTurns(schedule), timed };
 }
 
 /** With what is wrong with the file, where something is: its first frame may have been the last. */

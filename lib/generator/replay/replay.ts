@@ -1,12 +1,12 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { clock } from '../../base/timers.js';
 import type { PooledBuffer } from '../../index.js';
+import { withReport } from '../base/errors.js';
 import { inTurns } from '../base/steps.js';
-import { withReport } from '../base/validate.js';
 import type { CaptureProblem } from '../captures/captured-frame.js';
-import { occupy } from '../runs/exclusive-use.js';
+import { claimExclusiveUse } from '../runs/exclusive-use.js';
 import { type Ended, Session } from '../runs/session.js';
-import { type Loaded, LoadedPool, LoadedRing } from './frame-buffers.js';
+import { type FrameBuffers, PooledFrames, RingFrames } from './frame-buffers.js';
 import type { NotRewritten } from './not-rewritten.js';
 import {
   type CheckedReplay,
@@ -15,7 +15,7 @@ import {
   planReplay,
   type ReplayOptions,
 } from './replay-options.js';
-import type { Ready, Skipped } from './sendable-frames.js';
+import type { SendableFrame, Skipped } from './sendable-frames.js';
 
 /** Frames that are handed over at once at most. */
 const BATCH = 64;
@@ -59,7 +59,7 @@ export interface ReplayReport {
 
 /**
  * Sends a capture again: with its own timing, faster or slower, at a rate, or flat out. Frames are
- * made ready and loaded before the first is sent. Those that are due go together; none is left out
+ * made ready and laid into buffers before the first is sent. Those that are due go together; none is left out
  * because it is late.
  * @throws rejects with TypeError or RangeError on bad options; Error `ERR_ZEROSEND_BUSY` while another
  * run uses the socket; Error `ERR_ZEROSEND_CAPTURE` for a file that is no capture, or none of whose
@@ -69,14 +69,16 @@ export interface ReplayReport {
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   const checked = checkReplay(options);
   const { socket, pool } = checked;
-  const leave = occupy(socket, pool);
-  let loaded: Loaded | null = null;
+  const leave = claimExclusiveUse(socket, pool);
+  let buffers: FrameBuffers | null = null;
   try {
     const plan = await planReplay(checked);
-    loaded = pool ? new LoadedRing(pool, plan.ready) : await inTurns(LoadedPool.load(plan.ready));
-    return await new Replay(checked, plan, loaded).toEnd();
+    buffers = pool
+      ? new RingFrames(pool, plan.ready)
+      : await inTurns(PooledFrames.load(plan.ready));
+    return await new Replay(checked, plan, buffers).toEnd();
   } finally {
-    loaded?.close();
+    buffers?.close();
     leave();
   }
 }
@@ -84,7 +86,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
 class Replay {
   readonly #options: CheckedReplay;
   readonly #plan: Plan;
-  readonly #loaded: Loaded;
+  readonly #frames: FrameBuffers;
   readonly #session: Session;
   readonly #lateness: RecordableHistogram | null;
   readonly #buffers: PooledBuffer[] = new Array(BATCH);
@@ -94,14 +96,14 @@ class Replay {
   #loop = 0;
   #began = 0;
 
-  constructor(options: CheckedReplay, plan: Plan, loaded: Loaded) {
+  constructor(options: CheckedReplay, plan: Plan, buffers: FrameBuffers) {
     this.#options = options;
     this.#plan = plan;
-    this.#loaded = loaded;
+    this.#frames = buffers;
     this.#lateness = plan.timed ? createHistogram({ lowest: 1, highest: 1e12 }) : null;
     this.#session = new Session({
       ...options,
-      pool: loaded.pool,
+      pool: buffers.pool,
       seconds: Number.POSITIVE_INFINITY,
       startAt: undefined,
       rateError: () => null,
@@ -169,9 +171,9 @@ class Replay {
     let bytes = 0;
     let count = 0;
     while (count < BATCH && this.#loop < loops && this.#due <= now) {
-      const buffer = this.#loaded.take(this.#next);
+      const buffer = this.#frames.take(this.#next);
       if (buffer === null) break;
-      const frame = ready[this.#next] as Ready;
+      const frame = ready[this.#next] as SendableFrame;
       buffers[count] = buffer;
       lengths[count++] = frame.bytes.length;
       bytes += frame.length;

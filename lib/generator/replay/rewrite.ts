@@ -1,13 +1,8 @@
 import { isIP } from 'node:net';
-import {
-  checkBoolean,
-  checkInteger,
-  checkKeys,
-  checkObject,
-  invalidArgument,
-  outOfRange,
-  rangeError,
-} from '../base/validate.js';
+import { invalidArgument, outOfRange } from '../../base/errors.js';
+import { checkInteger, checkObject } from '../../base/validate.js';
+import { rangeError } from '../base/errors.js';
+import { checkBoolean, checkKeys } from '../base/validate.js';
 import { parseAddress } from '../packets/addresses.js';
 import {
   change,

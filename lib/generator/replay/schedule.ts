@@ -1,8 +1,8 @@
+import { invalidArgument } from '../../base/errors.js';
 import type { Steps } from '../base/steps.js';
-import { invalidArgument } from '../base/validate.js';
 import { type BitRate, type CheckedRate, checkRate, type Rate } from '../pace/rate.js';
 import { RecordedClock } from './recorded-clock.js';
-import type { Ready } from './sendable-frames.js';
+import type { SendableFrame } from './sendable-frames.js';
 
 /** When each frame of a loop is due. */
 export interface Schedule {
@@ -18,7 +18,7 @@ const STEP = 4096;
 
 /** As recorded, `speed` times as fast. Infinity: all at once. */
 export function* recordedSchedule(
-  ready: readonly Ready[],
+  ready: readonly SendableFrame[],
   { speed, loopGap, maxGap }: { speed: number; loopGap: number | undefined; maxGap: number },
 ): Steps<Schedule> {
   const clock = new RecordedClock(ready, speed === Number.POSITIVE_INFINITY ? 0 : maxGap * speed);
@@ -36,7 +36,7 @@ export function* recordedSchedule(
 
 /** At a rate; a rate in bits counts the length of each frame. */
 export function* rateSchedule(
-  ready: readonly Ready[],
+  ready: readonly SendableFrame[],
   rate: Rate,
   loopGap: number | undefined,
 ): Steps<Schedule> {
@@ -44,7 +44,7 @@ export function* rateSchedule(
   const { packets, burst, bits } = checkFrameRate(rate);
   let at = 0;
   for (let i = 0; i < ready.length; i++) {
-    const { length } = ready[i] as Ready;
+    const { length } = ready[i] as SendableFrame;
     due[i] = bits ? at : (Math.floor(i / burst) * burst * 1000) / packets;
     const wire = length + (bits?.overhead ?? 0);
     at += bits ? (wire * 8 * 1000) / bits.bits : 1000 / packets;

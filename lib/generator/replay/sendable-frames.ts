@@ -1,6 +1,6 @@
+import { rangeError } from '../base/errors.js';
 import { objectsThatFit } from '../base/heap-room.js';
-import { atOnce, type Steps } from '../base/steps.js';
-import { rangeError } from '../base/validate.js';
+import type { Steps } from '../base/steps.js';
 import { type Capture, framesOf } from '../captures/capture.js';
 import type { CapturedFrame } from '../captures/captured-frame.js';
 import { PROTOCOL, readWord, writeWord } from '../packets/checksum.js';
@@ -20,7 +20,7 @@ export interface Skipped {
 }
 
 /** A frame that is ready to be sent. */
-export interface Ready {
+export interface SendableFrame {
   bytes: Uint8Array;
   /** bytes without an offload header */
   length: number;
@@ -42,32 +42,32 @@ const ETHERNET_HEADER = 14;
 const VLAN_TAG = 4;
 
 /** Bytes of the heap that a frame takes which is ready, the header of its array included. */
-const READY_ON_HEAP = 300;
+const SENDABLE_ON_HEAP = 300;
 /** Frames in a step. */
 const STEP = 64;
 
 /** What a capture has become. */
-export interface Prepared {
-  ready: Ready[];
+export interface SendableFrames {
+  ready: SendableFrame[];
   skipped: Skipped[];
   /** Of the frames that are ready, those with addresses that are not rewritten. */
   notRewritten: NotRewritten;
 }
 
-/** Makes the frames of a capture ready for a socket; counts those that cannot be sent. */
-export function prepare(capture: Capture, rewriter: Rewriter, to: Destination): Prepared {
-  return atOnce(preparing(capture, rewriter, to));
-}
-
 /**
- * The same, a few frames with each step.
+ * Makes the frames of a capture ready for a socket, a few with each step; counts those that cannot be
+ * sent.
  * @throws RangeError `ERR_ZEROSEND_CAPTURE` for more frames than the heap holds
  */
-export function* preparing(capture: Capture, rewriter: Rewriter, to: Destination): Steps<Prepared> {
+export function* makeSendable(
+  capture: Capture,
+  rewriter: Rewriter,
+  to: Destination,
+): Steps<SendableFrames> {
   const skipped = new Map<Skipped['reason'], Skipped>();
   const stayed: NotRewritten = {};
-  const ready: Ready[] = [];
-  const most = objectsThatFit(READY_ON_HEAP);
+  const ready: SendableFrame[] = [];
+  const most = objectsThatFit(SENDABLE_ON_HEAP);
   const frames = framesOf(capture);
   for (let i = 0; i < frames.length; i++) {
     if (i % STEP === 0) yield;
@@ -77,7 +77,7 @@ export function* preparing(capture: Capture, rewriter: Rewriter, to: Destination
     }
     const frame = frames.frame(i);
     const kinds: NotRewrittenKind[] = [];
-    const made = makeReady(frame, rewriter, to, kinds);
+    const made = makeFrameSendable(frame, rewriter, to, kinds);
     if (typeof made !== 'string') {
       ready.push(made);
       for (const kind of kinds) stayed[kind] = (stayed[kind] ?? 0) + 1;
@@ -93,12 +93,12 @@ export function* preparing(capture: Capture, rewriter: Rewriter, to: Destination
 }
 
 /** @param kinds gets the kinds of addresses in the frame that are not rewritten */
-function makeReady(
+function makeFrameSendable(
   frame: CapturedFrame,
   rewriter: Rewriter,
   to: Destination,
   kinds: NotRewrittenKind[],
-): Ready | Skipped['reason'] {
+): SendableFrame | Skipped['reason'] {
   const snapped = frame.bytes.length < frame.originalLength;
   if (snapped && to.snapped === 'skip') return 'snapped';
   let bytes = withEthernet(frame, rewriter, to.kind === 'datagram');
@@ -164,7 +164,7 @@ function payloadOf(
   found: Dissection | null,
   time: bigint | null,
   to: Destination,
-): Ready | Skipped['reason'] {
+): SendableFrame | Skipped['reason'] {
   if (found === null || found.protocol !== PROTOCOL.udp || found.fragment || found.transport < 0) {
     return 'no UDP payload';
   }

@@ -1,5 +1,6 @@
+import { describe } from '../../base/errors.js';
 import type { BufferPool, ZeroCopySocket } from '../../index.js';
-import { describe } from '../base/validate.js';
+import { coded } from '../base/errors.js';
 
 const used = new WeakSet<object>();
 
@@ -9,7 +10,7 @@ const used = new WeakSet<object>();
  * @returns to be called at the end of the run
  * @throws Error `ERR_ZEROSEND_BUSY` when another run has one of them
  */
-export function occupy(socket: ZeroCopySocket, pool: BufferPool | null): () => void {
+export function claimExclusiveUse(socket: ZeroCopySocket, pool: BufferPool | null): () => void {
   const wanted: object[] = pool === null ? [socket] : [socket, pool];
   for (const one of wanted) {
     if (!used.has(one)) continue;
@@ -18,7 +19,7 @@ export function occupy(socket: ZeroCopySocket, pool: BufferPool | null): () => v
       `${what} is used by another generate() or replay(), which has to end first; ` +
         `received ${describe(one)}`,
     );
-    throw Object.assign(error, { code: 'ERR_ZEROSEND_BUSY' });
+    throw coded(error, 'ERR_ZEROSEND_BUSY');
   }
   for (const one of wanted) used.add(one);
   return () => {

@@ -1,14 +1,8 @@
+import { invalidArgument, outOfRange } from '../../base/errors.js';
+import { checkInteger, checkSignal } from '../../base/validate.js';
 import { BufferPool, PacketSocket, TcpSocket, XdpSocket, ZeroCopySocket } from '../../index.js';
-import {
-  checkFunction,
-  checkInteger,
-  checkKeys,
-  checkPositive,
-  checkSignal,
-  invalidArgument,
-  outOfRange,
-  rangeError,
-} from '../base/validate.js';
+import { rangeError } from '../base/errors.js';
+import { checkFunction, checkKeys, checkPositive } from '../base/validate.js';
 import type { Field } from '../fields/fields.js';
 import { compile, type PacketSequence, type Share } from '../fields/sequence.js';
 import type { PacerOptions } from '../pace/pacer.js';

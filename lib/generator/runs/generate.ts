@@ -1,10 +1,10 @@
 import { clock } from '../../base/timers.js';
-import { withReport } from '../base/validate.js';
+import { withReport } from '../base/errors.js';
 import { Pacer, type PacerReport } from '../pace/pacer.js';
-import { occupy } from './exclusive-use.js';
+import { claimExclusiveUse } from './exclusive-use.js';
 import { type CheckedGenerate, checkGenerate, type GenerateOptions } from './generate-options.js';
 import { type Ended, Session } from './session.js';
-import { type Feed, feedOf } from './transmitter.js';
+import { type Transmitter, transmitterFor } from './transmitter.js';
 
 /** What a run has sent. */
 export interface GenerateReport {
@@ -55,7 +55,7 @@ export async function runChecked(checked: CheckedGenerate): Promise<GenerateRepo
   const { socket, pool } = checked;
   let leave: (() => void) | null = null;
   try {
-    leave = occupy(socket, pool);
+    leave = claimExclusiveUse(socket, pool);
     return await new Run(checked).toEnd();
   } finally {
     leave?.();
@@ -65,7 +65,7 @@ export async function runChecked(checked: CheckedGenerate): Promise<GenerateRepo
 
 class Run {
   readonly #options: CheckedGenerate;
-  readonly #feed: Feed;
+  readonly #transmitter: Transmitter;
   readonly #pacer: Pacer | null;
   readonly #session: Session;
   #left: number;
@@ -77,7 +77,7 @@ class Run {
     const pacer = options.rate === null ? null : new Pacer(options.rate, options.pacer);
     const rateError = () => pacer?.report(clock()).error ?? null;
     this.#options = options;
-    this.#feed = feedOf(options);
+    this.#transmitter = transmitterFor(options);
     this.#pacer = pacer;
     this.#session = new Session({ ...options, rateError });
     this.#left = options.count;
@@ -143,7 +143,7 @@ class Run {
   #sendBatch(most: number): number {
     const { socket, packetBytes } = this.#options;
     if (socket.needDrain) return 0;
-    const { packets, sends } = this.#feed.send(most);
+    const { packets, sends } = this.#transmitter.send(most);
     if (packets > 0) this.#session.meter.sent(packets, packets * packetBytes, sends);
     return packets;
   }

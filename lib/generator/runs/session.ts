@@ -1,8 +1,9 @@
+import { stateError } from '../../base/errors.js';
 import { clearInterval, clock, setInterval } from '../../base/timers.js';
 import type { BufferPool, ZeroCopySocket } from '../../index.js';
 import { sleepUntil, Turns } from '../base/sleep.js';
 import { Meter, type Progress } from './meter.js';
-import { Death } from './socket-end.js';
+import { SocketEnd } from './socket-end.js';
 
 /** For how long the last completions are waited for, in ms. */
 const SETTLE_MS = 5000;
@@ -66,7 +67,7 @@ export class Session {
     const over = new AbortController();
     if (Number.isFinite(seconds)) void this.#endInTime(over.signal);
     const ticker = onProgress && setInterval(() => this.#report(onProgress), progressInterval);
-    const death = new Death(this.#options.socket, (cause) => this.#died(cause));
+    const socketEnd = new SocketEnd(this.#options.socket, (cause) => this.#died(cause));
     try {
       this.#turns.ran();
       await send();
@@ -74,13 +75,13 @@ export class Session {
       this.#stop.abort();
     } catch (error) {
       this.meter.stop();
-      this.#fail(await death.explain(error));
+      this.#fail(await socketEnd.explain(error));
     }
     over.abort();
     clearInterval(ticker);
     signal?.removeEventListener('abort', onAbort);
     await this.#settle();
-    death.forget();
+    socketEnd.forget();
     if (this.#ended === 'error') throw this.#failure;
   }
 
@@ -137,8 +138,8 @@ export class Session {
     if (cause !== null) {
       this.#fail(cause);
     } else if (!this.stop.aborted) {
-      const error = new Error('the socket was closed before the run had ended');
-      this.#fail(Object.assign(error, { code: 'ERR_ZEROSEND_SOCKET_CLOSED' }));
+      const message = 'the socket was closed before the run had ended';
+      this.#fail(stateError('ERR_ZEROSEND_SOCKET_CLOSED', message));
     }
   }
 

@@ -1,3 +1,4 @@
+import { withOwn } from '../../base/errors.js';
 import { clock } from '../../base/timers.js';
 import type { ZeroCopySocket } from '../../index.js';
 import { sleepUntil } from '../base/sleep.js';
@@ -10,7 +11,7 @@ const PATIENCE_MS = 10_000;
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Hears of the end of a socket while a run uses it. */
-export class Death {
+export class SocketEnd {
   readonly #socket: ZeroCopySocket;
   readonly #closed = new AbortController();
   readonly #tell: (cause: Error | null) => void;
@@ -53,7 +54,7 @@ export class Death {
     const about = name ?? (remote && `${remote.address} port ${remote.port}`);
     if (about === undefined || error.message.includes(about)) return error;
     error.message += ` (${about})`;
-    return Object.assign(error, name === undefined ? remote : { interface: name });
+    return withOwn(error, name === undefined ? { ...remote } : { interface: name });
   }
 
   readonly #onClose = (): void => {

@@ -9,21 +9,21 @@ import {
 import type { PacketSequence } from '../fields/sequence.js';
 
 /** What was handed to the socket. */
-export interface Fed {
+export interface Transmitted {
   packets: number;
   sends: number;
 }
 
 /** Makes packets in the buffers of a socket and hands them over. */
-export interface Feed {
+export interface Transmitter {
   /**
    * Sends what there are buffers for, at most so many packets and at most a batch. The same object
    * each time.
    */
-  send(most: number): Fed;
+  send(most: number): Transmitted;
 }
 
-export interface FeedOptions {
+export interface TransmitterOptions {
   socket: ZeroCopySocket;
   pool: BufferPool;
   packets: PacketSequence;
@@ -34,24 +34,24 @@ export interface FeedOptions {
 }
 
 /** The way that is cheapest for this socket. */
-export function feedOf(options: FeedOptions): Feed {
+export function transmitterFor(options: TransmitterOptions): Transmitter {
   const { socket } = options;
   return socket instanceof PacketSocket || socket instanceof XdpSocket
-    ? new RunFeed(socket, options)
-    : new BufferFeed(options);
+    ? new RunTransmitter(socket, options)
+    : new TrainTransmitter(options);
 }
 
 /** Frames of a ring, as runs. */
-class RunFeed implements Feed {
+class RunTransmitter implements Transmitter {
   readonly #socket: PacketSocket | XdpSocket;
   readonly #packets: PacketSequence;
   readonly #batch: number;
   /** the frames that hold the template */
   readonly #laid: Uint8Array;
   #unlaid: number;
-  readonly #fed: Fed = { packets: 0, sends: 0 };
+  readonly #transmitted: Transmitted = { packets: 0, sends: 0 };
 
-  constructor(socket: PacketSocket | XdpSocket, { packets, batch }: FeedOptions) {
+  constructor(socket: PacketSocket | XdpSocket, { packets, batch }: TransmitterOptions) {
     this.#socket = socket;
     this.#packets = packets;
     this.#batch = batch;
@@ -59,9 +59,9 @@ class RunFeed implements Feed {
     this.#unlaid = socket.pool.count;
   }
 
-  send(most: number): Fed {
-    const fed = this.#fed;
-    fed.packets = 0;
+  send(most: number): Transmitted {
+    const transmitted = this.#transmitted;
+    transmitted.packets = 0;
     const run = this.#socket.pool.tryAcquireRun(Math.min(most, this.#batch));
     if (run !== null) {
       try {
@@ -72,10 +72,10 @@ class RunFeed implements Feed {
         run[Symbol.dispose]();
         throw error;
       }
-      fed.packets = run.count;
+      transmitted.packets = run.count;
     }
-    fed.sends = fed.packets;
-    return fed;
+    transmitted.sends = transmitted.packets;
+    return transmitted;
   }
 
   #lay(run: BufferRun): void {
@@ -89,27 +89,27 @@ class RunFeed implements Feed {
 }
 
 /** Buffers one by one, each with a train of packets. */
-class BufferFeed implements Feed {
-  readonly #options: FeedOptions;
+class TrainTransmitter implements Transmitter {
+  readonly #options: TransmitterOptions;
   /** the pool's buffers that hold the template */
   readonly #laid: Uint8Array;
   readonly #batch: PooledBuffer[];
-  readonly #fed: Fed = { packets: 0, sends: 0 };
+  readonly #transmitted: Transmitted = { packets: 0, sends: 0 };
 
-  constructor(options: FeedOptions) {
+  constructor(options: TransmitterOptions) {
     this.#options = options;
     this.#laid = new Uint8Array(options.pool.count);
     this.#batch = new Array(options.batch);
   }
 
-  send(most: number): Fed {
+  send(most: number): Transmitted {
     const { packets, train } = this.#options;
-    const fed = this.#fed;
+    const transmitted = this.#transmitted;
     const held = this.#acquire(Math.ceil(most / train));
     const count = Math.min(most, held * train);
-    fed.packets = count;
-    fed.sends = held;
-    if (held === 0) return fed;
+    transmitted.packets = count;
+    transmitted.sends = held;
+    if (held === 0) return transmitted;
     const buffers = this.#batch;
     // Only the last train of a run can be shorter than the others.
     const whole = Math.floor(count / train);
@@ -121,7 +121,7 @@ class BufferFeed implements Feed {
       for (let i = 0; i < held; i++) buffers[i]?.[Symbol.dispose]();
       throw error;
     }
-    return fed;
+    return transmitted;
   }
 
   #acquire(most: number): number {

@@ -1,17 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { invalidArgument } from '../../base/errors.js';
 import { clock, timeOrigin } from '../../base/timers.js';
+import { checkInteger, checkSignal } from '../../base/validate.js';
 import type { PacketOptions, UdpOptions, XdpOptions } from '../../index.js';
+import { withReport } from '../base/errors.js';
 import { sleepUntil } from '../base/sleep.js';
-import {
-  checkFunction,
-  checkInteger,
-  checkKeys,
-  checkPositive,
-  checkSignal,
-  invalidArgument,
-  withReport,
-} from '../base/validate.js';
+import { checkFunction, checkKeys, checkPositive } from '../base/validate.js';
 import type { Field } from '../fields/fields.js';
 import { compile } from '../fields/sequence.js';
 import { checkRate, type Rate } from '../pace/rate.js';

@@ -6,7 +6,6 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { readCapture, replay } from 'zerosend/generator';
 import { Rewriter } from '../../../lib/generator/replay/rewrite.js';
-import { prepare } from '../../../lib/generator/replay/sendable-frames.js';
 import { openTo, startPeer } from '../../support/endpoints.js';
 import { FRAMES, hex } from './support/frames.js';
 import {
@@ -17,6 +16,7 @@ import {
   sectionHeader,
   simplePacketBlock,
 } from './support/pcap-writer.js';
+import { sendable } from './support/sendable.js';
 import { ETHERNET } from './support/wire.js';
 
 const T = 1_700_000_000_123_456_789n;
@@ -271,7 +271,7 @@ describe('Linux cooked frames without an EtherType', () => {
   };
   const made = (file: Buffer, snapped: 'send' | 'pad' = 'send') => {
     const rewriter = new Rewriter({ ethernet: ETHERNET });
-    const { ready, skipped } = prepare(readCapture(file), rewriter, {
+    const { ready, skipped } = sendable(readCapture(file), rewriter, {
       kind: 'frame',
       maxLength: 2048,
       mtu: 1500,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Rewrite } from 'zerosend/generator';
 
 const { Rewriter } = await import('../../../lib/generator/replay/rewrite.js');
-const { prepare } = await import('../../../lib/generator/replay/sendable-frames.js');
+const { sendable } = await import('./support/sendable.js');
 
 const FROM = Buffer.from('0a010203', 'hex'); // 10.1.2.3
 const TO = Buffer.from('0a090909', 'hex');
@@ -41,7 +41,7 @@ function countsOf(frames: Uint8Array[], rewrite: Rewrite, kind: 'frame' | 'datag
   }));
   const capture = { format: 'pcap' as const, snapped: 0, skippedBlocks: 0, problem: null };
   const to = { kind, maxLength: 9000, mtu: 1500, virtioNetHeader: false, snapped: 'skip' as const };
-  return prepare({ ...capture, frames: captured }, new Rewriter(rewrite), to).notRewritten;
+  return sendable({ ...capture, frames: captured }, new Rewriter(rewrite), to).notRewritten;
 }
 
 const FRAMES: [string, Buffer, string[]][] = [

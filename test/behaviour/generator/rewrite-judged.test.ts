@@ -16,7 +16,7 @@ import { Dice, type Stack } from './support/stacks.js';
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const { Rewriter } = await import('../../../lib/generator/replay/rewrite.js');
-const { prepare } = await import('../../../lib/generator/replay/sendable-frames.js');
+const { sendable } = await import('./support/sendable.js');
 
 const run = promisify(execFile);
 const tool = async (name: string, args: string[]) => {
@@ -82,7 +82,7 @@ describe(
     /** Rewrites a file into another one, as a replay with snapped frames would send it. */
     async function judge(from: string, rewrite: Rewrite = REWRITE) {
       const capture = readCapture(from);
-      const made = prepare(capture, new Rewriter(rewrite), {
+      const made = sendable(capture, new Rewriter(rewrite), {
         kind: 'frame',
         maxLength: 1e6,
         mtu: 1e6,

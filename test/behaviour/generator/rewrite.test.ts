@@ -10,7 +10,7 @@ import { ETHERNET } from './support/wire.js';
 vi.setConfig({ testTimeout: 180_000 });
 
 const { Rewriter } = await import('../../../lib/generator/replay/rewrite.js');
-const { prepare } = await import('../../../lib/generator/replay/sendable-frames.js');
+const { sendable } = await import('./support/sendable.js');
 
 const ANYWHERE = { kind: 'frame', maxLength: 1e6, mtu: 1e6, virtioNetHeader: false } as const;
 
@@ -24,7 +24,7 @@ function rewritten(
   const bytes = Uint8Array.from(frame);
   const frames = [{ bytes, originalLength: wireLength, time: 0n, linkType: 1, offset: 0 }];
   const capture = { format: 'pcap', frames, snapped: 0, skippedBlocks: 0, problem: null } as const;
-  const made = prepare({ ...capture }, new Rewriter(rewrite), { ...ANYWHERE, snapped });
+  const made = sendable({ ...capture }, new Rewriter(rewrite), { ...ANYWHERE, snapped });
   return { ...made, frame: Buffer.from(made.ready[0]?.bytes ?? []) };
 }
 
