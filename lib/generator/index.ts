@@ -15,9 +15,6 @@ export type { Skipped } from './replay/sendable-frames.js';
 export { type GenerateReport, generate } from './runs/generate.js';
 export type { GenerateOptions } from './runs/generate-options.js';
 export type { Progress } from './runs/meter.js';
-export {
-  generateInWorkers,
-  type WorkerSocket,
-  type WorkersOptions,
-  type WorkersReport,
-} from './workers/workers.js';
+export type { WorkersReport } from './workers/aggregate.js';
+export type { WorkerSocket } from './workers/protocol.js';
+export { generateInWorkers, type WorkersOptions } from './workers/workers.js';

@@ -1,12 +1,10 @@
+import { eventLoop } from '../../base/event-loop.js';
 import { clock, delay, nextTurn } from '../../base/timers.js';
 
 /** Timers have steps of 1 ms, and come up to 1 ms late where nothing else runs. */
 const TIMER_SLACK_MS = 2;
 /** What Node.js takes for a timer; one that is longer fires after 1 ms. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
-/** For how long a program may be kept from its event loop, in ms. */
-const TURN_MS = 5;
-
 /**
  * Resolves at a time of `performance.now()`, however far off, or when the signal is aborted: sleeps
  * by timers for as long as that is exact enough, then looks once a turn of the event loop, which
@@ -26,28 +24,12 @@ export async function sleepUntil(time: number, signal?: AbortSignal): Promise<bo
   }
 }
 
-/**
- * Lets timers, signals and sockets of the program through, in a loop that always has something to
- * do: a promise that is resolved already gives the event loop no turn.
- */
-export class Turns {
-  #due = 0;
+/** Gives the event loop a turn where it has had none for 5 ms, for loops that never have to wait. */
+export async function yieldIfDue(): Promise<void> {
+  if (eventLoop.isDue()) await eventLoop.turn();
+}
 
-  /** The event loop has just had its turn. */
-  ran(): void {
-    this.#due = clock() + TURN_MS;
-  }
-
-  /** Gives the event loop a turn unless it has had one within 5 ms. */
-  async yieldIfDue(): Promise<void> {
-    if (clock() < this.#due) return;
-    await nextTurn();
-    this.ran();
-  }
-
-  /** As {@link sleepUntil}; where the time is past, as {@link yieldIfDue}. */
-  async sleepUntil(time: number, signal?: AbortSignal): Promise<void> {
-    if (await sleepUntil(time, signal)) this.ran();
-    else await this.yieldIfDue();
-  }
+/** As {@link sleepUntil}; where the time is past, as {@link yieldIfDue}. */
+export async function pauseUntil(time: number, signal?: AbortSignal): Promise<void> {
+  if (!(await sleepUntil(time, signal))) await yieldIfDue();
 }

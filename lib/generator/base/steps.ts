@@ -1,4 +1,4 @@
-import { Turns } from './sleep.js';
+import { yieldIfDue } from './sleep.js';
 
 /** Work that can be laid down after each step, for as long as anybody likes. */
 export type Steps<T> = Generator<void, T, void>;
@@ -13,10 +13,9 @@ export function atOnce<T>(work: Steps<T>): T {
 
 /** Does work in pieces of a few milliseconds, between which the event loop has its turn. */
 export async function inTurns<T>(work: Steps<T>): Promise<T> {
-  const turns = new Turns();
   for (;;) {
     const step = work.next();
     if (step.done) return step.value;
-    await turns.yieldIfDue();
+    await yieldIfDue();
   }
 }

@@ -4,7 +4,7 @@ import { outOfRange } from '../../base/errors.js';
 import { show, shown } from '../../base/inspection.js';
 import { clock } from '../../base/timers.js';
 import { checkInteger } from '../../base/validate.js';
-import { Turns } from '../base/sleep.js';
+import { pauseUntil } from '../base/sleep.js';
 import { checkKeys } from '../base/validate.js';
 import { type CheckedRate, checkRate, type Rate } from './rate.js';
 
@@ -47,7 +47,6 @@ export class Pacer {
   readonly #most: number;
   readonly #lag: number;
   readonly #lateness = createHistogram({ lowest: 1, highest: 1e10 });
-  readonly #turns = new Turns();
   #start = Number.NaN;
   #taken = 0;
   #last = 0;
@@ -131,7 +130,7 @@ export class Pacer {
    * every 5 ms, also where the rate is above what can be sent and the next burst always is due.
    */
   wait(signal?: AbortSignal): Promise<void> {
-    return this.#turns.sleepUntil(this.due, signal);
+    return pauseUntil(this.due, signal);
   }
 
   /** @internal */

@@ -1,13 +1,18 @@
 import { invalidArgument, outOfRange } from '../../base/errors.js';
-import { checkInteger, checkSignal } from '../../base/validate.js';
+import { checkInteger } from '../../base/validate.js';
 import { type BufferPool, PacketSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
 import { inTurns } from '../base/steps.js';
-import { checkBoolean, checkFunction, checkKeys } from '../base/validate.js';
+import { checkBoolean, checkKeys } from '../base/validate.js';
 import { type Capture, readCaptureInTurns } from '../captures/capture.js';
 import { captureError } from '../captures/captured-frame.js';
 import type { Rate } from '../pace/rate.js';
-import { checkOffloadHeader, checkSocket } from '../runs/generate-options.js';
 import type { Progress } from '../runs/meter.js';
+import {
+  checkObserved,
+  checkOffloadHeader,
+  checkSocket,
+  type Observed,
+} from '../runs/run-options.js';
 import { type Rewrite, Rewriter } from './rewrite.js';
 import { checkFrameRate, rateSchedule, recordedSchedule, type Schedule } from './schedule.js';
 import {
@@ -67,7 +72,8 @@ const KEYS = [
   'progressInterval',
 ] as const satisfies readonly (keyof ReplayOptions)[];
 
-export interface CheckedReplay {
+/** Options that hold, with their defaults. */
+export interface CheckedReplay extends Observed<(progress: Progress) => void> {
   socket: ZeroCopySocket;
   /** null: the frames get a pool of their own, as the socket has none */
   pool: BufferPool | null;
@@ -80,9 +86,6 @@ export interface CheckedReplay {
   loopGap: number | undefined;
   maxGap: number;
   loops: number;
-  signal: AbortSignal | undefined;
-  onProgress: ((progress: Progress) => void) | undefined;
-  progressInterval: number;
 }
 
 /** What there is to send, and when. */
@@ -117,8 +120,7 @@ export function checkReplay(options: ReplayOptions): CheckedReplay {
   }
   const virtioNetHeader = checkBoolean('options.virtioNetHeader', options.virtioNetHeader ?? false);
   checkOffloadHeader(socket, 'options.virtioNetHeader', virtioNetHeader);
-  const { progressInterval = 1000 } = options;
-  checkInteger('options.progressInterval', progressInterval, 10, 2 ** 31 - 1);
+  const observed = checkObserved(options);
   const ring = socket instanceof PacketSocket || socket instanceof XdpSocket ? socket : null;
   const { maxSendLength, mtu = 0, segmentSize } = socket.info();
   if (segmentSize > 0) {
@@ -141,9 +143,7 @@ export function checkReplay(options: ReplayOptions): CheckedReplay {
     loopGap,
     maxGap: maxGap ?? Number.POSITIVE_INFINITY,
     loops,
-    signal: checkSignal(options.signal),
-    onProgress: checkFunction('options.onProgress', options.onProgress),
-    progressInterval,
+    ...observed,
   };
 }
 

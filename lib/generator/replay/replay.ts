@@ -5,7 +5,8 @@ import { withReport } from '../base/errors.js';
 import { inTurns } from '../base/steps.js';
 import type { CaptureProblem } from '../captures/captured-frame.js';
 import { claimExclusiveUse } from '../runs/exclusive-use.js';
-import { type Ended, Session } from '../runs/session.js';
+import type { GenerateReport } from '../runs/generate.js';
+import { Session } from '../runs/session.js';
 import { type FrameBuffers, PooledFrames, RingFrames } from './frame-buffers.js';
 import type { NotRewritten } from './not-rewritten.js';
 import {
@@ -20,27 +21,14 @@ import type { SendableFrame, Skipped } from './sendable-frames.js';
 /** Frames that are handed over at once at most. */
 const BATCH = 64;
 
-/** What a replay has sent. */
-export interface ReplayReport {
-  /** Why it ended; `'count'`: after its loops. */
-  ended: Ended;
+/**
+ * What a replay has sent. `packets` and `bytes` count frames, each as often as it was sent; `ended` is
+ * `'count'` after the loops.
+ */
+export interface ReplayReport extends Omit<GenerateReport, 'pacing'> {
   /** Frames of the capture that can be sent, and whole rounds of them. */
   frames: number;
   loops: number;
-  /** Frames sent, and their bytes. */
-  packets: number;
-  bytes: number;
-  seconds: number;
-  packetsPerSecond: number;
-  bitsPerSecond: number;
-  sends: number;
-  /** Ids that failed or were revoked, and those that had not completed after five seconds. */
-  failed: number;
-  unfinished: number;
-  /** How often no buffer was free. */
-  dry: number;
-  /** As of {@link GenerateReport}. */
-  interfaceDropped: number;
   /** Frames that were left out. */
   skipped: Skipped[];
   /**

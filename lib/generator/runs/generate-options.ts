@@ -1,22 +1,28 @@
 import { invalidArgument, outOfRange } from '../../base/errors.js';
-import { checkInteger, checkSignal } from '../../base/validate.js';
-import { BufferPool, PacketSocket, TcpSocket, XdpSocket, ZeroCopySocket } from '../../index.js';
+import { checkInteger } from '../../base/validate.js';
+import { BufferPool, PacketSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
 import { rangeError } from '../base/errors.js';
-import { checkFunction, checkKeys, checkPositive } from '../base/validate.js';
+import { checkKeys } from '../base/validate.js';
 import type { Field } from '../fields/fields.js';
 import { compile, type PacketSequence, type Share } from '../fields/sequence.js';
 import type { PacerOptions } from '../pace/pacer.js';
-import { checkRate, type Rate } from '../pace/rate.js';
+import type { Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
 import { Template, template } from '../packets/template.js';
 import type { Progress } from './meter.js';
+import {
+  checkLimits,
+  checkObserved,
+  checkOffloadHeader,
+  checkSocket,
+  type Observed,
+} from './run-options.js';
 
 const OFFLOAD_HEADER = 10;
 const DEFAULT_BATCH = 64;
 /** Of frames: a run costs what it costs, however long it is. The kernel hears of each 64 anyway. */
 const DEFAULT_RUN = 256;
 const LARGEST_BATCH = 1024; // of sendMany
-const DEFAULT_INTERVAL_MS = 1000;
 const OWN_POOL = { count: 512, bufferSize: 2048 };
 
 /** What {@link generate} sends, where, how fast and how long. */
@@ -69,7 +75,8 @@ const KEYS = [
   'startAt',
 ] as const satisfies readonly (keyof GenerateOptions)[];
 
-export interface CheckedGenerate {
+/** Options that hold, with their defaults. */
+export interface CheckedGenerate extends Observed<(progress: Progress) => void> {
   socket: ZeroCopySocket;
   pool: BufferPool;
   ownPool: boolean;
@@ -83,9 +90,6 @@ export interface CheckedGenerate {
   count: number;
   seconds: number;
   batch: number;
-  signal: AbortSignal | undefined;
-  onProgress: ((progress: Progress) => void) | undefined;
-  progressInterval: number;
   startAt: number | undefined;
 }
 
@@ -98,14 +102,9 @@ export function checkGenerate(options: GenerateOptions): CheckedGenerate {
   const { rate, count, seconds, startAt } = options;
   const ring = socket instanceof PacketSocket || socket instanceof XdpSocket;
   const { batch = ring ? DEFAULT_RUN : DEFAULT_BATCH } = options;
-  if (rate !== undefined) checkRate('options.rate', rate, packetBytes);
-  if (count !== undefined) checkInteger('options.count', count, 1, Number.MAX_SAFE_INTEGER);
-  if (seconds !== undefined) checkPositive('options.seconds', seconds);
+  checkLimits(options, packetBytes);
   checkInteger('options.batch', batch, 1, LARGEST_BATCH);
-  checkSignal(options.signal);
-  checkFunction('options.onProgress', options.onProgress);
-  const { progressInterval = DEFAULT_INTERVAL_MS } = options;
-  checkInteger('options.progressInterval', progressInterval, 10, 2 ** 31 - 1);
+  const observed = checkObserved(options);
   if (startAt !== undefined && !Number.isFinite(startAt)) {
     throw invalidArgument('options.startAt', 'a time of performance.now()', startAt);
   }
@@ -121,29 +120,9 @@ export function checkGenerate(options: GenerateOptions): CheckedGenerate {
     count: count ?? Number.POSITIVE_INFINITY,
     seconds: seconds ?? Number.POSITIVE_INFINITY,
     batch,
-    signal: options.signal,
-    onProgress: options.onProgress,
-    progressInterval,
+    ...observed,
     startAt,
   };
-}
-
-/** A socket that sends packets: a stream has none. */
-export function checkSocket(socket: unknown): ZeroCopySocket {
-  if (!(socket instanceof ZeroCopySocket) || socket instanceof TcpSocket) {
-    throw invalidArgument('options.socket', 'a UdpSocket, PacketSocket or XdpSocket', socket);
-  }
-  return socket;
-}
-
-/**
- * A socket that takes offload headers takes the first 10 bytes of each frame for one; any other
- * sends them.
- */
-export function checkOffloadHeader(socket: ZeroCopySocket, name: string, there: boolean): void {
-  const wanted = socket.info().virtioNetHeader === true;
-  if (there === wanted) return;
-  throw invalidArgument(name, `${wanted}, as the socket was opened`, there);
 }
 
 function checkLength(socket: ZeroCopySocket, length: number): void {

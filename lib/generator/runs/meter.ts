@@ -18,6 +18,14 @@ export interface Progress {
   rateError: number | null;
 }
 
+/** Mean rates of what was sent in `seconds`; 0 where that is 0. */
+export function meanRates(packets: number, bytes: number, seconds: number) {
+  return {
+    packetsPerSecond: seconds > 0 ? packets / seconds : 0,
+    bitsPerSecond: seconds > 0 ? (bytes * 8) / seconds : 0,
+  };
+}
+
 /** Counts what a run sends. */
 export class Meter {
   readonly #socket: ZeroCopySocket;
@@ -88,8 +96,7 @@ export class Meter {
       packets: this.#packets,
       bytes: this.#bytes,
       seconds,
-      packetsPerSecond: seconds > 0 ? this.#packets / seconds : 0,
-      bitsPerSecond: seconds > 0 ? (this.#bytes * 8) / seconds : 0,
+      ...meanRates(this.#packets, this.#bytes, seconds),
       sends: this.#sends,
       failed: failed - this.#before.failed + (revoked - this.#before.revoked),
       unfinished: this.#socket.inFlight,

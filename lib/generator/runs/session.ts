@@ -1,8 +1,9 @@
 import { stateError } from '../../base/errors.js';
 import { clearInterval, clock, setInterval } from '../../base/timers.js';
 import type { BufferPool, ZeroCopySocket } from '../../index.js';
-import { sleepUntil, Turns } from '../base/sleep.js';
+import { pauseUntil, sleepUntil, yieldIfDue } from '../base/sleep.js';
 import { Meter, type Progress } from './meter.js';
+import type { Observed } from './run-options.js';
 import { SocketEnd } from './socket-end.js';
 
 /** For how long the last completions are waited for, in ms. */
@@ -14,15 +15,11 @@ const SETTLE_LOOK_MS = 100;
 /** Why a run ended. `'error'`: of the report that the error of a failed run has. */
 export type Ended = 'count' | 'seconds' | 'signal' | 'error';
 
-export interface SessionOptions {
+export interface SessionOptions extends Observed<(progress: Progress) => void> {
   socket: ZeroCopySocket;
   pool: BufferPool;
-  signal: AbortSignal | undefined;
   /** Infinity: no end by time */
   seconds: number;
-  onProgress: ((progress: Progress) => void) | undefined;
-  /** ms */
-  progressInterval: number;
   /** ms of performance.now() */
   startAt: number | undefined;
   rateError: () => number | null;
@@ -33,7 +30,6 @@ export class Session {
   readonly meter: Meter;
   readonly #options: SessionOptions;
   readonly #stop = new AbortController();
-  readonly #turns = new Turns();
   #ended: Ended = 'count';
   #ends = Number.POSITIVE_INFINITY;
   #failure: unknown;
@@ -69,7 +65,6 @@ export class Session {
     const ticker = onProgress && setInterval(() => this.#report(onProgress), progressInterval);
     const socketEnd = new SocketEnd(this.#options.socket, (cause) => this.#died(cause));
     try {
-      this.#turns.ran();
       await send();
       this.meter.stop();
       this.#stop.abort();
@@ -95,12 +90,12 @@ export class Session {
   async yieldIfDue(): Promise<void> {
     const now = clock();
     if (now >= this.#ends) this.#end('seconds');
-    await this.#turns.yieldIfDue();
+    await yieldIfDue();
   }
 
   /** Resolves at a time of `performance.now()`, or when the run is to end. */
   sleepUntil(time: number): Promise<void> {
-    return this.#turns.sleepUntil(time, this.stop);
+    return pauseUntil(time, this.stop);
   }
 
   /** Waits until a buffer is free, or what is queued has left. */

@@ -1,8 +1,12 @@
 import type { GenerateReport } from '../runs/generate.js';
-import type { Progress } from '../runs/meter.js';
-import type { WorkersReport } from './workers.js';
+import { meanRates, type Progress } from '../runs/meter.js';
 
-/** Of a worker that has not told. */
+/** What all workers of a run have sent together, and each of them. */
+export interface WorkersReport extends Omit<GenerateReport, 'pacing'> {
+  workers: GenerateReport[];
+}
+
+/** Of a worker that has sent no message about its progress yet. */
 export const NO_PROGRESS: Progress = {
   seconds: 0,
   packets: 0,
@@ -39,8 +43,7 @@ export function reportOf({ seconds, packets, bytes, inFlight, dry }: Progress): 
     packets,
     bytes,
     seconds,
-    packetsPerSecond: seconds > 0 ? packets / seconds : 0,
-    bitsPerSecond: seconds > 0 ? (bytes * 8) / seconds : 0,
+    ...meanRates(packets, bytes, seconds),
     sends: packets,
     failed: 0,
     unfinished: inFlight,
@@ -62,8 +65,7 @@ export function sumReports(reports: GenerateReport[]): WorkersReport {
     packets,
     bytes,
     seconds,
-    packetsPerSecond: seconds > 0 ? packets / seconds : 0,
-    bitsPerSecond: seconds > 0 ? (bytes * 8) / seconds : 0,
+    ...meanRates(packets, bytes, seconds),
     sends: total(reports, 'sends'),
     failed: total(reports, 'failed'),
     unfinished: total(reports, 'unfinished'),

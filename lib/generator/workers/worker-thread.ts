@@ -5,7 +5,7 @@ import { compile } from '../fields/sequence.js';
 import { template } from '../packets/template.js';
 import { type GenerateReport, runChecked } from '../runs/generate.js';
 import { checkGenerate } from '../runs/generate-options.js';
-import type { FromWorker, Job, ToWorker } from './workers.js';
+import type { FromWorker, ToWorker, WorkerJob } from './protocol.js';
 
 type Failure = Error & { code?: string; report?: GenerateReport };
 
@@ -14,7 +14,7 @@ async function open({
   template: description,
   fields,
   index,
-}: Job): Promise<ZeroCopySocket> {
+}: WorkerJob): Promise<ZeroCopySocket> {
   if ('udp' in socket) return UdpSocket.open(socket.udp);
   const { init } = compile(template(description), fields);
   if ('packet' in socket) return PacketSocket.open({ ...socket.packet, init });
@@ -23,7 +23,7 @@ async function open({
   return XdpSocket.open({ ...socket.xdp, queue, init });
 }
 
-async function work(job: Job, port: MessagePort): Promise<void> {
+async function work(job: WorkerJob, port: MessagePort): Promise<void> {
   const say = (message: FromWorker) => port.postMessage(message);
   const stop = new AbortController();
   const started = new Promise<number>((resolve) => {
@@ -56,7 +56,7 @@ async function work(job: Job, port: MessagePort): Promise<void> {
 
 if (parentPort) {
   const port = parentPort;
-  work(workerData as Job, port)
+  work(workerData as WorkerJob, port)
     .catch(({ message, code, stack, report }: Failure) => {
       const failed: FromWorker = { type: 'failed', error: { message, code, stack, report } };
       port.postMessage(failed);

@@ -1,21 +1,21 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { invalidArgument } from '../../base/errors.js';
+import { invalidArgument, withOwn } from '../../base/errors.js';
 import { clock, timeOrigin } from '../../base/timers.js';
-import { checkInteger, checkSignal } from '../../base/validate.js';
-import type { PacketOptions, UdpOptions, XdpOptions } from '../../index.js';
-import { withReport } from '../base/errors.js';
+import { checkInteger } from '../../base/validate.js';
+import { coded, withReport } from '../base/errors.js';
 import { sleepUntil } from '../base/sleep.js';
-import { checkFunction, checkKeys, checkPositive } from '../base/validate.js';
+import { checkKeys } from '../base/validate.js';
 import type { Field } from '../fields/fields.js';
 import { compile } from '../fields/sequence.js';
-import { checkRate, type Rate } from '../pace/rate.js';
+import type { Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
 import { template } from '../packets/template.js';
 import type { GenerateReport } from '../runs/generate.js';
-import type { GenerateOptions } from '../runs/generate-options.js';
 import type { Progress } from '../runs/meter.js';
-import { NO_PROGRESS, reportOf, sumProgress, sumReports } from './aggregate.js';
+import { checkLimits, checkObserved } from '../runs/run-options.js';
+import { NO_PROGRESS, reportOf, sumProgress, sumReports, type WorkersReport } from './aggregate.js';
+import type { FromWorker, ToWorker, WorkerJob, WorkerSocket } from './protocol.js';
 
 const LEAD_MS = 20; // for the news of the start to reach all
 /**
@@ -23,14 +23,7 @@ const LEAD_MS = 20; // for the news of the start to reach all
  * for a socket to tell why it ended, for ids, and to close.
  */
 const PATIENCE_MS = 30_000;
-const DEFAULT_INTERVAL_MS = 1000;
 const ENTRY = new URL('./worker-thread.js', import.meta.url);
-
-/** What each worker opens. Worker i of an XDP socket takes queue `queue + i`. */
-export type WorkerSocket =
-  | { udp: UdpOptions }
-  | { packet: Omit<PacketOptions, 'init'> }
-  | { xdp: Omit<XdpOptions, 'init'> };
 
 /** As of `generate`, for all workers together. All of it is copied to them. */
 export interface WorkersOptions {
@@ -49,38 +42,6 @@ export interface WorkersOptions {
   onProgress?: (progress: Progress, workers: readonly Progress[]) => void;
   progressInterval?: number;
 }
-
-export interface WorkersReport extends Omit<GenerateReport, 'pacing'> {
-  workers: GenerateReport[];
-}
-
-/** What a worker is given. */
-export interface Job {
-  socket: WorkerSocket;
-  template: PacketDescription;
-  fields: readonly Field[];
-  index: number;
-  of: number;
-  first: number;
-  /** of `generate`, as it is */
-  run: Pick<GenerateOptions, 'rate' | 'count' | 'seconds' | 'batch' | 'progressInterval'>;
-}
-
-export type ToWorker = { type: 'start' /** ms since 1970 */; at: number } | { type: 'stop' };
-export type FromWorker =
-  | { type: 'ready' }
-  | { type: 'progress'; progress: Progress }
-  | { type: 'done'; report: GenerateReport }
-  | {
-      type: 'failed';
-      error: {
-        message: string;
-        code: string | undefined;
-        stack: string | undefined;
-        /** what it had sent, where it had begun */
-        report: GenerateReport | undefined;
-      };
-    };
 
 const KEYS = [
   'socket',
@@ -110,7 +71,7 @@ export async function generateInWorkers(options: WorkersOptions): Promise<Worker
   return new Crew(jobs, options).toEnd();
 }
 
-function checkWorkers(options: WorkersOptions): Job[] {
+function checkWorkers(options: WorkersOptions): WorkerJob[] {
   checkKeys('options', options, KEYS);
   const { socket, fields = [], workers = availableParallelism(), first = 0 } = options;
   checkKeys('options.socket', socket, ['udp', 'packet', 'xdp']);
@@ -120,13 +81,9 @@ function checkWorkers(options: WorkersOptions): Job[] {
   checkInteger('options.workers', workers, 1, 256);
   checkInteger('options.first', first, 0, Number.MAX_SAFE_INTEGER);
   const { length } = compile(template(options.template), fields);
-  const { rate, count, seconds, batch, progressInterval = DEFAULT_INTERVAL_MS } = options;
-  if (rate !== undefined) checkRate('options.rate', rate, length);
-  if (count !== undefined) checkInteger('options.count', count, workers, Number.MAX_SAFE_INTEGER);
-  if (seconds !== undefined) checkPositive('options.seconds', seconds);
-  checkInteger('options.progressInterval', progressInterval, 10, 2 ** 31 - 1);
-  checkSignal(options.signal);
-  checkFunction('options.onProgress', options.onProgress);
+  const { rate, count, seconds, batch } = options;
+  checkLimits(options, length, workers);
+  const { progressInterval } = checkObserved(options);
   return Array.from({ length: workers }, (_, index) => ({
     socket,
     template: options.template,
@@ -147,7 +104,7 @@ function checkWorkers(options: WorkersOptions): Job[] {
 /** The threads of a run. */
 class Crew {
   readonly #options: WorkersOptions;
-  readonly #jobs: readonly Job[];
+  readonly #jobs: readonly WorkerJob[];
   readonly #threads: Worker[] = [];
   readonly #reports: (GenerateReport | undefined)[];
   readonly #progress: Progress[];
@@ -156,7 +113,7 @@ class Crew {
   #ready = 0;
   #failure: Error | undefined;
 
-  constructor(jobs: readonly Job[], options: WorkersOptions) {
+  constructor(jobs: readonly WorkerJob[], options: WorkersOptions) {
     this.#options = options;
     this.#jobs = jobs;
     this.#reports = jobs.map(() => undefined);
@@ -237,7 +194,7 @@ class Crew {
         const { message: text, code = 'ERR_ZEROSEND_WORKER', stack, report } = message.error;
         this.#reports[index] = report;
         const error = new Error(`worker ${index}: ${text}`);
-        this.#fail(Object.assign(error, { code, stack }));
+        this.#fail(withOwn(error, { code, stack }));
       } else if (++this.#ready === this.#jobs.length) {
         this.#tell({ type: 'start', at: sinceEpoch() + LEAD_MS });
       }
@@ -266,5 +223,5 @@ function workerError(message: string, cause?: unknown): Error {
       : new Error(`${message}: ${cause instanceof Error ? cause.message : String(cause)}`, {
           cause,
         });
-  return Object.assign(error, { code: 'ERR_ZEROSEND_WORKER' });
+  return coded(error, 'ERR_ZEROSEND_WORKER');
 }

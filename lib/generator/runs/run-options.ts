@@ -1,0 +1,58 @@
+import { invalidArgument } from '../../base/errors.js';
+import { checkInteger, checkSignal } from '../../base/validate.js';
+import { TcpSocket, ZeroCopySocket } from '../../index.js';
+import { checkFunction, checkPositive } from '../base/validate.js';
+import { checkRate } from '../pace/rate.js';
+
+const DEFAULT_INTERVAL_MS = 1000;
+
+/** How a run is stopped from outside, and who hears of its progress. `F` is what is called. */
+export interface Observed<F> {
+  signal: AbortSignal | undefined;
+  onProgress: F | undefined;
+  /** ms between two calls */
+  progressInterval: number;
+}
+
+/** Checks what {@link Observed} holds. */
+export function checkObserved<F>(options: Partial<Observed<F>>): Observed<F> {
+  const { progressInterval = DEFAULT_INTERVAL_MS } = options;
+  return {
+    signal: checkSignal(options.signal),
+    onProgress: checkFunction('options.onProgress', options.onProgress),
+    progressInterval: checkInteger('options.progressInterval', progressInterval, 10, 2 ** 31 - 1),
+  };
+}
+
+/**
+ * Checks how fast a run sends, and where it ends.
+ * @param bytes of each packet, for a rate in bits
+ * @param least packets that `count` has to be: one for each worker
+ */
+export function checkLimits(
+  { rate, count, seconds }: { rate?: unknown; count?: unknown; seconds?: unknown },
+  bytes: number,
+  least = 1,
+): void {
+  if (rate !== undefined) checkRate('options.rate', rate, bytes);
+  if (count !== undefined) checkInteger('options.count', count, least, Number.MAX_SAFE_INTEGER);
+  if (seconds !== undefined) checkPositive('options.seconds', seconds);
+}
+
+/** A socket that sends packets: a stream has none. */
+export function checkSocket(socket: unknown): ZeroCopySocket {
+  if (!(socket instanceof ZeroCopySocket) || socket instanceof TcpSocket) {
+    throw invalidArgument('options.socket', 'a UdpSocket, PacketSocket or XdpSocket', socket);
+  }
+  return socket;
+}
+
+/**
+ * A socket that takes offload headers takes the first 10 bytes of each frame for one; any other
+ * sends them.
+ */
+export function checkOffloadHeader(socket: ZeroCopySocket, name: string, there: boolean): void {
+  const wanted = socket.info().virtioNetHeader === true;
+  if (there === wanted) return;
+  throw invalidArgument(name, `${wanted}, as the socket was opened`, there);
+}

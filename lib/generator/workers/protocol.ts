@@ -1,0 +1,42 @@
+import type { PacketOptions, UdpOptions, XdpOptions } from '../../index.js';
+import type { Field } from '../fields/fields.js';
+import type { PacketDescription } from '../packets/description.js';
+import type { GenerateReport } from '../runs/generate.js';
+import type { GenerateOptions } from '../runs/generate-options.js';
+import type { Progress } from '../runs/meter.js';
+
+/** What each worker opens. Worker i of an XDP socket takes queue `queue + i`. */
+export type WorkerSocket =
+  | { udp: UdpOptions }
+  | { packet: Omit<PacketOptions, 'init'> }
+  | { xdp: Omit<XdpOptions, 'init'> };
+
+/** What a worker is given when its thread starts. */
+export interface WorkerJob {
+  socket: WorkerSocket;
+  template: PacketDescription;
+  fields: readonly Field[];
+  index: number;
+  of: number;
+  first: number;
+  /** of `generate`, as it is */
+  run: Pick<GenerateOptions, 'rate' | 'count' | 'seconds' | 'batch' | 'progressInterval'>;
+}
+
+/** Messages to a worker. It answers the start by nothing, and a stop by its report. */
+export type ToWorker = { type: 'start' /** ms since 1970 */; at: number } | { type: 'stop' };
+/** Messages from a worker: `ready` once, then `progress`, and `done` or `failed` at the end. */
+export type FromWorker =
+  | { type: 'ready' }
+  | { type: 'progress'; progress: Progress }
+  | { type: 'done'; report: GenerateReport }
+  | {
+      type: 'failed';
+      error: {
+        message: string;
+        code: string | undefined;
+        stack: string | undefined;
+        /** what it had sent, where it had begun */
+        report: GenerateReport | undefined;
+      };
+    };
