@@ -1,3 +1,16 @@
+/*
+ * The door 'zerosend/generator'. Its rooms, each of which imports only from those before it, from
+ * lib/base and from the door 'zerosend':
+ *
+ *   base      errors, checks, sleeping, work in steps
+ *   packets   the layers and checksums of one packet, made from a description or found in a capture
+ *   fields    what changes from packet to packet
+ *   captures  pcap and pcapng files
+ *   pace      when packets are due
+ *   runs      generate(), and what any run does from its start to its report
+ *   replay    replay(): frames of a capture, rewritten, at their times
+ *   workers   generateInWorkers()
+ */
 export type { GeneratorError, GeneratorErrorCode } from './base/errors.js';
 export { type Capture, readCapture } from './captures/capture.js';
 export type { CapturedFrame, CaptureProblem } from './captures/captured-frame.js';

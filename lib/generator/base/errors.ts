@@ -1,3 +1,5 @@
+// base: errors and checks beyond those of lib/base, sleeping, and work that lets the event loop run.
+
 import { withOwn } from '../../base/errors.js';
 import type { CodedError } from '../../index.js';
 
@@ -31,7 +33,7 @@ export interface GeneratorError extends CodedError {
   report?: object;
 }
 
-/** The error with which a run ends, with the report of what was sent until then. */
+/** Adds to the error with which a run ends the report of what was sent until then. */
 export function withReport(error: unknown, report: object): unknown {
   return error instanceof Error && Object.isExtensible(error) ? withOwn(error, { report }) : error;
 }

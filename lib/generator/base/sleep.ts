@@ -3,7 +3,7 @@ import { clock, delay, nextTurn } from '../../base/timers.js';
 
 /** Timers have steps of 1 ms, and come up to 1 ms late where nothing else runs. */
 const TIMER_SLACK_MS = 2;
-/** What Node.js takes for a timer; one that is longer fires after 1 ms. */
+/** The longest delay that Node.js takes; a timer with a longer one fires after 1 ms. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /**
  * Resolves at a time of `performance.now()`, however far off, or when the signal is aborted: sleeps

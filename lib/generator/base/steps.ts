@@ -1,9 +1,9 @@
 import { yieldIfDue } from './sleep.js';
 
-/** Work that can be laid down after each step, for as long as anybody likes. */
+/** Work in steps: a generator that yields where it may be interrupted, and returns the result. */
 export type Steps<T> = Generator<void, T, void>;
 
-/** Does work at once, for those who cannot wait. */
+/** Does all steps at once, for synchronous functions. */
 export function atOnce<T>(work: Steps<T>): T {
   for (;;) {
     const step = work.next();
@@ -11,7 +11,7 @@ export function atOnce<T>(work: Steps<T>): T {
   }
 }
 
-/** Does work in pieces of a few milliseconds, between which the event loop has its turn. */
+/** Does the steps in stretches of 5 ms, between which the event loop has its turn. */
 export async function inTurns<T>(work: Steps<T>): Promise<T> {
   for (;;) {
     const step = work.next();

@@ -1,7 +1,10 @@
 import { invalidArgument, outOfRange } from '../../base/errors.js';
 import { checkObject } from '../../base/validate.js';
 
-/** Also refuses keys that are not known: a misspelt one would silently do nothing. */
+/**
+ * Checks that a value is an object with known keys only: a misspelt option would silently do nothing.
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
+ */
 export function checkKeys<T>(name: string, value: T, known: readonly string[]): T & object {
   checkObject(name, value);
   for (const key of Object.keys(value as object)) {

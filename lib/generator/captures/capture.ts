@@ -1,3 +1,5 @@
+// captures: reading pcap and pcapng files, whatever is in them, without an object for each frame.
+
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { invalidArgument } from '../../base/errors.js';
@@ -56,6 +58,7 @@ export interface Frames {
 /** What was read of files whose `frames` nobody has asked for yet, nor changed. */
 const indexes = new WeakMap<Capture, FrameIndex>();
 
+/** The frames of a capture; of one whose `frames` nobody has touched, straight from its index. */
 export function framesOf(capture: Capture): Frames {
   const index = indexes.get(capture);
   if (index !== undefined) return index;
@@ -109,6 +112,7 @@ function lazily(format: Capture['format'], { index, skippedBlocks, problem }: Ca
   return capture;
 }
 
+/** Bytes. */
 const FRAME_ON_HEAP = 230;
 
 function framesFrom(index: FrameIndex): CapturedFrame[] {

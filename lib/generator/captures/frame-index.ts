@@ -75,6 +75,7 @@ export class FrameIndex {
     return this.#empty > MOST_EMPTY ? this.#dropEmpty() : null;
   }
 
+  /** Makes the object for a frame. @param at 0 to `length - 1` */
   frame(at: number): CapturedFrame {
     const start = this.#starts[at] as number;
     const above = this.#timesAbove[at] as number;

@@ -16,6 +16,7 @@ const MODIFIED_RECORD_HEADER = 24;
 const LONGEST = 2 ** 26;
 const STEP = 4096;
 
+/** Whether a file begins with one of the magic numbers of pcap, in either byte order. */
 export function isPcap(bytes: Buffer): boolean {
   return (
     bytes.length >= 4 &&
@@ -23,7 +24,10 @@ export function isPcap(bytes: Buffer): boolean {
   );
 }
 
-/** Adds the frames of a file, a few thousand with each step. */
+/**
+ * Adds the frames of a file to its index, a few thousand with each step.
+ * @throws Error `ERR_ZEROSEND_CAPTURE` for a header that is cut off or of an unknown version
+ */
 export function* readPcap(bytes: Buffer, file: CaptureFile): Steps<void> {
   if (bytes.length < FILE_HEADER) {
     throw captureError(bytes.length, `the file header has ${FILE_HEADER} bytes`);

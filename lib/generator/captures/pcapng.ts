@@ -26,11 +26,15 @@ interface Interface {
   nanoseconds: (ticks: bigint) => bigint;
 }
 
+/** Whether a file begins with a section header, which reads the same in either byte order. */
 export function isPcapng(bytes: Buffer): boolean {
   return bytes.length >= 4 && bytes.readUInt32BE(0) === SECTION_HEADER;
 }
 
-/** Adds the frames of a file, those of a few thousand blocks with each step. */
+/**
+ * Adds the frames of a file to its index, those of a few thousand blocks with each step.
+ * @throws Error `ERR_ZEROSEND_CAPTURE` when not even the first block can be read
+ */
 export function readPcapng(bytes: Buffer, file: CaptureFile): Steps<void> {
   return new Reader(bytes, file).read();
 }

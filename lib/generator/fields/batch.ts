@@ -1,7 +1,7 @@
 /** Packets that are worked on at once: enough to pay for the loops, few enough for the caches. */
 export const BATCH = 64;
 
-/** The packets that field writers work on, and what they have found out about them. */
+/** At most {@link BATCH} packets that field writers work on, and what they have found out about them. */
 export class Batch {
   /** packet i begins at bases[i] of views[i & each] */
   readonly views: Uint8Array[] = Array(BATCH).fill(NOTHING);

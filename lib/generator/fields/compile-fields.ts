@@ -19,7 +19,11 @@ interface Compiled {
   initial: Buffer;
 }
 
-/** Compiles fields to what writes them. */
+/**
+ * Checks the fields of a template and compiles each to what writes it.
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_FIELD`,
+ * `ERR_ZEROSEND_OUT_OF_RANGE`, `ERR_ZEROSEND_INVALID_ADDRESS`
+ */
 export function compileFields(template: Template, fields: readonly Field[]): Compiled {
   const compiled: Compiled = { writers: [], initial: Buffer.from(template.bytes) };
   const origin = Math.max(0, template._checksums.ip);

@@ -1,3 +1,6 @@
+// fields: what changes from packet to packet. Values come from `sources`, are written by `field-writer`,
+// and the sequence updates checksums by what has changed.
+
 import { invalidArgument } from '../../base/errors.js';
 import { checkInteger } from '../../base/validate.js';
 import type { BufferRun } from '../../index.js';

@@ -1,4 +1,5 @@
 import { clock, monotonic, timeOrigin } from '../../base/timers.js';
+
 /**
  * Where a field's values come from: numbers of up to 64 bits, in two halves. `fill` writes the
  * values of the next packets and goes on to the ones after them.

@@ -3,6 +3,7 @@ import { checkInteger } from '../../base/validate.js';
 import { rangeError } from '../base/errors.js';
 import { checkKeys } from '../base/validate.js';
 import type { AddressKind } from '../packets/addresses.js';
+import { OFFLOAD_HEADER } from '../packets/layout.js';
 import type { Template } from '../packets/template.js';
 import type { FieldName, LayerName, Place } from './fields.js';
 
@@ -71,7 +72,11 @@ function badField(message: string): RangeError {
   return rangeError('ERR_ZEROSEND_FIELD', message);
 }
 
-/** Finds a field in a template, and what depends on it. */
+/**
+ * Finds a field in a template, and which checksums cover it.
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_FIELD`,
+ * `ERR_ZEROSEND_OUT_OF_RANGE`
+ */
 export function resolveTarget(name: string, template: Template, target: unknown): Target {
   if (typeof target === 'string') {
     if (!Object.hasOwn(NAMED, target)) {
@@ -120,7 +125,7 @@ function place(template: Template, name: string, named: Named): Target {
 
 function startOf(template: Template, layer: Named['layer']): number {
   const { offsets } = template;
-  if (layer === 'packet') return offsets.offload >= 0 ? 10 : 0;
+  if (layer === 'packet') return offsets.offload >= 0 ? OFFLOAD_HEADER : 0;
   if (layer === 'vlan') return offsets.vlans[0] ?? -1;
   if (layer === 'innerVlan') return offsets.vlans[1] ?? -1;
   return offsets[layer];

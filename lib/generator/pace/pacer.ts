@@ -1,3 +1,5 @@
+// pace: when packets are due, at a rate.
+
 import { createHistogram } from 'node:perf_hooks';
 import type { InspectOptionsStylized } from 'node:util';
 import { outOfRange } from '../../base/errors.js';

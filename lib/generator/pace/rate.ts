@@ -46,7 +46,11 @@ const DEFAULT_BURST_SECONDS = 100e-6;
 const LARGEST_DEFAULT_BURST = 64;
 const LARGEST_BURST = 65_536;
 
-/** @param bytes of each packet */
+/**
+ * Checks a rate and fills in its defaults.
+ * @param bytes of each packet, for a rate in bits
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE`
+ */
 export function checkRate(name: string, rate: unknown, bytes: number): CheckedRate {
   if (typeof rate === 'number') return shaped(name, checkPositive(name, rate), {});
   if (typeof rate !== 'object') {

@@ -16,7 +16,10 @@ export function widthOf(kind: AddressKind): number {
   return WIDTHS[kind];
 }
 
-/** The bytes of an address, in network order. */
+/**
+ * The bytes of an address, in network order.
+ * @throws RangeError `ERR_ZEROSEND_INVALID_ADDRESS`
+ */
 export function parseAddress(name: string, kind: AddressKind, value: unknown): Uint8Array {
   const parsed = typeof value === 'string' ? PARSERS[kind](value) : null;
   if (parsed === null) {

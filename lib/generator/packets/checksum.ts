@@ -1,3 +1,6 @@
+/** IP protocol numbers of the transports that are made and rewritten. */
+export const PROTOCOL = { tcp: 6, udp: 17 } as const;
+
 /**
  * The ones' complement sum of the 16-bit words of `bytes` from `start` to `end`, an odd last byte
  * padded with zero, added to `sum`; not folded (RFC 1071).
@@ -57,10 +60,12 @@ export function udpChecksum(checksum: number): number {
   return checksum === 0 ? 0xffff : checksum;
 }
 
+/** The big-endian 16-bit number at `at`. */
 export function readWord(bytes: Uint8Array, at: number): number {
   return ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
 }
 
+/** Writes the low 16 bits of `word` big-endian. */
 export function writeWord(bytes: Uint8Array, at: number, word: number): void {
   bytes[at] = word >>> 8;
   bytes[at + 1] = word;
@@ -83,14 +88,21 @@ export interface ChecksumLayout {
   partial: boolean;
 }
 
+/** Where an IPv4 header that begins at `ip` ends, by its own length. */
+export function ipv4HeaderEnd(bytes: Uint8Array, ip: number): number {
+  return ip + 4 * ((bytes[ip] as number) & 0xf);
+}
+
+/** Computes the checksum of the IPv4 header that begins at `ip`, and writes it. */
+export function writeIpv4Checksum(bytes: Uint8Array, ip: number): void {
+  writeWord(bytes, ip + 10, 0);
+  writeWord(bytes, ip + 10, ~fold(sumWords(bytes, ip, ipv4HeaderEnd(bytes, ip))) & 0xffff);
+}
+
 /** Computes all checksums of the packet at `base` from its bytes. */
 export function writeChecksums(bytes: Uint8Array, base: number, layout: ChecksumLayout): void {
   if (layout.ipv4Checksum >= 0) {
-    const header = base + layout.ipv4;
-    const at = base + layout.ipv4Checksum;
-    const end = header + 4 * ((bytes[header] as number) & 0xf);
-    writeWord(bytes, at, 0);
-    writeWord(bytes, at, ~fold(sumWords(bytes, header, end)) & 0xffff);
+    writeIpv4Checksum(bytes, base + layout.ipv4);
   }
   if (layout.transportChecksum >= 0) {
     const at = base + layout.transportChecksum;
@@ -107,10 +119,7 @@ export function writeChecksums(bytes: Uint8Array, base: number, layout: Checksum
   }
 }
 
-/** IP protocol numbers of the transports that are made and rewritten. */
-export const PROTOCOL = { tcp: 6, udp: 17 } as const;
-
-/** Addresses, protocol and length (RFC 768, RFC 9293, RFC 8200 section 8.1). */
+/** The sum of a pseudo header: addresses, protocol and length, not folded (RFC 768, RFC 9293, RFC 8200 section 8.1). */
 export function pseudoHeaderSum(
   bytes: Uint8Array,
   ip: number,

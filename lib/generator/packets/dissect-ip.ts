@@ -42,6 +42,15 @@ const IPV4_HEADER = 20;
 const IPV6_HEADER = 40;
 const MORE_FRAGMENTS = 0x2000;
 
+/** What options and extension headers may add. */
+const nothingFound = () => ({
+  routes: [],
+  home: -1,
+  addressesInOptions: false,
+  segmentable: true,
+});
+
+/** Reads an IPv4 packet that begins at `ip`; null where it is cut off or malformed. */
 export function dissectIpv4(frame: Uint8Array, ip: number, wireLength: number): Dissection | null {
   if (ip + IPV4_HEADER > frame.length) return null;
   const header = ((frame[ip] as number) & 0xf) * 4;
@@ -58,15 +67,13 @@ export function dissectIpv4(frame: Uint8Array, ip: number, wireLength: number): 
     transport: ip + header,
     end: total === 0 ? wireLength : ip + total,
     fragment: later || (flags & MORE_FRAGMENTS) !== 0,
-    routes: [],
-    home: -1,
-    addressesInOptions: false,
-    segmentable: true,
+    ...nothingFound(),
   };
   readIpv4Options(frame, found, Math.min(ip + header, frame.length));
   return follow(frame, found, later);
 }
 
+/** Reads an IPv6 packet that begins at `ip`; null where it is cut off or malformed. */
 export function dissectIpv6(frame: Uint8Array, ip: number, wireLength: number): Dissection | null {
   if (ip + IPV6_HEADER > frame.length || (frame[ip] as number) >> 4 !== 6) return null;
   // A jumbogram, or a packet that was captured before it was cut, has no payload length.
@@ -78,10 +85,7 @@ export function dissectIpv6(frame: Uint8Array, ip: number, wireLength: number): 
     transport: ip + IPV6_HEADER,
     end: length === 0 ? wireLength : ip + IPV6_HEADER + length,
     fragment: false,
-    routes: [],
-    home: -1,
-    addressesInOptions: false,
-    segmentable: true,
+    ...nothingFound(),
   };
   return follow(frame, found, false);
 }

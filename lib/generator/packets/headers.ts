@@ -14,6 +14,7 @@ import { IPV4_HEADER, IPV6_HEADER, type Layers, misfit, TCP_HEADER, VLAN_TAG } f
 const ETHERTYPE = { ipv4: 0x0800, ipv6: 0x86dd, vlan: 0x8100, serviceVlan: 0x88a8 };
 const DONT_FRAGMENT = 0x4000;
 
+/** Writes the Ethernet header and its VLAN tags. @throws as `template` */
 export function writeLink(bytes: Buffer, packet: PacketDescription, layers: Layers): void {
   const { ethernet, ipv4, ipv6 } = packet;
   if (!ethernet) return;
@@ -39,6 +40,7 @@ export function writeLink(bytes: Buffer, packet: PacketDescription, layers: Laye
   bytes.writeUInt16BE(checkInteger('ethernet.type', ethernet.type ?? known, 0, 0xffff), type);
 }
 
+/** Writes the IP header; its checksum is computed later unless it is given. @throws as `template` */
 export function writeIp(bytes: Buffer, packet: PacketDescription, layers: Layers): void {
   const { ipv4, ipv6, udp, tcp } = packet;
   const above = udp ? PROTOCOL.udp : tcp ? PROTOCOL.tcp : 0;
@@ -73,11 +75,13 @@ export function writeIp(bytes: Buffer, packet: PacketDescription, layers: Layers
   }
 }
 
+/** A length for a 16-bit field. @throws RangeError `ERR_ZEROSEND_TEMPLATE` when it does not fit */
 function fitting(layer: string, length: number): number {
   if (length <= 0xffff) return length;
   throw misfit(`${layer} holds at most 65535 bytes; received ${length}`);
 }
 
+/** Writes the UDP or TCP header; its checksum is computed later unless given. @throws as `template` */
 export function writeTransport(bytes: Buffer, packet: PacketDescription, layers: Layers): void {
   const { udp, tcp } = packet;
   if (udp) {

@@ -26,8 +26,9 @@ export interface Layers {
   vlans: readonly VlanDescription[];
 }
 
-const OFFLOAD_HEADER = 10;
-const ETHERNET_HEADER = 14;
+/** Bytes of a virtio_net_hdr without its number of buffers. */
+export const OFFLOAD_HEADER = 10;
+export const ETHERNET_HEADER = 14;
 export const VLAN_TAG = 4;
 export const IPV4_HEADER = 20;
 export const IPV6_HEADER = 40;
@@ -36,6 +37,7 @@ export const TCP_HEADER = 20;
 const MOST_OPTIONS = 40;
 const MOST_VLANS = 8;
 
+/** The error for layers that do not fit together. */
 export function misfit(message: string): RangeError {
   return rangeError('ERR_ZEROSEND_TEMPLATE', message);
 }
@@ -97,7 +99,11 @@ const TCP_KEYS = [
   'checksum',
 ] as const;
 
-/** Where everything goes. */
+/**
+ * Places the layers one behind the other.
+ * @param payload bytes of it
+ * @throws RangeError `ERR_ZEROSEND_TEMPLATE`, `ERR_ZEROSEND_OUT_OF_RANGE`
+ */
 export function layersOf(packet: PacketDescription, payload: number): Layers {
   const { ethernet, vlan, ipv4, ipv6, udp, tcp } = packet;
   const vlans: readonly VlanDescription[] = vlan === undefined ? [] : [vlan].flat();

@@ -39,8 +39,10 @@ function offloadOf(packet: PacketDescription): OffloadDescription | null {
   return { checksum, segmentSize: asked.segmentSize };
 }
 
-const NEEDS_CHECKSUM = 1;
-const GSO = { tcpv4: 1, tcpv6: 4, udp: 5 };
+/** `flags` of a virtio_net_hdr: the checksum is to be finished (virtio 1.2, 5.1.6). */
+export const NEEDS_CHECKSUM = 1;
+/** Its `gso_type`. */
+export const GSO = { tcpv4: 1, tcpv6: 4, udp: 5 };
 
 /** struct virtio_net_hdr, little-endian; its offsets count from the frame behind it. */
 export function writeOffload(bytes: Buffer, packet: PacketDescription, layers: Layers): void {

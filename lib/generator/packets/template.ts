@@ -1,3 +1,6 @@
+// packets: one packet as bytes. A template is made from a description; `dissect` finds the same layers in
+// a captured frame; `checksum` and `pseudo-header` know what covers what.
+
 import { invalidArgument } from '../../base/errors.js';
 import { rangeError } from '../base/errors.js';
 import { checkKeys } from '../base/validate.js';

@@ -2,14 +2,15 @@ import { BufferPool, type PooledBuffer } from '../../index.js';
 import type { Steps } from '../base/steps.js';
 import type { SendableFrame } from './sendable-frames.js';
 
-/** Buffers of a pool. */
+/** Frames in each pool. */
 const POOL = 1024;
 
-/** Where frames are ready to be sent from. */
+/** Buffers that hold the frames of a replay. */
 export interface FrameBuffers {
   readonly pool: BufferPool;
   /** A buffer that holds the frame, with a lease to send it; null when there is none now. */
   take(frame: number): PooledBuffer | null;
+  /** Releases what it holds. */
   close(): void;
 }
 

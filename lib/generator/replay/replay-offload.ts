@@ -1,11 +1,8 @@
 import { fold, PROTOCOL, writeWord } from '../packets/checksum.js';
 import type { Dissection } from '../packets/dissect-ip.js';
+import { OFFLOAD_HEADER } from '../packets/layout.js';
+import { GSO, NEEDS_CHECKSUM } from '../packets/offload.js';
 import { pseudoHeader, transportChecksum } from '../packets/pseudo-header.js';
-
-const OFFLOAD_HEADER = 10;
-const NEEDS_CHECKSUM = 1;
-const GSO_TCPV4 = 1;
-const GSO_TCPV6 = 4;
 
 /**
  * The frame behind a virtio_net_hdr. A TCP frame that is longer than `most` bytes (captured behind
@@ -27,7 +24,7 @@ export function offloadHeader(
   const headers = found.transport + ((frame[found.transport + 12] as number) >> 4) * 4;
   if (headers >= most || headers > found.end) return null;
   bytes[0] = NEEDS_CHECKSUM;
-  bytes[1] = found.family === 4 ? GSO_TCPV4 : GSO_TCPV6;
+  bytes[1] = found.family === 4 ? GSO.tcpv4 : GSO.tcpv6;
   bytes.writeUInt16LE(headers, 2);
   bytes.writeUInt16LE(most - headers, 4);
   bytes.writeUInt16LE(found.transport, 6);

@@ -96,7 +96,11 @@ export interface Plan extends SendableFrames {
   timed: boolean;
 }
 
-/** Checks all but the capture. */
+/**
+ * Checks all options but the capture, and makes the rewriter.
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE`,
+ * `ERR_ZEROSEND_INVALID_ADDRESS`
+ */
 export function checkReplay(options: ReplayOptions): CheckedReplay {
   checkKeys('options', options, KEYS);
   const socket = checkSocket(options.socket);

@@ -1,3 +1,6 @@
+// replay: sending the frames of a capture again. Frames are rewritten (`rewrite`), made sendable
+// (`sendable-frames`), laid into buffers (`frame-buffers`) and timed (`schedule`).
+
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { clock } from '../../base/timers.js';
 import type { PooledBuffer } from '../../index.js';

@@ -7,11 +7,13 @@ import { parseAddress } from '../packets/addresses.js';
 import {
   change,
   fold,
+  ipv4HeaderEnd,
   PROTOCOL,
   readWord,
   shifted,
   sumWords,
   udpChecksum,
+  writeIpv4Checksum,
   writeWord,
 } from '../packets/checksum.js';
 import type { Dissection } from '../packets/dissect-ip.js';
@@ -59,7 +61,7 @@ interface AddressRule {
 
 const MAC_ADDRESSES = 12;
 
-/** Changes frames. */
+/** Changes addresses and ports of captured frames in place, and keeps their checksums as right as they were. */
 export class Rewriter {
   readonly source: Uint8Array | null = null;
   readonly destination: Uint8Array | null = null;
@@ -138,7 +140,7 @@ export class Rewriter {
     }
   }
 
-  /** Returns the change of the sum. */
+  /** Returns by how much the sum of the words has changed. */
   #rewritePorts(frame: Uint8Array, { transport, end, protocol }: Dissection): number {
     if (this.#ports.size === 0 || transport < 0) return 0;
     if (transport + 4 > Math.min(end, frame.length)) return 0;
@@ -154,6 +156,7 @@ export class Rewriter {
   }
 }
 
+/** The checksum as it is written: where 0 says that there is none, 0xffff stands for it. */
 function written({ zero }: TransportChecksum, checksum: number): number {
   return zero === 'a sum' ? checksum : udpChecksum(checksum);
 }
@@ -165,11 +168,11 @@ function mend(frame: Uint8Array, found: Dissection, carried: TransportChecksum):
   writeWord(frame, carried.at, written(carried, ~sumOf(frame, found, carried) & 0xffff));
 }
 
+/** Works the checksum of an IPv4 header out anew where the header is whole and it is wrong. */
 function mendHeader(frame: Uint8Array, ip: number): void {
-  const end = ip + ((frame[ip] as number) & 0xf) * 4;
+  const end = ipv4HeaderEnd(frame, ip);
   if (end > frame.length || fold(sumWords(frame, ip, end)) === 0xffff) return;
-  writeWord(frame, ip + 10, 0);
-  writeWord(frame, ip + 10, ~fold(sumWords(frame, ip, end)) & 0xffff);
+  writeIpv4Checksum(frame, ip);
 }
 
 /** A number in text that is a decimal number and nothing else; `Number` takes more than that. */

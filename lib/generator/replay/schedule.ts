@@ -4,7 +4,7 @@ import { type BitRate, type CheckedRate, checkRate, type Rate } from '../pace/ra
 import { RecordedClock } from './recorded-clock.js';
 import type { SendableFrame } from './sendable-frames.js';
 
-/** When each frame of a loop is due. */
+/** When each frame of a replay's loop is due. */
 export interface Schedule {
   /** ms after the first */
   due: Float64Array;
@@ -53,6 +53,10 @@ export function* rateSchedule(
   return { due, period: at + (loopGap ?? 0), unordered: 0 };
 }
 
+/**
+ * Checks a rate of frames, which differ in length.
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE`
+ */
 export function checkFrameRate(rate: Rate): CheckedRate & { bits: BitRate | null } {
   const checked = checkRate('options.rate', rate, 1);
   const bits = typeof rate === 'object' && 'bits' in rate ? rate : null;

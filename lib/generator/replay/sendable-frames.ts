@@ -6,6 +6,7 @@ import type { CapturedFrame } from '../captures/captured-frame.js';
 import { PROTOCOL, readWord, writeWord } from '../packets/checksum.js';
 import { dissect, LINKTYPE_ETHERNET, linkPayload } from '../packets/dissect.js';
 import type { Dissection } from '../packets/dissect-ip.js';
+import { ETHERNET_HEADER, VLAN_TAG } from '../packets/layout.js';
 import { type NotRewritten, type NotRewrittenKind, notRewritten } from './not-rewritten.js';
 import { offloadHeader } from './replay-offload.js';
 import type { Rewriter } from './rewrite.js';
@@ -19,7 +20,7 @@ export interface Skipped {
   longest: number;
 }
 
-/** A frame that is ready to be sent. */
+/** A frame as it is sent: rewritten, and with an offload header where the socket takes one. */
 export interface SendableFrame {
   bytes: Uint8Array;
   /** bytes without an offload header */
@@ -27,6 +28,7 @@ export interface SendableFrame {
   time: bigint | null;
 }
 
+/** What limits the frames that a socket takes. */
 export interface Destination {
   /** payloads of datagrams, or frames */
   kind: 'datagram' | 'frame';
@@ -38,15 +40,12 @@ export interface Destination {
   snapped: 'skip' | 'send' | 'pad';
 }
 
-const ETHERNET_HEADER = 14;
-const VLAN_TAG = 4;
-
 /** Bytes of the heap that a frame takes which is ready, the header of its array included. */
 const SENDABLE_ON_HEAP = 300;
 /** Frames in a step. */
 const STEP = 64;
 
-/** What a capture has become. */
+/** The frames of a capture that a socket can send, and what is to be said of the others. */
 export interface SendableFrames {
   ready: SendableFrame[];
   skipped: Skipped[];

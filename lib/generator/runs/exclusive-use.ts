@@ -5,9 +5,9 @@ import { coded } from '../base/errors.js';
 const used = new WeakSet<object>();
 
 /**
- * Takes a socket, and the pool that its packets are made in, for one run. Two that make packets in
+ * Keeps two runs from using one socket: claims a socket, and the pool that its packets are made in, for one run. Two that make packets in
  * the same buffers would each change what the other has laid there.
- * @returns to be called at the end of the run
+ * @returns gives both back; to be called at the end of the run
  * @throws Error `ERR_ZEROSEND_BUSY` when another run has one of them
  */
 export function claimExclusiveUse(socket: ZeroCopySocket, pool: BufferPool | null): () => void {

@@ -8,6 +8,7 @@ import { compile, type PacketSequence, type Share } from '../fields/sequence.js'
 import type { PacerOptions } from '../pace/pacer.js';
 import type { Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
+import { OFFLOAD_HEADER } from '../packets/layout.js';
 import { Template, template } from '../packets/template.js';
 import type { Progress } from './meter.js';
 import {
@@ -18,7 +19,6 @@ import {
   type Observed,
 } from './run-options.js';
 
-const OFFLOAD_HEADER = 10;
 const DEFAULT_BATCH = 64;
 /** Of frames: a run costs what it costs, however long it is. The kernel hears of each 64 anyway. */
 const DEFAULT_RUN = 256;
@@ -93,6 +93,11 @@ export interface CheckedGenerate extends Observed<(progress: Progress) => void> 
   startAt: number | undefined;
 }
 
+/**
+ * Checks the options of {@link generate}, compiles the packets, and makes a pool where none is given.
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE`,
+ * `ERR_ZEROSEND_FRAME_TOO_LONG`; and what `template` and `compile` throw
+ */
 export function checkGenerate(options: GenerateOptions): CheckedGenerate {
   checkKeys('options', options, KEYS);
   const socket = checkSocket(options.socket);

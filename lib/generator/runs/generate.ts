@@ -1,3 +1,6 @@
+// runs: sending on one socket from a start to a report. `session` holds what generating and replaying
+// have in common.
+
 import { clock } from '../../base/timers.js';
 import { withReport } from '../base/errors.js';
 import { Pacer, type PacerReport } from '../pace/pacer.js';
@@ -50,7 +53,7 @@ export async function generate(options: GenerateOptions): Promise<GenerateReport
   return runChecked(checkGenerate(options));
 }
 
-/** @internal */
+/** Runs {@link generate} with options that were checked. @internal */
 export async function runChecked(checked: CheckedGenerate): Promise<GenerateReport> {
   const { socket, pool } = checked;
   let leave: (() => void) | null = null;

@@ -26,7 +26,7 @@ export function meanRates(packets: number, bytes: number, seconds: number) {
   };
 }
 
-/** Counts what a run sends. */
+/** Counts what a run sends, and makes the figures of its progress and its report. */
 export class Meter {
   readonly #socket: ZeroCopySocket;
   readonly #before: { failed: number; revoked: number; interfaceDropped: number };
@@ -65,6 +65,7 @@ export class Meter {
     this.#sends += sends;
   }
 
+  /** Counts that no buffer was free. */
   dry(): void {
     this.#dry++;
   }

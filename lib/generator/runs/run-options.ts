@@ -39,7 +39,10 @@ export function checkLimits(
   if (seconds !== undefined) checkPositive('options.seconds', seconds);
 }
 
-/** A socket that sends packets: a stream has none. */
+/**
+ * Checks that a socket sends packets; a TCP stream does not.
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
+ */
 export function checkSocket(socket: unknown): ZeroCopySocket {
   if (!(socket instanceof ZeroCopySocket) || socket instanceof TcpSocket) {
     throw invalidArgument('options.socket', 'a UdpSocket, PacketSocket or XdpSocket', socket);
@@ -48,8 +51,9 @@ export function checkSocket(socket: unknown): ZeroCopySocket {
 }
 
 /**
- * A socket that takes offload headers takes the first 10 bytes of each frame for one; any other
- * sends them.
+ * Checks that packets have an offload header if and only if the socket reads one: it would read the
+ * first 10 bytes of each frame as one, and any other socket would send them.
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
  */
 export function checkOffloadHeader(socket: ZeroCopySocket, name: string, there: boolean): void {
   const wanted = socket.info().virtioNetHeader === true;

@@ -6,9 +6,9 @@ import { Meter, type Progress } from './meter.js';
 import type { Observed } from './run-options.js';
 import { SocketEnd } from './socket-end.js';
 
-/** For how long the last completions are waited for, in ms. */
+/** For how long a run waits for its last completions, in ms. */
 const SETTLE_MS = 5000;
-/** And while the interface is down, so that nothing completes. */
+/** The same while the interface is down, where nothing completes. */
 const SETTLE_DOWN_MS = 1000;
 const SETTLE_LOOK_MS = 100;
 
@@ -25,7 +25,11 @@ export interface SessionOptions extends Observed<(progress: Progress) => void> {
   rateError: () => number | null;
 }
 
-/** What all that send packets do alike: when to end, to wait, to yield and to report. */
+/**
+ * One run of a socket, from its first send to the completion of its last id: when it ends, what it
+ * waits for, its turns of the event loop, and its counts. Generating and replaying differ in what they
+ * send.
+ */
 export class Session {
   readonly meter: Meter;
   readonly #options: SessionOptions;
@@ -128,7 +132,7 @@ export class Session {
     }
   }
 
-  /** Whoever closes the socket when all is sent, or has stopped the run, may do so. */
+  /** A socket that closes without an error fails the run, unless the run has stopped already. */
   #died(cause: Error | null): void {
     if (cause !== null) {
       this.#fail(cause);

@@ -10,7 +10,7 @@ import { sleepUntil } from '../base/sleep.js';
 const PATIENCE_MS = 10_000;
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** Hears of the end of a socket while a run uses it. */
+/** Listens for `error` and `close` of a socket while a run uses it, and finds out why the socket ended. */
 export class SocketEnd {
   readonly #socket: ZeroCopySocket;
   readonly #closed = new AbortController();
@@ -25,14 +25,16 @@ export class SocketEnd {
     socket.on('close', this.#onClose);
   }
 
+  /** Removes the listeners. */
   forget(): void {
     this.#socket.off('error', this.#onError);
     this.#socket.off('close', this.#onClose);
   }
 
   /**
-   * To be called with what a send has thrown; returns it with what it is about. One that only says
-   * that the socket is closed is held back until the socket has ended, and told why.
+   * Adds to an error that a send has thrown which interface or remote it is about. An error that only
+   * says that the socket is closed is returned when the socket has closed, so that its own error, the
+   * cause, comes first.
    */
   async explain(refusal: unknown): Promise<unknown> {
     if ((refusal as { code?: string } | null)?.code === 'ERR_ZEROSEND_SOCKET_CLOSED') {

@@ -8,13 +8,13 @@ import {
 } from '../../index.js';
 import type { PacketSequence } from '../fields/sequence.js';
 
-/** What was handed to the socket. */
+/** What the socket has accepted. */
 export interface Transmitted {
   packets: number;
   sends: number;
 }
 
-/** Makes packets in the buffers of a socket and hands them over. */
+/** Acquires buffers, makes packets in them, and sends them. */
 export interface Transmitter {
   /**
    * Sends what there are buffers for, at most so many packets and at most a batch. The same object
@@ -33,7 +33,7 @@ export interface TransmitterOptions {
   batch: number;
 }
 
-/** The way that is cheapest for this socket. */
+/** Runs of frames for a ring, as they cost one call each; single buffers for any other socket. */
 export function transmitterFor(options: TransmitterOptions): Transmitter {
   const { socket } = options;
   return socket instanceof PacketSocket || socket instanceof XdpSocket
@@ -41,7 +41,7 @@ export function transmitterFor(options: TransmitterOptions): Transmitter {
     : new TrainTransmitter(options);
 }
 
-/** Frames of a ring, as runs. */
+/** Sends frames of a ring as runs. */
 class RunTransmitter implements Transmitter {
   readonly #socket: PacketSocket | XdpSocket;
   readonly #packets: PacketSequence;
@@ -88,7 +88,7 @@ class RunTransmitter implements Transmitter {
   }
 }
 
-/** Buffers one by one, each with a train of packets. */
+/** Sends buffers one by one, each with a train of packets. */
 class TrainTransmitter implements Transmitter {
   readonly #options: TransmitterOptions;
   /** the pool's buffers that hold the template */

@@ -22,6 +22,7 @@ function total<K extends string>(parts: readonly Record<K, number>[], key: K): n
   return parts.reduce((sum, part) => sum + part[key], 0);
 }
 
+/** The progress of all workers together. `seconds` is that of the longest, `rateError` the mean. */
 export function sumProgress(parts: readonly Progress[]): Progress {
   const rates = parts.flatMap(({ rateError }) => (rateError === null ? [] : [rateError]));
   return {
@@ -36,7 +37,7 @@ export function sumProgress(parts: readonly Progress[]): Progress {
   };
 }
 
-/** Of a worker that is gone: what it had told last. */
+/** The report of a worker that ended without one, from its last progress. */
 export function reportOf({ seconds, packets, bytes, inFlight, dry }: Progress): GenerateReport {
   return {
     ended: 'error',
@@ -53,6 +54,7 @@ export function reportOf({ seconds, packets, bytes, inFlight, dry }: Progress): 
   };
 }
 
+/** The reports of all workers as one. It ends as the first worker did that ended early. */
 export function sumReports(reports: GenerateReport[]): WorkersReport {
   const seconds = Math.max(...reports.map((report) => report.seconds));
   const packets = total(reports, 'packets');

@@ -1,4 +1,5 @@
-// A worker thread of generateInWorkers: a socket of its own, and every n-th packet.
+// The entry point of a worker thread of generateInWorkers, which has a socket of its own and sends every
+// n-th packet.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { PacketSocket, UdpSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
 import { compile } from '../fields/sequence.js';

@@ -1,3 +1,6 @@
+// workers: one run spread over threads. This file starts and follows them, `worker-thread` runs in each,
+// `protocol` is what they say to each other.
+
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { invalidArgument, withOwn } from '../../base/errors.js';
