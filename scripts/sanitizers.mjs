@@ -38,7 +38,7 @@ const tally = new Tally();
 function make(/** @type {string} */ folder, /** @type {string} */ name, sanitize = '') {
   const jobs = `-j${availableParallelism()}`;
   const arguments_ = [`OUT=${join(out, name)}`, `SANITIZE=${sanitize}`];
-  return run('make', ['-s', jobs, '-C', join(root, 'test', folder), ...arguments_]);
+  return run('make', ['-s', jobs, '-C', join(root, 'test/native', folder), ...arguments_]);
 }
 
 // ---- the stress program ---------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import { dirname, join, normalize } from 'node:path';
 import { listFiles, root } from './files.mjs';
 
 const rooms = 'lib/generator';
+const ROOMS = ['base', 'packets', 'fields', 'captures', 'pace', 'runs', 'replay', 'workers'];
 
 /**
  * Each folder or file, and what it may import besides itself. The longest name that a path begins
@@ -21,23 +22,12 @@ const MAY_KNOW = {
   'lib/index.ts': ['lib/sockets', 'lib/engine', 'lib/buffers', 'lib/base'],
 
   // A wing is built on the door alone, and its rooms on each other in this order.
-  [`${rooms}/base`]: ['lib/index.ts', 'lib/base'],
-  [`${rooms}/packets`]: [`${rooms}/base`, 'lib/index.ts', 'lib/base'],
-  [`${rooms}/fields`]: [`${rooms}/packets`, `${rooms}/base`, 'lib/index.ts', 'lib/base'],
-  [`${rooms}/captures`]: [`${rooms}/packets`, `${rooms}/base`, 'lib/index.ts', 'lib/base'],
-  [`${rooms}/pace`]: [`${rooms}/captures`, `${rooms}/base`, 'lib/index.ts', 'lib/base'],
-  [`${rooms}/runs`]: [
-    ...[`${rooms}/pace`, `${rooms}/fields`, `${rooms}/packets`, `${rooms}/base`],
-    ...['lib/index.ts', 'lib/base'],
-  ],
-  [`${rooms}/replay`]: [
-    ...[`${rooms}/runs`, `${rooms}/pace`, `${rooms}/captures`, `${rooms}/packets`, `${rooms}/base`],
-    ...['lib/index.ts', 'lib/base'],
-  ],
-  [`${rooms}/workers`]: [
-    ...[`${rooms}/runs`, `${rooms}/pace`, `${rooms}/fields`, `${rooms}/packets`, `${rooms}/base`],
-    ...['lib/index.ts', 'lib/base'],
-  ],
+  ...Object.fromEntries(
+    ROOMS.map((room, at) => [
+      `${rooms}/${room}`,
+      [...ROOMS.slice(0, at).map((below) => `${rooms}/${below}`), 'lib/index.ts', 'lib/base'],
+    ]),
+  ),
   [`${rooms}/index.ts`]: [rooms],
 
   'native/core': [],
