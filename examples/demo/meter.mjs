@@ -1,7 +1,7 @@
 // @ts-check
 // What is measured and checked around each send and each completion.
 import { createHistogram, performance } from 'node:perf_hooks';
-import { IdChecker } from './id-checker.mjs';
+import { IdChecker } from '../../rig/ids.mjs';
 
 const RING = 2 ** 16; // ids whose time is known; far more than are ever in flight
 const MASK = RING - 1;
@@ -33,9 +33,10 @@ export class Meter {
   }
 
   /** Listens to `complete`. @param {CompletionRange} range */
-  complete = ({ first, last, how }) => {
+  complete = (range) => {
+    const { first, last, how } = range;
     const now = performance.now();
-    this.ids.complete(first, last);
+    this.ids.complete(range);
     this.ranges++;
     this.how[how] += last - first + 1;
     for (let id = first; id <= last; id++) {

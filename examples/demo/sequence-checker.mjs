@@ -1,6 +1,6 @@
 // @ts-check
+import { SeenSet } from '../../rig/seen-set.mjs';
 import { SHORTEST_DATAGRAM } from './options.mjs';
-import { SeenSet } from './seen-set.mjs';
 
 /** Checks datagrams: content, and which of the sequence have come, in what order, how often. */
 export class SequenceChecker {

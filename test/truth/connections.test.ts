@@ -30,8 +30,8 @@ describe('connections that end', await needsRig('veth'), () => {
     const done = await running.report();
     expectBalanced(done);
     expect(done.closed.outcome).toBe('aborted');
-    expect(done.closed.unfinished).toBe(done.tally.failed ?? 0);
-    expect(done.tally).not.toHaveProperty('revoked');
+    expect(done.closed.unfinished).toBe(done.how.failed ?? 0);
+    expect(done.how).not.toHaveProperty('revoked');
     expect(done.errors).toHaveLength(1);
     expect(['ECONNRESET', 'EPIPE']).toContain(done.errors[0]);
     const received = await receiver.stop();
@@ -68,7 +68,7 @@ describe('connections that end', await needsRig('veth'), () => {
     const { report, received } = await sendAll(rig, { ...tcp, sends: 600 }, {}, receiving);
     expectBalanced(report);
     expectConstant(report);
-    expect(report.tally).toEqual({ zerocopy: report.ids });
+    expect(report.how).toEqual({ zerocopy: report.ids });
     expect(received).toMatchObject({ accepted: 1, resets: 0, resetsSent: 0 });
   });
 
@@ -84,9 +84,9 @@ describe('connections that end', await needsRig('veth'), () => {
         ...size,
         how,
       }).report()) as LoopsReport;
-      const { ids, tally, outcomes, pool } = report;
-      expect(report).toMatchObject({ ids: 1800, missing: 0, twice: 0, foreign: 0, inFlight: 0 });
-      expect(Object.values(tally).reduce((sum, count) => sum + count, 0)).toBe(ids);
+      const { ids, how, outcomes, pool } = report;
+      expect(report).toMatchObject({ ids: 1800, missing: 0, twice: 0, unknown: 0, inFlight: 0 });
+      expect(Object.values(how).reduce((sum, count) => sum + count, 0)).toBe(ids);
       expect(pool).toMatchObject({ free: pool.count, retired: 0 });
       expectConstant(report);
       if (how === 'close') expect(outcomes).toEqual({ drained: 300 });

@@ -30,7 +30,7 @@ describe('many sockets', await needsRig('veth'), () => {
     expectBalanced(report);
     expectConstant(report);
     expect(report.ids).toBe(sockets * rounds);
-    expect(report.tally).toEqual({ zerocopy: report.ids });
+    expect(report.how).toEqual({ zerocopy: report.ids });
     expect(report.closed).toEqual([]); // those that had not drained
     expect(report.pool.dry).toBeGreaterThan(0);
     const bytes = report.ids * length;

@@ -33,7 +33,7 @@ async function generate(
   const given = { ...target, bytes, count: 32, many, broken };
   const report = await new Inside(rig, 'generator', given, { timeout }).report();
   // What the link holds back comes after the completions of copies only: nothing was copied.
-  expect(report.tally).toEqual({ zerocopy: report.ids });
+  expect(report.how).toEqual({ zerocopy: report.ids });
   expect(report.bytes).toBeGreaterThanOrEqual(bytes);
   const resent = await retransmissions(rig);
   const received = await (protocol === 'tcp' ? stopWhenClosed(receiver) : stopWhenQuiet(receiver));

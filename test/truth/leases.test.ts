@@ -32,8 +32,8 @@ describe('a buffer that two sockets send, one of which is given up', await needs
       expect(await stop(first)).toMatchObject({ checked: true, wrongBytes: 0 });
       const whole = { checked: true, wrongBytes: 0, bytes: COUNT * LENGTH };
       expect(await stop(second)).toMatchObject(whole);
-      expect(report.doomed).toMatchObject({ ids: COUNT, missing: 0, twice: 0, foreign: 0 });
-      expect(report.doomed.tally.revoked).toBeGreaterThanOrEqual(4);
+      expect(report.doomed).toMatchObject({ ids: COUNT, missing: 0, twice: 0, unknown: 0 });
+      expect(report.doomed.how.revoked).toBeGreaterThanOrEqual(4);
       expect(report.closed.outcome).toBe('revoked');
       expectBalanced(report);
       // The other socket's sends, or the user's leases, kept each buffer from being free.

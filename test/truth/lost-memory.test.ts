@@ -27,9 +27,9 @@ async function lose(protocol: 'tcp' | 'udp', memory: 'arrays' | 'pool', fault?: 
   const options = { testBuild: true, node: ['--no-warnings'] };
   const program = new Inside(rig, 'lost', { ...target, ...size, memory, fault }, options);
   const report = (await program.report()) as LostReport;
-  const { revoked = 0 } = report.tally;
+  const { revoked = 0 } = report.how;
   expect(report.closed).toMatchObject({ outcome: 'revoked', ids: COUNT });
-  expect(report).toMatchObject({ ids: COUNT, missing: 0, twice: 0, foreign: 0, inFlight: 0 });
+  expect(report).toMatchObject({ ids: COUNT, missing: 0, twice: 0, unknown: 0, inFlight: 0 });
   expect(revoked).toBeGreaterThanOrEqual(4);
   // Whatever became of the memory: nobody else's bytes have gone out.
   const received = await (protocol === 'tcp' ? stopWhenClosed(receiver) : stopWhenQuiet(receiver));

@@ -13,12 +13,12 @@ export interface Report {
   ids: number;
   missing: number;
   twice: number;
-  foreign: number;
+  unknown: number;
   ranges: number;
   /** Ranges that completed after later ones. */
   late: number;
   inFlight: number;
-  tally: Partial<Record<CompletionRange['how'], number>>;
+  how: Partial<Record<CompletionRange['how'], number>>;
   stats: SocketStats;
   pool: BufferPoolStats;
   closed: CloseReport;
@@ -36,9 +36,9 @@ export interface Report {
 export function expectBalanced(report: Report): void {
   const { ids, pool } = report;
   expect(ids).toBeGreaterThan(0);
-  expect(report).toMatchObject({ missing: 0, twice: 0, foreign: 0, inFlight: 0 });
-  const tallied = Object.values(report.tally).reduce((sum, count) => sum + count, 0);
-  expect(tallied).toBe(ids);
+  expect(report).toMatchObject({ missing: 0, twice: 0, unknown: 0, inFlight: 0 });
+  const ended = Object.values(report.how).reduce((sum, count) => sum + count, 0);
+  expect(ended).toBe(ids);
   expect(report.stats).toMatchObject({
     sends: ids,
     completed: ids,

@@ -30,7 +30,7 @@ describe("zeroCopy 'auto'", await needsRig('veth'), () => {
       expect(reason).toMatch(/kept copying/);
       expect(on).toBe(1024); // one send in so many asks again
     }
-    expect(report.tally).toEqual({ copied: 32, inline: 2 * 1023, zerocopy: 2 });
+    expect(report.how).toEqual({ copied: 32, inline: 2 * 1023, zerocopy: 2 });
     const received = [await stopWhenQuiet(copying), await stopWhenQuiet(direct)];
     for (const each of received) expect(each).toMatchObject({ wrongBytes: 0, corrupt: 0 });
     expect(received.map(({ datagrams }) => datagrams)).toEqual([2 * 16 * 11, 2 * 1024 * 11]);

@@ -40,8 +40,8 @@ describe('every id completes exactly once, and all arrives', await needsRig('vet
     expectBalanced(report);
     expectConstant(report);
     expect(report.stats.noBuffers).toBeGreaterThan(20);
-    expect(report.tally.zerocopy).toBeGreaterThan(50);
-    expect(report.tally.copied).toBeUndefined();
+    expect(report.how.zerocopy).toBeGreaterThan(50);
+    expect(report.how.copied).toBeUndefined();
   });
 
   describe('within RLIMIT_MEMLOCK, of a user without capabilities', needsUsers(), () => {
@@ -58,8 +58,8 @@ describe('every id completes exactly once, and all arrives', await needsRig('vet
         const { report } = await sendAll(rig, sends, options);
         expectBalanced(report);
         expect(report.stats.noBuffers).toBeGreaterThan(100);
-        if (how === 'inline') expect(report.tally).toEqual({ inline: report.ids });
-        else expect(Object.keys(report.tally).sort()).toEqual(['inline', 'zerocopy']);
+        if (how === 'inline') expect(report.how).toEqual({ inline: report.ids });
+        else expect(Object.keys(report.how).sort()).toEqual(['inline', 'zerocopy']);
       }
     });
   });
@@ -77,7 +77,7 @@ describe('every id completes exactly once, and all arrives', await needsRig('vet
         const { report } = await sendAll(rig, all, { testBuild: true });
         expectBalanced(report);
         expect(report.stats.timestamps).toBeGreaterThan(sends.sends / 2);
-        expect(report.tally).toEqual({ zerocopy: report.ids });
+        expect(report.how).toEqual({ zerocopy: report.ids });
       }
     },
   );
@@ -101,7 +101,7 @@ describe('every id completes exactly once, and all arrives', await needsRig('vet
     const done = await report();
     expectBalanced(done);
     expect(done.closed.outcome).toBe('drained');
-    expect(done.tally).toEqual({ zerocopy: done.ids });
+    expect(done.how).toEqual({ zerocopy: done.ids });
     expect(done.signals).toBeGreaterThan(100);
     for (const count of Object.values(done.struck)) expect(count).toBeGreaterThan(20);
     const { bytes } = done;

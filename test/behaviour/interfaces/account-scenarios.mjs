@@ -3,7 +3,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Ledger, open } from './kinds.mjs';
+import { IdChecker } from '../../../rig/ids.mjs';
+import { open } from './kinds.mjs';
 
 /**
  * @typedef {import('./kinds.mjs').Kind} Kind
@@ -47,7 +48,7 @@ function interfaceCounts() {
 async function account(kind) {
   const place = /** @type {Place} */ ({ interface: NAME });
   const { socket, pool, length } = await open(kind, place, 64);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   /** What has changed since the last look, by both. */
   let last = { ...interfaceCounts(), ...socket.stats() };
   const look = () => {
@@ -71,7 +72,7 @@ async function account(kind) {
       socket.send(pool.tryAcquire() ?? (await pool.acquire()), bytes);
     }
   };
-  return { socket, pool, ledger, look, send };
+  return { socket, pool, ids, look, send };
 }
 
 const settled = (/** @type {import('zerosend').ZeroCopySocket} */ socket) =>
@@ -80,7 +81,7 @@ const settled = (/** @type {import('zerosend').ZeroCopySocket} */ socket) =>
 /** Sent, dropped for want of a carrier, sent again, and never sent. */
 export async function xdp() {
   makeLink();
-  const { socket, pool, ledger, look, send } = await account('xdp');
+  const { socket, pool, ids, look, send } = await account('xdp');
   const several = /** @type {import('zerosend').XdpSocket} */ (socket);
   await send(1000);
   await settled(socket);
@@ -105,14 +106,14 @@ export async function xdp() {
   await send(20);
   const report = await socket.close({ timeout: 50 });
   const never = look();
-  return { sent, noCarrier, packetsDropped, again, never, report, ...ledger.result() };
+  return { sent, noCarrier, packetsDropped, again, never, report, ...ids.result() };
 }
 
 /** Sent, refused by a queueing discipline and tried again, and never sent. */
 export async function packet() {
   makeLink();
   run(`tc qdisc add dev ${NAME} root tbf rate 8mbit burst 4kb limit 10kb`);
-  const { socket, ledger, look, send } = await account('packet');
+  const { socket, ids, look, send } = await account('packet');
   await send(2);
   await settled(socket);
   const sent = look();
@@ -135,5 +136,5 @@ export async function packet() {
   await send(20, 800);
   const report = await socket.close({ timeout: 50 });
   const never = look();
-  return { sent, behind, again, malformed, never, report, ...ledger.result() };
+  return { sent, behind, again, malformed, never, report, ...ids.result() };
 }

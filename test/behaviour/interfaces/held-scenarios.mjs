@@ -3,7 +3,8 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BufferPool, PacketSocket, UdpSocket, XdpSocket } from 'zerosend';
-import { addsUp, codeOf, Ledger } from './kinds.mjs';
+import { IdChecker } from '../../../rig/ids.mjs';
+import { addsUp, codeOf } from './kinds.mjs';
 
 const ip = (/** @type {string} */ words) => execFileSync('ip', words.split(' '));
 const LENGTH = 100;
@@ -29,7 +30,7 @@ async function open({ frames = 32, loopback = true, timestamps } = {}) {
   });
   const { pool } = socket;
   const take = () => /** @type {import('zerosend').PooledBuffer} */ (pool.tryAcquire());
-  return { socket, pool, take, ledger: new Ledger(socket) };
+  return { socket, pool, take, ids: IdChecker.of(socket) };
 }
 
 const sent = () =>
@@ -42,7 +43,7 @@ const sent = () =>
 /** Some released unsent, whose places nobody fills: before the others are sent, and after. */
 export async function released(/** @type {string} */ kind) {
   const stamped = kind === 'timestamps' ? /** @type {const} */ ({ timestamps: 'software' }) : {};
-  const { socket, pool, take, ledger } = await open(stamped);
+  const { socket, pool, take, ids } = await open(stamped);
   let balanced = true;
   for (let round = 0; round < 20; round++) {
     const frames = Array.from({ length: 12 }, take);
@@ -58,23 +59,23 @@ export async function released(/** @type {string} */ kind) {
   closing[0]?.release();
   const report = await socket.close();
   const packets = sent();
-  return { report, balanced, packets, warnings, free: pool.free, ...ledger.result() };
+  return { report, balanced, packets, warnings, free: pool.free, ...ids.result() };
 }
 
 /** A run of which nothing is sent, and one frame behind it. */
 export async function run() {
-  const { socket, pool, take, ledger } = await open();
+  const { socket, pool, take, ids } = await open();
   const first = /** @type {import('zerosend').BufferRun} */ (pool.tryAcquireRun(8));
   socket.send(take(), LENGTH);
   first.release();
   await socket.flush();
   for (let i = 0; i < 100; i++) socket.send(await pool.acquire(), LENGTH);
-  return { report: await socket.close(), warnings, ...ledger.result() };
+  return { report: await socket.close(), warnings, ...ids.result() };
 }
 
 /** One that is held is told of, once, and waited for; so is one that cannot be passed. */
 export async function held(/** @type {string} */ kind) {
-  const { socket, pool, take, ledger } = await open({ loopback: kind !== 'without loopback' });
+  const { socket, pool, take, ids } = await open({ loopback: kind !== 'without loopback' });
   const frames = Array.from({ length: 4 }, take);
   if (kind !== 'held') frames[0]?.release();
   for (const i of [1, 2, 3]) socket.send(/** @type {any} */ (frames[i]), LENGTH);
@@ -88,7 +89,7 @@ export async function held(/** @type {string} */ kind) {
   socket.send(/** @type {any} */ (last), LENGTH);
   await socket.flush();
   const after = socket.info().ring;
-  return { ring, waits, after, report: await socket.close(), warnings, ...ledger.result() };
+  return { ring, waits, after, report: await socket.close(), warnings, ...ids.result() };
 }
 
 /** Which memory may be sent how. */

@@ -55,36 +55,6 @@ export async function open(
   return { socket, pool, length: 14_000, ring: false };
 }
 
-/** Marks ids as they complete; `missing` and `twice` are what is wrong at the end. */
-export class Ledger {
-  #times = new Map();
-  /** @type {Record<string, number>} */
-  how = {};
-
-  constructor(/** @type {import('zerosend').ZeroCopySocket} */ socket) {
-    this.socket = socket;
-    socket.on('complete', ({ first, last, how }) => {
-      this.how[how] = (this.how[how] ?? 0) + (last - first + 1);
-      for (let id = first; id <= last; id++) this.#times.set(id, (this.#times.get(id) ?? 0) + 1);
-    });
-  }
-
-  result() {
-    const { nextId } = this.socket;
-    let missing = 0;
-    let twice = 0;
-    for (let id = 0; id < nextId; id++) if (!this.#times.has(id)) missing++;
-    for (const times of this.#times.values()) if (times > 1) twice++;
-    return {
-      ids: nextId,
-      missing,
-      twice,
-      unknown: this.#times.size - (nextId - missing),
-      how: this.how,
-    };
-  }
-}
-
 /** Whether the counts of a pool add up. */
 export function addsUp(/** @type {import('zerosend').BufferPool} */ pool) {
   const { free, acquired, inFlight, retired, count } = pool.stats();

@@ -4,7 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { PacketSocket, UdpSocket, XdpSocket } from 'zerosend';
 import { generate } from 'zerosend/generator';
-import { codeOf, Ledger } from './kinds.mjs';
+import { IdChecker } from '../../../rig/ids.mjs';
+import { codeOf } from './kinds.mjs';
 
 /**
  * @typedef {'packet' | 'xdp'} Ring
@@ -97,7 +98,7 @@ const plain = (/** @type {any} */ value) =>
 export async function mtu(/** @type {Ring} */ kind) {
   addSink();
   const socket = await open(kind);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   const about = () => {
     const { mtu, maxSendLength } = socket.info();
     return { mtu, maxSendLength };
@@ -135,14 +136,14 @@ export async function mtu(/** @type {Ring} */ kind) {
   seen.full = send(socket, socket.pool.bufferSize);
   await rest(socket);
   const report = await socket.close();
-  return { ...seen, report, ...ledger.result() };
+  return { ...seen, report, ...ids.result() };
 }
 
 /** The MTU shrinks while a program sends on without a pause. */
 export async function mtuWhileBusy(/** @type {Ring} */ kind) {
   addSink();
   const socket = await open(kind);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   send(socket, 100); // it does not rest any more
   ip(`link set ${NAME} mtu 1000`);
   /** @type {any} */
@@ -155,7 +156,7 @@ export async function mtuWhileBusy(/** @type {Ring} */ kind) {
     await turn();
   }
   const report = await socket.close();
-  return { refused: refused?.code, report, ...ledger.result() };
+  return { refused: refused?.code, report, ...ids.result() };
 }
 
 /** Packets of AF_XDP out of several frames keep to the MTU of now, too. */
@@ -212,7 +213,7 @@ export async function renamed(/** @type {Ring} */ kind) {
 export async function removed(/** @type {Ring} */ kind) {
   addSink();
   const socket = await open(kind);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   /** @type {any[]} */
   const events = [];
   socket.on('error', (/** @type {Coded} */ { code, message, interface: about }) =>
@@ -231,14 +232,14 @@ export async function removed(/** @type {Ring} */ kind) {
   const refused = send(again, 100);
   await rest(again);
   const report = await again.close();
-  return { told, events, late, link, index, refused, report, ...ledger.result() };
+  return { told, events, late, link, index, refused, report, ...ids.result() };
 }
 
 /** It is removed while frames wait for it to come up. */
 export async function removedWhileDown(/** @type {Ring} */ kind) {
   addSink();
   const socket = await open(kind);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   /** @type {any[]} */
   const events = [];
   socket.on('error', (/** @type {Coded} */ { code }) => events.push(code));
@@ -251,7 +252,7 @@ export async function removedWhileDown(/** @type {Ring} */ kind) {
   await until(() => events.length === 2);
   const prompt = performance.now() - began < 4000; // and not at the timeout of a close
   const { acquired, inFlight, retired } = socket.pool.stats();
-  return { events, prompt, acquired, inFlight, retired, ...ledger.result() };
+  return { events, prompt, acquired, inFlight, retired, ...ids.result() };
 }
 
 /** A port that leaves its bridge is "deleted" from that, and still there. */
@@ -278,7 +279,7 @@ export async function down(/** @type {Ring} */ kind) {
   const before = packetsAt(PEER);
   const socket = await open(kind);
   const second = kind === 'packet' ? await open(kind) : null;
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   const links = [socket.info().link];
   for (let round = 1; round <= 2; round++) {
     ip(`link set ${NAME} down`);
@@ -301,7 +302,7 @@ export async function down(/** @type {Ring} */ kind) {
     links: links.map((link) => ({ ...link, index: link?.index === links[0]?.index })),
     arrived: packetsAt(PEER) - before,
     report,
-    ...ledger.result(),
+    ...ids.result(),
   };
 }
 
@@ -350,7 +351,7 @@ export async function generateDown(/** @type {Ring} */ kind) {
   const seen = warnings();
   addPair();
   const socket = await open(kind, { init: undefined });
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   ip(`link set ${NAME} down`);
   const began = performance.now();
   const report = await generate({ socket, template: TEMPLATE, count: 1e6, seconds: 0.2 });
@@ -363,7 +364,7 @@ export async function generateDown(/** @type {Ring} */ kind) {
     generated,
     closing: performance.now() - closing,
     closed,
-    ...ledger.result(),
+    ...ids.result(),
   };
 }
 

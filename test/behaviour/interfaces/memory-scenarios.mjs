@@ -1,7 +1,8 @@
 // @ts-check
 // Memory of a ring or a UMEM in the hands of sockets that it does not belong to.
 import { BufferPool, PacketSocket, TcpSocket, UdpSocket, XdpSocket } from 'zerosend';
-import { codeOf, Ledger, open } from './kinds.mjs';
+import { IdChecker } from '../../../rig/ids.mjs';
+import { codeOf, open } from './kinds.mjs';
 
 /** @typedef {import('./kinds.mjs').Kind} Kind @typedef {import('./kinds.mjs').Place} Place */
 
@@ -14,7 +15,7 @@ const FRAME = 1000;
 export async function refused(kind, place) {
   const owner = await open(kind, place, 32);
   const { socket, pool } = owner;
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   const remote = { address: place.address, port: place.ports.udp };
   const zeroCopy = /** @type {const} */ ('always');
   const udp = await UdpSocket.open({ remote, zeroCopy });
@@ -73,5 +74,5 @@ export async function refused(kind, place) {
   udp.send(Buffer.from(view));
   await udp.flush();
   for (const other of [udp, copying, tcp, ring, xdp]) await other?.close();
-  return { codes, given, held, left, count: pool.count, afterwards, ...ledger.result() };
+  return { codes, given, held, left, count: pool.count, afterwards, ...ids.result() };
 }

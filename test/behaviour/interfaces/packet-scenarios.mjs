@@ -4,8 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BufferPool, XdpSocket } from 'zerosend';
+import { IdChecker } from '../../../rig/ids.mjs';
 import { udpFrame } from '../../support/udp-frame.mjs';
-import { addsUp, codeOf, Ledger } from './kinds.mjs';
+import { addsUp, codeOf } from './kinds.mjs';
 
 /**
  * @typedef {object} Place
@@ -34,7 +35,7 @@ const packet = (/** @type {Place} */ place, /** @type {number} */ sequence, leng
 
 async function open(/** @type {Place} */ place, /** @type {object} */ options = {}) {
   const socket = await XdpSocket.open({ interface: place.interface, ...options });
-  return { socket, pool: socket.pool, ledger: new Ledger(socket) };
+  return { socket, pool: socket.pool, ids: IdChecker.of(socket) };
 }
 
 /** So many buffers, as soon as there are. */
@@ -93,7 +94,7 @@ const counter = (/** @type {Place} */ place, /** @type {string} */ name) =>
 async function content(/** @type {Place} */ place, /** @type {number} */ frameSize) {
   const below = random(frameSize);
   const before = counter(place, 'tx_packets');
-  const { socket, pool, ledger } = await open(place, { frameSize, frames: 256 });
+  const { socket, pool, ids } = await open(place, { frameSize, frames: 256 });
   let balanced = true;
   let descriptors = 0;
   /** @type {number[]} */
@@ -139,7 +140,7 @@ async function content(/** @type {Place} */ place, /** @type {number} */ frameSi
     packets: counter(place, 'tx_packets') - before,
     pieces: stats.kernelIds - descriptors,
     sends: stats.sends,
-    ...ledger.result(),
+    ...ids.result(),
   };
 }
 
@@ -150,7 +151,7 @@ export const content4096 = (/** @type {string} */ _kind, /** @type {Place} */ pl
 
 /** What cannot be sent takes no id, no buffer, and nothing into the ring. */
 export async function refusals(/** @type {string} */ _kind, /** @type {Place} */ place) {
-  const { socket, pool, ledger } = await open(place, { frames: 32 });
+  const { socket, pool, ids } = await open(place, { frames: 32 });
   const bytes = packet(place, 0);
   const lengths = full(LONGEST, 2048);
   const buffers = await lay(pool, bytes, lengths);
@@ -206,7 +207,7 @@ export async function refusals(/** @type {string} */ _kind, /** @type {Place} */
   const closed = codeOf(() => socket.sendPacket(late, [100, 100]));
   const stillHeld = pool.acquired;
   for (const buffer of late) buffer.release();
-  const result = ledger.result();
+  const result = ids.result();
   return { codes, message, untouched, inFlight, sentAlready, closed, stillHeld, report, ...result };
 }
 
@@ -214,7 +215,7 @@ const ip = (/** @type {string[]} */ ...args) => execFileSync('ip', args);
 
 /** Room for a part of a packet is no room. */
 export async function room(/** @type {string} */ _kind, /** @type {Place} */ place) {
-  const { socket, pool, ledger } = await open(place, { frames: 8 });
+  const { socket, pool, ids } = await open(place, { frames: 8 });
   const bytes = packet(place, 0);
   const buffers = await lay(pool, bytes, full(bytes.length, 2048));
   for (const buffer of buffers) buffer.retain(1000);
@@ -230,7 +231,7 @@ export async function room(/** @type {string} */ _kind, /** @type {Place} */ pla
   for (const buffer of buffers) buffer[Symbol.dispose]();
   const free = pool.free;
   const report = await socket.close();
-  return { codes, nextId, inFlight, leases, free, report, ...ledger.result() };
+  return { codes, nextId, inFlight, leases, free, report, ...ids.result() };
 }
 
 /** Packets that wait in the ring when the socket is given up. */
@@ -238,7 +239,7 @@ async function givenUp(
   /** @type {Place} */ place,
   /** @type {(socket: XdpSocket) => Promise<import('zerosend').CloseReport>} */ end,
 ) {
-  const { socket, pool, ledger } = await open(place, { frames: 64 });
+  const { socket, pool, ids } = await open(place, { frames: 64 });
   const bytes = packet(place, 0);
   const lengths = full(bytes.length, 2048);
   for (let i = 0; i < 3; i++) socket.sendPacket(await lay(pool, bytes, lengths), bytes.length);
@@ -254,7 +255,7 @@ async function givenUp(
   const ms = Date.now() - start;
   const after = pool.stats();
   ip('link', 'set', place.interface, 'up');
-  return { ms, report, before, after, balanced: addsUp(pool), ...ledger.result() };
+  return { ms, report, before, after, balanced: addsUp(pool), ...ids.result() };
 }
 
 export const aborted = (/** @type {string} */ _kind, /** @type {Place} */ place) =>
@@ -264,7 +265,7 @@ export const closed = (/** @type {string} */ _kind, /** @type {Place} */ place) 
 
 /** Buffers with leases left stay with their user. */
 export async function leases(/** @type {string} */ _kind, /** @type {Place} */ place) {
-  const { socket, pool, ledger } = await open(place, { frames: 8 });
+  const { socket, pool, ids } = await open(place, { frames: 8 });
   const bytes = packet(place, 0);
   const buffers = await lay(pool, bytes, full(bytes.length, 2048));
   const [header] = /** @type {[PooledBuffer]} */ (/** @type {unknown} */ (buffers));
@@ -277,5 +278,5 @@ export async function leases(/** @type {string} */ _kind, /** @type {Place} */ p
   socket.sendPacket([header, header, header], [100, 100, 100]);
   await socket.flush();
   const end = pool.stats();
-  return { once, end, report: await socket.close(), ...ledger.result() };
+  return { once, end, report: await socket.close(), ...ids.result() };
 }

@@ -4,7 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PacketSocket, XdpSocket } from 'zerosend';
-import { codeOf, Ledger, open } from './kinds.mjs';
+import { IdChecker } from '../../../rig/ids.mjs';
+import { codeOf, open } from './kinds.mjs';
 
 /** @typedef {import('./kinds.mjs').Kind} Kind @typedef {import('./kinds.mjs').Place} Place */
 
@@ -19,14 +20,14 @@ const take = (/** @type {import('zerosend').BufferPool} */ pool) =>
 /** Frames leave in the order in which they were acquired. */
 export async function order(/** @type {Kind} */ kind, /** @type {Place} */ place) {
   const { socket, pool, length } = await open(kind, place);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   const first = take(pool);
   const second = take(pool);
   const third = take(pool);
   socket.send(second, length);
   socket.send(third, length);
   await delay(100);
-  const before = { ...ledger.how };
+  const before = { ...ids.how };
   const needDrain = socket.needDrain;
   first.release();
   const next = take(pool);
@@ -34,7 +35,7 @@ export async function order(/** @type {Kind} */ kind, /** @type {Place} */ place
   socket.send(next, length);
   await socket.flush();
   const report = await socket.close();
-  return { before, needDrain, handedOut, report, ...ledger.result() };
+  return { before, needDrain, handedOut, report, ...ids.result() };
 }
 
 /** As many frames go out as ids say, by the interface's own count. */
@@ -59,7 +60,7 @@ export async function counted(/** @type {Kind} */ kind, /** @type {Place} */ pla
 /** Frames wait while the interface is down, and go when it is up again. */
 export async function linkDown(/** @type {Kind} */ kind, /** @type {Place} */ place) {
   const { socket, pool, length } = await open(kind, place);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   socket.send(take(pool), length);
   await socket.flush();
   ip('link', 'set', place.interface, 'down');
@@ -70,7 +71,7 @@ export async function linkDown(/** @type {Kind} */ kind, /** @type {Place} */ pl
   await Promise.race([socket.flush(), delay(5000, null, { ref: false })]);
   const up = { inFlight: socket.inFlight, info: socket.info().linkDown };
   const report = await socket.close({ timeout: 1000 });
-  return { down, up, report, linkDown: socket.stats().linkDown, ...ledger.result() };
+  return { down, up, report, linkDown: socket.stats().linkDown, ...ids.result() };
 }
 
 /** The interface goes away for good while frames are being sent. */
@@ -79,7 +80,7 @@ export async function interfaceDeleted(/** @type {Kind} */ kind, /** @type {Plac
   ip('link', 'set', 'gone0', 'up');
   ip('link', 'set', 'gone1', 'up');
   const { socket, pool, length } = await open(kind, { ...place, interface: 'gone0' });
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   /** @type {string[]} */
   const events = [];
   socket.on('error', (error) => events.push(/** @type {any} */ (error).code));
@@ -97,7 +98,7 @@ export async function interfaceDeleted(/** @type {Kind} */ kind, /** @type {Plac
     if (socket.fd < 0) break;
   }
   const report = await Promise.race([closed, delay(8000, null, { ref: false })]);
-  return { events, report, ...ledger.result() };
+  return { events, report, ...ids.result() };
 }
 
 /** Options and frames that cannot be. */
@@ -151,7 +152,7 @@ export async function refusedFrames(/** @type {Kind} */ kind, /** @type {Place} 
 /** An MTU that shrinks under frames that were right when they were sent. */
 export async function mtuShrinks(/** @type {Kind} */ kind, /** @type {Place} */ place) {
   const { socket, pool } = await open(kind, place);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   socket.send(take(pool), 1400);
   await socket.flush();
   const [first, second] = [take(pool), take(pool)];
@@ -171,7 +172,7 @@ export async function mtuShrinks(/** @type {Kind} */ kind, /** @type {Place} */ 
   await Promise.race([socket.flush(), delay(3000, null, { ref: false })]);
   ip('link', 'set', place.interface, 'mtu', '1500');
   const report = await socket.close();
-  return { refused, free, report, ...ledger.result() };
+  return { refused, free, report, ...ids.result() };
 }
 
 /** Offload headers: the right ones go out, wrong ones are refused before they reach the ring. */
@@ -182,7 +183,7 @@ export async function offload(/** @type {Kind} */ _kind, /** @type {Place} */ pl
     frameSize: 65_000,
     virtioNetHeader: true,
   });
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   const header = (
     /** @type {number} */ flags,
     /** @type {number} */ type,
@@ -221,7 +222,7 @@ export async function offload(/** @type {Kind} */ _kind, /** @type {Place} */ pl
   };
   await Promise.race([socket.flush(), delay(3000, null, { ref: false })]);
   const report = await socket.close();
-  return { codes, report, ...ledger.result() };
+  return { codes, report, ...ids.result() };
 }
 
 /** The link layer by the kernel: as many bytes go out as with one's own header. */

@@ -2,7 +2,8 @@
 // Runs of buffers, on each kind of socket.
 import { execFileSync } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
-import { codeOf, Ledger, open } from './kinds.mjs';
+import { IdChecker } from '../../../rig/ids.mjs';
+import { codeOf, open } from './kinds.mjs';
 
 /**
  * @typedef {import('./kinds.mjs').Kind} Kind
@@ -21,7 +22,7 @@ const counts = ({ free, acquired, inFlight }) => ({ free, acquired, inFlight });
 /** Runs, arrays and single buffers in turn, many times round the pool. */
 export async function mixed(/** @type {Kind} */ kind, /** @type {Place} */ place) {
   const { socket, pool, length } = await open(kind, place, COUNT);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   let wrong = 0;
   let sends = 0;
   let longest = 0;
@@ -55,7 +56,7 @@ export async function mixed(/** @type {Kind} */ kind, /** @type {Place} */ place
     report,
     left: counts(pool),
     count: pool.count,
-    ...ledger.result(),
+    ...ids.result(),
   };
 }
 
@@ -86,17 +87,17 @@ export async function refused(/** @type {Kind} */ kind, /** @type {Place} */ pla
 /** A frame that was acquired before a run is sent after it. */
 export async function order(/** @type {Kind} */ kind, /** @type {Place} */ place) {
   const { socket, pool, length } = await open(kind, place, COUNT);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   const first = /** @type {import('zerosend').PooledBuffer} */ (pool.tryAcquire());
   socket.sendMany(takeRun(pool, 10), length);
   const released = takeRun(pool, 5);
   socket.sendMany(takeRun(pool, 6), length);
   await delay(100);
-  const before = { ...ledger.how };
+  const before = { ...ids.how };
   const { needDrain } = socket;
   socket.send(first, length);
   await delay(100);
-  const between = { ...ledger.how };
+  const between = { ...ids.how };
   const begin = released.first;
   released.release();
   const again = [takeRun(pool, 3), takeRun(pool, 9)];
@@ -104,13 +105,13 @@ export async function order(/** @type {Kind} */ kind, /** @type {Place} */ place
   for (const run of again) socket.sendMany(run, length);
   await socket.flush();
   const report = await socket.close();
-  return { before, needDrain, between, where, report, ...ledger.result() };
+  return { before, needDrain, between, where, report, ...ids.result() };
 }
 
 /** Sockets are given up while runs are out, which the link does not take. */
 export async function givenUp(/** @type {Kind} */ kind, /** @type {Place} */ place) {
   const { socket, pool, length } = await open(kind, place, COUNT);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   execFileSync('ip', ['link', 'set', place.interface, 'down']);
   try {
     for (let run = pool.tryAcquireRun(20); run !== null; run = pool.tryAcquireRun(20)) {
@@ -119,7 +120,7 @@ export async function givenUp(/** @type {Kind} */ kind, /** @type {Place} */ pla
     const out = counts(pool);
     const report = await socket.abort();
     const { retired, ...left } = pool.stats();
-    return { out, report, retired, left: counts(left), count: pool.count, ...ledger.result() };
+    return { out, report, retired, left: counts(left), count: pool.count, ...ids.result() };
   } finally {
     execFileSync('ip', ['link', 'set', place.interface, 'up']);
   }

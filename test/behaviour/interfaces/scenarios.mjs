@@ -4,14 +4,15 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { BufferPool } from 'zerosend';
-import { addsUp, codeOf, Ledger, open } from './kinds.mjs';
+import { IdChecker } from '../../../rig/ids.mjs';
+import { addsUp, codeOf, open } from './kinds.mjs';
 
 /** @typedef {import('./kinds.mjs').Kind} Kind @typedef {import('./kinds.mjs').Place} Place */
 
 /** Ids over a mix of pooled sends, plain ones and batches. */
 export async function ids(/** @type {Kind} */ kind, /** @type {Place} */ place) {
   const { socket, pool, length } = await open(kind, place);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   const given = [];
   let balanced = true;
   for (let i = 0; i < 400; i++) {
@@ -33,13 +34,13 @@ export async function ids(/** @type {Kind} */ kind, /** @type {Place} */ place) 
   await socket.flush();
   const free = pool.free;
   const report = await socket.close();
-  return { consecutive, balanced, allBack: free === pool.count, report, ...ledger.result() };
+  return { consecutive, balanced, allBack: free === pool.count, report, ...ids.result() };
 }
 
 /** Refused sends take no id and leave the buffer with the caller. */
 export async function refusals(/** @type {Kind} */ kind, /** @type {Place} */ place) {
   const { socket, pool, length, ring } = await open(kind, place);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   const buffer = /** @type {import('zerosend').PooledBuffer} */ (pool.tryAcquire());
   const other = new BufferPool({ count: 1 });
   const foreign = /** @type {import('zerosend').PooledBuffer} */ (other.tryAcquire());
@@ -64,13 +65,13 @@ export async function refusals(/** @type {Kind} */ kind, /** @type {Place} */ pl
   codes.free = codeOf(() => socket.send(buffer, length));
   await socket.close();
   codes.closed = codeOf(() => socket.send(Buffer.alloc(length)));
-  return { codes, taken, stillHeld, id, ...ledger.result() };
+  return { codes, taken, stillHeld, id, ...ids.result() };
 }
 
 /** A loop that never yields to the event loop gets its buffers back. */
 export async function tightLoop(/** @type {Kind} */ kind, /** @type {Place} */ place) {
   const { socket, pool, length } = await open(kind, place, 32);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   const deadline = Date.now() + 10_000;
   let sent = 0;
   while (sent < 2000 && Date.now() < deadline) {
@@ -80,7 +81,7 @@ export async function tightLoop(/** @type {Kind} */ kind, /** @type {Place} */ p
     sent++;
   }
   const report = await socket.close();
-  return { sent, report, ...ledger.result() };
+  return { sent, report, ...ids.result() };
 }
 
 /** An idle program hears of its completion without any further call. */
@@ -119,38 +120,38 @@ export async function waiting(/** @type {Kind} */ kind, /** @type {Place} */ pla
 /** Gives up with sends outstanding: all ids, in bounded time. */
 export async function abort(/** @type {Kind} */ kind, /** @type {Place} */ place) {
   const { socket, pool, length } = await open(kind, place, 256);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   for (let buffer = pool.tryAcquire(); buffer !== null; buffer = pool.tryAcquire()) {
     socket.send(buffer, length);
     if (socket.nextId >= 250) break;
   }
   const start = Date.now();
   const report = await socket.abort();
-  return { ms: Date.now() - start, report, closed: socket.fd, ...ledger.result() };
+  return { ms: Date.now() - start, report, closed: socket.fd, ...ids.result() };
 }
 
 /** A close that reaches its deadline, on a slow link, over which frames go on leaving. */
 export async function deadline(/** @type {Kind} */ kind, /** @type {Place} */ place) {
   const { socket, pool, length } = await open(kind, place, 256);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   for (let sent = 0; sent < 200; sent++) {
     socket.send(pool.tryAcquire() ?? (await pool.acquire()), length);
   }
   const start = Date.now();
   const report = await socket.close({ timeout: 100, signal: AbortSignal.timeout(100) });
-  return { ms: Date.now() - start, report, ...ledger.result() };
+  return { ms: Date.now() - start, report, ...ids.result() };
 }
 
 /** Many sends over a link that is slower than they come. */
 export async function slowLink(/** @type {Kind} */ kind, /** @type {Place} */ place) {
   const { socket, pool, length } = await open(kind, place, 64);
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   for (let sent = 0; sent < 1500; sent++) {
     const buffer = pool.tryAcquire() ?? (await pool.acquire());
     socket.send(buffer, length);
   }
   const report = await socket.close({ timeout: 20_000 });
-  return { report, ...ledger.result() };
+  return { report, ...ids.result() };
 }
 
 /** Workers with sockets of their own, ended with ids outstanding. */

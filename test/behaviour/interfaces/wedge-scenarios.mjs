@@ -3,7 +3,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PacketSocket } from 'zerosend';
-import { codeOf, Ledger } from './kinds.mjs';
+import { IdChecker } from '../../../rig/ids.mjs';
+import { codeOf } from './kinds.mjs';
 
 /** @typedef {import('./kinds.mjs').Kind} Kind @typedef {import('./kinds.mjs').Place} Place */
 
@@ -43,7 +44,7 @@ function lay(/** @type {Buffer} */ bytes, /** @type {number} */ number, offset =
 export async function halfKick(how, /** @type {Place} */ place) {
   const frames = 8192;
   const socket = await PacketSocket.open({ interface: place.interface, frames, frameSize: 2016 });
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   if (how === 'packet') {
     for (let i = 0; i < frames; i++) {
       const buffer = take(socket);
@@ -64,21 +65,21 @@ export async function halfKick(how, /** @type {Place} */ place) {
   await flushed(socket);
   const { kicks } = socket.stats();
   const report = await socket.close({ timeout: 5000 });
-  return { sendBufferSize, kicks, report, ...ledger.result() };
+  return { sendBufferSize, kicks, report, ...ids.result() };
 }
 
 /** The same, closed at once: what the kick left is kicked while the socket closes. */
 export async function halfKickClosed(/** @type {Kind} */ _kind, /** @type {Place} */ place) {
   const frames = 8192;
   const socket = await PacketSocket.open({ interface: place.interface, frames, frameSize: 2016 });
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   for (let i = 0; i < frames; i++) {
     const buffer = take(socket);
     lay(buffer.bytes, i);
     socket.send(buffer, 1400);
   }
   const report = await socket.close({ timeout: 20_000 });
-  return { report, ...ledger.result() };
+  return { report, ...ids.result() };
 }
 
 /**
@@ -92,7 +93,7 @@ export async function malformedAlone(/** @type {Kind} */ _kind, /** @type {Place
     frameSize: 2016,
     init: (bytes, index) => bytes.fill(index, 1500),
   });
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   /** @type {string[]} */
   const ends = [];
   socket.on('complete', ({ first, last, how }) => ends.push(`${first}-${last} ${how}`));
@@ -130,7 +131,7 @@ export async function malformedAlone(/** @type {Kind} */ _kind, /** @type {Place
   }
   await flushed(socket);
   const report = await socket.close();
-  return { ends: ends.slice(0, 20), behind, templates, report, ...ledger.result() };
+  return { ends: ends.slice(0, 20), behind, templates, report, ...ids.result() };
 }
 
 /** As malformedAlone(), with an offload header before each frame, or the kernel's link header. */
@@ -149,7 +150,7 @@ export async function malformedOtherwise(/** @type {Kind} */ _kind, /** @type {P
       frameSize: 2016,
       ...options,
     });
-    const ledger = new Ledger(socket);
+    const ids = IdChecker.of(socket);
     const buffers = [900, 1400, 900, 900].map((length) => {
       const buffer = take(socket);
       lay(buffer.bytes, length, extra);
@@ -170,7 +171,7 @@ export async function malformedOtherwise(/** @type {Kind} */ _kind, /** @type {P
     }
     await flushed(socket, 5000);
     const report = await socket.close({ timeout: 1000 });
-    seen[name] = { report, ...ledger.result() };
+    seen[name] = { report, ...ids.result() };
   }
   return seen;
 }
@@ -183,7 +184,7 @@ export async function offloads(/** @type {Kind} */ _kind, /** @type {Place} */ p
     frameSize: 65_000,
     virtioNetHeader: true,
   });
-  const ledger = new Ledger(socket);
+  const ids = IdChecker.of(socket);
   const IP4 = 0x0800;
   const IP6 = 0x86dd;
   const put = (
@@ -287,7 +288,7 @@ export async function offloads(/** @type {Kind} */ _kind, /** @type {Place} */ p
   run.release();
   await flushed(socket);
   const report = await socket.close();
-  return { codes, good: kinds.length, batchError, runError, report, ...ledger.result() };
+  return { codes, good: kinds.length, batchError, runError, report, ...ids.result() };
 }
 
 /** A device without a link header. */
@@ -322,7 +323,7 @@ export async function noLinkHeader(/** @type {Kind} */ _kind, /** @type {Place} 
       ['offload', { virtioNetHeader: true }, 10],
     ])) {
       const socket = await PacketSocket.open({ interface: 'tun0', frames: 64, ...options });
-      const ledger = new Ledger(socket);
+      const ids = IdChecker.of(socket);
       /** @type {Record<number, string | null>} */
       const codes = {};
       for (const length of [1, 20, 100, 1400, 1401, 1404, 1414, 100]) {
@@ -339,7 +340,7 @@ export async function noLinkHeader(/** @type {Kind} */ _kind, /** @type {Place} 
       await until(() => arrived.filter((length) => length === 1400).length > 0);
       const { maxSendLength } = socket.info();
       const report = await socket.close();
-      seen[name] = { codes, maxSendLength, report, arrived: arrived.splice(0), ...ledger.result() };
+      seen[name] = { codes, maxSendLength, report, arrived: arrived.splice(0), ...ids.result() };
     }
   } finally {
     reader.kill();
@@ -365,7 +366,7 @@ export async function droppedAlone() {
       );
     }
     const socket = await PacketSocket.open({ interface: 'zsd0', frames: 64, frameSize: 4064 });
-    const ledger = new Ledger(socket);
+    const ids = IdChecker.of(socket);
     for (const length of [100, 2000, 100, 2000, 2000, 100]) {
       const buffer = take(socket);
       lay(buffer.bytes, 0);
@@ -374,7 +375,7 @@ export async function droppedAlone() {
     await flushed(socket);
     const { refusedFrames } = socket.stats();
     const report = await socket.close({ timeout: 1000 });
-    seen[how] = { refused: refusedFrames > 0, report, ...ledger.result() };
+    seen[how] = { refused: refusedFrames > 0, report, ...ids.result() };
   }
   return seen;
 }

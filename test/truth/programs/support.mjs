@@ -2,78 +2,25 @@
 // What the programs of the truth tests share: the books of a socket, and what a process weighs.
 import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { IdChecker } from '../../../rig/ids.mjs';
 
 export { given, say } from '../../support/say.mjs';
 
-/** @typedef {import('zerosend').CompletionRange} CompletionRange */
-/** @typedef {import('zerosend').ZeroCopySocket} ZeroCopySocket */
-
-/** How often each id of a socket has completed, and how. To be made before the first send. */
+/** What a socket's ids have come to; to be made before the first send. */
 export class Books {
-  #times = new Uint8Array(256);
-  /** @type {Record<string, number>} ids by how they completed */
-  tally = {};
-  ranges = 0;
-  /** ranges that reached the kernel and completed after later ones */
-  late = 0;
-  foreign = 0;
-  #latest = -1;
+  #ids;
 
-  /** @param {ZeroCopySocket} socket */
+  /** @param {import('zerosend').ZeroCopySocket} socket */
   constructor(socket) {
     this.socket = socket;
-    socket.on('complete', (range) => this.#enter(range));
+    this.#ids = IdChecker.of(socket);
   }
 
-  /** @param {CompletionRange} range */
-  #enter(range) {
-    const { first, last, how } = range;
-    this.ranges++;
-    if (how !== 'failed') {
-      if (first < this.#latest) this.late++;
-      this.#latest = last;
-    }
-    // While it runs: an id that has not been given out yet must not complete.
-    if (!(first >= 0 && first <= last && last < this.socket.nextId)) {
-      this.foreign++;
-      return;
-    }
-    if (last >= this.#times.length) this.#grow(last);
-    for (let id = first; id <= last; id++) {
-      const times = /** @type {number} */ (this.#times[id]);
-      if (times < 255) this.#times[id] = times + 1;
-    }
-    this.tally[how] = (this.tally[how] ?? 0) + last - first + 1;
-  }
-
-  /** @param {number} id */
-  #grow(id) {
-    const larger = new Uint8Array(2 ** Math.ceil(Math.log2(id + 1)));
-    larger.set(this.#times);
-    this.#times = larger;
-  }
-
-  /** Every id exactly once: `missing`, `twice` and `foreign` are 0. */
+  /** Every id exactly once: `missing`, `twice` and `unknown` are 0. */
   balance() {
-    const ids = this.socket.nextId;
-    let missing = 0;
-    let twice = 0;
-    for (let id = 0; id < ids; id++) {
-      const times = this.#times[id] ?? 0;
-      if (times === 0) missing++;
-      if (times > 1) twice++;
-    }
-    return {
-      ids,
-      missing,
-      twice,
-      foreign: this.foreign,
-      ranges: this.ranges,
-      late: this.late,
-      tally: this.tally,
-      inFlight: this.socket.inFlight,
-      stats: this.socket.stats(),
-    };
+    const { ranges, late } = this.#ids;
+    const { inFlight } = this.socket;
+    return { ...this.#ids.result(), ranges, late, inFlight, stats: this.socket.stats() };
   }
 }
 
