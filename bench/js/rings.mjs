@@ -27,7 +27,7 @@ export async function openRing(options) {
   const { length } = packets;
   const bytes = wireLength(frames[frame]);
   let tally = new Tally();
-  socket.on('complete', (range) => tally.complete(range));
+  socket.on('complete', (range) => void tally.ids.complete(range));
 
   async function sendBatches(/** @type {number} */ until) {
     const buffers = new Array(BATCH);
@@ -60,9 +60,9 @@ export async function openRing(options) {
   return {
     async send(until, into) {
       tally = into;
-      const first = socket.nextId;
+      tally.begin(socket);
       await (options.runs ? sendRuns : options.batch === 1 ? sendOnes : sendBatches)(until);
-      tally.sent(first, socket.nextId - 1, (socket.nextId - first) * bytes);
+      tally.sent(bytes);
       await socket.flush();
     },
     close: () => socket.close(),

@@ -1,48 +1,38 @@
 // @ts-check
+import { IdChecker } from '../../rig/ids.mjs';
 
 /** What one run did. Every accepted send has to complete exactly once. */
 export class Tally {
   sends = 0;
   bytes = 0;
-  zerocopied = 0;
-  copied = 0;
+  /** Sends that the kernel copied in the call, with no id to wait for. */
   inlined = 0;
-  ranges = 0;
-  /** Completions that are neither of the three: revoked or failed. */
-  others = 0;
-  // The sum of the ids tells a run in which one is missing and another came twice.
-  #sentSum = 0;
-  #completedSum = 0;
+  ids = new IdChecker();
 
-  /** @param {number} first @param {number} last @param {number} bytes of all of them */
-  sent(first, last, bytes) {
-    this.sends += last - first + 1;
-    this.bytes += bytes;
-    this.#sentSum += ((first + last) * (last - first + 1)) / 2;
+  /** The run that begins sends on this socket. @param {import('zerosend').ZeroCopySocket} socket */
+  begin(socket) {
+    this.ids = new IdChecker(socket);
   }
 
-  /** @param {import('zerosend').CompletionRange} range */
-  complete({ first, last, how }) {
-    const count = last - first + 1;
-    this.ranges++;
-    this.#completedSum += ((first + last) * count) / 2;
-    if (how === 'zerocopy') this.zerocopied += count;
-    else if (how === 'copied') this.copied += count;
-    else if (how === 'inline') this.inlined += count;
-    else this.others += count;
+  /** All that the run sends has been accepted. @param {number} bytes of one send */
+  sent(bytes) {
+    this.sends = this.ids.sent;
+    this.bytes = this.sends * bytes;
   }
 
   totals() {
-    const { sends, bytes, zerocopied, copied, inlined, ranges, others } = this;
+    const { sends, bytes, ids } = this;
+    const { zerocopy = 0, copied = 0, inline = 0, revoked = 0, failed = 0 } = ids.how;
+    const { missing, twice, unknown } = ids.result();
     return {
       sends,
       bytes,
-      completed: zerocopied + copied + inlined + others,
-      zerocopied,
+      completed: ids.completed + this.inlined,
+      zerocopied: zerocopy,
       copied,
-      inlined,
-      ranges,
-      violations: others + (this.#sentSum === this.#completedSum ? 0 : 1),
+      inlined: inline + this.inlined,
+      ranges: ids.ranges,
+      violations: revoked + failed + missing + twice + unknown,
     };
   }
 }

@@ -18,13 +18,12 @@ export async function openZerosend(options) {
           ...(segment > 0 ? { segmentSize: segment } : {}),
         });
   let tally = new Tally();
-  socket.on('complete', (range) => tally.complete(range));
+  socket.on('complete', (range) => void tally.ids.complete(range));
 
   // Without it a TCP sender would queue its whole pool, and copy from memory that no cache holds.
   const drained = () => new Promise((resolve) => socket.once('drain', () => resolve(undefined)));
 
   async function sendOnes(/** @type {number} */ until) {
-    const first = socket.nextId;
     do {
       for (let i = 0; i < CLOCK_EVERY; i++) {
         const buffer = pool.tryAcquire() ?? (await pool.acquire());
@@ -32,12 +31,9 @@ export async function openZerosend(options) {
         if (socket.needDrain) await drained();
       }
     } while (performance.now() < until);
-    const sends = socket.nextId - first;
-    tally.sent(first, socket.nextId - 1, sends * size);
   }
 
   async function sendBatches(/** @type {number} */ until) {
-    const first = socket.nextId;
     const buffers = new Array(batch);
     do {
       for (let sent = 0; sent < CLOCK_EVERY; sent += batch) {
@@ -45,12 +41,9 @@ export async function openZerosend(options) {
         socket.sendMany(buffers, size);
       }
     } while (performance.now() < until);
-    const sends = socket.nextId - first;
-    tally.sent(first, socket.nextId - 1, sends * size);
   }
 
   async function sendRuns(/** @type {number} */ until) {
-    const first = socket.nextId;
     do {
       for (let sent = 0; sent < CLOCK_EVERY; ) {
         const run = pool.tryAcquireRun(batch) ?? (await pool.acquireRun(batch));
@@ -58,14 +51,14 @@ export async function openZerosend(options) {
         socket.sendMany(run, size);
       }
     } while (performance.now() < until);
-    const sends = socket.nextId - first;
-    tally.sent(first, socket.nextId - 1, sends * size);
   }
 
   return {
     async send(until, into) {
       tally = into;
+      tally.begin(socket);
       await (runs ? sendRuns : batch === 1 ? sendOnes : sendBatches)(until);
+      tally.sent(size);
       await socket.flush();
     },
     close: () => socket.close(),

@@ -1,5 +1,6 @@
 // @ts-check
 // Keeps the books of one socket: what was accepted, what completed, what the library says of both.
+import { IdHistory } from '../../rig/ids.mjs';
 
 /** @typedef {import('zerosend').ZeroCopySocket} ZeroCopySocket */
 /** @typedef {import('zerosend').BufferPool} BufferPool */
@@ -22,17 +23,12 @@ export class Books {
   /** Ids that send and sendMany have returned. */
   accepted = 0;
   bytes = 0;
-  /** @type {import('zerosend').CompletionRange[]} */
-  ranges = [];
-  /** @type {Map<number, How>} */
-  how = new Map();
+  ids;
   /** @type {CodedError[]} */
   errors = [];
   drains = 0;
   /** @type {import('zerosend').CloseReport | undefined} */
   report;
-  /** @type {number} */
-  #first;
   /** @type {ZeroCopySocket} */
   #socket;
   /** @type {Promise<void>} */
@@ -41,7 +37,7 @@ export class Books {
   /** @param {ZeroCopySocket} socket from which nothing has been sent yet */
   constructor(socket) {
     this.#socket = socket;
-    this.#first = socket.nextId;
+    this.ids = new IdHistory(socket);
     socket.on('complete', (range) => this.#complete(range));
     socket.on('drain', () => {
       this.drains++;
@@ -66,16 +62,10 @@ export class Books {
 
   /** @param {import('zerosend').CompletionRange} range */
   #complete(range) {
-    const { first, last, how } = range;
-    this.ranges.push(range);
-    if (first > last) this.problems.push(`range ${first}..${last}`);
+    const { first, last } = range;
+    this.ids.complete(range);
     if (this.report !== undefined) this.problems.push(`${first}..${last} after close`);
     if (this.errors.length > 0) this.problems.push(`${first}..${last} after the error`);
-    for (let id = first; id <= last; id++) {
-      if (id < this.#first || id >= this.#socket.nextId) this.problems.push(`${id} is no id`);
-      if (this.how.has(id)) this.problems.push(`${id} completed again: ${how}`);
-      this.how.set(id, how);
-    }
   }
 
   /**
@@ -172,17 +162,9 @@ export class Books {
   #accept(count, bytes) {
     this.accepted += count;
     this.bytes += bytes;
-    if (this.#socket.nextId !== this.#first + this.accepted) {
+    if (this.ids.sent !== this.accepted) {
       this.problems.push(`next id ${this.#socket.nextId} after ${this.accepted} sends`);
     }
-  }
-
-  /** How many ids completed in each way. @returns {Partial<Record<How, number>>} */
-  tally() {
-    /** @type {Partial<Record<How, number>>} */
-    const tally = {};
-    for (const how of this.how.values()) tally[how] = (tally[how] ?? 0) + 1;
-    return tally;
   }
 
   /**
@@ -190,34 +172,28 @@ export class Books {
    * @param {readonly BufferPool[]} [pools] all whose buffers were sent, of which none is held
    */
   audit(pools = []) {
-    const problems = [...this.problems];
+    const problems = [...this.problems, ...this.ids.problems()];
     /** @param {string} what @param {unknown} actual @param {unknown} expected */
     const equal = (what, actual, expected) => {
       if (actual !== expected) problems.push(`${what}: ${actual}, expected ${expected}`);
     };
-    for (let id = this.#first; id < this.#first + this.accepted; id++) {
-      if (!this.how.has(id)) problems.push(`${id} has not completed`);
-    }
-    equal('ids completed', this.how.size, this.accepted);
+    equal('ids given out', this.ids.sent, this.accepted);
+    equal('ids completed', this.ids.completed, this.accepted);
     equal('inFlight', this.#socket.inFlight, 0);
     const stats = this.#socket.stats();
-    const tally = this.tally();
+    const { how } = this.ids;
     equal('stats.sends', stats.sends, this.accepted);
     equal('stats.bytes', stats.bytes, this.bytes);
     equal('stats.completed', stats.completed, this.accepted);
-    for (const [how, counter] of Object.entries(COUNTERS)) {
-      equal(`stats.${counter}`, stats[counter], tally[/** @type {How} */ (how)] ?? 0);
+    for (const [way, counter] of Object.entries(COUNTERS)) {
+      equal(`stats.${counter}`, stats[counter], how[/** @type {How} */ (way)] ?? 0);
     }
     equal('stats.duplicateIds', stats.duplicateIds, 0);
     equal('stats.unknownIds', stats.unknownIds, 0);
     if (this.errors.length > 1) problems.push(`${this.errors.length} errors`);
     if (this.report !== undefined) {
       equal('report.ids', this.report.ids, this.accepted);
-      equal(
-        'report.unfinished',
-        this.report.unfinished,
-        (tally.revoked ?? 0) + (tally.failed ?? 0),
-      );
+      equal('report.unfinished', this.report.unfinished, (how.revoked ?? 0) + (how.failed ?? 0));
     }
     for (const pool of pools) {
       const { free, acquired, inFlight, retired } = pool.stats();

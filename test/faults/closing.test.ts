@@ -64,7 +64,7 @@ describe('TCP: the reset of an abort fails', () => {
     const report = await within(sender.socket.abort(), 'abort');
     expect(faults('connect').struck).toBe(1);
     expect(report).toMatchObject({ outcome: 'revoked', ids: 9, unfinished: 6 });
-    expect(sender.books.tally()).toEqual({ copied: 3, revoked: 4, failed: 2 });
+    expect(sender.books.ids.how).toEqual({ copied: 3, revoked: 4, failed: 2 });
     expect(sender.books.errors).toEqual([]);
     expect(sender.pool.free).toBe(sender.pool.count);
     expect((await sender.finish()).problems).toEqual([]);
@@ -100,7 +100,7 @@ describe.each(['tcp', 'udp'] as const)('%s: all at once', (protocol) => {
       await pause(10);
       const report = await within(sender.socket.close({ timeout: 30 }), 'close', 2000);
       expect(report).toMatchObject({ outcome: 'revoked', ids: 6, unfinished: 6 });
-      expect(sender.books.tally()).toEqual({ revoked: 3, failed: 3 });
+      expect(sender.books.ids.how).toEqual({ revoked: 3, failed: 3 });
       expect(sender.pool.stats()).toMatchObject({ inFlight: 0, acquired: 0, retired: 3 });
       expect(sender.books.errors.length).toBeLessThanOrEqual(1);
       expect((await sender.finish()).problems).toEqual([]);
@@ -132,7 +132,7 @@ describe.each(['tcp', 'udp'] as const)(
         const sender = await Sender.open(protocol, receiver);
         for (let i = 0; i < 5; i++) expect(sender.send()).toBe('accepted');
         await sender.flushed();
-        expect(sender.books.tally()).toEqual({ copied: 5 });
+        expect(sender.books.ids.how).toEqual({ copied: 5 });
         await within(sender.socket.close(), 'close');
       }));
 

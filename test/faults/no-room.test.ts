@@ -73,7 +73,7 @@ describe.each(['tcp', 'udp'] as const)('%s: ENOBUFS', (protocol) => {
       expect(sender.send()).toBe('accepted');
       expect(sender.send()).toBe('accepted');
       await sender.flushed();
-      expect(sender.books.ranges).toMatchObject([{ how: 'inline' }, { how: 'copied' }]);
+      expect(sender.books.ids.history).toMatchObject([{ how: 'inline' }, { how: 'copied' }]);
       expect(sender.socket.stats()).toMatchObject({
         noBuffers: 1,
         inlineFallbacks: 1,
@@ -89,7 +89,7 @@ describe.each(['tcp', 'udp'] as const)('%s: ENOBUFS', (protocol) => {
       inject('sendto', { error: 'ENOBUFS', only });
       expect(sender.send()).toBe('accepted');
       await sender.flushed();
-      expect(sender.books.tally()).toEqual({ copied: 6 });
+      expect(sender.books.ids.how).toEqual({ copied: 6 });
       expect(sender.socket.stats()).toMatchObject({ noBuffers: 1, inlineFallbacks: 0 });
       expect(await sender.finish()).toMatchObject({ problems: [] });
     }));
@@ -106,7 +106,7 @@ describe.each(['tcp', 'udp'] as const)('%s: ENOBUFS', (protocol) => {
       expect(sender.socket.stats()).toMatchObject({ inlineFallbacks: 23, queuedSends: 0 });
       inject('recvmsg');
       await sender.flushed();
-      expect(sender.books.tally()).toEqual({ copied: 5, inline: 23 });
+      expect(sender.books.ids.how).toEqual({ copied: 5, inline: 23 });
       expect(await sender.finish()).toMatchObject({ problems: [] });
     }));
 
@@ -194,8 +194,8 @@ describe('ENOBUFS of a copying send', () => {
       for (let i = 0; i < 3; i++) expect(sender.send()).toBe('accepted');
       inject('sendto', { error: 'ENOBUFS', times: 16 });
       await sender.flushed();
-      expect(sender.books.tally()).toEqual({ inline: 2, failed: 1 });
-      expect(sender.books.how.get(0)).toBe('failed');
+      expect(sender.books.ids.how).toEqual({ inline: 2, failed: 1 });
+      expect(sender.books.ids.howOf(0)).toBe('failed');
       expect(await sender.finish({ missing: 1 })).toMatchObject({ problems: [] });
     }));
 
@@ -208,7 +208,7 @@ describe('ENOBUFS of a copying send', () => {
         inject('sendto', { error, times: ALWAYS });
         expect(sender.send()).toBe('accepted');
         await sender.flushed();
-        expect(sender.books.tally()).toEqual({ failed: 1 });
+        expect(sender.books.ids.how).toEqual({ failed: 1 });
         expect(faults('sendto').struck).toBeLessThan(1000);
         inject('sendto');
         expect(sender.send()).toBe('accepted');

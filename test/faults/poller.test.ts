@@ -53,7 +53,7 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
         inject('epoll_ctl', { error, times: ALWAYS });
         await sender.flushed();
         await within(sender.books.closed, 'close', 1000);
-        expect(sender.books.tally()).toEqual({ copied: 3 });
+        expect(sender.books.ids.how).toEqual({ copied: 3 });
         expect(sender.books.errors).toMatchObject([{ code: error }]);
         expect(sender.send()).toBe('ERR_ZEROSEND_SOCKET_CLOSED');
         expect((await sender.finish()).problems).toEqual([]);
@@ -80,7 +80,7 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
           await sender.flushed();
         }
         expect(sender.socket.stats().wakes).toBeGreaterThan(wakes);
-        expect(sender.books.tally()).toEqual({ copied: sender.books.accepted });
+        expect(sender.books.ids.how).toEqual({ copied: sender.books.accepted });
         expect(await sender.finish()).toMatchObject({ problems: [], report: { unfinished: 0 } });
       }),
   );
@@ -102,7 +102,7 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
         }
         expect(faults('epoll_ctl').struck).toBeGreaterThan(0);
         expect(sender.books.errors).toEqual([]);
-        expect(sender.books.tally()).toEqual({ copied: 11 });
+        expect(sender.books.ids.how).toEqual({ copied: 11 });
         expect(await sender.finish()).toMatchObject({
           problems: [],
           report: { outcome: 'drained' },
@@ -121,7 +121,7 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
       inject('recvmsg');
       sender.socket.poll();
       await within(sender.books.closed, 'close', 1000);
-      expect(sender.books.tally()).toEqual({ copied: sender.books.accepted });
+      expect(sender.books.ids.how).toEqual({ copied: sender.books.accepted });
       expect(sender.books.errors).toMatchObject([{ code: 'ENOMEM' }]);
       expect((await sender.finish()).problems).toEqual([]);
     }));
@@ -134,7 +134,7 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
       inject('epoll_ctl', { error: 'EBADF', times: ALWAYS });
       await within(sender.books.closed, 'close');
       expect(sender.books.errors).toMatchObject([{ code: 'EBADF' }]);
-      expect(sender.books.tally()).toEqual({ failed: 3 });
+      expect(sender.books.ids.how).toEqual({ failed: 3 });
       expect((await sender.finish()).problems).toEqual([]);
     }));
 

@@ -29,7 +29,7 @@ describe.each(['tcp', 'udp'] as const)('%s: reading completions', (protocol) => 
         for (let i = 0; i < 10; i++) expect(sender.send()).toBe('accepted');
         await sender.flushed();
         expect(faults('recvmsg').struck).toBe(50);
-        expect(sender.books.tally()).toEqual({ copied: 10 });
+        expect(sender.books.ids.how).toEqual({ copied: 10 });
         expect(await sender.finish()).toMatchObject({ problems: [], report: { unfinished: 0 } });
       }),
   );
@@ -46,7 +46,7 @@ describe.each(['tcp', 'udp'] as const)('%s: reading completions', (protocol) => 
       expect(sender.socket.inFlight).toBe(7);
       const report = await within(sender.socket.close({ timeout: 60 }), 'close');
       expect(report).toMatchObject({ outcome: 'revoked', ids: 11, unfinished: 7 });
-      expect(sender.books.tally()).toEqual({ copied: 4, revoked: 7 });
+      expect(sender.books.ids.how).toEqual({ copied: 4, revoked: 7 });
       expect((await sender.finish()).problems).toEqual([]);
       expect(sender.pool.stats()).toMatchObject({ free: sender.pool.count, retired: 0 });
     }),
@@ -133,7 +133,7 @@ describe('reading the state of a socket', () => {
     expect(sender.send()).toBe('accepted');
     await within(sender.books.closed, 'close');
     expect(sender.books.errors).toMatchObject([{ code: error }]);
-    expect(sender.books.tally()).toEqual({ copied: 1 });
+    expect(sender.books.ids.how).toEqual({ copied: 1 });
     expect((await sender.finish()).problems).toEqual([]);
   });
 });
@@ -173,7 +173,7 @@ describe('reading what a TCP peer says', () => {
     inject('recv', { error: 'ECONNRESET' });
     await tcp.current.send(1);
     await within(sender.books.closed, 'close');
-    expect(sender.books.tally()).toEqual({ copied: 3, failed: 4 });
+    expect(sender.books.ids.how).toEqual({ copied: 3, failed: 4 });
     expect(sender.books.errors).toMatchObject([{ code: 'ECONNRESET' }]);
     expect((await sender.finish()).problems).toEqual([]);
   });

@@ -59,7 +59,7 @@ describe('TCP: an error that ends the connection', () => {
     expect(sender.socket.inFlight).toBe(5);
     inject('recvmsg'); // the completions can be read again
     await expectSelfClosed(sender, error);
-    expect(sender.books.tally()).toEqual({ copied: 5 });
+    expect(sender.books.ids.how).toEqual({ copied: 5 });
   });
 
   it.each(FATAL)('%s while sends wait for room, which fail', async (error) => {
@@ -70,7 +70,7 @@ describe('TCP: an error that ends the connection', () => {
     expect(sender.socket.needDrain).toBe(true);
     inject('sendto', { error });
     await expectSelfClosed(sender, error);
-    expect(sender.books.tally()).toEqual({ copied: 1, failed: 5 });
+    expect(sender.books.ids.how).toEqual({ copied: 1, failed: 5 });
   });
 
   it.each([...FATAL, ...OWN_FAULT])('%s after a part of a send, which fails', async (error) => {
@@ -78,7 +78,7 @@ describe('TCP: an error that ends the connection', () => {
     inject('sendto', { limit: 500, times: 2 }, { error });
     expect(sender.send(4000)).toBe('accepted');
     await expectSelfClosed(sender, error);
-    expect(sender.books.tally()).toEqual({ failed: 1 });
+    expect(sender.books.ids.how).toEqual({ failed: 1 });
     expect(sender.socket.stats()).toMatchObject({ kernelSends: 2, kernelIds: 2 });
   });
 
@@ -89,7 +89,7 @@ describe('TCP: an error that ends the connection', () => {
     inject('sendto', { error: 'EPIPE' });
     expect(sender.sendMany([100, 20_000, 100])).toBe('accepted');
     await expectSelfClosed(sender, 'EPIPE');
-    expect(sender.books.tally()).toEqual({ inline: 1, failed: 2 });
+    expect(sender.books.ids.how).toEqual({ inline: 1, failed: 2 });
   });
 });
 
@@ -119,7 +119,7 @@ describe('TCP: an error about one message', () => {
     for (let i = 0; i < 4; i++) expect(sender.send()).toBe('accepted');
     inject('sendto', { skip: 1, error });
     await expectSelfClosed(sender, error);
-    expect(sender.books.tally()).toEqual({ copied: 1, failed: 3 });
+    expect(sender.books.ids.how).toEqual({ copied: 1, failed: 3 });
   });
 
   it.each(OWN_FAULT)('%s within sendMany ends the connection', async (error) => {
@@ -128,7 +128,7 @@ describe('TCP: an error about one message', () => {
     inject('sendto', { error });
     expect(sender.sendMany([100, 20_000, 100])).toBe('accepted');
     await expectSelfClosed(sender, error);
-    expect(sender.books.tally()).toEqual({ inline: 1, failed: 2 });
+    expect(sender.books.ids.how).toEqual({ inline: 1, failed: 2 });
   });
 });
 
@@ -161,8 +161,8 @@ describe('UDP: an error about one datagram', () => {
       for (let i = 0; i < 4; i++) expect(sender.send()).toBe('accepted');
       inject('sendto', { skip: 1, error });
       await sender.flushed();
-      expect(sender.books.tally()).toEqual({ copied: 3, failed: 1 });
-      expect(sender.books.how.get(1)).toBe('failed');
+      expect(sender.books.ids.how).toEqual({ copied: 3, failed: 1 });
+      expect(sender.books.ids.howOf(1)).toBe('failed');
       expect(sender.send()).toBe('accepted');
       expect(await sender.finish({ missing: 1 })).toMatchObject({
         problems: [],
@@ -178,8 +178,8 @@ describe('UDP: an error about one datagram', () => {
       inject('sendto', { error });
       expect(sender.sendMany([1000, 1001, 1002, 1003, 1004])).toBe('accepted');
       await sender.flushed();
-      expect(sender.books.how.get(2)).toBe('failed');
-      expect(sender.books.tally()).toEqual({ copied: 4, failed: 1 });
+      expect(sender.books.ids.howOf(2)).toBe('failed');
+      expect(sender.books.ids.how).toEqual({ copied: 4, failed: 1 });
       expect(await sender.finish({ missing: 1 })).toMatchObject({ problems: [] });
     }),
   );
@@ -239,7 +239,7 @@ describe('UDP: an error that tells of an earlier datagram', () => {
       expect(sender.socket.stats().queuedSends).toBe(2);
       inject('sendto');
       await sender.flushed();
-      expect(sender.books.tally().failed).toBeUndefined();
+      expect(sender.books.ids.how.failed).toBeUndefined();
       expect(await sender.finish()).toMatchObject({ problems: [] });
     }),
   );

@@ -81,7 +81,7 @@ describe('a send that the kernel takes in pieces', () => {
     expect(sender.socket.inFlight).toBe(1);
     inject('recvmsg');
     await sender.flushed();
-    expect(sender.books.ranges).toEqual([{ first: 0, last: 0, how: 'inline' }]);
+    expect(sender.books.ids.history).toEqual([{ first: 0, last: 0, how: 'inline' }]);
     expect(await sender.finish()).toMatchObject({ problems: [] });
   });
 
@@ -96,8 +96,8 @@ describe('a send that the kernel takes in pieces', () => {
     expect(sender.socket.inFlight).toBe(2);
     inject('recvmsg');
     await sender.flushed();
-    expect(sender.books.how.get(0)).toBe('inline');
-    expect(sender.books.how.get(1)).toBe('copied');
+    expect(sender.books.ids.howOf(0)).toBe('inline');
+    expect(sender.books.ids.howOf(1)).toBe('copied');
     expect(sender.socket.stats()).toMatchObject({ inlined: 1, copied: 1, inlineFallbacks: 2 });
     expect(await sender.finish()).toMatchObject({ problems: [], report: { outcome: 'drained' } });
   });

@@ -20,7 +20,7 @@ describe.each(['tcp', 'udp'] as const)('%s: an error queue that cannot be read',
       expect(sender.sendPlain()).toBe('accepted');
       await within(sender.books.closed, 'the end of the socket');
       expect(sender.books.errors).toMatchObject([{ code: error, syscall: 'recvmsg' }]);
-      expect(sender.books.tally()).toEqual({ copied: 3, revoked: 5 });
+      expect(sender.books.ids.how).toEqual({ copied: 3, revoked: 5 });
       expect(sender.books.report).toMatchObject({ outcome: 'revoked', ids: 8, unfinished: 5 });
       const { calls } = faults('recvmsg');
       expect(sender.send()).toBe('ERR_ZEROSEND_SOCKET_CLOSED');
@@ -38,6 +38,6 @@ it('a UDP socket that waits for timestamps only ends as well', () =>
     expect(sender.send()).toBe('accepted');
     await within(sender.books.closed, 'the end of the socket');
     expect(sender.books.errors).toMatchObject([{ code: 'EPERM', syscall: 'recvmsg' }]);
-    expect(sender.books.tally()).toEqual({ inline: 1 });
+    expect(sender.books.ids.how).toEqual({ inline: 1 });
     expect((await sender.finish()).problems).toEqual([]);
   }));

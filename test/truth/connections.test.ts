@@ -84,9 +84,9 @@ describe('connections that end', await needsRig('veth'), () => {
         ...size,
         how,
       }).report()) as LoopsReport;
-      const { ids, how, outcomes, pool } = report;
+      const { ids, how: ways, outcomes, pool } = report;
       expect(report).toMatchObject({ ids: 1800, missing: 0, twice: 0, unknown: 0, inFlight: 0 });
-      expect(Object.values(how).reduce((sum, count) => sum + count, 0)).toBe(ids);
+      expect(Object.values(ways).reduce((sum, count) => sum + count, 0)).toBe(ids);
       expect(pool).toMatchObject({ free: pool.count, retired: 0 });
       expectConstant(report);
       if (how === 'close') expect(outcomes).toEqual({ drained: 300 });

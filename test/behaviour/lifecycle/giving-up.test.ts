@@ -49,7 +49,7 @@ type Situation = Awaited<ReturnType<typeof outstanding>>;
  */
 function expectGivenUp(completions: Completions, report: CloseReport, ids: number): void {
   completions.expectEachOnce(ids);
-  const { failed = 0, revoked = 0 } = completions.tally();
+  const { failed = 0, revoked = 0 } = completions.how;
   expect(report).toMatchObject({
     error: null,
     outcome: revoked > 0 ? 'revoked' : 'aborted',
@@ -162,7 +162,7 @@ describe('giving up', () => {
     const report = await within(socket.abort(), 'abort()');
     expectGivenUp(completions, report, 10);
     expectAllFree(pool);
-    expect(completions.tally().failed).toBeUndefined();
+    expect(completions.how.failed).toBeUndefined();
   });
 
   it('is no error, however often and at whatever moment it happens', async () => {

@@ -27,7 +27,7 @@ for (const family of families) {
         socket.on('complete', () => events.push('complete'));
         socket.on('error', (reported) => {
           error = reported;
-          expect(completions.count).toBe(12);
+          expect(completions.completed).toBe(12);
           expectAllFree(pool);
           events.push('error');
         });
@@ -43,7 +43,7 @@ for (const family of families) {
         expect(events.slice(-2)).toEqual(['error', 'close']);
         expect(events.slice(0, -2)).toEqual(events.slice(0, -2).fill('complete'));
         expect(error).toMatchObject({ code: 'ECONNRESET', errno: -104 });
-        const { failed = 0, revoked = 0 } = completions.tally();
+        const { failed = 0, revoked = 0 } = completions.how;
         expect(report).toMatchObject({ outcome: 'aborted', ids: 12, unfinished: failed });
         expect([failed > 0, revoked]).toEqual([true, 0]);
         expect(() => socket.send(Buffer.alloc(1))).toThrow(/closed|ECONNRESET/);
@@ -115,7 +115,7 @@ for (const family of families) {
       await peer.reset();
       const report = await within(closing, 'close()');
       expect(report).toMatchObject({ outcome: 'aborted', ids: 12 });
-      expect(report.unfinished).toBe(completions.tally().failed);
+      expect(report.unfinished).toBe(completions.how.failed);
       completions.expectEachOnce(12);
       expect(errors).toBe(1);
     });

@@ -116,7 +116,7 @@ for (const family of families) {
       for (let i = 0; i < 20; i++) await every.round(random, 1);
       await every.expectIds(completions);
       await expectIntact(peer, { bytes: every.bytes });
-      const tally = completions.tally();
+      const tally = completions.how;
       if (zeroCopy === 'never') expect(tally).toEqual({ inline: every.ids.length });
       if (zeroCopy === 'always') expect(tally).toEqual({ copied: every.ids.length });
       if (zeroCopy === 'auto') expect(Object.keys(tally).sort()).toEqual(['copied', 'inline']);
@@ -142,8 +142,8 @@ for (const family of families) {
       }
       await every.expectIds(completions);
       await expectIntact(peer, { bytes: every.bytes, datagrams: content.position });
-      expect(completions.tally()).toHaveProperty(zeroCopy === 'never' ? 'inline' : 'copied');
-      expect(Object.keys(completions.tally())).toHaveLength(zeroCopy === 'auto' ? 2 : 1);
+      expect(completions.how).toHaveProperty(zeroCopy === 'never' ? 'inline' : 'copied');
+      expect(Object.keys(completions.how)).toHaveLength(zeroCopy === 'auto' ? 2 : 1);
     });
 
     it('sendTo without a peer: one counter for all destinations', async () => {

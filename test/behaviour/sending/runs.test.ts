@@ -86,7 +86,7 @@ describe('a run', () => {
     fill(run, new DatagramContent(), lengths);
     socket.sendMany(run, lengths);
     await within(socket.flush(), 'flush()');
-    const inline = completions.how.map((how) => how === 'inline');
+    const inline = lengths.map((_, id) => completions.howOf(id) === 'inline');
     expect(inline).toEqual([true, false, true, false]);
     expect(socket.stats().kernelIds).toBe(2);
     await expectIntact(peer, { datagrams: 4 });

@@ -42,7 +42,7 @@ for (const family of families) {
       }
       await within(socket.flush(), 'flush()', 20_000);
       completions.expectEachOnce(60);
-      expect(completions.tally()).toEqual({ [how]: 60 });
+      expect(completions.how).toEqual({ [how]: 60 });
       expectAllFree(pool);
       await expectIntact(peer, { bytes: content.position });
 
@@ -68,7 +68,7 @@ for (const family of families) {
       const { notifications, kernelSends } = socket.stats();
       expect(notifications).toBeGreaterThan(0);
       expect(kernelSends).toBeGreaterThan(3);
-      expect(completions.count).toBe(0);
+      expect(completions.completed).toBe(0);
       expect(pool.inFlight).toBe(1);
 
       await peer.resume();

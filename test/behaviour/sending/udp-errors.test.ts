@@ -38,7 +38,7 @@ for (const family of families) {
         }
         await within(socket.flush(), 'flush()');
         completions.expectEachOnce(sent);
-        expect(completions.tally().failed).toBeUndefined();
+        expect(completions.how.failed).toBeUndefined();
         expectAllFree(pool);
         expect(errors).toBe(0);
         const stats = socket.stats();

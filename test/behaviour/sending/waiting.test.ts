@@ -48,9 +48,9 @@ describe('completed(id)', () => {
     expect(await settled(last[0]!)).toBe(false);
     await peer.resume();
     await within(first, 'completed(0)');
-    expect(completions.how[0]).toBeDefined();
+    expect(completions.howOf(0)).toBeDefined();
     await within(Promise.all(last), 'completed(9)');
-    expect(completions.how[9]).toBeDefined();
+    expect(completions.howOf(9)).toBeDefined();
   });
 
   it('rejects with the reason of its signal, before and while it waits', async () => {
@@ -136,7 +136,7 @@ describe('flush()', () => {
     while (!socket.needDrain) socket.send(Buffer.alloc(500_000));
     // The peer's window holds the first byte, but never all of the rest.
     await within(flushed, 'flush() of the one byte');
-    expect(completions.how[before]).toBeDefined();
+    expect(completions.howOf(before)).toBeDefined();
     expect(socket.inFlight).toBeGreaterThan(0);
     await peer.resume();
     await within(socket.flush(), 'flush()');

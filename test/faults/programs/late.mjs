@@ -115,7 +115,7 @@ export async function run(argument) {
     ...more,
     report,
     problems: pump.books.audit([pump.pool]),
-    how: pump.books.tally(),
+    how: pump.books.ids.how,
     phantomIds,
     softErrors,
     unknownStamps,

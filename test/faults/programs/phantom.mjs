@@ -132,7 +132,7 @@ const SCENARIOS = {
       failing.push(first + 2, first + 6, first + 7);
     }
     await within(socket.flush(), 'flush');
-    const wrong = failing.filter((id) => pump.books.how.get(id) !== 'failed');
+    const wrong = failing.filter((id) => pump.books.ids.howOf(id) !== 'failed');
     return { pump, failing: failing.length, wrong };
   },
 
@@ -165,7 +165,7 @@ const SCENARIOS = {
     const first = socket.nextId;
     for (let i = 0; i < 20; i++) await pump.datagram(SEGMENT);
     await within(socket.flush(), 'flush');
-    const last = Array.from({ length: 20 }, (_, i) => pump.books.how.get(first + i));
+    const last = Array.from({ length: 20 }, (_, i) => pump.books.ids.howOf(first + i));
     return { pump, reason: socket.info().zeroCopy.reason, last };
   },
 
@@ -185,7 +185,7 @@ const SCENARIOS = {
     const before = performance.now();
     await within(socket.flush(), 'flush', 15_000);
     const seconds = (performance.now() - before) / 1000;
-    const wrong = never.filter((id) => pump.books.how.get(id) !== 'failed');
+    const wrong = never.filter((id) => pump.books.ids.howOf(id) !== 'failed');
     return { pump, wrong, seconds };
   },
 
@@ -216,7 +216,7 @@ export async function run(argument) {
     ...more,
     report,
     problems: pump.books.audit([pump.pool]),
-    how: pump.books.tally(),
+    how: pump.books.ids.how,
     phantomIds: stats.phantomIds,
     noBuffers: stats.noBuffers,
     datagrams: pump.sequence,

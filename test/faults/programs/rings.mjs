@@ -108,7 +108,7 @@ async function sendAll(/** @type {Ring} */ socket, /** @type {Books} */ books) {
 
 /** @param {Books} books */
 function count(books) {
-  const { copied = 0, zerocopy = 0, inline = 0 } = books.tally();
+  const { copied = 0, zerocopy = 0, inline = 0 } = books.ids.how;
   delivered += copied + zerocopy + inline;
 }
 
@@ -227,7 +227,7 @@ async function playRun(/** @type {Case} */ one) {
     outcome: report.outcome,
     refused: [...new Set(refused)],
     errors: books.errors.map(({ code, syscall }) => `${syscall} ${code}`),
-    tally: books.tally(),
+    tally: books.ids.how,
     retired,
     soft: stats.softErrors,
     noRoom: stats.noRoom,

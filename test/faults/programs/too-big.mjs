@@ -39,8 +39,8 @@ export async function run({ address, family, zeroCopy, device }) {
   books.send(take(), 60_000);
   for (let i = 0; i < 5; i++) books.send(take(), 100);
   await within(socket.flush(), 'flush', 15_000);
-  const waited = books.how.get(queued);
-  const behind = books.how.get(socket.nextId - 1);
+  const waited = books.ids.howOf(queued);
+  const behind = books.ids.howOf(socket.nextId - 1);
 
   const cpu = process.cpuUsage();
   await pause(200);

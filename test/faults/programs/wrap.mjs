@@ -93,7 +93,7 @@ export async function sendAcross({ protocol, shape, sendId, kernelId, held = fal
     firstId,
     lastId: sender.socket.nextId - 1,
     kernelIds,
-    how: sender.books.tally(),
+    how: sender.books.ids.how,
     errors: sender.books.errors.map(({ code }) => code),
     ranges: ranges.length,
     /** Ranges that hold more than one id. */

@@ -12,7 +12,7 @@ const sum = { ids: 0, missing: 0, twice: 0, unknown: 0, inFlight: 0 };
 /** @type {Record<string, number>} */
 const outcomes = {};
 /** @type {Record<string, number>} */
-const how = {};
+const tally = {};
 let datagrams = 0;
 
 async function once(/** @type {number} */ loop) {
@@ -35,7 +35,7 @@ async function once(/** @type {number} */ loop) {
   const balance = books.balance();
   for (const key of /** @type {(keyof typeof sum)[]} */ (Object.keys(sum)))
     sum[key] += balance[key];
-  for (const [key, ids] of Object.entries(balance.how)) how[key] = (how[key] ?? 0) + ids;
+  for (const [key, ids] of Object.entries(balance.how)) tally[key] = (tally[key] ?? 0) + ids;
 }
 
 let middle;
@@ -45,7 +45,7 @@ for (let loop = 0; loop < loops; loop++) {
 }
 say('report', {
   ...sum,
-  how,
+  how: tally,
   outcomes,
   bytes: loops * sends * length,
   datagrams,

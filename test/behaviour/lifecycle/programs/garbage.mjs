@@ -2,6 +2,7 @@
 // Sends while garbage is collected at random, in the midst of everything, and forgets sockets and
 // buffers. Needs --expose-gc.
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
+import { IdChecker } from '../../../../rig/ids.mjs';
 import { announceSeed, fillDatagram, fillStream } from '../../../../rig/pattern.mjs';
 import { given, say } from '../../../support/say.mjs';
 
@@ -39,13 +40,9 @@ function maybeCollect() {
 
 /** @param {import('zerosend').ZeroCopySocket} socket */
 function countIds(socket) {
-  /** @type {Map<number, number>} */
-  const times = new Map();
-  socket.on('complete', ({ first, last }) => {
-    for (let id = first; id <= last; id++) times.set(id, (times.get(id) ?? 0) + 1);
-    maybeCollect();
-  });
-  return () => times.size === socket.nextId && [...times.values()].every((count) => count === 1);
+  const ids = IdChecker.of(socket);
+  socket.on('complete', maybeCollect);
+  return () => ids.problems().length === 0;
 }
 
 async function stream() {

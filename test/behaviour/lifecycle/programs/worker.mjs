@@ -2,6 +2,7 @@
 // A worker with a pool and sockets of its own, in the role that it is given.
 import { parentPort, workerData } from 'node:worker_threads';
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
+import { IdChecker } from '../../../../rig/ids.mjs';
 import { announceSeed, fillStream } from '../../../../rig/pattern.mjs';
 import { outstanding } from './senders.mjs';
 
@@ -14,10 +15,7 @@ async function stream() {
   const { seed, sends, tcp } = workerData;
   const pool = new BufferPool({ bufferSize: 65_536, count: 8 });
   const socket = await TcpSocket.connect({ host: '127.0.0.1', port: tcp, zeroCopy: 'always' });
-  const times = new Uint8Array(sends);
-  socket.on('complete', ({ first, last }) => {
-    for (let id = first; id <= last; id++) times[id] = (times[id] ?? 0) + 1;
-  });
+  const ids = IdChecker.of(socket);
   let wrongIds = 0;
   let bytes = 0;
   for (let i = 0; i < sends; i++) {
@@ -30,7 +28,7 @@ async function stream() {
   }
   const report = await socket.close();
   await pool.close();
-  say({ seed, bytes, wrongIds, report, once: times.every((count) => count === 1) });
+  say({ seed, bytes, wrongIds, report, once: ids.sent === sends && ids.problems().length === 0 });
 }
 
 switch (workerData.role) {

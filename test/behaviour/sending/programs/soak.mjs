@@ -1,8 +1,9 @@
 // @ts-check
 // Two million sends, or as many as are asked for, of mixed sizes over four sockets and one pool.
-// Every id is kept in a bitmap, the pool's counts are compared with what was sent and has completed,
+// Every id is checked, the pool's counts are compared with what was sent and has completed,
 // and memory is measured after the warm-up and at intervals. Needs --expose-gc.
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
+import { IdChecker } from '../../../../rig/ids.mjs';
 import { given, say } from '../../../support/say.mjs';
 
 /** @type {{ total: number, checkEvery: number, samples: number, tcp: number, udp: number }} */
@@ -17,21 +18,7 @@ const sockets = [
   await TcpSocket.connect({ host, port: tcp, zeroCopy: 'always' }),
   await TcpSocket.connect({ host, port: tcp }),
 ];
-// Whole pages from the beginning, so that marking does not look like growth.
-const bitmaps = sockets.map(() => new Uint8Array(total).fill(1).fill(0));
-const completed = sockets.map(() => 0);
-let twice = 0;
-let never = 0;
-for (const [i, socket] of sockets.entries()) {
-  const bitmap = /** @type {Uint8Array} */ (bitmaps[i]);
-  socket.on('complete', ({ first, last }) => {
-    for (let id = first; id <= last; id++) {
-      if (bitmap[id] !== 0) twice++;
-      bitmap[id] = 1;
-      completed[i] = (completed[i] ?? 0) + 1;
-    }
-  });
-}
+const checkers = sockets.map((socket) => IdChecker.of(socket));
 
 let state = 2_463_534_242;
 function random() {
@@ -58,7 +45,7 @@ function checkCounts() {
   if (pool.free + pool.acquired + pool.inFlight !== pool.count) sumWrong.counts++;
   let outstanding = 0;
   for (const [i, socket] of sockets.entries()) {
-    if (socket.inFlight !== socket.nextId - (completed[i] ?? 0)) sumWrong.inFlight++;
+    if (socket.inFlight !== socket.nextId - (checkers[i]?.completed ?? 0)) sumWrong.inFlight++;
     outstanding += socket.inFlight;
   }
   if (outstanding !== pool.inFlight) sumWrong.inFlight++;
@@ -112,10 +99,7 @@ for (let sample = 1; sample <= samples; sample++) {
 const seconds = (performance.now() - started) / 1000;
 
 const nextIds = sockets.map((socket) => socket.nextId);
-for (const [i, next] of nextIds.entries()) {
-  const bitmap = /** @type {Uint8Array} */ (bitmaps[i]);
-  for (let id = 0; id < next; id++) if (bitmap[id] === 0) never++;
-}
+const problems = checkers.flatMap((checker) => checker.problems());
 const stats = sockets.map((socket) => socket.stats());
 const reports = await Promise.all(sockets.map((socket) => socket.close()));
 const { free } = pool;
@@ -123,6 +107,6 @@ await pool.close();
 const bytes = stats.reduce((sum, each) => sum + each.bytes, 0);
 const tcpBytes = (stats[2]?.bytes ?? 0) + (stats[3]?.bytes ?? 0);
 say('done', {
-  ...{ sent, seconds, twice, never, wrongIds, sumWrong, memory, free, nextIds, reports },
+  ...{ sent, seconds, problems, wrongIds, sumWrong, memory, free, nextIds, reports },
   ...{ bytes, tcpBytes, stats },
 });
