@@ -1,9 +1,9 @@
 // @ts-check
 // Sends to a receiver on the same machine, over loopback.
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
+import { RepeatedPattern } from '../../rig/repeated-pattern.mjs';
 import { Credit } from './credit.mjs';
 import { Meter } from './meter.mjs';
-import { Pattern } from './pattern.mjs';
 import { Receiver } from './receivers.mjs';
 import { failedResult, resultOf, snapshotOf } from './result.mjs';
 import { Run } from './run.mjs';
@@ -91,7 +91,7 @@ export async function runLoopback(transport, options, watcher) {
   };
   try {
     const { protocol, segment, train, bufferSize, buffers } = plan;
-    const pattern = new Pattern(options.seed);
+    const pattern = new RepeatedPattern(options.seed);
     receiver = await Receiver.start({ protocol, seed: options.seed, segment, train }, fail);
     const buffersOfRun = new BufferPool({ bufferSize, count: buffers });
     pool = buffersOfRun;

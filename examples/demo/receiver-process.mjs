@@ -4,7 +4,7 @@
 // parent.
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
-import { Pattern } from './pattern.mjs';
+import { RepeatedPattern } from '../../rig/repeated-pattern.mjs';
 import { SequenceChecker } from './sequence-checker.mjs';
 
 const RECEIVE_BUFFER = 8 << 20; // bytes to ask for; net.core.rmem_max may allow less
@@ -16,7 +16,7 @@ const QUIET = 200; // ms without a datagram after which no more will come
 /** @typedef {import('./receivers.mjs').FromReceiver} FromReceiver */
 /** @type {{ protocol: 'udp' | 'tcp', seed: number, segment: number, train: number }} */
 const { protocol, seed, segment, train } = JSON.parse(process.argv[2] ?? '{}');
-const pattern = new Pattern(seed);
+const pattern = new RepeatedPattern(seed);
 
 /** @param {FromReceiver} message */
 const tell = (message) => process.send?.(message);

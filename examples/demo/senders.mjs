@@ -1,6 +1,5 @@
 // @ts-check
 // The generator loops: acquire, fill, send, until the run is over.
-import { randomWords } from './pattern.mjs';
 
 /**
  * @typedef {object} Sending
@@ -8,7 +7,7 @@ import { randomWords } from './pattern.mjs';
  * @property {import('./meter.mjs').Meter} meter
  * @property {import('zerosend').BufferPool} pool its dryness is what slows a loop down
  * @property {import('zerosend').ZeroCopySocket} socket
- * @property {import('./pattern.mjs').Pattern} pattern
+ * @property {import('../../rig/repeated-pattern.mjs').RepeatedPattern} pattern
  */
 
 /**
@@ -71,5 +70,16 @@ export function mixedSizes(seed, min, max) {
   return () => {
     const size = Math.floor(Math.exp(low + (high - low) * (next() / 2 ** 32)));
     return Math.min(max, Math.max(min, size));
+  };
+}
+
+/** A small generator of random numbers (mulberry32). @param {number} seed @returns {() => number} */
+function randomWords(seed) {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let x = Math.imul(state ^ (state >>> 15), state | 1);
+    x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
+    return (x ^ (x >>> 14)) >>> 0;
   };
 }

@@ -4,7 +4,7 @@ import { SHORTEST_DATAGRAM } from './options.mjs';
 
 /** Checks datagrams: content, and which of the sequence have come, in what order, how often. */
 export class SequenceChecker {
-  /** @type {import('./pattern.mjs').Pattern} */
+  /** @type {import('../../rig/repeated-pattern.mjs').RepeatedPattern} */
   #pattern;
   #seen = new SeenSet();
   datagrams = 0;
@@ -15,7 +15,7 @@ export class SequenceChecker {
   /** The sequence number after the greatest that has come. */
   next = 0;
 
-  /** @param {import('./pattern.mjs').Pattern} pattern */
+  /** @param {import('../../rig/repeated-pattern.mjs').RepeatedPattern} pattern */
   constructor(pattern) {
     this.#pattern = pattern;
   }

@@ -6,8 +6,8 @@
 // one is an ordinary copying sender. Each send is a prepared train of which only the number changes.
 import { execFileSync } from 'node:child_process';
 import { BufferPool, UdpSocket } from 'zerosend';
+import { RepeatedPattern } from '../../rig/repeated-pattern.mjs';
 import { Meter } from './meter.mjs';
-import { Pattern } from './pattern.mjs';
 import { resultOf, snapshotOf } from './result.mjs';
 import { Run } from './run.mjs';
 import { sendPrepared } from './senders.mjs';
@@ -78,7 +78,7 @@ async function main() {
     tell({ type: 'unavailable', reason: reason.trim() });
     return;
   }
-  const pattern = new Pattern(seed);
+  const pattern = new RepeatedPattern(seed);
   const datagrams = Math.ceil(udpSize / segment);
   const pool = new BufferPool({
     bufferSize: udpSize,

@@ -2,12 +2,12 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Pattern } from '../../../examples/demo/pattern.mjs';
 import { Receiver } from '../../../examples/demo/receivers.mjs';
 import { type Measured, resultOf } from '../../../examples/demo/result.mjs';
+import { RepeatedPattern } from '../../../rig/repeated-pattern.mjs';
 
 const SEED = 99;
-const pattern = new Pattern(SEED);
+const pattern = new RepeatedPattern(SEED);
 
 async function startReceiver(protocol: 'udp' | 'tcp'): Promise<Receiver> {
   const unexpected = (error: Error) => {
