@@ -4,7 +4,9 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
-import type { CompletionRange, Timestamp, UdpOptions } from 'zerosend';
+import type { Timestamp, UdpOptions } from 'zerosend';
+import { fillStream } from '../../rig/pattern.mjs';
+import { Completions } from '../support/completions.js';
 import { needs } from '../support/requirements.js';
 import { clearFaultsAfterEach, eventually, holdBack } from './peers.js';
 import { within } from './sender.mjs';
@@ -22,7 +24,9 @@ const loopback = (family: 4 | 6) => (family === 6 ? '::1' : '127.0.0.1');
 
 /** Bytes that tell which send they are of, and where they lie in it. */
 function content(send: number, length: number): Buffer {
-  return Buffer.from(Array.from({ length }, (_, i) => (send * 31 + i * 7 + (i >> 8)) & 255));
+  const bytes = Buffer.alloc(length);
+  fillStream(bytes, 0, send);
+  return bytes;
 }
 
 /** The datagrams that a send has to become. */
@@ -72,12 +76,7 @@ async function open(options: UdpOptions) {
     await socket.abort();
     await pool.close();
   });
-  const how: Record<number, CompletionRange['how'][]> = {};
-  socket.on('complete', (range) => {
-    for (let id = range.first; id <= range.last; id++) {
-      how[id] = [...(how[id] ?? []), range.how];
-    }
-  });
+  const ids = new Completions(socket);
   let sends = 0;
   /** Takes a buffer and lays the next content into it. */
   function fill(length: number) {
@@ -87,7 +86,7 @@ async function open(options: UdpOptions) {
     buffer.bytes.set(bytes);
     return { buffer, bytes };
   }
-  return { socket, pool, how, fill };
+  return { socket, pool, ids, fill };
 }
 
 const LENGTHS = [5500, 100, SEGMENT, 2 * SEGMENT, 44_801, 1];
@@ -97,7 +96,7 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
 
   it('that the way refuses go out one by one, with one id each', suite, async () => {
     const peer = await Listener.open(family);
-    const { socket, how, fill } = await open({ remote: peer.at, segmentSize: SEGMENT });
+    const { socket, ids, fill } = await open({ remote: peer.at, segmentSize: SEGMENT });
     expect(socket.info().segmentation).toEqual({ whole: true, reason: undefined });
     refuseSegments(EVERY_PORT);
     const sends = LENGTHS.map((length) => {
@@ -110,7 +109,8 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
     sends.push(plain);
     await within(socket.flush(), 'flush');
     await peer.expect(sends);
-    expect(how).toEqual(Object.fromEntries(sends.map((_, id) => [id, ['inline']])));
+    ids.expectEachOnce(sends.length);
+    expect(ids.how).toEqual({ inline: sends.length });
     expect(socket.info().segmentation).toMatchObject({
       whole: false,
       reason: expect.stringContaining('EIO'),
@@ -121,7 +121,7 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
 
   it('go out whole again soon after the way has changed back', suite, async () => {
     const peer = await Listener.open(family);
-    const { socket, how, fill } = await open({ remote: peer.at, segmentSize: SEGMENT });
+    const { socket, ids, fill } = await open({ remote: peer.at, segmentSize: SEGMENT });
     const sends: Buffer[] = [];
     const send = async (count: number) => {
       for (let i = 0; i < count; i++) {
@@ -134,23 +134,23 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
       await peer.expect(sends);
     };
     await send(4);
-    expect(how[3]).toEqual(['copied']);
+    expect(ids.howOf(3)).toBe('copied');
     refuseSegments(EVERY_PORT);
     await send(20);
-    expect(how[23]).toEqual(['inline']);
+    expect(ids.howOf(23)).toBe('inline');
     expect(socket.info().segmentation?.whole).toBe(false);
     refuseSegments(0);
     await send(32);
-    expect(how[55]).toEqual(['copied']);
+    expect(ids.howOf(55)).toBe('copied');
     expect(socket.info().segmentation).toEqual({ whole: true, reason: undefined });
     refuseSegments(EVERY_PORT);
     await send(1);
-    expect(Object.values(how).every((ways) => ways.length === 1)).toBe(true);
+    ids.expectEachOnce(sends.length);
   });
 
   it('are refused on the way to one address only', suite, async () => {
     const [bad, good] = [await Listener.open(family), await Listener.open(family)];
-    const { socket, how, fill } = await open({ family, segmentSize: SEGMENT });
+    const { socket, ids, fill } = await open({ family, segmentSize: SEGMENT });
     refuseSegments(bad.at.port);
     const sends = new Map<Listener, Buffer[]>([
       [bad, []],
@@ -167,14 +167,13 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
     await within(socket.flush(), 'flush');
     await bad.expect(sends.get(bad) as Buffer[]);
     await good.expect(sends.get(good) as Buffer[]);
-    const ways = Object.values(how).flat();
-    expect(ways.filter((way) => way === 'copied')).toHaveLength(30);
-    expect(ways.filter((way) => way === 'inline')).toHaveLength(40);
+    ids.expectEachOnce(70);
+    expect(ids.how).toEqual({ copied: 30, inline: 40 });
   });
 
   it('of batches and runs, refused in their midst', suite, async () => {
     const peer = await Listener.open(family);
-    const { socket, pool, how, fill } = await open({ remote: peer.at, segmentSize: SEGMENT });
+    const { socket, pool, ids, fill } = await open({ remote: peer.at, segmentSize: SEGMENT });
     const sends: Buffer[] = [];
     for (const refused of [0, EVERY_PORT, EVERY_PORT, 0]) {
       refuseSegments(refused);
@@ -196,13 +195,12 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
       await within(socket.flush(), 'flush');
     }
     await peer.expect(sends);
-    expect(Object.values(how).every((ways) => ways.length === 1)).toBe(true);
-    expect(Object.keys(how)).toHaveLength(sends.length);
+    ids.expectEachOnce(sends.length);
   });
 
   it('that wait for room before they are refused', suite, async () => {
     const peer = await Listener.open(family);
-    const { socket, how, fill } = await open({ remote: peer.at, segmentSize: SEGMENT });
+    const { socket, ids, fill } = await open({ remote: peer.at, segmentSize: SEGMENT });
     holdBack();
     const sends = LENGTHS.map((length) => {
       const { buffer, bytes } = fill(length);
@@ -219,12 +217,13 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
     inject('sendto');
     await within(socket.flush(), 'flush');
     await peer.expect(sends);
-    expect(how).toEqual(Object.fromEntries(sends.map((_, id) => [id, ['inline']])));
+    ids.expectEachOnce(sends.length);
+    expect(ids.how).toEqual({ inline: sends.length });
   });
 
   it('of which some are out when the rest is refused for good: the id fails', suite, async () => {
     const peer = await Listener.open(family);
-    const { socket, how, fill } = await open({ remote: peer.at, segmentSize: SEGMENT });
+    const { socket, ids, fill } = await open({ remote: peer.at, segmentSize: SEGMENT });
     refuseSegments(EVERY_PORT);
     inject('sendmmsg', { limit: 2 }, { error: 'EPERM', times: 2 });
     const first = fill(5 * SEGMENT);
@@ -233,7 +232,8 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
     expect(socket.send(second.buffer, second.bytes.length)).toBe(1);
     await within(socket.flush(), 'flush');
     await peer.expect([first.bytes.subarray(0, 2 * SEGMENT), second.bytes]);
-    expect(how).toEqual({ 0: ['failed'], 1: ['inline'] });
+    ids.expectEachOnce(2);
+    expect([0, 1].map((id) => ids.howOf(id))).toEqual(['failed', 'inline']);
   });
 
   it('have one timestamp of each stage for each send', suite, async () => {
