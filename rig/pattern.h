@@ -1,5 +1,5 @@
 // The content that senders and receivers of the test rigs agree on. rig/pattern.mjs is the
-// same definition in JavaScript; rig.test.ts compares the two byte by byte.
+// same definition in JavaScript; test/rig/pattern.test.ts compares the two byte by byte.
 //
 // Everything is made of 32-bit little-endian words, so that JavaScript can compute them too:
 //
@@ -144,7 +144,8 @@ static inline void datagram_fill(uint8_t* out, size_t length, uint64_t sequence,
   memcpy(header, &sequence, 8);
   memcpy(header + 8, &seed, 4);
   memcpy(header + 12, &length32, 4);
-  size_t head = length < kHeaderBytes ? length : kHeaderBytes;
+  size_t head = kHeaderBytes;
+  if (length < head) head = length;
   memcpy(out, header, head);
   pattern_fill(out + head, length - head, head, pattern_keys(~seed, sequence));
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // The content that senders and receivers agree on: pattern.h in JavaScript. The definition stands
-// there; rig.test.ts compares the two byte by byte. A word is 32 bits and multiplied with Math.imul,
-// because BigInt arithmetic is two orders of magnitude slower.
+// there; test/rig/pattern.test.ts compares the two byte by byte. A word is 32 bits and multiplied with
+// Math.imul, because BigInt arithmetic is two orders of magnitude slower.
 
 const M1 = 0x9e3779b1 | 0;
 const M2 = 0x85ebca77 | 0;

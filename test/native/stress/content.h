@@ -1,12 +1,14 @@
-// What the messages consist of. Both ends compute it from a socket's key and a send's id, so that a
-// receiver knows each byte that may come: the bytes of any other send, or of a slot that has been
-// written too early, are wrong.
+// What the messages consist of: a header that says whose they are, and the pattern of
+// rig/pattern.h. Both ends compute it from a socket's key and a send's id, so that a receiver knows
+// each byte that may come: the bytes of any other send, or of a slot that has been written too
+// early, are wrong.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
+#include "pattern.h"
 #include "random.h"
 
 namespace stress {
@@ -52,17 +54,13 @@ struct Header {
   uint32_t length = 0;  // bytes of the cell
 };
 
-// A header, as far as it fits, and words that nothing else has.
+// A header, as far as it fits, and the pattern under keys that no other cell has.
 inline void write_cell(uint8_t* out, const Header& header) {
-  uint8_t* const end = out + header.length;
   const size_t head = header.length < sizeof header ? header.length : sizeof header;
   std::memcpy(out, &header, head);
-  uint64_t word = mix(header.id ^ static_cast<uint64_t>(header.key) << 32 ^ header.cell);
-  for (out += head; out < end; out += sizeof word) {
-    const auto left = static_cast<size_t>(end - out);
-    std::memcpy(out, &word, left < sizeof word ? left : sizeof word);
-    word += 0x9e3779b97f4a7c15;
-  }
+  const uint64_t seed = mix(static_cast<uint64_t>(header.key) << 32 | header.cell);
+  const PatternKeys keys = pattern_keys(static_cast<uint32_t>(seed), header.id);
+  pattern_fill(out + head, header.length - head, head, keys);
 }
 
 inline void write_message(uint8_t* out, uint32_t length, uint32_t cell_size, uint32_t key,
