@@ -69,47 +69,20 @@ export class Books {
   }
 
   /**
-   * Sends. Where that throws, checks that it took no id and no buffer, and throws on.
    * @param {PooledBuffer | Uint8Array} buffer @param {number} length
    * @param {{ address: string, port: number }} [to] of a UdpSocket
    */
   send(buffer, length, to) {
-    const { nextId } = this.#socket;
-    const held = heldIn([buffer]);
-    let id;
-    try {
-      id = to
-        ? /** @type {import('zerosend').UdpSocket} */ (this.#socket).sendTo(buffer, length, to)
-        : this.#socket.send(buffer, length);
-    } catch (error) {
-      this.#expectUntouched(nextId, held - heldIn([buffer]), error);
-      throw error;
-    }
-    if (id !== nextId) this.problems.push(`id ${id}, expected ${nextId}`);
-    this.#accept(1, length);
-    return id;
+    const socket = /** @type {import('zerosend').UdpSocket} */ (this.#socket);
+    return this.#checked([buffer], [length], 1, () =>
+      to ? socket.sendTo(buffer, length, to) : socket.send(buffer, length),
+    );
   }
 
   /** @param {PooledBuffer[]} buffers @param {number[]} lengths */
   sendMany(buffers, lengths) {
-    const { nextId } = this.#socket;
-    const held = heldIn(buffers);
-    let range;
-    try {
-      range = this.#socket.sendMany(buffers, lengths);
-    } catch (error) {
-      this.#expectUntouched(nextId, held - heldIn(buffers), error);
-      throw error;
-    }
-    const { first, last } = range;
-    if (first !== nextId || last !== nextId + buffers.length - 1) {
-      this.problems.push(`ids ${first}..${last} for ${buffers.length} from ${nextId}`);
-    }
-    this.#accept(
-      buffers.length,
-      lengths.reduce((sum, length) => sum + length, 0),
-    );
-    return range;
+    const send = () => this.#socket.sendMany(buffers, lengths);
+    return this.#checked(buffers, lengths, buffers.length, send);
   }
 
   /**
@@ -118,21 +91,36 @@ export class Books {
    */
   sendPacket(buffers, lengths) {
     const socket = /** @type {import('zerosend').XdpSocket} */ (this.#socket);
-    const { nextId } = socket;
+    return this.#checked(buffers, lengths, 1, () => socket.sendPacket(buffers, lengths));
+  }
+
+  /**
+   * Sends, and checks the ids. Where that throws, checks that it took no id and no buffer, and throws on.
+   * @template {number | { first: number, last: number }} T
+   * @param {(PooledBuffer | Uint8Array)[]} buffers @param {number[]} lengths
+   * @param {number} ids that it takes @param {() => T} send
+   */
+  #checked(buffers, lengths, ids, send) {
+    const { nextId } = this.#socket;
     const held = heldIn(buffers);
-    let id;
+    /** @type {T} */
+    let taken;
     try {
-      id = socket.sendPacket(buffers, lengths);
+      taken = send();
     } catch (error) {
       this.#expectUntouched(nextId, held - heldIn(buffers), error);
       throw error;
     }
-    if (id !== nextId) this.problems.push(`id ${id}, expected ${nextId}`);
-    this.#accept(
-      1,
-      lengths.reduce((sum, length) => sum + length, 0),
-    );
-    return id;
+    const { first, last } = typeof taken === 'number' ? { first: taken, last: taken } : taken;
+    if (first !== nextId || last !== nextId + ids - 1) {
+      this.problems.push(`ids ${first}..${last} for ${ids} from ${nextId}`);
+    }
+    this.accepted += ids;
+    for (const length of lengths) this.bytes += length;
+    if (this.ids.sent !== this.accepted) {
+      this.problems.push(`next id ${this.#socket.nextId} after ${this.accepted} sends`);
+    }
+    return taken;
   }
 
   /**
@@ -156,15 +144,6 @@ export class Books {
     if (typeof code !== 'string') this.problems.push(`thrown without a code: ${error}`);
     if (this.#socket.nextId !== nextId) this.problems.push(`a send that threw ${code} took an id`);
     if (taken !== 0) this.problems.push(`a send that threw ${code} took a buffer`);
-  }
-
-  /** @param {number} count @param {number} bytes */
-  #accept(count, bytes) {
-    this.accepted += count;
-    this.bytes += bytes;
-    if (this.ids.sent !== this.accepted) {
-      this.problems.push(`next id ${this.#socket.nextId} after ${this.accepted} sends`);
-    }
   }
 
   /**
