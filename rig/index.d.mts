@@ -106,6 +106,17 @@ export class RigUnavailableError extends Error {
 }
 
 /**
+ * What a command line begins with so that the program after it has a network namespace of its own,
+ * which ends with it: made as root where that may be, else in a user namespace. `lines` of `ip` run
+ * inside first. Another namespace each time that the command line is used.
+ * @throws {RigUnavailableError} not possible here
+ */
+export function ownNamespace(lines?: readonly string[]): string[];
+
+/** Why there is no ownNamespace here, or null: found by making one once. Remembered. */
+export function whyNoOwnNamespace(): string | null;
+
+/**
  * Runs a program as root of its own user, network and mount namespace; createRig works inside,
  * except for what needs BPF. stdio is inherited unless given.
  */

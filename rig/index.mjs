@@ -2,6 +2,7 @@
 // The rigs' one door; index.d.mts says what each of these does.
 export { compileProgram } from './compile.mjs';
 export { RigUnavailableError } from './host.mjs';
+export { ownNamespace, runInUserNamespace, whyNoOwnNamespace } from './own-namespace.mjs';
 export {
   ANNOUNCEMENT_BYTES,
   announceSeed,
@@ -14,4 +15,3 @@ export {
 } from './pattern.mjs';
 export { startReceiver } from './receiver.mjs';
 export { cleanLeftovers, createRig, whyRigUnavailable } from './rig.mjs';
-export { runInUserNamespace } from './user-namespace.mjs';

@@ -1,19 +1,12 @@
-import { spawn } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import type { Namespace } from '../../rig/index.mjs';
-import { canMakeNamespaces, findTool, needs, unshareArguments } from '../support/requirements.js';
+import { ownNamespace } from '../../rig/index.mjs';
+import { canMakeNamespaces, needs } from '../support/requirements.js';
 import { answerOf } from './run-program.js';
-
-/** A network namespace that ends with the program in it. */
-const namespace = {
-  spawn: (file: string, args: string[], options: object) =>
-    spawn(findTool('unshare') ?? 'unshare', [...unshareArguments, file, ...args], options),
-} as unknown as Namespace;
 
 describe('news of interfaces', needs(canMakeNamespaces(), 'making network namespaces'), () => {
   describe.each(['packet', 'xdp'] as const)('%s', (kind) => {
     const ask = (argument: object) =>
-      answerOf<object>('links', { kind, ...argument }, { namespace });
+      answerOf<object>('links', { kind, ...argument }, { prefix: ownNamespace() });
 
     it('lost for want of room is asked for', async () => {
       expect(await ask({ scenario: 'overflow' })).toEqual({

@@ -6,8 +6,10 @@ import type { Namespace } from '../../rig/index.mjs';
 const runner = fileURLToPath(new URL('programs/run.mjs', import.meta.url));
 
 interface ProgramOptions {
-  /** Where it runs; default: beside this process. */
+  /** The namespace of a rig that it runs in; default: that of this process. */
   namespace?: Namespace;
+  /** What the command line begins with. */
+  prefix?: readonly string[];
   /** Options of Node.js. */
   node?: string[];
   /** Milliseconds after which it is killed. */
@@ -25,13 +27,12 @@ export interface ProgramExit {
 export function exitOf(
   module: string,
   argument: object,
-  { namespace, node = [], timeout = 25_000 }: ProgramOptions = {},
+  { namespace, prefix = [], node = [], timeout = 25_000 }: ProgramOptions = {},
 ): Promise<ProgramExit> {
-  const args = [...node, runner, module, JSON.stringify(argument)];
+  const program = [...node, runner, module, JSON.stringify(argument)];
+  const [file = '', ...args] = [...prefix, process.execPath, ...program];
   const options = { stdio: 'pipe', timeout, killSignal: 'SIGKILL' } as const;
-  const child = namespace
-    ? namespace.spawn(process.execPath, args, options)
-    : spawn(process.execPath, args, options);
+  const child = namespace ? namespace.spawn(file, args, options) : spawn(file, args, options);
   onTestFinished(() => void child.kill('SIGKILL'));
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {

@@ -1,7 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { TestContext, TestOptions } from 'vitest';
+import { whyNoOwnNamespace } from '../../rig/index.mjs';
 
 declare module 'vitest' {
   interface TaskMeta {
@@ -39,30 +39,14 @@ export function needsHere(context: TestContext, condition: boolean, need: string
   context.skip(skipReason);
 }
 
-const answers = new Map<string, boolean>();
-
-function once(question: string, ask: () => boolean): boolean {
-  const known = answers.get(question);
-  if (known !== undefined) return known;
-  const answer = ask();
-  answers.set(question, answer);
-  return answer;
-}
-
 /** Whether the tests run with the effective user id 0. It does not tell which capabilities it has. */
 export function isRoot(): boolean {
   return process.geteuid?.() === 0;
 }
 
-/** The arguments of `unshare` that give a network namespace, with a user namespace where needed. */
-export const unshareArguments: readonly string[] = isRoot() ? ['-n'] : ['-Urn'];
-
 /** Whether a new network namespace can be made, and an interface in it be configured. */
 export function canMakeNamespaces(): boolean {
-  return once('namespaces', () => {
-    const args = [...unshareArguments, findTool('ip') ?? 'ip', 'link', 'set', 'lo', 'up'];
-    return spawnSync(findTool('unshare') ?? 'unshare', args, { stdio: 'ignore' }).status === 0;
-  });
+  return whyNoOwnNamespace() === null;
 }
 
 /** Whether a program can be found, also in the system folders that are not in every user's PATH. */

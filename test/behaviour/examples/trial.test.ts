@@ -4,12 +4,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  canMakeNamespaces,
-  findTool,
-  needs,
-  unshareArguments,
-} from '../../support/requirements.js';
+import { ownNamespace } from '../../../rig/index.mjs';
+import { canMakeNamespaces, needs } from '../../support/requirements.js';
 import { examples } from './run.js';
 
 const SECONDS = '2';
@@ -17,14 +13,13 @@ const TRIAL = fileURLToPath(new URL('trial.mjs', import.meta.url));
 // Inside the package, so that programs find it by its name.
 const folder = fileURLToPath(new URL(`../../../build/trial-${process.pid}/`, import.meta.url));
 const SET_UP = [
-  'ip link set lo up',
-  'ip link add zsx0 type veth peer name zsx1',
-  'ip link set zsx1 up',
-  'ip link set zsx0 up',
-  'ip addr add 198.18.0.1/24 dev zsx0',
-  'ip neigh add 198.18.0.2 lladdr 02:00:00:00:00:02 dev zsx0',
-  'exec "$@"',
-].join(' && ');
+  'link set lo up',
+  'link add zsx0 type veth peer name zsx1',
+  'link set zsx1 up',
+  'link set zsx0 up',
+  'addr add 198.18.0.1/24 dev zsx0',
+  'neigh add 198.18.0.2 lladdr 02:00:00:00:00:02 dev zsx0',
+];
 
 const read = (name: string) => readFileSync(new URL(`../../../${name}`, import.meta.url), 'utf8');
 const programsOf = (name: string) =>
@@ -46,11 +41,8 @@ const GUIDE = programsOf('docs/packet-generator.md')
       : text.replace(/^ {2}(count|seconds): [\d_]+/m, '  $1: 1e9'),
   );
 
-const inside = [...unshareArguments, 'sh', '-c', SET_UP, 'sh'];
-
-async function trial(program: string[], command: [string, string[]]): Promise<void> {
-  const args = [...command[1], process.execPath, TRIAL, SECONDS, ...program];
-  const [file = '', ...rest] = [...(command[0] ? [command[0]] : []), ...args];
+async function trial(program: string[], prefix: string[] = []): Promise<void> {
+  const [file = '', ...rest] = [...prefix, process.execPath, TRIAL, SECONDS, ...program];
   const { stdout } = await promisify(execFile)(file, rest, { cwd: folder, timeout: 50_000 });
   const seen = JSON.parse(stdout);
   expect(seen).toMatchObject({ code: 0, signal: null, sawSignal: true, stderr: '' });
@@ -67,7 +59,6 @@ function write(name: string, text: string): string {
 describe('beside a timer, an HTTP server and a signal handler', () => {
   beforeAll(() => void mkdirSync(folder, { recursive: true }));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  const here: [string, string[]] = ['', []];
 
   it.each([
     ['shortest.mjs', ['60']],
@@ -75,38 +66,32 @@ describe('beside a timer, an HTTP server and a signal handler', () => {
     ['udp-generator.mjs', ['--seconds', '60', '--rate', '5000']],
     ['workers.mjs', ['--seconds', '60']],
   ] as const)('runs on loopback: examples/%s %j', async (name, args) => {
-    await trial([fileURLToPath(new URL(name, examples)), ...args], here);
+    await trial([fileURLToPath(new URL(name, examples)), ...args]);
   });
 
   it('runs on loopback: the first program of the README', async () => {
-    await trial([write('readme', README.replaceAll('198.18.0.2', '127.0.0.1'))], here);
+    await trial([write('readme', README.replaceAll('198.18.0.2', '127.0.0.1'))]);
   });
 
   it('runs on loopback with short sends: the first program of the README', async () => {
     const text = README.replaceAll('198.18.0.2', '127.0.0.1').replace('64400', '1400');
-    await trial([write('readme-short', text)], here);
+    await trial([write('readme-short', text)]);
   });
 
-  describe(
-    'on a veth pair',
-    needs(canMakeNamespaces() && findTool('ip') !== undefined, 'making network namespaces'),
-    () => {
-      const there: [string, string[]] = ['unshare', inside];
+  describe('on a veth pair', needs(canMakeNamespaces(), 'making network namespaces'), () => {
+    it('runs: the first program of the README', async () => {
+      await trial([write('readme-veth', README)], ownNamespace(SET_UP));
+    });
 
-      it('runs: the first program of the README', async () => {
-        await trial([write('readme-veth', README)], there);
-      });
+    it.each(GUIDE.map((text, index) => ({ text, index })))(
+      "runs: the guide's program $index",
+      async ({ text, index }) => {
+        await trial([write(`guide-${index}`, text)], ownNamespace(SET_UP));
+      },
+    );
 
-      it.each(GUIDE.map((text, index) => ({ text, index })))(
-        "runs: the guide's program $index",
-        async ({ text, index }) => {
-          await trial([write(`guide-${index}`, text)], there);
-        },
-      );
-
-      it('finds the programs of the guide', () => {
-        expect(GUIDE).toHaveLength(6);
-      });
-    },
-  );
+    it('finds the programs of the guide', () => {
+      expect(GUIDE).toHaveLength(6);
+    });
+  });
 });

@@ -4,24 +4,23 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { BufferPool } from 'zerosend';
 import { type GenerateOptions, type GeneratorError, generate, replay } from 'zerosend/generator';
+import { askAlone } from '../../support/alone.js';
 import { openTo, startPeer } from '../../support/endpoints.js';
-import {
-  canMakeNamespaces,
-  hasTool,
-  isRoot,
-  needs,
-  unshareArguments,
-} from '../../support/requirements.js';
+import { canMakeNamespaces, hasTool, isRoot, needs } from '../../support/requirements.js';
 import { pcap } from './support/pcap-writer.js';
 
-/** Runs a program of test/behaviour/generator/programs, below another one where one is given. */
+/** Runs a program of test/behaviour/generator/programs. */
 // biome-ignore lint/suspicious/noExplicitAny: each program says what it has to say
-async function run(program: string, argument: object, below: readonly string[] = []): Promise<any> {
+async function run(program: string, argument: object): Promise<any> {
   const path = fileURLToPath(new URL(`./programs/${program}`, import.meta.url));
-  const [command = '', ...args] = [...below, process.execPath, path, JSON.stringify(argument)];
-  const { stdout } = await promisify(execFile)(command, args, { timeout: 25_000 });
+  const args = [path, JSON.stringify(argument)];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 25_000 });
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
 }
+
+/** Runs programs/flap.mjs, whose links are its own. */
+const flapAlone = (argument: object) =>
+  askAlone(new URL('./programs/flap.mjs', import.meta.url), [JSON.stringify(argument)]);
 
 const frames = Array.from({ length: 20 }, (_, i) => ({
   bytes: Buffer.from(
@@ -82,8 +81,7 @@ describe(
   'generate, when its link goes',
   needs(canMakeNamespaces(), 'making network namespaces'),
   () => {
-    const flap = (kind: string, ...deeds: string[]) =>
-      run('flap.mjs', { kind, deeds, count: 500 }, ['unshare', ...unshareArguments]);
+    const flap = (kind: string, ...deeds: string[]) => flapAlone({ kind, deeds, count: 500 });
 
     it.each(['packet', 'xdp'])('goes on through a %s socket once it is back', async (kind) => {
       const { report } = await flap(kind, 'link set z0 down', 'link set z0 up');
@@ -113,7 +111,7 @@ describe(
   () => {
     it('has the report of all workers', async () => {
       const argument = { kind: 'workers', deeds: ['link del z0'], count: 500 };
-      const said = await run('flap.mjs', argument, ['unshare', ...unshareArguments]);
+      const said = await flapAlone(argument);
       expect(said).toMatchObject({
         code: 'ENETUNREACH',
         message: expect.stringMatching(/^worker [01]: .*198\.18\.0\.2 port 9/),

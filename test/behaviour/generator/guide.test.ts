@@ -1,10 +1,9 @@
-import { execFile } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { template } from 'zerosend/generator';
-import { canMakeNamespaces, needs, unshareArguments } from '../../support/requirements.js';
+import { runAlone } from '../../support/alone.js';
+import { canMakeNamespaces, needs } from '../../support/requirements.js';
 import { pcap } from './support/pcap-writer.js';
 import { ETHERNET } from './support/wire.js';
 
@@ -20,7 +19,7 @@ const programs = [...guide.matchAll(/^## (.*)$|^```js\n([\s\S]*?)^```$/gm)].redu
 // Inside the package, so that it finds itself by its name.
 const folder = fileURLToPath(new URL(`../../../build/guide-${process.pid}/`, import.meta.url));
 const COUNT_TURNS = 'let turns = 0; (function count() { turns++; setImmediate(count); })();';
-const SET_UP = 'ip link add zsx0 type ifb && ip link set zsx0 up && exec "$@"';
+const SET_UP = ['link add zsx0 type ifb', 'link set zsx0 up'];
 
 describe('the guide', needs(canMakeNamespaces(), 'making network namespaces'), () => {
   beforeAll(() => {
@@ -36,11 +35,7 @@ describe('the guide', needs(canMakeNamespaces(), 'making network namespaces'), (
   it.each(programs.filter(({ text }) => text !== ''))('runs: $title', async ({ text, title }) => {
     const file = `${folder}/${title.replaceAll(/\W/g, '-')}.mjs`;
     writeFileSync(file, text);
-    const args = [...unshareArguments, 'sh', '-c', SET_UP, 'sh', process.execPath, file];
-    const { stdout, stderr } = await promisify(execFile)('unshare', args, {
-      cwd: folder,
-      timeout: 20_000,
-    });
+    const { stdout, stderr } = await runAlone([file], { setUp: SET_UP, cwd: folder });
     expect(stderr).toBe('');
     expect(stdout).not.toBe('');
     expect(stdout).not.toMatch(/failed: [1-9]|[1-9]\d* failed/);
@@ -55,11 +50,7 @@ describe('the guide', needs(canMakeNamespaces(), 'making network namespaces'), (
       // From when the loop begins: turns of the event loop until it has ended.
       const counted = text.replace('for (let sent', `${COUNT_TURNS}\nfor (let sent`);
       writeFileSync(file, `${counted}\nconsole.log('turns', turns);\nprocess.exit();\n`);
-      const args = [...unshareArguments, 'sh', '-c', SET_UP, 'sh', process.execPath, file];
-      const { stdout } = await promisify(execFile)('unshare', args, {
-        cwd: folder,
-        timeout: 20_000,
-      });
+      const { stdout } = await runAlone([file], { setUp: SET_UP, cwd: folder });
       // 100,000 frames in runs of at most 256 and a turn for each 32 runs, or a second with many.
       expect(Number(/^turns (\d+)$/m.exec(stdout)?.[1])).toBeGreaterThanOrEqual(10);
     },

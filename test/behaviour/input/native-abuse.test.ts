@@ -1,16 +1,12 @@
 import { constants } from 'node:os';
 import { expect, it } from 'vitest';
-import { canMakeNamespaces, findTool, unshareArguments } from '../../support/requirements.js';
+import { ownNamespace } from '../../../rig/index.mjs';
+import { canMakeNamespaces } from '../../support/requirements.js';
 import { addonPath } from './addon.js';
 import { ask } from './children.js';
 
 /** Where it can be had, a network namespace: packet sockets may send anything. */
-function isolated(): string[] {
-  if (!canMakeNamespaces()) return [];
-  const up = '"$1" link set lo up && shift && exec "$@"';
-  const unshare = [findTool('unshare') ?? 'unshare', ...unshareArguments, '--'];
-  return [...unshare, 'sh', '-c', up, 'sh', findTool('ip') ?? 'ip'];
-}
+const isolated = () => (canMakeNamespaces() ? ownNamespace(['link set lo up']) : []);
 
 it.each([1, 20_261_123])('the addon outlives 20,000 random calls, seed %i', async (seed) => {
   const given = { addon: addonPath, seed, calls: 20_000 };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type PooledBuffer, UdpSocket } from 'zerosend';
+import { ownNamespace } from '../../../rig/index.mjs';
 import { fillDatagram } from '../../../rig/pattern.mjs';
 import { within } from '../../support/deadline.js';
 import {
@@ -12,12 +13,7 @@ import {
   tracked,
 } from '../../support/endpoints.js';
 import { expectIntact } from '../../support/receiver.js';
-import {
-  canMakeNamespaces,
-  findTool,
-  needs,
-  unshareArguments,
-} from '../../support/requirements.js';
+import { canMakeNamespaces, findTool, needs } from '../../support/requirements.js';
 import { ask } from './children.js';
 import { openDescriptors } from './descriptors.js';
 import { coded, expectError, rejectionOf, thrownBy } from './expectations.js';
@@ -154,7 +150,7 @@ describe('a segmentSize that the path does not take', () => {
     needs(namespaces, 'network namespaces'),
     async (given) => {
       const { segmentSize } = given;
-      const prefix = [findTool('unshare') ?? 'unshare', ...unshareArguments, '--'];
+      const prefix = ownNamespace();
       const told = await ask('small-mtu', { ...given, mtu: 1500, ip: findTool('ip') }, { prefix });
       expect(told.tooLong).toMatchObject({
         name: 'RangeError',

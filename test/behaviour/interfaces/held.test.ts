@@ -1,12 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { canMakeNamespaces, findTool, needs } from '../../support/requirements.js';
-import { runAlone } from './namespace.js';
+import { canMakeNamespaces, needs } from '../../support/requirements.js';
+import { runAlone } from './place.js';
 
 const EXACT = { missing: 0, twice: 0, unknown: 0 };
 const MODULE = './held-scenarios.mjs';
-const able = canMakeNamespaces() && findTool('ip') !== undefined;
 
-describe('frames of a packet ring', needs(able, 'making network namespaces, and ip'), () => {
+describe('frames of a packet ring', needs(canMakeNamespaces(), 'making network namespaces'), () => {
   it.each(['plain', 'timestamps'])(
     'go past those that were acquired before them and released unsent: %s',
     async (kind) => {

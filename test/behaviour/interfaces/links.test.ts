@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { canMakeNamespaces, needs } from '../../support/requirements.js';
-import { runAlone } from './namespace.js';
+import { runAlone } from './place.js';
 
 const MODULE = 'link-scenarios.mjs';
 const EXACT = { missing: 0, twice: 0, unknown: 0 };

@@ -1,8 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { createRig, type Rig, type RigOptions, startReceiver } from '../../../rig/index.mjs';
+import { askAlone } from '../../support/alone.js';
 import type { Kind } from './kinds.mjs';
 
-const PROGRAM = fileURLToPath(new URL('program.mjs', import.meta.url));
+const PROGRAM = new URL('program.mjs', import.meta.url);
+
+/** Runs a scenario in a network namespace of its own; answers what the scenario does. */
+export const runAlone = (module: string, scenario: string, kind: string) =>
+  askAlone(PROGRAM, [module, scenario, kind, '{}'], { timeout: 60_000 });
 
 /** A rig with receivers in it, in which scenarios run. */
 export interface Stage {
@@ -25,7 +30,7 @@ export async function setStage(options: RigOptions = {}): Promise<Stage> {
   return {
     rig,
     async run(module, scenario, kind) {
-      const argv = [PROGRAM, module, scenario, kind, JSON.stringify(place)];
+      const argv = [fileURLToPath(PROGRAM), module, scenario, kind, JSON.stringify(place)];
       const { stdout } = await rig.sender.run(process.execPath, argv, { timeout: 40_000 });
       return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
     },

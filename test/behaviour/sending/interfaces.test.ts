@@ -1,25 +1,9 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import {
-  canMakeNamespaces,
-  findTool,
-  needs,
-  unshareArguments,
-} from '../../support/requirements.js';
+import { askAlone } from '../../support/alone.js';
+import { canMakeNamespaces, needs } from '../../support/requirements.js';
 
-const PROGRAM = fileURLToPath(new URL('programs/interfaces.mjs', import.meta.url));
-
-/** Runs a scenario in a network namespace of its own. */
-// biome-ignore lint/suspicious/noExplicitAny: each scenario has a result of its own
-async function run(scenario: string): Promise<any> {
-  const args = [...unshareArguments, process.execPath, PROGRAM, scenario];
-  const { stdout } = await promisify(execFile)(findTool('unshare') ?? 'unshare', args, {
-    timeout: 25_000,
-  });
-  return JSON.parse(stdout);
-}
+const PROGRAM = new URL('programs/interfaces.mjs', import.meta.url);
+const run = (scenario: string) => askAlone(PROGRAM, [scenario]);
 
 const drained = (ids: number) => ({ outcome: 'drained', ids, unfinished: 0 });
 
