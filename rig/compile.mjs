@@ -15,6 +15,7 @@ const FLAGS = ['-std=gnu11', '-O3', '-Wall', '-Wextra'];
 /** Further translation units of a program; every header counts as a source of all. */
 const PARTS = {
   receiver: ['receiver_options', 'receiver_report', 'receiver_tcp', 'receiver_udp'],
+  frame_receiver: [],
   probe: [],
   bpf_load: [],
 };

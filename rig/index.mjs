@@ -13,5 +13,5 @@ export {
   verifyDatagram,
   verifyStream,
 } from './pattern.mjs';
-export { startReceiver } from './receiver.mjs';
+export { startFrameReceiver, startReceiver } from './receiver.mjs';
 export { cleanLeftovers, createRig, whyRigUnavailable } from './rig.mjs';

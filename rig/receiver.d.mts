@@ -126,3 +126,46 @@ export interface Receiver {
 
 /** Starts a receiver; resolves when it listens. It ends by itself when this process ends. */
 export function startReceiver(options: ReceiverOptions): Promise<Receiver>;
+
+export interface FrameReceiverOptions {
+  namespace: Namespace | null;
+  /** The name of the interface that the frames come to. */
+  interface: string;
+  /** Where each frame has its number, 32 bits: bytes into its UDP or TCP payload. Default nowhere. */
+  sequence?: number;
+  /** A file for the frames, each behind its length (32 bits, host order). */
+  save?: string;
+}
+
+/** About the frames to 02:00:00:00:00:02. What is shared with ReceiverReport means the same. */
+export interface FrameReport {
+  type: 'final';
+  protocol: 'frames';
+  frames: number;
+  bytes: number;
+  badIp: number;
+  badTransport: number;
+  badLength: number;
+  /** UDP datagrams without a checksum. */
+  zeroUdp: number;
+  /** Frames of other protocols, or with a number out of range. */
+  other: number;
+  vlans: number;
+  unique: number;
+  duplicates: number;
+  late: number;
+  highest: number;
+  drops: number;
+}
+
+export interface FrameReceiver extends AsyncDisposable {
+  readonly pid: number;
+  /** Takes what has come by now, and ends; its report. */
+  stop(): Promise<FrameReport>;
+}
+
+/**
+ * Starts a receiver of whole frames, which works out every checksum by itself; resolves when it
+ * listens. It ends by itself when this process ends.
+ */
+export function startFrameReceiver(options: FrameReceiverOptions): Promise<FrameReceiver>;

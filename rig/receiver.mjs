@@ -1,5 +1,6 @@
 // @ts-check
-// Starts the receiver (receiver.c) in a namespace or on the machine itself, and talks to it.
+// Starts a receiver (receiver.c, frame_receiver.c) in a namespace or on the machine itself, and
+// talks to it.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { compileProgram } from './compile.mjs';
@@ -41,7 +42,7 @@ function argumentsOf(options) {
   return args;
 }
 
-/** @implements {Contract} */
+/** The running program. Only receiver.c takes commands. @implements {Contract} */
 class Receiver {
   /** @type {import('node:child_process').ChildProcess} */
   #child;
@@ -179,11 +180,27 @@ class Receiver {
 }
 
 /** @type {typeof import('./receiver.mjs').startReceiver} */
-export async function startReceiver(options) {
-  const program = await compileProgram('receiver');
-  const args = argumentsOf(options);
-  const child = options.namespace
-    ? options.namespace.spawn(program, args, { stdio: 'pipe' })
+export function startReceiver(options) {
+  return start('receiver', argumentsOf(options), options.namespace);
+}
+
+/** @type {typeof import('./receiver.mjs').startFrameReceiver} */
+export async function startFrameReceiver(options) {
+  const args = [options.interface];
+  if (options.sequence !== undefined) args.push('--sequence', String(options.sequence));
+  if (options.save !== undefined) args.push('--save', options.save);
+  const receiver = await start('frame_receiver', args, options.namespace);
+  return /** @type {any} */ (receiver);
+}
+
+/**
+ * @param {'receiver' | 'frame_receiver'} name @param {string[]} args
+ * @param {import('./index.mjs').Namespace | null | undefined} namespace
+ */
+async function start(name, args, namespace) {
+  const program = await compileProgram(name);
+  const child = namespace
+    ? namespace.spawn(program, args, { stdio: 'pipe' })
     : spawn(program, args, { stdio: 'pipe' });
   return new Receiver(child).listening();
 }

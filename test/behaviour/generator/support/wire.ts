@@ -1,32 +1,21 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { createRig, type Rig, type RigKind, type RigOptions } from '../../../../rig/index.mjs';
+import {
+  compileProgram,
+  createRig,
+  type FrameReport,
+  type Rig,
+  type RigKind,
+  type RigOptions,
+  startFrameReceiver,
+} from '../../../../rig/index.mjs';
 import { within } from '../../../support/deadline.js';
 
 export const ETHERNET = { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' };
-
-/** What the listener has counted. */
-export interface Heard {
-  frames: number;
-  bytes: number;
-  badIp: number;
-  badTransport: number;
-  badLength: number;
-  zeroUdp: number;
-  other: number;
-  vlans: number;
-  unique: number;
-  duplicates: number;
-  late: number;
-  highest: number;
-  drops: number;
-}
 
 /** Nothing was wrong with what came, and nothing was missing. */
 export const INTACT = {
@@ -40,30 +29,24 @@ export const INTACT = {
   drops: 0,
 };
 
-/** A veth rig, with a listener that works checksums out by itself at its other end. */
+/** A veth rig, with a receiver that works checksums out by itself at its other end. */
 export class Wire {
   readonly rig: Rig;
-  readonly #folder: string;
-  readonly #listener: string;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'zerosend-wire-'));
 
-  private constructor(rig: Rig, folder: string, listener: string) {
+  private constructor(rig: Rig) {
     this.rig = rig;
-    this.#folder = folder;
-    this.#listener = listener;
   }
 
   static async set(kind: RigKind = 'veth', options: RigOptions = {}): Promise<Wire> {
-    const folder = mkdtempSync(join(tmpdir(), 'zerosend-wire-'));
-    const listener = join(folder, 'listener');
-    const source = fileURLToPath(new URL('../listener.c', import.meta.url));
-    await promisify(execFile)(process.env.CC ?? 'cc', ['-O2', '-Wall', '-o', listener, source]);
     const rig = await createRig(kind, options);
-    const wire = new Wire(rig, folder, listener);
+    const wire = new Wire(rig);
     // Neighbour discovery would be counted as well.
     const quiet = 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6';
     await rig.sender.run('sh', ['-c', quiet]);
+    const program = await compileProgram('frame_receiver');
     // What leaves has its checksums: a veth would leave them to whoever receives.
-    await rig.sender.run(listener, ['--no-checksum-offload', rig.senderInterface.name]);
+    await rig.sender.run(program, ['--no-checksum-offload', rig.senderInterface.name]);
     return wire;
   }
 
@@ -100,25 +83,23 @@ export class Wire {
   async hear<T>(
     send: () => Promise<T>,
     options: { sequence?: number; save?: boolean } = {},
-  ): Promise<{ heard: Heard; frames: Buffer[]; sent: T }> {
-    const { receiver, receiverInterface } = this.rig;
+  ): Promise<{ heard: FrameReport; frames: Buffer[]; sent: T }> {
     const saved = this.file('frames');
-    const args = [receiverInterface?.name ?? ''];
-    if (options.sequence !== undefined) args.push('--sequence', String(options.sequence));
-    if (options.save) args.push('--save', saved);
-    const child = receiver?.spawn(this.#listener, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    if (!child?.stdout || !child.stdin) throw new Error('no listener');
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    await within(lines.next(), 'a listener that is ready');
+    const receiver = await startFrameReceiver({
+      namespace: this.rig.receiver,
+      interface: this.rig.receiverInterface?.name ?? '',
+      ...(options.sequence !== undefined && { sequence: options.sequence }),
+      ...(options.save && { save: saved }),
+    });
     let sent: T;
     try {
       sent = await send();
-    } finally {
-      child.stdin.end();
+    } catch (error) {
+      await receiver.stop();
+      throw error;
     }
-    const { value } = await within(lines.next(), 'the report of the listener');
-    const frames = options.save ? split(readFileSync(saved)) : [];
-    return { heard: JSON.parse(value), frames, sent };
+    const heard = await within(receiver.stop(), 'the report of the receiver');
+    return { heard, frames: options.save ? split(readFileSync(saved)) : [], sent };
   }
 
   /** A capture of what arrives while `send` runs, by tcpdump; returns the file. */

@@ -1,12 +1,14 @@
 // A receiver of whole frames (AF_PACKET) that knows nothing of the library: it works every checksum
 // out by itself and follows the sequence numbers.
 //
-//   listener INTERFACE [--sequence OFFSET] [--save FILE]
-//   listener --no-checksum-offload INTERFACE     has the kernel finish checksums before the device
+//   frame_receiver INTERFACE [--sequence OFFSET] [--save FILE]
+//   frame_receiver --no-checksum-offload INTERFACE
+//                                has the kernel finish checksums before the device
 //
-// Says "ready", then counts frames to Ethernet address 02:00:00:00:00:02 until stdin ends, and
-// prints a report as JSON. --sequence: each frame's number is the 32 bits at so many bytes into its
-// UDP or TCP payload. --save: writes each frame with its length (32 bits, host order) before it.
+// Speaks as receiver.c does: a line as JSON once it listens, and a last report when stdin ends. It
+// counts frames to Ethernet address 02:00:00:00:00:02. --sequence: each frame's number is the 32
+// bits at so many bytes into its UDP or TCP payload. --save: writes each frame with its length (32
+// bits, host order) before it.
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,7 +36,7 @@ static int64_t highest = -1;
 static uint64_t unique;
 
 static void die(const char* what) {
-  fprintf(stderr, "listener: %s: %s\n", what, strerror(errno));
+  fprintf(stderr, "frame_receiver: %s: %s\n", what, strerror(errno));
   exit(1);
 }
 
@@ -156,7 +158,7 @@ int main(int argc, char** argv) {
     if (strcmp(argv[i], "--save") == 0 && !(save = fopen(argv[i + 1], "w"))) die(argv[i + 1]);
   }
   int fd = open_socket(argv[1]);
-  printf("ready\n");
+  printf("{\"type\":\"listening\",\"protocol\":\"frames\",\"pid\":%d}\n", (int)getpid());
   fflush(stdout);
   struct pollfd fds[2] = {{.fd = fd, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
   static uint8_t frame[1 << 17];
@@ -198,7 +200,8 @@ int main(int argc, char** argv) {
   socklen_t size = sizeof statistics;
   getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &statistics, &size);
   printf(
-      "{\"frames\":%lu,\"bytes\":%lu,\"badIp\":%lu,\"badTransport\":%lu,\"badLength\":%lu,"
+      "{\"type\":\"final\",\"protocol\":\"frames\",\"frames\":%lu,\"bytes\":%lu,\"badIp\":%lu,"
+      "\"badTransport\":%lu,\"badLength\":%lu,"
       "\"zeroUdp\":%lu,\"other\":%lu,\"vlans\":%lu,\"unique\":%lu,\"duplicates\":%lu,"
       "\"late\":%lu,\"highest\":%ld,\"drops\":%u}\n",
       frames, bytes, bad_ip, bad_transport, bad_length, zero_udp, other, vlans, unique, duplicates,
