@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, type SpawnOptions } from 'node:child_process';
-import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -8,10 +8,11 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   compileProgram,
   createRig,
+  ownNamespace,
   runInUserNamespace,
   whyRigUnavailable,
 } from '../../rig/index.mjs';
-import { hasTool, isRoot, needs } from '../support/requirements.js';
+import { canMakeNamespaces, hasTool, isRoot, needs } from '../support/requirements.js';
 import { needsRig } from './needs.js';
 
 const execute = promisify(execFile);
@@ -27,6 +28,16 @@ const SEND_INTO_SINK = `
   const veth = await whyRigUnavailable('veth');
   const copying = await whyRigUnavailable('veth-copy');
   console.log(JSON.stringify({ uid: process.getuid(), sent: JSON.parse(sent.stdout), veth, copying }));
+`;
+
+/** An interface of that name is made in a namespace, and listed there. */
+const LINK = `zso${process.pid}`;
+const LIST_LINKS = `
+  const { execFileSync } = await import('node:child_process');
+  const { ownNamespace, whyNoOwnNamespace } = await import(process.argv[1]);
+  const [file, ...args] = ownNamespace(['link add ${LINK} type ifb']);
+  const links = String(execFileSync(file, [...args, 'ip', '-o', 'link']));
+  console.log(JSON.stringify({ uid: process.getuid(), why: whyNoOwnNamespace(), links }));
 `;
 
 const BPF_NEEDS_ROOT = 'loading a BPF program needs root';
@@ -56,20 +67,50 @@ async function readableCopy(): Promise<string> {
 
 const canBecomeNobody = isRoot() && hasTool('setpriv');
 describe('an ordinary user', needs(canBecomeNobody, 'root, to become one, and setpriv'), () => {
-  it('has the sink, and is told why not the rest', async () => {
+  /** What a module says, given the rigs. */
+  async function said(module: string): Promise<unknown> {
     const index = await readableCopy();
     const become = [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups', '--'];
-    const program = ['--input-type=module', '-e', SEND_INTO_SINK, index];
+    const program = ['--input-type=module', '-e', module, index];
     const { stdout } = await execute('setpriv', [...become, process.execPath, ...program], {
       env: { PATH: '/usr/bin:/bin' },
       cwd: '/',
     });
-    expect(JSON.parse(stdout)).toMatchObject({
+    return JSON.parse(stdout);
+  }
+
+  it('has the sink, and is told why not the rest', async () => {
+    expect(await said(SEND_INTO_SINK)).toMatchObject({
       uid: NOBODY,
       sent: SENT,
       veth: BPF_NEEDS_ROOT,
       copying: null,
     });
+  });
+
+  it('has a namespace for one program', async () => {
+    const links = expect.stringContaining(LINK);
+    expect(await said(LIST_LINKS)).toEqual({ uid: NOBODY, why: null, links });
+  });
+});
+
+describe('a namespace for one program', needs(canMakeNamespaces(), 'network namespaces'), () => {
+  it('has what was set up in it, and ends with the program', async () => {
+    const [file = '', ...args] = [
+      ...ownNamespace([`link add ${LINK} type ifb`]),
+      'ip',
+      '-o',
+      'link',
+    ];
+    // Twice: a namespace that stayed, or that of this process, would have the name already.
+    expect((await execute(file, args)).stdout).toContain(LINK);
+    expect((await execute(file, args)).stdout).toContain(LINK);
+    expect(readdirSync('/sys/class/net')).not.toContain(LINK);
+  });
+
+  it('does not start it where the set-up fails', async () => {
+    const [file = '', ...args] = [...ownNamespace(['link set nothing up']), 'echo', 'ran'];
+    await expect(execute(file, args)).rejects.toMatchObject({ code: 1, stdout: '' });
   });
 });
 
@@ -95,10 +136,13 @@ describe('inside a user namespace', await needsRig('sink'), () => {
 describe('where a rig cannot be set up', await needsRig('sink'), () => {
   it('says why', async () => {
     const program = `
-      const { createRig, RigUnavailableError, whyRigUnavailable } = await import(process.argv[1]);
+      const { createRig, ownNamespace, RigUnavailableError, whyNoOwnNamespace, whyRigUnavailable } =
+        await import(process.argv[1]);
       const error = await createRig('sink').catch((reason) => reason);
-      const typed = error instanceof RigUnavailableError;
-      console.log(JSON.stringify({ code: error.code, typed, why: await whyRigUnavailable('sink') }));
+      const own = await (async () => ownNamespace())().catch((reason) => reason);
+      const typed = [error, own].every((thrown) => thrown instanceof RigUnavailableError);
+      const why = [await whyRigUnavailable('sink'), whyNoOwnNamespace()];
+      console.log(JSON.stringify({ code: error.code, typed, why }));
     `;
     // A user namespace in which nobody can make further ones of either sort.
     const forbid = ['user', 'net']
@@ -112,7 +156,8 @@ describe('where a rig cannot be set up', await needsRig('sink'), () => {
       ),
     );
     expect(result).toMatchObject({ code: 'ERR_RIG_UNAVAILABLE', typed: true });
-    expect(result.why).toMatch(/^no user namespace: .*No space left/);
+    expect(result.why[0]).toMatch(/^no user namespace: .*No space left/);
+    expect(result.why[1]).toMatch(/No space left.*; .*No space left/s);
   });
 
   it('lets other mistakes through', async () => {

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
@@ -22,6 +22,8 @@ export interface ProgramOptions {
   node?: readonly string[];
   /** Milliseconds after which it is killed, which fails the test. */
   timeout?: number;
+  /** What starts it; default here, by child_process. */
+  spawn?: (file: string, args: string[], options: SpawnOptions) => ChildProcess;
 }
 
 /**
@@ -36,16 +38,17 @@ export class Program {
   #read = 0;
   #arrived: () => void = () => {};
 
-  constructor(url: URL, argument: object, { node = [], timeout = 20_000 }: ProgramOptions = {}) {
+  constructor(url: URL, argument: object, options: ProgramOptions = {}) {
+    const { node = [], timeout = 20_000, spawn: start = spawn } = options;
     this.#timeout = timeout;
     const args = [...node, fileURLToPath(url), JSON.stringify(argument)];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = start(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     let stderr = '';
-    child.stderr.setEncoding('utf8').on('data', (text) => {
+    child.stderr!.setEncoding('utf8').on('data', (text) => {
       stderr += text;
     });
-    createInterface({ input: child.stdout }).on('line', (line) => {
+    createInterface({ input: child.stdout! }).on('line', (line) => {
       this.messages.push(JSON.parse(line));
       this.#arrived();
     });
@@ -57,6 +60,10 @@ export class Program {
       });
     });
     onTestFinished(() => void child.kill('SIGKILL'));
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
   }
 
   get running(): boolean {
@@ -81,7 +88,7 @@ export class Program {
         });
       }
     })();
-    return within(found, `'${type}' from a program`, this.#timeout);
+    return within(found, `'${type}' from ${this.#child.spawnargs.at(-1)}`, this.#timeout);
   }
 
   kill(signal: NodeJS.Signals): void {
