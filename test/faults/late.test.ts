@@ -39,7 +39,7 @@ async function play(scenario: string, family: 4 | 6, more: object): Promise<Answ
       device: rig.sender.name,
       ...more,
     },
-    { namespace: rig.sender },
+    { prefix: rig.sender.prefix },
   );
   const report = await receiver.until(
     ({ unique, wrongBytes }) => wrongBytes > 0 || unique >= answer.datagrams,

@@ -37,7 +37,7 @@ async function play<More>(
   const answer = await answerOf<Answer & More>(
     'phantom',
     { scenario, family, peer: { address, port: receiver.port }, device: rig.senderInterface.name },
-    { namespace: rig.sender },
+    { prefix: rig.sender.prefix },
   );
   const report = await receiver.until(
     ({ unique, wrongBytes }) => wrongBytes > 0 || unique >= answer.datagrams - lost,

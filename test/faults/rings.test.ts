@@ -166,7 +166,7 @@ describe('ring sockets, a call failing', await needsRig('veth'), () => {
     try {
       const { name } = rig.senderInterface;
       const place = { kind, interface: name, queues: 'zsq0', port: receiver.port, seed: 3 };
-      const options = { namespace: rig.sender };
+      const options = { prefix: rig.sender.prefix };
       const { results, delivered } = await answerOf<{ results: Results; delivered: number }>(
         'rings',
         { place, ...argument },

@@ -1,14 +1,11 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import type { Namespace } from '../../rig/index.mjs';
 
 const runner = fileURLToPath(new URL('programs/run.mjs', import.meta.url));
 
 interface ProgramOptions {
-  /** The namespace of a rig that it runs in; default: that of this process. */
-  namespace?: Namespace;
-  /** What the command line begins with. */
+  /** What the command line begins with, such as that of a namespace. */
   prefix?: readonly string[];
   /** Options of Node.js. */
   node?: string[];
@@ -27,16 +24,16 @@ export interface ProgramExit {
 export function exitOf(
   module: string,
   argument: object,
-  { namespace, prefix = [], node = [], timeout = 25_000 }: ProgramOptions = {},
+  { prefix = [], node = [], timeout = 25_000 }: ProgramOptions = {},
 ): Promise<ProgramExit> {
   const program = [...node, runner, module, JSON.stringify(argument)];
   const [file = '', ...args] = [...prefix, process.execPath, ...program];
   const options = { stdio: 'pipe', timeout, killSignal: 'SIGKILL' } as const;
-  const child = namespace ? namespace.spawn(file, args, options) : spawn(file, args, options);
+  const child = spawn(file, args, options);
   onTestFinished(() => void child.kill('SIGKILL'));
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
-    child[name]?.setEncoding('utf8').on('data', (text) => {
+    child[name].setEncoding('utf8').on('data', (text) => {
       output[name] += text;
     });
   }

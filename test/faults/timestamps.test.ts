@@ -39,7 +39,7 @@ describe('timestamps when datagrams were refused', () => {
         const answer = await answerOf<Answer>(
           'stamps',
           { zeroCopy, counted },
-          { namespace: rig.sender },
+          { prefix: rig.sender.prefix },
         );
         expect(answer.noBuffers).toBeGreaterThan(0);
         expect(answer.before).toEqual(own(answer.before));
@@ -58,7 +58,7 @@ describe('timestamps when datagrams were refused', () => {
       const answer = await answerOf<Answer>(
         'stamps',
         { device: rig.sender.name },
-        { namespace: rig.sender },
+        { prefix: rig.sender.prefix },
       );
       expect(answer.noBuffers).toBeGreaterThan(0);
       expect(answer.before).toEqual(own(answer.before));

@@ -28,7 +28,7 @@ describe.each([4, 6] as const)(
         const answer = await answerOf<Answer>(
           'too-big',
           { address, family, zeroCopy, device: rig.sender.name },
-          { namespace: rig.sender },
+          { prefix: rig.sender.prefix },
         );
         expect(answer.codes).toEqual(['ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL', 'EINVAL']);
         expect(answer.small).toBe('accepted');

@@ -92,7 +92,7 @@ async function acrossRig(
   });
   const peer = { host: rig.receiverAddress.v4, port: receiver.port };
   const argument = { cases: list, peer };
-  const answers = await answerOf<Answer[]>('wrap', argument, { namespace: rig.sender });
+  const answers = await answerOf<Answer[]>('wrap', argument, { prefix: rig.sender.prefix });
   const got = [];
   for (const { seed, sent, report } of answers) {
     got.push(await arrived(receiver, protocol, seed, report.outcome === 'drained' ? sent : 0));
