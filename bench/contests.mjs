@@ -8,6 +8,7 @@ import { ringContests } from './ring-contests.mjs';
  * @property {string} name
  * @property {'c' | 'js'} language
  * @property {string[]} args of c/sender.c or js/sender.mjs, without protocol and destination
+ * @property {string} [sender] js/sender.mjs of another checkout
  * @property {'zerocopied' | 'copied' | 'inlined'} [how] how every send has to complete
  * @property {number} [target] the ratio to the first program that the project aims at
  *

@@ -19,6 +19,7 @@ import { summarize } from './statistics.mjs';
  * @property {Summary} ratio bytes a second against the first program's in the same round
  * @property {Summary} cpuRatio bytes a CPU second likewise: less exact where a part of the work is
  *   done for the program elsewhere, but hardly moved by other load
+ * @property {number[]} ratios the same, each round by itself
  * @property {number | null} target
  *
  * @typedef {import('./contests.mjs').Goal & { ratio: Summary }} GoalResult round by round, too
@@ -135,6 +136,7 @@ function resultOf({ name, target = undefined }, slices, first) {
     zerocopiedShare: total('zerocopied') / total('sends'),
     ratio: ratioOf(slices, first, YIELDS.rate),
     cpuRatio: ratioOf(slices, first, YIELDS.cpu),
+    ratios: slices.map((slice, i) => rate(slice) / rate(first[i] ?? slice)),
     target: target ?? null,
   };
 }

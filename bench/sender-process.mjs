@@ -55,7 +55,7 @@ export class SenderProcess {
   constructor(program, { cSender, namespace, destination }) {
     this.program = program;
     const [command, first] =
-      program.language === 'c' ? [cSender, []] : [process.execPath, [JS_SENDER]];
+      program.language === 'c' ? [cSender, []] : [process.execPath, [program.sender ?? JS_SENDER]];
     this.#child = spawnIn(namespace, command, [...first, ...program.args, ...destination]);
     const { stdin, stdout } = this.#child;
     if (stdin === null || stdout === null) throw new Error('no pipes');
