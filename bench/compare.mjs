@@ -52,5 +52,5 @@ try {
     }
   }
 } finally {
-  await rig.close();
+  await rig.dispose();
 }

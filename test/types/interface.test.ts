@@ -11,4 +11,8 @@ describe.each(ENTRIES)('the public interface of $entry', ({ entry, report }) => 
   it('is what was written down: `npm run interface` does, for a change that is meant', () => {
     expect(now).toBe(readFileSync(pathOf(report), 'utf8'));
   });
+
+  it('has no member that is ours', () => {
+    expect(now.match(/^\s+(?:(?:readonly|get|static|protected) )*_\w+.*$/gm)).toBe(null);
+  });
 });
