@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cerrno>
+
 namespace zerosend {
 
 // How something has ended that makes system calls: the errno of the one that failed, and its name,
@@ -7,6 +9,9 @@ namespace zerosend {
 struct Failure {
   int error = 0;
   const char* call = "";
+
+  // What errno says of a call that has just failed.
+  static Failure of(const char* call) { return {errno, call}; }
 
   explicit operator bool() const { return error != 0; }
 };

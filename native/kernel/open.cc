@@ -30,10 +30,9 @@ int set(int fd, int level, int option, int value) {
 }
 
 // Closes the descriptor, if any, and keeps the errno of the call that failed.
-Opened failure(int fd, const char* syscall) {
+Opened failure(int fd, const char* call) {
   Opened opened;
-  opened.error = errno;
-  opened.syscall = syscall;
+  opened.failed = Failure::of(call);
   if (fd >= 0) sys.close(fd);
   return opened;
 }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "kernel/address.h"
+#include "kernel/failure.h"
 
 namespace zerosend {
 
@@ -23,8 +24,7 @@ struct OpenOptions {
 // SO_ZEROCOPY: without it the socket works, but copies.
 struct Opened {
   int fd = -1;
-  int error = 0;
-  const char* syscall = "";
+  Failure failed;
   int zerocopy_error = 0;
 };
 

@@ -95,17 +95,14 @@ WayOut find_way_out(const Address& remote, const std::string& interface) {
   if (!interface.empty()) {
     bound = if_nametoindex(interface.c_str());
     if (bound == 0) {
-      way.error = errno;
-      way.syscall = "if_nametoindex";
+      way.failed = Failure::of("if_nametoindex");
       return way;
     }
   }
   unsigned index = 0;
-  way.syscall = "netlink(RTM_GETROUTE)";
-  way.error = find_interface(on_wire(remote), bound, &index);
-  if (way.error != 0) return way;
-  way.syscall = "netlink(RTM_GETQDISC)";
-  way.error = find_qdiscs(index, &way.qdiscs);
+  way.failed = {find_interface(on_wire(remote), bound, &index), "netlink(RTM_GETROUTE)"};
+  if (way.failed) return way;
+  way.failed = {find_qdiscs(index, &way.qdiscs), "netlink(RTM_GETQDISC)"};
   char name[IF_NAMESIZE] = {};
   if (if_indextoname(index, name) != nullptr) way.interface = name;
   return way;

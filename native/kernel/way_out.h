@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernel/address.h"
+#include "kernel/failure.h"
 
 namespace zerosend {
 
@@ -14,8 +15,7 @@ struct WayOut {
   // made of classes (mq has one for each transmit queue), of all that have no further ones.
   std::vector<std::string> qdiscs;
 
-  int error = 0;  // errno of the call that failed
-  const char* syscall = "";
+  Failure failed;
 };
 
 // Asks the kernel (rtnetlink(7): RTM_GETROUTE, RTM_GETQDISC). `interface` is the one that the

@@ -33,10 +33,9 @@ Napi::Object admit(Info info, std::shared_ptr<Socket> socket) {
 }
 
 // A failure, and when it was the queue's, how many queues the interface has.
-Napi::Object refused_queue(Napi::Env env, const XdpOptions& options, int error,
-                           const char* syscall) {
-  Napi::Object result = failure(env, error, syscall);
-  if (result.IsEmpty() || std::strcmp(syscall, "bind") != 0) return result;
+Napi::Object refused_queue(Napi::Env env, const XdpOptions& options, const Failure& failed) {
+  Napi::Object result = failure(env, failed);
+  if (result.IsEmpty() || std::strcmp(failed.call, "bind") != 0) return result;
   set(result, "queues", transmit_queues(if_nametoindex(options.interface.c_str())));
   return result;
 }
@@ -65,12 +64,12 @@ Napi::Value open_packet(Info info) {
     std::copy_n(bytes.Data(), options.destination_length, options.destination);
   }
   if (const Failure failed = environment.poller().start()) return failure(env, failed);
-  const char* syscall = "";
-  int error = 0;
-  std::shared_ptr<PacketSocket> socket =
-      PacketSocket::open(options, environment.poller().epoll_fd(), environment.poller().links(),
-                         environment.first_id, &error, &syscall);
-  if (!socket) return failure(env, error, syscall);
+  std::shared_ptr<PacketSocket> socket;
+  if (const Failure failed =
+          PacketSocket::open(options, environment.poller().epoll_fd(), environment.poller().links(),
+                             environment.first_id, &socket)) {
+    return failure(env, failed);
+  }
 
   const std::shared_ptr<Slab>& ring = socket->ring();
   const Napi::Value memory = external_array_buffer(env, ring->data(), ring->size(), ring);
@@ -104,12 +103,12 @@ Napi::Value open_xdp(Info info) {
   if (slab == nullptr) return failure(env, EINVAL, "setsockopt(XDP_UMEM_REG)");
   options.umem = *slab;
   if (const Failure failed = environment.poller().start()) return failure(env, failed);
-  const char* syscall = "";
-  int error = 0;
-  std::shared_ptr<XdpSocket> socket =
-      XdpSocket::open(options, environment.poller().epoll_fd(), environment.poller().links(),
-                      environment.first_id, &error, &syscall);
-  if (!socket) return refused_queue(env, options, error, syscall);
+  std::shared_ptr<XdpSocket> socket;
+  if (const Failure failed =
+          XdpSocket::open(options, environment.poller().epoll_fd(), environment.poller().links(),
+                          environment.first_id, &socket)) {
+    return refused_queue(env, options, failed);
+  }
   Napi::Object result = admit(info, socket);
   if (!has(result, "handle")) return result;
   set(result, "zeroCopy", socket->zerocopy());

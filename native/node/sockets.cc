@@ -63,7 +63,7 @@ Napi::Value open(Info info, bool tcp) {
 
   if (const Failure failed = environment.poller().start()) return failure(env, failed);
   const Opened opened = tcp ? open_tcp(options) : open_udp(options);
-  if (opened.fd < 0) return failure(env, opened.error, opened.syscall);
+  if (opened.fd < 0) return failure(env, opened.failed);
 
   InetSocket::Setup setup{};
   setup.fd = opened.fd;
@@ -229,7 +229,7 @@ Napi::Value way_out(Info info) {
   if (env.IsExceptionPending()) return {};
   if (!sound || remote.length == 0) return failure(env, EINVAL, "netlink");
   const WayOut way = find_way_out(remote, string_of(info[1]));
-  if (way.error != 0) return failure(env, way.error, way.syscall);
+  if (way.failed) return failure(env, way.failed);
   Napi::Array qdiscs = Napi::Array::New(env, way.qdiscs.size());
   for (uint32_t i = 0; i < way.qdiscs.size(); ++i) set(qdiscs, i, way.qdiscs[i]);
   Napi::Object result = Napi::Object::New(env);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "kernel/interface.h"
 #include "kernel/open.h"
@@ -66,26 +67,21 @@ void size_send_buffer(int fd, const tpacket_req& request, uint32_t wanted) {
 
 }  // namespace
 
-std::shared_ptr<PacketSocket> PacketSocket::open(const PacketOptions& options, int epoll_fd,
-                                                 LinkWatch& links, uint64_t first_id, int* error,
-                                                 const char** syscall) {
-  const auto failure = [&](int fd, const char* call) {
-    *error = errno;
-    *syscall = call;
+Failure PacketSocket::open(const PacketOptions& options, int epoll_fd, LinkWatch& links,
+                           uint64_t first_id, std::shared_ptr<PacketSocket>* opened) {
+  const auto failure = [](int fd, const char* call) {
+    const Failure failed = Failure::of(call);
     if (fd >= 0) sys.close(fd);
-    return std::shared_ptr<PacketSocket>();
+    return failed;
   };
   const unsigned ifindex = if_nametoindex(options.interface.c_str());
-  if (ifindex == 0) return failure(-1, "if_nametoindex");
+  if (ifindex == 0) return Failure::of("if_nametoindex");
   tpacket_req request{};
-  if (!plan(options, &request)) {
-    errno = EINVAL;
-    return failure(-1, "setsockopt(PACKET_TX_RING)");
-  }
+  if (!plan(options, &request)) return {EINVAL, "setsockopt(PACKET_TX_RING)"};
   // Protocol 0: nothing is received.
   const int type = options.cooked ? SOCK_DGRAM : SOCK_RAW;
   const int fd = sys.socket(AF_PACKET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return failure(-1, "socket");
+  if (fd < 0) return Failure::of("socket");
   if (set(fd, PACKET_VERSION, TPACKET_V2) != 0) return failure(fd, "setsockopt(PACKET_VERSION)");
   if (options.qdisc_bypass && set(fd, PACKET_QDISC_BYPASS, 1) != 0) {
     return failure(fd, "setsockopt(PACKET_QDISC_BYPASS)");
@@ -115,18 +111,14 @@ std::shared_ptr<PacketSocket> PacketSocket::open(const PacketOptions& options, i
   socket->peer_.sll_ifindex = static_cast<int>(ifindex);
   if (options.virtio_net_header) socket->max_segments_ = probe_max_segments();
   uint32_t mtu = 0;
-  *syscall = "ioctl(SIOCGIFMTU)";
-  *error = interface_mtu(options.interface, &mtu, &socket->link_header_);
-  if (*error == 0) {
-    *syscall = "netlink(RTM_GETLINK)";
-    *error = socket->follow(links, ifindex, mtu);
+  if (const int error = interface_mtu(options.interface, &mtu, &socket->link_header_)) {
+    return {error, "ioctl(SIOCGIFMTU)"};
   }
-  if (*error == 0) {
-    if (!options.cooked) socket->header_length_ = socket->link_header_.header_length;
-    *syscall = "timerfd_create";
-    *error = socket->make_timer();
-  }
-  return *error == 0 ? socket : nullptr;
+  if (const int error = socket->follow(links, ifindex, mtu)) return {error, "netlink(RTM_GETLINK)"};
+  if (!options.cooked) socket->header_length_ = socket->link_header_.header_length;
+  if (const int error = socket->make_timer()) return {error, "timerfd_create"};
+  *opened = std::move(socket);
+  return {};
 }
 
 PacketSocket::PacketSocket(int fd, int epoll_fd, const std::shared_ptr<Slab>& ring,

@@ -41,11 +41,9 @@ struct PacketOptions {
 // where the kernel stands, as the status of the frames says.
 class PacketSocket final : public RingSocket {
  public:
-  // Opens the socket and maps its ring. Returns null with the call that failed in `*syscall` and
-  // its errno in `*error`.
-  static std::shared_ptr<PacketSocket> open(const PacketOptions& options, int epoll_fd,
-                                            LinkWatch& links, uint64_t first_id, int* error,
-                                            const char** syscall);
+  // Opens the socket and maps its ring. `*opened` stays as it is when a call fails.
+  static Failure open(const PacketOptions& options, int epoll_fd, LinkWatch& links,
+                      uint64_t first_id, std::shared_ptr<PacketSocket>* opened);
   ~PacketSocket() override;
 
   const std::shared_ptr<Slab>& ring() const { return memory_; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "kernel/interface.h"
 #include "kernel/netdev.h"
@@ -57,28 +58,31 @@ template class XdpRing<xdp_desc>;
 // Tries what the options allow, the best first: packets of several frames, but not at the price of
 // zero copy, which a kernel that may choose by itself would give up for them. An attempt that fails
 // leaves the socket as it was. A queue in use is tried again by the caller, from the beginning.
-bool XdpSocket::bind_queue(const XdpOptions& options, uint32_t ifindex, int* error) {
+Failure XdpSocket::bind_queue(const XdpOptions& options, uint32_t ifindex) {
   using Mode = XdpOptions::Mode;
   sockaddr_xdp address{};
   address.sxdp_family = AF_XDP;
   address.sxdp_ifindex = ifindex;
   address.sxdp_queue_id = options.queue;
-  const auto bound = [&](uint16_t mode) {
+  const auto bind_as = [&](uint16_t mode) -> Failure {
+    Failure failed;
     for (const uint16_t several : {kUseSg, uint16_t{0}}) {
       address.sxdp_flags = mode | XDP_USE_NEED_WAKEUP | several;
       if (sys.bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
-        return true;
+        return {};
       }
-      *error = errno;
-      if (*error == EBUSY) return false;
-      multi_frame_error_ = *error;  // of the attempt before the one that succeeds
+      failed = Failure::of("bind");
+      if (failed.error == EBUSY) break;
+      multi_frame_error_ = failed.error;  // of the attempt before the one that succeeds
     }
-    return false;
+    return failed;
   };
-  if (options.mode != Mode::kCopy && bound(XDP_ZEROCOPY)) return true;
-  if (options.mode == Mode::kZeroCopy || *error == EBUSY) return false;
+  if (options.mode != Mode::kCopy) {
+    const Failure failed = bind_as(XDP_ZEROCOPY);
+    if (!failed || options.mode == Mode::kZeroCopy || failed.error == EBUSY) return failed;
+  }
   multi_frame_error_ = 0;
-  return bound(XDP_COPY);
+  return bind_as(XDP_COPY);
 }
 
 uint32_t XdpSocket::frames_of_packets(uint32_t ifindex) const {
@@ -87,54 +91,47 @@ uint32_t XdpSocket::frames_of_packets(uint32_t ifindex) const {
   return std::clamp(zerocopy_segments(ifindex), kZeroCopyFrames, kMostFrames);
 }
 
-// Registers the memory, makes the rings and binds. Returns null, or the call that failed.
-const char* XdpSocket::set_up(const XdpOptions& options, uint32_t ifindex, LinkWatch& links,
-                              int* error) {
+// Registers the memory, makes the rings and binds.
+Failure XdpSocket::set_up(const XdpOptions& options, uint32_t ifindex, LinkWatch& links) {
   const auto set = [&](int option, const void* value, size_t size) {
-    if (sys.setsockopt(fd_, SOL_XDP, option, value, static_cast<socklen_t>(size)) == 0) return true;
-    *error = errno;
-    return false;
+    return sys.setsockopt(fd_, SOL_XDP, option, value, static_cast<socklen_t>(size)) == 0;
   };
   // A page that a child process shares is copied at the next write to it, and the kernel goes on
   // with the one that it has pinned.
   if (sys.madvise(memory_->data(), memory_->size(), MADV_DONTFORK) != 0) {
-    *error = errno;
-    return "madvise(MADV_DONTFORK)";
+    return Failure::of("madvise(MADV_DONTFORK)");
   }
   xdp_umem_reg memory{};
   memory.addr = reinterpret_cast<uint64_t>(memory_->data());
   memory.len = memory_->size();
   memory.chunk_size = static_cast<uint32_t>(memory_->slot_size());
-  if (!set(XDP_UMEM_REG, &memory, sizeof memory)) return "setsockopt(XDP_UMEM_REG)";
+  if (!set(XDP_UMEM_REG, &memory, sizeof memory)) return Failure::of("setsockopt(XDP_UMEM_REG)");
   memory_->share_with_kernel();
   // Room for every chunk at once, so that neither ring can be what a frame waits for. The fill ring
   // is for reception, but must exist.
   const uint32_t size = power_of_two(std::max(memory_->slots(), 64u));
   const uint32_t fill = 64;
-  if (!set(XDP_UMEM_FILL_RING, &fill, sizeof fill)) return "setsockopt(XDP_UMEM_FILL_RING)";
+  if (!set(XDP_UMEM_FILL_RING, &fill, sizeof fill))
+    return Failure::of("setsockopt(XDP_UMEM_FILL_RING)");
   if (!set(XDP_UMEM_COMPLETION_RING, &size, sizeof size)) {
-    return "setsockopt(XDP_UMEM_COMPLETION_RING)";
+    return Failure::of("setsockopt(XDP_UMEM_COMPLETION_RING)");
   }
-  if (!set(XDP_TX_RING, &size, sizeof size)) return "setsockopt(XDP_TX_RING)";
+  if (!set(XDP_TX_RING, &size, sizeof size)) return Failure::of("setsockopt(XDP_TX_RING)");
   xdp_mmap_offsets offsets{};
   socklen_t length = sizeof offsets;
   if (sys.getsockopt(fd_, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &length) != 0) {
-    *error = errno;
-    return "getsockopt(XDP_MMAP_OFFSETS)";
+    return Failure::of("getsockopt(XDP_MMAP_OFFSETS)");
   }
-  *error = fill_.map(fd_, XDP_UMEM_PGOFF_FILL_RING, offsets.fr, fill);
-  if (*error == 0) {
-    *error = completion_.map(fd_, XDP_UMEM_PGOFF_COMPLETION_RING, offsets.cr, size);
-  }
-  if (*error == 0) *error = transmit_.map(fd_, XDP_PGOFF_TX_RING, offsets.tx, size);
-  if (*error != 0) return "mmap";
+  int error = fill_.map(fd_, XDP_UMEM_PGOFF_FILL_RING, offsets.fr, fill);
+  if (error == 0) error = completion_.map(fd_, XDP_UMEM_PGOFF_COMPLETION_RING, offsets.cr, size);
+  if (error == 0) error = transmit_.map(fd_, XDP_PGOFF_TX_RING, offsets.tx, size);
+  if (error != 0) return {error, "mmap"};
 
-  if (!bind_queue(options, ifindex, error)) return "bind";
+  if (const Failure failed = bind_queue(options, ifindex)) return failed;
   xdp_options granted{};
   length = sizeof granted;
   if (sys.getsockopt(fd_, SOL_XDP, XDP_OPTIONS, &granted, &length) != 0) {
-    *error = errno;
-    return "getsockopt(XDP_OPTIONS)";
+    return Failure::of("getsockopt(XDP_OPTIONS)");
   }
   zerocopy_ = (granted.flags & XDP_OPTIONS_ZEROCOPY) != 0;
   // Where the kernel copies, a kick ends with EBUSY after each packet that the device did not take:
@@ -142,40 +139,26 @@ const char* XdpSocket::set_up(const XdpOptions& options, uint32_t ifindex, LinkW
   busy_is_drop_ = !zerocopy_;
   max_frames_ = frames_of_packets(ifindex);
   uint32_t mtu = 0;
-  *error = interface_mtu(options.interface, &mtu, &link_header_);
-  if (*error != 0) return "ioctl(SIOCGIFMTU)";
-  *error = follow(links, ifindex, mtu);
-  if (*error != 0) return "netlink(RTM_GETLINK)";
-  *error = make_timer();
-  if (*error != 0) return "timerfd_create";
-  return nullptr;
+  error = interface_mtu(options.interface, &mtu, &link_header_);
+  if (error != 0) return {error, "ioctl(SIOCGIFMTU)"};
+  error = follow(links, ifindex, mtu);
+  if (error != 0) return {error, "netlink(RTM_GETLINK)"};
+  return {make_timer(), "timerfd_create"};
 }
 
-std::shared_ptr<XdpSocket> XdpSocket::open(const XdpOptions& options, int epoll_fd,
-                                           LinkWatch& links, uint64_t first_id, int* error,
-                                           const char** syscall) {
+Failure XdpSocket::open(const XdpOptions& options, int epoll_fd, LinkWatch& links,
+                        uint64_t first_id, std::shared_ptr<XdpSocket>* opened) {
   const uint32_t ifindex = if_nametoindex(options.interface.c_str());
-  if (ifindex == 0) {
-    *error = errno;
-    *syscall = "if_nametoindex";
-    return nullptr;
-  }
+  if (ifindex == 0) return Failure::of("if_nametoindex");
   // Before there is a book over each chunk: of a slab that no page stands behind there may be
   // billions, and the books would be gigabytes until the kernel refused it.
-  if (options.umem->slots() > kMostChunks) {
-    *error = EINVAL;
-    *syscall = "setsockopt(XDP_UMEM_REG)";
-    return nullptr;
-  }
+  if (options.umem->slots() > kMostChunks) return {EINVAL, "setsockopt(XDP_UMEM_REG)"};
   const int fd = sys.socket(AF_XDP, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) {
-    *error = errno;
-    *syscall = "socket";
-    return nullptr;
-  }
+  if (fd < 0) return Failure::of("socket");
   std::shared_ptr<XdpSocket> socket(new XdpSocket(fd, epoll_fd, options, first_id));
-  *syscall = socket->set_up(options, ifindex, links, error);
-  return *syscall == nullptr ? socket : nullptr;
+  const Failure failed = socket->set_up(options, ifindex, links);
+  if (!failed) *opened = std::move(socket);
+  return failed;
 }
 
 }  // namespace zerosend

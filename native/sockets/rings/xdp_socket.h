@@ -28,8 +28,9 @@ struct XdpOptions {
 // No BPF program is needed for that.
 class XdpSocket final : public RingSocket {
  public:
-  static std::shared_ptr<XdpSocket> open(const XdpOptions& options, int epoll_fd, LinkWatch& links,
-                                         uint64_t first_id, int* error, const char** syscall);
+  // Opens the socket and makes its rings. `*opened` stays as it is when a call fails.
+  static Failure open(const XdpOptions& options, int epoll_fd, LinkWatch& links, uint64_t first_id,
+                      std::shared_ptr<XdpSocket>* opened);
   ~XdpSocket() override;
 
   bool zerocopy() const { return zerocopy_; }
@@ -62,8 +63,8 @@ class XdpSocket final : public RingSocket {
   XdpSocket(int fd, int epoll_fd, const XdpOptions& options, uint64_t first_id);
 
   // xdp_open.cc
-  const char* set_up(const XdpOptions& options, uint32_t ifindex, LinkWatch& links, int* error);
-  bool bind_queue(const XdpOptions& options, uint32_t ifindex, int* error);
+  Failure set_up(const XdpOptions& options, uint32_t ifindex, LinkWatch& links);
+  Failure bind_queue(const XdpOptions& options, uint32_t ifindex);
   uint32_t frames_of_packets(uint32_t ifindex) const;
 
   // What frames and packets have in common.

@@ -114,10 +114,7 @@ struct Fixture {
     options.frames = frames;
     options.frame_size = 2016;
     options.virtio_net_header = virtio_net_header;
-    int error = 0;
-    const char* call = "";
-    socket = PacketSocket::open(options, seam.epoll_fd(), links, 0, &error, &call);
-    CHECK_EQ(error, 0);
+    CHECK_EQ(PacketSocket::open(options, seam.epoll_fd(), links, 0, &socket).error, 0);
     CHECK_EQ(socket->attach(1).error, 0);
   }
 

@@ -108,8 +108,7 @@ struct Fixture {
     options.mode = XdpOptions::Mode::kCopy;
     options.umem = umem;
     options.deadline_ms = kDeadline;
-    const char* call = "";
-    socket = XdpSocket::open(options, seam.epoll_fd(), links, 0, &error, &call);
+    CHECK_EQ(XdpSocket::open(options, seam.epoll_fd(), links, 0, &socket).error, 0);
     CHECK(socket != nullptr);
     CHECK_EQ(socket->attach(1).error, 0);
   }

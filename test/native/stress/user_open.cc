@@ -59,11 +59,9 @@ std::shared_ptr<Socket> User::open_packet(Client& client) {
   options.frames = random_.between(4, 64);
   options.frame_size = random_.one_in(2) ? 2048 : 9000;
   options.qdisc_bypass = random_.one_in(3);
-  int error = 0;
-  const char* syscall = "";
-  auto socket =
-      zerosend::PacketSocket::open(options, reactor_.poller().epoll_fd(), reactor_.poller().links(),
-                                   client.first_id, &error, &syscall);
+  std::shared_ptr<zerosend::PacketSocket> socket;
+  zerosend::PacketSocket::open(options, reactor_.poller().epoll_fd(), reactor_.poller().links(),
+                               client.first_id, &socket);
   if (!socket) return nullptr;
   use_ring(client, socket->ring(), socket->max_length(), true);
   return socket;
@@ -78,10 +76,9 @@ std::shared_ptr<Socket> User::open_xdp(Client& client) {
   options.umem = Slab::create(random_.one_in(2) ? 2048 : 4096, random_.between(4, 64),
                               HugePages::kNone, &error);
   if (!options.umem) return nullptr;
-  const char* syscall = "";
-  auto socket =
-      zerosend::XdpSocket::open(options, reactor_.poller().epoll_fd(), reactor_.poller().links(),
-                                client.first_id, &error, &syscall);
+  std::shared_ptr<zerosend::XdpSocket> socket;
+  zerosend::XdpSocket::open(options, reactor_.poller().epoll_fd(), reactor_.poller().links(),
+                            client.first_id, &socket);
   if (!socket) return nullptr;
   use_ring(client, options.umem, socket->max_length(), false);
   return socket;
