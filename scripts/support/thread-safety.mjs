@@ -5,8 +5,6 @@ import { listFiles, root } from './files.mjs';
 
 /** Where each member that a lock guards says so: native/core/thread_annotations.h. */
 const ANNOTATED = ['native/sockets', 'native/threads'];
-/** Whose classes do not say yet under which lock their methods run. */
-const NOT_YET = /^native\/sockets\/rings\//;
 
 /**
  * clang's analysis of what is touched without its lock (-Wthread-safety). The addon is built by g++,
@@ -19,7 +17,7 @@ export async function threadSafety() {
   if (!hasProgram('clang++')) {
     return { ok: true, status: 'skipped', skipped: 'thread safety: needs clang++' };
   }
-  const sources = listFiles(ANNOTATED, (path) => path.endsWith('.cc') && !NOT_YET.test(path));
+  const sources = listFiles(ANNOTATED, (path) => path.endsWith('.cc'));
   if (sources.length === 0) return { ok: false, status: 'there is nothing to check' };
   const flags = ['-std=c++17', '-fno-exceptions', '-fno-rtti', '-Inative', '-fsyntax-only'];
   const left = [...sources];

@@ -235,6 +235,7 @@ void PacketSocket::note_refused_key(int error) {
 
 void PacketSocket::read_stamps() {
   drain_error_queue(fd_, [this](const Notification& notification) {
+    assert_locked();
     if (notification.kind == Notification::Kind::kTimestamp) {
       stamps_->note_key(notification.key);
       note_stamp(notification);

@@ -82,36 +82,36 @@ class PacketSocket final : public RingSocket {
   void set_status(uint32_t index, uint32_t value) {
     __atomic_store_n(&header(index)->tp_status, value, __ATOMIC_RELEASE);
   }
-  int check(Part frame) const override;
-  void submit_waiting();
-  void hand_over(Frame& frame);
-  ssize_t send_ring(const sockaddr_ll* to);
-  void follow_kernel();
-  bool stopped_at_malformed() const;
-  bool refuses_frame(int error) const;
-  void note_refused();
-  bool pass_over();
-  bool lend_to_loopback(int* error);
-  void withdraw(int error) override;
+  int check(Part frame) const override REQUIRES(mutex_);
+  void submit_waiting() REQUIRES(mutex_);
+  void hand_over(Frame& frame) REQUIRES(mutex_);
+  ssize_t send_ring(const sockaddr_ll* to) REQUIRES(mutex_);
+  void follow_kernel() REQUIRES(mutex_);
+  bool stopped_at_malformed() const REQUIRES(mutex_);
+  bool refuses_frame(int error) const REQUIRES(mutex_);
+  void note_refused() REQUIRES(mutex_);
+  bool pass_over() REQUIRES(mutex_);
+  bool lend_to_loopback(int* error) REQUIRES(mutex_);
+  void withdraw(int error) override REQUIRES(mutex_);
   uint32_t after(uint32_t index) const { return index + 1 == frames_.size() ? 0 : index + 1; }
   uint32_t before(uint32_t index) const { return index == 0 ? frames_.size() - 1 : index - 1; }
 
-  int32_t do_skip(uint32_t slot) override;
-  int32_t do_send_many(const Source* sources, size_t count) override;
-  int32_t do_send_run(const Run& run) override;
-  int32_t put(Part part, bool copied) override;
-  size_t queued() const override { return waiting_; }
-  void fail_queued() override;
-  void cut_off() override;
-  void revoke() override;
-  bool under_way() const override { return submitted_ > 0; }
-  void kick() override;
-  uint32_t untaken() override;
-  size_t reap() override;
-  State do_state() const override;
-  void read_stamps();
-  void begin_stamping();
-  void note_refused_key(int error);
+  int32_t do_skip(uint32_t slot) override REQUIRES(mutex_);
+  int32_t do_send_many(const Source* sources, size_t count) override REQUIRES(mutex_);
+  int32_t do_send_run(const Run& run) override REQUIRES(mutex_);
+  int32_t put(Part part, bool copied) override REQUIRES(mutex_);
+  size_t queued() const override REQUIRES(mutex_) { return waiting_; }
+  void fail_queued() override REQUIRES(mutex_);
+  void cut_off() override REQUIRES(mutex_);
+  void revoke() override REQUIRES(mutex_);
+  bool under_way() const override REQUIRES(mutex_) { return submitted_ > 0; }
+  void kick() override REQUIRES(mutex_);
+  uint32_t untaken() override REQUIRES(mutex_);
+  size_t reap() override REQUIRES(mutex_);
+  State do_state() const override REQUIRES(mutex_);
+  void read_stamps() REQUIRES(mutex_);
+  void begin_stamping() REQUIRES(mutex_);
+  void note_refused_key(int error) REQUIRES(mutex_);
 
   const PacketOptions options_;
   sockaddr_ll peer_{};          // of a cooked socket

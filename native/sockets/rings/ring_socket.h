@@ -44,21 +44,21 @@ class RingSocket : public Socket {
   // ---- what a subclass does ---------------------------------------------------------------------
 
   // 0, or the errno for a frame that must not reach the ring. Its slot exists.
-  virtual int check(Part frame) const = 0;
+  virtual int check(Part frame) const REQUIRES(mutex_) = 0;
   // As do_send(), of a frame that was checked; `copied` when the caller copied plain memory into
   // it.
-  virtual int32_t put(Part frame, bool copied) = 0;
+  virtual int32_t put(Part frame, bool copied) REQUIRES(mutex_) = 0;
   // Has the kernel look at the ring. Calls kicked() with what it answered. Bounded: what the kernel
   // does not take now is left for the next kick.
-  virtual void kick() = 0;
+  virtual void kick() REQUIRES(mutex_) = 0;
   // Frames in the ring that the kernel has not taken, as the ring says.
-  virtual uint32_t untaken() = 0;
+  virtual uint32_t untaken() REQUIRES(mutex_) = 0;
   // Takes in the frames that have come back. Returns their number.
-  virtual size_t reap() = 0;
+  virtual size_t reap() REQUIRES(mutex_) = 0;
   // Whether frames are in the ring that have not come back.
-  virtual bool under_way() const = 0;
+  virtual bool under_way() const REQUIRES(mutex_) = 0;
   // After a failure: frames that the kernel has not touched end as failed, for this reason.
-  virtual void withdraw(int error) = 0;
+  virtual void withdraw(int error) REQUIRES(mutex_) = 0;
 
   // ---- for the subclass -------------------------------------------------------------------------
 
@@ -71,38 +71,38 @@ class RingSocket : public Socket {
   int follow(LinkWatch& links, uint32_t ifindex, uint32_t mtu);
 
   // Asks for the interface's MTU, under the lock: where a frame is refused that is rare enough.
-  bool look_again();
+  bool look_again() REQUIRES(mutex_);
 
   // 0, or the errno for a frame that must not reach the ring, by the MTU of now.
   template <class Ring>
-  static int check_now(Ring& ring, Part frame) {
+  static int check_now(Ring& ring, Part frame) REQUIRES(ring.mutex_) {
     const int error = ring.check(frame);
     return error == EMSGSIZE && ring.look_again() ? ring.check(frame) : error;
   }
 
   // To be called before frames are checked. After a rest, news that the poller thread has not come
   // to is asked for; while JavaScript sends on, it comes with that thread.
-  void begin_sending() {
+  void begin_sending() REQUIRES(mutex_) {
     if (rested_ && !kernel_checks_mtu_) catch_up();
   }
 
-  int32_t do_send(const Source& source, const Address*) override;
-  void do_poll() override;
-  void do_ready(uint32_t events) override;
-  Failure start_watching() override;
-  Failure arm_watch() override;
-  bool wants_arming() const override;
-  void finish_output() override;
-  uint64_t next_id() const override { return next_id_; }
-  void before_close() override;
-  void rest() override { rested_ = true; }
-  void do_link_gone() override;
-  State do_state() const override;
+  int32_t do_send(const Source& source, const Address*) override REQUIRES(mutex_);
+  void do_poll() override REQUIRES(mutex_);
+  void do_ready(uint32_t events) override REQUIRES(mutex_);
+  Failure start_watching() override REQUIRES(mutex_);
+  Failure arm_watch() override REQUIRES(mutex_);
+  bool wants_arming() const override REQUIRES(mutex_);
+  void finish_output() override REQUIRES(mutex_);
+  uint64_t next_id() const override REQUIRES(mutex_) { return next_id_; }
+  void before_close() override REQUIRES(mutex_);
+  void rest() override REQUIRES(mutex_) { rested_ = true; }
+  void do_link_gone() override REQUIRES(mutex_);
+  State do_state() const override REQUIRES(mutex_);
 
   // do_send_many() and do_send_run() of the subclass `Ring`, whose check() and put() are called
   // directly: through the table they would be a third of what they cost.
   template <class Ring>
-  static int32_t put_many(Ring& ring, const Source* sources, size_t count) {
+  static int32_t put_many(Ring& ring, const Source* sources, size_t count) REQUIRES(ring.mutex_) {
     for (size_t i = 0; i < count; ++i) {
       if (sources[i].slab != ring.memory_.get()) return -EINVAL;
     }
@@ -110,7 +110,7 @@ class RingSocket : public Socket {
                    [sources](size_t i) { return Part{sources[i].slot, sources[i].length}; });
   }
   template <class Ring>
-  static int32_t put_run(Ring& ring, const Run& run) {
+  static int32_t put_run(Ring& ring, const Run& run) REQUIRES(ring.mutex_) {
     if (run.slab != ring.memory_.get()) return -EINVAL;
     return put_all(ring, run.count, [&run](size_t i) {
       return Part{run.first + static_cast<uint32_t>(i), run.length(i)};
@@ -118,7 +118,7 @@ class RingSocket : public Socket {
   }
 
   // Takes the next id.
-  uint64_t accept(Part frame) {
+  uint64_t accept(Part frame) REQUIRES(mutex_) {
     count_send(frame.length);
     return next_id_++;
   }
@@ -136,14 +136,14 @@ class RingSocket : public Socket {
     return !tagged || length > mtu + link_header_.header_length + link_header_.tag_length;
   }
 
-  void frames_added(uint32_t count) {
+  void frames_added(uint32_t count) REQUIRES(mutex_) {
     added_ += count;
     if (added_ >= kKickEvery) kick();
   }
 
   // All frames, or none.
   template <class Ring, class FrameAt>
-  static int32_t put_all(Ring& ring, size_t count, FrameAt frame_at) {
+  static int32_t put_all(Ring& ring, size_t count, FrameAt frame_at) REQUIRES(ring.mutex_) {
     ring.begin_sending();
     // Checked before the first is put: a hole in the ring would hold up the frames behind it.
     for (size_t i = 0; i < count; ++i) {
@@ -163,7 +163,7 @@ class RingSocket : public Socket {
   }
 
   // Earlier frames of the call have ids already, so this one takes its own and fails.
-  void fail_accepted(Part frame, int error);
+  void fail_accepted(Part frame, int error) REQUIRES(mutex_);
 
   // Ids that have ended, mostly in the order in which they were given out: completed as few ranges,
   // the last of them when it goes out of scope.
@@ -185,7 +185,8 @@ class RingSocket : public Socket {
     }
 
    private:
-    void complete() {
+    // Clang does not see that the lock of the socket in whose method this is a variable is held.
+    void complete() NO_THREAD_SAFETY_ANALYSIS {
       if (count_ > 0) socket_.complete(first_, first_ + count_ - 1, outcome_, error_);
       count_ = 0;
     }
@@ -201,7 +202,7 @@ class RingSocket : public Socket {
   static uint64_t coarse_ms();
 
   // Books the answer of a kick. It says nothing of which frames were taken.
-  void kicked(ssize_t result, int error);
+  void kicked(ssize_t result, int error) REQUIRES(mutex_);
 
   const std::shared_ptr<Slab> memory_;  // the only slots that can be sent
   uint32_t added_ = 0;                  // frames put into the ring since the last kick
@@ -212,8 +213,8 @@ class RingSocket : public Socket {
   bool busy_is_drop_ = false;  // EBUSY means that the device has dropped one packet
 
  private:
-  void catch_up();
-  void note_link();
+  void catch_up() REQUIRES(mutex_);
+  void note_link() REQUIRES(mutex_);
 
   LinkWatch* link_watch_ = nullptr;
   bool rested_ = true;           // sends have stopped since the last catch_up()

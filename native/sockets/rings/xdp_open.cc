@@ -64,7 +64,7 @@ Failure XdpSocket::bind_queue(const XdpOptions& options, uint32_t ifindex) {
   address.sxdp_family = AF_XDP;
   address.sxdp_ifindex = ifindex;
   address.sxdp_queue_id = options.queue;
-  const auto bind_as = [&](uint16_t mode) -> Failure {
+  const auto bind_as = [&](uint16_t mode) NO_THREAD_SAFETY_ANALYSIS -> Failure {
     Failure failed;
     for (const uint16_t several : {kUseSg, uint16_t{0}}) {
       address.sxdp_flags = mode | XDP_USE_NEED_WAKEUP | several;
@@ -93,7 +93,7 @@ uint32_t XdpSocket::frames_of_packets(uint32_t ifindex) const {
 
 // Registers the memory, makes the rings and binds.
 Failure XdpSocket::set_up(const XdpOptions& options, uint32_t ifindex, LinkWatch& links) {
-  const auto set = [&](int option, const void* value, size_t size) {
+  const auto set = [&](int option, const void* value, size_t size) NO_THREAD_SAFETY_ANALYSIS {
     return sys.setsockopt(fd_, SOL_XDP, option, value, static_cast<socklen_t>(size)) == 0;
   };
   // A page that a child process shares is copied at the next write to it, and the kernel goes on

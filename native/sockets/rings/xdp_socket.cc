@@ -212,6 +212,7 @@ void XdpSocket::give_up_lost(uint64_t now) {
 // The pages of a UMEM are pinned and cannot be replaced: the chunks are retired instead.
 void XdpSocket::revoke() {
   descriptors_.for_each([this](Descriptors::Descriptor& descriptor) {
+    assert_locked();
     Outcome outcome = Outcome::kRevoked;
     const bool ended = ends_send(descriptor, &outcome);
     descriptor.kind = Kind::kEnded;

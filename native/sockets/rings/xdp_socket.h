@@ -62,37 +62,38 @@ class XdpSocket final : public RingSocket {
 
   XdpSocket(int fd, int epoll_fd, const XdpOptions& options, uint64_t first_id);
 
-  // xdp_open.cc
-  Failure set_up(const XdpOptions& options, uint32_t ifindex, LinkWatch& links);
-  Failure bind_queue(const XdpOptions& options, uint32_t ifindex);
-  uint32_t frames_of_packets(uint32_t ifindex) const;
+  // xdp_open.cc: before anybody else knows the socket, so without the lock.
+  Failure set_up(const XdpOptions& options, uint32_t ifindex,
+                 LinkWatch& links) NO_THREAD_SAFETY_ANALYSIS;
+  Failure bind_queue(const XdpOptions& options, uint32_t ifindex) NO_THREAD_SAFETY_ANALYSIS;
+  uint32_t frames_of_packets(uint32_t ifindex) const NO_THREAD_SAFETY_ANALYSIS;
 
   // What frames and packets have in common.
-  inline bool has_room(size_t descriptors);
-  inline bool make_room(size_t descriptors);
-  inline void describe(Part part, uint32_t options, uint64_t id, Kind kind);
-  inline void submit(uint32_t descriptors);
-  bool ends_send(const Descriptors::Descriptor& descriptor, Outcome* outcome);
-  int check_packet(const Part* parts, size_t count, Part* whole) const;
-  bool is_lost(const Descriptors::Descriptor& descriptor, uint64_t now) const;
-  void give_up_lost(uint64_t now);
+  inline bool has_room(size_t descriptors) REQUIRES(mutex_);
+  inline bool make_room(size_t descriptors) REQUIRES(mutex_);
+  inline void describe(Part part, uint32_t options, uint64_t id, Kind kind) REQUIRES(mutex_);
+  inline void submit(uint32_t descriptors) REQUIRES(mutex_);
+  bool ends_send(const Descriptors::Descriptor& descriptor, Outcome* outcome) REQUIRES(mutex_);
+  int check_packet(const Part* parts, size_t count, Part* whole) const REQUIRES(mutex_);
+  bool is_lost(const Descriptors::Descriptor& descriptor, uint64_t now) const REQUIRES(mutex_);
+  void give_up_lost(uint64_t now) REQUIRES(mutex_);
 
-  int32_t do_send_many(const Source* sources, size_t count) override;
-  int32_t do_send_run(const Run& run) override;
-  int32_t put(Part frame, bool copied) override;
-  int32_t do_send_packet(const Part* parts, size_t count) override;
-  size_t queued() const override { return 0; }
-  void fail_queued() override {}
-  void cut_off() override;
-  void withdraw(int error) override;
-  void revoke() override;
-  bool under_way() const override { return descriptors_.count() > 0; }
-  int check(Part frame) const override;
-  void kick() override;
-  uint32_t untaken() override;
-  size_t reap() override;
-  void before_close() override;
-  State do_state() const override;
+  int32_t do_send_many(const Source* sources, size_t count) override REQUIRES(mutex_);
+  int32_t do_send_run(const Run& run) override REQUIRES(mutex_);
+  int32_t put(Part frame, bool copied) override REQUIRES(mutex_);
+  int32_t do_send_packet(const Part* parts, size_t count) override REQUIRES(mutex_);
+  size_t queued() const override REQUIRES(mutex_) { return 0; }
+  void fail_queued() override REQUIRES(mutex_) {}
+  void cut_off() override REQUIRES(mutex_);
+  void withdraw(int error) override REQUIRES(mutex_);
+  void revoke() override REQUIRES(mutex_);
+  bool under_way() const override REQUIRES(mutex_) { return descriptors_.count() > 0; }
+  int check(Part frame) const override REQUIRES(mutex_);
+  void kick() override REQUIRES(mutex_);
+  uint32_t untaken() override REQUIRES(mutex_);
+  size_t reap() override REQUIRES(mutex_);
+  void before_close() override REQUIRES(mutex_);
+  State do_state() const override REQUIRES(mutex_);
 
   const uint32_t deadline_ms_;
   const uint32_t chunk_bits_;  // chunks are a power of two long: division would take longest of all
