@@ -137,13 +137,17 @@ describe.each(['tcp', 'udp'] as const)(
       }));
 
     /** Ends a worker with ten kernel ids in flight, half of them of plain memory. */
-    async function endWorker(peer: object, before: () => void): Promise<void> {
+    async function endWorker(
+      peer: object,
+      before: () => void,
+      meanwhile = async () => {},
+    ): Promise<void> {
       const worker = new Worker(new URL('programs/worker.mjs', import.meta.url), {
         workerData: { protocol, peer },
       });
       await within(once(worker, 'message'), 'the sends of the worker');
       before();
-      await within(worker.terminate(), 'the end of the worker');
+      await within(Promise.all([worker.terminate(), meanwhile()]), 'the end of the worker');
     }
 
     // The heap takes plain memory back when the thread has ended: nobody can hold it any longer.
@@ -159,11 +163,16 @@ describe.each(['tcp', 'udp'] as const)(
       withReceiver(protocol, tcp, async (receiver) => {
         reportedRanges();
         inject('sendmsg'); // counts from here on: each question for the kernel's count takes an id
-        await endWorker({ host: '127.0.0.1', port: receiver.port }, () => {
+        const blind = () => {
           inject('clone_process', { error: 'EAGAIN', times: ALWAYS });
-          // More often than the poller thread looks before the end.
-          inject('recvmsg', { error: 'EAGAIN', times: 400 });
-        });
+          inject('recvmsg', { error: 'EAGAIN', times: ALWAYS });
+        };
+        // The thread has begun to end, and waits, when it has tried to part the memory again.
+        const seeing = async () => {
+          while (faults('clone_process').struck < 3) await pause(1);
+          inject('recvmsg');
+        };
+        await endWorker({ host: '127.0.0.1', port: receiver.port }, blind, seeing);
         const ids = reportedRanges().map(([first, last]) => last - first + 1);
         expect(ids.reduce((sum, count) => sum + count, 0)).toBe(10 + faults('sendmsg').calls);
       }));
