@@ -2,6 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type CloseReport, type CompletionRange, TcpSocket } from 'zerosend';
+import { startReceiver } from '../../../rig/index.mjs';
 import { event, until, within } from '../../support/deadline.js';
 import { connectAndMeet, startPeer, tracked } from '../../support/endpoints.js';
 
@@ -146,26 +147,23 @@ describe.each(['always', 'never'] as const)('zeroCopy %s', (zeroCopy) => {
 describe('close()', () => {
   it('takes acknowledged bytes alone for progress', { timeout: 30_000 }, async () => {
     const TIMEOUT = 1000;
-    const { port, accepted } = await startReader();
-    const options = { host: '127.0.0.1', port, zeroCopy: 'never' } as const;
+    const ALL = 15 * 65_536;
+    // Its window is small and stays so: bytes are acknowledged as they are read, several times within
+    // the timeout, and for three times as long.
+    await using peer = await startReceiver({
+      ...{ protocol: 'tcp', rate: ALL / 3, rcvbuf: 32_768, discard: true, paused: true },
+    });
+    const options = { host: '127.0.0.1', port: peer.port, zeroCopy: 'never' } as const;
     const socket = tracked(await TcpSocket.connect(options));
-    const reader = await accepted;
     // All of it is the kernel's, and every id has completed: nothing but the peer moves.
     for (let i = 0; i < 15; i++) socket.send(Buffer.alloc(65_536));
     await until(() => socket.inFlight === 0, 'completions');
     const began = performance.now();
     const closing = socket.close({ timeout: TIMEOUT });
-    // The window opens, and bytes are acknowledged, several times within the timeout.
-    let left = 15 * 65_536;
-    reader.on('data', (data: Buffer) => {
-      left -= data.length;
-      reader.pause();
-      setTimeout(() => reader.resume(), 100 * (data.length / 32_768));
-    });
-    reader.resume();
+    await peer.resume();
     const report = await within(closing, 'close()', 20_000);
     expect(performance.now() - began).toBeGreaterThan(TIMEOUT);
-    await until(() => left === 0, 'the rest', 20_000);
-    expect(report).toMatchObject({ outcome: 'drained', bytesAcknowledged: 15 * 65_536 });
+    expect(report).toMatchObject({ outcome: 'drained', bytesAcknowledged: ALL });
+    await peer.until(({ bytes }) => bytes === ALL);
   });
 });
