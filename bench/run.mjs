@@ -12,7 +12,7 @@ import { contests } from './contests.mjs';
 import { parseOptions, USAGE } from './options.mjs';
 import { contestTable, smallTable } from './report.mjs';
 import { runContest } from './run-contest.mjs';
-import { CorrectnessError, spawnIn } from './sender-process.mjs';
+import { CorrectnessError, RefusedError, spawnIn } from './sender-process.mjs';
 
 /**
  * @typedef {import('./options.mjs').BenchOptions} BenchOptions
@@ -88,7 +88,14 @@ async function bench(options) {
         say(`${name}: left out, it needs an interface that does not copy: ${reason}`);
         continue;
       }
-      const outcome = await runContest(contest, { cSender, rig, rounds, seconds });
+      const outcome = await runContest(contest, { cSender, rig, rounds, seconds }).catch(
+        (error) => {
+          if (!(error instanceof RefusedError)) throw error;
+          leftOut.push({ name, reason: error.message });
+          say(`${name}: left out: ${error.message}`);
+        },
+      );
+      if (outcome === undefined) continue;
       done.push({ name, title, ...outcome });
       say(contestTable(contest, outcome.results, outcome.goals));
     }

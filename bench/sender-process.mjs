@@ -26,6 +26,9 @@ import { fileURLToPath } from 'node:url';
 /** A program did not do what it has to; no figure of it can be believed. */
 export class CorrectnessError extends Error {}
 
+/** The system did not give a program what it needs: a limit, a privilege. */
+export class RefusedError extends Error {}
+
 const PATIENCE = 15_000; // ms beyond the slice
 const JS_SENDER = fileURLToPath(new URL('./js/sender.mjs', import.meta.url));
 
@@ -64,7 +67,8 @@ export class SenderProcess {
   }
 
   async ready() {
-    await this.#line(PATIENCE);
+    const line = await this.#line(PATIENCE);
+    if (line.startsWith('refused: ')) throw new RefusedError(`${this.program.name}: ${line}`);
   }
 
   /** @param {number} seconds @returns {Promise<Slice>} */

@@ -54,6 +54,9 @@ const { values, positionals } = parseArgs({
 const open = MODULES[/** @type {keyof typeof MODULES} */ (positionals[0])];
 if (open === undefined) throw new TypeError(`usage: sender.mjs ${Object.keys(MODULES).join('|')}`);
 
+/** What a user may have too little of. */
+const LIMITS = ['ENOBUFS', 'ENOMEM', 'EPERM'];
+
 const sender = await open({
   protocol: /** @type {SenderOptions['protocol']} */ (values.protocol),
   address: values.address,
@@ -67,6 +70,10 @@ const sender = await open({
   interface: values.interface,
   frame: values.frame,
   frames: Number(values.frames),
+}).catch((/** @type {any} */ error) => {
+  if (!LIMITS.includes(error.code)) throw error;
+  console.log(`refused: ${error.message}`);
+  process.exit();
 });
 
 console.log('ready');

@@ -32,8 +32,9 @@ describe('every id completes exactly once, and all arrives', await needsRig('vet
     ['UDP trains', { ...udp, sends: 1000 }],
     ['TCP', { ...tcp, sends: 600 }],
   ])('in a storm of ENOBUFS (optmem_max 20480): %s', async (_, sends) => {
-    // TCP puts up to 512 KiB into one notification: it takes much in flight to run out.
-    const count = 256;
+    // TCP puts up to 512 KiB into one notification: it takes much in flight to run out. But the pool is
+    // part of the memory that must not grow.
+    const count = sends.protocol === 'tcp' ? 256 : 128;
     const sysctls = { 'net.ipv4.tcp_wmem': '4096 16777216 33554432' };
     const rig = await rigUp('veth', { optmem: 20_480, rate: '200mbit', sysctls });
     const { report } = await sendAll(rig, { ...sends, count });
@@ -57,7 +58,11 @@ describe('every id completes exactly once, and all arrives', await needsRig('vet
       ]) {
         const { report } = await sendAll(rig, sends, options);
         expectBalanced(report);
-        expect(report.stats.noBuffers).toBeGreaterThan(100);
+        // Where the user's limit is used up (io_uring, say, takes of it), the kernel cannot even be asked for
+        // its count, and the socket copies without trying.
+        const { noBuffers, inlineFallbacks } = report.stats;
+        expect(noBuffers).toBeGreaterThan(0);
+        expect(how === 'inline' ? inlineFallbacks : noBuffers).toBeGreaterThan(100);
         if (how === 'inline') expect(report.how).toEqual({ inline: report.ids });
         else expect(Object.keys(report.how).sort()).toEqual(['inline', 'zerocopy']);
       }

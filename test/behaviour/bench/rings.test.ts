@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile } from 'node:child_process';
+import { type ChildProcess, type ExecFileOptions, execFile } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,9 +35,10 @@ interface Figure {
   median: number;
 }
 
-async function bench(only: string, options: { uid?: number } = {}): Promise<Outcome> {
+async function bench(only: string, options: ExecFileOptions = {}): Promise<Outcome> {
   const args = [RUN, '--json', '--rounds', '1', '--seconds', '0.1', '--only', only];
-  return JSON.parse((await run(process.execPath, args, options)).stdout);
+  const { stdout } = await run(process.execPath, args, { ...options, encoding: 'utf8' });
+  return JSON.parse(stdout);
 }
 
 describe('npm run bench, with rings', await needsRig('sink'), () => {
