@@ -55,7 +55,9 @@ async function exchange(rig: Rig, protocol: 'tcp' | 'udp', family: 4 | 6, args: 
   const host = family === 4 ? rig.receiverAddress.v4 : rig.receiverAddress.v6;
   const sent = await probe(rig, protocol, host, receiver.port, args);
   // What has been copied has left the sender, and may wait for the receiver still.
-  const received = await receiver.until(({ bytes }) => bytes >= sent.bytes);
+  const received = await receiver.until(
+    ({ bytes, eof }) => bytes >= sent.bytes && (protocol === 'udp' || eof === 1),
+  );
   return { sent, received, receiver };
 }
 
