@@ -4,17 +4,11 @@ import { rangeError } from '../base/errors.js';
 
 export type AddressKind = 'ethernet' | 'ipv4' | 'ipv6';
 
-const WIDTHS: Record<AddressKind, number> = { ethernet: 6, ipv4: 4, ipv6: 16 };
 const LOOKS: Record<AddressKind, string> = {
   ethernet: 'an address like 02:00:00:00:00:01',
   ipv4: 'an IPv4 address',
   ipv6: 'an IPv6 address without a zone',
 };
-
-/** Bytes of an address. */
-export function widthOf(kind: AddressKind): number {
-  return WIDTHS[kind];
-}
 
 /**
  * The bytes of an address, in network order.
