@@ -30,6 +30,10 @@ const MAY_KNOW = {
   ),
   [`${rooms}/index.ts`]: [rooms],
 
+  // The command is built on the door and on the other wings.
+  'lib/cli/base': ['lib/base'],
+  'lib/cli': ['lib/index.ts', 'lib/generator', 'lib/base'],
+
   'native/core': [],
   'native/kernel': ['native/core'],
   'native/sockets': ['native/kernel', 'native/core'],

@@ -1,0 +1,51 @@
+import type { OptionSpecs, OptionValues } from './options.js';
+import type { Terminal } from './terminal.js';
+
+/** What a command ends with. `zerosend --help` lists them. */
+export const EXIT = {
+  /** It did what was asked, or was interrupted and said how far it came. */
+  OK: 0,
+  /** It ran, and the result is not right: an id is missing, a byte is wrong, a send has failed. */
+  FAILED: 1,
+  /** The command line is wrong. Nothing was done. */
+  USAGE: 2,
+  /** The system does not allow or have what this needs; the message says what would. */
+  UNAVAILABLE: 3,
+  /** A second Ctrl-C ended it at once, without a report. */
+  KILLED: 130,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** What a running command is given. */
+export interface Invocation<S extends OptionSpecs> {
+  readonly options: OptionValues<S>;
+  readonly positionals: readonly string[];
+  /** `--json`: one JSON document on standard output, and nothing else there. */
+  readonly json: boolean;
+  readonly terminal: Terminal;
+  /** Aborted by the first Ctrl-C: end what is running, and report. */
+  readonly signal: AbortSignal;
+}
+
+/** One command of `zerosend`. Help, parsing and documentation are made from this description. */
+export interface Command<S extends OptionSpecs> {
+  readonly name: string;
+  /** One line, for the list of commands. */
+  readonly summary: string;
+  /** What it does and when to use it, in a few lines. */
+  readonly about: string;
+  /** How help writes what comes without a name, such as 'CAPTURE'; none are allowed without it. */
+  readonly positionals?: string;
+  readonly options: S;
+  /** Command lines that work as they stand, each with what it does. */
+  readonly examples: readonly (readonly [line: string, what: string])[];
+  /** What this command means by an exit code, where it says more than EXIT. */
+  readonly exitCodes?: Readonly<Partial<Record<ExitCode, string>>>;
+  run(invocation: Invocation<S>): Promise<ExitCode>;
+}
+
+/** Gives a command the types of its own options. */
+export function defineCommand<const S extends OptionSpecs>(command: Command<S>): Command<S> {
+  return command;
+}

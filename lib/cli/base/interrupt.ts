@@ -1,0 +1,13 @@
+import { EXIT } from './command.js';
+
+/** Aborted by the first SIGINT or SIGTERM; the second one ends the process at once. */
+export function interruption(): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = () => {
+    if (controller.signal.aborted) process.exit(EXIT.KILLED);
+    controller.abort();
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return controller.signal;
+}
