@@ -32,7 +32,7 @@ const MAY_KNOW = {
 
   // The command is built on the door and on the other wings.
   'lib/cli/base': ['lib/base'],
-  'lib/cli': ['lib/index.ts', 'lib/generator', 'lib/base'],
+  'lib/cli': ['lib/cli/base', 'lib/index.ts', 'lib/generator', 'lib/base'],
 
   'native/core': [],
   'native/kernel': ['native/core'],
