@@ -101,9 +101,12 @@ static bool command_number(const char* line, const char* name, uint64_t* value) 
   return end != line + length + 1 && *end == 0;
 }
 
-static void run_command(const char* line, int socket, double start) {
+// `data` is the epoll of what is to be read.
+static void run_command(const char* line, int socket, int data, double start) {
   uint64_t value;
   bool known = true;
+  // A command is meant for all connections that its sender has made before it.
+  if (options.tcp) tcp_accept(socket, data);
   if (!strcmp(line, "report")) {
     print_report("report", socket, now() - start, false);
     return;
@@ -141,7 +144,7 @@ static void run_command(const char* line, int socket, double start) {
 }
 
 // Returns false when there will be no more commands.
-static bool read_commands(int socket, double start) {
+static bool read_commands(int socket, int data, double start) {
   static char text[4096];
   static size_t used;
   ssize_t n = read(STDIN_FILENO, text + used, sizeof(text) - 1 - used);
@@ -152,7 +155,7 @@ static bool read_commands(int socket, double start) {
   char* line = text;
   for (char* end; (end = strchr(line, '\n')); line = end + 1) {
     *end = 0;
-    run_command(line, socket, start);
+    run_command(line, socket, data, start);
   }
   used = strlen(line);
   memmove(text, line, used);
@@ -198,7 +201,7 @@ int main(int argc, char** argv) {
     bool data_ready = false;
     for (int i = 0; i < n; ++i) {
       if (events[i].data.fd == STDIN_FILENO) {
-        open = read_commands(socket, start);
+        open = read_commands(socket, data, start);
       } else if (events[i].data.fd == data) {
         data_ready = true;
       } else {

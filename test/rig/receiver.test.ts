@@ -260,6 +260,20 @@ describe('behaviour on request', () => {
     expect(verifyStream(got, 0, 77)).toBe(-1);
   });
 
+  it('takes a command to be for the connections that were made before it', async () => {
+    const receiver = await start({ protocol: 'tcp', seed: 77 });
+    process.kill(receiver.pid, 'SIGSTOP');
+    // Its input is ready before there is a connection, so epoll tells of that first.
+    const earlier = receiver.report();
+    const socket = await connectTo(receiver);
+    const data = once(socket, 'data');
+    const sent = receiver.send(10);
+    process.kill(receiver.pid, 'SIGCONT');
+    await Promise.all([earlier, sent]);
+    expect(await receiver.report()).toMatchObject({ accepted: 1 });
+    expect((await data)[0]).toHaveLength(10);
+  });
+
   it('counts without a check', async () => {
     const receiver = await start({ protocol: 'tcp', discard: true });
     const socket = await connectTo(receiver);

@@ -29,7 +29,7 @@ describe('every id completes exactly once, and all arrives', await needsRig('vet
       'UDP, 16 at a time',
       { ...udp, segmentSize: undefined, length: SEGMENT, sends: 20_000, many: 16 },
     ],
-    ['UDP trains', { ...udp, sends: 1000 }],
+    ['UDP trains', { ...udp, sends: 2500 }],
     ['TCP', { ...tcp, sends: 600 }],
   ])('in a storm of ENOBUFS (optmem_max 20480): %s', async (_, sends) => {
     // TCP puts up to 512 KiB into one notification: it takes much in flight to run out. But the pool is
