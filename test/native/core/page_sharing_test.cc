@@ -132,6 +132,19 @@ ssize_t read_late(int fd, void* data, size_t size, off_t offset) {
   return ::pread(fd, data, size, offset);
 }
 
+ssize_t read_nothing(int, void*, size_t, off_t) {
+  errno = EPERM;
+  return -1;
+}
+
+// Writes once, at the second reading: the first one is before there is a child.
+uint8_t* neighbour = nullptr;
+int readings = 0;
+ssize_t write_and_read(int fd, void* data, size_t size, off_t offset) {
+  if (++readings == 2) *neighbour = 2;
+  return ::pread(fd, data, size, offset);
+}
+
 int without_fork_advice(void* address, size_t length, int advice) {
   return advice == MADV_DOFORK ? 0 : ::madvise(address, length, advice);
 }
@@ -208,7 +221,7 @@ TEST(part_spans_promises_nothing_that_it_cannot_see) {
     CHECK(part_spans_from_kernel({{memory.data(), 10}}) != 0);
   }
   {
-    const FailNext fail(&Syscalls::pread, EPERM);
+    const Replaced reading(&Syscalls::pread, read_nothing);
     CHECK_EQ(part_spans_from_kernel({{memory.data(), 10}}), EOPNOTSUPP);
   }
   {
@@ -234,6 +247,19 @@ TEST(part_spans_does_not_believe_a_pagemap_without_proof) {
   CHECK_EQ(part_spans_from_kernel({{memory.data(), 10}}), EOPNOTSUPP);
   added = 0;
   CHECK_EQ(part_spans_from_kernel({{memory.data(), 10}}), 0);
+}
+
+// As another thread would, to what lies beside the memory on the heap.
+TEST(part_spans_looks_again_where_a_neighbour_was_written_to) {
+  Memory memory(kPage);
+  Reader kernel;
+  kernel.hold(memory.data(), 10);
+  neighbour = memory.data() + 100;
+  const Replaced reading(&Syscalls::pread, write_and_read);
+  CHECK_EQ(part_spans_from_kernel({{memory.data(), 10}}), 0);
+  CHECK_EQ(*neighbour, 2);
+  memory.fill(3);
+  CHECK(kernel.sees_only(1));
 }
 
 // The child waits to be looked at, however long that takes.
