@@ -13,6 +13,8 @@ export const EXIT = {
   UNAVAILABLE: 3,
   /** A second Ctrl-C ended it at once, without a report. */
   KILLED: 130,
+  /** Whoever read its output has gone (`| head`), as a shell reports of other programs. */
+  UNREAD: 141,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -43,6 +45,12 @@ export interface Command<S extends OptionSpecs> {
   /** What this command means by an exit code, where it says more than EXIT. */
   readonly exitCodes?: Readonly<Partial<Record<ExitCode, string>>>;
   run(invocation: Invocation<S>): Promise<ExitCode>;
+}
+
+/** One line of the list of commands; the command itself is loaded when it runs. */
+export interface Entry {
+  readonly summary: string;
+  load(): Promise<{ readonly command: Command<OptionSpecs> }>;
 }
 
 /** Gives a command the types of its own options. */

@@ -11,6 +11,7 @@ const MEANINGS: Readonly<Record<ExitCode, string>> = {
   [EXIT.UNAVAILABLE]:
     'the system does not allow or have what this needs; the message says what would',
   [EXIT.KILLED]: 'a second Ctrl-C ended it at once',
+  [EXIT.UNREAD]: 'nobody reads its output any more',
 };
 
 /** What `zerosend <command> --help` prints. */

@@ -1,6 +1,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import type { Command } from './command.js';
 import { flag, type OptionSpecs, type OptionValues, UsageError } from './options.js';
+import { nearest } from './similar.js';
 
 /** The options that every command has. */
 export const COMMON = {
@@ -41,8 +42,17 @@ function split(command: Command<OptionSpecs>, specs: OptionSpecs, args: readonly
   try {
     return parseArgs({ args: [...args], options, allowPositionals });
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw new UsageError(plainly(error as NodeJS.ErrnoException, Object.keys(options)));
   }
+}
+
+/** What parseArgs says, and for an unknown option the one that was probably meant. */
+function plainly({ code, message }: NodeJS.ErrnoException, names: readonly string[]): string {
+  const [sentence = message] = message.split(/\. (?=To specify)|\n/);
+  const given = /'--?([^']+)'/.exec(sentence)?.[1];
+  if (code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION' || given === undefined) return sentence;
+  const meant = nearest(given, names);
+  return meant === undefined ? sentence : `${sentence}; did you mean '--${meant}'?`;
 }
 
 function read(name: string, spec: OptionSpec, given: string): unknown {

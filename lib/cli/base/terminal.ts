@@ -1,7 +1,11 @@
 import type { WriteStream } from 'node:tty';
 import picocolors from 'picocolors';
 
-type Output = Pick<WriteStream, 'write'> & Partial<Pick<WriteStream, 'isTTY' | 'columns'>>;
+type Output = Pick<WriteStream, 'write'> & Partial<Pick<WriteStream, 'isTTY' | 'columns' | 'rows'>>;
+
+/** Of a terminal that does not tell its size; some tell 0. */
+const COLUMNS = 100;
+const ROWS = 24;
 
 /** A block of lines that is drawn over and over while a command runs. */
 export interface Progress {
@@ -19,9 +23,9 @@ export class Terminal {
     private readonly out: Output = process.stdout,
     private readonly err: Output = process.stderr,
   ) {
-    const forced = Boolean(process.env.FORCE_COLOR);
-    const wanted = this.out.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';
-    this.colour = picocolors.createColors(forced || wanted);
+    const { FORCE_COLOR: forced, NO_COLOR: unwanted, TERM: kind } = process.env;
+    const wanted = this.out.isTTY === true && !unwanted && kind !== 'dumb';
+    this.colour = picocolors.createColors(forced ? forced !== '0' : wanted);
   }
 
   /** Whether a person reads what is printed, who may be shown lines that change. */
@@ -30,7 +34,7 @@ export class Terminal {
   }
 
   get columns(): number {
-    return this.out.columns ?? 100;
+    return this.out.columns || COLUMNS;
   }
 
   /** A line of the result. */
@@ -62,10 +66,12 @@ class LiveBlock implements Progress {
 
   show(lines: readonly string[]): void {
     this.clear();
-    const width = this.stream.columns ?? 100;
-    // A line that wrapped would be two when the block is taken away.
-    for (const line of lines) this.stream.write(`${cut(line, width - 1)}\n`);
-    this.drawn = lines.length;
+    const width = (this.stream.columns || COLUMNS) - 1;
+    // A line that wrapped would be two when the block is taken away, and what has scrolled out of sight
+    // cannot be taken away.
+    const shown = lines.slice(0, (this.stream.rows || ROWS) - 1);
+    this.stream.write(shown.map((line) => `${cut(line, width)}\n`).join(''));
+    this.drawn = shown.length;
   }
 
   clear(): void {

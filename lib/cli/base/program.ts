@@ -1,0 +1,119 @@
+import { readFileSync } from 'node:fs';
+import type { CodedError } from '../../base/errors.js';
+import { type Entry, EXIT, type ExitCode } from './command.js';
+import { columns, exitCodesOf, helpOf } from './help.js';
+import { interruption } from './interrupt.js';
+import { UsageError } from './options.js';
+import { parse } from './parse.js';
+import { nearest } from './similar.js';
+import { Terminal } from './terminal.js';
+
+type Entries = Readonly<Record<string, Entry>>;
+
+/** Errors that say what the system or the installation lacks, though no system call has failed. */
+const UNAVAILABLE = new Set([
+  'ERR_ZEROSEND_NATIVE_MISSING',
+  'ERR_ZEROSEND_NATIVE_MISMATCH',
+  'ERR_ZEROSEND_UNSUPPORTED_PLATFORM',
+  'ERR_ZEROSEND_PACING_UNSUPPORTED',
+  'ERR_ZEROSEND_NO_MEMORY',
+  'ERR_ZEROSEND_NO_HUGE_PAGES',
+]);
+
+/**
+ * Runs the command that `args` name, to its end.
+ * @param args as behind `zerosend` on the command line
+ * @returns what the process has to end with
+ */
+export async function runProgram(
+  commands: Entries,
+  args: readonly string[],
+  terminal: Terminal = new Terminal(),
+): Promise<ExitCode> {
+  leaveWithTheReader();
+  const [name = '--help', ...rest] = rightOrder(args);
+  const known = Object.hasOwn(commands, name);
+  try {
+    if (name === '--help' || name === '-h') terminal.print(overview(commands));
+    else if (name === '--version') terminal.print(version());
+    else if (known) return await runCommand(commands[name] as Entry, rest, terminal);
+    else throw unknownCommand(commands, name);
+    return EXIT.OK;
+  } catch (error) {
+    return explain(error, known ? name : undefined, terminal);
+  }
+}
+
+/** `help NAME` is `NAME --help`. */
+function rightOrder(args: readonly string[]): readonly string[] {
+  const [first, second] = args;
+  if (first !== 'help') return args;
+  return second === undefined || second.startsWith('-') ? ['--help'] : [second, '--help'];
+}
+
+async function runCommand(
+  entry: Entry,
+  args: readonly string[],
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const { command } = await entry.load();
+  const { help, ...parsed } = parse(command, args);
+  if (help) {
+    terminal.print(helpOf(command));
+    return EXIT.OK;
+  }
+  return await command.run({ ...parsed, terminal, signal: interruption() });
+}
+
+function overview(commands: Entries): string {
+  const rows = Object.entries(commands).map(([name, { summary }]) => [name, summary] as const);
+  return [
+    'Sends from buffers that the Linux kernel reads in place, and says when each is free again.',
+    '',
+    'usage: zerosend COMMAND [options]',
+    '',
+    columns(rows),
+    '',
+    "'zerosend COMMAND --help' says more about each; 'zerosend --version' which version this is.",
+    '',
+    exitCodesOf(),
+  ].join('\n');
+}
+
+function version(): string {
+  const path = new URL('../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
+}
+
+function unknownCommand(commands: Entries, name: string): UsageError {
+  const meant = nearest(name, Object.keys(commands));
+  const hint = meant === undefined ? '' : `; did you mean '${meant}'?`;
+  return new UsageError(`there is no command '${name}'${hint}`);
+}
+
+/** Says what has gone wrong, for the errors that a user can do something about; others are defects. */
+function explain(error: unknown, name: string | undefined, terminal: Terminal): ExitCode {
+  const command = name === undefined ? 'zerosend' : `zerosend ${name}`;
+  if (error instanceof UsageError) {
+    terminal.note(`${command}: ${error.message}\n'${command} --help' says what can be given`);
+    return EXIT.USAGE;
+  }
+  const { code = '', syscall, message } = error as Partial<CodedError>;
+  if (syscall === undefined && !UNAVAILABLE.has(code)) throw error;
+  terminal.note(`${command}: ${message}`);
+  return EXIT.UNAVAILABLE;
+}
+
+let leaving = false;
+
+/** Who reads the output may go first (`| head`): that is no error, and nothing is left to say. */
+function leaveWithTheReader(): void {
+  if (leaving) return;
+  leaving = true;
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+      process.exit(EXIT.UNREAD);
+    });
+  }
+}
