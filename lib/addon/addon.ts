@@ -4,7 +4,7 @@ import { stateError } from '../base/errors.js';
 import type { Failure, Native } from './contract.js';
 
 /** Raised with the addon's whenever the two would no longer understand each other. */
-const INTERFACE_VERSION = 7;
+const INTERFACE_VERSION = 8;
 
 function load(): Native {
   if (process.platform !== 'linux') {

@@ -129,6 +129,34 @@ export interface LinkDescription {
   namesake: number;
 }
 
+/** A network interface with what decides how it transmits. */
+export interface DeviceDescription {
+  index: number;
+  name: string;
+  up: boolean;
+  carrier: boolean;
+  /** IF_OPER_* */
+  operstate: number;
+  mtu: number;
+  loopback: boolean;
+  /** of a virtual interface, as `ip link add` calls it; '' of others */
+  kind: string;
+  /** '' where ethtool(8) does not tell */
+  driver: string;
+  /** at its root */
+  qdisc: string;
+  /** of transmission, those in use where the kernel tells */
+  queues: number;
+  /** XDP_ATTACHED_*: 0 no program, 1 by the driver, 2 generic, 3 by the hardware, 4 several */
+  xdpMode: number;
+  /** SOF_TIMESTAMPING_* that it offers; 0: not told */
+  stamping: number;
+  /** why there are no features */
+  featuresErrno: number;
+  /** whether each is on, by the names of ethtool(8) */
+  features: Record<string, boolean>;
+}
+
 /**
  * The addon. Its hot functions answer 0 or a count, or a negated errno or refusal; they never throw.
  */
@@ -190,4 +218,7 @@ export interface Native {
     hugePages: number,
   ): { handle: number; memory: ArrayBuffer; hugePageErrno: number } | Failure;
   releaseSlab(handle: number): void;
+
+  /** The network interfaces of this namespace. */
+  devices(): DeviceDescription[] | Failure;
 }

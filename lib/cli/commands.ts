@@ -3,4 +3,9 @@ import type { Entry } from './base/command.js';
 export type { Entry };
 
 /** Every command, in the order in which a new user needs them. */
-export const COMMANDS: Readonly<Record<string, Entry>> = {};
+export const COMMANDS: Readonly<Record<string, Entry>> = {
+  doctor: {
+    summary: 'tells what works on this machine, and what to type where something does not',
+    load: () => import('./doctor/doctor.js'),
+  },
+};

@@ -9,6 +9,7 @@
 
 #include "core/counters.h"
 #include "node/arguments.h"
+#include "node/devices.h"
 #include "node/environment.h"
 #include "node/hot_path.h"
 #include "node/rings.h"
@@ -19,7 +20,7 @@ namespace zerosend {
 namespace {
 
 // Changes whenever lib/addon and this addon would no longer understand each other.
-constexpr uint32_t kInterfaceVersion = 7;
+constexpr uint32_t kInterfaceVersion = 8;
 
 Napi::Object constants(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
@@ -91,6 +92,7 @@ void bind(Napi::Env env, Napi::Object binding) {
   export_socket_functions(binding, environment);
   export_ring_functions(binding, environment);
   export_slab_functions(binding, environment);
+  export_device_functions(binding, environment);
   set_function<set_deliver>(binding, "setDeliver", environment);
 
   const Napi::Value mailbox = external_array_buffer(env, &environment->mailbox(), sizeof(Mailbox),

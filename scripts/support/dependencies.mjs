@@ -32,6 +32,8 @@ const MAY_KNOW = {
 
   // The command is built on the door and on the other wings.
   'lib/cli/base': ['lib/base'],
+  // What the kernel tells of interfaces no socket needs, so the door does not show it.
+  'lib/cli/doctor': ['lib/cli/base', 'lib/index.ts', 'lib/addon', 'lib/base'],
   'lib/cli': ['lib/cli/base', 'lib/index.ts', 'lib/generator', 'lib/base'],
 
   'native/core': [],

@@ -502,6 +502,10 @@ export class FakeNative implements Native {
     this.releasedSlabs.push(handle);
   }
 
+  devices(): [] {
+    return [];
+  }
+
   // -----------------------------------------------------------------------------------------------
 
   #open(protocol: 'tcp' | 'udp', request: OpenRequest): OpenedSocket {

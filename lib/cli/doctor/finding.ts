@@ -1,0 +1,42 @@
+/**
+ * - `works`: it was tried, and did what it should
+ * - `limited`: it works, but less well than it could; `means` says how
+ * - `fails`: it was tried, and the system refused it
+ * - `untried`: there was no way to try it; `means` says what was in the way
+ * - `fact`: nothing to judge
+ */
+export type Verdict = 'works' | 'limited' | 'fails' | 'untried' | 'fact';
+
+/** Parts of the report, in their order. */
+export const GROUPS = ['system', 'mechanisms', 'limits', 'interfaces'] as const;
+export type Group = (typeof GROUPS)[number];
+
+/** What was refused, and by which call. */
+export interface Refusal {
+  readonly code: string;
+  /** positive; of the library's own errors there is none */
+  readonly errno?: number;
+  readonly syscall?: string;
+  readonly message: string;
+}
+
+/** A command that changes what was found. */
+export interface Remedy {
+  readonly type: string;
+  /** what it does, and what it costs */
+  readonly what: string;
+}
+
+/** One line of the report. `id`, `group` and `verdict` are stable; programs go by them. */
+export interface Finding {
+  readonly id: string;
+  readonly group: Group;
+  readonly title: string;
+  readonly verdict: Verdict;
+  readonly summary: string;
+  readonly means?: string | undefined;
+  readonly error?: Refusal | undefined;
+  readonly remedies?: readonly Remedy[] | undefined;
+  /** what was measured or read, by stable names */
+  readonly data?: Readonly<Record<string, unknown>> | undefined;
+}

@@ -1,0 +1,64 @@
+import type { DeviceDescription } from '../../../addon/contract.js';
+import type { Remedy } from '../finding.js';
+import type { Tap } from '../system/taps.js';
+
+/** Something by which the kernel copies what it was to send in place. */
+export interface Copying {
+  readonly reason: 'loopback' | 'tap' | 'no-scatter-gather' | 'no-checksums' | 'tunnel' | 'veth';
+  /** of `'no-checksums'` UDP alone */
+  readonly of: 'all' | 'udp';
+  readonly text: string;
+  readonly remedies: readonly Remedy[];
+}
+
+/** Features by which a device takes datagrams whose checksum is not made yet. */
+const CHECKSUMS = ['tx-checksum-ip-generic', 'tx-checksum-ipv4', 'tx-checksum-ipv6'];
+
+/** Everything of an interface that has the kernel copy, as far as it can be known without sending. */
+export function copyingOf(device: DeviceDescription, taps: readonly Tap[]): Copying[] {
+  const { name, features, featuresErrno, kind } = device;
+  const found: Copying[] = [];
+  const add = (
+    reason: Copying['reason'],
+    text: string,
+    remedies: readonly Remedy[] = [],
+    of: Copying['of'] = 'all',
+  ) => found.push({ reason, of, text, remedies });
+
+  if (device.loopback) {
+    add('loopback', 'What is sent to this machine itself is copied for its receiver.');
+  }
+  if (kind === 'tun') {
+    add('tunnel', 'The program at the other end reads what is sent, so it is copied for it.');
+  }
+  if (kind === 'veth') {
+    add(
+      'veth',
+      'What a network stack at the other end receives is copied for it; what it forwards is not.',
+    );
+  }
+  for (const { index, program } of taps) {
+    if (index !== 0 && index !== device.index) continue;
+    const who = program ?? 'a packet socket of a program that cannot be seen from here';
+    const where = index === 0 ? 'on every interface' : 'here';
+    add('tap', `${who} listens ${where} to what is sent, so all of it is copied.`, [
+      { type: 'cat /proc/net/packet', what: 'lists the sockets that listen; end the programs' },
+    ]);
+  }
+  if (featuresErrno === 0 && features['tx-scatter-gather'] === false) {
+    add(
+      'no-scatter-gather',
+      'The device cannot gather a packet from several places (scatter-gather is off).',
+      [{ type: `sudo ethtool -K ${name} sg on`, what: 'switches it on, where the driver can' }],
+    );
+  }
+  if (featuresErrno === 0 && !CHECKSUMS.some((feature) => features[feature])) {
+    add(
+      'no-checksums',
+      'The device makes no checksums, so the kernel reads every datagram, and copies it meanwhile.',
+      [{ type: `sudo ethtool -K ${name} tx on`, what: 'has the device make them, where it can' }],
+      'udp',
+    );
+  }
+  return found;
+}

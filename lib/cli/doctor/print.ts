@@ -1,0 +1,68 @@
+import type { Terminal } from '../base/terminal.js';
+import { type Finding, GROUPS, type Group, type Verdict } from './finding.js';
+
+const MARKS: Readonly<Record<Verdict, string>> = {
+  works: '✔',
+  limited: '!',
+  fails: '✘',
+  untried: '?',
+  fact: '·',
+};
+
+const HEADINGS: Readonly<Record<Group, string>> = {
+  system: 'System',
+  mechanisms: 'Mechanisms, each tried over loopback',
+  limits: 'Limits',
+  interfaces: 'Interfaces',
+};
+
+/** The findings as a list for people, by groups. */
+export function printFindings(findings: readonly Finding[], terminal: Terminal): void {
+  const width = Math.max(40, Math.min(100, terminal.columns - 1));
+  for (const group of GROUPS) {
+    const own = findings.filter((finding) => finding.group === group);
+    if (own.length === 0) continue;
+    terminal.print(terminal.colour.bold(HEADINGS[group]));
+    const column = Math.min(28, Math.max(...own.map(({ title }) => title.length)));
+    for (const finding of own) printFinding(finding, column, width, terminal);
+    terminal.print();
+  }
+}
+
+function printFinding(finding: Finding, column: number, width: number, terminal: Terminal): void {
+  const { colour } = terminal;
+  const paint = {
+    works: colour.green,
+    limited: colour.yellow,
+    fails: colour.red,
+    untried: colour.yellow,
+    fact: colour.dim,
+  }[finding.verdict];
+  const indent = column + 6;
+  const [first = '', ...more] = wrap(finding.summary, width - indent);
+  const title = finding.title.padEnd(column);
+  const mark = paint(MARKS[finding.verdict]);
+  const long = finding.title.length > column;
+  terminal.print(`  ${mark} ${title}  ${long ? `\n${' '.repeat(indent)}` : ' '}${first}`);
+  for (const line of more) terminal.print(`${' '.repeat(indent)}${line}`);
+  if (finding.verdict === 'works') return;
+  for (const line of wrap(finding.means ?? '', width - 6))
+    terminal.print(`      ${colour.dim(line)}`);
+  for (const { type, what } of finding.remedies ?? []) {
+    terminal.print(`      ${colour.cyan(`$ ${type}`)}`);
+    for (const line of wrap(what, width - 10)) terminal.print(`          ${colour.dim(line)}`);
+  }
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(/\s+/).filter((part) => part !== '')) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) {
+      lines[lines.length - 1] = `${last} ${word}`;
+    } else {
+      lines.push(word);
+    }
+  }
+  return lines;
+}

@@ -1,0 +1,42 @@
+import type { CodedError } from '../../../base/errors.js';
+import type { Refusal } from '../finding.js';
+
+/** What came of trying one thing. */
+export interface Attempt {
+  /** the first thing that was refused */
+  readonly error?: Refusal;
+  /** the process that tried was ended by this signal, as a seccomp filter may do */
+  readonly signal?: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** Each has a moment: what takes longer does not work. A socket that cannot read its error queue says so
+ * after two seconds. */
+export const MOMENT_MS = 4000;
+
+/** Tries something, and takes what it throws for an answer. */
+export async function attempt(probe: () => Promise<Attempt['data']>): Promise<Attempt> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Attempt>((resolve) => {
+    const message = `nothing came of it within ${MOMENT_MS / 1000} seconds`;
+    timer = setTimeout(
+      () => resolve({ error: { code: 'ETIMEDOUT', message }, data: {} }),
+      MOMENT_MS,
+    );
+  });
+  const done = probe().then(
+    (data): Attempt => ({ data }),
+    (error: unknown): Attempt => ({ error: refusalOf(error), data: {} }),
+  );
+  return Promise.race([done, late]).finally(() => clearTimeout(timer));
+}
+
+export function refusalOf(error: unknown): Refusal {
+  const { code = 'UNKNOWN', errno, syscall, message } = error as Partial<CodedError>;
+  return {
+    code,
+    ...(typeof errno === 'number' && { errno: Math.abs(errno) }),
+    ...(syscall !== undefined && { syscall }),
+    message: message ?? String(error),
+  };
+}

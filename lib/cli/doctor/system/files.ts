@@ -1,0 +1,41 @@
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/** The files by which the system tells of itself. Tests give others. */
+export interface Files {
+  /** The text, or undefined where there is none for us. */
+  read(path: string): string | undefined;
+  /** The code with which reading fails; undefined where it does not. */
+  refusal(path: string): string | undefined;
+  exists(path: string): boolean;
+  list(path: string): readonly string[];
+  link(path: string): string | undefined;
+}
+
+export const FILES: Files = {
+  read: (path) => attempt(() => readFileSync(path, 'utf8')),
+  refusal(path) {
+    try {
+      readFileSync(path);
+      return undefined;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code ?? 'an error';
+    }
+  },
+  exists: existsSync,
+  list: (path) => attempt(() => readdirSync(path)) ?? [],
+  link: (path) => attempt(() => readlinkSync(path)),
+};
+
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+/** A file with one number. */
+export function readNumber(files: Files, path: string): number | undefined {
+  const value = Number.parseInt(files.read(path) ?? '', 10);
+  return Number.isNaN(value) ? undefined : value;
+}

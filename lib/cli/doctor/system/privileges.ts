@@ -1,0 +1,56 @@
+import type { Files } from './files.js';
+
+/** Capabilities that matter here, by their bits (linux/capability.h). */
+export const CAPABILITIES = {
+  CAP_NET_ADMIN: 12,
+  CAP_NET_RAW: 13,
+  CAP_IPC_LOCK: 14,
+  CAP_SYS_ADMIN: 21,
+  CAP_BPF: 39,
+} as const;
+export type Capability = keyof typeof CAPABILITIES;
+
+export interface Privileges {
+  readonly uid: number;
+  /** undefined where /proc does not tell */
+  readonly effective: readonly Capability[] | undefined;
+  /** those that a program may still get when it is started */
+  readonly bounding: readonly Capability[] | undefined;
+  /** starting a program can give it nothing more (prctl(2), PR_SET_NO_NEW_PRIVS) */
+  readonly noNewPrivileges: boolean;
+  /** what we are allowed holds within a user namespace, not on the machine */
+  readonly inUserNamespace: boolean;
+  /** system calls go through filters (seccomp(2)); undefined where /proc does not tell */
+  readonly seccompFilters: number | undefined;
+}
+
+export function readPrivileges(files: Files, uid: number): Privileges {
+  const status = files.read('/proc/self/status');
+  const field = (name: string) => new RegExp(`^${name}:\\s*(\\S+)`, 'm').exec(status ?? '')?.[1];
+  return {
+    uid,
+    effective: capabilitiesOf(field('CapEff')),
+    bounding: capabilitiesOf(field('CapBnd')),
+    noNewPrivileges: field('NoNewPrivs') === '1',
+    inUserNamespace: !mapsAll(files.read('/proc/self/uid_map')),
+    seccompFilters: filters(field('Seccomp'), field('Seccomp_filters')),
+  };
+}
+
+function capabilitiesOf(mask: string | undefined): Capability[] | undefined {
+  if (mask === undefined) return undefined;
+  const bits = BigInt(`0x${mask}`);
+  const names = Object.keys(CAPABILITIES) as Capability[];
+  return names.filter((name) => ((bits >> BigInt(CAPABILITIES[name])) & 1n) === 1n);
+}
+
+/** The machine's own namespace maps every user to itself. */
+function mapsAll(map: string | undefined): boolean {
+  return map === undefined || /^\s*0\s+0\s+4294967295\s*$/.test(map);
+}
+
+/** Mode 2 is filters. Before Linux 5.9 their number is not told. */
+function filters(mode: string | undefined, count: string | undefined): number | undefined {
+  if (mode === undefined) return undefined;
+  return mode === '2' ? Math.max(1, Number(count ?? 1)) : 0;
+}
