@@ -1,0 +1,99 @@
+import type { Reading, Snapshot, Target } from './snapshot.js';
+import { Window } from './window.js';
+
+/** Snapshots that `history` keeps: of a longer run every second, every fourth, … */
+const KEPT = 1200;
+/** Looks that come sooner than this after the last one are passed over, in ms. */
+const SOONEST = 80;
+
+type Listener = (snapshot: Snapshot) => void;
+
+/** Makes the snapshots of a run from what its sender says, keeps its history, and tells who listens. */
+export class Monitor {
+  readonly target: Target;
+  readonly #window = new Window();
+  readonly #listeners = new Set<Listener>();
+  readonly #history: Snapshot[] = [];
+  /** Every so many-th snapshot is kept. */
+  #every = 1;
+  #looks = 0;
+  #latest: Snapshot | null = null;
+  #lookedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(target: Target) {
+    this.target = target;
+  }
+
+  /** The snapshot of the latest look; null before the first. */
+  get latest(): Snapshot | null {
+    return this.#latest;
+  }
+
+  /** The run so far, the oldest first, in even steps that grow with it. */
+  get history(): readonly Snapshot[] {
+    return this.#history;
+  }
+
+  /** Calls `listener` with each snapshot from now on; returns what ends that. */
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Takes in how far it has come, ten times a second at most. */
+  look(read: () => Reading): void {
+    const now = performance.now();
+    if (now - this.#lookedAt < SOONEST || this.#latest?.state === 'ended') return;
+    this.#lookedAt = now;
+    const reading = read();
+    this.#window.add(reading);
+    this.#tell(reading, 'running');
+  }
+
+  /** Takes in the last reading, whose rates are those of the whole run. */
+  end(reading: Reading): void {
+    if (this.#latest?.state !== 'ended') this.#tell(reading, 'ended');
+  }
+
+  #tell(reading: Reading, state: Snapshot['state']): void {
+    const { target } = this;
+    const rates = state === 'ended' ? meanOf(reading) : this.#window.rates();
+    const late = state === 'ended' ? reading.inFlight : this.#window.late(reading);
+    const snapshot = Object.freeze({
+      ...reading,
+      target,
+      state,
+      at: Date.now(),
+      ...rates,
+      ...sharesOf(reading),
+      late,
+    });
+    this.#latest = snapshot;
+    this.#keep(snapshot);
+    for (const listener of this.#listeners) listener(snapshot);
+  }
+
+  #keep(snapshot: Snapshot): void {
+    if (this.#looks++ % this.#every !== 0 && snapshot.state === 'running') return;
+    this.#history.push(snapshot);
+    if (this.#history.length < KEPT) return;
+    const kept = this.#history.filter((_, index) => index % 2 === 0);
+    this.#history.splice(0, KEPT, ...kept);
+    this.#every *= 2;
+  }
+}
+
+function meanOf({ packets, bytes, seconds }: Reading) {
+  const over = (amount: number) => (seconds > 0 ? amount / seconds : 0);
+  return { packetsPerSecond: over(packets), bitsPerSecond: over(bytes * 8) };
+}
+
+function sharesOf({ outcomes }: Reading) {
+  const all = outcomes === null ? 0 : Object.values(outcomes).reduce((a, b) => a + b);
+  const share = (part: number) => (all > 0 ? part / all : null);
+  return {
+    copiedShare: share(outcomes?.copied ?? 0),
+    inlineShare: share(outcomes?.inline ?? 0),
+    zerocopyShare: share(outcomes?.zerocopy ?? 0),
+  };
+}
