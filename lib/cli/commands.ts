@@ -8,4 +8,8 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'tells what works on this machine, and what to type where something does not',
     load: () => import('./doctor/doctor.js'),
   },
+  send: {
+    summary: 'generate packets: UDP, TCP, or whole frames through an interface',
+    load: () => import('./send/command.js'),
+  },
 };

@@ -61,7 +61,7 @@ function optionRow(name: string, spec: OptionSpecs[string]): readonly [string, s
   const { short, placeholder, help, shown } = spec;
   const value = placeholder === undefined ? '' : ` ${placeholder}`;
   const standard = shown ?? (placeholder === undefined ? undefined : spec.default);
-  const suffix = standard === undefined ? '' : ` (default: ${String(standard)})`;
+  const suffix = standard === undefined || standard === '' ? '' : ` (default: ${standard})`;
   return [`${short === undefined ? '' : `-${short}, `}--${name}${value}`, `${help}${suffix}`];
 }
 

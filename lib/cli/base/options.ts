@@ -10,6 +10,8 @@ export interface OptionSpec<T> {
   readonly default: T;
   /** How help writes the default, where it is not said by `help`. */
   readonly shown?: string;
+  /** May be given several times: `read` is called for each, and returns a part of the list. */
+  readonly repeatable?: boolean;
   /** @throws UsageError that says what is allowed */
   read?(text: string): T;
 }
@@ -55,6 +57,31 @@ export function choice<const C extends string, T extends C | undefined>(
     return found;
   };
   return { placeholder: choices.join('|'), help, ...valued, read };
+}
+
+/** A value of your own kind. `read` throws UsageError with what is allowed: 'takes …', 'has to be …'. */
+export function custom<T, D extends T | undefined>(
+  help: string,
+  read: (text: string) => T,
+  valued: Valued<D> & { readonly placeholder: string },
+): OptionSpec<T | D> {
+  return { help, ...valued, read };
+}
+
+/** One that may be given several times; the values are in the order of the command line. */
+export function repeatable<T>(
+  help: string,
+  read: (text: string) => T,
+  valued: Pick<Valued<readonly T[]>, 'short'> & { readonly placeholder: string },
+): OptionSpec<readonly T[]> {
+  return {
+    help,
+    repeatable: true,
+    default: [],
+    shown: '',
+    ...valued,
+    read: (given) => [read(given)],
+  };
 }
 
 /** Several of `choices`, separated by commas, in the order of `choices`. */

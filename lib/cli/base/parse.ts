@@ -26,7 +26,7 @@ export function parse<S extends OptionSpecs>(
   const options: Record<string, unknown> = {};
   for (const [name, spec] of Object.entries(specs)) {
     const given = values[name];
-    options[name] = typeof given === 'string' ? read(name, spec, given) : (given ?? spec.default);
+    options[name] = taken(name, spec, given);
   }
   const { json, help } = options as OptionValues<typeof COMMON>;
   return { options: options as OptionValues<S>, positionals, json, help };
@@ -34,9 +34,11 @@ export function parse<S extends OptionSpecs>(
 
 function split(command: Command<OptionSpecs>, specs: OptionSpecs, args: readonly string[]) {
   const options: NonNullable<ParseArgsConfig['options']> = {};
-  for (const [name, { placeholder, short }] of Object.entries(specs)) {
+  for (const [name, { placeholder, short, repeatable: multiple = false }] of Object.entries(
+    specs,
+  )) {
     const type = placeholder === undefined ? 'boolean' : 'string';
-    options[name] = { type, ...(short === undefined ? {} : { short }) };
+    options[name] = { type, multiple, ...(short === undefined ? {} : { short }) };
   }
   const allowPositionals = command.positionals !== undefined;
   try {
@@ -53,6 +55,11 @@ function plainly({ code, message }: NodeJS.ErrnoException, names: readonly strin
   if (code !== 'ERR_PARSE_ARGS_UNKNOWN_OPTION' || given === undefined) return sentence;
   const meant = nearest(given, names);
   return meant === undefined ? sentence : `${sentence}; did you mean '--${meant}'?`;
+}
+
+function taken(name: string, spec: OptionSpec, given: unknown): unknown {
+  if (Array.isArray(given)) return given.flatMap((one) => read(name, spec, one));
+  return typeof given === 'string' ? read(name, spec, given) : (given ?? spec.default);
 }
 
 function read(name: string, spec: OptionSpec, given: string): unknown {

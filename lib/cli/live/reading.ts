@@ -1,27 +1,52 @@
-import type { BufferPool, SocketStats, ZeroCopySocket } from '../../index.js';
-import type { Outcomes, PoolState } from './snapshot.js';
+import type { Outcomes, PoolProgress, Progress } from '../../generator/index.js';
+import type { Reading } from './snapshot.js';
 
-/** What the counters of a socket say of its ids that have completed. */
-export function outcomesOf(stats: SocketStats): Outcomes {
-  const { zerocopy, copied, inlined: inline, revoked, failed } = stats;
-  return { zerocopy, copied, inline, revoked, failed };
-}
-
-export function poolState(pool: BufferPool): PoolState {
-  const { count: total, free, acquired, inFlight, waiting, dry } = pool.stats();
-  return { total, free, acquired, inFlight, waiting, dry };
-}
-
-/** What a socket and its pool know of a reading; the latency of completions is not measured yet. */
-export function readSocket(socket: ZeroCopySocket, pool: BufferPool) {
-  const stats = socket.stats();
-  const { sends, inFlight, interfaceDropped } = stats;
+/** What a run of the generator tells while it goes on. */
+export function readingOf(progress: Progress): Reading {
+  const { seconds, packets, bytes, sends, inFlight, outcomes, rateError, interfaceDropped } =
+    progress;
   return {
+    seconds,
+    packets,
+    bytes,
     sends,
     inFlight,
-    interfaceDropped,
-    outcomes: outcomesOf(stats),
+    outcomes,
     latency: null,
-    pool: poolState(pool),
+    pool: { ...poolState(progress.pool), dry: progress.dry },
+    interfaceDropped,
+    rateError,
+  };
+}
+
+function poolState({ count: total, free, acquired, inFlight, waiting }: PoolProgress) {
+  return { total, free, acquired, inFlight, waiting };
+}
+
+/** What the reports of all runs have in common. */
+export interface RunReport {
+  readonly packets: number;
+  readonly bytes: number;
+  readonly seconds: number;
+  readonly sends: number;
+  readonly unfinished: number;
+  readonly interfaceDropped: number;
+  readonly outcomes: Outcomes;
+}
+
+/** The same of its end: what is not in a report is as it was at the last look. */
+export function lastReading(report: RunReport, last: Reading | null): Reading {
+  const { packets, bytes, seconds, sends, unfinished, interfaceDropped, outcomes } = report;
+  return {
+    packets,
+    bytes,
+    seconds,
+    sends,
+    inFlight: unfinished,
+    outcomes,
+    interfaceDropped,
+    latency: last?.latency ?? null,
+    pool: last?.pool ?? null,
+    rateError: last?.rateError ?? null,
   };
 }

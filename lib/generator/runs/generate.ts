@@ -6,6 +6,7 @@ import { withReport } from '../base/errors.js';
 import { Pacer, type PacerReport } from '../pace/pacer.js';
 import { claimExclusiveUse } from './exclusive-use.js';
 import { type CheckedGenerate, checkGenerate, type GenerateOptions } from './generate-options.js';
+import type { Outcomes } from './meter.js';
 import { type Ended, Session } from './session.js';
 import { type Transmitter, transmitterFor } from './transmitter.js';
 
@@ -34,6 +35,8 @@ export interface GenerateReport {
    * of them.
    */
   interfaceDropped: number;
+  /** Ids of this run that have completed, by how they did so. */
+  outcomes: Outcomes;
   /** How the rate was kept; null without one. */
   pacing: PacerReport | null;
 }

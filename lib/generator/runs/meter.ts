@@ -1,5 +1,24 @@
 import { clock } from '../../base/timers.js';
-import type { ZeroCopySocket } from '../../index.js';
+import type { BufferPool, SocketStats, ZeroCopySocket } from '../../index.js';
+
+/** Ids that have completed, by how they did so: `CompletionRange.how`. */
+export interface Outcomes {
+  zerocopy: number;
+  copied: number;
+  inline: number;
+  revoked: number;
+  failed: number;
+}
+
+/** The buffers that a run sends from, of several workers all of them. */
+export interface PoolProgress {
+  count: number;
+  free: number;
+  acquired: number;
+  inFlight: number;
+  /** Calls that wait for a buffer. */
+  waiting: number;
+}
 
 /** How a run is doing. */
 export interface Progress {
@@ -16,6 +35,12 @@ export interface Progress {
   dry: number;
   /** By how much the rate was missed so far (0.01: one percent too many); null without a rate. */
   rateError: number | null;
+  /** Ids of this run, and those of them that have completed. */
+  sends: number;
+  outcomes: Outcomes;
+  pool: PoolProgress;
+  /** As of the report. */
+  interfaceDropped: number;
 }
 
 /** Mean rates of what was sent in `seconds`; 0 where that is 0. */
@@ -29,7 +54,8 @@ export function meanRates(packets: number, bytes: number, seconds: number) {
 /** Counts what a run sends, and makes the figures of its progress and its report. */
 export class Meter {
   readonly #socket: ZeroCopySocket;
-  readonly #before: { failed: number; revoked: number; interfaceDropped: number };
+  readonly #pool: BufferPool;
+  readonly #before: SocketStats;
   #started = 0;
   #stopped = 0;
   #packets = 0;
@@ -40,8 +66,9 @@ export class Meter {
   #lastPackets = 0;
   #lastBytes = 0;
 
-  constructor(socket: ZeroCopySocket) {
+  constructor(socket: ZeroCopySocket, pool: BufferPool) {
     this.#socket = socket;
+    this.#pool = pool;
     this.#before = socket.stats();
   }
 
@@ -87,22 +114,47 @@ export class Meter {
       inFlight: this.#socket.inFlight,
       dry: this.#dry,
       rateError,
+      sends: this.#sends,
+      pool: this.#poolProgress(),
+      ...this.#told(),
+    };
+  }
+
+  #poolProgress(): PoolProgress {
+    const { count, free, acquired, inFlight, waiting } = this.#pool.stats();
+    return { count, free, acquired, inFlight, waiting };
+  }
+
+  /** What the socket has told of this run. */
+  #told() {
+    const { zerocopy, copied, inlined, revoked, failed, interfaceDropped } = this.#socket.stats();
+    const before = this.#before;
+    return {
+      outcomes: {
+        zerocopy: zerocopy - before.zerocopy,
+        copied: copied - before.copied,
+        inline: inlined - before.inlined,
+        revoked: revoked - before.revoked,
+        failed: failed - before.failed,
+      },
+      interfaceDropped: interfaceDropped - before.interfaceDropped,
     };
   }
 
   report() {
     const seconds = Math.max(0, this.#stopped - this.#started) / 1000;
-    const { failed, revoked, interfaceDropped } = this.#socket.stats();
+    const { outcomes, interfaceDropped } = this.#told();
     return {
       packets: this.#packets,
       bytes: this.#bytes,
       seconds,
       ...meanRates(this.#packets, this.#bytes, seconds),
       sends: this.#sends,
-      failed: failed - this.#before.failed + (revoked - this.#before.revoked),
+      failed: outcomes.failed + outcomes.revoked,
       unfinished: this.#socket.inFlight,
       dry: this.#dry,
-      interfaceDropped: interfaceDropped - this.#before.interfaceDropped,
+      interfaceDropped,
+      outcomes,
     };
   }
 }

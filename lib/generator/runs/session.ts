@@ -40,7 +40,7 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.meter = new Meter(options.socket);
+    this.meter = new Meter(options.socket, options.pool);
   }
 
   /** Aborted when it is to end. */

@@ -1,5 +1,5 @@
 import type { GenerateReport } from '../runs/generate.js';
-import { meanRates, type Progress } from '../runs/meter.js';
+import { meanRates, type Outcomes, type PoolProgress, type Progress } from '../runs/meter.js';
 
 /** What all workers of a run have sent together, and each of them. */
 export interface WorkersReport extends Omit<GenerateReport, 'pacing'> {
@@ -16,11 +16,41 @@ export const NO_PROGRESS: Progress = {
   inFlight: 0,
   dry: 0,
   rateError: null,
+  sends: 0,
+  outcomes: { zerocopy: 0, copied: 0, inline: 0, revoked: 0, failed: 0 },
+  pool: { count: 0, free: 0, acquired: 0, inFlight: 0, waiting: 0 },
+  interfaceDropped: 0,
 };
 
 function total<K extends string>(parts: readonly Record<K, number>[], key: K): number {
   return parts.reduce((sum, part) => sum + part[key], 0);
 }
+
+function sumOutcomes(all: readonly { outcomes: Outcomes }[]): Outcomes {
+  const parts = all.map(({ outcomes }) => outcomes);
+  return {
+    zerocopy: total(parts, 'zerocopy'),
+    copied: total(parts, 'copied'),
+    inline: total(parts, 'inline'),
+    revoked: total(parts, 'revoked'),
+    failed: total(parts, 'failed'),
+  };
+}
+
+function sumPools(all: readonly { pool: PoolProgress }[]): PoolProgress {
+  const parts = all.map(({ pool }) => pool);
+  return {
+    count: total(parts, 'count'),
+    free: total(parts, 'free'),
+    acquired: total(parts, 'acquired'),
+    inFlight: total(parts, 'inFlight'),
+    waiting: total(parts, 'waiting'),
+  };
+}
+
+/** Each worker has counted all that the interface has dropped. */
+const dropped = (all: readonly { interfaceDropped: number }[]): number =>
+  Math.max(...all.map(({ interfaceDropped }) => interfaceDropped));
 
 /** The progress of all workers together. `seconds` is that of the longest, `rateError` the mean. */
 export function sumProgress(parts: readonly Progress[]): Progress {
@@ -34,22 +64,28 @@ export function sumProgress(parts: readonly Progress[]): Progress {
     inFlight: total(parts, 'inFlight'),
     dry: total(parts, 'dry'),
     rateError: rates.length === 0 ? null : rates.reduce((a, b) => a + b) / rates.length,
+    sends: total(parts, 'sends'),
+    outcomes: sumOutcomes(parts),
+    pool: sumPools(parts),
+    interfaceDropped: dropped(parts),
   };
 }
 
 /** The report of a worker that ended without one, from its last progress. */
-export function reportOf({ seconds, packets, bytes, inFlight, dry }: Progress): GenerateReport {
+export function reportOf(last: Progress): GenerateReport {
+  const { seconds, packets, bytes, inFlight, dry, sends, outcomes, interfaceDropped } = last;
   return {
     ended: 'error',
     packets,
     bytes,
     seconds,
     ...meanRates(packets, bytes, seconds),
-    sends: packets,
-    failed: 0,
+    sends,
+    failed: outcomes.failed + outcomes.revoked,
     unfinished: inFlight,
     dry,
-    interfaceDropped: 0, // only a socket that is there can tell
+    interfaceDropped,
+    outcomes,
     pacing: null,
   };
 }
@@ -72,8 +108,8 @@ export function sumReports(reports: GenerateReport[]): WorkersReport {
     failed: total(reports, 'failed'),
     unfinished: total(reports, 'unfinished'),
     dry: total(reports, 'dry'),
-    // Each has counted all that the interface has dropped.
-    interfaceDropped: Math.max(...reports.map((report) => report.interfaceDropped)),
+    interfaceDropped: dropped(reports),
+    outcomes: sumOutcomes(reports),
     workers: reports,
   };
 }

@@ -1,0 +1,115 @@
+import type { GenerateReport, ReplayReport, WorkersReport } from '../../generator/index.js';
+import type { SocketStats } from '../../index.js';
+import { EXIT, type ExitCode } from '../base/command.js';
+import { bits, bytes, count, share, time } from '../base/format.js';
+import type { Terminal } from '../base/terminal.js';
+import type { Latency, Target } from './snapshot.js';
+import { percent } from './table.js';
+
+type AnyReport = GenerateReport | WorkersReport | ReplayReport;
+
+/** How a run has ended, for people and as JSON. */
+export interface Ending<R extends AnyReport> {
+  readonly target: Target;
+  readonly report: R;
+  readonly latency: Latency | null;
+  /** What ended it before its time. */
+  readonly error: Error | null;
+  /** The counters of the socket, where it is at hand. */
+  readonly stats: SocketStats | null;
+}
+
+/** Says how a run has ended; returns the exit code that says the same. */
+export function printEnding<R extends AnyReport>(
+  { target, report, latency, error, stats }: Ending<R>,
+  terminal: Terminal,
+  json: boolean,
+): ExitCode {
+  const ok = error === null && report.failed + report.unfinished === 0;
+  if (json) {
+    terminal.printJson({
+      command: target.command,
+      ok,
+      interrupted: report.ended === 'signal',
+      error: error && { code: (error as { code?: unknown }).code ?? null, message: error.message },
+      target,
+      ...report,
+      latency,
+      stats,
+    });
+  } else {
+    for (const line of linesOf(report, latency)) terminal.print(line);
+    if (error !== null) terminal.note(`zerosend: ${error.message}`);
+  }
+  return ok ? EXIT.OK : EXIT.FAILED;
+}
+
+function linesOf(report: AnyReport, latency: Latency | null): string[] {
+  const { packets, seconds, sends, failed, unfinished, dry, interfaceDropped } = report;
+  const lines = [
+    `sent ${count(packets)} packets, ${bytes(report.bytes)}, in ${seconds.toFixed(2)} s: ` +
+      `${count(report.packetsPerSecond)} packets/s, ${bits(report.bitsPerSecond)}`,
+    idsOf(report),
+  ];
+  if (latency !== null) {
+    const { p50, p99, max } = latency;
+    lines.push(`completed within ${time(p50)} (p50), ${time(p99)} (p99), ${time(max)} (max)`);
+  }
+  lines.push(...pacingOf(report), ...replayedOf(report));
+  if (dry > 0) lines.push(`no buffer was free ${count(dry)} times: sending waited for completions`);
+  if (interfaceDropped > 0) {
+    lines.push(`the interface has dropped ${count(interfaceDropped)} packets meanwhile`);
+  }
+  if (report.ended === 'signal') lines.push('Ended early, by a signal.');
+  if (failed > 0) lines.push(`NOT RIGHT: ${count(failed)} of ${count(sends)} sends have failed`);
+  if (unfinished > 0) {
+    lines.push(`NOT RIGHT: ${count(unfinished)} of ${count(sends)} sends have not completed`);
+  }
+  return lines;
+}
+
+function idsOf({ outcomes, sends }: AnyReport): string {
+  const completed = Object.values(outcomes).reduce((sum, part) => sum + part);
+  const of = (part: number) => share(completed === 0 ? 0 : part / completed);
+  const { zerocopy, copied, inline } = outcomes;
+  return (
+    `${count(completed)} of ${count(sends)} ids completed: ${of(zerocopy)} without a copy, ` +
+    `${of(copied)} copied by the kernel, ${of(inline)} inline`
+  );
+}
+
+function pacingOf(report: AnyReport): string[] {
+  const all = 'workers' in report ? report.workers : [report];
+  return all.flatMap((one, index) => {
+    const pacing = 'pacing' in one ? one.pacing : null;
+    if (pacing === null) return [];
+    const who = all.length > 1 ? `worker ${index}: ` : '';
+    const lost =
+      pacing.lost > 0 ? `, ${count(pacing.lost)} were due too long ago and left out` : '';
+    return [
+      `${who}the rate of ${count(pacing.asked)} packets/s was kept but for ` +
+        `${percent(pacing.error)}, at most ${count(pacing.largestBurst)} at once, late by ` +
+        `${time(pacing.lateness.p50)} (p50), ${time(pacing.lateness.p99)} (p99)${lost}`,
+    ];
+  });
+}
+
+function replayedOf(report: AnyReport): string[] {
+  if (!('skipped' in report)) return [];
+  const { frames, loops, lateness, skipped, unordered, problem, notRewritten } = report;
+  const stay = Object.entries(notRewritten).map(([kind, number]) => `${count(number)} ${kind}`);
+  return [
+    `${count(frames)} frames of the capture, ${count(loops)} whole rounds`,
+    ...(lateness ? [`late by ${time(lateness.p50)} (p50), ${time(lateness.p99)} (p99)`] : []),
+    ...skipped.map(
+      ({ reason, frames: number, firstOffset, longest }) =>
+        `left out: ${count(number)} frames (${reason}), the first at byte ${firstOffset}, ` +
+        `the longest of ${longest} bytes`,
+    ),
+    ...(unordered > 0
+      ? [`${count(unordered)} frames have no time that follows an earlier one`]
+      : []),
+    ...(stay.length > 0 ? [`sent with addresses that are not rewritten: ${stay.join(', ')}`] : []),
+    ...(problem ? [`the file ends early: ${problem.message}, at byte ${problem.offset}`] : []),
+  ];
+}

@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { type AddressKind, parseAddress } from '../../generator/packets/addresses.js';
+import { UsageError } from '../base/options.js';
+
+const MAC = /^[\da-f]{2}(:[\da-f]{2}){5}$/i;
+
+/** Whether a text is an Ethernet or IP address. */
+export const addressText = (text: string): boolean => MAC.test(text) || isIP(text) !== 0;
+
+/** An address as a number. */
+export function addressNumber(text: string): bigint {
+  const kind: AddressKind = MAC.test(text) ? 'ethernet' : isIP(text) === 4 ? 'ipv4' : 'ipv6';
+  return BigInt(`0x${Buffer.from(parseAddress('address', kind, text)).toString('hex')}`);
+}
+
+/** A host, and a port where one was given. */
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number | undefined;
+}
+
+/**
+ * Reads 'HOST', 'HOST:PORT', 'ADDRESS', '[IPv6]:PORT'. An IPv6 address without brackets has no port.
+ * @throws UsageError
+ */
+export function readEndpoint(text: string): Endpoint {
+  const parts = /^\[([^\]]+)\](?::(.*))?$/.exec(text) ?? /^([^:]+)(?::(.*))?$/.exec(text);
+  if (isIP(text) === 6) return { address: text, port: undefined };
+  const [, address = '', digits] = parts ?? [];
+  const port = digits === undefined ? undefined : Number(digits);
+  const valid = port === undefined || (/^\d+$/.test(digits ?? '') && port <= 65_535);
+  if (address === '' || !valid) {
+    throw new UsageError('has to be HOST:PORT, such as 198.18.0.2:9 or [2001:2::2]:9');
+  }
+  return { address, port };
+}
+
+export function readMac(text: string): string {
+  if (!MAC.test(text)) throw new UsageError('has to be an address like 02:00:00:00:00:01');
+  return text;
+}
+
+/** 'HOST:PORT' for people. */
+export function endpointText(address: string, port: number): string {
+  return isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** The interface's own addresses; of one without any, or that is down, nothing is known. */
+export function ownAddresses(interfaceName: string) {
+  const all = networkInterfaces()[interfaceName] ?? [];
+  const ip = (family: 4 | 6) =>
+    all.find((one) => one.family === `IPv${family}` && !one.address.startsWith('fe80:'))?.address;
+  return { mac: all.find(({ mac }) => mac !== '00:00:00:00:00:00')?.mac, ip };
+}
+
+/** The Ethernet address of an IPv4 neighbour, if the kernel has it by now (/proc/net/arp). */
+export function neighbourMac(interfaceName: string, address: string): string | undefined {
+  let table: string;
+  try {
+    table = readFileSync('/proc/net/arp', 'utf8');
+  } catch {
+    return undefined;
+  }
+  for (const line of table.split('\n').slice(1)) {
+    const [ip, , flags, mac, , device] = line.split(/\s+/);
+    const complete = (Number(flags) & 2) !== 0;
+    if (ip === address && device === interfaceName && complete) return mac;
+  }
+  return undefined;
+}

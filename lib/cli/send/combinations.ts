@@ -1,0 +1,111 @@
+import { UsageError } from '../base/options.js';
+import { type Endpoint, readEndpoint } from './addresses.js';
+import type { SendOptions } from './options.js';
+
+type Way = 'udp' | 'tcp' | 'packet' | 'xdp' | 'output';
+type Name = keyof SendOptions;
+
+/** Options that do something in some ways of sending only: elsewhere they would do nothing, in silence. */
+const ONLY: Readonly<Partial<Record<Name, readonly Way[]>>> = {
+  'source-mac': ['packet', 'xdp', 'output'],
+  'destination-mac': ['packet', 'xdp', 'output'],
+  vlan: ['packet', 'xdp', 'output'],
+  source: ['udp', 'packet', 'xdp', 'output'],
+  segment: ['udp', 'packet'],
+  'pacing-rate': ['udp', 'tcp'],
+  'qdisc-bypass': ['packet'],
+  buffers: ['udp', 'tcp', 'packet', 'xdp'],
+};
+const WAYS: Readonly<Record<Way, string>> = {
+  udp: 'UDP sockets',
+  tcp: 'TCP sockets',
+  packet: '--packet',
+  xdp: '--xdp',
+  output: '--output',
+};
+/** What the file of `--template` says of frames. */
+const IN_TEMPLATE = ['source', 'source-mac', 'destination-mac', 'vlan'] as const;
+
+/**
+ * Finds out what is meant, and refuses options that do not go together.
+ * @returns where to, if that was said
+ * @throws UsageError
+ */
+export function checkCombination(
+  options: SendOptions,
+  positionals: readonly string[],
+): Endpoint | undefined {
+  const way = wayOf(options);
+  for (const [name, ways] of Object.entries(ONLY)) {
+    const given = options[name as Name];
+    if (given === undefined || given === false || ways.includes(way)) continue;
+    const those = ways.map((one) => WAYS[one]).join(', ');
+    throw new UsageError(`--${name} is for ${those}; this would send by ${WAYS[way]}`);
+  }
+  const frames = way !== 'udp' && way !== 'tcp';
+  checkWorkers(options, way);
+  checkEnd(options, way);
+  if (options.burst !== undefined && options.rate === undefined) {
+    throw new UsageError('--burst needs a --rate');
+  }
+  if (frames && options.template !== undefined) {
+    const twice = IN_TEMPLATE.find((name) => options[name] !== undefined);
+    if (twice !== undefined) {
+      throw new UsageError(`--template says what is in frames: --${twice} is not taken as well`);
+    }
+  }
+  return destinationOf(positionals, frames);
+}
+
+function wayOf({ protocol, packet, xdp, output }: SendOptions): Way {
+  if (packet !== undefined && xdp !== undefined) {
+    throw new UsageError('takes one of --packet and --xdp');
+  }
+  if (output !== undefined) return 'output';
+  if (packet !== undefined) return 'packet';
+  return xdp !== undefined ? 'xdp' : protocol;
+}
+
+function checkWorkers({ workers, segment, size, buffers, count }: SendOptions, way: Way): void {
+  if (workers === 1) return;
+  if (way === 'tcp' || way === 'output') {
+    const why = way === 'tcp' ? 'a TCP stream is sent' : 'a capture is written';
+    throw new UsageError(`--workers: ${why} by one thread; received ${workers}`);
+  }
+  if (count !== undefined && count < workers) {
+    throw new UsageError(`--count has to be at least --workers (${workers}); received ${count}`);
+  }
+  if (way !== 'udp') return;
+  if (buffers !== undefined || (segment !== undefined && size !== undefined)) {
+    const what = buffers !== undefined ? '--buffers' : '--size beside --segment';
+    throw new UsageError(`${what} is not taken with several --workers of UDP sockets`);
+  }
+}
+
+function checkEnd({ count, seconds, rate }: SendOptions, way: Way): void {
+  if (way !== 'output' || count !== undefined) return;
+  if (seconds === undefined || rate === undefined) {
+    throw new UsageError('--output needs an end: --count, or --seconds and --rate');
+  }
+}
+
+function destinationOf(positionals: readonly string[], frames: boolean): Endpoint | undefined {
+  const [text, stray] = positionals;
+  if (stray !== undefined) {
+    throw new UsageError(`takes one DESTINATION; received '${positionals.join("' and '")}'`);
+  }
+  if (text === undefined) {
+    if (frames) return undefined;
+    throw new UsageError('DESTINATION is missing: where to, as HOST:PORT');
+  }
+  let endpoint: Endpoint;
+  try {
+    endpoint = readEndpoint(text);
+  } catch (error) {
+    throw new UsageError(`DESTINATION ${(error as Error).message}; received '${text}'`);
+  }
+  if (!frames && !(endpoint.port ?? 0)) {
+    throw new UsageError(`DESTINATION has to be HOST:PORT; received '${text}'`);
+  }
+  return endpoint;
+}

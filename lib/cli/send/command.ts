@@ -1,0 +1,215 @@
+import { defineCommand, EXIT, type ExitCode, type Invocation } from '../base/command.js';
+import { asUsageError, unavailable } from '../base/failures.js';
+import { count } from '../base/format.js';
+import { Monitor } from '../live/monitor.js';
+import { lastReading, readingOf } from '../live/reading.js';
+import { printEnding } from '../live/report.js';
+import type { Target } from '../live/snapshot.js';
+import { showRun } from '../live/table.js';
+import { type Endpoint, endpointText } from './addresses.js';
+import { packetRate, writeCapture, writingReading } from './capture-file.js';
+import { checkCombination } from './combinations.js';
+import { OPTIONS, type SendOptions } from './options.js';
+import { type Packets, packetsOf } from './packet.js';
+import { type Order, type Prepared, prepare, rateOf } from './transmit.js';
+
+export const CAPABILITY = {
+  name: 'NET_RAW',
+  tryBy: 'zerosend send --packet zsx0 198.18.0.2:9',
+} as const;
+
+export const command = defineCommand({
+  name: 'send',
+  summary: 'generate packets: UDP, TCP, or whole frames through an interface',
+  about: `
+Generates packets, as fast as they go or at a rate, from one thread or several, and shows what becomes
+of them: how many, how fast, how many are still in flight, and how many the kernel has copied.
+
+To HOST:PORT it sends by an ordinary UDP or TCP socket, which needs no privilege. With --packet or --xdp
+it sends whole frames through an interface, with any address; with --output it writes these frames to a
+capture. Ctrl-C ends it with the report. Send only into networks that you may flood.`,
+  positionals: 'DESTINATION',
+  options: OPTIONS,
+  examples: [
+    ['zerosend send 127.0.0.1:9 --count 100000', 'datagrams of 1400 bytes, as fast as they go'],
+    [
+      'zerosend send 192.0.2.7:5001 --protocol tcp --rate 1Gbit --seconds 10',
+      'a TCP stream at a rate',
+    ],
+    [
+      'zerosend send 192.0.2.7:9 --segment 1400 --zero-copy always',
+      'trains of datagrams, which the kernel cuts (GSO)',
+    ],
+    [
+      'zerosend send --packet eth0 198.18.0.2:9 --field ipv4.source=198.18.1.0..198.18.1.254',
+      'frames of 64 bytes from many addresses, through a transmit ring',
+    ],
+    [
+      'zerosend send --xdp eth0 198.18.0.2:9 --size 1514 --rate 100k --workers 2',
+      'by AF_XDP, from two threads, each by a transmit queue of its own',
+    ],
+    [
+      'zerosend send -o flood.pcap 198.18.0.2:53 -f payload@0:4=counter --count 1000 --rate 10k',
+      'what would be sent, as a capture',
+    ],
+  ],
+  exitCodes: {
+    [EXIT.FAILED]: 'sends have failed or have not completed, or an error ended the run',
+    [EXIT.UNAVAILABLE]:
+      'it could not begin: no privilege, no such interface, nobody who listens; the message says what would help',
+  },
+  run,
+});
+
+async function run(invocation: Invocation<typeof OPTIONS>): Promise<ExitCode> {
+  const { options, positionals } = invocation;
+  const destination = checkCombination(options, positionals);
+  const { packet, xdp, output } = options;
+  const frames = packet ?? xdp ?? output;
+  let packets: Packets;
+  try {
+    const through = frames === undefined ? null : { interfaceName: packet ?? xdp ?? null };
+    packets = packetsOf(options, destination, through);
+  } catch (error) {
+    throw asUsageError(error);
+  }
+  if (output !== undefined) return write(invocation, packets, output);
+  return transmit(invocation, packets, frames === undefined ? (destination ?? null) : null);
+}
+
+async function transmit(
+  invocation: Invocation<typeof OPTIONS>,
+  packets: Packets,
+  remote: Endpoint | null,
+): Promise<ExitCode> {
+  const { options, json, terminal, signal } = invocation;
+  const capability = remote === null ? CAPABILITY : null;
+  const monitor = new Monitor(targetOf(options, packets, remote));
+  const order: Order = {
+    options,
+    packets,
+    remote,
+    signal,
+    onProgress: (progress) => monitor.look(() => readingOf(progress)),
+  };
+  let prepared: Prepared;
+  try {
+    prepared = await prepare(order);
+  } catch (error) {
+    return unavailable(asUsageError(error), invocation, 'send', capability);
+  }
+  for (const note of packets.notes) terminal.note(`zerosend: ${note}`);
+  showRun(monitor, terminal, terminal.progress(json));
+  let error: Error | null = null;
+  const report = await prepared.run().catch((failure: Failure) => {
+    error = failure;
+    return failure.report;
+  });
+  await prepared.close();
+  if (report === undefined || (error !== null && report.sends === 0)) {
+    return unavailable(asUsageError(error), invocation, 'send', capability);
+  }
+  monitor.end(lastReading(report, monitor.latest));
+  const stats = prepared.stats();
+  if (stats !== null && stats.softErrors > 0) {
+    const answers = count(stats.softErrors);
+    terminal.note(`zerosend: ${answers} ICMP errors came back: does anybody listen there?`);
+  }
+  const { target, latest } = monitor;
+  const ending = { target, report, latency: latest?.latency ?? null, error, stats };
+  return printEnding(ending, terminal, json);
+}
+
+type Failure = Error & { report?: Awaited<ReturnType<Prepared['run']>> };
+
+async function write(
+  invocation: Invocation<typeof OPTIONS>,
+  packets: Packets,
+  path: string,
+): Promise<ExitCode> {
+  const { options, json, terminal, signal } = invocation;
+  const { length } = packets.made;
+  const rate = rateOf(options) as Parameters<typeof packetRate>[0] | undefined;
+  const packetsPerSecond = rate === undefined ? null : packetRate(rate, length);
+  const { count: asked, seconds } = options;
+  const timed = Math.floor((seconds ?? Number.POSITIVE_INFINITY) * (packetsPerSecond ?? 0));
+  const number = asked ?? timed;
+  const monitor = new Monitor({
+    ...targetOf(options, packets, null),
+    seconds: null,
+    packets: number,
+  });
+  showRun(monitor, terminal, terminal.progress(json));
+  const began = performance.now();
+  const reading = (done: number, bytes: number) =>
+    writingReading(done, bytes, (performance.now() - began) / 1e3);
+  try {
+    const written = await writeCapture({
+      path,
+      packets,
+      count: seconds === undefined ? number : Math.min(number, timed),
+      packetsPerSecond,
+      signal,
+      onWritten: (done, bytes) => monitor.look(() => reading(done, bytes)),
+    });
+    monitor.end(reading(written.packets, written.bytes));
+    const interrupted = signal.aborted;
+    if (json) {
+      const { target } = monitor;
+      terminal.printJson({
+        command: 'send',
+        ok: true,
+        interrupted,
+        target,
+        file: path,
+        ...written,
+      });
+    } else {
+      terminal.print(
+        `wrote ${count(written.packets)} frames of ${count(length)} bytes, ` +
+          `${written.seconds.toFixed(2)} s of them, to ${path}`,
+      );
+      if (interrupted) terminal.print('Ended early, by a signal.');
+    }
+    return EXIT.OK;
+  } catch (error) {
+    return unavailable(error, invocation, 'send', null);
+  }
+}
+
+function targetOf(options: SendOptions, packets: Packets, remote: Endpoint | null): Target {
+  const { rate, count: number, seconds, workers } = options;
+  return {
+    command: 'send',
+    title: titleOf(options, packets.made.length, remote),
+    seconds: seconds ?? null,
+    packets: number ?? null,
+    rate:
+      rate === undefined
+        ? null
+        : 'bits' in rate
+          ? { bitsPerSecond: rate.bits }
+          : { packetsPerSecond: rate.packets },
+    workers,
+  };
+}
+
+function titleOf(options: SendOptions, length: number, remote: Endpoint | null): string {
+  const { protocol, packet, xdp, output, segment, workers } = options;
+  const size = `${count(length)} bytes`;
+  const threads = workers > 1 ? `, ${workers} workers` : '';
+  if (remote !== null) {
+    const where = endpointText(remote.address, remote.port ?? 0);
+    const cut = segment === undefined ? '' : ', in trains (GSO)';
+    const what = protocol === 'udp' ? `UDP datagrams of ${size}` : `TCP, sends of ${size},`;
+    return `${what} to ${where}${cut}${threads}`;
+  }
+  const where =
+    output !== undefined
+      ? `into ${output}`
+      : xdp !== undefined
+        ? `through ${xdp} (AF_XDP)`
+        : `through ${packet} (transmit ring)`;
+  const cut = segment === undefined ? '' : `, cut into segments of ${count(segment)}`;
+  return `frames of ${size} ${where}${cut}${threads}`;
+}

@@ -1,0 +1,112 @@
+import {
+  bytes,
+  choice,
+  custom,
+  flag,
+  integer,
+  number,
+  type OptionValues,
+  repeatable,
+  seconds,
+  text,
+} from '../base/options.js';
+import { rateOption } from '../base/rate.js';
+import { readEndpoint, readMac } from './addresses.js';
+import { FIELD_SYNTAX, readField } from './fields.js';
+
+const none = undefined;
+
+export const OPTIONS = {
+  protocol: choice('udp or tcp: of the socket, or of the frames', ['udp', 'tcp'], {
+    default: 'udp',
+  }),
+  packet: text(
+    'send frames through this interface, by a transmit ring (AF_PACKET); needs CAP_NET_RAW',
+    { placeholder: 'IFACE', default: none },
+  ),
+  xdp: text('send frames through this interface by AF_XDP; needs CAP_NET_RAW', {
+    placeholder: 'IFACE',
+    default: none,
+  }),
+  output: text('write the frames to a capture (pcap) in place of an interface', {
+    placeholder: 'FILE',
+    default: none,
+    short: 'o',
+  }),
+  size: bytes(
+    'bytes of a datagram, of a TCP send, or of a frame without its FCS; with --segment, of what is ' +
+      'cut into segments (default: 1400, 64K, or the shortest frame from 64 on; with --segment of a ' +
+      'UDP socket, as many segments as fit)',
+    { min: 1, max: 2 ** 24, default: none },
+  ),
+  segment: bytes(
+    'have the kernel, or the device, cut each send into datagrams of so many bytes (UDP GSO), or a ' +
+      'frame into segments with so much payload (--packet)',
+    { min: 1, max: 65_507, default: none },
+  ),
+  rate: rateOption(
+    "packets a second ('1000', '250k'), or bits a second ('100Mbit', of frames as on the wire); " +
+      'default: as fast as it goes',
+  ),
+  burst: integer('packets that leave together at a --rate', { min: 1, max: 65_536, default: none }),
+  count: integer('end after so many packets', { min: 1, max: 2 ** 53 - 1, default: none }),
+  seconds: seconds('end after this time; default: at Ctrl-C', {
+    min: 0.001,
+    max: 1e7,
+    default: none,
+  }),
+  workers: integer('threads that send, each by a socket of its own', {
+    min: 1,
+    max: 256,
+    default: 1,
+  }),
+  field: repeatable(FIELD_SYNTAX, readField, { placeholder: 'TARGET=VALUES', short: 'f' }),
+  seed: integer('of random fields: the same values again', {
+    min: 0,
+    max: 2 ** 32 - 1,
+    default: none,
+  }),
+  payload: text('text at the beginning of the payload; zeros follow', { default: none }),
+  template: text('the packet as a JSON file: a PacketDescription, and fields', {
+    placeholder: 'FILE',
+    default: none,
+  }),
+  source: custom(
+    'where it comes from: the local address and port of a socket, or those in the frames ' +
+      "(default: the interface's address, port 1024)",
+    readEndpoint,
+    { placeholder: 'ADDRESS[:PORT]', default: none },
+  ),
+  'source-mac': custom("in frames (default: the interface's)", readMac, {
+    placeholder: 'MAC',
+    default: none,
+  }),
+  'destination-mac': custom(
+    'in frames (default: what the kernel knows of the destination, else 02:00:00:00:00:02)',
+    readMac,
+    { placeholder: 'MAC', default: none },
+  ),
+  vlan: integer('tag frames with this VLAN id', { min: 0, max: 4095, default: none }),
+  'zero-copy': choice(
+    'of a socket: ask for it from a threshold on, for each send, or never',
+    ['auto', 'always', 'never'],
+    { default: 'auto' },
+  ),
+  buffers: integer('buffers of the pool, or frames of the ring', {
+    min: 1,
+    max: 65_536,
+    default: none,
+  }),
+  queue: integer('of --xdp: the transmit queue; of several workers, the first one', {
+    min: 0,
+    max: 4095,
+    default: 0,
+  }),
+  'qdisc-bypass': flag('of --packet: go past the queueing discipline'),
+  'pacing-rate': number(
+    'of a socket: bytes a second that the kernel lets out at most (SO_MAX_PACING_RATE)',
+    { min: 1, max: 1e12, default: none },
+  ),
+};
+
+export type SendOptions = OptionValues<typeof OPTIONS>;
