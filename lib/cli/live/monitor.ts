@@ -76,7 +76,7 @@ export class Monitor {
   #keep(snapshot: Snapshot): void {
     if (this.#looks++ % this.#every !== 0 && snapshot.state === 'running') return;
     this.#history.push(snapshot);
-    if (this.#history.length < KEPT) return;
+    if (this.#history.length < KEPT || snapshot.state === 'ended') return;
     const kept = this.#history.filter((_, index) => index % 2 === 0);
     this.#history.splice(0, KEPT, ...kept);
     this.#every *= 2;

@@ -38,6 +38,7 @@ export function printEnding<R extends AnyReport>(
       stats,
     });
   } else {
+    terminal.print(terminal.colour.bold(target.title));
     for (const line of linesOf(report, latency)) terminal.print(line);
     if (error !== null) terminal.note(`zerosend: ${error.message}`);
   }

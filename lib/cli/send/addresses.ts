@@ -6,12 +6,15 @@ import { UsageError } from '../base/options.js';
 
 const MAC = /^[\da-f]{2}(:[\da-f]{2}){5}$/i;
 
-/** Whether a text is an Ethernet or IP address. */
-export const addressText = (text: string): boolean => MAC.test(text) || isIP(text) !== 0;
+/** What a text is the address of; null: it is none. */
+export function addressKind(text: string): AddressKind | null {
+  if (MAC.test(text)) return 'ethernet';
+  const family = isIP(text);
+  return family === 0 ? null : family === 4 ? 'ipv4' : 'ipv6';
+}
 
 /** An address as a number. */
-export function addressNumber(text: string): bigint {
-  const kind: AddressKind = MAC.test(text) ? 'ethernet' : isIP(text) === 4 ? 'ipv4' : 'ipv6';
+export function addressNumber(kind: AddressKind, text: string): bigint {
   return BigInt(`0x${Buffer.from(parseAddress('address', kind, text)).toString('hex')}`);
 }
 

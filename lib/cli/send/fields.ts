@@ -1,6 +1,6 @@
 import type { Field, FieldValue } from '../../generator/index.js';
 import { UsageError } from '../base/options.js';
-import { addressNumber, addressText } from './addresses.js';
+import { addressKind, addressNumber } from './addresses.js';
 
 /*
  * The short syntax of `--field TARGET=VALUES`:
@@ -82,14 +82,18 @@ function readRange(text: string) {
     throw new UsageError('takes steps that are whole numbers above 0');
   }
   if (last === '') return { start, step };
-  const [from, to] = [numberOf(start), numberOf(readValue(last))];
+  const end = readValue(last);
+  if (kindOf(start) !== kindOf(end)) {
+    throw new UsageError(`takes ranges of one kind, and '${first}' and '${last}' are of two`);
+  }
+  const [from, to] = [numberOf(start), numberOf(end)];
   const distance = to > from ? to - from : from - to;
   const count = Number(distance / BigInt(step)) + 1;
   return { start, step: to < from ? -step : step, count };
 }
 
 function readValue(text: string): FieldValue {
-  if (addressText(text)) return text;
+  if (addressKind(text) !== null) return text;
   if (!/^(\d+|0x[\da-f]+)$/i.test(text)) {
     throw new UsageError(`takes numbers and addresses, and '${text}' is neither`);
   }
@@ -97,6 +101,10 @@ function readValue(text: string): FieldValue {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }
 
+const kindOf = (value: FieldValue) => (typeof value === 'string' ? addressKind(value) : 'number');
+
 function numberOf(value: FieldValue): bigint {
-  return typeof value === 'string' ? addressNumber(value) : BigInt(value);
+  const kind = kindOf(value);
+  if (typeof value !== 'string' || kind === null || kind === 'number') return BigInt(value);
+  return addressNumber(kind, value);
 }

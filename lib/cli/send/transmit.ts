@@ -1,6 +1,5 @@
 import {
   type GenerateReport,
-  generate,
   generateInWorkers,
   type Progress,
   type Rate,
@@ -8,6 +7,7 @@ import {
   type WorkersReport,
 } from '../../generator/index.js';
 import { runChecked } from '../../generator/runs/generate.js';
+import { checkGenerate } from '../../generator/runs/generate-options.js';
 import {
   BufferPool,
   PacketSocket,
@@ -74,7 +74,13 @@ export async function prepare(order: Order): Promise<Prepared> {
   if (options.protocol === 'tcp') return prepareStream(order, order.remote);
   const socket = await UdpSocket.open(udpOptions(order));
   try {
-    return prepareRun(order, socket, poolOf(order, socket));
+    const train = trainOf(order, socket);
+    const { length } = order.packets.made;
+    const pool = new BufferPool({
+      count: options.buffers ?? BUFFERS.udp,
+      bufferSize: train * length,
+    });
+    return prepareRun(order, socket, { pool, train });
   } catch (error) {
     await socket.abort();
     throw error;
@@ -94,12 +100,20 @@ function limitsOf({ options, signal, onProgress }: Order) {
   };
 }
 
-function prepareRun(order: Order, socket: ZeroCopySocket, pool: BufferPool | null): Prepared {
+/** @param own what a socket that has no pool sends from: packets of a buffer, at most, and buffers */
+function prepareRun(
+  order: Order,
+  socket: ZeroCopySocket,
+  own: { readonly pool: BufferPool; readonly train: number } | null,
+): Prepared {
   const { made: template, fields } = order.packets;
+  const pool = own && { pool: own.pool };
+  const options = { socket, ...pool, template, fields, ...limitsOf(order) };
   return {
-    run: () => generate({ socket, ...(pool && { pool }), template, fields, ...limitsOf(order) }),
+    // The buffers of a pool may be larger than was asked for, and hold more packets.
+    run: async () => runChecked({ ...checkGenerate(options), ...(own && { train: own.train }) }),
     stats: () => socket.stats(),
-    close: () => closeAll(socket, pool),
+    close: () => closeAll(socket, own?.pool ?? null),
   };
 }
 
@@ -143,19 +157,22 @@ function remoteOf(remote: Endpoint | null): { address: string; port: number } {
   return { address: remote?.address ?? '', port: remote?.port ?? 0 };
 }
 
-/** @throws UsageError for a train that is no whole number of segments, or too long */
-function poolOf({ options, packets }: Order, socket: ZeroCopySocket): BufferPool {
+/**
+ * Datagrams of a send.
+ * @throws UsageError for a `--size` that is no whole number of them, or too many
+ */
+function trainOf({ options, packets }: Order, socket: ZeroCopySocket): number {
   const { length } = packets.made;
   const { segment, size } = options;
-  const { maxSendLength } = socket.info();
-  const most = segment === undefined ? length : Math.floor(maxSendLength / length) * length;
-  const bufferSize = segment === undefined ? length : (size ?? most);
-  if (bufferSize % length !== 0 || bufferSize > most) {
+  if (segment === undefined) return 1;
+  const most = Math.floor(socket.info().maxSendLength / length);
+  const train = size === undefined ? most : size / length;
+  if (!Number.isInteger(train) || train > most) {
     throw new UsageError(
-      `--size has to be a multiple of --segment, up to ${most}; received '${bufferSize}'`,
+      `--size has to be a multiple of --segment, up to ${most * length}; received '${size}'`,
     );
   }
-  return new BufferPool({ count: options.buffers ?? BUFFERS.udp, bufferSize });
+  return train;
 }
 
 function ringSpec({ options, packets }: Order) {
@@ -194,11 +211,8 @@ async function prepareStream(order: Order, { address, port = 0 }: Endpoint): Pro
     maxQueuedSends: buffers,
   });
   const pool = new BufferPool({ count: buffers, bufferSize: made.length });
-  const { rate, count, seconds, ...observed } = limitsOf(order) as ReturnType<typeof limitsOf> & {
-    rate?: Rate;
-    count?: number;
-    seconds?: number;
-  };
+  const { count, seconds } = options;
+  const { onProgress } = order;
   return {
     run: () =>
       runChecked({
@@ -208,13 +222,15 @@ async function prepareStream(order: Order, { address, port = 0 }: Endpoint): Pro
         packets: sequence,
         packetBytes: made.length,
         train: 1,
-        rate: rate ?? null,
+        rate: rateOf(options) ?? null,
         pacer: { bytes: made.length },
         count: count ?? Number.POSITIVE_INFINITY,
         seconds: seconds ?? Number.POSITIVE_INFINITY,
         batch: Math.min(buffers, STREAM_BATCH),
         startAt: undefined,
-        ...observed,
+        signal,
+        onProgress,
+        progressInterval: LOOK,
       }),
     stats: () => socket.stats(),
     close: () => closeAll(socket, pool),
