@@ -1,0 +1,244 @@
+import {
+  BufferPool,
+  type PooledBuffer,
+  TcpSocket,
+  UdpSocket,
+  type ZeroCopySocket,
+} from '../../index.js';
+import type { Protocol, Slice, Way } from './measurements.js';
+import type { Assignment, FromMeasuring, PathDescription } from './messages.js';
+import type { Endpoint } from './network.js';
+import { openDgram, openNet } from './node-senders.js';
+import type { Path } from './paths.js';
+import { type Plan, type PlannedGroup, type PlannedTrials, planOf, WARM_UP } from './plan.js';
+import {
+  measure,
+  type Sender,
+  sendingByRing,
+  sendingFromPool,
+  sendingInTurn,
+  sendingRuns,
+} from './senders.js';
+import { untilAcknowledged } from './tcp-queue.js';
+
+const HOT = 16; // buffers
+const MOST_COLD = 32_768; // buffers: each has objects in JavaScript, too
+// With its headers it is below gso_max_size (65536): longer ones are cut by the processor, not the device.
+const LONGEST_UDP = 65_000;
+const LONGEST_TCP = 2 ** 24;
+
+type Mechanism = Assignment['mechanisms'][number];
+
+/** Opens what is compared, has it send in turns, and tells of each group when it is done. */
+export class Measurement {
+  private done = 0;
+  private plan: Plan | undefined;
+  private readonly leftOut: Partial<Record<Mechanism, string>>;
+  private readonly sockets = new Map<string, ZeroCopySocket>();
+
+  constructor(
+    private readonly assignment: Assignment,
+    private readonly path: Path,
+    private readonly coldBytes: number,
+    private readonly tell: (message: FromMeasuring) => void,
+    private readonly stop: AbortSignal,
+  ) {
+    this.leftOut = { ...path.description.leftOut };
+  }
+
+  async run(): Promise<void> {
+    const plan = await this.begin();
+    this.plan = plan;
+    try {
+      for (const group of plan.groups) {
+        if (this.stop.aborted) return;
+        await this.measureGroup(group);
+      }
+      for (const trials of plan.trials) {
+        if (this.stop.aborted) return;
+        await this.measureTrials(trials);
+      }
+    } finally {
+      for (const socket of this.sockets.values()) await socket.close();
+    }
+  }
+
+  /** Tries what is possible, before anything is promised. */
+  private async begin(): Promise<Plan> {
+    const { mechanisms, quick, seconds, sizes, segment } = this.assignment;
+    const longest = { udp: 0, tcp: LONGEST_TCP };
+    const protocols: Protocol[] = [];
+    if (mechanisms.includes('udp') || mechanisms.includes('ring')) {
+      const { maxSendLength } = (await this.socket('udp', 'copy')).info();
+      longest.udp = Math.min(maxSendLength, LONGEST_UDP);
+      protocols.push('udp');
+    }
+    if (mechanisms.includes('tcp') && this.path.tcp) {
+      await this.socket('tcp', 'copy');
+      protocols.push('tcp');
+    }
+    const ring = mechanisms.includes('ring') && (await this.canUseRing(segment));
+    const plan = planOf({ quick, seconds, sizes, protocols, ring, longest });
+    this.tell({ type: 'begin', path: this.describe(), plan });
+    return plan;
+  }
+
+  private describe(): PathDescription {
+    const { mechanisms } = this.assignment;
+    const { ways, ...description } = this.path.description;
+    const chosen = (key: string) => mechanisms.includes(key as Mechanism);
+    const pick = (all: Partial<Record<Mechanism, string>>) =>
+      Object.fromEntries(Object.entries(all).filter(([key]) => chosen(key)));
+    const used = Object.fromEntries(
+      Object.entries(pick(ways)).filter(([key]) => !(key in this.leftOut)),
+    );
+    return { ...description, ways: used, leftOut: pick(this.leftOut), coldBytes: this.coldBytes };
+  }
+
+  private async canUseRing(segment: number): Promise<boolean> {
+    if (this.path.ring === undefined) return false;
+    try {
+      await (await sendingByRing(this.path.ring, segment, segment, HOT)).close();
+      return true;
+    } catch (error) {
+      this.leftOut.ring = (error as Error).message;
+      return false;
+    }
+  }
+
+  private async measureGroup(group: PlannedGroup): Promise<void> {
+    const { protocol, size, memory, ways } = group;
+    const count = memory === 'hot' ? HOT : Math.ceil(this.coldBytes / size);
+    const buffers = new BufferSet(size, Math.max(HOT, Math.min(count, MOST_COLD)));
+    const senders = new Map<Way, Sender>();
+    try {
+      for (const way of ways) senders.set(way, await this.sender(way, group, buffers.all));
+      const slices = await this.takeTurns(senders, `${protocol} ${show(size)} ${memory}`);
+      if (slices) this.tell({ type: 'group', group: { protocol, size, memory, slices } });
+    } finally {
+      for (const sender of senders.values()) await sender.close();
+      await buffers.close();
+    }
+  }
+
+  private async sender(
+    way: Way,
+    { protocol, size }: PlannedGroup,
+    buffers: readonly PooledBuffer[],
+  ): Promise<Sender> {
+    if (way === 'ring' && this.path.ring) {
+      return await sendingByRing(this.path.ring, size, this.assignment.segment, buffers.length);
+    }
+    if (way === 'node') {
+      const views = buffers.map(({ bytes }) => bytes.subarray(0, size));
+      const target = this.path[protocol] as Endpoint;
+      return await (protocol === 'udp' ? openDgram(target, views) : openNet(target, views));
+    }
+    const socket = await this.socket(protocol, way === 'copy' ? 'copy' : 'zerocopy');
+    const sender = sendingInTurn(socket, buffers, size);
+    return protocol === 'tcp' ? untilAcknowledged(sender, socket.info().local?.port ?? 0) : sender;
+  }
+
+  private async measureTrials({ kind, protocol, size, values }: PlannedTrials): Promise<void> {
+    const way = kind === 'batch' ? 'copy' : 'zerocopy';
+    const socket = await this.socket(protocol, way);
+    const pools = new Map<number, BufferPool>();
+    const senders = new Map<number, Sender>();
+    for (const value of values) {
+      const count = kind === 'batch' ? Math.max(64, 2 * value) : value;
+      const pool = new BufferPool({ bufferSize: size, count, init: (bytes) => void bytes.fill(1) });
+      pools.set(value, pool);
+      senders.set(
+        value,
+        kind === 'batch'
+          ? sendingRuns(socket, pool, size, value)
+          : sendingFromPool(socket, pool, size),
+      );
+    }
+    const slices = await this.takeTurns(senders, `${kind} of ${show(size)}`);
+    for (const [value, own] of Object.entries(slices ?? {})) {
+      this.tell({ type: 'trial', trial: { kind, size, value: Number(value), slices: own } });
+    }
+    for (const pool of pools.values()) await pool.close();
+    collectGarbage();
+  }
+
+  /** All of them in each round, every second one backwards: nobody is always the first. */
+  private async takeTurns<K extends string | number>(
+    senders: ReadonlyMap<K, Sender>,
+    what: string,
+  ): Promise<Record<K, Slice[]> | null> {
+    const { rounds, sliceSeconds, slices: all } = this.plan as Plan;
+    const slices = Object.fromEntries(
+      [...senders.keys()].map((key) => [key, []]),
+    ) as unknown as Record<K, Slice[]>;
+    for (const sender of senders.values()) await measure(sender, sliceSeconds * WARM_UP);
+    for (let round = 0; round < rounds; round++) {
+      const order = round % 2 === 0 ? [...senders] : [...senders].reverse();
+      const measured: [K, Slice][] = [];
+      for (const [key, sender] of order) {
+        // A message that has come is heard in a turn of the event loop.
+        await new Promise((resolve) => setImmediate(resolve));
+        if (this.stop.aborted) return round === 0 ? null : slices;
+        measured.push([key, await measure(sender, sliceSeconds)]);
+        this.done++;
+        this.tell({ type: 'progress', share: this.done / all, what });
+      }
+      // A round counts when all have had their turn, or one could not be held against another.
+      for (const [key, slice] of measured) slices[key].push(slice);
+    }
+    return slices;
+  }
+
+  private async socket(protocol: Protocol, way: 'zerocopy' | 'copy'): Promise<ZeroCopySocket> {
+    const key = `${protocol} ${way}`;
+    const known = this.sockets.get(key);
+    if (known) return known;
+    const common = {
+      zeroCopy: way === 'copy' ? ('never' as const) : ('always' as const),
+      interface: this.path.interface,
+    };
+    const { address, port } = this.path[protocol] as Endpoint;
+    const socket =
+      protocol === 'udp'
+        ? await UdpSocket.open({
+            ...common,
+            remote: { address, port },
+            segmentSize: this.assignment.segment,
+          })
+        : await TcpSocket.connect({ ...common, host: address, port });
+    socket.on('error', () => {}); // whoever sends on it is told by its closing
+    this.sockets.set(key, socket);
+    return socket;
+  }
+}
+
+/** Buffers that are all acquired, to be sent over and over. */
+class BufferSet {
+  readonly all: PooledBuffer[] = [];
+  private readonly pool: BufferPool;
+
+  constructor(size: number, count: number) {
+    this.pool = new BufferPool({
+      bufferSize: size,
+      count,
+      init: (bytes, index) => void bytes.fill(index),
+    });
+    while (this.all.length < count) this.all.push(this.pool.tryAcquire() as PooledBuffer);
+  }
+
+  async close(): Promise<void> {
+    for (const buffer of this.all) buffer[Symbol.dispose]();
+    this.all.length = 0;
+    await this.pool.close();
+    collectGarbage();
+  }
+}
+
+function collectGarbage(): void {
+  (globalThis as { gc?: () => void }).gc?.();
+}
+
+function show(size: number): string {
+  return size % 1024 === 0 ? `${size / 1024} KB` : `${size} B`;
+}

@@ -1,0 +1,108 @@
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import net, { isIPv6 } from 'node:net';
+import type { Endpoint } from './network.js';
+import type { Counts, Sender } from './senders.js';
+import { untilAcknowledged } from './tcp-queue.js';
+
+const BURST = 64; // sends under way
+const SEND_BUFFER = 4 << 20; // as the library asks for
+const HIGH_WATER_MARK = 1 << 20;
+
+/** What programs without this library use: many sends under way at once, as fast as it goes. */
+export async function openDgram(
+  { address, port }: Endpoint,
+  buffers: readonly Uint8Array[],
+): Promise<Sender> {
+  const type = isIPv6(address) ? 'udp6' : 'udp4';
+  const socket = dgram.createSocket({ type, sendBufferSize: SEND_BUFFER });
+  socket.connect(port, address);
+  await once(socket, 'connect');
+  const tally = new Tally();
+  let next = 0;
+
+  function burst(): Promise<void> {
+    return new Promise((resolve) => {
+      let left = BURST;
+      const onSent = (error: Error | null) => {
+        if (error) tally.failed++;
+        if (--left === 0) resolve();
+      };
+      for (let i = 0; i < BURST; i++) {
+        const buffer = buffers[next] as Uint8Array;
+        next = next + 1 === buffers.length ? 0 : next + 1;
+        tally.sent(buffer);
+        socket.send(buffer, onSent);
+      }
+    });
+  }
+
+  return {
+    async send(until) {
+      do await burst();
+      while (performance.now() < until);
+    },
+    counts: () => tally.counts(),
+    async close() {
+      socket.close();
+      await once(socket, 'close');
+    },
+  };
+}
+
+/** `write`, and waiting for `drain` when told to. */
+export async function openNet(
+  { address, port }: Endpoint,
+  buffers: readonly Uint8Array[],
+): Promise<Sender> {
+  const wish = { host: address, port, noDelay: true, writableHighWaterMark: HIGH_WATER_MARK };
+  const socket = net.connect(wish);
+  await once(socket, 'connect');
+  const tally = new Tally();
+  let next = 0;
+  let open = 0;
+  let written = () => {};
+  const onWritten = (error: Error | null | undefined) => {
+    if (error) tally.failed++;
+    if (--open === 0) written();
+  };
+
+  const sender: Sender = {
+    async send(until) {
+      do {
+        for (let i = 0; i < 16; i++) {
+          const buffer = buffers[next] as Uint8Array;
+          next = next + 1 === buffers.length ? 0 : next + 1;
+          tally.sent(buffer);
+          open++;
+          if (!socket.write(buffer, onWritten)) await once(socket, 'drain');
+        }
+      } while (performance.now() < until);
+      if (open > 0)
+        await new Promise<void>((resolve) => {
+          written = resolve;
+        });
+    },
+    counts: () => tally.counts(),
+    async close() {
+      socket.end();
+      await once(socket, 'close');
+    },
+  };
+  return untilAcknowledged(sender, socket.localPort ?? 0);
+}
+
+class Tally {
+  failed = 0;
+  private sends = 0;
+  private bytes = 0;
+
+  sent(buffer: Uint8Array): void {
+    this.sends++;
+    this.bytes += buffer.byteLength;
+  }
+
+  counts(): Counts {
+    return { sends: this.sends, bytes: this.bytes, zerocopied: 0, failed: this.failed };
+  }
+}
