@@ -8,6 +8,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'tells what works on this machine, and what to type where something does not',
     load: () => import('./doctor/doctor.js'),
   },
+  bench: {
+    summary: 'measure where zero copy begins to pay on this machine, and recommend settings',
+    load: () => import('./bench/command.js'),
+  },
   send: {
     summary: 'generate packets: UDP, TCP, or whole frames through an interface',
     load: () => import('./send/command.js'),

@@ -5,6 +5,7 @@ import {
   UdpSocket,
   type ZeroCopySocket,
 } from '../../index.js';
+import { showSize } from './format.js';
 import type { Protocol, Slice, Way } from './measurements.js';
 import type { Assignment, FromMeasuring, PathDescription } from './messages.js';
 import type { Endpoint } from './network.js';
@@ -77,9 +78,11 @@ export class Measurement {
       await this.socket('tcp', 'copy');
       protocols.push('tcp');
     }
+    const zeroCopyOverUdp = mechanisms.includes('udp');
     const ring = mechanisms.includes('ring') && (await this.canUseRing(segment));
-    const plan = planOf({ quick, seconds, sizes, protocols, ring, longest });
-    this.tell({ type: 'begin', path: this.describe(), plan });
+    const plan = planOf({ quick, seconds, sizes, protocols, zeroCopyOverUdp, ring, longest });
+    const { rounds, sliceSeconds } = plan;
+    this.tell({ type: 'begin', path: this.describe(), plan: { rounds, sliceSeconds } });
     return plan;
   }
 
@@ -113,7 +116,7 @@ export class Measurement {
     const senders = new Map<Way, Sender>();
     try {
       for (const way of ways) senders.set(way, await this.sender(way, group, buffers.all));
-      const slices = await this.takeTurns(senders, `${protocol} ${show(size)} ${memory}`);
+      const slices = await this.takeTurns(senders, `${protocol} ${showSize(size)} ${memory}`);
       if (slices) this.tell({ type: 'group', group: { protocol, size, memory, slices } });
     } finally {
       for (const sender of senders.values()) await sender.close();
@@ -155,7 +158,7 @@ export class Measurement {
           : sendingFromPool(socket, pool, size),
       );
     }
-    const slices = await this.takeTurns(senders, `${kind} of ${show(size)}`);
+    const slices = await this.takeTurns(senders, `${kind} of ${showSize(size)}`);
     for (const [value, own] of Object.entries(slices ?? {})) {
       this.tell({ type: 'trial', trial: { kind, size, value: Number(value), slices: own } });
     }
@@ -237,8 +240,4 @@ class BufferSet {
 
 function collectGarbage(): void {
   (globalThis as { gc?: () => void }).gc?.();
-}
-
-function show(size: number): string {
-  return size % 1024 === 0 ? `${size / 1024} KB` : `${size} B`;
 }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import type { Destination, PathDescription } from './messages.js';
 import { type Endpoint, makeSink, Receiver, type RingTarget } from './network.js';
 
@@ -112,7 +113,7 @@ function named(destination: Destination): Path {
   const { address = '', port, interface: name, mac } = destination;
   const way = `${address}${name === undefined ? '' : ` by the interface ${name}`}`;
   const udp = { address, port: port ?? 9 };
-  const source = isIPv4(address) && name !== undefined ? '198.18.0.1' : undefined;
+  const source = isIPv4(address) && name !== undefined ? ownAddress(name) : undefined;
   const ring =
     source !== undefined && name !== undefined && mac !== undefined
       ? { interface: name, source, address, port: port ?? 9, mac }
@@ -134,7 +135,7 @@ function named(destination: Destination): Path {
           tcp: 'there has to be a receiver that reads and drops: name its port, --to ADDRESS:PORT',
         }),
         ...(!ring && {
-          ring: 'needs an IPv4 address, --interface, and --mac, the Ethernet address of the next hop',
+          ring: 'needs --interface, with an IPv4 address of its own, and --mac, the Ethernet address of the next hop',
         }),
       },
       remarks: [
@@ -144,6 +145,10 @@ function named(destination: Destination): Path {
     },
     async close() {},
   };
+}
+
+function ownAddress(name: string): string | undefined {
+  return networkInterfaces()[name]?.find(({ family }) => family === 'IPv4')?.address;
 }
 
 const FALLBACK = 32 << 20;

@@ -32,6 +32,8 @@ export interface Wanted {
   /** bytes; undefined: those of `quick` or of a full measurement */
   readonly sizes: readonly number[] | undefined;
   readonly protocols: readonly Protocol[];
+  /** false: of UDP only what the ring is held against */
+  readonly zeroCopyOverUdp: boolean;
   readonly ring: boolean;
   /** bytes of the longest send of each protocol */
   readonly longest: Readonly<Record<Protocol, number>>;
@@ -60,7 +62,7 @@ export const WARM_UP = 0.5;
 export function planOf(wanted: Wanted): Plan {
   const { quick, seconds, protocols } = wanted;
   const groups = protocols.flatMap((protocol) => groupsOf(protocol, wanted));
-  const trials = protocols.includes('udp') ? trialsOf(wanted) : [];
+  const trials = wanted.zeroCopyOverUdp ? trialsOf(wanted) : [];
   const rounds = quick ? 5 : 11;
   const programs =
     groups.reduce((sum, { ways }) => sum + ways.length, 0) +
@@ -69,14 +71,16 @@ export function planOf(wanted: Wanted): Plan {
   return { groups, trials, rounds, sliceSeconds, slices: programs * rounds };
 }
 
-function groupsOf(protocol: Protocol, { quick, sizes, ring, longest }: Wanted): PlannedGroup[] {
+function groupsOf(protocol: Protocol, wanted: Wanted): PlannedGroup[] {
+  const { quick, sizes, ring, zeroCopyOverUdp, longest } = wanted;
   const all = sizes ?? (quick ? QUICK : FULL)[protocol];
   const fitting = new Set(all.map((size) => nearest(size, longest[protocol])));
   return [...fitting].flatMap((size) =>
     size === undefined
       ? []
       : MEMORIES.map((memory) => {
-          const ways: Way[] = ['zerocopy', 'copy'];
+          const ways: Way[] = ['copy'];
+          if (protocol === 'tcp' || zeroCopyOverUdp) ways.unshift('zerocopy');
           if (ring && protocol === 'udp') ways.push('ring');
           // What a program without this library does, which its buffers' temperature does not change.
           if (!quick || memory === 'hot') ways.push('node');

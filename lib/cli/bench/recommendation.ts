@@ -1,0 +1,175 @@
+import { showGain, showSize } from './format.js';
+import {
+  MEMORIES,
+  type Memory,
+  PROTOCOLS,
+  type Protocol,
+  type Result,
+  type TrialResult,
+} from './measurements.js';
+
+/** From where zero copy pays over one protocol. */
+export interface Threshold {
+  /** bytes from which a zero-copy send takes less processor time; null where none does */
+  readonly hot: number | null;
+  readonly cold: number | null;
+  /** the kernel copied most of what asked for zero copy */
+  readonly kernelCopies: boolean;
+}
+
+/** What to write into a program, and why. */
+export interface Recommendation {
+  readonly thresholds: Readonly<Partial<Record<Protocol, Threshold>>>;
+  /** options of sockets, by protocol */
+  readonly options: Readonly<
+    Partial<Record<Protocol, { zeroCopy: 'auto' | 'never'; zeroCopyThreshold?: number }>>
+  >;
+  /** sends of one `sendMany`; null where it was not measured */
+  readonly batch: number | null;
+  readonly pool: { readonly bufferSize: number; readonly count: number } | null;
+  readonly reasons: readonly string[];
+}
+
+const NAMES: Readonly<Record<Protocol, string>> = { udp: 'UDP', tcp: 'TCP' };
+/** What is within so much of the best is as good: the rest is noise. */
+const AS_GOOD = 0.97;
+
+export function recommend(
+  results: readonly Result[],
+  trials: readonly TrialResult[],
+): Recommendation {
+  const thresholds: Partial<Record<Protocol, Threshold>> = {};
+  const options: Partial<Record<Protocol, Recommendation['options'][Protocol] & object>> = {};
+  const reasons: string[] = [];
+  for (const protocol of PROTOCOLS) {
+    const own = results.filter((result) => result.protocol === protocol);
+    const asking = own.filter(({ way }) => way === 'zerocopy');
+    if (asking.length === 0) continue;
+    const copied = asking.filter(({ zerocopiedShare }) => zerocopiedShare < 0.5);
+    const threshold: Threshold = {
+      hot: thresholdOf(asking, 'hot'),
+      cold: thresholdOf(asking, 'cold'),
+      kernelCopies: copied.length * 2 > asking.length,
+    };
+    thresholds[protocol] = threshold;
+    const bytes = chosen(threshold);
+    options[protocol] =
+      bytes !== null
+        ? { zeroCopy: 'auto', zeroCopyThreshold: bytes }
+        : { zeroCopy: threshold.kernelCopies || asking.every(loses) ? 'never' : 'auto' };
+    reasons.push(reasonOf(protocol, threshold, asking));
+  }
+  const ring = reasonOfRing(results);
+  if (ring !== null) reasons.push(ring);
+  const batch = smallestAsGood(trials, 'batch');
+  if (batch) reasons.push(reasonOfBatch(batch));
+  const pool = smallestAsGood(trials, 'pool');
+  if (pool) reasons.push(reasonOfPool(pool));
+  return {
+    thresholds,
+    options,
+    batch: batch?.best.value ?? null,
+    pool: pool ? { bufferSize: pool.best.size, count: pool.best.value } : null,
+    reasons,
+  };
+}
+
+/**
+ * The smallest size that is proven to gain (its whole interval is above 1), and above which none loses.
+ */
+function thresholdOf(asking: readonly Result[], memory: Memory): number | null {
+  const bySize = asking
+    .filter((result) => result.memory === memory && result.gain !== null)
+    .sort((a, b) => b.size - a.size);
+  let threshold: number | null = null;
+  for (const { size, gain, zerocopiedShare } of bySize) {
+    if (gain === null || gain.median <= 1 || zerocopiedShare < 0.5) break;
+    if (gain.low > 1) threshold = size;
+  }
+  return threshold;
+}
+
+const loses = ({ gain }: Result) => gain !== null && gain.median < 1;
+
+/** Where hot buffers pay, cold ones do at smaller sizes: the larger threshold suits both. */
+function chosen({ hot, cold, kernelCopies }: Threshold): number | null {
+  if (kernelCopies) return null;
+  return hot === null ? cold : Math.max(hot, cold ?? hot);
+}
+
+function reasonOf(protocol: Protocol, threshold: Threshold, asking: readonly Result[]): string {
+  const name = NAMES[protocol];
+  const { hot, cold, kernelCopies } = threshold;
+  if (kernelCopies) {
+    return `${name}: the kernel copied all the same, so asking only costs; 'auto' finds that out by itself.`;
+  }
+  if (hot === null && cold === null) {
+    const upTo = `up to ${showSize(largest(asking))}`;
+    return asking.every(loses)
+      ? `${name}: copying took less processor time at every size, ${upTo}.`
+      : `${name}: no size gained for certain, ${upTo}; measure for longer, or with less else to do.`;
+  }
+  const gains = MEMORIES.flatMap((memory) => {
+    const from = threshold[memory];
+    if (from === null) return `${memory} buffers did not gain`;
+    const best = asking
+      .filter((result) => result.memory === memory && result.size >= from)
+      .reduce((a, b) => ((b.gain?.median ?? 0) > (a.gain?.median ?? 0) ? b : a));
+    return (
+      `${memory} buffers gain from ${showSize(from)} on, ` +
+      `up to ${showGain(best.gain?.median ?? 1)} at ${showSize(best.size)}`
+    );
+  });
+  const advice =
+    hot === null
+      ? "; take 'never' where buffers are sent right after they were written"
+      : cold !== null && cold < hot
+        ? `; take ${cold} where buffers were written long before they are sent`
+        : '';
+  return `${name}: ${gains.join('; ')}${advice}.`;
+}
+
+function reasonOfRing(results: readonly Result[]): string | null {
+  const rings = results.filter(({ way, gain }) => way === 'ring' && gain !== null);
+  const smallest = rings.reduce<Result | null>((a, b) => (a && a.size <= b.size ? a : b), null);
+  if (!smallest?.gain) return null;
+  const { size, gain, memory } = smallest;
+  const how = gain.low > 1 ? `sends ${showGain(gain.median)} as much` : 'gains nothing for certain';
+  return (
+    `transmit ring: at ${showSize(size)} (${memory}) it ${how} a second of processor time as copying UDP ` +
+    'sends; a generator of small packets wants PacketSocket.'
+  );
+}
+
+interface Choice {
+  readonly best: TrialResult;
+  readonly least: TrialResult;
+}
+
+/** More would cost memory, and gain nothing. */
+function smallestAsGood(trials: readonly TrialResult[], kind: TrialResult['kind']): Choice | null {
+  const own = trials.filter((trial) => trial.kind === kind).sort((a, b) => a.value - b.value);
+  const top = Math.max(...own.map(({ bytesPerSecond }) => bytesPerSecond.median));
+  const best = own.find(({ bytesPerSecond }) => bytesPerSecond.median >= AS_GOOD * top);
+  return best && own[0] ? { best, least: own[0] } : null;
+}
+
+function reasonOfBatch({ best, least }: Choice): string {
+  const { value, size } = best;
+  if (value === least.value)
+    return `batch: several sends of ${showSize(size)} a call gained nothing.`;
+  const gain = best.bytesPerSecond.median / least.bytesPerSecond.median;
+  return (
+    `batch: ${value} sends of ${showSize(size)} a call of sendMany went ${showGain(gain)} as fast as ` +
+    `${least.value}; more gained less than 3 %.`
+  );
+}
+
+function reasonOfPool({ best }: Choice): string {
+  return (
+    `pool: with ${best.value} buffers of ${showSize(best.size)} the socket was as busy as with more. ` +
+    'Buffers that are filled elsewhere (a file, a thread) come on top of these.'
+  );
+}
+
+const largest = (results: readonly Result[]) => Math.max(...results.map(({ size }) => size));
