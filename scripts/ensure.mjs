@@ -7,9 +7,8 @@
 // decided by content, never by file times, which a fresh clone and a copy do not keep.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { basename, dirname, join } from 'node:path';
-import { hasProgram, run } from './support/exec.mjs';
+import { basename, join } from 'node:path';
+import { run } from './support/exec.mjs';
 import { digest, listFiles, readJson, root } from './support/files.mjs';
 import { withLock } from './support/lock.mjs';
 
@@ -45,44 +44,6 @@ const dependencies = {
   },
 };
 
-const addonInputs = () => listFiles(['native', 'binding.gyp', 'package-lock.json']);
-const addonStamp = () => `build/.stamp-${configuration}.json`;
-
-/** @type {Step} */
-const addon = {
-  title: `building the native addon (${configuration})`,
-  due: () =>
-    !existsSync(join(root, 'build', configuration, 'zerosend.node')) ||
-    readJson(addonStamp())?.digest !== digest(addonInputs(), [process.arch]),
-  async build() {
-    requireTools();
-    const files = addonInputs();
-    const before = readJson(addonStamp());
-    const state = { digest: digest(files, [process.arch]), files };
-    rmSync(join(root, addonStamp()), { force: true });
-    // make cannot go on from object files whose headers are gone.
-    const stale = !before || before.files.some((/** @type {string} */ f) => !files.includes(f));
-    const other = configuration === 'Release' ? 'Debug' : 'Release';
-    // Only one configuration is kept: node-gyp-build would always prefer Release.
-    for (const folder of stale ? [configuration, other] : [other]) {
-      rmSync(join(root, 'build', folder), { recursive: true, force: true });
-      rmSync(join(root, `build/.stamp-${folder}.json`), { force: true });
-    }
-    const prefix = dirname(dirname(process.execPath));
-    const headers = existsSync(join(prefix, 'include/node/node_api.h'));
-    await step(process.execPath, [
-      join(root, 'node_modules/node-gyp/bin/node-gyp.js'),
-      'configure',
-      'build',
-      `--jobs=${availableParallelism()}`,
-      configuration === 'Debug' ? '--debug' : '--no-debug',
-      ...(headers ? [`--nodedir=${prefix}`] : []), // nothing to download
-      ...(verbose ? [] : ['--loglevel=error']),
-    ]);
-    writeFileSync(join(root, addonStamp()), JSON.stringify(state));
-  },
-};
-
 const libraryInputs = () => listFiles(['lib', 'tsconfig.json', 'package-lock.json']);
 const libraryStamp = 'build/.stamp-dist.json';
 
@@ -108,24 +69,44 @@ const library = {
   },
 };
 
+const addonInputs = () =>
+  listFiles(['native', 'package-lock.json'], (path) => !path.startsWith('native/build/'));
+const addonStamp = () => `build/.stamp-${configuration}.json`;
+
+/** @type {Step} */
+const addon = {
+  title: `building the native addon (${configuration})`,
+  due: () =>
+    !existsSync(join(root, 'build', configuration, 'zerosend.node')) ||
+    readJson(addonStamp())?.digest !== digest(addonInputs(), [process.arch]),
+  async build() {
+    const files = addonInputs();
+    const before = readJson(addonStamp());
+    const state = { digest: digest(files, [process.arch]), files };
+    rmSync(join(root, addonStamp()), { force: true });
+    // make cannot go on from object files whose headers are gone.
+    const stale = !before || before.files.some((/** @type {string} */ f) => !files.includes(f));
+    if (stale) rmSync(join(root, 'native/build'), { recursive: true, force: true });
+    // Only one configuration is kept: lib/addon prefers Release.
+    const other = configuration === 'Release' ? 'Debug' : 'Release';
+    rmSync(join(root, 'build', other), { recursive: true, force: true });
+    rmSync(join(root, `build/.stamp-${other}.json`), { force: true });
+    await step(process.execPath, [
+      join(root, 'dist/cli/main.js'),
+      'build',
+      '--incremental',
+      ...(configuration === 'Debug' ? ['--debug'] : []),
+      ...(verbose ? ['--verbose'] : []),
+    ]);
+    writeFileSync(join(root, addonStamp()), JSON.stringify(state));
+  },
+};
+
 /** Runs one program of a step; what it printed is shown where it failed or warned. */
 async function step(/** @type {string} */ command, /** @type {string[]} */ args) {
   const { ok, status, output } = await run(command, args, { cwd: root, capture: !verbose });
   if (!ok || /\bwarning:/.test(output)) process.stderr.write(output);
   if (!ok) throw new StepError(`${basename(args[0] ?? command)} failed (${status})`);
-}
-
-function requireTools() {
-  const missing = ['python3', 'make', process.env.CXX ?? 'g++'].filter(
-    (program) => !hasProgram(program.split(' ')[0] ?? program),
-  );
-  if (missing.length === 0) return;
-  throw new StepError(
-    `the native addon is built from source, which needs ${missing.join(', ')}: not found.\n` +
-      '  Debian, Ubuntu:  apt-get install g++ make python3\n' +
-      '  Fedora:          dnf install gcc-c++ make python3\n' +
-      '  Alpine:          apk add g++ make python3 linux-headers',
-  );
 }
 
 function report(/** @type {unknown} */ error) {
@@ -142,22 +123,24 @@ function report(/** @type {unknown} */ error) {
   }
 }
 
+const STEPS = [dependencies, library, addon];
+
 async function bringUpToDate() {
-  for (const { title, due, build } of [dependencies, addon, library]) {
+  for (const { title, due, build } of STEPS) {
     try {
       if (!due()) continue;
       process.stderr.write(`zerosend: ${title} ...\n`);
       await build();
     } catch (error) {
       report(error);
-      if (title === dependencies.title) return; // nothing else can be built without
+      return; // each needs those before it: the addon is built by the library's command
     }
   }
 }
 
 // Without anything to do, nothing is written or locked: another user's checkout can be used.
 try {
-  if ([dependencies, addon, library].some(({ due }) => due())) {
+  if (STEPS.some(({ due }) => due())) {
     mkdirSync(join(root, 'build'), { recursive: true });
     const checkout = createHash('sha256').update(root).digest('hex').slice(0, 16);
     await withLock(`zerosend-ensure-${checkout}`, bringUpToDate, {

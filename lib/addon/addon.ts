@@ -1,63 +1,6 @@
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
 import { stateError } from '../base/errors.js';
 import type { Failure, Native } from './contract.js';
-
-/** Raised with the addon's whenever the two would no longer understand each other. */
-const INTERFACE_VERSION = 8;
-
-function load(): Native {
-  if (process.platform !== 'linux') {
-    throw stateError(
-      'ERR_ZEROSEND_UNSUPPORTED_PLATFORM',
-      `zerosend needs Linux (MSG_ZEROCOPY); this is ${process.platform}`,
-    );
-  }
-  const require = createRequire(import.meta.url);
-  const chosen = process.env.ZEROSEND_NATIVE;
-  const folder = fileURLToPath(new URL('../..', import.meta.url));
-  let native: Native;
-  try {
-    native = chosen ? require(chosen) : require('node-gyp-build')(folder);
-  } catch (error) {
-    throw stateError(
-      'ERR_ZEROSEND_NATIVE_MISSING',
-      `the native part of zerosend does not load on ${process.platform}-${process.arch}, Node ` +
-        `${process.versions.node}; ${remedy(error, chosen ?? folder)}: ` +
-        `${error instanceof Error ? error.message : error}`,
-      error,
-    );
-  }
-  if (native?.interfaceVersion !== INTERFACE_VERSION) {
-    throw stateError(
-      'ERR_ZEROSEND_NATIVE_MISMATCH',
-      `the native part of zerosend speaks interface ${native?.interfaceVersion}, this version needs ` +
-        `${INTERFACE_VERSION}; 'npm rebuild zerosend' builds the right one`,
-    );
-  }
-  // What only says that it has the right version is found out by its missing constants, below.
-  return native.claim?.() ?? native;
-}
-
-/** What would let the addon be loaded: not a build, where Node.js was told not to load any. */
-function remedy(error: unknown, path: string): string {
-  const { permission } = process as { permission?: { has(scope: string, path?: string): boolean } };
-  if (permission !== undefined) {
-    if (!permission.has('fs.read', path)) {
-      return `the permission model forbids reading ${path}, which --allow-fs-read allows`;
-    }
-    if (code(error) === 'ERR_DLOPEN_DISABLED') {
-      return 'the permission model forbids addons, which --allow-addons allows (Node 22 and later)';
-    }
-  } else if (code(error) === 'ERR_DLOPEN_DISABLED') {
-    return 'Node.js was started with --no-addons';
-  }
-  return "'npm rebuild zerosend' builds it (g++, make and python3 needed)";
-}
-
-function code(error: unknown): unknown {
-  return (error as { code?: unknown } | null | undefined)?.code;
-}
+import { load } from './load.js';
 
 export const native: Native = load();
 

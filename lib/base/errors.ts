@@ -62,10 +62,16 @@ export type ErrorCode =
   | 'ERR_ZEROSEND_STALE_HANDLE'
   /** The system is not Linux. */
   | 'ERR_ZEROSEND_UNSUPPORTED_PLATFORM'
-  /** There is no native binary for this system, or it does not load. */
+  /**
+   * There is no native binary for this system, or it does not load. `reason` says which: 'no-binary',
+   * 'not-loadable', 'no-addons' (Node's option), 'permission' (Node's permission model), or 'bundled'
+   * (a bundler has moved the code away from it).
+   */
   | 'ERR_ZEROSEND_NATIVE_MISSING'
   /** The native binary belongs to another version of the library. */
   | 'ERR_ZEROSEND_NATIVE_MISMATCH'
+  /** The JavaScript engine has no external ArrayBuffers: Electron, and others with a memory cage. */
+  | 'ERR_ZEROSEND_NO_EXTERNAL_BUFFERS'
   /** A defect of this library; please report it. */
   | 'ERR_ZEROSEND_INTERNAL';
 
@@ -83,6 +89,8 @@ export interface CodedError extends Error {
   queues?: number;
   /** the queueing disciplines of the interface */
   qdisc?: string;
+  /** of ERR_ZEROSEND_NATIVE_MISSING: what keeps the native part from being loaded */
+  reason?: string;
 }
 
 function coded<E extends Error>(error: E, code: ErrorCode): E & CodedError {

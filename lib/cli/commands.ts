@@ -16,4 +16,8 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'generate packets: UDP, TCP, or whole frames through an interface',
     load: () => import('./send/command.js'),
   },
+  build: {
+    summary: 'builds the native part from source, where no binary fits this system',
+    load: () => import('./build/command.js'),
+  },
 };

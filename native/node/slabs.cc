@@ -52,7 +52,8 @@ Napi::Value external_array_buffer(Napi::Env env, void* data, size_t size,
     // Too large for a Buffer: Node has thrown, and has called the finalizer.
     if (env.IsExceptionPending()) return {};
     delete hold;
-    napi_throw_error(env, nullptr, "this JavaScript engine does not allow external ArrayBuffers");
+    napi_throw_error(env, "ERR_ZEROSEND_NO_EXTERNAL_BUFFERS",
+                     "this JavaScript engine does not allow external ArrayBuffers");
     return {};
   }
   return {env, buffer};

@@ -4,7 +4,6 @@
 import { spawnSync } from 'node:child_process';
 import {
   cpSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -13,8 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { availableParallelism } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { run } from './exec.mjs';
 import { root } from './files.mjs';
 import { readReport } from './vitest-report.mjs';
@@ -115,34 +113,30 @@ function alone() {
 
 /** Everything but build output; the addon's own build stays, as far as its sources have not changed. */
 function copyCheckout(/** @type {string} */ tree) {
-  mkdirSync(tree, { recursive: true });
+  mkdirSync(join(tree, 'native'), { recursive: true });
   const left = new Set(['build', 'node_modules', 'prebuilds', 'coverage', '.git']);
-  for (const name of readdirSync(tree)) {
-    if (name !== 'build') rmSync(join(tree, name), { recursive: true });
+  for (const folder of ['.', 'native']) {
+    for (const name of readdirSync(join(tree, folder))) {
+      if (name === 'build' || name === 'native') continue;
+      rmSync(join(tree, folder, name), { recursive: true });
+    }
   }
+  const objects = join(root, 'native/build');
   for (const name of readdirSync(root)) {
     if (left.has(name)) continue;
-    cpSync(join(root, name), join(tree, name), { recursive: true, preserveTimestamps: true });
+    const options = { recursive: true, preserveTimestamps: true };
+    const filter = (/** @type {string} */ path) => path !== objects;
+    cpSync(join(root, name), join(tree, name), { ...options, filter });
   }
   symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'));
 }
 
 /** Builds the addon, and the one with the test hooks. */
 async function build(/** @type {string} */ tree) {
-  const prefix = dirname(dirname(process.execPath));
-  const headers = existsSync(join(prefix, 'include/node/node_api.h'));
   const { ok, output } = await run(
     process.execPath,
-    [
-      join(tree, 'node_modules/node-gyp/bin/node-gyp.js'),
-      'configure',
-      'build',
-      `--jobs=${availableParallelism()}`,
-      ...(headers ? [`--nodedir=${prefix}`] : []),
-      '--loglevel=error',
-    ],
+    [join(tree, 'dist/cli/main.js'), 'build', '--incremental'],
     {
-      cwd: tree,
       env: {
         ...process.env,
         CXXFLAGS: `${FLAGS} -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g1`,

@@ -70,7 +70,7 @@ export function readableCopy(): string {
   const copy = mkdtempSync(join(tmpdir(), 'zerosend-truth-'));
   onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
   chmodSync(copy, 0o755);
-  const libraries = ['eventemitter3', 'p-queue', 'p-timeout', 'node-gyp-build'];
+  const libraries = ['eventemitter3', 'p-queue', 'p-timeout'];
   const paths = ['package.json', 'dist', 'build/Release', 'rig', 'test/support', 'test/truth'];
   const filter = (path: string) => !path.includes('obj.target') && !path.endsWith('.deps');
   for (const path of [...paths, ...libraries.map((name) => `node_modules/${name}`)]) {

@@ -62,7 +62,7 @@ export function copyOfPackage({ binary = true } = {}): string {
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const parts = ['package.json', 'dist', 'test/behaviour/input/programs'];
   const modules = readdirSync(join(root, 'node_modules')).filter((name) =>
-    ['eventemitter3', 'p-queue', 'p-timeout', 'node-gyp-build'].includes(name),
+    ['eventemitter3', 'p-queue', 'p-timeout'].includes(name),
   );
   parts.push(...modules.map((name) => `node_modules/${name}`));
   if (binary) parts.push('build/Release/zerosend.node');

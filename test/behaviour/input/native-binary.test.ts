@@ -11,6 +11,7 @@ interface Failure {
   name: string;
   code: string;
   message: string;
+  reason?: string;
   cause?: string;
 }
 
@@ -23,8 +24,8 @@ async function importFailure(
   const code = `${before}
     import('${index}').then(
       () => console.log('null'),
-      ({ name, code, message, cause }) =>
-        console.log(JSON.stringify({ name, code, message, cause: cause?.message })));`;
+      ({ name, code, message, reason, cause }) =>
+        console.log(JSON.stringify({ name, code, message, reason, cause: cause?.message })));`;
   const env = { ZEROSEND_NATIVE: native };
   const ended = await runNode([...flags, '--input-type=module', '-e', code], { env });
   expect(ended).toMatchObject({ code: 0, signal: null });
@@ -52,11 +53,12 @@ function compiled(source: string): string {
 }
 
 function expectMissing(failure: Failure, cause: RegExp): void {
-  expect(failure).toMatchObject({ name: 'Error', code: 'ERR_ZEROSEND_NATIVE_MISSING' });
+  const code = 'ERR_ZEROSEND_NATIVE_MISSING';
+  expect(failure).toMatchObject({ name: 'Error', code, reason: 'not-loadable' });
   expect(failure.message).toContain(
     `${process.platform}-${process.arch}, Node ${process.versions.node}`,
   );
-  expect(failure.message).toContain("'npm rebuild zerosend' builds it");
+  expect(failure.message).toContain("'npx zerosend build' builds it");
   expect(failure.message).toMatch(cause);
   expect(failure.cause).toMatch(cause);
 }
@@ -73,7 +75,11 @@ describe('the binary', () => {
 
   it('is missing', async () => {
     const folder = copyOfPackage({ binary: false });
-    expectMissing(await importFailure(undefined, { folder }), /No native build was found/);
+    const failure = await importFailure(undefined, { folder });
+    expect(failure).toMatchObject({ code: 'ERR_ZEROSEND_NATIVE_MISSING', reason: 'no-binary' });
+    expect(failure.message).toMatch(
+      /no binary for linux-\w+-(glibc|musl): the package has none; 'npx zerosend build' builds it/,
+    );
     const path = join(folder, 'none.node');
     expectMissing(await importFailure(path), /Cannot find module '.*none\.node'/);
   });
@@ -100,7 +106,7 @@ describe('the binary', () => {
     const source = fileURLToPath(new URL('programs/foreign_addon.c', import.meta.url));
     const failure = await importFailure(compiled(source));
     expectMismatch(failure, 'speaks interface 77');
-    expect(failure.message).toContain("'npm rebuild zerosend' builds the right one");
+    expect(failure.message).toContain("'npx zerosend build' builds the right one");
   });
 
   it.each([
@@ -135,26 +141,51 @@ describe('a Node.js that was told to load no addons', () => {
   const permission =
     Number(process.versions.node.split('.')[0]) < 24 ? '--experimental-permission' : '--permission';
 
+  /** What allows to read the package, and addons where that can be allowed. */
+  const loading = (folder: string) => [
+    `--allow-fs-read=${folder}`,
+    ...(process.allowedNodeEnvironmentFlags.has('--allow-addons') ? ['--allow-addons'] : []),
+  ];
+
   it.each([
-    ['by --no-addons', ['--no-addons'], 'Node.js was started with --no-addons'],
-    ['by the permission model', [permission, '--allow-fs-read=*'], '--allow-addons allows'],
-  ])('%s: says so, and advises no build', async (_, flags, text) => {
+    ['by --no-addons', ['--no-addons'], 'no-addons', 'Node.js was started with --no-addons'],
+    [
+      'by the permission model',
+      [permission, '--allow-fs-read=*'],
+      'permission',
+      '--allow-addons allows',
+    ],
+  ])('%s: says so, and advises no build', async (_, flags, reason, text) => {
     const failure = await importFailure(undefined, { flags });
-    expect(failure).toMatchObject({ name: 'Error', code: 'ERR_ZEROSEND_NATIVE_MISSING' });
+    expect(failure).toMatchObject({ code: 'ERR_ZEROSEND_NATIVE_MISSING', reason });
     expect(failure.message).toContain(text);
-    expect(failure.message).not.toContain('rebuild');
+    expect(failure.message).not.toContain('zerosend build');
   });
 
   it('and not to read the binary: names it, and what would allow it', async () => {
     const folder = copyOfPackage();
-    const native = join(folder, 'build/Release/zerosend.node');
+    const binary = join(folder, 'build/Release/zerosend.node');
     const readable = ['dist', 'node_modules', 'package.json'].map(
       (part) => `--allow-fs-read=${join(folder, part)}`,
     );
-    const failure = await importFailure(native, { folder, flags: [permission, ...readable] });
-    expect(failure).toMatchObject({ code: 'ERR_ZEROSEND_NATIVE_MISSING' });
-    expect(failure.message).toContain(`forbids reading ${native}, which --allow-fs-read allows`);
-    expect(failure.message).not.toContain('rebuild');
+    const flags = [permission, ...readable];
+    // By its name, or as what the package looks for: then it cannot even be seen.
+    for (const [native, named] of [
+      [binary, binary],
+      [undefined, join(folder, 'prebuilds')],
+    ]) {
+      const failure = await importFailure(native, { folder, flags });
+      const code = 'ERR_ZEROSEND_NATIVE_MISSING';
+      expect(failure).toMatchObject({ code, reason: 'permission' });
+      expect(failure.message).toContain(`forbids reading ${named}, which --allow-fs-read allows`);
+      expect(failure.message).not.toContain('zerosend build');
+    }
+  });
+
+  it('but may load them: loads, though it cannot read which C library it has', async () => {
+    const folder = copyOfPackage();
+    const flags = [permission, ...loading(folder)];
+    expect(await importFailure(undefined, { folder, flags })).toBeNull();
   });
 });
 

@@ -1,13 +1,15 @@
 {
   'variables': {
-    # The second target is for a checkout only; an installed package has no test folder.
-    'test_hooks%': '<!(node -p "Number(fs.existsSync(\'test\'))")',
+    # The second target is for a checkout only; an installed package has no such folder.
+    'test_hooks%': '<!(node -p "Number(fs.existsSync(\'testing\'))")',
     'zerosend_sources': [
-      '<!@(node -p "fs.readdirSync(\'native\', {recursive: true}).filter((f) => /^(core|kernel|sockets|threads|node)\\/.*\\.cc$/.test(f) && f !== \'node/addon.cc\').map((f) => \'native/\' + f).sort().join(\' \')")',
+      '<!@(node -p "fs.readdirSync(\'.\', {recursive: true}).filter((f) => /^(core|kernel|sockets|threads|node)\\/.*\\.cc$/.test(f) && f !== \'node/addon.cc\').sort().join(\' \')")',
     ],
   },
   'target_defaults': {
-    'include_dirs': ['native', '<!(node -p "require(\'node-addon-api\').include_dir")'],
+    # Beside dist/, where lib/addon looks for it. What the build leaves otherwise is in native/build.
+    'product_dir': '<(PRODUCT_DIR)/../../../build/<(CONFIGURATION_NAME)',
+    'include_dirs': ['.', '<!(node -p "require(\'node-addon-api\').include_dir")'],
     # A worker that is being terminated takes no exception: without the last one, failing to throw
     # in it ends the process.
     'defines': [
@@ -27,7 +29,7 @@
   'targets': [
     {
       'target_name': 'zerosend',
-      'sources': ['<@(zerosend_sources)', 'native/node/addon.cc'],
+      'sources': ['<@(zerosend_sources)', 'node/addon.cc'],
     },
   ],
   'conditions': [
@@ -36,11 +38,10 @@
       {
         'targets': [
           {
-            # node-gyp-build takes the first .node file of build/Release in byte order: zerosend.node.
             'target_name': 'zerosend_test',
             'sources': [
               '<@(zerosend_sources)',
-              '<!@(node -p "fs.existsSync(\'native/testing\') ? fs.readdirSync(\'native/testing\').filter((f) => f.endsWith(\'.cc\')).map((f) => \'native/testing/\' + f).sort().join(\' \') : \'\'")',
+              '<!@(node -p "fs.existsSync(\'testing\') ? fs.readdirSync(\'testing\').filter((f) => f.endsWith(\'.cc\')).map((f) => \'testing/\' + f).sort().join(\' \') : \'\'")',
             ],
             'defines': ['ZEROSEND_INJECT_FAULTS=1'],
           },
