@@ -1,15 +1,26 @@
 import { type InspectOptionsStylized, inspect } from 'node:util';
 
-/** The name of the method by which console.log shows an object. */
-export const shown = inspect.custom;
-
 /**
- * What console.log prints of an object: the name of its class, and what a person wants to know.
- * Nothing of it throws: console.log is what one turns to when something has gone wrong.
+ * Has console.log print of each object of a class its class's name and what a person wants to know. The
+ * method is added here, since the declarations would show one that stands in the class.
  */
-export function show(
-  object: object,
-  facts: () => object,
+export function showAs<T extends object>(
+  made: { prototype: T },
+  factsOf: (object: T) => object,
+): void {
+  Object.defineProperty(made.prototype, inspect.custom, {
+    configurable: true,
+    writable: true,
+    value(this: T, depth: number, options: InspectOptionsStylized) {
+      return show(this, factsOf, depth, options);
+    },
+  });
+}
+
+/** Throws nothing, whatever the object: console.log is what one turns to when something has gone wrong. */
+function show<T extends object>(
+  object: T,
+  factsOf: (object: T) => object,
   depth: number,
   options: InspectOptionsStylized,
 ): string {
@@ -17,7 +28,7 @@ export function show(
   if (depth < 0) return options.stylize(`[${name}]`, 'special');
   let told: object;
   try {
-    told = facts();
+    told = factsOf(object);
   } catch {
     return `${name} {}`; // made after the class, not by it
   }

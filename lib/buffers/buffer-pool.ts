@@ -1,8 +1,7 @@
-import type { InspectOptionsStylized } from 'node:util';
 import { MAX_REQUESTS } from '../addon/addon.js';
 import { stateError } from '../base/errors.js';
 import { eventLoop } from '../base/event-loop.js';
-import { show, shown } from '../base/inspection.js';
+import { showAs } from '../base/inspection.js';
 import { checkInteger } from '../base/validate.js';
 import type { BufferRun } from './buffer-run.js';
 import { Handles } from './handles.js';
@@ -73,6 +72,7 @@ export class BufferPool {
 
   static {
     memoryOf = (pool) => pool.#memory;
+    showAs(BufferPool, (pool) => pool.#facts());
   }
 
   /**
@@ -243,11 +243,6 @@ export class BufferPool {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** @internal */
-  [shown](depth: number, options: InspectOptionsStylized): string {
-    return show(this, () => this.#facts(), depth, options);
   }
 
   #facts(): object {

@@ -1,6 +1,5 @@
-import type { InspectOptionsStylized } from 'node:util';
 import { invalidArgument } from '../base/errors.js';
-import { show, shown } from '../base/inspection.js';
+import { showAs } from '../base/inspection.js';
 import { checkInteger } from '../base/validate.js';
 import type { BufferPool } from './buffer-pool.js';
 import type { Run } from './run.js';
@@ -47,6 +46,7 @@ export class BufferRun {
       if (!(#run in run)) throw forged(run);
       return run.#run;
     };
+    showAs(BufferRun, (run) => run.#facts());
   }
 
   /** Only a pool makes runs: what stands here keeps `new` from being written elsewhere. */
@@ -92,11 +92,6 @@ export class BufferRun {
   [Symbol.dispose](): void {
     const run = runOf(this);
     if (run.held) run.release();
-  }
-
-  /** @internal */
-  [shown](depth: number, options: InspectOptionsStylized): string {
-    return show(this, () => this.#facts(), depth, options);
   }
 
   #facts(): object {

@@ -1,6 +1,5 @@
-import type { InspectOptionsStylized } from 'node:util';
 import { invalidArgument } from '../base/errors.js';
-import { show, shown } from '../base/inspection.js';
+import { showAs } from '../base/inspection.js';
 import { checkInteger } from '../base/validate.js';
 import type { BufferPool } from './buffer-pool.js';
 import { Slot } from './slot.js';
@@ -36,6 +35,7 @@ export class PooledBuffer {
     isPooled = (value): value is PooledBuffer =>
       typeof value === 'object' && value !== null && #slot in value;
     slotOf = (buffer) => buffer.#slot;
+    showAs(PooledBuffer, (buffer) => buffer.#facts());
   }
 
   /** Only a pool makes buffers: what stands here keeps `new` from being written elsewhere. */
@@ -82,11 +82,6 @@ export class PooledBuffer {
   [Symbol.dispose](): void {
     if (!(#slot in this)) throw forged(this);
     this.#slot.releaseAll();
-  }
-
-  /** @internal */
-  [shown](depth: number, options: InspectOptionsStylized): string {
-    return show(this, () => this.#facts(), depth, options);
   }
 
   #facts(): object {

@@ -1,6 +1,5 @@
-import type { InspectOptionsStylized } from 'node:util';
 import type { OpenedSocket } from '../addon/contract.js';
-import { show, shown } from '../base/inspection.js';
+import { showAs } from '../base/inspection.js';
 import { checkInteger, checkSignal, readOptions } from '../base/validate.js';
 import { BufferRun } from '../buffers/buffer-run.js';
 import type { PooledBuffer } from '../buffers/pooled-buffer.js';
@@ -29,6 +28,7 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
 
   static {
     coreOf = (socket) => socket.#core;
+    showAs(ZeroCopySocket, (socket) => readFacts(socket.#core.state));
   }
 
   /** @internal */
@@ -205,10 +205,5 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
   /** What the kernel granted, its limits, and why something is off. Makes system calls. */
   info(): SocketInfo {
     return readInfo(this.#core.state);
-  }
-
-  /** @internal */
-  [shown](depth: number, options: InspectOptionsStylized): string {
-    return show(this, () => readFacts(this.#core.state), depth, options);
   }
 }

@@ -1,9 +1,8 @@
 // pace: when packets are due, at a rate.
 
 import { createHistogram } from 'node:perf_hooks';
-import type { InspectOptionsStylized } from 'node:util';
 import { outOfRange } from '../../base/errors.js';
-import { show, shown } from '../../base/inspection.js';
+import { showAs } from '../../base/inspection.js';
 import { clock } from '../../base/timers.js';
 import { checkInteger } from '../../base/validate.js';
 import { pauseUntil } from '../base/sleep.js';
@@ -58,6 +57,10 @@ export class Pacer {
   #leftOver = false;
   #largest = 0;
   #lost = 0;
+
+  static {
+    showAs(Pacer, (pacer) => pacer.#facts());
+  }
 
   /** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`, RangeError `ERR_ZEROSEND_OUT_OF_RANGE` */
   constructor(rate: Rate, options: PacerOptions = {}) {
@@ -133,11 +136,6 @@ export class Pacer {
    */
   wait(signal?: AbortSignal): Promise<void> {
     return pauseUntil(this.due, signal);
-  }
-
-  /** @internal */
-  [shown](depth: number, options: InspectOptionsStylized): string {
-    return show(this, () => this.#facts(), depth, options);
   }
 
   #facts(): object {
