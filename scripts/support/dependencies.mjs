@@ -52,13 +52,6 @@ const MAY_KNOW = {
 };
 
 /**
- * Imports that break the table and are to go. One that is not needed any more is an error, too.
- *
- * @type {readonly (readonly [string, string])[]}
- */
-const EXCEPTIONS = [];
-
-/**
  * Circles that stay, by their files. As types, a pool and its buffers are what they are by each other.
  *
  * @type {readonly string[]}
@@ -100,28 +93,22 @@ function placeOf(/** @type {string} */ path) {
  * What breaks the table, each with what is allowed.
  *
  * @param {ReadonlyMap<string, string>} sources texts by their paths
- * @param {readonly (readonly [string, string])[]} exceptions
- * @param {readonly string[]} circles
  * @returns {string[]}
  */
-export function problemsOf(sources, exceptions = EXCEPTIONS, circles = CIRCLES) {
+export function problemsOf(sources) {
   const imports = importsOf(sources);
-  const unused = new Set(exceptions.map((pair) => pair.join(' -> ')));
   const problems = [];
   for (const { from, to, line } of imports) {
     const place = placeOf(from);
     if (place === '' || place === placeOf(to)) continue;
     const allowed = MAY_KNOW[place] ?? [];
     if (allowed.some((other) => to === other || to.startsWith(`${other}/`))) continue;
-    if (unused.delete(`${from} -> ${to}`)) continue;
-    if (exceptions.some(([a, b]) => a === from && b === to)) continue;
     const rule = allowed.length > 0 ? allowed.join(', ') : 'nothing of ours';
     problems.push(`${from}:${line} imports ${to}; ${place} may import ${rule}`);
   }
-  for (const pair of unused) problems.push(`${pair} is an exception that nothing needs any more`);
   const ours = imports.filter(({ from }) => /^(lib|native|rig)\/.*\.(ts|mjs|cc|h)$/.test(from));
   for (const circle of circlesOf(ours)) {
-    if (!circles.includes(circle)) problems.push(`a circle of imports: ${circle}`);
+    if (!CIRCLES.includes(circle)) problems.push(`a circle of imports: ${circle}`);
   }
   return problems;
 }

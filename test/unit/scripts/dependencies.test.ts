@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { dependencies, problemsOf } from '../../../scripts/support/dependencies.mjs';
 
-const wrong = (files: Record<string, string>, exceptions: [string, string][] = []) =>
-  problemsOf(new Map(Object.entries(files)), exceptions);
+const wrong = (files: Record<string, string>) => problemsOf(new Map(Object.entries(files)));
 
 describe('the table of dependencies', () => {
   it('holds for the checkout', async () => {
@@ -58,14 +57,6 @@ describe('the table of dependencies', () => {
     expect(wrong(files)).toEqual([
       'a circle of imports: lib/base/a.ts lib/base/b.ts lib/base/c.ts',
       'a circle of imports: native/core/x.h native/core/y.h',
-    ]);
-  });
-
-  it('knows exceptions, and refuses one that nothing needs', () => {
-    const files = { 'lib/base/a.ts': "import '../addon/b.js';", 'lib/addon/b.ts': '' };
-    expect(wrong(files, [['lib/base/a.ts', 'lib/addon/b.ts']])).toEqual([]);
-    expect(wrong({}, [['lib/base/a.ts', 'lib/addon/b.ts']])).toEqual([
-      'lib/base/a.ts -> lib/addon/b.ts is an exception that nothing needs any more',
     ]);
   });
 });
