@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
 import {
   compileProgram,
   createRig,
@@ -99,7 +100,15 @@ export class Wire {
       throw error;
     }
     const heard = await within(receiver.stop(), 'the report of the receiver');
-    return { heard, frames: options.save ? split(readFileSync(saved)) : [], sent };
+    const frames = options.save ? split(readFileSync(saved)) : [];
+    // The receiver has counted each frame once: its books have to agree with each other.
+    const { unique, duplicates, other } = heard;
+    if (options.sequence !== undefined) expect(heard.frames).toBe(unique + duplicates + other);
+    if (options.save) {
+      const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
+      expect(heard).toMatchObject({ frames: frames.length, bytes });
+    }
+    return { heard, frames, sent };
   }
 
   /** A capture of what arrives while `send` runs, by tcpdump; returns the file. */
