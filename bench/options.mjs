@@ -29,6 +29,13 @@ function number(name, text, min, max) {
   throw new RangeError(`--${name} has to be from ${min} to ${max}, received '${text}'`);
 }
 
+/** @param {string} name @param {string} text @param {number} min @param {number} max */
+export function wholeNumber(name, text, min, max) {
+  const value = number(name, text, min, max);
+  if (Number.isInteger(value)) return value;
+  throw new RangeError(`--${name} has to be a whole number, received '${text}'`);
+}
+
 /** @param {string} text */
 function pattern(text) {
   try {
@@ -56,11 +63,9 @@ export function parseOptions(argv) {
     },
   });
   if (values.help) return null;
-  const rounds = number('rounds', values.rounds ?? (values.quick ? '3' : '12'), 1, 1000);
-  if (!Number.isInteger(rounds)) throw new RangeError('--rounds has to be a whole number');
   return {
     only: pattern(values.only),
-    rounds,
+    rounds: wholeNumber('rounds', values.rounds ?? (values.quick ? '3' : '12'), 1, 1000),
     seconds: number('seconds', values.seconds ?? (values.quick ? '0.5' : '1'), 0.05, 60),
     quick: values.quick,
     json: values.json,

@@ -34,10 +34,11 @@ const SINK_PORT = 9;
  *
  * @param {Contest} contest
  * @param {{ cSender: string, rig: import('../rig/index.mjs').Rig | null, rounds: number,
- *   seconds: number }} setting
+ *   seconds: number, enough?: (ratios: number[]) => boolean }} setting `enough` ends the rounds early: it
+ *   is asked after each, with the ratios of the second program to the first
  * @returns {Promise<{ results: Result[], goals: GoalResult[] }>}
  */
-export async function runContest(contest, { cSender, rig, rounds, seconds }) {
+export async function runContest(contest, { cSender, rig, rounds, seconds, enough }) {
   const { protocol, path, programs } = contest;
   const namespace = rig?.sender ?? null;
   const receiver =
@@ -73,6 +74,7 @@ export async function runContest(contest, { cSender, rig, rounds, seconds }) {
       const order = [...senders.entries()];
       if (round % 2 === 1) order.reverse();
       for (const [index, sender] of order) slices[index]?.push(await sender.run(seconds));
+      if (enough?.(ratiosOf(slices[1] ?? [], slices[0] ?? [], YIELDS.rate))) break;
     }
     for (const sender of senders) await sender.stop();
     if (receiver && protocol === 'tcp') await checkReceived(receiver, senders);
@@ -84,8 +86,8 @@ export async function runContest(contest, { cSender, rig, rounds, seconds }) {
         resultOf(program, slicesOf(program.name), slices[0] ?? []),
       ),
       goals: (contest.goals ?? []).map((goal) => {
-        const ratio = ratioOf(slicesOf(goal.program), slicesOf(goal.against), YIELDS[goal.by]);
-        return { ...goal, ratio };
+        const [slices, against] = [slicesOf(goal.program), slicesOf(goal.against)];
+        return { ...goal, ratio: summarize(ratiosOf(slices, against, YIELDS[goal.by])) };
       }),
     };
   } finally {
@@ -117,8 +119,8 @@ const cpu = (/** @type {Slice} */ { userSeconds, systemSeconds, bytes }) =>
 const YIELDS = { rate, cpu: (/** @type {Slice} */ slice) => 1 / cpu(slice) };
 
 /** @param {Slice[]} slices @param {Slice[]} against @param {(slice: Slice) => number} yieldOf */
-function ratioOf(slices, against, yieldOf) {
-  return summarize(slices.map((slice, i) => yieldOf(slice) / yieldOf(against[i] ?? slice)));
+function ratiosOf(slices, against, yieldOf) {
+  return slices.map((slice, i) => yieldOf(slice) / yieldOf(against[i] ?? slice));
 }
 
 /**
@@ -128,15 +130,16 @@ function ratioOf(slices, against, yieldOf) {
 function resultOf({ name, target = undefined }, slices, first) {
   const total = (/** @type {'sends' | 'zerocopied'} */ key) =>
     slices.reduce((sum, slice) => sum + slice[key], 0);
+  const ratios = ratiosOf(slices, first, YIELDS.rate);
   return {
     name,
     bytesPerSecond: summarize(slices.map(rate)),
     sendsPerSecond: summarize(slices.map(({ sends, seconds }) => sends / seconds)),
     cpuSecondsPerGigabyte: summarize(slices.map(cpu)),
     zerocopiedShare: total('zerocopied') / total('sends'),
-    ratio: ratioOf(slices, first, YIELDS.rate),
-    cpuRatio: ratioOf(slices, first, YIELDS.cpu),
-    ratios: slices.map((slice, i) => rate(slice) / rate(first[i] ?? slice)),
+    ratio: summarize(ratios),
+    cpuRatio: summarize(ratiosOf(slices, first, YIELDS.cpu)),
+    ratios,
     target: target ?? null,
   };
 }
