@@ -1,10 +1,11 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
+import { alonePool } from './test/support/alone-pool.js';
+
+/** What changes interfaces and routes under its sockets: see test/support/alone-pool.ts. */
+const ALONE = ['test/behaviour/interfaces/*.test.ts'];
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // Processes, because a thread cannot have the addon crash alone, nor see its exit.
-    pool: 'forks',
     execArgv: ['--expose-gc'],
     // One file at a time: tests wait for real sockets, poller threads and receiver processes,
     // and two files that compete for the cores would make each other's timing meaningless.
@@ -13,5 +14,18 @@ export default defineConfig({
     hookTimeout: 30_000,
     // The package is tested as Node.js loads it, not as vitest would transform it.
     server: { deps: { external: [/\/dist\//] } },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'tests',
+          include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...ALONE],
+          // Processes, because a thread cannot have the addon crash alone, nor see its exit.
+          pool: 'forks',
+        },
+      },
+      { extends: true, test: { name: 'alone', include: ALONE, pool: alonePool } },
+    ],
   },
 });

@@ -21,6 +21,11 @@ export interface RigOptions {
   optmem?: number;
   /** Bytes, of both ends; default 1500. */
   mtu?: number;
+  /**
+   * The sending end is where this process is, and gets no more than the interface: for a program that
+   * has a namespace of its own (ownNamespace).
+   */
+  here?: boolean;
   /** Further sysctls, in both namespaces, such as 'net.ipv4.tcp_wmem': '4096 16384 65536'. */
   sysctls?: Record<string, string | number>;
 }
@@ -108,7 +113,7 @@ export class RigUnavailableError extends Error {
 /**
  * What a command line begins with so that the program after it has a network namespace of its own,
  * which ends with it: made as root where that may be, else in a user namespace. `lines` of `ip` run
- * inside first. Another namespace each time that the command line is used.
+ * inside first; createRig works there, except that BPF needs the machine's root. Another namespace each time that the command line is used.
  * @throws {RigUnavailableError} not possible here
  */
 export function ownNamespace(lines?: readonly string[]): string[];
@@ -117,8 +122,7 @@ export function ownNamespace(lines?: readonly string[]): string[];
 export function whyNoOwnNamespace(): string | null;
 
 /**
- * Runs a program as root of its own user, network and mount namespace; createRig works inside,
- * except for what needs BPF. stdio is inherited unless given.
+ * Runs a program where ownNamespace would be made in a user namespace. stdio is inherited unless given.
  */
 export function runInUserNamespace(argv: readonly string[], options?: SpawnOptions): ChildProcess;
 

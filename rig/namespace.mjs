@@ -1,6 +1,7 @@
 // @ts-check
 // One network namespace of a rig, and the programs that run inside. A Node process cannot enter a
-// network namespace by itself, so everything that is to live there is a process of its own.
+// network namespace by itself, so everything that is to live there is a process of its own; but for a
+// rig one of whose ends is where this process is.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
@@ -21,9 +22,15 @@ export class Namespace {
   /** @type {Set<import('node:child_process').ChildProcess>} */
   #children = new Set();
 
-  /** @param {import('./host.mjs').Host} host @param {string} name */
-  constructor(host, name) {
+  #here;
+
+  /**
+   * @param {import('./host.mjs').Host} host @param {string} name of its interface, too
+   * @param {boolean} [here] it is that of this process
+   */
+  constructor(host, name, here = false) {
     this.#host = host;
+    this.#here = here;
     this.name = name;
   }
 
@@ -33,6 +40,7 @@ export class Namespace {
 
   /** @param {string} cwd */
   #prefixIn(cwd) {
+    if (this.#here) return [];
     const enter = this.#host.prefix;
     // Entering a mount namespace leaves the working directory behind.
     const stay = enter.length > 0 ? ['env', `--chdir=${cwd}`] : [];
@@ -51,8 +59,8 @@ export class Namespace {
       const ids = [`--reuid=${user}`, `--regid=${user}`, '--clear-groups'];
       prefix.push('setpriv', ...ids, '--inh-caps=-all', '--bounding-set=-all', '--');
     }
-    const [file = '', ...first] = prefix;
-    const child = spawn(file, [...first, command, ...args], {
+    const [file = '', ...words] = [...prefix, command, ...args];
+    const child = spawn(file, words, {
       ...rest,
       env: withSystemPath(rest.env),
     });
@@ -97,24 +105,28 @@ export class Namespace {
   }
 
   async create() {
+    if (this.#here) return;
     await runOn(this.#host, ['ip', 'netns', 'add', this.name]);
   }
 
   /** Runs lines of `ip` inside, in one process. @param {string[]} lines */
   async ip(lines) {
-    await runOn(this.#host, ['ip', '-n', this.name, '-batch', '-'], `${lines.join('\n')}\n`);
+    const ip = this.#here ? ['ip'] : ['ip', '-n', this.name];
+    await runOn(this.#host, [...ip, '-batch', '-'], `${lines.join('\n')}\n`);
   }
 
   async remove() {
     const ends = [...this.#children].map((child) => once(child, 'exit').catch(() => {}));
     for (const child of this.#children) child.kill('SIGKILL');
     await Promise.all(ends);
-    await removeNamespace(this.#host, this.name);
+    // Here it is only the interface, which has gone already where its other end has.
+    if (this.#here) await this.ip([`link delete ${this.name}`]).catch(() => {});
+    else await removeNamespace(this.#host, this.name);
   }
 
   /** For exit handlers. */
   removeSync() {
     for (const child of this.#children) child.kill('SIGKILL');
-    removeNamespaceSync(this.#host, this.name);
+    if (!this.#here) removeNamespaceSync(this.#host, this.name);
   }
 }

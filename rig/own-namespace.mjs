@@ -5,54 +5,57 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { callable, PREPARE_RUN, RigUnavailableError, UNSHARE, withSystemPath } from './host.mjs';
 
-/** Options of unshare(1): as root of the machine, and as root of a user namespace of one's own. */
-const PRIVILEGED = '-n';
-const UNPRIVILEGED = '-Urn';
+/**
+ * As root of the machine, and as root of a user namespace of one's own. Rigs can be made inside either.
+ * @typedef {{ unshare: readonly string[], prepare: readonly string[] }} Way
+ * @type {Record<'privileged' | 'unprivileged', Way>}
+ */
+const WAYS = {
+  privileged: { unshare: ['unshare', '--net'], prepare: [] },
+  unprivileged: {
+    unshare: UNSHARE,
+    prepare: [PREPARE_RUN, 'export ZEROSEND_RIG_USER_NAMESPACE=1'],
+  },
+};
 
-/** @param {string} flags @param {readonly string[]} lines of ip */
-function commandOf(flags, lines) {
-  const unshare = [callable('unshare'), flags, '--'];
-  if (lines.length === 0) return unshare;
-  const script = [...lines.map((line) => `"$0" ${line}`), 'exec "$@"'].join(' && ');
-  return [...unshare, 'sh', '-c', script, callable('ip')];
+/** @param {Way} way @param {readonly string[]} lines of ip */
+function commandOf({ unshare: [file = '', ...flags], prepare }, lines) {
+  const ends = lines.map((line) => `"$0" ${line}`);
+  const script = [...prepare, ...ends, 'exec "$@"'].join(' && ');
+  return [callable(file), ...flags, '--', 'sh', '-c', script, callable('ip')];
 }
 
-/** Tries both ways. @returns {{ flags: string } | { reason: string }} */
+/** Tries both ways. @returns {{ way: Way } | { reason: string }} */
 function findWay() {
+  const { privileged, unprivileged } = WAYS;
   const reasons = [];
-  for (const flags of process.geteuid?.() === 0 ? [PRIVILEGED, UNPRIVILEGED] : [UNPRIVILEGED]) {
-    const [file = '', ...args] = [...commandOf(flags, ['link set lo up']), 'true'];
-    const attempt = spawnSync(file, args, { encoding: 'utf8' });
-    if (attempt.status === 0) return { flags };
+  for (const way of process.geteuid?.() === 0 ? [privileged, unprivileged] : [unprivileged]) {
+    const [file = '', ...args] = [...commandOf(way, ['link set lo up']), 'true'];
+    const attempt = spawnSync(file, args, { encoding: 'utf8', env: withSystemPath() });
+    if (attempt.status === 0) return { way };
     reasons.push(attempt.error?.message ?? attempt.stderr.trim());
   }
   return { reason: reasons.join('; ') };
 }
 
 /** @type {ReturnType<typeof findWay> | undefined} */
-let way;
+let found;
 
 /** @type {typeof import('./index.mjs').whyNoOwnNamespace} */
 export function whyNoOwnNamespace() {
-  way ??= findWay();
-  return 'reason' in way ? way.reason : null;
+  found ??= findWay();
+  return 'reason' in found ? found.reason : null;
 }
 
 /** @type {typeof import('./index.mjs').ownNamespace} */
 export function ownNamespace(lines = []) {
-  way ??= findWay();
-  if ('reason' in way) throw new RigUnavailableError(`no network namespace: ${way.reason}`);
-  return commandOf(way.flags, lines);
+  found ??= findWay();
+  if ('reason' in found) throw new RigUnavailableError(`no network namespace: ${found.reason}`);
+  return commandOf(found.way, lines);
 }
 
 /** @type {typeof import('./index.mjs').runInUserNamespace} */
 export function runInUserNamespace(argv, options = {}) {
-  const env = { ...withSystemPath(options.env), ZEROSEND_RIG_USER_NAMESPACE: '1' };
-  const [file = '', ...args] = UNSHARE;
-  const script = `${PREPARE_RUN} && ip link set dev lo up && exec "$@"`;
-  return spawn(file, [...args, 'sh', '-c', script, 'sh', ...argv], {
-    stdio: 'inherit',
-    ...options,
-    env,
-  });
+  const [file = '', ...args] = [...commandOf(WAYS.unprivileged, ['link set lo up']), ...argv];
+  return spawn(file, args, { stdio: 'inherit', ...options, env: withSystemPath(options.env) });
 }

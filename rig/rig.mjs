@@ -2,7 +2,7 @@
 // Makes rigs: what each kind is, and what may be laid over it. See index.d.mts.
 import { attachLoss, attachXdpPass } from './bpf.mjs';
 import { atEnd, removeLeftovers } from './cleanup.mjs';
-import { getHost, RigUnavailableError, runOn } from './host.mjs';
+import { getHost, RigUnavailableError } from './host.mjs';
 import { Namespace } from './namespace.mjs';
 
 /** @typedef {import('./index.mjs').RigKind} RigKind */
@@ -25,7 +25,7 @@ function reject(name, value, expected) {
 /** @param {RigKind} kind @param {RigOptions} options */
 function checkOptions(kind, options) {
   if (!Object.hasOwn(LETTERS, kind)) reject('kind', kind, `one of ${Object.keys(LETTERS)}`);
-  const { rate, loss, optmem, mtu } = options;
+  const { rate, loss, optmem, mtu, here } = options;
   if (rate !== undefined) {
     const { rate: speed, burst = DEFAULT_BURST, limit = DEFAULT_LIMIT } = rateOf(rate);
     if (!RATE.test(speed)) reject('rate', speed, 'a rate of tc, such as 100mbit');
@@ -33,6 +33,7 @@ function checkOptions(kind, options) {
     if (!SIZE.test(limit)) reject('rate.limit', limit, 'a size of tc, such as 4mb');
   }
   if (loss !== undefined && !(loss > 0 && loss < 1)) reject('loss', loss, 'above 0 and below 1');
+  if (loss !== undefined && here) reject('loss', loss, 'undefined where the sending end is here');
   for (const [name, value] of Object.entries({ optmem, mtu })) {
     if (value === undefined || (Number.isInteger(value) && value > 0)) continue;
     reject(name, value, 'a whole number above 0');
@@ -62,12 +63,13 @@ function linkLines(name, end, mtu) {
   ];
 }
 
-/** @param {Host} host @param {string} name @param {RigOptions} options */
-async function overlay(host, name, { rate, loss }) {
+/** @param {Host} host @param {Namespace} sender @param {RigOptions} options */
+async function overlay(host, sender, { rate, loss }) {
+  const { name } = sender;
   if (rate !== undefined) {
     const { rate: speed, burst = DEFAULT_BURST, limit = DEFAULT_LIMIT } = rateOf(rate);
     const shape = ['rate', speed, 'burst', burst, 'limit', limit];
-    await runOn(host, ['tc', '-n', name, 'qdisc', 'add', 'dev', name, 'root', 'tbf', ...shape]);
+    await sender.run('tc', ['qdisc', 'add', 'dev', name, 'root', 'tbf', ...shape]);
   }
   if (loss !== undefined) await attachLoss(host, name, loss);
 }
@@ -106,22 +108,23 @@ async function buildVeth(sender, receiver, { mtu }) {
 
 /**
  * Namespaces with a name that nobody else has: another thread has the same process id.
- * @param {Host} host @param {RigKind} kind @returns {Promise<Namespace[]>}
+ * @param {Host} host @param {RigKind} kind @param {RigOptions} options
+ * @returns {Promise<Namespace[]>}
  */
-async function claimNamespaces(host, kind) {
+async function claimNamespaces(host, kind, { here }) {
   for (let n = 0; n < 1000; n++) {
     const stem = `zs${LETTERS[kind]}${process.pid}-${n}`;
-    const first = new Namespace(host, `${stem}s`);
+    const sender = new Namespace(host, `${stem}s`, here);
+    const receiver = kind === 'sink' ? null : new Namespace(host, `${stem}r`);
     try {
-      await first.create();
+      await (receiver ?? sender).create();
     } catch (error) {
       if (/** @type {Error} */ (error).message.includes('File exists')) continue;
       throw new RigUnavailableError(/** @type {Error} */ (error).message);
     }
-    if (kind === 'sink') return [first];
-    const second = new Namespace(host, `${stem}r`);
-    await second.create();
-    return [first, second];
+    if (receiver === null) return [sender];
+    await sender.create();
+    return [sender, receiver];
   }
   throw new Error('a thousand rigs of this process are up');
 }
@@ -133,9 +136,12 @@ let leftoversGone;
 export async function createRig(kind, options = {}) {
   checkOptions(kind, options);
   const host = await getHost();
+  if (options.here && host.prefix.length > 0) {
+    throw new RigUnavailableError('this process may not make namespaces where it is');
+  }
   leftoversGone ??= removeLeftovers(host);
   await leftoversGone;
-  const namespaces = await claimNamespaces(host, kind);
+  const namespaces = await claimNamespaces(host, kind, options);
   const forget = atEnd(() => {
     for (const namespace of namespaces) namespace.removeSync();
   });
@@ -154,7 +160,7 @@ export async function createRig(kind, options = {}) {
       await buildVeth(sender, receiver, options);
       if (kind === 'veth') await attachXdpPass(host, receiver.name);
     }
-    await overlay(host, sender.name, options);
+    await overlay(host, sender, options);
     return {
       kind,
       options,
