@@ -15,6 +15,7 @@ class AloneWorker extends ForksPoolWorker {
   override async start(): Promise<void> {
     const { execArgv, env } = this.#options;
     const [file = '', ...args] = [...ownNamespace(['link set lo up']), process.execPath];
+    // biome-ignore lint/complexity/useLiteralKeys: it is declared private, and has no other door
     this['_fork'] = spawn(file, [...args, ...execArgv, this.entrypoint], {
       env: { ...process.env, ...env, ZEROSEND_TEST_ALONE: '1' },
       stdio: ['pipe', 'pipe', 'pipe', 'ipc'],

@@ -70,3 +70,23 @@ export function codeOf(/** @type {() => unknown} */ action) {
     return /** @type {{ code?: string }} */ (error).code ?? String(error);
   }
 }
+
+/** The error that `action` throws, or null. */
+export function failureOf(/** @type {() => unknown} */ action) {
+  try {
+    action();
+    return null;
+  } catch (error) {
+    return /** @type {import('zerosend').CodedError} */ (error);
+  }
+}
+
+/** A buffer of a pool that has one. */
+export function take(/** @type {import('zerosend').BufferPool} */ pool) {
+  const buffer = pool.tryAcquire();
+  if (buffer === null) throw new Error(`the pool is dry: ${JSON.stringify(pool.stats())}`);
+  return buffer;
+}
+
+/** What an IdChecker finds where each id has completed exactly once. */
+export const EXACT = { missing: 0, twice: 0, unknown: 0 };

@@ -1,0 +1,69 @@
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { onTestFinished } from 'vitest';
+import { canMakeNamespaces, needs } from './requirements.js';
+
+// Interfaces of a test that has a network namespace of its own (vitest.config.ts says which have).
+
+/** The options of such a suite. */
+export const ownLinks = needs(
+  process.env.ZEROSEND_TEST_ALONE === '1' && canMakeNamespaces(),
+  'making network namespaces',
+);
+
+/** Runs a command to its end; what it prints. */
+export function run(command: string): string {
+  const [program = '', ...args] = command.split(' ');
+  return execFileSync(program, args, { encoding: 'utf8' });
+}
+
+export const ip = (words: string) => run(`ip ${words}`);
+
+let names = 0;
+
+/** A name that no interface has had; whatever has it is removed when the test has finished. */
+export function newName(): string {
+  const name = `zl${process.pid}-${names++}`;
+  onTestFinished(() => {
+    try {
+      execFileSync('ip', ['link', 'delete', name], { stdio: 'ignore' });
+    } catch {} // the test has removed it
+  });
+  return name;
+}
+
+/** An interface that drops every frame in its driver, and has no neighbour. */
+export function addSink(name = newName()): string {
+  ip(`link add ${name} type ifb`);
+  ip(`link set ${name} up`);
+  return name;
+}
+
+/** Two interfaces that are each other's end, on which the kernel sends nothing by itself. */
+export function addPair(options = ''): { name: string; peer: string } {
+  const [name, peer] = [newName(), newName()];
+  ip(`link add ${name}${options} type veth peer name ${peer}`);
+  for (const end of [name, peer]) {
+    writeFileSync(`/proc/sys/net/ipv6/conf/${end}/disable_ipv6`, '1');
+    ip(`link set ${end} up`);
+  }
+  return { name, peer };
+}
+
+type Counts = Record<'packets' | 'bytes' | 'errors' | 'dropped', number>;
+
+/** What the interface has counted. */
+export function countsOf(name: string): { rx: Counts; tx: Counts } {
+  return JSON.parse(ip(`-s -j link show ${name}`))[0].stats64;
+}
+
+/** The warnings of the library from now on, to the end of the test. */
+export function warnings(): { code: string; message: string }[] {
+  const seen: { code: string; message: string }[] = [];
+  const note = ({ name, code, message }: Error & { code?: string }) => {
+    if (name === 'ZeroSendWarning') seen.push({ code: code ?? '', message });
+  };
+  process.on('warning', note);
+  onTestFinished(() => void process.off('warning', note));
+  return seen;
+}
