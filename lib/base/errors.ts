@@ -75,17 +75,31 @@ export type ErrorCode =
   /** A defect of this library; please report it. */
   | 'ERR_ZEROSEND_INTERNAL';
 
+/**
+ * An error with a stable `code`: one of the library's ({@link ErrorCode}), or of the system with
+ * what Node's errors have. What an error is not about is not there.
+ */
 export interface CodedError extends Error {
+  /** Which error it is: `ERR_ZEROSEND_…`, or the name of an errno, such as `ECONNREFUSED`. */
   code: string;
+  /**
+   * Of the system: the errno as a negative number, as in `os.constants.errno` with its sign
+   * changed.
+   */
   errno?: number;
+  /** Of the system: the call that failed, with its option where it has one. */
   syscall?: string;
+  /** The address of the peer, or of the destination of `sendTo`. */
   address?: string;
+  /** The port that goes with `address`. */
   port?: number;
+  /** The network interface, by its name. */
   interface?: string;
   /** which of the buffers of a `sendMany` it is about; none of them was sent */
   index?: number;
   /** of AF_XDP: the transmit queue, and how many the interface has */
   queue?: number;
+  /** of AF_XDP: how many transmit queues the interface has */
   queues?: number;
   /** the queueing disciplines of the interface */
   qdisc?: string;

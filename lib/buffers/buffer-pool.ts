@@ -28,10 +28,15 @@ const slotOf = slotOfBuffer;
 
 /** A snapshot of a pool. `free + acquired + inFlight + retired` is `count`. */
 export interface BufferPoolStats {
+  /** Bytes of one buffer: what was asked for, rounded up to whole pages. */
   bufferSize: number;
+  /** Buffers of the pool. */
   count: number;
+  /** Buffers that can be acquired now. */
   free: number;
+  /** Buffers that are with a user: not sent yet, or with leases left. */
   acquired: number;
+  /** Buffers that have been sent and are not free again. */
   inFlight: number;
   /**
    * Buffers given up for good because their pages could not be replaced: those of a ring or a UMEM,
@@ -58,7 +63,9 @@ export let memoryOf: (pool: BufferPool) => PoolMemory;
  * view on it and the last send in flight are gone.
  */
 export class BufferPool {
+  /** Bytes of one buffer: the option, rounded up to whole pages of 4096 bytes. */
   readonly bufferSize: number;
+  /** Buffers of the pool: the option. */
   readonly count: number;
   readonly #memory: PoolMemory;
   readonly #handles: Handles;
@@ -241,6 +248,7 @@ export class BufferPool {
     return this.#closed;
   }
 
+  /** Closes, as at the end of a block with `await using`: waits until every buffer is back. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -25,6 +25,7 @@ export let runOf: (run: BufferRun) => Run;
  * Objects are used again: after sending or releasing a run do not touch it.
  */
 export class BufferRun {
+  /** The pool that its buffers go back to. */
   readonly pool: BufferPool;
   /** The first buffer's number in its pool; the others follow. */
   readonly first: number;
@@ -35,7 +36,9 @@ export class BufferRun {
   readonly memory: Buffer;
   /** The same bytes, for numbers of more than one. */
   readonly view: DataView;
+  /** Where in `memory` the first buffer begins, in bytes. */
   readonly offset: number;
+  /** Bytes from the beginning of one buffer to that of the next. */
   readonly stride: number;
   readonly #views: readonly Buffer[];
   // In the declarations, keeps objects of the same shape from passing for a run.

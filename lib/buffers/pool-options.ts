@@ -34,8 +34,11 @@ const POOL_OPTIONS = [
   'verify',
 ] as const satisfies readonly (keyof BufferPoolOptions)[];
 
+/** Options of {@link BufferPool.acquire} and {@link BufferPool.acquireRun}. */
 export interface AcquireOptions {
+  /** Gives up waiting: the call rejects with the signal's reason. Default: waits without end. */
   signal?: AbortSignal | undefined;
+  /** Who is served first among those who wait: any finite number, higher first; default 0. */
   priority?: number | undefined;
 }
 

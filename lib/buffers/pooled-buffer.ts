@@ -20,6 +20,7 @@ export let slotOf: (buffer: PooledBuffer) => Slot;
  * (a pool with `verify: true` hands out new objects and reports such use).
  */
 export class PooledBuffer {
+  /** The pool that it goes back to. */
   readonly pool: BufferPool;
   /** The slot's number in its pool, 0 to `count - 1`. */
   readonly index: number;

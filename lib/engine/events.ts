@@ -3,7 +3,9 @@ import type { Timestamp } from './timestamps.js';
 
 /** Inclusive range of ids of one socket that ended in the same way. */
 export interface CompletionRange {
+  /** The first id. */
   first: number;
+  /** The last id, which belongs to the range. */
   last: number;
   /**
    * - `'zerocopy'`: the kernel has let go of the pages and reported no copy
@@ -48,6 +50,10 @@ export interface CloseReport {
   error: CodedError | null;
 }
 
+/**
+ * The events of a socket, and what their listeners get. Listeners run on the thread of the socket,
+ * and should not throw: what one throws becomes an uncaught exception.
+ */
 export interface ZeroCopySocketEvents {
   /** Ids have completed and their buffers are back in their pool. */
   complete: (range: CompletionRange) => void;

@@ -97,6 +97,7 @@ export interface LinkInfo {
 
 /** What the kernel granted, its limits, and why something is off. */
 export interface SocketInfo {
+  /** which kind of socket it is */
   protocol: 'tcp' | 'udp' | 'packet' | 'xdp';
   /** the interface of a packet or XDP socket, by the name that it has now */
   interface?: string;
@@ -104,26 +105,34 @@ export interface SocketInfo {
   link?: LinkInfo;
   /** frames of the ring and bytes that each holds, of a packet or XDP socket */
   ring?: {
+    /** frames of the ring */
     frames: number;
+    /** bytes of each, headers of the ring included */
     frameSize: number;
     /** of a packet socket: frames that wait for one that was acquired before them, and its index */
     waiting?: number | undefined;
+    /** the index of the frame that they wait for */
     waitsFor?: number | undefined;
   };
   /** of a packet socket, whether each frame begins with a virtio_net_hdr of 10 bytes: the option */
   virtioNetHeader?: boolean;
   /** what AF_XDP granted, and why */
   xdp?: {
+    /** the transmit queue */
     queue: number;
+    /** whether the driver sends from the frames in place */
     granted: 'zerocopy' | 'copy';
+    /** why it was granted that */
     reason: string;
     /** packets out of several frames: `sendPacket` */
     multiFrame: {
+      /** whether the kernel takes packets out of several frames */
       granted: boolean;
       /** frames of a packet, at most */
       maxFrames: number;
       /** bytes of a packet, at most */
       maxLength: number;
+      /** why, or why not */
       reason: string;
     };
   };
@@ -131,8 +140,25 @@ export interface SocketInfo {
   timestamps: string;
   /** frames wait because the interface is down */
   linkDown: boolean;
-  local: { address: string; port: number } | undefined;
-  remote: { address: string; port: number } | undefined;
+  /** the own address; undefined of packet and XDP sockets, and of one that is closed */
+  local:
+    | {
+        /** a numeric IP address */
+        address: string;
+        /** 1 to 65535 */
+        port: number;
+      }
+    | undefined;
+  /** the address of the peer; undefined without one */
+  remote:
+    | {
+        /** a numeric IP address */
+        address: string;
+        /** 1 to 65535 */
+        port: number;
+      }
+    | undefined;
+  /** whether sends ask for zero copy */
   zeroCopy: {
     /** the option */
     mode: 'auto' | 'always' | 'never';
@@ -156,12 +182,18 @@ export interface SocketInfo {
    * device, or datagram by datagram, copied, because the way that the latest sends took refuses the
    * whole; and why. Undefined without one.
    */
-  segmentation?: { whole: boolean; reason: string | undefined };
+  segmentation?: {
+    /** sends go out as a whole */
+    whole: boolean;
+    /** why they do not; undefined when they do */
+    reason: string | undefined;
+  };
   /** bytes of the longest send that this socket takes now; of a packet or XDP socket it follows the
    * MTU, up to what a frame holds */
   maxSendLength: number;
   /** the TCP peer has ended its side */
   peerClosed: boolean;
+  /** limits of the system that bound what is in flight */
   limits: {
     /** net.core.optmem_max in bytes, of this network namespace: bounds sends in flight (about 830
      * bytes for each that the kernel cannot merge) */

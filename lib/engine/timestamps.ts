@@ -14,7 +14,9 @@ export type TimestampStage =
  * the kernel drops timestamps when the error queue is full, so not every send gets one.
  */
 export interface Timestamp {
+  /** The id of the send. */
   id: number;
+  /** Where the packet was. */
   stage: TimestampStage;
   /** nanoseconds since the epoch of CLOCK_REALTIME, or of the device's clock */
   time: bigint;
@@ -27,11 +29,17 @@ export interface Timestamp {
 
 /** Latencies of one stage in nanoseconds, to three digits. */
 export interface LatencySummary {
+  /** Timestamps that are in it. */
   count: number;
+  /** The shortest. */
   min: number;
+  /** The mean of all. */
   mean: number;
+  /** The longest. */
   max: number;
+  /** The median. */
   p50: number;
+  /** What 99 of 100 did not exceed. */
   p99: number;
 }
 

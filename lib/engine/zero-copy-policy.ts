@@ -1,5 +1,6 @@
 import { KIND_COPIED, KIND_ZEROCOPY } from '../addon/addon.js';
 
+/** When a socket asks for zero copy: see {@link SocketOptions.zeroCopy}. */
 export type ZeroCopyMode = 'auto' | 'always' | 'never';
 
 /** Copied answers (ranges, whatever their length) in a row after which asking costs more than it brings. */

@@ -3,8 +3,11 @@ import { isIP, isIPv4 } from 'node:net';
 import { rangeError } from '../base/errors.js';
 import { checkInteger, checkObject, checkString, propertyOf } from '../base/validate.js';
 
+/** Where a datagram goes. */
 export interface SocketAddress {
+  /** A numeric IP address; an IPv6 one may have a zone (`fe80::1%eth0`). */
   address: string;
+  /** 1 to 65535 */
   port: number;
 }
 

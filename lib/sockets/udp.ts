@@ -51,7 +51,14 @@ export interface UdpOptions extends SocketOptions {
    */
   reuseAddress?: boolean | undefined;
   /** The peer of `send` and `sendMany`, by address or name; without it only `sendTo` sends. */
-  remote?: { address: string; port: number } | undefined;
+  remote?:
+    | {
+        /** An IP address, or the name of a host. */
+        address: string;
+        /** 1 to 65535 */
+        port: number;
+      }
+    | undefined;
   /**
    * Generic segmentation offload (UDP_SEGMENT, udp(7)): each send leaves as datagrams of this many
    * bytes, the last one shorter. 1 to 65507; default off.

@@ -26,6 +26,7 @@ export type GeneratorErrorCode =
 
 /** An error that the generator makes itself, or one with which a run ended. */
 export interface GeneratorError extends CodedError {
+  /** One of {@link GeneratorErrorCode}, or what the error of a socket has. */
   code: string;
   /** Where in the file, in bytes, for `ERR_ZEROSEND_CAPTURE`. */
   offset?: number;

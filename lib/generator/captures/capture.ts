@@ -13,6 +13,7 @@ import { isPcapng, readPcapng } from './pcapng.js';
 
 /** What a capture file holds. */
 export interface Capture {
+  /** The format that the file has. */
   format: 'pcap' | 'pcapng';
   /**
    * Made when it is asked for, 230 bytes of the heap for each frame; `replay` sends a capture that

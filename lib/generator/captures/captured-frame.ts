@@ -18,6 +18,7 @@ export interface CapturedFrame {
 export interface CaptureProblem {
   /** Where in the file, in bytes. */
   offset: number;
+  /** What is wrong there. */
   message: string;
 }
 

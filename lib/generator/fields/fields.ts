@@ -24,12 +24,14 @@ export type FieldName =
   | 'tcp.acknowledgement'
   | 'tcp.window';
 
+/** A part of a packet from which offsets are counted; `'packet'` is the outermost layer. */
 export type LayerName = 'packet' | 'ethernet' | 'ipv4' | 'ipv6' | 'udp' | 'tcp' | 'payload';
 
 /** Any bytes: a big-endian number of `width` bytes, `offset` bytes into a layer. */
 export interface Place {
   /** `'packet'` is the outermost layer. */
   layer: LayerName;
+  /** Bytes from the beginning of the layer. */
   offset: number;
   /** 1 to 8 */
   width: number;
@@ -70,10 +72,24 @@ export interface Timestamp {
 }
 
 /** What changes from packet to packet: a target, and one of four ways to get values. */
-export type Field = { target: FieldName | Place } & (
-  | { counter: Counter }
-  | { random: Random }
-  /** In turn, round and round. IPv6 addresses as text. */
-  | { list: readonly FieldValue[] }
-  | { timestamp: Timestamp }
+export type Field = {
+  /** Where the values go. */
+  target: FieldName | Place;
+} & (
+  | {
+      /** Values that count up or down. */
+      counter: Counter;
+    }
+  | {
+      /** Values drawn by a seed. */
+      random: Random;
+    }
+  | {
+      /** Values in turn, round and round. IPv6 addresses as text. */
+      list: readonly FieldValue[];
+    }
+  | {
+      /** The time. */
+      timestamp: Timestamp;
+    }
 );

@@ -28,6 +28,7 @@ export interface Share {
  * A buffer has to hold an earlier packet of the same template: {@link init} lays the first one.
  */
 export class PacketSequence {
+  /** What it was compiled from. */
   readonly template: Template;
   /** Bytes of a packet. */
   readonly length: number;

@@ -22,18 +22,28 @@ export interface PacerReport {
   error: number;
   /** Packets that are let go together: as asked for, and the most that were, after a pause. */
   burst: number;
+  /** The most packets that were let go together, after a pause. */
   largestBurst: number;
   /** Packets that were due longer ago than `catchUp`, and were never let go. */
   lost: number;
   /** Microseconds by which bursts were let go late. */
-  lateness: { p50: number; p99: number; max: number };
+  lateness: {
+    /** the median */
+    p50: number;
+    /** what 99 of 100 did not exceed */
+    p99: number;
+    /** the latest */
+    max: number;
+  };
 }
 
+/** Options of {@link Pacer}. */
 export interface PacerOptions {
   /** Bytes of each packet, for a rate in bits; default 0. */
   bytes?: number;
   /** This pacer's place among several that keep the rate together; default 0 of 1. */
   index?: number;
+  /** How many pacers keep the rate together, 1 to 1024; default 1. */
   of?: number;
 }
 

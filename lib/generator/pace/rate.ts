@@ -5,11 +5,13 @@ import { checkKeys, checkPositive } from '../base/validate.js';
 /** Packets a second, or with more to say. */
 export type Rate = number | PacketRate | BitRate;
 
+/** A rate in packets. */
 export interface PacketRate extends Shape {
   /** Packets a second. */
   packets: number;
 }
 
+/** A rate in bits. */
 export interface BitRate extends Shape {
   /** Bits a second. */
   bits: number;
@@ -20,6 +22,7 @@ export interface BitRate extends Shape {
   overhead?: number;
 }
 
+/** How packets leave at a rate. */
 interface Shape {
   /**
    * Packets that leave together, 1 to 65536. More cost less; the mean rate is the same. Default: as

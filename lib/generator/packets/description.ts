@@ -4,12 +4,17 @@
  * `ethernet` for a packet socket whose kernel writes the link header.
  */
 export interface PacketDescription {
+  /** The Ethernet header; without it the packet begins with IP, or with the payload. */
   ethernet?: EthernetDescription;
   /** One tag, or several from the outside in. */
   vlan?: VlanDescription | readonly VlanDescription[];
+  /** The IPv4 header; not together with `ipv6`. */
   ipv4?: Ipv4Description;
+  /** The IPv6 header; not together with `ipv4`. */
   ipv6?: Ipv6Description;
+  /** The UDP header; not together with `tcp`. */
   udp?: UdpDescription;
+  /** The TCP header; not together with `udp`. */
   tcp?: TcpDescription;
   /** Bytes, or text as UTF-8. Default empty. */
   payload?: Uint8Array | string;
@@ -26,14 +31,17 @@ export interface PacketDescription {
   virtioNetHeader?: boolean | OffloadDescription;
 }
 
+/** An Ethernet header (IEEE 802.3). Its FCS is written by the network card. */
 export interface EthernetDescription {
   /** Like `'02:00:00:00:00:01'`. */
   source: string;
+  /** As `source`. */
   destination: string;
   /** EtherType behind all tags; needed only without `ipv4` and `ipv6`. */
   type?: number;
 }
 
+/** A VLAN tag (IEEE 802.1Q). */
 export interface VlanDescription {
   /** 0 to 4095 */
   id: number;
@@ -48,8 +56,11 @@ export interface VlanDescription {
 /** `'none'`: 0 is left there. A number is written as it is, right or wrong. Neither is maintained. */
 export type Checksum = 'none' | number;
 
+/** An IPv4 header (RFC 791). */
 export interface Ipv4Description {
+  /** Like `'198.18.0.1'`. */
   source: string;
+  /** As `source`. */
   destination: string;
   /** 0 to 255; default 64. */
   ttl?: number;
@@ -69,8 +80,11 @@ export interface Ipv4Description {
   checksum?: Checksum;
 }
 
+/** An IPv6 header (RFC 8200). */
 export interface Ipv6Description {
+  /** Like `'2001:2::1'`. */
   source: string;
+  /** As `source`. */
   destination: string;
   /** 0 to 255; default 64. */
   hopLimit?: number;
@@ -82,17 +96,21 @@ export interface Ipv6Description {
   nextHeader?: number;
 }
 
+/** A UDP header (RFC 768). */
 export interface UdpDescription {
   /** Port, 0 to 65535. */
   source: number;
+  /** Port, 0 to 65535. */
   destination: number;
   /** Default: computed. `'none'` only over IPv4. */
   checksum?: Checksum;
 }
 
+/** A TCP header (RFC 9293). Nobody answers for the connection: there is none. */
 export interface TcpDescription {
   /** Port, 0 to 65535. */
   source: number;
+  /** Port, 0 to 65535. */
   destination: number;
   /** 0 to 2^32-1; default 0. */
   sequence?: number;
@@ -110,6 +128,7 @@ export interface TcpDescription {
   checksum?: Checksum;
 }
 
+/** The bits of the TCP flags, by their names. */
 export const TCP_FLAGS = {
   fin: 0x01,
   syn: 0x02,
@@ -120,6 +139,7 @@ export const TCP_FLAGS = {
   ece: 0x40,
   cwr: 0x80,
 } as const;
+/** The name of a TCP flag. */
 export type TcpFlag = keyof typeof TCP_FLAGS;
 
 /** What kernel and device are asked to do with a frame. */

@@ -41,6 +41,7 @@ export interface ReplayOptions {
    * one in the capture is made that long. Not with `rate`. Default: gaps stay as they are.
    */
   maxGap?: number;
+  /** What of the frames is changed; default nothing: they leave byte for byte as captured. */
   rewrite?: Rewrite;
   /** Frames of which the end was not captured: `'pad'` fills them up with zeros. Default `'skip'`. */
   snapped?: 'skip' | 'send' | 'pad';
@@ -51,6 +52,7 @@ export interface ReplayOptions {
   virtioNetHeader?: boolean;
   /** Ends the replay, which then reports. */
   signal?: AbortSignal;
+  /** Called while it runs; an error that it throws ends the replay. */
   onProgress?: (progress: Progress) => void;
   /** Milliseconds; default 1000. */
   progressInterval?: number;

@@ -31,6 +31,7 @@ const BATCH = 64;
 export interface ReplayReport extends Omit<GenerateReport, 'pacing'> {
   /** Frames of the capture that can be sent, and whole rounds of them. */
   frames: number;
+  /** Whole rounds of these frames that were sent. */
   loops: number;
   /** Frames that were left out. */
   skipped: Skipped[];
@@ -45,7 +46,14 @@ export interface ReplayReport extends Omit<GenerateReport, 'pacing'> {
   /** Where and why the file could not be read to its end. */
   problem: CaptureProblem | null;
   /** Microseconds from when frames were due until the kernel had them; null when not timed. */
-  lateness: { p50: number; p99: number; max: number } | null;
+  lateness: {
+    /** the median */
+    p50: number;
+    /** what 99 of 100 did not exceed */
+    p99: number;
+    /** the latest */
+    max: number;
+  } | null;
 }
 
 /**

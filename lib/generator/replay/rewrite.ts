@@ -34,7 +34,12 @@ import {
  */
 export interface Rewrite {
   /** Also what frames of a capture without Ethernet headers get before them. */
-  ethernet?: { source?: string; destination?: string };
+  ethernet?: {
+    /** Like `'02:00:00:00:00:01'`; default: as captured. */
+    source?: string;
+    /** As `source`. */
+    destination?: string;
+  };
   /**
    * From address or prefix to address or prefix, of one family: `{ '10.0.0.1': '198.18.0.1' }`,
    * `{ '10.1.0.0/16': '198.18.0.0/16' }` (the host part stays). The first that fits is taken.

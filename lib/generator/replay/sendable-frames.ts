@@ -13,8 +13,14 @@ import type { Rewriter } from './rewrite.js';
 
 /** Why frames of a capture were left out: how many, and where in the file the first one is. */
 export interface Skipped {
+  /**
+   * Why: the end was not captured, longer than the socket sends, no Ethernet frame (for a packet or
+   * XDP socket), or without UDP payload (for a UDP socket).
+   */
   reason: 'snapped' | 'too long' | 'no Ethernet frame' | 'no UDP payload';
+  /** How many. */
   frames: number;
+  /** Where in the file the first of them begins, in bytes. */
   firstOffset: number;
   /** Bytes of the longest of them. */
   longest: number;

@@ -14,15 +14,19 @@ import { type Transmitter, transmitterFor } from './transmitter.js';
 export interface GenerateReport {
   /** Why it ended. */
   ended: Ended;
+  /** Packets that the socket has accepted. */
   packets: number;
   /** Bytes of these packets, without offload headers. */
   bytes: number;
   /** Until the last was sent. */
   seconds: number;
+  /** `packets / seconds` */
   packetsPerSecond: number;
+  /** `8 * bytes / seconds` */
   bitsPerSecond: number;
   /** The socket's ids of this run, and of those how many failed or were revoked. */
   sends: number;
+  /** Ids of this run that failed or were revoked. */
   failed: number;
   /** Ids that had not completed five seconds after the last send, or a second after it where the
    * interface was down. */

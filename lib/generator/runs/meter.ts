@@ -24,10 +24,13 @@ export interface PoolProgress {
 export interface Progress {
   /** Since the start. */
   seconds: number;
+  /** Packets since the start. */
   packets: number;
+  /** Their bytes, without offload headers. */
   bytes: number;
   /** Since the last progress. */
   packetsPerSecond: number;
+  /** Since the last progress. */
   bitsPerSecond: number;
   /** Sends that have not completed. */
   inFlight: number;

@@ -3,6 +3,7 @@ import { meanRates, type Outcomes, type PoolProgress, type Progress } from '../r
 
 /** What all workers of a run have sent together, and each of them. */
 export interface WorkersReport extends Omit<GenerateReport, 'pacing'> {
+  /** The report of each worker, in their order. */
   workers: GenerateReport[];
 }
 

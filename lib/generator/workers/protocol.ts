@@ -7,9 +7,18 @@ import type { Progress } from '../runs/meter.js';
 
 /** What each worker opens. Worker i of an XDP socket takes queue `queue + i`. */
 export type WorkerSocket =
-  | { udp: UdpOptions }
-  | { packet: Omit<PacketOptions, 'init'> }
-  | { xdp: Omit<XdpOptions, 'init'> };
+  | {
+      /** A UDP socket. */
+      udp: UdpOptions;
+    }
+  | {
+      /** A packet socket. */
+      packet: Omit<PacketOptions, 'init'>;
+    }
+  | {
+      /** An AF_XDP socket. */
+      xdp: Omit<XdpOptions, 'init'>;
+    };
 
 /** What a worker is given when its thread starts. */
 export interface WorkerJob {

@@ -30,19 +30,32 @@ const ENTRY = new URL('./worker-thread.js', import.meta.url);
 
 /** As of `generate`, for all workers together. All of it is copied to them. */
 export interface WorkersOptions {
+  /** What each worker opens. */
   socket: WorkerSocket;
+  /** The packet: a description, for a template cannot be handed to a thread. */
   template: PacketDescription;
+  /** What changes from packet to packet; default nothing. */
   fields?: readonly Field[];
   /** Worker threads, 1 to 256; default as many as there are cores. */
   workers?: number;
   /** Number of the first packet; default 0. */
   first?: number;
+  /** Of all together. Default: as fast as the sockets take them. */
   rate?: Rate;
+  /** Ends after so many packets of all together, at least one for each worker; default never. */
   count?: number;
+  /** Ends after so many seconds; default never. */
   seconds?: number;
+  /** Sends that each hands over at once, 1 to 1024; default 64, of frames 256. */
   batch?: number;
+  /** Ends the run, which then reports. */
   signal?: AbortSignal;
+  /**
+   * Called while it runs, with the sum and with that of each worker; an error that it throws ends
+   * the run.
+   */
   onProgress?: (progress: Progress, workers: readonly Progress[]) => void;
+  /** Milliseconds between two calls of `onProgress`; default 1000. */
   progressInterval?: number;
 }
 
