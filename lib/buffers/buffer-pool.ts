@@ -38,11 +38,7 @@ export interface BufferPoolStats {
   acquired: number;
   /** Buffers that have been sent and are not free again. */
   inFlight: number;
-  /**
-   * Buffers given up for good because their pages could not be replaced: those of a ring or a UMEM,
-   * those that share a reserved huge page with others, and any when memory or mappings
-   * (vm.max_map_count) are short.
-   */
+  /** Buffers given up for good, since their pages could not be replaced: see docs/limits.md. */
   retired: number;
   /** Calls of `acquire` that are waiting now. */
   waiting: number;
@@ -124,7 +120,6 @@ export class BufferPool {
    * has finished since (so a loop that never yields to the event loop gets its buffers back, and
    * `complete` listeners may run within this call): of up to 64 of the sockets that have buffers of it
    * in flight, and of the next ones at the next call.
-   *
    * While calls of {@link acquire} are waiting, free buffers are theirs and this returns null.
    * @throws Error `ERR_ZEROSEND_POOL_CLOSED`
    */

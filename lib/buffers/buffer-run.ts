@@ -23,6 +23,19 @@ export let runOf: (run: BufferRun) => Run;
  * itself when its id completes.
  *
  * Objects are used again: after sending or releasing a run do not touch it.
+ * @example
+ * ```js
+ * import { BufferPool, UdpSocket } from 'zerosend';
+ *
+ * const pool = new BufferPool({ bufferSize: 2048, count: 256 });
+ * const socket = await UdpSocket.open({ remote: { address: '198.18.0.9', port: 9 } });
+ * const run = await pool.acquireRun(32);
+ * for (let i = 0; i < run.count; i++) run.view.setUint32(run.offset + i * run.stride, i);
+ * const { first, last } = socket.sendMany(run, 1400); // an id for each buffer
+ * console.log(`ids ${first} to ${last}`);
+ * await socket.close();
+ * await pool.close();
+ * ```
  */
 export class BufferRun {
   /** The pool that its buffers go back to. */

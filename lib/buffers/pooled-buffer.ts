@@ -18,6 +18,20 @@ export let slotOf: (buffer: PooledBuffer) => Slot;
  * A slot of a {@link BufferPool}, acquired by you: fill `bytes`, then send it or release it. There
  * is one object for each slot, used again and again; after the last send or release do not touch it
  * (a pool with `verify: true` hands out new objects and reports such use).
+ * @example
+ * ```js
+ * import { BufferPool, TcpSocket } from 'zerosend';
+ *
+ * const pool = new BufferPool({ bufferSize: 65536, count: 8 });
+ * const peers = await Promise.all([1, 2, 3].map(() => TcpSocket.connect({ host: '198.18.0.2', port: 9 })));
+ * const buffer = await pool.acquire();
+ * buffer.bytes.fill('written once');
+ * buffer.retain(peers.length - 1); // good for one send more with each lease
+ * for (const peer of peers) peer.send(buffer, 65536);
+ * await Promise.all(peers.map((peer) => peer.close()));
+ * console.log(pool.free); // 8: it is back since the last of its sends has completed
+ * await pool.close();
+ * ```
  */
 export class PooledBuffer {
   /** The pool that it goes back to. */

@@ -22,6 +22,19 @@ export let coreOf: (socket: ZeroCopySocket) => Core;
 /**
  * A socket that sends from your memory. Each accepted send gets the next id (0, 1, 2, …); each id
  * completes exactly once. See {@link CompletionRange} for what a completion says.
+ * @example
+ * ```js
+ * import { UdpSocket } from 'zerosend';
+ *
+ * const socket = await UdpSocket.open({ remote: { address: '198.18.0.9', port: 9 } });
+ * socket.on('complete', ({ first, last, how, code }) => {
+ *   console.log(`ids ${first} to ${last}: ${how}`, code ?? '');
+ * });
+ * socket.on('error', (error) => console.log('it has ended:', error.message));
+ * for (let i = 0; i < 3; i++) socket.send(Buffer.from(`datagram ${i}`));
+ * await socket.flush(); // all of them have completed
+ * console.log((await socket.close()).outcome);
+ * ```
  */
 export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
   readonly #core: Core;

@@ -79,6 +79,19 @@ const PACKET_OPTIONS = [
  * A frame that the kernel calls malformed after all (the MTU has shrunk since it was checked, say)
  * completes as `'failed'`, alone: to go past it, an empty frame of 14 bytes goes out by the loopback
  * device, which drops it. Where that device is down, the frames behind fail as well.
+ * @example
+ * ```js
+ * import { PacketSocket } from 'zerosend';
+ *
+ * const socket = await PacketSocket.open({ interface: 'zsx0' });
+ * const frame = await socket.pool.acquire();
+ * frame.bytes.fill(0xff, 0, 6); // to everybody
+ * frame.bytes.fill(0x02, 6, 12); // from 02:02:02:02:02:02
+ * frame.bytes.writeUInt16BE(0x88b5, 12); // an EtherType for experiments
+ * await socket.completed(socket.send(frame, 64));
+ * console.log(socket.stats());
+ * await socket.close();
+ * ```
  */
 export class PacketSocket extends RingSocket {
   private constructor(

@@ -62,7 +62,7 @@ export abstract class RingSocket extends ZeroCopySocket {
    * (its completion says `'inline'`); where there is none this throws `ERR_ZEROSEND_QUEUE_FULL`.
    *
    * The kernel is told of frames in batches: after 64, at the end of the turn of the event loop, and
-   * by {@link poll}.
+   * by {@link ZeroCopySocket.poll}.
    * @throws as {@link ZeroCopySocket.send}; TypeError `ERR_ZEROSEND_WRONG_POOL`, RangeError
    * `ERR_ZEROSEND_FRAME_TOO_LONG`, RangeError `ERR_ZEROSEND_FRAME_MALFORMED`
    */

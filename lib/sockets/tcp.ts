@@ -33,6 +33,19 @@ const LINGER_POLL_MS = 2;
 /**
  * A TCP connection that sends from your memory (tcp(7)). Nagle's algorithm is off (TCP_NODELAY).
  * What the peer sends is read and dropped.
+ * @example
+ * ```js
+ * import { once } from 'node:events';
+ * import { TcpSocket } from 'zerosend';
+ *
+ * const socket = await TcpSocket.connect({ host: '198.18.0.2', port: 9 });
+ * socket.on('complete', ({ first, last, how }) => console.log(`ids ${first} to ${last}: ${how}`));
+ * for (let sent = 0; sent < 10; sent++) {
+ *   if (socket.needDrain) await once(socket, 'drain');
+ *   socket.send(new Uint8Array(1_000_000)); // is yours again when its id has completed
+ * }
+ * console.log(await socket.close()); // when the peer has acknowledged everything
+ * ```
  */
 export class TcpSocket extends ZeroCopySocket {
   readonly #core: Core;

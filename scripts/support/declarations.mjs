@@ -36,7 +36,7 @@ import { root } from './files.mjs';
  */
 export function declarationsOf(entries) {
   const folder = join(root, 'build/reference');
-  const config = join(folder, `tsconfig-${process.pid}.json`);
+  const config = join(folder, `${entries.join('+').replaceAll('/', '-')}.json`);
   const compilerOptions = { module: 'NodeNext', types: ['node'], noEmit: true };
   const files = entries.map((entry) => join(root, entry));
   mkdirSync(folder, { recursive: true });

@@ -40,6 +40,13 @@ export interface Capture {
  * is cut off gives the frames before the cut, and `problem`.
  * @param file the path of a file, or its content
  * @throws Error `ERR_ZEROSEND_CAPTURE` with `offset` when it is neither; the file system's errors
+ * @example
+ * ```js
+ * import { readCapture } from 'zerosend/generator';
+ *
+ * const { format, frames, problem } = readCapture('capture.pcap');
+ * console.log(format, frames.length, problem?.message ?? 'read to its end');
+ * ```
  */
 export function readCapture(file: string | URL | Uint8Array): Capture {
   return atOnce(captureOf(isPath(file) ? readFileSync(file) : file));

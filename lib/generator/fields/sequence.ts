@@ -179,6 +179,25 @@ export class PacketSequence {
  * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE`,
  * `ERR_ZEROSEND_INVALID_ADDRESS`, `ERR_ZEROSEND_FIELD` for a field that is not in the packet, or on
  * which other bytes depend
+ * @example
+ * ```js
+ * import { BufferPool, UdpSocket } from 'zerosend';
+ * import { compile, template } from 'zerosend/generator';
+ *
+ * const packets = compile(template({ length: 64, payload: '' }), [
+ *   { target: { layer: 'payload', offset: 0, width: 4 }, counter: {} },
+ * ]);
+ * const pool = new BufferPool({ bufferSize: 64, count: 16, init: packets.init });
+ * const socket = await UdpSocket.open({ remote: { address: '198.18.0.9', port: 9 } });
+ * for (let i = 0; i < 100; i++) {
+ *   const buffer = await pool.acquire();
+ *   packets.stamp(buffer.bytes); // writes the counter, and nothing else
+ *   socket.send(buffer, packets.length);
+ * }
+ * console.log(packets.next);
+ * await socket.close();
+ * await pool.close();
+ * ```
  */
 export function compile(
   template: Template,

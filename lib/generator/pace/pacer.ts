@@ -50,6 +50,17 @@ export interface PacerOptions {
 /**
  * A token bucket that never drifts: packet k is due at `start + k / rate`. Ask {@link take} how many
  * may go now, send that many, and {@link wait} for the next.
+ * @example
+ * ```js
+ * import { Pacer } from 'zerosend/generator';
+ *
+ * const pacer = new Pacer(1000); // a second
+ * for (let sent = 0; sent < 100; ) {
+ *   await pacer.wait();
+ *   sent += pacer.take(); // here they would be sent
+ * }
+ * console.log(pacer.report());
+ * ```
  */
 export class Pacer {
   readonly #rate: CheckedRate;

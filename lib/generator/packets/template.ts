@@ -63,6 +63,18 @@ export function checkFits(length: number, bytes: Uint8Array): void {
  * Makes the bytes of a packet, with all lengths, types and checksums right.
  * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE`,
  * `ERR_ZEROSEND_INVALID_ADDRESS`, `ERR_ZEROSEND_TEMPLATE` for layers that do not fit together
+ * @example
+ * ```js
+ * import { template } from 'zerosend/generator';
+ *
+ * const { bytes, offsets } = template({
+ *   ethernet: { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' },
+ *   ipv6: { source: '2001:2::1', destination: '2001:2::2' },
+ *   udp: { source: 1024, destination: 9 },
+ *   payload: 'hello',
+ * });
+ * console.log(bytes.toString('hex'), offsets.payload);
+ * ```
  */
 export function template(description: PacketDescription): Template {
   checkKeys('description', description, KEYS);

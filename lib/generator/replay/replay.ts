@@ -64,6 +64,16 @@ export interface ReplayReport extends Omit<GenerateReport, 'pacing'> {
  * run uses the socket; Error `ERR_ZEROSEND_CAPTURE` for a file that is no capture, or none of whose
  * frames can be sent; and with what `send` throws or what ends the socket: with `report`, what was
  * sent until then
+ * @example
+ * ```js
+ * import { PacketSocket } from 'zerosend';
+ * import { replay } from 'zerosend/generator';
+ *
+ * const socket = await PacketSocket.open({ interface: 'zsx0' });
+ * const report = await replay({ socket, capture: 'capture.pcap', speed: 2 });
+ * console.log(report.frames, report.skipped, report.lateness);
+ * await socket.close();
+ * ```
  */
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   const checked = checkReplay(options);

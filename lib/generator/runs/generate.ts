@@ -55,6 +55,27 @@ export interface GenerateReport {
  * @throws rejects with TypeError or RangeError on bad options, with Error `ERR_ZEROSEND_BUSY` while
  * another run uses the socket or the pool, and with what `send` throws or what ends the socket; once
  * it runs, with `report`: what was sent until then
+ * @example
+ * ```js
+ * import { PacketSocket } from 'zerosend';
+ * import { generate } from 'zerosend/generator';
+ *
+ * const socket = await PacketSocket.open({ interface: 'zsx0' });
+ * const report = await generate({
+ *   socket,
+ *   template: {
+ *     ethernet: { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' },
+ *     ipv4: { source: '198.18.0.1', destination: '198.18.0.9' },
+ *     udp: { source: 1024, destination: 9 },
+ *     length: 64,
+ *   },
+ *   fields: [{ target: 'udp.source', counter: { start: 1024, count: 1000 } }],
+ *   rate: 100_000, // packets a second
+ *   seconds: 0.5,
+ * });
+ * console.log(report.packets, report.pacing?.error);
+ * await socket.close();
+ * ```
  */
 export async function generate(options: GenerateOptions): Promise<GenerateReport> {
   return runChecked(checkGenerate(options));

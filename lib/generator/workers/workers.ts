@@ -81,6 +81,23 @@ const KEYS = [
  * @throws rejects with TypeError or RangeError on bad options, with the error of the first worker
  * that failed, and with Error `ERR_ZEROSEND_WORKER` when a thread could not be started or has died;
  * the others are stopped, and `error.report` is what all of them had sent
+ * @example
+ * ```js
+ * import { generateInWorkers } from 'zerosend/generator';
+ *
+ * const report = await generateInWorkers({
+ *   workers: 2,
+ *   socket: { packet: { interface: 'zsx0' } },
+ *   template: {
+ *     ethernet: { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' },
+ *     ipv4: { source: '198.18.0.1', destination: '198.18.0.9' },
+ *     udp: { source: 1024, destination: 9 },
+ *     length: 64,
+ *   },
+ *   count: 10_000,
+ * });
+ * console.log(report.workers.map(({ packets }) => packets));
+ * ```
  */
 export async function generateInWorkers(options: WorkersOptions): Promise<WorkersReport> {
   const jobs = checkWorkers(options);

@@ -62,12 +62,12 @@ export function blocksOf(file: string, text: string): Block[] {
     null;
   let before = '';
   for (const [index, line] of text.split('\n').entries()) {
-    const [, prefix = '', language = ''] = /^([ *]*)```(.*)$/.exec(line) ?? [null];
-    const isFence = /^[ *]*```/.test(line);
-    if (open === null && isFence) {
+    const fence = /^([ *]*)```(.*)$/.exec(line);
+    const [, prefix = '', language = ''] = fence ?? [];
+    if (open === null && fence) {
       const mark = markOf(before.replace(/^ *\* ?/, ''), `${file}:${index}`);
       open = { line: index + 1, language, prefix, mark, lines: [] };
-    } else if (open !== null && isFence) {
+    } else if (open !== null && fence) {
       const { lines, prefix: _, ...rest } = open;
       blocks.push({ file, ...rest, text: `${lines.join('\n')}\n` });
       open = null;
