@@ -4,8 +4,8 @@ import { canMakeNamespaces, needs } from '../../support/requirements.js';
 import { allBlocks, blocksOf, documents, type ProgramBlock, programs } from './blocks.js';
 import { clean, compile, needsNetwork, run } from './programs.js';
 
-/** Drawings and output have no language; each language that a block can have, and who looks after it. */
-const LANGUAGES = new Set(['', 'js', 'ts', 'json', 'sh']);
+/** What a block can be in; drawings and output are in no language, or `text`. */
+const LANGUAGES = new Set(['', 'text', 'js', 'ts', 'json', 'sh']);
 
 const nameOf = ({ file, line }: { file: string; line: number }) => `${file}:${line}`;
 const programOf = (language: string, text: string, mark = {}): ProgramBlock => {
