@@ -1,12 +1,14 @@
 export type { CodedError, ErrorCode } from './base/errors.js';
+export type { LatencyBucket, LatencySummary } from './base/latency-histogram.js';
 export { BufferPool, type BufferPoolOptions, type BufferPoolStats } from './buffers/buffer-pool.js';
 export { BufferRun } from './buffers/buffer-run.js';
+export type { CompletionLatency } from './buffers/completion-latency.js';
 export { PooledBuffer } from './buffers/pooled-buffer.js';
 export type { CloseReport, CompletionRange, ZeroCopySocketEvents } from './engine/events.js';
 export type { SocketOptions } from './engine/options.js';
 export { ZeroCopySocket } from './engine/socket.js';
-export type { SocketInfo, SocketStats } from './engine/stats.js';
-export type { LatencySummary, Timestamp, TimestampStage } from './engine/timestamps.js';
+export type { SocketCounters, SocketInfo, SocketStats } from './engine/stats.js';
+export type { Timestamp, TimestampStage } from './engine/timestamps.js';
 export { type LinkLayer, type PacketOptions, PacketSocket } from './sockets/packet.js';
 export { type TcpOptions, TcpSocket } from './sockets/tcp.js';
 export { type UdpOptions, UdpSocket } from './sockets/udp.js';

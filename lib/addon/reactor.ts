@@ -1,3 +1,4 @@
+import { recentClock } from '../base/recent-clock.js';
 import { queueMicrotask, setImmediate } from '../base/timers.js';
 import { BATCH_RECORDS, native } from './addon.js';
 import { recordFirst, recordHandle, recordKind, recordLast } from './mailbox.js';
@@ -117,6 +118,7 @@ class Reactor {
   #scheduleTurn(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
+    recentClock.expire();
     setImmediate(this.#turn);
   }
 
@@ -183,6 +185,7 @@ class Reactor {
 
   /** @param polled the socket of the records, where it is known */
   #takeIn(records: number, polled?: Reactee): void {
+    recentClock.beginBatch();
     let socket = polled;
     for (let i = 0; i < records; i++) {
       const handle = recordHandle(i);

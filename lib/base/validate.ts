@@ -9,6 +9,14 @@ export function checkInteger(name: string, value: unknown, min: number, max: num
   return value;
 }
 
+/** An option that is false by default. */
+export function checkBoolean(name: string, value: unknown): boolean {
+  if (value !== undefined && typeof value !== 'boolean') {
+    throw invalidArgument(name, 'a boolean', value);
+  }
+  return value === true;
+}
+
 export function checkString(name: string, value: unknown): string {
   if (typeof value !== 'string' || value === '') {
     throw invalidArgument(name, 'a string that is not empty', value);

@@ -2,8 +2,10 @@ import { MAX_REQUESTS } from '../addon/addon.js';
 import { stateError } from '../base/errors.js';
 import { eventLoop } from '../base/event-loop.js';
 import { showAs } from '../base/inspection.js';
+import { clock } from '../base/timers.js';
 import { checkInteger } from '../base/validate.js';
 import type { BufferRun } from './buffer-run.js';
+import { type CompletionLatency, latencyOf } from './completion-latency.js';
 import { Handles } from './handles.js';
 import { markPooled } from './plain-array.js';
 import { PoolMemory } from './pool-memory.js';
@@ -44,12 +46,27 @@ export interface BufferPoolStats {
   waiting: number;
   /** How often `tryAcquire` or `acquire` found the pool dry. */
   dry: number;
+  /** The most that `inFlight` has been. */
+  mostInFlight: number;
+  /**
+   * The oldest send in flight of a buffer of it, since measuring began: `fd` and `id` say of which socket
+   * and which send, `age` is nanoseconds since. Null when there is none.
+   */
+  oldest: { fd: number; id: number; age: number } | null;
+  /**
+   * How long sends from it took to complete, over all sockets. Measured from the first call of `stats()`
+   * on, or from the beginning with the option `measureLatency`.
+   */
+  completionLatency: CompletionLatency;
   /** Whether transparent huge pages were refused, as an errno; 0 when they were not. */
   hugePageErrno: number;
 }
 
 /** The internal object behind a pool. */
 export let memoryOf: (pool: BufferPool) => PoolMemory;
+
+/** How many wait for a buffer of a pool. */
+export let waitingOf: (pool: BufferPool) => number;
 
 /**
  * Fixed-size buffers in one memory mapping, handed out and taken back. A buffer that is sent comes
@@ -69,13 +86,13 @@ export class BufferPool {
   // Serves waiters with buffers whose slots are taken already and have no lease yet: see #wait.
   readonly #line = new WaitingLine<PooledBuffer>(this.#ready);
   readonly #weakly = new WeakRef(this);
-  #dry = 0;
   #closed: Promise<void> | null = null;
   #allBack: (() => void) | null = null;
 
   static {
     memoryOf = (pool) => pool.#memory;
     showAs(BufferPool, (pool) => pool.#facts());
+    waitingOf = (pool) => pool.#line.size;
   }
 
   /**
@@ -87,7 +104,8 @@ export class BufferPool {
   /** @internal A pool over memory that exists, a ring or a UMEM. */
   constructor(options: BufferPoolOptions, memory: SlabMemory, order: SlotOrder);
   constructor(options: BufferPoolOptions = {}, memory?: SlabMemory, order?: SlotOrder) {
-    const { bufferSize, count, hugePages, init, verify } = checkPoolOptions(options);
+    const { bufferSize, count, hugePages, init, verify, measureLatency } =
+      checkPoolOptions(options);
     const map = memory ?? mapSlab(Math.ceil(bufferSize / PAGE) * PAGE, count, hugePages);
     const isRing = memory !== undefined;
     if (!isRing) markPooled(map.memory);
@@ -95,6 +113,7 @@ export class BufferPool {
     this.count = map.slots;
     this.#memory = new PoolMemory(this, map, isRing, order, verify);
     this.#handles = new Handles(this, this.#memory);
+    if (measureLatency) this.#memory.measure();
     if (init) {
       for (const [index, view] of this.#memory.views.entries()) init(view, index);
     }
@@ -137,7 +156,7 @@ export class BufferPool {
       if (buffer !== null) return buffer;
     }
     if (!this.#memory.slots.ready) {
-      this.#dry++;
+      this.#memory.slots.misses.dry++;
       this.#memory.reapers.ask(this, this.#ready);
       if (this.#closed !== null) throw closed(); // by a listener
     }
@@ -209,9 +228,11 @@ export class BufferPool {
     return this.#runFrom(buffer, most);
   }
 
-  /** A snapshot of the counts. */
+  /** A snapshot of the counts. The first call begins to measure `completionLatency` and `oldest`. */
   stats(): BufferPoolStats {
-    const { free, acquired, inFlight, retired } = this.#memory.slots;
+    const latency = this.#memory.measure();
+    const { free, acquired, inFlight, retired, misses, mostInFlight } = this.#memory.slots;
+    const oldest = this.#memory.oldest();
     return {
       bufferSize: this.bufferSize,
       count: this.count,
@@ -220,7 +241,10 @@ export class BufferPool {
       inFlight,
       retired,
       waiting: this.#line.size,
-      dry: this.#dry,
+      dry: misses.dry,
+      mostInFlight,
+      oldest: oldest && { fd: oldest.fd, id: oldest.id, age: (clock() - oldest.time) * 1e6 },
+      completionLatency: latencyOf(latency),
       hugePageErrno: this.#memory.map.hugePageErrno,
     };
   }

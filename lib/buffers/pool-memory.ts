@@ -1,4 +1,6 @@
 import { native } from '../addon/addon.js';
+import { LatencyHistogram } from '../base/latency-histogram.js';
+import { type KnownPool, knownPools } from './known-pools.js';
 import { Reapers } from './reapers.js';
 import type { SlabMemory } from './slab.js';
 import type { SlotOrder } from './slot-order.js';
@@ -19,6 +21,7 @@ export class PoolMemory {
   readonly verifier: Verifier | null;
   /** Sockets that may have slots in flight, to be asked when none is free. */
   readonly reapers = new Reapers();
+  readonly #known: KnownPool;
 
   /** @param owner the memory can be unmapped when this object has been garbage-collected */
   constructor(owner: object, map: SlabMemory, isRing: boolean, order?: SlotOrder, verify = false) {
@@ -31,15 +34,41 @@ export class PoolMemory {
     this.slots = new Slots(map.slots, order);
     this.verifier = verify ? new Verifier(this.views) : null;
     // The table of the addon lets go when the pool does; views and sends still hold the memory.
-    slabs.register(owner, map.slab, this);
+    this.#known = knownPools.add(owner, this.slots.misses);
+    slabs.register(owner, { slab: map.slab, known: this.#known }, this);
+  }
+
+  /** Measures from now on how long sends from it take to complete. */
+  measure(): LatencyHistogram {
+    const { slots, reapers } = this;
+    if (slots.latency === null) {
+      slots.latency = new LatencyHistogram();
+      for (const reaper of reapers.alive()) reaper.measure();
+    }
+    return slots.latency;
+  }
+
+  /** The oldest send of a buffer in flight, of those that have been seen being sent. */
+  oldest(): { fd: number; id: number; time: number } | null {
+    const { latency } = this.slots;
+    let oldest: { fd: number; id: number; time: number } | null = null;
+    for (const reaper of latency === null ? [] : this.reapers.alive()) {
+      const send = reaper.oldestOf(latency as LatencyHistogram);
+      if (send !== null && (oldest === null || send.time < oldest.time)) oldest = send;
+    }
+    return oldest;
   }
 
   /** The pool has closed, and every slot is back. */
   release(): void {
     this.verifier?.checkFree();
     slabs.unregister(this);
+    knownPools.remove(this.#known);
     native.releaseSlab(this.slab);
   }
 }
 
-const slabs = new FinalizationRegistry<number>((handle) => native.releaseSlab(handle));
+const slabs = new FinalizationRegistry<{ slab: number; known: KnownPool }>(({ slab, known }) => {
+  knownPools.remove(known);
+  native.releaseSlab(slab);
+});

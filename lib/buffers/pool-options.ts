@@ -1,5 +1,11 @@
 import { invalidArgument, outOfRange } from '../base/errors.js';
-import { checkInteger, checkOneOf, checkSignal, readOptions } from '../base/validate.js';
+import {
+  checkBoolean,
+  checkInteger,
+  checkOneOf,
+  checkSignal,
+  readOptions,
+} from '../base/validate.js';
 import { HUGE_PAGES } from './slab.js';
 
 /**
@@ -41,6 +47,12 @@ export interface BufferPoolOptions {
    * with the stack of where the buffer was acquired. Slow; default false.
    */
   verify?: boolean | undefined;
+  /**
+   * Measures from the beginning how long sends from it take to complete, for
+   * `stats().completionLatency`. Without it, measuring begins with the first call of `stats()`.
+   * Default false.
+   */
+  measureLatency?: boolean | undefined;
 }
 
 const POOL_OPTIONS = [
@@ -49,6 +61,7 @@ const POOL_OPTIONS = [
   'hugePages',
   'init',
   'verify',
+  'measureLatency',
 ] as const satisfies readonly (keyof BufferPoolOptions)[];
 
 /** Options of {@link BufferPool.acquire} and {@link BufferPool.acquireRun}. */
@@ -65,17 +78,16 @@ export interface AcquireOptions {
  */
 export function checkPoolOptions(options: BufferPoolOptions) {
   const given = readOptions('options', options, POOL_OPTIONS);
-  const { bufferSize = 65536, count = 256, hugePages = 'transparent', init, verify } = given;
+  const { bufferSize = 65536, count = 256, hugePages = 'transparent', init } = given;
   checkInteger('options.bufferSize', bufferSize, 1, 2 ** 30);
   checkInteger('options.count', count, 1, 2 ** 20);
   checkOneOf('options.hugePages', hugePages, HUGE_PAGES);
   if (init !== undefined && typeof init !== 'function') {
     throw invalidArgument('options.init', 'a function', init);
   }
-  if (verify !== undefined && typeof verify !== 'boolean') {
-    throw invalidArgument('options.verify', 'a boolean', verify);
-  }
-  return { bufferSize, count, hugePages, init, verify: verify === true };
+  const verify = checkBoolean('options.verify', given.verify);
+  const measureLatency = checkBoolean('options.measureLatency', given.measureLatency);
+  return { bufferSize, count, hugePages, init, verify, measureLatency };
 }
 
 const AT_ONCE = { signal: undefined, priority: 0 };

@@ -1,3 +1,5 @@
+import type { LatencyHistogram } from '../base/latency-histogram.js';
+
 /** A socket as a dry pool sees it. */
 export interface Reaper {
   /** Takes in what has finished; buffers are back in their pools when it returns. */
@@ -6,6 +8,10 @@ export interface Reaper {
   readonly weakly: WeakRef<Reaper>;
   /** Whether it may have buffers of the pool in flight. If not, it has let go of the pool. */
   mayHold(pool: object): boolean;
+  /** Notes from now on when sends are made. */
+  measure(): void;
+  /** The oldest send in flight whose latency is counted here, and when it was made, by `clock`. */
+  oldestOf(latency: LatencyHistogram): { fd: number; id: number; time: number } | null;
 }
 
 /** So many sockets are asked at a time: a bound for what one `tryAcquire` of a dry pool costs. */
@@ -38,6 +44,14 @@ export class Reapers {
     if (last === reaper) return;
     this.#line[place] = last;
     this.#places.set(last, place);
+  }
+
+  /** Those that are left of them, each once. */
+  *alive(): Iterable<Reaper> {
+    for (const weakly of this.#line) {
+      const reaper = weakly.deref();
+      if (reaper !== undefined) yield reaper;
+    }
   }
 
   /** Has some take completions in, until `enough`. The next call begins behind those asked. */

@@ -18,12 +18,12 @@ export class Run {
   readonly slab: number;
   /** null unless the pool was made with `verify` */
   verifier: RunVerifier | null = null;
-  readonly #slots: Slots;
+  readonly slots: Slots;
   #firstId = 0;
   #pending = 0; // ids that have not completed
 
   constructor(slots: Slots, first: number, slab: number) {
-    this.#slots = slots;
+    this.slots = slots;
     this.first = first;
     this.slab = slab;
   }
@@ -58,7 +58,7 @@ export class Run {
     this.assertHeld('release');
     this.held = false;
     this.verifier?.released();
-    this.#slots.releaseRun(this.first, this.count);
+    this.slots.releaseRun(this.first, this.count);
   }
 
   /** The slots were sent under the ids from `firstId`. */
@@ -68,19 +68,19 @@ export class Run {
     this.nextId = firstId;
     this.endId = firstId + this.count;
     this.#pending = this.count;
-    this.#slots.beginSends(this.count);
+    this.slots.beginSends(this.count);
   }
 
   /** So many sends from `id` have completed, or (`unsent`) never left. */
   completed(id: number, count: number, unsent: boolean): void {
     this.#pending -= count;
     this.verifier?.completed(id - this.#firstId, count, id);
-    this.#slots.endSends(this.#slotOf(id), count, unsent);
+    this.slots.endSends(this.#slotOf(id), count, unsent);
   }
 
   /** The slot of this id must never be used again. */
   retire(id: number): void {
-    this.#slots.retire(this.#slotOf(id));
+    this.slots.retire(this.#slotOf(id));
   }
 
   #slotOf(id: number): number {

@@ -1,3 +1,4 @@
+import type { LatencyHistogram } from '../base/latency-histogram.js';
 import { LowestOrder, RingOrder, type SlotOrder } from './slot-order.js';
 
 /** Who has a slot now. */
@@ -23,6 +24,11 @@ export class Slots {
   readonly count: number;
   acquired = 0;
   retired = 0;
+  /** how often one was wanted when none was free; outlives the pool */
+  readonly misses = { dry: 0 };
+  /** how long sends from these slots took to complete; null while nobody has asked */
+  latency: LatencyHistogram | null = null;
+  #mostInFlight = 0;
   /**
    * Called after slots have become free or were retired: once for all that went back together. Null
    * while nobody wants to know, which spares each completion the call.
@@ -45,6 +51,17 @@ export class Slots {
 
   get inFlight(): number {
     return this.count - this.#order.size - this.acquired - this.retired;
+  }
+
+  /** the largest that `inFlight` has been, if `noteInFlight` was called before it shrank */
+  get mostInFlight(): number {
+    return Math.max(this.#mostInFlight, this.inFlight);
+  }
+
+  /** Sends are about to complete. */
+  noteInFlight(): void {
+    const { inFlight } = this;
+    if (inFlight > this.#mostInFlight) this.#mostInFlight = inFlight;
   }
 
   /** Whether `take` would find one. On a ring that is less than having free ones. */

@@ -16,6 +16,7 @@ import {
 } from '../addon/addon.js';
 import { failureCode } from '../addon/failures.js';
 import { type Reactee, reactor } from '../addon/reactor.js';
+import type { LatencyHistogram } from '../base/latency-histogram.js';
 import type { Reaper } from '../buffers/reapers.js';
 import { Closing } from './closing.js';
 import type { Emitter } from './emitter.js';
@@ -86,6 +87,7 @@ export class Completions implements Reactee, Reaper {
 
   #complete(kind: number, first: number, last: number): void {
     const failed = kind >= KIND_FAILURE;
+    this.pools.noteInFlight();
     const fresh = this.#inFlight.complete(first, last, failed);
     if (kind === KIND_REVOKED) this.#state.revoked += fresh;
     else if (failed) this.#state.failed += fresh;
@@ -145,7 +147,24 @@ export class Completions implements Reactee, Reaper {
     return this.pools.has(pool);
   }
 
+  measure(): void {
+    if (this.#state.phase !== 'closed') this.#inFlight.measure();
+  }
+
+  oldestOf(latency: LatencyHistogram): { fd: number; id: number; time: number } | null {
+    const inFlight = this.#inFlight;
+    const { times } = inFlight;
+    if (times === null) return null;
+    for (const { first, end } of times.ofPool(latency, inFlight.next)) {
+      for (let id = Math.max(first, inFlight.low); id < end; id++) {
+        if (inFlight.has(id)) return { fd: this.#state.fd, id, time: times.timeOf(id) };
+      }
+    }
+    return null;
+  }
+
   rest(idle: boolean): void {
+    this.#inFlight.markNext();
     if (idle && this.#inFlight.size === 0) this.pools.clear();
     else this.pools.letGo(this.#inFlight.low);
   }

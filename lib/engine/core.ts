@@ -36,6 +36,7 @@ export class Core {
       // A batch is accepted whole, so all of it must have room in the queue.
       maxBatch: Math.min(MAX_REQUESTS, options.maxQueuedSends),
     });
+    if (options.measureLatency) this.state.inFlight.measure();
     reactor.add(this.completions, opened.fd);
   }
 }

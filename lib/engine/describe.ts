@@ -1,15 +1,23 @@
 import { systemError } from '../base/errors.js';
 import { showAddress } from '../base/inspection.js';
+import { clock } from '../base/timers.js';
+import { latencyOf } from '../buffers/completion-latency.js';
 import type { SocketState } from './state.js';
 import { readCounters, readLimits, type SocketInfo, type SocketStats } from './stats.js';
 
 export function readStats(state: SocketState): SocketStats {
   if (state.finalStats !== null) return { ...state.finalStats };
+  const { inFlight } = state;
+  const { low, size, most, times } = inFlight;
+  const oldest = size > 0 && times !== null ? times.timeOf(low) : null;
   return {
     ...readCounters(state.handle),
-    inFlight: state.inFlight.size,
     latency: state.stamps?.summary() ?? {},
-  } as SocketStats;
+    inFlight: size,
+    mostInFlight: most,
+    oldest: oldest === null ? null : { id: low, age: (clock() - oldest) * 1e6 },
+    completionLatency: times && latencyOf(times.latency),
+  };
 }
 
 export function readInfo(state: SocketState): SocketInfo {

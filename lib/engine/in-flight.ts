@@ -1,5 +1,8 @@
+import type { LatencyHistogram } from '../base/latency-histogram.js';
+import { recentClock } from '../base/recent-clock.js';
 import { Run } from '../buffers/run.js';
 import { Slot } from '../buffers/slot.js';
+import { SendTimes } from './send-times.js';
 
 /** Why a slot is retired: no more mappings for the process; see MappingBudget in native/kernel. */
 const ENOSPC = 28;
@@ -30,6 +33,11 @@ export class InFlight {
   #done: number; // the first id, and one more for each that has completed
   #ring: (Holder | null)[] = new Array(64).fill(null);
   #mask = 63;
+  /** From this id on a send needs more than its place: a larger ring, or the time noted. */
+  #limit: number;
+  #most = 0;
+  /** when sends were made; null while nobody has asked */
+  times: SendTimes | null = null;
   #retired: Set<number> | null = null;
   #passed: Set<number> | null = null;
   // Runs that are whole: #runs[#firstRun] to #runs[#endRuns - 1]. Never cut, as it would give its
@@ -42,6 +50,7 @@ export class InFlight {
     this.next = first;
     this.low = first;
     this.#done = first;
+    this.#limit = first + this.#ring.length;
   }
 
   /** sends not completed */
@@ -49,14 +58,34 @@ export class InFlight {
     return this.next - this.#done;
   }
 
+  /** the largest that `size` has been */
+  get most(): number {
+    return Math.max(this.#most, this.size);
+  }
+
+  /** Notes from now on when sends are made. */
+  measure(): SendTimes {
+    this.times ??= new SendTimes(this.low, this.next);
+    this.markNext();
+    return this.times;
+  }
+
+  /** The next send is not to share a time with those before it. */
+  markNext(): void {
+    if (this.times === null) return;
+    this.times.due = this.next;
+    this.#limit = this.next;
+  }
+
   add(holder: Holder): number {
-    if (this.next - this.low > this.#mask) this.#grow();
+    if (this.next >= this.#limit) this.#prepare(1, holder);
     this.#ring[this.next & this.#mask] = holder;
     return this.next++;
   }
 
   addMany(holders: readonly Holder[], count = holders.length): void {
-    while (this.next - this.low + count > this.#ring.length) this.#grow();
+    if (this.next + count > this.#limit) this.#prepare(count, holders[0] as Holder);
+    if (this.times !== null) this.#markPools(holders, count, this.times);
     const ring = this.#ring;
     const mask = this.#mask;
     const first = this.next;
@@ -68,12 +97,35 @@ export class InFlight {
   addRun(run: Run): number {
     const first = this.next;
     const end = first + run.count;
-    while (end - this.low > this.#ring.length) this.#grow();
+    if (end > this.#limit) this.#prepare(run.count, run);
     if (this.#firstRun > 32 && this.#firstRun * 2 > this.#endRuns) this.#closeRanks();
     this.#runs[this.#endRuns++] = run;
     this.next = end;
     run.sent(first);
     return first;
+  }
+
+  /** Makes room for so many more ids, of which this is the first holder, and notes the time if it is due. */
+  #prepare(count: number, holder: Holder): void {
+    const end = this.next + count;
+    while (end - this.low > this.#ring.length) this.#grow();
+    if (this.times !== null && end > this.times.due) this.times.mark(this.next, poolOf(holder));
+    this.#setLimit();
+  }
+
+  /** Sends of one batch may be of several pools. */
+  #markPools(holders: readonly Holder[], count: number, times: SendTimes): void {
+    let pool = poolOf(holders[0] as Holder);
+    for (let i = 1; i < count; i++) {
+      const other = poolOf(holders[i] as Holder);
+      if (other !== pool) times.mark(this.next + i, other);
+      pool = other;
+    }
+  }
+
+  #setLimit(): void {
+    const full = this.low + this.#ring.length;
+    this.#limit = this.times === null ? full : Math.min(full, this.times.due);
   }
 
   #closeRanks(): void {
@@ -137,6 +189,8 @@ export class InFlight {
   #complete(first: number, last: number, unsent: boolean): number {
     const begin = Math.max(first, this.low);
     const end = Math.min(last + 1, this.next);
+    if (this.size > this.#most) this.#most = this.size;
+    if (this.times !== null) this.times.completed(begin, end, recentClock.ofBatch());
     const fresh =
       this.#firstRun === this.#endRuns
         ? this.#completeEach(begin, end, unsent)
@@ -149,6 +203,8 @@ export class InFlight {
     let low = this.low;
     while (low < stop && ring[low & mask] === null) low++;
     this.low = low;
+    if (this.times !== null) this.times.forget(low);
+    this.#setLimit();
     return fresh;
   }
 
@@ -225,6 +281,10 @@ export class InFlight {
     this.#ring = ring;
     this.#mask = mask;
   }
+}
+
+function poolOf(holder: Holder): LatencyHistogram | null {
+  return holder instanceof Uint8Array ? null : holder.slots.latency;
 }
 
 let warned = false;

@@ -1,5 +1,5 @@
 import { outOfRange } from '../base/errors.js';
-import { checkInteger, checkOneOf, checkString } from '../base/validate.js';
+import { checkBoolean, checkInteger, checkOneOf, checkString } from '../base/validate.js';
 import type { ZeroCopyMode } from './zero-copy-policy.js';
 
 /** Options that all sockets share. */
@@ -38,6 +38,11 @@ export interface SocketOptions {
    * also if another one gets its name. So it is with the zone of a `remote`.
    */
   interface?: string | undefined;
+  /**
+   * Measures from the beginning how long sends take to complete, for `stats().completionLatency`. Without
+   * it, measuring begins with the first call of `stats()`. Default false.
+   */
+  measureLatency?: boolean | undefined;
 }
 
 export interface CheckedSocketOptions {
@@ -51,6 +56,7 @@ export interface CheckedSocketOptions {
   /** 0: none */
   maxPacingRate: number;
   interface: string | undefined;
+  measureLatency: boolean;
 }
 
 const TIMESTAMPS = [undefined, 'software', 'hardware'] as const;
@@ -73,6 +79,7 @@ export const SOCKET_OPTIONS = [
   'timestamps',
   'maxPacingRate',
   'interface',
+  'measureLatency',
 ] as const satisfies readonly (keyof SocketOptions)[];
 
 /** @param options as `readOptions` has read them */
@@ -101,5 +108,6 @@ export function checkSocketOptions(options: SocketOptions): CheckedSocketOptions
     timestamps: checkTimestamps(options.timestamps),
     maxPacingRate: options.maxPacingRate ?? 0,
     interface: options.interface,
+    measureLatency: checkBoolean('options.measureLatency', options.measureLatency),
   };
 }

@@ -1,6 +1,7 @@
 import { MAX_REQUESTS } from '../addon/addon.js';
 import { type BufferPool, memoryOf } from '../buffers/buffer-pool.js';
 import type { Reaper } from '../buffers/reapers.js';
+import type { Slots } from '../buffers/slots.js';
 import type { InFlight } from './in-flight.js';
 
 /**
@@ -15,6 +16,7 @@ export class PoolsInFlight {
   readonly #reaper: WeakRef<Reaper>;
   readonly #maxLength: number;
   #latest: BufferPool | null = null;
+  #slots: Slots | null = null; // of the latest pool
   readonly #earlier = new Map<BufferPool, number>(); // by that id, the lowest first
   /**
    * The latest pool, unless it verifies: of its buffers a send looks only at leases and length, which
@@ -30,8 +32,12 @@ export class PoolsInFlight {
   }
 
   /** Buffers of a pool are to be sent now. */
-  use(pool: BufferPool, verifies: boolean, { next, low }: InFlight): void {
+  use(pool: BufferPool, verifies: boolean, inFlight: InFlight): void {
     if (pool === this.#latest) return;
+    const { next, low } = inFlight;
+    this.#slots = memoryOf(pool).slots;
+    if (this.#slots.latency !== null) inFlight.measure();
+    inFlight.markNext();
     this.usual = verifies ? null : pool;
     this.usualLength = Math.min(pool.bufferSize, this.#maxLength);
     // The send at hand may have buffers of both.
@@ -39,6 +45,13 @@ export class PoolsInFlight {
     if (!this.#earlier.delete(pool)) memoryOf(pool).reapers.add(this.#reaper);
     this.#latest = pool;
     this.letGo(low);
+  }
+
+  /** Sends are about to complete. */
+  noteInFlight(): void {
+    this.#slots?.noteInFlight();
+    if (this.#earlier.size === 0) return;
+    for (const pool of this.#earlier.keys()) memoryOf(pool).slots.noteInFlight();
   }
 
   /** Lets go of pools whose sends have completed, but for the latest. */
@@ -57,6 +70,7 @@ export class PoolsInFlight {
     this.#earlier.clear();
     memoryOf(this.#latest).reapers.delete(this.#reaper);
     this.#latest = null;
+    this.#slots = null;
     this.usual = null;
   }
 

@@ -144,7 +144,10 @@ export class Sender {
     const result = nativeSendPlain(this.#handle, buffer, bytes, asked);
     if (result < 0) throw refusal(this.#state, result, bytes, flags);
     if (waiting() !== 0) this.#state.waitForDrain(this.#inFlight.next);
-    return this.#inFlight.add(buffer);
+    this.#inFlight.markNext(); // it is of no pool, and those around it are
+    const id = this.#inFlight.add(buffer);
+    this.#inFlight.markNext();
+    return id;
   }
 
   many(

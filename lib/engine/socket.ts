@@ -209,9 +209,11 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
     return this;
   }
 
-  /** A snapshot of the socket's counters. Of a packet or XDP socket it makes a system call: the
-   * interface has counters, too. */
+  /** A snapshot of the socket's counters. The first call begins to measure `completionLatency` and
+   * `oldest`, unless the option `measureLatency` has. Of a packet or XDP socket it makes a system call:
+   * the interface has counters, too. */
   stats(): SocketStats {
+    this.#core.completions.measure();
     return readStats(this.#core.state);
   }
 

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { native } from '../addon/addon.js';
 import type { SocketDescription } from '../addon/contract.js';
-import type { LatencySummary, TimestampStage } from './timestamps.js';
+import type { LatencySummary } from '../base/latency-histogram.js';
+import type { CompletionLatency } from '../buffers/completion-latency.js';
+import type { TimestampStage } from './timestamps.js';
 
 /** Counts of one socket since it was opened. All are exact; bytes are bytes. */
-export interface SocketStats {
+export interface SocketCounters {
   /** ids given out */
   sends: number;
   /** bytes of those sends */
@@ -77,10 +79,26 @@ export interface SocketStats {
   interfaceDropped: number;
   /** times the poller thread worked for this socket */
   wakes: number;
+}
+
+/** A snapshot of one socket: its counts, and what is in flight. */
+export interface SocketStats extends SocketCounters {
   /** nanoseconds from send to each stage; empty without the option `timestamps` */
   latency: Partial<Record<TimestampStage, LatencySummary>>;
   /** ids whose completion has not been delivered */
   inFlight: number;
+  /** the most that `inFlight` has been */
+  mostInFlight: number;
+  /**
+   * the send that has been in flight for longest, and for how many nanoseconds: of one that was sent
+   * before measuring began, since that. Null when nothing is in flight
+   */
+  oldest: { id: number; age: number } | null;
+  /**
+   * how long sends took to complete. Measured from the first call of `stats()` on, or from the beginning
+   * with the option `measureLatency`; null of a socket that had closed before
+   */
+  completionLatency: CompletionLatency | null;
 }
 
 /** A network interface, as the kernel tells of it at the moment. */
@@ -205,11 +223,11 @@ export interface SocketInfo {
 }
 
 /** The counters of the addon by name. */
-export function readCounters(handle: number): Record<string, number> {
+export function readCounters(handle: number): SocketCounters {
   const values = native.counters(handle);
   const counters: Record<string, number> = {};
   for (const [i, name] of native.counterNames.entries()) counters[name] = values[i] ?? 0;
-  return counters;
+  return counters as unknown as SocketCounters;
 }
 
 /** What the kernel says of a socket; nothing of one that is closed. */

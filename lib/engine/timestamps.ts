@@ -1,4 +1,5 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import type { LatencySummary } from '../base/latency-histogram.js';
 
 /** Where a packet was when its time was taken. */
 export type TimestampStage =
@@ -25,22 +26,6 @@ export interface Timestamp {
    * clock is stepped meanwhile; without meaning where the device's clock is another.
    */
   latency: number;
-}
-
-/** Latencies of one stage in nanoseconds, to three digits. */
-export interface LatencySummary {
-  /** Timestamps that are in it. */
-  count: number;
-  /** The shortest. */
-  min: number;
-  /** The mean of all. */
-  mean: number;
-  /** The longest. */
-  max: number;
-  /** The median. */
-  p50: number;
-  /** What 99 of 100 did not exceed. */
-  p99: number;
 }
 
 /** In the order of Notification::Stage. */

@@ -1,7 +1,7 @@
 import { isFailure, native } from '../addon/addon.js';
 import type { OpenedPacket, SocketDescription } from '../addon/contract.js';
 import { invalidArgument, outOfRange } from '../base/errors.js';
-import { checkInteger, checkString, readOptions } from '../base/validate.js';
+import { checkBoolean, checkInteger, checkString, readOptions } from '../base/validate.js';
 import { BufferPool } from '../buffers/buffer-pool.js';
 import { RingOrder } from '../buffers/slot-order.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
@@ -11,7 +11,7 @@ import type { SocketInfo } from '../engine/stats.js';
 import { MissingFrame } from './missing-frame.js';
 import { openFailure } from './open-error.js';
 import { refusePacing } from './pacing.js';
-import { checkInterface, RingSocket, withInit } from './ring.js';
+import { checkInterface, type RingOptions, RingSocket, withInit } from './ring.js';
 import { RingInterface } from './ring-interface.js';
 
 /**
@@ -50,6 +50,8 @@ export interface PacketOptions {
   linkLayer?: LinkLayer | undefined;
   /** As of {@link SocketOptions.timestamps}. */
   timestamps?: 'software' | 'hardware' | undefined;
+  /** As of {@link SocketOptions.measureLatency}. */
+  measureLatency?: boolean | undefined;
   /** Lays a template into each frame once. */
   init?: ((bytes: Buffer, index: number) => void) | undefined;
 }
@@ -63,6 +65,7 @@ const PACKET_OPTIONS = [
   'virtioNetHeader',
   'linkLayer',
   'timestamps',
+  'measureLatency',
   'init',
   'maxPacingRate',
 ] as (keyof PacketOptions)[];
@@ -98,11 +101,11 @@ export class PacketSocket extends RingSocket {
     opened: OpenedPacket,
     pool: BufferPool,
     interfaceName: string,
-    timestamps: number,
+    options: RingOptions,
     virtioNetHeader: boolean,
     order: RingOrder,
   ) {
-    super('packet', checkOpened(opened, 'PacketSocket.open(options)'), pool, timestamps);
+    super('packet', checkOpened(opened, 'PacketSocket.open(options)'), pool, options);
     const { completions, state } = coreOf(this);
     state.hooks = new PacketInterface(interfaceName, pool, opened, {
       virtioNetHeader,
@@ -127,28 +130,26 @@ export class PacketSocket extends RingSocket {
     const { frames = 1024, frameSize = 2016, linkLayer = 'raw' } = given;
     checkInteger('options.frames', frames, 1, 65_536);
     checkInteger('options.frameSize', frameSize, 64, 131_040);
-    for (const flag of ['qdiscBypass', 'virtioNetHeader'] as const) {
-      if (given[flag] !== undefined && typeof given[flag] !== 'boolean') {
-        throw invalidArgument(`options.${flag}`, 'a boolean', given[flag]);
-      }
-    }
+    const qdiscBypass = checkBoolean('options.qdiscBypass', given.qdiscBypass);
+    const virtioNetHeader = checkBoolean('options.virtioNetHeader', given.virtioNetHeader);
     if (given.init !== undefined && typeof given.init !== 'function') {
       throw invalidArgument('options.init', 'a function', given.init);
     }
     refusePacing(
       given.maxPacingRate,
-      given.qdiscBypass === true
+      qdiscBypass
         ? 'qdiscBypass goes past every queueing discipline'
         : 'fq would pace each flow in the frames by itself, and not the socket',
     );
     const link = checkLinkLayer(linkLayer);
     const timestamps = checkTimestamps(given.timestamps);
+    const measureLatency = checkBoolean('options.measureLatency', given.measureLatency);
     const opened = native.openPacket({
       interface: name,
       frames,
       frameSize,
-      qdiscBypass: given.qdiscBypass === true,
-      virtioNetHeader: given.virtioNetHeader === true,
+      qdiscBypass,
+      virtioNetHeader,
       cooked: link !== null,
       protocol: link?.protocol ?? 0,
       destination: link?.destination,
@@ -169,8 +170,8 @@ export class PacketSocket extends RingSocket {
       markOpened(opened),
       pool,
       name,
-      timestamps,
-      given.virtioNetHeader === true,
+      { timestamps, measureLatency },
+      virtioNetHeader,
       order,
     );
   }

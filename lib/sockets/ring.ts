@@ -14,8 +14,7 @@ const IFNAMSIZ = 16;
 const KICK_EVERY = 64;
 
 /** What the frames of a ring cannot choose: each goes out from the ring, in place. */
-const RING_OPTIONS: CheckedSocketOptions = {
-  timestamps: 0,
+const RING_OPTIONS: Omit<CheckedSocketOptions, keyof RingOptions> = {
   zeroCopy: 'always',
   zeroCopyThreshold: 0,
   sendBufferSize: 0,
@@ -23,6 +22,9 @@ const RING_OPTIONS: CheckedSocketOptions = {
   maxPacingRate: 0,
   interface: undefined,
 };
+
+/** What they can. */
+export type RingOptions = Pick<CheckedSocketOptions, 'timestamps' | 'measureLatency'>;
 
 /** What {@link PacketSocket} and {@link XdpSocket} share: the ring is the pool. */
 export abstract class RingSocket extends ZeroCopySocket {
@@ -34,12 +36,12 @@ export abstract class RingSocket extends ZeroCopySocket {
     protocol: Protocol,
     opened: OpenedSocket,
     pool: BufferPool,
-    timestamps: number,
+    options: RingOptions,
   ) {
     super(
       protocol,
       opened,
-      { ...RING_OPTIONS, timestamps },
+      { ...RING_OPTIONS, ...options },
       {
         maxLength: pool.bufferSize, // the MTU, which can change, is minded where frames are put
         segmentSize: 0,

@@ -1,7 +1,8 @@
 import { FLAG_DESTINATION, isFailure, native } from '../addon/addon.js';
 import type { OpenedSocket, OpenRequest } from '../addon/contract.js';
-import { type CodedError, invalidArgument, rangeError } from '../base/errors.js';
+import { type CodedError, rangeError } from '../base/errors.js';
 import {
+  checkBoolean,
   checkInteger,
   checkObject,
   checkOneNumber,
@@ -148,10 +149,7 @@ export class UdpSocket extends ZeroCopySocket {
     const segmentSize =
       segments === undefined ? 0 : checkInteger('options.segmentSize', segments, 1, MAX_PAYLOAD[4]);
     checkInteger('options.port', port, 0, 65_535);
-    const { reuseAddress = false } = given;
-    if (typeof reuseAddress !== 'boolean') {
-      throw invalidArgument('options.reuseAddress', 'a boolean', reuseAddress);
-    }
+    const reuseAddress = checkBoolean('options.reuseAddress', given.reuseAddress);
     const to =
       given.remote === undefined ? undefined : checkAddress('options.remote', given.remote, 1);
     const from =

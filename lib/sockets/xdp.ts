@@ -3,7 +3,13 @@ import type { OpenedXdp } from '../addon/contract.js';
 import { writeRequest } from '../addon/mailbox.js';
 import { invalidArgument } from '../base/errors.js';
 import { clock, delay } from '../base/timers.js';
-import { checkInteger, checkOneNumber, checkOneOf, readOptions } from '../base/validate.js';
+import {
+  checkBoolean,
+  checkInteger,
+  checkOneNumber,
+  checkOneOf,
+  readOptions,
+} from '../base/validate.js';
 import { BufferPool, memoryOf } from '../buffers/buffer-pool.js';
 import { giveBack, readBuffers, readLengths } from '../buffers/given-arrays.js';
 import { isPooled, type PooledBuffer, slotOf } from '../buffers/pooled-buffer.js';
@@ -14,7 +20,7 @@ import type { Sender } from '../engine/sender.js';
 import { coreOf } from '../engine/socket.js';
 import { queueFailure } from './open-error.js';
 import { refusePacing } from './pacing.js';
-import { checkInterface, RingSocket, withInit } from './ring.js';
+import { checkInterface, type RingOptions, RingSocket, withInit } from './ring.js';
 import { MODES, XdpPackets } from './xdp-packets.js';
 
 const EBUSY = 16;
@@ -43,6 +49,8 @@ export interface XdpOptions {
    * time later. A frame that the kernel has not taken waits. 0 waits for ever; default 5000.
    */
   completionTimeout?: number | undefined;
+  /** As of {@link SocketOptions.measureLatency}. */
+  measureLatency?: boolean | undefined;
   /** Lays a template into each frame once. */
   init?: ((bytes: Buffer, index: number) => void) | undefined;
 }
@@ -55,6 +63,7 @@ const XDP_OPTIONS = [
   'frames',
   'frameSize',
   'completionTimeout',
+  'measureLatency',
   'init',
   'maxPacingRate',
 ] as (keyof XdpOptions)[];
@@ -85,8 +94,13 @@ export class XdpSocket extends RingSocket {
   readonly #sender: Sender;
   readonly #packets: XdpPackets;
 
-  private constructor(opened: OpenedXdp, pool: BufferPool, packets: XdpPackets) {
-    super('xdp', checkOpened(opened, 'XdpSocket.open(options)'), pool, 0);
+  private constructor(
+    opened: OpenedXdp,
+    pool: BufferPool,
+    packets: XdpPackets,
+    options: RingOptions,
+  ) {
+    super('xdp', checkOpened(opened, 'XdpSocket.open(options)'), pool, options);
     const { sender, state } = coreOf(this);
     this.#sender = sender;
     this.#packets = packets;
@@ -118,6 +132,7 @@ export class XdpSocket extends RingSocket {
     checkInteger('options.frames', frames, 1, 65_536);
     checkInteger('options.completionTimeout', completionTimeout, 0, 2 ** 31 - 1);
     checkOneNumber('options.frameSize', frameSize, [2048, 4096]);
+    const measureLatency = checkBoolean('options.measureLatency', given.measureLatency);
     if (init !== undefined && typeof init !== 'function') {
       throw invalidArgument('options.init', 'a function', init);
     }
@@ -134,7 +149,7 @@ export class XdpSocket extends RingSocket {
       });
       if (!isFailure(opened)) {
         const packets = new XdpPackets(name, pool, opened, { queue, mode });
-        return new XdpSocket(markOpened(opened), pool, packets);
+        return new XdpSocket(markOpened(opened), pool, packets, { timestamps: 0, measureLatency });
       }
       if (opened.errno !== EBUSY || clock() >= deadline) {
         void pool.close();

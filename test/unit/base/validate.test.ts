@@ -194,6 +194,7 @@ describe('checkSocketOptions', () => {
       interface: undefined,
       timestamps: 0,
       maxPacingRate: 0,
+      measureLatency: false,
     });
   });
 

@@ -1,0 +1,128 @@
+import { clock, timeOrigin } from './timers.js';
+
+/** Latencies of one kind in nanoseconds. */
+export interface LatencySummary {
+  /** How many were measured; of none, all that follows is 0. */
+  count: number;
+  /** The shortest. */
+  min: number;
+  /** The mean of all. */
+  mean: number;
+  /** The longest. */
+  max: number;
+  /** The median. */
+  p50: number;
+  /** What 99 of 100 did not exceed. */
+  p99: number;
+}
+
+/** How many latencies were below a bound. */
+export interface LatencyBucket {
+  /** nanoseconds */
+  upTo: number;
+  /** latencies below, those of the buckets before included */
+  count: number;
+}
+
+/** Bits of a latency that are kept behind its first one: a column is a 64th of its row wide. */
+const COLUMN_BITS = 6;
+const COLUMNS = 2 ** COLUMN_BITS;
+/** Row r has the latencies from 2^r to 2^(r+1) ns, up to 2^53. */
+const ROWS = 53;
+/** The bounds of buckets: powers of two, which are edges of rows, from 8 µs to 34 s. */
+const FIRST_BOUND = 13;
+const LAST_BOUND = 35;
+
+/**
+ * Counts latencies in rows that double and columns of equal width within a row, so that a percentile is
+ * off by less than 1 in 128. A row is made when its first latency comes: usual ones fill five or six,
+ * half a kilobyte each, and all 53 would be 27 KB.
+ */
+export class LatencyHistogram {
+  /** when counting began, in ms since 1970 */
+  since = Math.round(timeOrigin + clock());
+  readonly #rows: (Float64Array | undefined)[] = new Array(ROWS).fill(undefined);
+  #count = 0;
+  #sum = 0;
+  #min = Number.POSITIVE_INFINITY;
+  #max = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** So many sends took so many nanoseconds. What is below 1 counts as 1. */
+  record(latency: number, times: number): void {
+    const whole = latency < 1 ? 1 : Math.floor(latency);
+    this.#count += times;
+    this.#sum += whole * times;
+    if (whole < this.#min) this.#min = whole;
+    if (whole > this.#max) this.#max = whole;
+    const high = Math.floor(whole / 2 ** 31);
+    const row = high === 0 ? 31 - Math.clz32(whole) : Math.min(62 - Math.clz32(high), ROWS - 1);
+    const column = Math.min(Math.floor((whole / 2 ** row - 1) * COLUMNS), COLUMNS - 1);
+    const counts = this.#rows[row] ?? this.#addRow(row);
+    counts[column] = (counts[column] as number) + times;
+  }
+
+  #addRow(row: number): Float64Array {
+    const counts = new Float64Array(COLUMNS);
+    this.#rows[row] = counts;
+    return counts;
+  }
+
+  /** Adds all that the other one has counted. */
+  add(other: LatencyHistogram): void {
+    this.since = Math.min(this.since, other.since);
+    this.#count += other.#count;
+    this.#sum += other.#sum;
+    this.#min = Math.min(this.#min, other.#min);
+    this.#max = Math.max(this.#max, other.#max);
+    for (const [row, counts] of other.#rows.entries()) {
+      if (counts === undefined) continue;
+      const own = this.#rows[row] ?? this.#addRow(row);
+      for (let column = 0; column < COLUMNS; column++) {
+        own[column] = (own[column] as number) + (counts[column] as number);
+      }
+    }
+  }
+
+  summary(): LatencySummary {
+    const count = this.#count;
+    if (count === 0) return { count, min: 0, mean: 0, max: 0, p50: 0, p99: 0 };
+    return {
+      count,
+      min: this.#min,
+      mean: this.#sum / count,
+      max: this.#max,
+      p50: this.#percentile(0.5),
+      p99: this.#percentile(0.99),
+    };
+  }
+
+  /** The middle of the column in which the latency is that so large a share does not exceed. */
+  #percentile(share: number): number {
+    let left = Math.ceil(share * this.#count);
+    for (const [row, counts] of this.#rows.entries()) {
+      if (counts === undefined) continue;
+      for (let column = 0; column < COLUMNS; column++) {
+        left -= counts[column] as number;
+        if (left > 0) continue;
+        const middle = Math.round(2 ** row * (1 + (column + 0.5) / COLUMNS));
+        return Math.min(Math.max(middle, this.#min), this.#max);
+      }
+    }
+    return this.#max;
+  }
+
+  /** Counts by bounds that do not change, as a monitor wants them, and exact, as they are edges of rows. */
+  upTo(): LatencyBucket[] {
+    const buckets: LatencyBucket[] = [];
+    let count = 0;
+    for (let row = 0; row < LAST_BOUND; row++) {
+      for (const times of this.#rows[row] ?? []) count += times;
+      if (row + 1 >= FIRST_BOUND) buckets.push({ upTo: 2 ** (row + 1), count });
+    }
+    return buckets;
+  }
+}

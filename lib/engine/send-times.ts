@@ -1,0 +1,151 @@
+import { LatencyHistogram } from '../base/latency-histogram.js';
+import { nextStride, recentClock } from '../base/recent-clock.js';
+
+const FIRST_CAPACITY = 16;
+/** More marks than this are not kept: two neighbours become one then. */
+const MOST_MARKS = 16_384;
+
+/**
+ * When the sends of one socket were made, and how long they took to complete.
+ *
+ * A mark is an id and a time, and holds for the ids from there to the next mark:
+ *
+ *   ids     12  13  14  15 | 16  17 | 18 ...
+ *   marks  (12, 3.02 ms)    (16, …)  (18, …)
+ *
+ * How many ids share a mark follows from how fast they come: a mark is made for each where sends are
+ * some 15 µs apart, and for several where they are closer, so that the clock takes a fixed small share
+ * of the time. Their latencies come out longer by what lies between them and their mark.
+ */
+export class SendTimes {
+  /** the id from which on a mark is to be made */
+  due: number;
+  readonly latency = new LatencyHistogram();
+  /** ids from here on have been seen being sent */
+  readonly firstId: number;
+  #ids = new Float64Array(FIRST_CAPACITY);
+  #times = new Float64Array(FIRST_CAPACITY);
+  #pools: (LatencyHistogram | null)[] = new Array(FIRST_CAPACITY).fill(null);
+  #mask = FIRST_CAPACITY - 1;
+  #head = 0;
+  #count = 0;
+  #stride = 1;
+
+  /**
+   * @param low every id below has completed
+   * @param next the next id; those in between are in flight, and were sent nobody knows when
+   */
+  constructor(low: number, next: number) {
+    this.firstId = next;
+    this.due = next;
+    this.#push(low, recentClock.exact(), null);
+  }
+
+  /**
+   * The ids from `id` on, which the next call may cut short, are sent now.
+   * @param pool where latencies of their pool are counted
+   */
+  mark(id: number, pool: LatencyHistogram | null): void {
+    const at = (this.#head + this.#count - 1) & this.#mask;
+    const lastId = this.#ids[at] as number;
+    const lastTime = this.#times[at] as number;
+    const now = recentClock.recent();
+    if (now !== lastTime || pool !== this.#pools[at]) {
+      const each = (now - lastTime) / Math.max(1, id - lastId);
+      this.#stride = nextStride(this.#stride, each, recentClock.pause);
+      this.#push(id, now, pool);
+    }
+    this.due = id + this.#stride;
+  }
+
+  #push(id: number, time: number, pool: LatencyHistogram | null): void {
+    if (this.#count > this.#mask) this.#makeRoom();
+    const at = (this.#head + this.#count++) & this.#mask;
+    this.#ids[at] = id;
+    this.#times[at] = time;
+    this.#pools[at] = pool;
+  }
+
+  #makeRoom(): void {
+    const thin = this.#count >= MOST_MARKS ? 2 : 1;
+    const capacity = thin === 2 ? this.#count : 2 * this.#count;
+    const ids = new Float64Array(capacity);
+    const times = new Float64Array(capacity);
+    const pools: (LatencyHistogram | null)[] = new Array(capacity).fill(null);
+    let count = 0;
+    for (let i = 0; i < this.#count; i += thin) {
+      const from = (this.#head + i) & this.#mask;
+      ids[count] = this.#ids[from] as number;
+      times[count] = this.#times[from] as number;
+      pools[count++] = this.#pools[from] as LatencyHistogram | null;
+    }
+    this.#ids = ids;
+    this.#times = times;
+    this.#pools = pools;
+    this.#mask = capacity - 1;
+    this.#head = 0;
+    this.#count = count;
+  }
+
+  /** These ids have completed, by the clock of `now`. */
+  completed(first: number, end: number, now: number): void {
+    let id = Math.max(first, this.firstId);
+    if (id >= end) return;
+    for (let mark = this.#markOf(id); id < end; mark++) {
+      const at = (this.#head + mark) & this.#mask;
+      const stop = mark + 1 < this.#count ? Math.min(end, this.#idOf(mark + 1)) : end;
+      const latency = (now - (this.#times[at] as number)) * 1e6;
+      this.latency.record(latency, stop - id);
+      this.#pools[at]?.record(latency, stop - id);
+      id = stop;
+    }
+  }
+
+  /** All ids below have completed: their marks are not needed any more. */
+  forget(low: number): void {
+    while (this.#count > 1 && this.#idOf(1) <= low) {
+      this.#pools[this.#head] = null;
+      this.#head = (this.#head + 1) & this.#mask;
+      this.#count--;
+    }
+  }
+
+  /** When the id was sent, by `clock`; of one that was sent before measuring began, when that was. */
+  timeOf(id: number): number {
+    return this.#times[(this.#head + this.#markOf(id)) & this.#mask] as number;
+  }
+
+  /** The first id that was sent after this time, of all that there have been below `next`. */
+  firstAfter(time: number, next: number): number {
+    for (let mark = 0; mark < this.#count; mark++) {
+      if ((this.#times[(this.#head + mark) & this.#mask] as number) > time) return this.#idOf(mark);
+    }
+    return next;
+  }
+
+  /** Ranges of ids, oldest first, whose latency this pool counts, each from `first` to before `end`. */
+  *ofPool(pool: LatencyHistogram, next: number): Iterable<{ first: number; end: number }> {
+    for (let mark = 0; mark < this.#count; mark++) {
+      if (this.#pools[(this.#head + mark) & this.#mask] !== pool) continue;
+      const end = mark + 1 < this.#count ? this.#idOf(mark + 1) : next;
+      yield { first: this.#idOf(mark), end };
+    }
+  }
+
+  #idOf(mark: number): number {
+    return this.#ids[(this.#head + mark) & this.#mask] as number;
+  }
+
+  /** The latest mark that is not above the id. Most complete in order, and have the first one. */
+  #markOf(id: number): number {
+    if (this.#count === 1 || this.#idOf(1) > id) return 0;
+    let from = 1;
+    let to = this.#count;
+    while (from + 1 < to) {
+      const middle = (from + to) >>> 1;
+      if (this.#idOf(middle) > id) to = middle;
+      else from = middle;
+    }
+    return from;
+  }
+}

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import type { TcpSocket } from 'zerosend';
+import { until, within } from '../../support/deadline.js';
+import { connectAndMeet, makePool, openTo, startPeer } from '../../support/endpoints.js';
+
+const MS = 1e6;
+
+describe('latency of completion', () => {
+  it('of a peer that stops reading is what it made its sender wait', async () => {
+    const peer = await startPeer({ protocol: 'tcp', family: 4, paused: true, rcvbuf: 65_536 });
+    const socket: TcpSocket = await connectAndMeet(peer, {
+      zeroCopy: 'always',
+      sendBufferSize: 200_000,
+      measureLatency: true,
+    });
+    const pool = makePool({ bufferSize: 65_536, count: 64 });
+    const sentAt: number[] = [];
+    const took: number[] = [];
+    socket.on('complete', ({ first, last }) => {
+      for (let id = first; id <= last; id++) {
+        took.push((performance.now() - (sentAt[id] as number)) * MS);
+      }
+    });
+    const send = () => {
+      const buffer = pool.tryAcquire();
+      if (buffer === null) return false;
+      sentAt[socket.nextId] = performance.now();
+      socket.send(buffer, 65_536);
+      return true;
+    };
+    while (send());
+    const { id, age } = socket.stats().oldest ?? { id: -1, age: 0 };
+    expect(id).toBe(socket.nextId - socket.inFlight);
+    expect(age).toBeGreaterThan(0);
+    const waitUntil = performance.now() + 60;
+    await until(() => performance.now() > waitUntil, 'the peer keeps it waiting');
+    expect(socket.stats().oldest?.age).toBeGreaterThan(60 * MS);
+    await peer.resume();
+    await within(socket.flush(), 'all has completed', 30_000);
+    const { completionLatency, mostInFlight, oldest } = socket.stats();
+    expect(completionLatency?.count).toBe(took.length);
+    expect(oldest).toBeNull();
+    expect(mostInFlight).toBeGreaterThan(1);
+    expect(mostInFlight).toBeLessThanOrEqual(64);
+    // The listener hears of it a moment later than the buffer is back, and took the time earlier.
+    took.sort((a, b) => a - b);
+    expect(completionLatency?.max).toBeLessThanOrEqual(took.at(-1) as number);
+    expect(completionLatency?.max).toBeGreaterThan(60 * MS);
+    expect(pool.stats().mostInFlight).toBe(64);
+    await socket.close();
+    expect(socket.stats().completionLatency?.count).toBe(took.length);
+  });
+
+  it('is the same for all sends of a pool and of the socket that makes them', async () => {
+    const peer = await startPeer({ protocol: 'udp', family: 4 });
+    const socket = await openTo(peer, { zeroCopy: 'always', measureLatency: true });
+    const pool = makePool({ bufferSize: 4096, count: 16, measureLatency: true });
+    for (let sent = 0; sent < 500; ) {
+      const run = sent % 2 === 0 ? pool.tryAcquireRun(5) : null;
+      const buffer = run === null ? pool.tryAcquire() : null;
+      if (run !== null) {
+        const { count } = run;
+        socket.sendMany(run, 100);
+        sent += count;
+      } else if (buffer !== null) {
+        socket.send(buffer, 1000);
+        sent++;
+      } else {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    await within(socket.flush(), 'all has completed');
+    const ofSocket = socket.stats().completionLatency;
+    const ofPool = pool.stats().completionLatency;
+    expect(ofSocket?.count).toBe(socket.stats().sends);
+    expect({ ...ofPool, since: 0 }).toEqual({ ...ofSocket, since: 0 });
+    const last = ofPool.buckets.at(-1);
+    expect(last?.count).toBe(ofPool.count);
+  });
+});
