@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <memory>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "core/notification.h"
 #include "kernel/page_replacement.h"
 #include "kernel/send_errors.h"
+#include "kernel/syscalls.h"
 #include "sockets/budget.h"
 #include "sockets/inet/kept_slabs.h"
 #include "sockets/socket.h"
@@ -99,8 +101,15 @@ class InetSocket : public Socket {
   static int send_flags(bool zerocopy) {
     return MSG_DONTWAIT | MSG_NOSIGNAL | (zerocopy ? MSG_ZEROCOPY : 0);
   }
+  // One message, or the rest of one, to the kernel. By sendto, not sendmsg: with one piece of memory
+  // and no control message there is nothing that the kernel would have to fetch first, which makes
+  // 7 % of a send. Inline, since the returns of the kernel's own functions have pushed ours out of
+  // the return predictor: each frame between JavaScript and the system call costs some 8 ns.
   ssize_t hand_over(const uint8_t* data, size_t length, int flags, const sockaddr* to,
-                    socklen_t to_length) REQUIRES(mutex_);
+                    socklen_t to_length) REQUIRES(mutex_) {
+    if (stamps_) return hand_over_stamped(data, length, flags, to, to_length);
+    return sys.sendto(fd_, data, length, flags, to, to_length);
+  }
   // Fills the batch with the first sources that agree on zero copy, and calls `each` with them.
   // Returns their number.
   template <class Each>
@@ -116,7 +125,15 @@ class InetSocket : public Socket {
     }
     return gathered;
   }
-  size_t hand_over_batch(size_t gathered, bool zerocopy, int* error) REQUIRES(mutex_);
+  // Sends what was gathered. Returns how many messages were accepted. Where not all were, `*error`
+  // is the errno of the first, or 0: behind the first message it is not reported.
+  size_t hand_over_batch(size_t gathered, bool zerocopy, int* error) REQUIRES(mutex_) {
+    if (stamps_) stamp_batch(gathered);
+    const int answer =
+        sys.sendmmsg(fd_, batch_->messages, static_cast<unsigned>(gathered), send_flags(zerocopy));
+    *error = answer > 0 ? 0 : errno;
+    return answer > 0 ? static_cast<size_t>(answer) : 0;
+  }
   void begin_stamping() REQUIRES(mutex_);
   void note_refusal(int error) REQUIRES(mutex_);
   // A send goes by copy. With nothing left to reap, waiting could be for ever: where nothing is in
@@ -182,6 +199,8 @@ class InetSocket : public Socket {
   void give_up(uint64_t id, uint32_t offset, int error) REQUIRES(mutex_);
 
   // inet_transmit.cc
+  ssize_t hand_over_stamped(const uint8_t* data, size_t length, int flags, const sockaddr* to,
+                            socklen_t to_length) REQUIRES(mutex_);
   void stamp_batch(size_t count) REQUIRES(mutex_);
 
   // inet_reap.cc

@@ -12,12 +12,8 @@
 
 namespace zerosend {
 
-// One message, or the rest of one, to the kernel. By sendto, not sendmsg: with one piece of memory
-// and no control message there is nothing that the kernel would have to fetch first, which makes 7
-// % of a send.
-ssize_t InetSocket::hand_over(const uint8_t* data, size_t length, int flags, const sockaddr* to,
-                              socklen_t to_length) {
-  if (!stamps_) return sys.sendto(fd_, data, length, flags, to, to_length);
+ssize_t InetSocket::hand_over_stamped(const uint8_t* data, size_t length, int flags,
+                                      const sockaddr* to, socklen_t to_length) {
   begin_stamping();
   if (!stamps_->names_keys()) return sys.sendto(fd_, data, length, flags, to, to_length);
   StampKey key(stamps_->key(0));
@@ -29,16 +25,6 @@ ssize_t InetSocket::hand_over(const uint8_t* data, size_t length, int flags, con
   message.msg_iovlen = 1;
   key.attach(&message);
   return sys.sendmsg(fd_, &message, flags);
-}
-
-// Sends what was gathered. Returns how many messages were accepted. Where not all were, `*error` is
-// the errno of the first, or 0: behind the first message it is not reported.
-size_t InetSocket::hand_over_batch(size_t gathered, bool zerocopy, int* error) {
-  if (stamps_) stamp_batch(gathered);
-  const int answer =
-      sys.sendmmsg(fd_, batch_->messages, static_cast<unsigned>(gathered), send_flags(zerocopy));
-  *error = answer > 0 ? 0 : errno;
-  return answer > 0 ? static_cast<size_t>(answer) : 0;
 }
 
 // Before each system call that sends. Where keys were lost count of, the kernel counts anew as soon

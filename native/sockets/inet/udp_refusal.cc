@@ -30,6 +30,51 @@ bool UdpSocket::may_be_earlier(int error) const {
   return response(error) == Response::kEarlier || response(error) == Response::kMaybe;
 }
 
+// A datagram was refused. Returns 0 when it is to be tried again, in the way that `*tries` says then;
+// EAGAIN when it should wait; or the errno to end it with.
+int UdpSocket::answer_refusal(int error, const Address* destination, Tries* tries) {
+  const size_t freed = settle_refusal(error, tries->zerocopy);
+  switch (response(error)) {
+    case Response::kAgain:
+      return 0;
+    case Response::kBuffers:
+      if (tries->zerocopy) {
+        if (freed > 0) return 0;
+        note_fallback();
+        tries->zerocopy = false;
+        return 0;
+      }
+      // Again: what the kernel held may have left since it refused, or memory was short for a
+      // moment. If not, the datagram needs more than the send buffer ever has (__ip_append_data).
+      if (!reports_drops() && holds_nothing()) {
+        return ++tries->emptied < kTriesOfEmptied ? 0 : error;
+      }
+      return back_off(error);
+    case Response::kRoom:
+      return back_off(error);
+    case Response::kEarlier:
+    case Response::kMaybe:
+      if (tries->earlier == 0 && !hears_of_earlier()) return error;
+      if (++tries->earlier < kTriesOfEarlier) {
+        // In a flood of ICMP each try takes one of its errors away, and has to be quicker than it.
+        if (tries->earlier > 1) tries->zerocopy = false;
+        return 0;
+      }
+      return response(error) == Response::kMaybe ? error : back_off(error);
+    case Response::kRefuse:
+      if (error == EIO && !tries->split && start_splitting(destination)) {
+        tries->split = true;
+        tries->zerocopy = false;
+        stopped_early_ = false;  // it was no earlier datagram that sendmmsg has stopped at
+        return 0;
+      }
+      return error;
+    case Response::kEnd:
+      return error;
+  }
+  return error;
+}
+
 // Every refusal passes here, before anything is tried again or answered. `error` is 0 where
 // sendmmsg has stopped and does not say why. Returns the number of kernel ids that were freed.
 size_t UdpSocket::settle_refusal(int error, bool zerocopy) {
@@ -56,7 +101,7 @@ int UdpSocket::ask_for_count(const sockaddr* to, socklen_t to_length) {
   }
   const TooManySegments question(to, to_length);
   int error = 0;
-  for (int tries = 0; !ledger_.certain() && tries < kTriesOfEarlier; ++tries) {
+  for (uint32_t tries = 0; !ledger_.certain() && tries < kTriesOfEarlier; ++tries) {
     ledger_.doubt();
     ++unread_questions_;
     error = sys.sendmsg(fd_, question.message(), MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL) < 0

@@ -23,84 +23,34 @@ UdpSocket::~UdpSocket() { close_locked(); }
 
 InetSocket::Attempt UdpSocket::transmit(const Source& source, const Address* destination,
                                         uint32_t offset, size_t) {
-  const Attempt attempt = try_to_send(source, destination, offset);
-  // What sendmmsg stopped at was not met again, so it was about an earlier datagram.
-  if (std::exchange(stopped_early_, false) && attempt.accepted >= 0) {
-    ++counters_[Counter::softErrors];
-  }
-  return attempt;
-}
-
-InetSocket::Attempt UdpSocket::try_to_send(const Source& source, const Address* destination,
-                                           uint32_t offset) {
   const Whole whole = splitting_ ? whole_to(destination) : Whole::kUsual;
-  bool split = whole == Whole::kNo;
-  bool zerocopy = may_zerocopy(source) && !split;
-  int earlier = 0;  // refusals so far that may have been about earlier datagrams
-  int emptied = 0;  // refusals for want of buffers with nothing of the socket in the kernel
+  const bool split = whole == Whole::kNo;
+  Tries tries{may_zerocopy(source) && !split, split};
   const bool connected = destination == nullptr || destination->length == 0;
   const sockaddr* to = connected ? nullptr : &destination->base;
   const socklen_t to_length = connected ? 0 : destination->length;
   const uint8_t* const data = source.data + offset;
   const uint32_t length = source.length - offset;
   for (;;) {
-    if (zerocopy && !ledger_.certain()) {
+    if (tries.zerocopy && !ledger_.certain()) {
       const int error = ask_for_count(to, to_length);
-      if (error == EAGAIN) return {-1, false, back_off(error)};  // nor would a copy have room
-      zerocopy = error == 0;
-      if (!zerocopy) note_fallback();
+      if (error == EAGAIN) return refused(back_off(error));  // nor would a copy have room
+      if (error != 0) {
+        note_fallback();
+        tries.zerocopy = false;
+      }
     }
-    const ssize_t accepted = split ? send_segments(data, length, destination)
-                                   : hand_over(data, length, send_flags(zerocopy), to, to_length);
+    const ssize_t accepted =
+        tries.split ? send_segments(data, length, destination)
+                    : hand_over(data, length, send_flags(tries.zerocopy), to, to_length);
     if (accepted >= 0) {
-      if (earlier > 0) counters_[Counter::softErrors] += static_cast<uint64_t>(earlier);
-      if (whole == Whole::kTry && !split) stop_splitting();
-      return {accepted, zerocopy, 0};
+      // What sendmmsg stopped at was not met again, so it was about an earlier datagram.
+      if (std::exchange(stopped_early_, false)) ++tries.earlier;
+      if (tries.earlier > 0) counters_[Counter::softErrors] += tries.earlier;
+      if (whole == Whole::kTry && !tries.split) stop_splitting();
+      return {accepted, tries.zerocopy, 0};
     }
-    const int error = errno;
-    const size_t freed = settle_refusal(error, zerocopy);
-    switch (response(error)) {
-      case Response::kAgain:
-        continue;
-      case Response::kBuffers:
-        if (zerocopy) {
-          if (freed > 0) continue;
-          note_fallback();
-          zerocopy = false;
-          continue;
-        }
-        if (!reports_drops() && holds_nothing()) {
-          // Again: what the kernel held may have left since it refused, or memory was short for a
-          // moment. If not, the datagram needs more than the send buffer ever has
-          // (__ip_append_data).
-          if (++emptied < kTriesOfEmptied) continue;
-          return {-1, false, error};
-        }
-        return {-1, false, back_off(error)};
-      case Response::kRoom:
-        return {-1, false, back_off(error)};
-      case Response::kEarlier:
-      case Response::kMaybe:
-        if (earlier == 0 && !hears_of_earlier()) return {-1, false, error};
-        if (++earlier < kTriesOfEarlier) {
-          // In a flood of ICMP each try takes one of its errors away, and has to be quicker than
-          // it.
-          if (earlier > 1) zerocopy = false;
-          continue;
-        }
-        if (response(error) == Response::kMaybe) return {-1, false, error};
-        return {-1, false, back_off(error)};
-      case Response::kRefuse:
-        if (error == EIO && !split && start_splitting(destination)) {
-          split = true;
-          zerocopy = false;
-          stopped_early_ = false;  // it was no earlier datagram that sendmmsg has stopped at
-          continue;
-        }
-        return {-1, false, error};
-      case Response::kEnd:
-        return {-1, false, error};
-    }
+    if (const int error = answer_refusal(errno, destination, &tries)) return refused(error);
   }
 }
 

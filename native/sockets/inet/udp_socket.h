@@ -16,8 +16,6 @@ class UdpSocket final : public InetSocket {
   // udp_socket.cc
   Attempt transmit(const Source& source, const Address* destination, uint32_t offset,
                    size_t most) override REQUIRES(mutex_);
-  Attempt try_to_send(const Source& source, const Address* destination, uint32_t offset)
-      REQUIRES(mutex_);
   size_t transmit_batch(const Source* sources, size_t count) override REQUIRES(mutex_);
   bool wants_arming() const override REQUIRES(mutex_);
   void note_error(int error) override REQUIRES(mutex_);
@@ -42,11 +40,23 @@ class UdpSocket final : public InetSocket {
   // How often a datagram is tried again that ICMP errors about earlier ones have kept from being
   // tried. Each takes away one, so only a flood that is faster than as many system calls gets
   // through.
-  static constexpr int kTriesOfEarlier = 64;
+  static constexpr uint32_t kTriesOfEarlier = 64;
   // How often one is tried again for which there is no memory though the kernel holds nothing.
-  static constexpr int kTriesOfEmptied = 16;
+  static constexpr uint32_t kTriesOfEmptied = 16;
   // asked_in_vain_ after five questions in vain: not news of a moment any more, but of a state.
   static constexpr uint32_t kLasting = 31;
+  // How a datagram is tried, and what has come of it so far.
+  struct Tries {
+    bool zerocopy;
+    bool split;            // its segments go out one by one
+    uint32_t earlier = 0;  // refusals that may have been about earlier datagrams
+    uint32_t emptied = 0;  // refusals for want of buffers with nothing of the socket in the kernel
+  };
+  int answer_refusal(int error, const Address* destination, Tries* tries) REQUIRES(mutex_);
+  Attempt refused(int error) REQUIRES(mutex_) {
+    stopped_early_ = false;
+    return {-1, false, error};
+  }
   Response response(int error) const override;
   bool may_be_earlier(int error) const;
   size_t settle_refusal(int error, bool zerocopy) REQUIRES(mutex_);
