@@ -4,8 +4,29 @@ export { BufferPool, type BufferPoolOptions, type BufferPoolStats } from './buff
 export { BufferRun } from './buffers/buffer-run.js';
 export type { CompletionLatency } from './buffers/completion-latency.js';
 export { PooledBuffer } from './buffers/pooled-buffer.js';
-export type { CloseReport, CompletionRange, ZeroCopySocketEvents } from './engine/events.js';
+export type { CompletionsOptions } from './engine/completion-reader.js';
+export type {
+  CompletionStallMessage,
+  DiagnosticMessage,
+  DiagnosticMessages,
+  SocketCloseMessage,
+  SocketErrorMessage,
+  SocketOpenMessage,
+} from './engine/diagnostic-messages.js';
+export type {
+  CloseReport,
+  CompletionRange,
+  StalledRange,
+  ZeroCopySocketEvents,
+} from './engine/events.js';
 export type { SocketOptions } from './engine/options.js';
+export {
+  type PoolSums,
+  type ProcessStats,
+  processStats,
+  type SocketSums,
+} from './engine/process-stats.js';
+export type { SendManyOptions, SendOptions } from './engine/send-options.js';
 export { ZeroCopySocket } from './engine/socket.js';
 export type { SocketCounters, SocketInfo, SocketStats } from './engine/stats.js';
 export type { Timestamp, TimestampStage } from './engine/timestamps.js';

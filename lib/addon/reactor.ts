@@ -59,12 +59,15 @@ class Reactor {
   readonly #needed = new Set<Reactee>();
   readonly #forgotten = new FinalizationRegistry<{ handle: number; fd: number }>((lost) => {
     this.#sockets.delete(lost.handle);
+    this.forgotten?.(lost.handle);
     native.close(lost.handle);
     process.emitWarning(
       `a socket (fd ${lost.fd}) was garbage-collected without close(); it has been closed`,
       { type: 'ZeroSendWarning', code: 'ZEROSEND_SOCKET_FORGOTTEN' },
     );
   });
+  /** Told of a socket that was collected, and is about to be closed. */
+  forgotten: ((handle: number) => void) | null = null;
   #busy: Reactee[] = [];
   #spare: Reactee[] = [];
   #scheduled = false;

@@ -48,6 +48,8 @@ export type ErrorCode =
   | 'ERR_ZEROSEND_NOT_DRAINED'
   /** `maxQueuedSends` sends are waiting for room already. */
   | 'ERR_ZEROSEND_QUEUE_FULL'
+  /** A reader of `completions()` has not come for so many ranges that no more are kept for it. */
+  | 'ERR_ZEROSEND_READER_BEHIND'
   /** Nothing on the way out would keep `maxPacingRate`. */
   | 'ERR_ZEROSEND_PACING_UNSUPPORTED'
   /** The pool is closing or closed. */
@@ -95,6 +97,8 @@ export interface CodedError extends Error {
   port?: number;
   /** The network interface, by its name. */
   interface?: string;
+  /** of a reader that has fallen behind: the first id of which it has not heard */
+  id?: number;
   /** which of the buffers of a `sendMany` it is about; none of them was sent */
   index?: number;
   /** of AF_XDP: the transmit queue, and how many the interface has */

@@ -39,13 +39,22 @@ const LAST_BOUND = 35;
  * half a kilobyte each, and all 53 would be 27 KB.
  */
 export class LatencyHistogram {
-  /** when counting began, in ms since 1970 */
-  since = Math.round(timeOrigin + clock());
+  #since = Number.POSITIVE_INFINITY;
   readonly #rows: (Float64Array | undefined)[] = new Array(ROWS).fill(undefined);
   #count = 0;
   #sum = 0;
   #min = Number.POSITIVE_INFINITY;
   #max = 0;
+
+  /** when counting began, in ms since 1970; infinite while it has not */
+  get since(): number {
+    return this.#since;
+  }
+
+  begin(): this {
+    this.#since = Math.min(this.#since, Math.round(timeOrigin + clock()));
+    return this;
+  }
 
   get count(): number {
     return this.#count;
@@ -73,7 +82,7 @@ export class LatencyHistogram {
 
   /** Adds all that the other one has counted. */
   add(other: LatencyHistogram): void {
-    this.since = Math.min(this.since, other.since);
+    this.#since = Math.min(this.#since, other.#since);
     this.#count += other.#count;
     this.#sum += other.#sum;
     this.#min = Math.min(this.#min, other.#min);

@@ -2,10 +2,8 @@ import { MAX_REQUESTS } from '../addon/addon.js';
 import { stateError } from '../base/errors.js';
 import { eventLoop } from '../base/event-loop.js';
 import { showAs } from '../base/inspection.js';
-import { clock } from '../base/timers.js';
 import { checkInteger } from '../base/validate.js';
 import type { BufferRun } from './buffer-run.js';
-import { type CompletionLatency, latencyOf } from './completion-latency.js';
 import { Handles } from './handles.js';
 import { markPooled } from './plain-array.js';
 import { PoolMemory } from './pool-memory.js';
@@ -15,6 +13,7 @@ import {
   checkAcquire,
   checkPoolOptions,
 } from './pool-options.js';
+import { type BufferPoolStats, readPoolStats } from './pool-stats.js';
 import { type PooledBuffer, slotOf as slotOfBuffer } from './pooled-buffer.js';
 import { mapSlab, type SlabMemory } from './slab.js';
 import type { SlotOrder } from './slot-order.js';
@@ -23,49 +22,16 @@ import { noteWaiting } from './waiting-at-exit.js';
 import { WaitingLine } from './waiting-line.js';
 
 export type { BufferPoolOptions } from './pool-options.js';
+export type { BufferPoolStats } from './pool-stats.js';
 
 const PAGE = 4096;
 // TurboFan folds constants of this module; an imported binding is loaded at each use.
 const slotOf = slotOfBuffer;
 
-/** A snapshot of a pool. `free + acquired + inFlight + retired` is `count`. */
-export interface BufferPoolStats {
-  /** Bytes of one buffer: what was asked for, rounded up to whole pages. */
-  bufferSize: number;
-  /** Buffers of the pool. */
-  count: number;
-  /** Buffers that can be acquired now. */
-  free: number;
-  /** Buffers that are with a user: not sent yet, or with leases left. */
-  acquired: number;
-  /** Buffers that have been sent and are not free again. */
-  inFlight: number;
-  /** Buffers given up for good, since their pages could not be replaced: see docs/limits.md. */
-  retired: number;
-  /** Calls of `acquire` that are waiting now. */
-  waiting: number;
-  /** How often `tryAcquire` or `acquire` found the pool dry. */
-  dry: number;
-  /** The most that `inFlight` has been. */
-  mostInFlight: number;
-  /**
-   * The oldest send in flight of a buffer of it, since measuring began: `fd` and `id` say of which socket
-   * and which send, `age` is nanoseconds since. Null when there is none.
-   */
-  oldest: { fd: number; id: number; age: number } | null;
-  /**
-   * How long sends from it took to complete, over all sockets. Measured from the first call of `stats()`
-   * on, or from the beginning with the option `measureLatency`.
-   */
-  completionLatency: CompletionLatency;
-  /** Whether transparent huge pages were refused, as an errno; 0 when they were not. */
-  hugePageErrno: number;
-}
-
 /** The internal object behind a pool. */
 export let memoryOf: (pool: BufferPool) => PoolMemory;
 
-/** How many wait for a buffer of a pool. */
+/** How many calls of `acquire` wait for a buffer of a pool. */
 export let waitingOf: (pool: BufferPool) => number;
 
 /**
@@ -230,23 +196,7 @@ export class BufferPool {
 
   /** A snapshot of the counts. The first call begins to measure `completionLatency` and `oldest`. */
   stats(): BufferPoolStats {
-    const latency = this.#memory.measure();
-    const { free, acquired, inFlight, retired, misses, mostInFlight } = this.#memory.slots;
-    const oldest = this.#memory.oldest();
-    return {
-      bufferSize: this.bufferSize,
-      count: this.count,
-      free,
-      acquired,
-      inFlight,
-      retired,
-      waiting: this.#line.size,
-      dry: misses.dry,
-      mostInFlight,
-      oldest: oldest && { fd: oldest.fd, id: oldest.id, age: (clock() - oldest.time) * 1e6 },
-      completionLatency: latencyOf(latency),
-      hugePageErrno: this.#memory.map.hugePageErrno,
-    };
+    return readPoolStats(this.#memory, this.#line.size);
   }
 
   /**

@@ -29,10 +29,14 @@ export function giveBack(buffers: unknown[], count: number): void {
 
 /** As many lengths; what is no list of so many is refused. */
 export function readLengths(given: unknown, count: number): unknown[] {
+  return readEach('length', `a number, or ${count} numbers`, given, count);
+}
+
+/** The elements of a list of so many; what is no such list is refused. */
+export function readEach(name: string, expected: string, given: unknown, count: number): unknown[] {
   const list = given as ArrayLike<unknown> | null | undefined;
-  if (list?.length !== count)
-    throw invalidArgument('length', `a number, or ${count} numbers`, given);
-  const lengths = new Array<unknown>(count);
-  for (let i = 0; i < count; i++) lengths[i] = list[i];
-  return lengths;
+  if (list?.length !== count) throw invalidArgument(name, expected, given);
+  const elements = new Array<unknown>(count);
+  for (let i = 0; i < count; i++) elements[i] = list[i];
+  return elements;
 }

@@ -42,7 +42,7 @@ export class PoolMemory {
   measure(): LatencyHistogram {
     const { slots, reapers } = this;
     if (slots.latency === null) {
-      slots.latency = new LatencyHistogram();
+      slots.latency = new LatencyHistogram().begin();
       for (const reaper of reapers.alive()) reaper.measure();
     }
     return slots.latency;

@@ -2,7 +2,9 @@ import { native } from '../addon/addon.js';
 import { type Reactee, reactor, throwLater } from '../addon/reactor.js';
 import { type CodedError, stateError } from '../base/errors.js';
 import { clearTimeout, setImmediate, setTimeout } from '../base/timers.js';
+import { census } from './census.js';
 import { readStats } from './describe.js';
+import { closeChannel, errorChannel } from './diagnostics.js';
 import type { Emitter } from './emitter.js';
 import type { CloseReport, ZeroCopySocketEvents } from './events.js';
 import type { SocketState } from './state.js';
@@ -115,12 +117,18 @@ export class Closing {
 
   /** Nothing is in flight, and all has been told: ends a socket that is to close. */
   finishIfDue(): void {
-    const { phase, error, hooks } = this.#state;
+    const { phase, hooks } = this.#state;
     if (phase !== 'closing') return;
-    if (!this.#aborted && error === null && hooks.lingers?.() === true) return;
+    if (!this.#aborted && this.#state.error === null && hooks.lingers?.() === true) return;
     const report = this.#finish();
+    const { error } = report;
+    const { protocol, readers } = this.#state;
+    const about = { socket: this.#emitter, protocol };
+    const isRead = readers.size > 0;
+    readers.end(error);
     try {
-      if (report.error !== null) this.#emitError(report.error);
+      if (error !== null && errorChannel.hasSubscribers) errorChannel.publish({ ...about, error });
+      if (error !== null) this.#emitError(error, isRead);
     } catch (thrown) {
       throwLater(thrown);
     }
@@ -129,6 +137,7 @@ export class Closing {
     } catch (thrown) {
       throwLater(thrown);
     }
+    if (closeChannel.hasSubscribers) closeChannel.publish({ ...about, report });
     this.#resolveClosed?.(report);
   }
 
@@ -143,6 +152,8 @@ export class Closing {
     state.look(kernel);
     const stats = readStats(state);
     state.finalStats = stats;
+    state.tags = null;
+    census.remove(state, stats);
     this.discard();
     this.#reactee.rest(true);
     const bytesAccepted = stats.bytes - stats.unsentBytes;
@@ -158,9 +169,9 @@ export class Closing {
     };
   }
 
-  // eventemitter3 drops an error nobody listens for; Node's emitters throw it, and so do we.
-  #emitError(error: CodedError): void {
-    if (!this.#emitter.emit('error', error)) throw error;
+  // Who reads the completions gets it there. eventemitter3 drops an error nobody listens for; Node's emitters throw it, and so do we.
+  #emitError(error: CodedError, isRead: boolean): void {
+    if (!this.#emitter.emit('error', error) && !isRead) throw error;
   }
 
   /** Ends the socket without events, as one that never was open. */

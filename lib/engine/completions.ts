@@ -25,6 +25,7 @@ import { IdWaiters } from './id-waiters.js';
 import type { InFlight } from './in-flight.js';
 import { PoolsInFlight } from './pools-in-flight.js';
 import type { SocketState } from './state.js';
+import { warnOfListeners } from './warnings.js';
 
 /** `last` of a record KIND_ERROR when completions cannot be read; see native/sockets/socket.h. */
 const ERROR_OF_READING = 2;
@@ -55,6 +56,7 @@ export class Completions implements Reactee, Reaper {
   readonly #emitter: Emitter<ZeroCopySocketEvents>;
   readonly #state: SocketState;
   readonly #inFlight: InFlight;
+  #restedBefore = false;
   #liveness: 'auto' | 'ref' | 'unref' = 'auto';
 
   constructor(emitter: Emitter<ZeroCopySocketEvents>, state: SocketState) {
@@ -101,13 +103,8 @@ export class Completions implements Reactee, Reaper {
       if (isEnd(kind)) this.waiters.settle(this.#inFlight, first, last, low);
       else this.waiters.settle(this.#inFlight, 0, -1, low);
     }
-    if (kind <= KIND_REVOKED) {
-      if (this.#emitter.listenerCount('complete') > 0) {
-        this.#emitter.emit('complete', { first, last, how: HOW[kind] as CompletionRange['how'] });
-      }
-    } else if (kind >= KIND_FAILURE) {
-      const code = failureCode(kind - KIND_FAILURE);
-      this.#emitter.emit('complete', { first, last, how: 'failed', code });
+    if (isEnd(kind)) {
+      this.#tellEnd(kind, first, last);
     } else if (kind === KIND_DRAIN) {
       // News of an earlier drain, if the queue has filled again since.
       if (state.needDrain && state.lastQueued < first) {
@@ -131,6 +128,19 @@ export class Completions implements Reactee, Reaper {
         this.closing.afterError();
       }
     }
+  }
+
+  #tellEnd(kind: number, first: number, last: number): void {
+    const { readers, tags } = this.#state;
+    const taken = tags === null ? undefined : tags.take(first, last);
+    if (readers.size === 0 && this.#emitter.listenerCount('complete') === 0) return;
+    const range: CompletionRange =
+      kind >= KIND_FAILURE
+        ? { first, last, how: 'failed', code: failureCode(kind - KIND_FAILURE) }
+        : { first, last, how: HOW[kind] as CompletionRange['how'] };
+    if (taken !== undefined) range.tags = taken;
+    readers.push(range);
+    this.#emitter.emit('complete', range);
   }
 
   settle(): void {
@@ -164,6 +174,10 @@ export class Completions implements Reactee, Reaper {
   }
 
   rest(idle: boolean): void {
+    if (!this.#restedBefore) {
+      this.#restedBefore = true; // who opened it has had time to listen
+      warnOfListeners(this.#emitter, this.#state);
+    }
     this.#inFlight.markNext();
     if (idle && this.#inFlight.size === 0) this.pools.clear();
     else this.pools.letGo(this.#inFlight.low);

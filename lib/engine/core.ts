@@ -4,6 +4,7 @@ import { reactor } from '../addon/reactor.js';
 import { Completions } from './completions.js';
 import type { Emitter } from './emitter.js';
 import type { ZeroCopySocketEvents } from './events.js';
+import { LateSends } from './late-sends.js';
 import type { CheckedSocketOptions } from './options.js';
 import { Sender } from './sender.js';
 import { type Limits, type Protocol, SocketState } from './state.js';
@@ -37,6 +38,9 @@ export class Core {
       maxBatch: Math.min(MAX_REQUESTS, options.maxQueuedSends),
     });
     if (options.measureLatency) this.state.inFlight.measure();
+    if (this.state.stallAfter > 0) {
+      new LateSends(emitter, this.state, this.completions);
+    }
     reactor.add(this.completions, opened.fd);
   }
 }

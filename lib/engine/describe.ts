@@ -16,6 +16,7 @@ export function readStats(state: SocketState): SocketStats {
     inFlight: size,
     mostInFlight: most,
     oldest: oldest === null ? null : { id: low, age: (clock() - oldest) * 1e6 },
+    stalled: state.stalled,
     completionLatency: times && latencyOf(times.latency),
   };
 }

@@ -25,6 +25,21 @@ export interface CompletionRange {
    * `ECONNRESET`, `ENXIO`, …), or `ERR_ZEROSEND_ABORTED` where they were given up.
    */
   code?: string;
+  /**
+   * Only where a send of the range was given a `tag` ({@link SendOptions}): the tags of all, `tags[i]` of
+   * the id `first + i`, undefined of those without.
+   */
+  tags?: readonly unknown[];
+}
+
+/** Sends that have been in flight for longer than the option `stallAfter`. */
+export interface StalledRange {
+  first: number;
+  last: number;
+  /** ms since `first` was sent */
+  age: number;
+  /** as of a {@link CompletionRange} */
+  tags?: readonly unknown[];
 }
 
 /** How a socket ended. */
@@ -61,7 +76,13 @@ export interface ZeroCopySocketEvents {
   timestamp: (stamp: Timestamp) => void;
   /** The queue of sends that waited for room has emptied. */
   drain: () => void;
-  /** A fatal error, once, after the completions and before `close`. Thrown when nobody listens. */
+  /**
+   * Sends are late: they have been in flight for longer than the option `stallAfter`. Each is named once,
+   * at most an eighth of that time later (a second at most); it completes all the same when it does.
+   */
+  stall: (late: StalledRange) => void;
+  /** A fatal error, once, after the completions and before `close`. Thrown when nobody listens, nor reads
+   * {@link ZeroCopySocket.completions}. */
   error: (error: Error) => void;
   /** The socket has closed; the last event. */
   close: (report: CloseReport) => void;

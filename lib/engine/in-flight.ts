@@ -1,11 +1,9 @@
-import type { LatencyHistogram } from '../base/latency-histogram.js';
+import { LatencyHistogram } from '../base/latency-histogram.js';
 import { recentClock } from '../base/recent-clock.js';
 import { Run } from '../buffers/run.js';
 import { Slot } from '../buffers/slot.js';
+import { holdForEver, warnOfMappings } from './lost-memory.js';
 import { SendTimes } from './send-times.js';
-
-/** Why a slot is retired: no more mappings for the process; see MappingBudget in native/kernel. */
-const ENOSPC = 28;
 
 // TurboFan folds constants of this module; an imported binding is loaded at each use.
 const PooledSlot = Slot;
@@ -36,6 +34,8 @@ export class InFlight {
   /** From this id on a send needs more than its place: a larger ring, or the time noted. */
   #limit: number;
   #most = 0;
+  /** how long they took, once `measure` has been called */
+  readonly latency = new LatencyHistogram();
   /** when sends were made; null while nobody has asked */
   times: SendTimes | null = null;
   #retired: Set<number> | null = null;
@@ -65,7 +65,7 @@ export class InFlight {
 
   /** Notes from now on when sends are made. */
   measure(): SendTimes {
-    this.times ??= new SendTimes(this.low, this.next);
+    this.times ??= new SendTimes(this.latency, this.low, this.next);
     this.markNext();
     return this.times;
   }
@@ -160,7 +160,7 @@ export class InFlight {
    * afterwards.
    */
   retire(id: number, errno = 0): void {
-    if (errno === ENOSPC) warnOfMappings();
+    warnOfMappings(errno);
     this.#retired ??= new Set();
     this.#retired.add(id);
   }
@@ -285,36 +285,4 @@ export class InFlight {
 
 function poolOf(holder: Holder): LatencyHistogram | null {
   return holder instanceof Uint8Array ? null : holder.slots.latency;
-}
-
-let warned = false;
-
-function warnOfMappings(): void {
-  if (warned) return;
-  warned = true;
-  process.emitWarning(
-    'buffers that were given up are retired: their pages would have to be mappings of their own, of ' +
-      'which a process may have vm.max_map_count, and a quarter of these is in use for that',
-    { type: 'ZeroSendWarning', code: 'ZEROSEND_BUFFERS_RETIRED' },
-  );
-}
-
-/** Memory that the kernel may read at any time to come, for want of pages to replace it with. */
-const lost: Uint8Array[] = [];
-
-function holdForEver(holder: Holder, id: number): void {
-  if (holder instanceof PooledSlot) {
-    holder.slots.retire(holder.index);
-    return;
-  }
-  if (holder instanceof Run) {
-    holder.retire(id);
-    return;
-  }
-  lost.push(holder);
-  process.emitWarning(
-    `${holder.byteLength} bytes could not be parted from the kernel, which may read them at any ` +
-      'time: do not write to them again',
-    { type: 'ZeroSendWarning', code: 'ZEROSEND_MEMORY_LOST' },
-  );
 }

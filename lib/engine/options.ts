@@ -43,6 +43,11 @@ export interface SocketOptions {
    * it, measuring begins with the first call of `stats()`. Default false.
    */
   measureLatency?: boolean | undefined;
+  /**
+   * Milliseconds after which a send that has not completed is late: the event `stall` and the channel
+   * `zerosend:completion:stall` name it. 1 to 2^31-1; default none. Latency is measured then, too.
+   */
+  stallAfter?: number | undefined;
 }
 
 export interface CheckedSocketOptions {
@@ -57,6 +62,8 @@ export interface CheckedSocketOptions {
   maxPacingRate: number;
   interface: string | undefined;
   measureLatency: boolean;
+  /** 0: none */
+  stallAfter: number;
 }
 
 const TIMESTAMPS = [undefined, 'software', 'hardware'] as const;
@@ -66,6 +73,24 @@ export function checkTimestamps(value: unknown): number {
   if (value === undefined) return 0;
   checkOneOf('options.timestamps', value, ['software', 'hardware'] as const);
   return TIMESTAMPS.indexOf(value as 'software');
+}
+
+/** The options by which any socket is watched. */
+export interface WatchOptions {
+  measureLatency?: boolean | undefined;
+  stallAfter?: number | undefined;
+}
+
+/** The names of these. */
+export const WATCH_OPTIONS = ['measureLatency', 'stallAfter'] as const;
+
+/** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`, RangeError `ERR_ZEROSEND_OUT_OF_RANGE` */
+export function checkWatching({ measureLatency, stallAfter }: WatchOptions) {
+  return {
+    measureLatency: checkBoolean('options.measureLatency', measureLatency),
+    stallAfter:
+      stallAfter === undefined ? 0 : checkInteger('options.stallAfter', stallAfter, 1, 2 ** 31 - 1),
+  };
 }
 
 const IFNAMSIZ = 16;
@@ -79,7 +104,7 @@ export const SOCKET_OPTIONS = [
   'timestamps',
   'maxPacingRate',
   'interface',
-  'measureLatency',
+  ...WATCH_OPTIONS,
 ] as const satisfies readonly (keyof SocketOptions)[];
 
 /** @param options as `readOptions` has read them */
@@ -108,6 +133,6 @@ export function checkSocketOptions(options: SocketOptions): CheckedSocketOptions
     timestamps: checkTimestamps(options.timestamps),
     maxPacingRate: options.maxPacingRate ?? 0,
     interface: options.interface,
-    measureLatency: checkBoolean('options.measureLatency', options.measureLatency),
+    ...checkWatching(options),
   };
 }

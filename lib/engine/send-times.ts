@@ -1,4 +1,4 @@
-import { LatencyHistogram } from '../base/latency-histogram.js';
+import type { LatencyHistogram } from '../base/latency-histogram.js';
 import { nextStride, recentClock } from '../base/recent-clock.js';
 
 const FIRST_CAPACITY = 16;
@@ -20,7 +20,9 @@ const MOST_MARKS = 16_384;
 export class SendTimes {
   /** the id from which on a mark is to be made */
   due: number;
-  readonly latency = new LatencyHistogram();
+  readonly latency: LatencyHistogram;
+  /** called with each mark */
+  marked: (() => void) | null = null;
   /** ids from here on have been seen being sent */
   readonly firstId: number;
   #ids = new Float64Array(FIRST_CAPACITY);
@@ -32,10 +34,12 @@ export class SendTimes {
   #stride = 1;
 
   /**
+   * @param latency where they are counted
    * @param low every id below has completed
    * @param next the next id; those in between are in flight, and were sent nobody knows when
    */
-  constructor(low: number, next: number) {
+  constructor(latency: LatencyHistogram, low: number, next: number) {
+    this.latency = latency.begin();
     this.firstId = next;
     this.due = next;
     this.#push(low, recentClock.exact(), null);
@@ -56,6 +60,7 @@ export class SendTimes {
       this.#push(id, now, pool);
     }
     this.due = id + this.#stride;
+    this.marked?.();
   }
 
   #push(id: number, time: number, pool: LatencyHistogram | null): void {

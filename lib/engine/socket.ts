@@ -4,14 +4,17 @@ import { checkInteger, checkSignal, readOptions } from '../base/validate.js';
 import { BufferRun } from '../buffers/buffer-run.js';
 import type { PooledBuffer } from '../buffers/pooled-buffer.js';
 import { DEFAULT_CLOSE_TIMEOUT, notDrained } from './closing.js';
+import { type CompletionsOptions, checkLimit, readCompletions } from './completion-reader.js';
 import { Core } from './core.js';
 import { readFacts, readInfo, readStats } from './describe.js';
 import { Emitter } from './emitter.js';
-import type { CloseReport, ZeroCopySocketEvents } from './events.js';
+import type { CloseReport, CompletionRange, ZeroCopySocketEvents } from './events.js';
 import { checkOpened } from './opening.js';
 import type { CheckedSocketOptions } from './options.js';
+import type { SendManyOptions, SendOptions } from './send-options.js';
 import type { Limits, Protocol } from './state.js';
 import type { SocketInfo, SocketStats } from './stats.js';
+import { sendManyTagged, sendTagged } from './tagged.js';
 
 /**
  * What is behind a public socket, for the classes made after it and for tests.
@@ -85,6 +88,7 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
    * A pooled buffer uses up one lease and goes back to its pool when its sends have completed. A
    * plain array is held, and must be neither written to nor transferred, until then.
    * @param length bytes; required for a pooled buffer, default all of a plain array
+   * @param options a `tag` that says what it is, for whoever hears of its completion
    * @throws without taking an id, and the buffer stays with you: TypeError
    * `ERR_ZEROSEND_INVALID_ARGUMENT`, `…_BUFFER_FREE`, `…_BUFFER_IN_FLIGHT`, `…_BUFFER_DETACHED`,
    * `…_BUFFER_RESIZABLE`, `…_WRONG_POOL` (memory of a ring or a UMEM, also as a plain array),
@@ -92,10 +96,11 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
    * `…_SOCKET_CLOSED`, `…_QUEUE_FULL`, or the system's error. An error that ends the connection is
    * also reported by `error`.
    */
-  send(buffer: PooledBuffer | Uint8Array, length?: number): number {
+  send(buffer: PooledBuffer | Uint8Array, length?: number, options?: SendOptions): number {
     const { sender } = this.#core;
     sender.reapIfDue();
-    return sender.one(buffer, length, 0);
+    if (options === undefined) return sender.one(buffer, length, 0);
+    return sendTagged(this.#core, options, () => sender.one(buffer, length, 0));
   }
 
   /**
@@ -108,12 +113,17 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
    * yours any more then; its buffers go back to the pool each by itself.
    * @param buffers at most 1024, and at most `maxQueuedSends`: all of them might have to wait
    * @param length bytes of each, or one length for each buffer
+   * @param options `tags`, one for each buffer: as of `send`
    */
   sendMany(
     buffers: readonly PooledBuffer[] | BufferRun,
     length: number | ArrayLike<number>,
+    options?: SendManyOptions,
   ): { first: number; last: number } {
     const { sender } = this.#core;
+    if (options !== undefined) {
+      return sendManyTagged(this.#core, buffers, length, options);
+    }
     return buffers instanceof BufferRun
       ? sender.run(buffers, length)
       : sender.many(buffers, length);
@@ -128,6 +138,22 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
    */
   poll(): number {
     return this.#core.completions.poll();
+  }
+
+  /**
+   * What completes from now on, as an iterable for one reader: each range once, in order, also where
+   * neighbouring ranges that ended alike come as one. Any number of readers read independently, and hear
+   * of completions after the listeners of `complete` do.
+   *
+   * It ends when the socket has closed, after the last range; when an error has ended the socket it
+   * throws that, which then counts as heard. What a reader has not come for is kept up to `limit` ranges.
+   * Beyond, nothing more is kept: it gets what there is, and then `ERR_ZEROSEND_READER_BEHIND`, with the
+   * first `id` that it has not got. `break` or `return()` detaches it; one that nobody reads keeps what
+   * completes, up to the limit. Waiting does not keep the process alive.
+   * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`, RangeError `ERR_ZEROSEND_OUT_OF_RANGE`
+   */
+  completions(options: CompletionsOptions = {}): AsyncIterableIterator<CompletionRange, undefined> {
+    return readCompletions(this, this.#core.state, checkLimit(options));
   }
 
   /**

@@ -1,10 +1,12 @@
 import type { Endpoint, OpenedSocket, SocketDescription } from '../addon/contract.js';
 import { type CodedError, stateError, systemError } from '../base/errors.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';
+import { CompletionReaders } from './completion-reader.js';
 import type { Hooks } from './hooks.js';
 import { InFlight } from './in-flight.js';
 import type { CheckedSocketOptions } from './options.js';
 import { describeSocket, type SocketStats } from './stats.js';
+import { Tags } from './tags.js';
 import { TimestampReader } from './timestamps.js';
 import { ZeroCopyPolicy } from './zero-copy-policy.js';
 
@@ -45,6 +47,10 @@ export class SocketState {
   readonly stamps: TimestampReader | null;
   /** The system call by which it sends: rings are kicked by send(2). */
   readonly sendCall: string;
+  /** the option `sendBufferSize`; 0 without */
+  readonly sendBufferAsked: number;
+  /** the option; 0 without */
+  readonly stallAfter: number;
   hooks: Hooks = {};
   phase: 'connecting' | 'open' | 'closing' | 'closed';
   /** Whoever awaits the connection is to get the socket first, so it must not end yet. */
@@ -58,6 +64,11 @@ export class SocketState {
   revoked = 0;
   /** ids that never reached the kernel as a whole */
   failed = 0;
+  /** ids that `stall` has named */
+  stalled = 0;
+  /** what senders have given their sends; null until the first does */
+  tags: Tags | null = null;
+  readonly readers = new CompletionReaders();
   /** its counters, once it is closed */
   finalStats: SocketStats | null = null;
   #ends = NO_ENDS;
@@ -78,6 +89,8 @@ export class SocketState {
     this.inFlight = new InFlight(opened.firstId);
     this.policy = new ZeroCopyPolicy(options.zeroCopy, options.zeroCopyThreshold);
     this.stamps = options.timestamps > 0 ? new TimestampReader() : null;
+    this.sendBufferAsked = options.sendBufferSize;
+    this.stallAfter = options.stallAfter;
     this.sendCall = protocol === 'tcp' || protocol === 'udp' ? 'sendto' : 'send';
     this.phase = protocol === 'tcp' ? 'connecting' : 'open';
   }
@@ -120,6 +133,12 @@ export class SocketState {
         ? 'closing'
         : this.phase;
     return stateError('ERR_ZEROSEND_SOCKET_CLOSED', `the socket is ${how}`, error ?? undefined);
+  }
+
+  /** What an accepted send is. */
+  tag(id: number, tag: unknown): void {
+    this.tags ??= new Tags();
+    this.tags.set(id, tag);
   }
 
   /** The send `id`, or those up to it, wait for room in the kernel. */

@@ -94,6 +94,8 @@ export interface SocketStats extends SocketCounters {
    * before measuring began, since that. Null when nothing is in flight
    */
   oldest: { id: number; age: number } | null;
+  /** ids that the event `stall` has named, with the option `stallAfter` */
+  stalled: number;
   /**
    * how long sends took to complete. Measured from the first call of `stats()` on, or from the beginning
    * with the option `measureLatency`; null of a socket that had closed before

@@ -4,8 +4,9 @@ import { invalidArgument, outOfRange } from '../base/errors.js';
 import { checkBoolean, checkInteger, checkString, readOptions } from '../base/validate.js';
 import { BufferPool } from '../buffers/buffer-pool.js';
 import { RingOrder } from '../buffers/slot-order.js';
+import { announce } from '../engine/announce.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
-import { checkTimestamps } from '../engine/options.js';
+import { checkTimestamps, checkWatching, WATCH_OPTIONS } from '../engine/options.js';
 import { coreOf } from '../engine/socket.js';
 import type { SocketInfo } from '../engine/stats.js';
 import { MissingFrame } from './missing-frame.js';
@@ -52,6 +53,8 @@ export interface PacketOptions {
   timestamps?: 'software' | 'hardware' | undefined;
   /** As of {@link SocketOptions.measureLatency}. */
   measureLatency?: boolean | undefined;
+  /** As of {@link SocketOptions.stallAfter}. */
+  stallAfter?: number | undefined;
   /** Lays a template into each frame once. */
   init?: ((bytes: Buffer, index: number) => void) | undefined;
 }
@@ -65,7 +68,7 @@ const PACKET_OPTIONS = [
   'virtioNetHeader',
   'linkLayer',
   'timestamps',
-  'measureLatency',
+  ...WATCH_OPTIONS,
   'init',
   'maxPacingRate',
 ] as (keyof PacketOptions)[];
@@ -143,7 +146,7 @@ export class PacketSocket extends RingSocket {
     );
     const link = checkLinkLayer(linkLayer);
     const timestamps = checkTimestamps(given.timestamps);
-    const measureLatency = checkBoolean('options.measureLatency', given.measureLatency);
+    const watching = checkWatching(given);
     const opened = native.openPacket({
       interface: name,
       frames,
@@ -166,13 +169,15 @@ export class PacketSocket extends RingSocket {
       native.close(opened.handle); // `init` threw
       throw error;
     }
-    return new PacketSocket(
-      markOpened(opened),
-      pool,
-      name,
-      { timestamps, measureLatency },
-      virtioNetHeader,
-      order,
+    return announce(
+      new PacketSocket(
+        markOpened(opened),
+        pool,
+        name,
+        { timestamps, ...watching },
+        virtioNetHeader,
+        order,
+      ),
     );
   }
 }

@@ -5,10 +5,12 @@ import { type BufferPool, type BufferPoolOptions, memoryOf } from '../buffers/bu
 import { checkNotPooled, checkPlain, startOf } from '../buffers/plain-array.js';
 import { isPooled, type PooledBuffer } from '../buffers/pooled-buffer.js';
 import type { Core } from '../engine/core.js';
-import type { CheckedSocketOptions } from '../engine/options.js';
+import type { CheckedSocketOptions, WatchOptions } from '../engine/options.js';
 import { checkLength } from '../engine/refusals.js';
+import type { SendOptions } from '../engine/send-options.js';
 import { coreOf, ZeroCopySocket } from '../engine/socket.js';
 import type { Protocol } from '../engine/state.js';
+import { sendTagged } from '../engine/tagged.js';
 
 const IFNAMSIZ = 16;
 const KICK_EVERY = 64;
@@ -24,7 +26,7 @@ const RING_OPTIONS: Omit<CheckedSocketOptions, keyof RingOptions> = {
 };
 
 /** What they can. */
-export type RingOptions = Pick<CheckedSocketOptions, 'timestamps' | 'measureLatency'>;
+export type RingOptions = Pick<CheckedSocketOptions, 'timestamps' | keyof WatchOptions>;
 
 /** What {@link PacketSocket} and {@link XdpSocket} share: the ring is the pool. */
 export abstract class RingSocket extends ZeroCopySocket {
@@ -68,11 +70,15 @@ export abstract class RingSocket extends ZeroCopySocket {
    * @throws as {@link ZeroCopySocket.send}; TypeError `ERR_ZEROSEND_WRONG_POOL`, RangeError
    * `ERR_ZEROSEND_FRAME_TOO_LONG`, RangeError `ERR_ZEROSEND_FRAME_MALFORMED`
    */
-  override send(buffer: PooledBuffer | Uint8Array, length?: number): number {
-    const { sender } = this.#core;
-    sender.reapIfDue();
+  override send(buffer: PooledBuffer | Uint8Array, length?: number, options?: SendOptions): number {
+    this.#core.sender.reapIfDue();
+    if (options === undefined) return this.#put(buffer, length);
+    return sendTagged(this.#core, options, () => this.#put(buffer, length));
+  }
+
+  #put(buffer: PooledBuffer | Uint8Array, length: number | undefined): number {
     return isPooled(buffer)
-      ? sender.pooled(buffer, length as number, 0, false)
+      ? this.#core.sender.pooled(buffer, length as number, 0, false)
       : this.#sendCopy(buffer, length);
   }
 

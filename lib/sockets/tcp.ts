@@ -3,6 +3,7 @@ import type { Endpoint, OpenedSocket, OpenRequest } from '../addon/contract.js';
 import { type CodedError, systemError } from '../base/errors.js';
 import { setImmediate, setTimeout } from '../base/timers.js';
 import { checkInteger, checkSignal, checkString, readOptions } from '../base/validate.js';
+import { announce } from '../engine/announce.js';
 import type { Core } from '../engine/core.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
 import {
@@ -129,7 +130,7 @@ export class TcpSocket extends ZeroCopySocket {
       socket.#settled = null;
       signal?.removeEventListener('abort', onAbort);
     }
-    return socket;
+    return announce(socket);
   }
 
   #connected(): void {

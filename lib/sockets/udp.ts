@@ -11,6 +11,7 @@ import {
   readOptions,
 } from '../base/validate.js';
 import type { PooledBuffer } from '../buffers/pooled-buffer.js';
+import { announce } from '../engine/announce.js';
 import type { Core } from '../engine/core.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
 import {
@@ -19,9 +20,11 @@ import {
   SOCKET_OPTIONS,
   type SocketOptions,
 } from '../engine/options.js';
+import type { SendOptions } from '../engine/send-options.js';
 import { coreOf, ZeroCopySocket } from '../engine/socket.js';
 import type { SocketState } from '../engine/state.js';
 import { describeSocket } from '../engine/stats.js';
+import { sendTagged } from '../engine/tagged.js';
 import {
   checkAddress,
   checkParts,
@@ -201,7 +204,9 @@ export class UdpSocket extends ZeroCopySocket {
           `(MTU ${mtu}); received ${segmentSize}`,
       );
     }
-    return new UdpSocket(markOpened(opened), options, family, MAX_PAYLOAD[onWire], segmentSize);
+    return announce(
+      new UdpSocket(markOpened(opened), options, family, MAX_PAYLOAD[onWire], segmentSize),
+    );
   }
 
   /**
@@ -211,9 +216,18 @@ export class UdpSocket extends ZeroCopySocket {
    * @throws as {@link ZeroCopySocket.send}, with `address` and `port` of the destination in errors of
    * the system; RangeError `ERR_ZEROSEND_INVALID_ADDRESS`
    */
-  sendTo(buffer: PooledBuffer | Uint8Array, length: number, to: SocketAddress): number {
-    const { sender } = this.#core;
-    sender.reapIfDue(); // first: its listeners may send elsewhere
+  sendTo(
+    buffer: PooledBuffer | Uint8Array,
+    length: number,
+    to: SocketAddress,
+    options?: SendOptions,
+  ): number {
+    this.#core.sender.reapIfDue(); // first: its listeners may send elsewhere
+    if (options === undefined) return this.#sendTo(buffer, length, to);
+    return sendTagged(this.#core, options, () => this.#sendTo(buffer, length, to));
+  }
+
+  #sendTo(buffer: PooledBuffer | Uint8Array, length: number, to: SocketAddress): number {
     checkObject('to', to);
     const address = propertyOf(to, 'address');
     const port = propertyOf(to, 'port');
@@ -221,7 +235,7 @@ export class UdpSocket extends ZeroCopySocket {
     if (address !== last.address || port !== last.port || UdpSocket.#current !== last) {
       this.#setDestination(address, port);
     }
-    return sender.one(buffer, length, FLAG_DESTINATION);
+    return this.#core.sender.one(buffer, length, FLAG_DESTINATION);
   }
 
   // The addon holds one destination for all sockets of the thread; this is whose it is.

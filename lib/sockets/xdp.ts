@@ -3,21 +3,19 @@ import type { OpenedXdp } from '../addon/contract.js';
 import { writeRequest } from '../addon/mailbox.js';
 import { invalidArgument } from '../base/errors.js';
 import { clock, delay } from '../base/timers.js';
-import {
-  checkBoolean,
-  checkInteger,
-  checkOneNumber,
-  checkOneOf,
-  readOptions,
-} from '../base/validate.js';
+import { checkInteger, checkOneNumber, checkOneOf, readOptions } from '../base/validate.js';
 import { BufferPool, memoryOf } from '../buffers/buffer-pool.js';
 import { giveBack, readBuffers, readLengths } from '../buffers/given-arrays.js';
 import { isPooled, type PooledBuffer, slotOf } from '../buffers/pooled-buffer.js';
 import { mapSlab } from '../buffers/slab.js';
 import { LowestOrder } from '../buffers/slot-order.js';
+import { announce } from '../engine/announce.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
+import { checkWatching, WATCH_OPTIONS } from '../engine/options.js';
+import type { SendOptions } from '../engine/send-options.js';
 import type { Sender } from '../engine/sender.js';
 import { coreOf } from '../engine/socket.js';
+import { sendTagged } from '../engine/tagged.js';
 import { queueFailure } from './open-error.js';
 import { refusePacing } from './pacing.js';
 import { checkInterface, type RingOptions, RingSocket, withInit } from './ring.js';
@@ -51,6 +49,8 @@ export interface XdpOptions {
   completionTimeout?: number | undefined;
   /** As of {@link SocketOptions.measureLatency}. */
   measureLatency?: boolean | undefined;
+  /** As of {@link SocketOptions.stallAfter}. */
+  stallAfter?: number | undefined;
   /** Lays a template into each frame once. */
   init?: ((bytes: Buffer, index: number) => void) | undefined;
 }
@@ -63,7 +63,7 @@ const XDP_OPTIONS = [
   'frames',
   'frameSize',
   'completionTimeout',
-  'measureLatency',
+  ...WATCH_OPTIONS,
   'init',
   'maxPacingRate',
 ] as (keyof XdpOptions)[];
@@ -132,7 +132,7 @@ export class XdpSocket extends RingSocket {
     checkInteger('options.frames', frames, 1, 65_536);
     checkInteger('options.completionTimeout', completionTimeout, 0, 2 ** 31 - 1);
     checkOneNumber('options.frameSize', frameSize, [2048, 4096]);
-    const measureLatency = checkBoolean('options.measureLatency', given.measureLatency);
+    const watching = checkWatching(given);
     if (init !== undefined && typeof init !== 'function') {
       throw invalidArgument('options.init', 'a function', init);
     }
@@ -149,7 +149,8 @@ export class XdpSocket extends RingSocket {
       });
       if (!isFailure(opened)) {
         const packets = new XdpPackets(name, pool, opened, { queue, mode });
-        return new XdpSocket(markOpened(opened), pool, packets, { timestamps: 0, measureLatency });
+        const options = { timestamps: 0, ...watching };
+        return announce(new XdpSocket(markOpened(opened), pool, packets, options));
       }
       if (opened.errno !== EBUSY || clock() >= deadline) {
         void pool.close();
@@ -177,8 +178,17 @@ export class XdpSocket extends RingSocket {
    * @returns the id
    * @throws as {@link ZeroCopySocket.send}; nothing is sent and no buffer is taken
    */
-  sendPacket(buffers: readonly PooledBuffer[], length: number | ArrayLike<number>): number {
+  sendPacket(
+    buffers: readonly PooledBuffer[],
+    length: number | ArrayLike<number>,
+    options?: SendOptions,
+  ): number {
     this.#sender.reapIfDue();
+    if (options === undefined) return this.#sendPacket(buffers, length);
+    return sendTagged(coreOf(this), options, () => this.#sendPacket(buffers, length));
+  }
+
+  #sendPacket(buffers: readonly PooledBuffer[], length: number | ArrayLike<number>): number {
     if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
     const count = buffers.length;
     this.#packets.checkCount(count);

@@ -195,6 +195,7 @@ describe('checkSocketOptions', () => {
       timestamps: 0,
       maxPacingRate: 0,
       measureLatency: false,
+      stallAfter: 0,
     });
   });
 

@@ -32,13 +32,13 @@ function send(times: InstanceType<typeof SendTimes>, first: number, gaps: readon
 
 describe('SendTimes', () => {
   it('times each of slow sends by itself', () => {
-    const times = new SendTimes(0, 0);
+    const times = new SendTimes(new LatencyHistogram(), 0, 0);
     const sentAt = send(times, 0, [1, 2, 3, 4, 5, 0.02, 0.02, 7]);
     for (const [id, at] of sentAt.entries()) expect(times.timeOf(id)).toBe(at);
   });
 
   it('times fast ones together, by the first, and no further apart than pays', () => {
-    const times = new SendTimes(0, 0);
+    const times = new SendTimes(new LatencyHistogram(), 0, 0);
     const sentAt = send(times, 0, new Array(20_000).fill(0.001));
     let marks = 0;
     for (const [id, at] of sentAt.entries()) {
@@ -52,7 +52,7 @@ describe('SendTimes', () => {
   });
 
   it('counts ids that complete in any order, and none that were sent before it began', () => {
-    const times = new SendTimes(3, 10);
+    const times = new SendTimes(new LatencyHistogram(), 3, 10);
     send(times, 10, [1, 1, 1, 1]); // at 1001, 1002, …
     now.ms = 2000;
     times.completed(3, 8, now.ms);
@@ -69,7 +69,7 @@ describe('SendTimes', () => {
   });
 
   it('counts for the pool that a send was of', () => {
-    const times = new SendTimes(0, 0);
+    const times = new SendTimes(new LatencyHistogram(), 0, 0);
     const pool = new LatencyHistogram();
     times.mark(0, pool);
     times.due = 2;
@@ -82,7 +82,7 @@ describe('SendTimes', () => {
   });
 
   it('says what was sent before a time', () => {
-    const times = new SendTimes(0, 0);
+    const times = new SendTimes(new LatencyHistogram(), 0, 0);
     send(times, 0, [1, 1, 1]);
     expect(times.firstAfter(1000, 3)).toBe(0);
     expect(times.firstAfter(1001, 3)).toBe(1);
@@ -91,7 +91,7 @@ describe('SendTimes', () => {
   });
 
   it('has bounded memory, and never calls a send younger than it is', () => {
-    const times = new SendTimes(0, 0);
+    const times = new SendTimes(new LatencyHistogram(), 0, 0);
     const sentAt = send(times, 0, new Array(100_000).fill(1));
     let distinct = 0;
     let last = -1;

@@ -1,0 +1,58 @@
+import { clock } from '../base/timers.js';
+import { type CompletionLatency, latencyOf } from './completion-latency.js';
+import type { PoolMemory } from './pool-memory.js';
+
+/** A snapshot of a pool. `free + acquired + inFlight + retired` is `count`. */
+export interface BufferPoolStats {
+  bufferSize: number;
+  count: number;
+  free: number;
+  acquired: number;
+  inFlight: number;
+  /**
+   * Buffers given up for good because their pages could not be replaced: those of a ring or a UMEM,
+   * those that share a reserved huge page with others, and any when memory or mappings
+   * (vm.max_map_count) are short.
+   */
+  retired: number;
+  /** Calls of `acquire` that are waiting now. */
+  waiting: number;
+  /** How often `tryAcquire` or `acquire` found the pool dry. */
+  dry: number;
+  /** The most that `inFlight` has been. */
+  mostInFlight: number;
+  /**
+   * The oldest send in flight of a buffer of it, since measuring began: `fd` and `id` say of which socket
+   * and which send, `age` is nanoseconds since. Null when there is none.
+   */
+  oldest: { fd: number; id: number; age: number } | null;
+  /**
+   * How long sends from it took to complete, over all sockets. Measured from the first call of `stats()`
+   * on, or from the beginning with the option `measureLatency`.
+   */
+  completionLatency: CompletionLatency;
+  /** Whether transparent huge pages were refused, as an errno; 0 when they were not. */
+  hugePageErrno: number;
+}
+
+/** Counts of a pool; measures its latency from now on. */
+export function readPoolStats(memory: PoolMemory, waiting: number): BufferPoolStats {
+  const latency = memory.measure();
+  const { free, acquired, inFlight, retired, misses, mostInFlight } = memory.slots;
+  const { slotSize, slots, hugePageErrno } = memory.map;
+  const oldest = memory.oldest();
+  return {
+    bufferSize: slotSize,
+    count: slots,
+    free,
+    acquired,
+    inFlight,
+    retired,
+    waiting,
+    dry: misses.dry,
+    mostInFlight,
+    oldest: oldest && { fd: oldest.fd, id: oldest.id, age: (clock() - oldest.time) * 1e6 },
+    completionLatency: latencyOf(latency),
+    hugePageErrno,
+  };
+}

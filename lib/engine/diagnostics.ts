@@ -1,0 +1,12 @@
+import { channel } from 'node:diagnostics_channel';
+
+/*
+ * The channels of node:diagnostics_channel on which sockets tell of themselves. Without subscribers a
+ * message is not even made. What a subscriber throws becomes an uncaught exception, as Node.js has it.
+ * What the messages are: diagnostic-messages.ts.
+ */
+
+export const openChannel = channel('zerosend:socket:open');
+export const closeChannel = channel('zerosend:socket:close');
+export const errorChannel = channel('zerosend:socket:error');
+export const stallChannel = channel('zerosend:completion:stall');

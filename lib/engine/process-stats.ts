@@ -1,0 +1,195 @@
+import { threadId } from 'node:worker_threads';
+import { LatencyHistogram } from '../base/latency-histogram.js';
+import { clock } from '../base/timers.js';
+import { type BufferPool, memoryOf, waitingOf } from '../buffers/buffer-pool.js';
+import { type CompletionLatency, latencyOf } from '../buffers/completion-latency.js';
+import { knownPools } from '../buffers/known-pools.js';
+import { addCounters, census, PROTOCOLS, type Protocol } from './census.js';
+import { readCounters, type SocketCounters } from './stats.js';
+
+/**
+ * What sockets have come to: the counters are sums over all there have been, so they never fall; the
+ * rest is of those that are open. `interfaceDropped` counts what an interface dropped once for each socket
+ * that was open on it.
+ */
+export interface SocketSums extends SocketCounters {
+  /** sockets open now, those that are closing included */
+  open: number;
+  /** sockets that have been opened; of TCP, that have connected */
+  opened: number;
+  /** sockets that have closed, for whatever reason */
+  closed: number;
+  /** of those, the ones that an error has ended */
+  errors: number;
+  /** ids whose completion has not been delivered */
+  inFlight: number;
+  /** sockets with sends that wait for room: `needDrain` */
+  waitingForRoom: number;
+  /** ids that `stall` has named */
+  stalled: number;
+  /** the send that has been in flight for longest, by the socket's `fd` and its id, and for how many
+   * nanoseconds; null when nothing is */
+  oldest: { fd: number; id: number; age: number } | null;
+  /** how long sends took to complete, of all sockets since the first call of `processStats()`, and of
+   * those that were measured before */
+  completionLatency: CompletionLatency;
+}
+
+/** What pools have come to. All but `made` and `dry` is of those that are there now; rings and UMEMs are
+ * among them. */
+export interface PoolSums {
+  /** pools that have been made */
+  made: number;
+  /** pools that are there: neither closed, with all buffers back, nor collected */
+  open: number;
+  /** bytes of their buffers */
+  bytes: number;
+  /** their buffers, which are one of the four that follow */
+  buffers: number;
+  free: number;
+  acquired: number;
+  inFlight: number;
+  retired: number;
+  /** calls of `acquire` that are waiting now */
+  waiting: number;
+  /** how often a pool was found dry */
+  dry: number;
+}
+
+/** What one thread does with this library. */
+export interface ProcessStats {
+  /** the thread that it covers, as of node:worker_threads; 0 is the main thread */
+  threadId: number;
+  /** all sockets of the thread */
+  sockets: SocketSums;
+  /** the same by kind */
+  byProtocol: Record<Protocol, SocketSums>;
+  pools: PoolSums;
+}
+
+/**
+ * Sums up all sockets and pools of this thread, whoever opened them. It keeps none of them alive. Each
+ * worker thread has its own: ask there, and add. A copy of the library that a thread has loaded a second
+ * time counts by itself.
+ *
+ * The first call begins to measure the latency of all sockets, those that are opened later included.
+ * Reads a few numbers of each open socket, and of packet and XDP sockets makes a system call.
+ */
+export function processStats(): ProcessStats {
+  if (!census.measures) {
+    census.measures = true;
+    for (const { inFlight } of census.open()) inFlight.measure();
+  }
+  const sums = {
+    tcp: new Sum('tcp'),
+    udp: new Sum('udp'),
+    packet: new Sum('packet'),
+    xdp: new Sum('xdp'),
+  };
+  for (const state of census.open()) sums[state.protocol].addOpen(state);
+  const all = new Sum(null);
+  for (const protocol of PROTOCOLS) all.addSum(sums[protocol]);
+  return {
+    threadId,
+    sockets: all.result(),
+    byProtocol: {
+      tcp: sums.tcp.result(),
+      udp: sums.udp.result(),
+      packet: sums.packet.result(),
+      xdp: sums.xdp.result(),
+    },
+    pools: sumOfPools(),
+  };
+}
+
+type Counted = Omit<SocketSums, keyof SocketCounters | 'oldest' | 'completionLatency'>;
+
+/** Adds sockets up. */
+class Sum {
+  readonly #counters = {} as SocketCounters;
+  readonly #latency = new LatencyHistogram().begin();
+  readonly #counted: Counted = {
+    open: 0,
+    opened: 0,
+    closed: 0,
+    errors: 0,
+    inFlight: 0,
+    waitingForRoom: 0,
+    stalled: 0,
+  };
+  #oldest: { fd: number; id: number; time: number } | null = null;
+
+  constructor(protocol: Protocol | null) {
+    addCounters(this.#counters, {} as SocketCounters);
+    if (protocol === null) return;
+    const { opened, closed, errors, stalled, counters, latency } = census.past[protocol];
+    Object.assign(this.#counted, { opened, closed, errors, stalled });
+    addCounters(this.#counters, counters);
+    this.#latency.add(latency);
+  }
+
+  addOpen(state: Parameters<typeof census.add>[0]): void {
+    const { inFlight, fd, needDrain, handle } = state;
+    addCounters(this.#counters, readCounters(handle));
+    this.#counted.open++;
+    this.#counted.inFlight += inFlight.size;
+    if (needDrain) this.#counted.waitingForRoom++;
+    this.#latency.add(inFlight.latency);
+    if (inFlight.size === 0 || inFlight.times === null) return;
+    this.#addOldest({ fd, id: inFlight.low, time: inFlight.times.timeOf(inFlight.low) });
+  }
+
+  #addOldest(send: { fd: number; id: number; time: number } | null): void {
+    if (send === null || (this.#oldest !== null && this.#oldest.time <= send.time)) return;
+    this.#oldest = send;
+  }
+
+  addSum(other: Sum): void {
+    addCounters(this.#counters, other.#counters);
+    this.#latency.add(other.#latency);
+    for (const name of Object.keys(this.#counted) as (keyof Counted)[]) {
+      this.#counted[name] += other.#counted[name];
+    }
+    this.#addOldest(other.#oldest);
+  }
+
+  result(): SocketSums {
+    const oldest = this.#oldest;
+    return {
+      ...this.#counters,
+      ...this.#counted,
+      oldest: oldest && { fd: oldest.fd, id: oldest.id, age: (clock() - oldest.time) * 1e6 },
+      completionLatency: latencyOf(this.#latency),
+    };
+  }
+}
+
+function sumOfPools(): PoolSums {
+  const sums: PoolSums = {
+    made: knownPools.made,
+    open: 0,
+    bytes: 0,
+    buffers: 0,
+    free: 0,
+    acquired: 0,
+    inFlight: 0,
+    retired: 0,
+    waiting: 0,
+    dry: knownPools.dryBefore,
+  };
+  for (const { owner, misses } of knownPools) {
+    sums.dry += misses.dry;
+    const pool = owner.deref() as BufferPool | undefined;
+    if (pool === undefined) continue;
+    const { free, acquired, inFlight, retired, count } = memoryOf(pool).slots;
+    sums.open++;
+    sums.bytes += pool.bufferSize * count;
+    sums.buffers += count;
+    sums.free += free;
+    sums.acquired += acquired;
+    sums.inFlight += inFlight;
+    sums.retired += retired;
+    sums.waiting += waitingOf(pool);
+  }
+  return sums;
+}

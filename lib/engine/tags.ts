@@ -1,0 +1,63 @@
+const FIRST_CAPACITY = 64;
+
+/**
+ * What senders have given their sends to be told with them, by id. Most sends have one or none has, so
+ * they are kept as the buffers in flight are: in a ring that is as long as the ids between the oldest
+ * tag and the latest.
+ */
+export class Tags {
+  #ring: unknown[] = new Array(FIRST_CAPACITY).fill(undefined);
+  #mask = FIRST_CAPACITY - 1;
+  /** no id below has a tag */
+  #low = 0;
+  /** nor has one from here on */
+  #end = 0;
+  #count = 0;
+
+  /** The id is above all that have been given a tag. */
+  set(id: number, tag: unknown): void {
+    if (tag === undefined) return;
+    if (this.#count === 0) this.#low = id;
+    while (id - this.#low > this.#mask) this.#grow();
+    this.#ring[id & this.#mask] = tag;
+    this.#count++;
+    this.#end = id + 1;
+  }
+
+  /** Those of a range, each at the place of its id in it; undefined when none has one. */
+  of(first: number, last: number): unknown[] | undefined {
+    if (this.#count === 0 || first >= this.#end || last < this.#low) return undefined;
+    let some = false;
+    const tags: unknown[] = new Array(last - first + 1).fill(undefined);
+    const end = Math.min(last + 1, this.#end);
+    for (let id = Math.max(first, this.#low); id < end; id++) {
+      const tag = this.#ring[id & this.#mask];
+      if (tag === undefined) continue;
+      tags[id - first] = tag;
+      some = true;
+    }
+    return some ? tags : undefined;
+  }
+
+  /** The same, and lets go of them. */
+  take(first: number, last: number): unknown[] | undefined {
+    const tags = this.of(first, last);
+    if (tags === undefined) return undefined;
+    for (const [i, tag] of tags.entries()) {
+      if (tag === undefined) continue;
+      this.#ring[(first + i) & this.#mask] = undefined;
+      this.#count--;
+    }
+    while (this.#low < this.#end && this.#ring[this.#low & this.#mask] === undefined) this.#low++;
+    return tags;
+  }
+
+  #grow(): void {
+    const old = this.#ring;
+    const mask = old.length * 2 - 1;
+    const ring: unknown[] = new Array(old.length * 2).fill(undefined);
+    for (let id = this.#low; id < this.#end; id++) ring[id & mask] = old[id & this.#mask];
+    this.#ring = ring;
+    this.#mask = mask;
+  }
+}
