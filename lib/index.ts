@@ -28,7 +28,7 @@ export {
 } from './engine/process-stats.js';
 export type { SendManyOptions, SendOptions } from './engine/send-options.js';
 export { ZeroCopySocket } from './engine/socket.js';
-export type { SocketCounters, SocketInfo, SocketStats } from './engine/stats.js';
+export type { SocketCounters, SocketInfo, SocketStats, TcpInfo } from './engine/stats.js';
 export type { Timestamp, TimestampStage } from './engine/timestamps.js';
 export { type LinkLayer, type PacketOptions, PacketSocket } from './sockets/packet.js';
 export { type TcpOptions, TcpSocket } from './sockets/tcp.js';

@@ -113,6 +113,24 @@ export interface SocketDescription {
   waiting?: number;
   missing?: number;
   link?: LinkDescription;
+  /** of a TCP connection that is up */
+  tcp?: TcpDescription;
+}
+
+/** What TCP_INFO tells, in its units; what the kernel does not know is missing. */
+export interface TcpDescription {
+  acknowledged?: number;
+  notSent?: number;
+  roundTrip?: number;
+  roundTripVariation?: number;
+  leastRoundTrip?: number;
+  retransmitted?: number;
+  unacknowledged?: number;
+  lost?: number;
+  congestionWindow?: number;
+  segmentSize?: number;
+  sendWindow?: number;
+  deliveryRate?: number;
 }
 
 /** The interface that a socket is bound to. */

@@ -37,8 +37,8 @@ interface Member {
  */
 class Census {
   readonly past: Readonly<Record<Protocol, Past>>;
-  /** whether all sockets are measured that are opened from now on */
-  measures = false;
+  /** whether all sockets are measured, those included that are opened from now on */
+  #measures = false;
   readonly #members = new Map<number, Member>();
 
   constructor() {
@@ -52,7 +52,15 @@ class Census {
     this.past[protocol].opened++;
     const member = { protocol, state: new WeakRef(state), latency: inFlight.latency };
     this.#members.set(handle, member);
-    if (this.measures) inFlight.measure();
+    if (this.#measures) inFlight.measure();
+  }
+
+  /** Measures the latency of all sockets from now on. */
+  measure(): void {
+    if (this.#measures) return;
+    this.#measures = true;
+    for (const protocol of PROTOCOLS) this.past[protocol].latency.begin();
+    for (const { inFlight } of this.open()) inFlight.measure();
   }
 
   /** It is closing for good; its handle still answers. */

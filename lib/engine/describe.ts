@@ -1,9 +1,16 @@
+import type { TcpDescription } from '../addon/contract.js';
 import { systemError } from '../base/errors.js';
 import { showAddress } from '../base/inspection.js';
 import { clock } from '../base/timers.js';
 import { latencyOf } from '../buffers/completion-latency.js';
 import type { SocketState } from './state.js';
-import { readCounters, readLimits, type SocketInfo, type SocketStats } from './stats.js';
+import {
+  readCounters,
+  readLimits,
+  type SocketInfo,
+  type SocketStats,
+  type TcpInfo,
+} from './stats.js';
 
 export function readStats(state: SocketState): SocketStats {
   if (state.finalStats !== null) return { ...state.finalStats };
@@ -45,6 +52,7 @@ export function readInfo(state: SocketState): SocketInfo {
     linkDown: kernel.linkDown === true,
     timestamps: describeTimestamps(state, kernel.timestampErrno ?? 0),
     peerClosed: kernel.peerClosed === true,
+    tcp: kernel.tcp === undefined ? null : describeTcp(kernel.tcp),
     limits: readLimits(),
     ...state.hooks.details?.(kernel),
   };
@@ -89,6 +97,23 @@ function segmentationOf(split: boolean): NonNullable<SocketInfo['segmentation']>
     'UDP_SEGMENT was answered with EIO: the device makes no checksums, or IPsec transforms the ' +
     'packets. Each datagram is sent by itself; the whole is tried again from time to time';
   return { whole: !split, reason: split ? reason : undefined };
+}
+
+function describeTcp(tcp: TcpDescription): TcpInfo {
+  return {
+    acknowledgedBytes: tcp.acknowledged ?? null,
+    notSentBytes: tcp.notSent ?? null,
+    roundTripMicroseconds: tcp.roundTrip ?? null,
+    roundTripVariationMicroseconds: tcp.roundTripVariation ?? null,
+    leastRoundTripMicroseconds: tcp.leastRoundTrip ?? null,
+    retransmittedSegments: tcp.retransmitted ?? null,
+    unacknowledgedSegments: tcp.unacknowledged ?? null,
+    lostSegments: tcp.lost ?? null,
+    congestionWindowSegments: tcp.congestionWindow ?? null,
+    segmentSizeBytes: tcp.segmentSize ?? null,
+    sendWindowBytes: tcp.sendWindow ?? null,
+    deliveryBytesPerSecond: tcp.deliveryRate ?? null,
+  };
 }
 
 /** What the kernel has told; it answers 0 or -1 where it cannot tell. */

@@ -76,10 +76,7 @@ export interface ProcessStats {
  * Reads a few numbers of each open socket, and of packet and XDP sockets makes a system call.
  */
 export function processStats(): ProcessStats {
-  if (!census.measures) {
-    census.measures = true;
-    for (const { inFlight } of census.open()) inFlight.measure();
-  }
+  census.measure();
   const sums = {
     tcp: new Sum('tcp'),
     udp: new Sum('udp'),
@@ -107,7 +104,7 @@ type Counted = Omit<SocketSums, keyof SocketCounters | 'oldest' | 'completionLat
 /** Adds sockets up. */
 class Sum {
   readonly #counters = {} as SocketCounters;
-  readonly #latency = new LatencyHistogram().begin();
+  readonly #latency = new LatencyHistogram();
   readonly #counted: Counted = {
     open: 0,
     opened: 0,

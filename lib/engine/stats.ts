@@ -115,6 +115,37 @@ export interface LinkInfo {
   operstate: 'unknown' | 'notpresent' | 'down' | 'lowerlayerdown' | 'testing' | 'dormant' | 'up';
 }
 
+/**
+ * A TCP connection as its kernel sees it (TCP_INFO, tcp(7)). Null is what this kernel does not tell; all
+ * but what says a version is told by every kernel that the library runs on.
+ */
+export interface TcpInfo {
+  /** bytes of your sends that the peer's kernel has acknowledged; Linux 4.1 */
+  acknowledgedBytes: number | null;
+  /** bytes in the kernel that have not gone out once: they wait for a window; Linux 4.6 */
+  notSentBytes: number | null;
+  /** round trip, smoothed */
+  roundTripMicroseconds: number | null;
+  /** how much round trips differ: their mean deviation */
+  roundTripVariationMicroseconds: number | null;
+  /** the shortest round trip of the last minutes; Linux 4.6 */
+  leastRoundTripMicroseconds: number | null;
+  /** segments sent again, since the connection was opened */
+  retransmittedSegments: number | null;
+  /** segments that are out and not acknowledged */
+  unacknowledgedSegments: number | null;
+  /** of those, the ones that the kernel takes for lost */
+  lostSegments: number | null;
+  /** segments that may be out, by the congestion window */
+  congestionWindowSegments: number | null;
+  /** bytes of a segment, without headers */
+  segmentSizeBytes: number | null;
+  /** bytes that the peer has room for: 0 when it does not read; Linux 5.4 */
+  sendWindowBytes: number | null;
+  /** bytes a second that have arrived, as lately measured; Linux 4.9 */
+  deliveryBytesPerSecond: number | null;
+}
+
 /** What the kernel granted, its limits, and why something is off. */
 export interface SocketInfo {
   /** which kind of socket it is */
@@ -213,6 +244,8 @@ export interface SocketInfo {
   maxSendLength: number;
   /** the TCP peer has ended its side */
   peerClosed: boolean;
+  /** the connection of a TCP socket; null of other sockets, and when there is none any more */
+  tcp: TcpInfo | null;
   /** limits of the system that bound what is in flight */
   limits: {
     /** net.core.optmem_max in bytes, of this network namespace: bounds sends in flight (about 830

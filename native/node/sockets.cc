@@ -173,6 +173,28 @@ void set_link(Napi::Object result, const Socket::State& state) {
   set(result, "missing", state.missing);
 }
 
+// What TCP_INFO tells of a connection that is up, but for what this kernel does not know.
+void set_tcp(Napi::Object result, const Socket::State& state) {
+  const TcpFacts& facts = state.tcp;
+  Napi::Object tcp = Napi::Object::New(result.Env());
+  const auto set_known = [&](const char* name, int64_t value) {
+    if (value >= 0) set(tcp, name, static_cast<double>(value));
+  };
+  set_known("acknowledged", facts.bytes_acked < 0 ? -1 : state.acknowledged);
+  set_known("notSent", facts.not_sent);
+  set_known("roundTrip", facts.round_trip);
+  set_known("roundTripVariation", facts.variation);
+  set_known("leastRoundTrip", facts.least_round_trip);
+  set_known("retransmitted", facts.retransmitted);
+  set_known("unacknowledged", facts.unacknowledged);
+  set_known("lost", facts.lost);
+  set_known("congestionWindow", facts.congestion_window);
+  set_known("segmentSize", facts.segment_size);
+  set_known("sendWindow", facts.send_window);
+  set_known("deliveryRate", facts.delivery_rate);
+  set(result, "tcp", tcp);
+}
+
 // describe(handle): what the kernel says of the socket now
 Napi::Value describe(Info info) {
   Napi::Object result = Napi::Object::New(info.Env());
@@ -195,6 +217,7 @@ Napi::Value describe(Info info) {
   set(result, "failure", state.failure);
   set(result, "acknowledged", static_cast<double>(state.acknowledged));
   if (state.link.index != 0) set_link(result, state);
+  if (state.is_connected) set_tcp(result, state);
   return result;
 }
 

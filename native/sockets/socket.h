@@ -12,6 +12,7 @@
 #include "kernel/address.h"
 #include "kernel/failure.h"
 #include "kernel/link.h"
+#include "kernel/tcp_facts.h"
 #include "kernel/timestamping.h"
 #include "sockets/news.h"
 #include "sockets/request.h"
@@ -117,6 +118,9 @@ class Socket {
     uint32_t max_length = 0;  // of a frame
     // Of a TCP connection that is or was up: bytes that the peer has acknowledged; else -1.
     int64_t acknowledged = -1;
+    // Of a TCP connection that is up.
+    bool is_connected = false;
+    TcpFacts tcp;
     // Of a transmit ring: frames that wait for one before them, and which that is.
     size_t waiting = 0;
     uint32_t missing = 0;

@@ -208,6 +208,18 @@ ssize_t receive(int fd, void* buffer, size_t size, int flags) {
   return result;
 }
 
+// `limit`: the bytes that an older kernel knows of what is asked for.
+int get_option(int fd, int level, int name, void* value, socklen_t* length) {
+  const std::optional<Step> step = getsockopt_fault.strike(name);
+  if (step && step->error != 0) {
+    errno = step->error;
+    return -1;
+  }
+  if (step && step->limit == 0) return 1;
+  if (step && step->limit > 0) *length = std::min(*length, static_cast<socklen_t>(step->limit));
+  return ::getsockopt(fd, level, name, value, length);
+}
+
 }  // namespace
 
 void set_qdisc_kind(const char* kind) {
@@ -236,8 +248,7 @@ void install_faults() {
   sys.shutdown = Wrapper<int, int, int>::call<::shutdown, &shutdown_fault>;
   sys.setsockopt =
       Wrapper<int, int, int, int, const void*, socklen_t>::call<::setsockopt, &setsockopt_fault, 2>;
-  sys.getsockopt =
-      Wrapper<int, int, int, int, void*, socklen_t*>::call<::getsockopt, &getsockopt_fault, 2>;
+  sys.getsockopt = get_option;
   sys.sendmmsg = send_messages;
   sys.sendto = send_bytes;
   sys.sendmsg = send_message;

@@ -1,15 +1,14 @@
 #include "sockets/inet/tcp_socket.h"
 
-#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstddef>
 
 #include "kernel/syscalls.h"
+#include "kernel/tcp_facts.h"
 
 namespace zerosend {
 
@@ -164,6 +163,8 @@ Socket::State TcpSocket::do_state() const {
   State state = InetSocket::do_state();
   state.peer_closed = peer_closed_;
   state.acknowledged = acknowledged();
+  if (!connecting_ && !cut_off_ && !read_tcp_facts(fd_, &state.tcp)) state.tcp.closed = true;
+  state.is_connected = !connecting_ && !cut_off_ && !state.tcp.closed;
   return state;
 }
 
@@ -176,13 +177,9 @@ uint64_t TcpSocket::do_progress() const {
 // behind all that was sent. It forgets the count when the connection is cut off.
 int64_t TcpSocket::acknowledged() const {
   if (connecting_ || cut_off_) return acknowledged_;
-  tcp_info info{};
-  socklen_t length = sizeof info;
-  constexpr socklen_t kNeeded = offsetof(tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked;
-  if (sys.getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 || length < kNeeded) {
-    return acknowledged_;
-  }
-  const uint64_t acked = info.tcpi_bytes_acked > 0 ? info.tcpi_bytes_acked - 1 : 0;
+  TcpFacts facts;
+  if (!read_tcp_facts(fd_, &facts) || facts.bytes_acked < 0) return acknowledged_;
+  const auto acked = static_cast<uint64_t>(facts.bytes_acked > 0 ? facts.bytes_acked - 1 : 0);
   const auto& counted = counters_.values();
   const uint64_t sent = counted[static_cast<size_t>(Counter::bytes)] -
                         counted[static_cast<size_t>(Counter::unsentBytes)];
