@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { CodedError } from '../../base/errors.js';
 import { type Entry, EXIT, type ExitCode } from './command.js';
 import { columns, exitCodesOf, helpOf } from './help.js';
@@ -7,6 +6,7 @@ import { UsageError } from './options.js';
 import { parse } from './parse.js';
 import { nearest } from './similar.js';
 import { Terminal } from './terminal.js';
+import { version } from './version.js';
 
 type Entries = Readonly<Record<string, Entry>>;
 
@@ -78,11 +78,6 @@ function overview(commands: Entries): string {
     '',
     exitCodesOf(),
   ].join('\n');
-}
-
-function version(): string {
-  const path = new URL('../../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version;
 }
 
 function unknownCommand(commands: Entries, name: string): UsageError {

@@ -64,9 +64,12 @@ for a moment.`,
   },
   async run({ options, json, terminal, signal }) {
     const system = readSystem();
+    const progress = terminal.interactive && !json ? terminal.progress(json) : undefined;
+    progress?.show(['Trying each mechanism …'], '');
     let attempts = await runProbes(ALWAYS, signal);
     const devices = devicesOf(attempts);
     const only = options.interface;
+    progress?.clear();
     if (only !== undefined && devices && !devices.some(({ name }) => name === only)) {
       throw new UsageError(`there is no interface '${only}'; there are ${namesOf(devices)}`);
     }
@@ -78,6 +81,7 @@ for a moment.`,
     else {
       printFindings(findings, terminal);
       terminal.print(signal.aborted ? 'Interrupted.' : conclusion(findings, works));
+      if (only === undefined) terminal.print(ABOUT_INTERFACES);
     }
     return works || signal.aborted ? EXIT.OK : EXIT.UNAVAILABLE;
   },
@@ -126,6 +130,9 @@ function document(findings: readonly Finding[], works: boolean, interrupted: boo
     })),
   };
 }
+
+const ABOUT_INTERFACES =
+  "'zerosend doctor --interface NAME' also asks one for a transmit ring and AF_XDP.";
 
 function conclusion(findings: readonly Finding[], works: boolean): string {
   const count = (verdict: Finding['verdict']) =>

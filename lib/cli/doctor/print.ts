@@ -24,12 +24,22 @@ export function printFindings(findings: readonly Finding[], terminal: Terminal):
     if (own.length === 0) continue;
     terminal.print(terminal.colour.bold(HEADINGS[group]));
     const column = Math.min(28, Math.max(...own.map(({ title }) => title.length)));
-    for (const finding of own) printFinding(finding, column, width, terminal);
+    let before = '';
+    for (const finding of own) {
+      printSummary(finding, column, width, terminal);
+      if (finding.verdict === 'works') continue;
+      // What one thing has brought about is explained once.
+      const explanation = explain(finding, width, terminal).join('\n');
+      if (explanation !== '') terminal.print(explanation === before ? AS_ABOVE : explanation);
+      before = explanation;
+    }
     terminal.print();
   }
 }
 
-function printFinding(finding: Finding, column: number, width: number, terminal: Terminal): void {
+const AS_ABOVE = '      as above';
+
+function printSummary(finding: Finding, column: number, width: number, terminal: Terminal): void {
   const { colour } = terminal;
   const paint = {
     works: colour.green,
@@ -43,15 +53,22 @@ function printFinding(finding: Finding, column: number, width: number, terminal:
   const title = finding.title.padEnd(column);
   const mark = paint(MARKS[finding.verdict]);
   const long = finding.title.length > column;
-  terminal.print(`  ${mark} ${title}  ${long ? `\n${' '.repeat(indent)}` : ' '}${first}`);
+  terminal.print(`  ${mark} ${title}${long ? `\n${' '.repeat(indent)}` : '  '}${first}`);
   for (const line of more) terminal.print(`${' '.repeat(indent)}${line}`);
-  if (finding.verdict === 'works') return;
-  for (const line of wrap(finding.means ?? '', width - 6))
-    terminal.print(`      ${colour.dim(line)}`);
-  for (const { type, what } of finding.remedies ?? []) {
-    terminal.print(`      ${colour.cyan(`$ ${type}`)}`);
-    for (const line of wrap(what, width - 10)) terminal.print(`          ${colour.dim(line)}`);
-  }
+}
+
+function explain(
+  { means = '', remedies = [] }: Finding,
+  width: number,
+  { colour }: Terminal,
+): string[] {
+  return [
+    ...wrap(means, width - 6).map((line) => `      ${colour.dim(line)}`),
+    ...remedies.flatMap(({ type, what }) => [
+      `      ${colour.cyan(`$ ${type}`)}`,
+      ...wrap(what, width - 10).map((line) => `          ${colour.dim(line)}`),
+    ]),
+  ];
 }
 
 function wrap(text: string, width: number): string[] {

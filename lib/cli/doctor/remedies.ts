@@ -1,8 +1,15 @@
 import type { Remedy } from './finding.js';
+import type { Container } from './system/container.js';
 import type { Capability } from './system/privileges.js';
+import type { Changed, Setting } from './system/settings.js';
 import type { System } from './system/system.js';
 
-type Subject = Pick<System, 'container' | 'privileges' | 'proc' | 'node' | 'limits'>;
+/** What has to stand before a command that takes root. */
+export function sudo({ privileges }: Pick<System, 'privileges'>): string {
+  return privileges.uid === 0 ? '' : 'sudo ';
+}
+
+type Subject = Pick<System, 'container' | 'privileges' | 'settings' | 'node' | 'limits'>;
 
 /** How this process, as it stands, can get a capability. The first way is the one to try first. */
 export function toGet(capability: Capability, system: Subject): Remedy[] {
@@ -36,35 +43,43 @@ export function toGet(capability: Capability, system: Subject): Remedy[] {
 }
 
 /** How a setting of the kernel is changed from here. */
-export function toSet(name: string, value: number, system: Subject): Remedy[] {
-  const { container, proc, privileges } = system;
-  const sudo = privileges.uid === 0 && !privileges.inUserNamespace ? '' : 'sudo ';
-  if (proc.settings === 'writable') {
-    return [{ type: `${sudo}sysctl -w ${name}=${value}`, what: 'holds until the next boot' }];
+export function toSet(name: Setting, value: number, system: Subject): Remedy[] {
+  const { container, settings } = system;
+  const changed = settings[name];
+  const type = `sysctl -w ${name}=${value}`;
+  if (changed === 'here') return [{ type, what: 'holds until the next boot' }];
+  if (changed === 'by-root' && !system.privileges.inUserNamespace) {
+    return [{ type: `sudo ${type}`, what: 'holds until the next boot' }];
   }
-  if (container?.kind === 'kubernetes') {
-    return [
-      {
-        type: `securityContext: { sysctls: [{ name: "${name}", value: "${value}" }] }`,
-        what: 'in the pod, where the kubelet allows it (--allowed-unsafe-sysctls)',
-      },
-    ];
+  const outside = { type: `sudo ${type}`, what: `on the machine itself: ${WHY_OUTSIDE[changed]}` };
+  // Only what a network namespace has of its own can be set when a container is started.
+  if (!container || changed !== 'read-only' || !name.startsWith('net.')) return [outside];
+  return [ofContainer(container.kind, name, value), outside];
+}
+
+const WHY_OUTSIDE: Readonly<Record<Exclude<Changed, 'here'>, string>> = {
+  'by-root': 'root of a user namespace cannot',
+  'read-only': '/proc/sys is read-only in here',
+  outside: 'it is not of this network namespace',
+};
+
+function ofContainer(kind: Container['kind'], name: string, value: number): Remedy {
+  if (kind === 'kubernetes') {
+    return {
+      type: `securityContext: { sysctls: [{ name: "${name}", value: "${value}" }] }`,
+      what: 'in the pod, where the kubelet allows it (--allowed-unsafe-sysctls)',
+    };
   }
-  const tool = container?.kind === 'podman' ? 'podman' : 'docker';
-  const onHost = {
-    type: `sudo sysctl -w ${name}=${value}`,
-    what: 'on the host: /proc/sys cannot be written in here',
+  const tool = kind === 'podman' ? 'podman' : 'docker';
+  return {
+    type: `${tool} run --sysctl ${name}=${value} …`,
+    what: 'sets it for the container alone',
   };
-  if (!container) return [onHost];
-  return [
-    { type: `${tool} run --sysctl ${name}=${value} …`, what: 'sets it for the container alone' },
-    onHost,
-  ];
 }
 
 /** How more memory can be locked. */
 export function toLock(system: Subject): Remedy[] {
-  const { container, privileges, limits } = system;
+  const { container, limits } = system;
   const { memlock = 0, memlockHard = 0 } = limits;
   const remedies: Remedy[] = [];
   if (memlockHard > memlock) {
@@ -75,10 +90,13 @@ export function toLock(system: Subject): Remedy[] {
     const tool = container.kind === 'podman' ? 'podman' : 'docker';
     remedies.push({ type: `${tool} run --ulimit memlock=-1 …`, what: 'lifts it in the container' });
   }
-  const sudo = privileges.uid === 0 && !privileges.inUserNamespace ? '' : 'sudo ';
+  // Root of a user namespace may not raise it.
+  const within = system.privileges.inUserNamespace;
   remedies.push({
-    type: `${sudo}prlimit --memlock=unlimited --pid $$`,
-    what: 'lifts it for this shell; LimitMEMLOCK=infinity does for a service of systemd',
+    type: `${within ? 'sudo ' : sudo(system)}prlimit --memlock=unlimited --pid $$`,
+    what: within
+      ? 'in a shell outside, before the namespace is made in it'
+      : 'lifts it for this shell; LimitMEMLOCK=infinity does for a service of systemd',
   });
   return remedies;
 }

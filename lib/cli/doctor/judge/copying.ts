@@ -1,6 +1,7 @@
 import type { DeviceDescription } from '../../../addon/contract.js';
 import type { Remedy } from '../finding.js';
-import type { Tap } from '../system/taps.js';
+import { sudo } from '../remedies.js';
+import type { System } from '../system/system.js';
 
 /** Something by which the kernel copies what it was to send in place. */
 export interface Copying {
@@ -15,7 +16,7 @@ export interface Copying {
 const CHECKSUMS = ['tx-checksum-ip-generic', 'tx-checksum-ipv4', 'tx-checksum-ipv6'];
 
 /** Everything of an interface that has the kernel copy, as far as it can be known without sending. */
-export function copyingOf(device: DeviceDescription, taps: readonly Tap[]): Copying[] {
+export function copyingOf(device: DeviceDescription, system: System): Copying[] {
   const { name, features, featuresErrno, kind } = device;
   const found: Copying[] = [];
   const add = (
@@ -37,7 +38,7 @@ export function copyingOf(device: DeviceDescription, taps: readonly Tap[]): Copy
       'What a network stack at the other end receives is copied for it; what it forwards is not.',
     );
   }
-  for (const { index, program } of taps) {
+  for (const { index, program } of system.taps ?? []) {
     if (index !== 0 && index !== device.index) continue;
     const who = program ?? 'a packet socket of a program that cannot be seen from here';
     const where = index === 0 ? 'on every interface' : 'here';
@@ -49,14 +50,24 @@ export function copyingOf(device: DeviceDescription, taps: readonly Tap[]): Copy
     add(
       'no-scatter-gather',
       'The device cannot gather a packet from several places (scatter-gather is off).',
-      [{ type: `sudo ethtool -K ${name} sg on`, what: 'switches it on, where the driver can' }],
+      [
+        {
+          type: `${sudo(system)}ethtool -K ${name} sg on`,
+          what: 'switches it on, where the driver can',
+        },
+      ],
     );
   }
   if (featuresErrno === 0 && !CHECKSUMS.some((feature) => features[feature])) {
     add(
       'no-checksums',
       'The device makes no checksums, so the kernel reads every datagram, and copies it meanwhile.',
-      [{ type: `sudo ethtool -K ${name} tx on`, what: 'has the device make them, where it can' }],
+      [
+        {
+          type: `${sudo(system)}ethtool -K ${name} tx on`,
+          what: 'has the device make them, where it can',
+        },
+      ],
       'udp',
     );
   }

@@ -1,6 +1,7 @@
 import type { DeviceDescription } from '../../../addon/contract.js';
 import type { Finding, Refusal, Remedy } from '../finding.js';
 import type { ProbeName } from '../probes/list.js';
+import { sudo } from '../remedies.js';
 import { copyingOf } from './copying.js';
 import { refusedRing } from './rings.js';
 import { refused, type Subject, whyRefused } from './subject.js';
@@ -36,13 +37,13 @@ export function judgeInterfaces(subject: Subject, only: string | undefined): Fin
 
 function judgeDevice(device: DeviceDescription, subject: Subject): Finding {
   const { name, mtu, driver, kind, queues, features, featuresErrno } = device;
-  const copying = copyingOf(device, subject.system.taps ?? []);
-  const link = linkOf(device);
+  const copying = copyingOf(device, subject.system);
+  const link = linkOf(device, sudo(subject.system));
   const pacing = pacingOf(device, subject);
   const offloads = Object.entries(SHOWN).filter(([feature]) => features[feature]);
   const what = [
     link.text,
-    kind || driver || 'no driver that tells its name',
+    device.loopback ? 'loopback' : kind || driver || 'no driver that tells its name',
     `MTU ${mtu}`,
     `${queues} transmit queue${queues === 1 ? '' : 's'}`,
     `qdisc ${pacing.qdisc}`,
@@ -55,7 +56,7 @@ function judgeDevice(device: DeviceDescription, subject: Subject): Finding {
     id: `interface:${name}`,
     group: 'interfaces',
     title: name,
-    verdict: bad ? 'fails' : copying.length > 0 && !device.loopback ? 'limited' : 'fact',
+    verdict: bad || (copying.length > 0 && !device.loopback) ? 'limited' : 'fact',
     summary: what.join(', '),
     means: [link.means, ...copying.map(({ text }) => text), pacing.means].filter(Boolean).join(' '),
     error: pacing.error,
@@ -78,14 +79,17 @@ function judgeDevice(device: DeviceDescription, subject: Subject): Finding {
   };
 }
 
-function linkOf({ name, up, carrier, operstate }: DeviceDescription): {
+function linkOf(
+  { name, up, carrier, operstate }: DeviceDescription,
+  asRoot: string,
+): {
   text: string;
   means?: string;
   remedies: readonly Remedy[];
 } {
   if (!up) {
     const means = 'It is down: frames wait in rings, and no packet is routed by it.';
-    const type = `sudo ip link set ${name} up`;
+    const type = `${asRoot}ip link set ${name} up`;
     return { text: 'down', means, remedies: [{ type, what: 'sets it up' }] };
   }
   if (!carrier) {

@@ -24,6 +24,10 @@ export function refused(
   const { signal, error } = attempt ?? {};
   if (signal !== undefined) return killed(frame, signal);
   const found = error ?? { code: 'UNKNOWN', message: 'no answer' };
+  if (isOfLibrary(found)) {
+    const summary = 'the native part of zerosend does not load';
+    return { ...frame, verdict: 'untried', summary, error: found };
+  }
   const why = whyRefused(found, subject);
   return {
     ...frame,
@@ -33,6 +37,13 @@ export function refused(
     means: why?.means,
     remedies: [...remedies, ...(why?.remedies ?? [])],
   };
+}
+
+/** Whether nothing could be tried, since the library does not load. */
+export function isOfLibrary({ code, syscall }: Refusal): boolean {
+  return (
+    syscall === undefined && (/_NATIVE_|_PLATFORM$/.test(code) || code === 'ERR_DLOPEN_FAILED')
+  );
 }
 
 export function summaryOf({ code, syscall, message }: Refusal): string {

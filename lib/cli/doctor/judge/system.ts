@@ -1,11 +1,13 @@
+import { version } from '../../base/version.js';
 import type { Finding } from '../finding.js';
 import { CAPABILITIES, type Capability } from '../system/privileges.js';
-import { type Subject, WITHOUT_GVISOR } from './subject.js';
+import { isOfLibrary, type Subject, WITHOUT_GVISOR } from './subject.js';
 
 /** What the machine and this process are. */
 export function judgeSystem(subject: Subject): Finding[] {
   return [
     judgeKernel(subject),
+    judgeLibrary(subject),
     judgeContainer(subject),
     judgeProc(subject),
     judgeCapabilities(subject),
@@ -31,6 +33,17 @@ function judgeKernel({ system }: Subject): Finding {
   };
 }
 
+function judgeLibrary({ attempts }: Subject): Finding {
+  const frame = { id: 'library', group: 'system', title: 'zerosend' } as const;
+  const data = { version: version() };
+  const error = attempts.interfaces?.error;
+  if (error === undefined || !isOfLibrary(error)) {
+    return { ...frame, verdict: 'fact', summary: `version ${version()}, native part loaded`, data };
+  }
+  const summary = `version ${version()}, whose native part does not load: ${error.code}`;
+  return { ...frame, verdict: 'fails', summary, means: error.message, error, data };
+}
+
 function judgeContainer({ system }: Subject): Finding {
   const { container, privileges } = system;
   const frame = { id: 'container', group: 'system', title: 'container' } as const;
@@ -48,8 +61,8 @@ function judgeContainer({ system }: Subject): Finding {
 
 function judgeProc({ system }: Subject): Finding {
   const frame = { id: 'proc', group: 'system', title: '/proc' } as const;
-  const { missing, settings } = system.proc;
-  const data = { missing: missing ?? null, settings };
+  const { missing, readOnly } = system.proc;
+  const data = { missing: missing ?? null, readOnly, settings: system.settings };
   if (missing !== undefined) {
     return {
       ...frame,
@@ -64,11 +77,11 @@ function judgeProc({ system }: Subject): Finding {
       data,
     };
   }
-  if (settings === 'writable') return { ...frame, verdict: 'fact', summary: 'is there', data };
+  if (!readOnly) return { ...frame, verdict: 'fact', summary: 'is there', data };
   return {
     ...frame,
     verdict: 'fact',
-    summary: settings === 'read-only' ? '/proc/sys is read-only' : '/proc/sys/net is missing',
+    summary: '/proc/sys is read-only',
     means: 'Settings of the kernel (sysctl) cannot be changed from in here.',
     data,
   };

@@ -1,8 +1,9 @@
-import { fork } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { type Attempt, MOMENT_MS, refusalOf } from './attempt.js';
-import type { Answer } from './child.js';
+import { type Attempt, MOMENT_MS } from './attempt.js';
 import type { ProbeName } from './list.js';
+import { type Answer, tryAll } from './try-all.js';
 
 const CHILD = fileURLToPath(new URL('child.js', import.meta.url));
 
@@ -26,30 +27,45 @@ export async function runProbes(
   return Object.assign({}, answers, ...alone);
 }
 
-/** The answers of a process that tries, and by what it ended. */
+/** The answers of a process that tries, and by what it ended. Where none can be had, this one tries. */
 async function inChild(names: readonly ProbeName[], signal: AbortSignal) {
   const answers: Partial<Record<ProbeName, Attempt>> = {};
-  const refuse = (error: unknown) => {
-    for (const name of names) answers[name] ??= { error: refusalOf(error), data: {} };
-    return 'no start';
+  const take = ({ name, attempt }: Answer) => {
+    answers[name] = attempt;
   };
-  const ended = await new Promise<string>((resolve) => {
-    const child = fork(CHILD, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+  try {
+    return { answers, ended: await endOfChild(names, signal, take) };
+  } catch {
+    await tryAll(names, take);
+    return { answers, ended: '' };
+  }
+}
+
+/** @throws where no process can be started: a limit, a seccomp filter, Node's permission model */
+function endOfChild(
+  names: readonly ProbeName[],
+  signal: AbortSignal,
+  take: (answer: Answer) => void,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const args = [...process.execArgv, CHILD, ...names];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     const kill = () => child.kill('SIGKILL');
     // What is tried has a time of its own; this is for a process that has stopped.
     const timer = setTimeout(kill, 5 * MOMENT_MS);
     signal.addEventListener('abort', kill);
-    const end = (how: string) => {
+    const forget = () => {
       clearTimeout(timer);
       signal.removeEventListener('abort', kill);
-      resolve(how);
     };
-    child.on('message', ({ name, attempt }: Answer) => {
-      answers[name] = attempt;
+    createInterface({ input: child.stdout }).on('line', (line) => take(JSON.parse(line)));
+    child.once('error', (error) => {
+      forget();
+      reject(error);
     });
-    child.once('error', (error) => end(refuse(error)));
-    child.once('close', (code, by) => end(by ?? `exit code ${code}`));
-    child.send(names);
-  }).catch(refuse);
-  return { answers, ended };
+    child.once('close', (code, by) => {
+      forget();
+      resolve(by ?? `exit code ${code}`);
+    });
+  });
 }

@@ -106,7 +106,9 @@ async function withDatagrams<T>(
   try {
     receiver.bind(0, LOOPBACK[family]);
     await once(receiver, 'listening');
-    return await use({ address: LOOPBACK[family], port: receiver.address().port }, receiver);
+    const broken = new Promise<never>((_, reject) => receiver.once('error', reject));
+    const remote = { address: LOOPBACK[family], port: receiver.address().port };
+    return await Promise.race([use(remote, receiver), broken]);
   } finally {
     receiver.close();
   }

@@ -1,4 +1,12 @@
-import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+} from 'node:fs';
 
 /** The files by which the system tells of itself. Tests give others. */
 export interface Files {
@@ -7,6 +15,10 @@ export interface Files {
   /** The code with which reading fails; undefined where it does not. */
   refusal(path: string): string | undefined;
   exists(path: string): boolean;
+  /** Whether this process may write to it. */
+  writable(path: string): boolean;
+  /** Permission bits; undefined where there is no such file for us. */
+  mode(path: string): number | undefined;
   list(path: string): readonly string[];
   link(path: string): string | undefined;
 }
@@ -22,6 +34,8 @@ export const FILES: Files = {
     }
   },
   exists: existsSync,
+  writable: (path) => attempt(() => accessSync(path, constants.W_OK) ?? true) === true,
+  mode: (path) => attempt(() => statSync(path).mode & 0o777),
   list: (path) => attempt(() => readdirSync(path)) ?? [],
   link: (path) => attempt(() => readlinkSync(path)),
 };

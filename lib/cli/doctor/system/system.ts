@@ -3,6 +3,7 @@ import { type Container, findContainer } from './container.js';
 import { FILES, type Files } from './files.js';
 import { type Limits, readLimits } from './limits.js';
 import { type Privileges, readPrivileges } from './privileges.js';
+import { readSettings, type Settings } from './settings.js';
 import { readTaps, type Tap } from './taps.js';
 
 /** What the system tells of itself, without anything being tried. */
@@ -18,9 +19,10 @@ export interface System {
   readonly proc: {
     /** the code with which /proc/self/status cannot be read */
     readonly missing: string | undefined;
-    /** whether the settings below /proc/sys can be changed by anybody in here */
-    readonly settings: 'writable' | 'read-only' | 'missing';
+    /** nobody can change the settings below /proc/sys in here */
+    readonly readOnly: boolean;
   };
+  readonly settings: Settings;
   readonly container: Container | undefined;
   readonly privileges: Privileges;
   readonly limits: Limits;
@@ -48,6 +50,7 @@ const HERE = (): Circumstances => ({
 
 export function readSystem(circumstances: Circumstances = HERE()): System {
   const { files, env, uid } = circumstances;
+  const readOnly = isReadOnly(files);
   return {
     kernel: {
       release: circumstances.release,
@@ -56,7 +59,8 @@ export function readSystem(circumstances: Circumstances = HERE()): System {
       gvisor: circumstances.version === GVISOR,
     },
     node: { version: process.version, path: files.link('/proc/self/exe') ?? process.execPath },
-    proc: { missing: files.refusal('/proc/self/status'), settings: settingsOf(files) },
+    proc: { missing: files.refusal('/proc/self/status'), readOnly },
+    settings: readSettings(files, readOnly),
     container: findContainer(files, env),
     privileges: readPrivileges(files, uid),
     limits: readLimits(files),
@@ -65,8 +69,7 @@ export function readSystem(circumstances: Circumstances = HERE()): System {
 }
 
 /** From the mount that /proc/sys is on: Docker, for one, has one of its own there, which is read-only. */
-function settingsOf(files: Files): System['proc']['settings'] {
-  if (!files.exists('/proc/sys/net')) return 'missing';
+function isReadOnly(files: Files): boolean {
   const mounts = (files.read('/proc/self/mountinfo') ?? '').split('\n').map((line) => {
     const [, , , , place = '', options = ''] = line.split(' ');
     return { place, options: options.split(',') };
@@ -75,5 +78,5 @@ function settingsOf(files: Files): System['proc']['settings'] {
   const over = ['/proc/sys/net', '/proc/sys', '/proc'].flatMap(
     (place) => mounts.filter((mount) => mount.place === place).at(-1) ?? [],
   )[0];
-  return over?.options.includes('ro') ? 'read-only' : 'writable';
+  return over?.options.includes('ro') === true;
 }
