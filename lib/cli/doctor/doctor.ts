@@ -141,5 +141,5 @@ function conclusion(findings: readonly Finding[], works: boolean): string {
   const core = works
     ? 'MSG_ZEROCOPY works on TCP and UDP.'
     : 'MSG_ZEROCOPY was not seen to work on TCP and UDP; what is above says why.';
-  return `${core} Of ${findings.length} findings: ${rest}.`;
+  return `${core}\nOf ${findings.length} findings: ${rest}.`;
 }

@@ -32,7 +32,8 @@ export class Running {
   constructor(argv: readonly string[], { env, cwd, timeout = 30_000 }: StartOptions = {}) {
     const [file = '', ...args] = argv;
     // What the tests run in is no terminal that a person has asked colours of.
-    const plain = { ...process.env, NO_COLOR: '', FORCE_COLOR: '', TERM: 'xterm', ...env };
+    const { NO_COLOR: _, FORCE_COLOR: __, ...own } = process.env;
+    const plain = { ...own, TERM: 'xterm', ...env };
     this.child = spawn(file, args, { env: plain, cwd, stdio: 'pipe' });
     this.#timeout = timeout;
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {

@@ -6,8 +6,6 @@ import type { System } from '../system/system.js';
 /** Something by which the kernel copies what it was to send in place. */
 export interface Copying {
   readonly reason: 'loopback' | 'tap' | 'no-scatter-gather' | 'no-checksums' | 'tunnel' | 'veth';
-  /** of `'no-checksums'` UDP alone */
-  readonly of: 'all' | 'udp';
   readonly text: string;
   readonly remedies: readonly Remedy[];
 }
@@ -19,12 +17,8 @@ const CHECKSUMS = ['tx-checksum-ip-generic', 'tx-checksum-ipv4', 'tx-checksum-ip
 export function copyingOf(device: DeviceDescription, system: System): Copying[] {
   const { name, features, featuresErrno, kind } = device;
   const found: Copying[] = [];
-  const add = (
-    reason: Copying['reason'],
-    text: string,
-    remedies: readonly Remedy[] = [],
-    of: Copying['of'] = 'all',
-  ) => found.push({ reason, of, text, remedies });
+  const add = (reason: Copying['reason'], text: string, remedies: readonly Remedy[] = []) =>
+    found.push({ reason, text, remedies });
 
   if (device.loopback) {
     add('loopback', 'What is sent to this machine itself is copied for its receiver.');
@@ -61,14 +55,13 @@ export function copyingOf(device: DeviceDescription, system: System): Copying[] 
   if (featuresErrno === 0 && !CHECKSUMS.some((feature) => features[feature])) {
     add(
       'no-checksums',
-      'The device makes no checksums, so the kernel reads every datagram, and copies it meanwhile.',
+      'The device makes no checksums, so the kernel does, of a copy that nobody else can change; of TCP completions may not say so.',
       [
         {
           type: `${sudo(system)}ethtool -K ${name} tx on`,
           what: 'has the device make them, where it can',
         },
       ],
-      'udp',
     );
   }
   return found;

@@ -36,7 +36,7 @@ export function judgeInterfaces(subject: Subject, only: string | undefined): Fin
 }
 
 function judgeDevice(device: DeviceDescription, subject: Subject): Finding {
-  const { name, mtu, driver, kind, queues, features, featuresErrno } = device;
+  const { name, mtu, driver, kind, queues, qdisc, features, featuresErrno } = device;
   const copying = copyingOf(device, subject.system);
   const link = linkOf(device, sudo(subject.system));
   const pacing = pacingOf(device, subject);
@@ -46,7 +46,7 @@ function judgeDevice(device: DeviceDescription, subject: Subject): Finding {
     device.loopback ? 'loopback' : kind || driver || 'no driver that tells its name',
     `MTU ${mtu}`,
     `${queues} transmit queue${queues === 1 ? '' : 's'}`,
-    `qdisc ${pacing.qdisc}`,
+    `qdisc ${qdisc}${pacing.leaves === qdisc ? '' : ` (${pacing.leaves})`}`,
     featuresErrno === 0
       ? `offloads ${offloads.map(([, shown]) => shown).join(', ') || 'none'}`
       : 'offloads not told',
@@ -68,12 +68,13 @@ function judgeDevice(device: DeviceDescription, subject: Subject): Finding {
     data: {
       ...{ index: device.index, loopback: device.loopback, driver, kind, mtu, queues },
       ...{ up: device.up, carrier: device.carrier, operstate: OPERSTATES[device.operstate] },
-      qdisc: pacing.qdisc,
+      qdisc,
+      leafQdiscs: pacing.leaves,
       udpPacing: pacing.granted,
       xdpProgram: XDP_MODES[device.xdpMode] ?? 'none',
       timestamps: stampingOf(device),
       offloads: featuresErrno === 0 ? features : null,
-      copies: copying.map(({ reason, of }) => ({ reason, of })),
+      copies: copying.map(({ reason }) => reason),
       tapsKnown: subject.system.taps !== undefined,
     },
   };
@@ -103,12 +104,12 @@ function linkOf(
 /** What keeps a rate for UDP, as the answer to opening such a socket tells. */
 function pacingOf(device: DeviceDescription, { attempts }: Subject) {
   const attempt = attempts[`udp-pacing:${device.name}`];
-  const qdisc = String(attempt?.data.qdisc ?? device.qdisc) || 'none';
-  const none = { qdisc, means: undefined, error: undefined, remedies: [] as Remedy[] };
+  const leaves = String(attempt?.data.qdisc ?? device.qdisc);
+  const none = { leaves, means: undefined, error: undefined, remedies: [] as Remedy[] };
   if (attempt === undefined || attempt.signal !== undefined) return { ...none, granted: null };
   const { error } = attempt;
   if (error === undefined) {
-    return { ...none, qdisc: 'fq', granted: true, means: 'fq keeps the rate of a UDP socket.' };
+    return { ...none, leaves: 'fq', granted: true, means: 'fq keeps the rate of a UDP socket.' };
   }
   const refused = error.code === 'ERR_ZEROSEND_PACING_UNSUPPORTED';
   return { ...none, granted: refused ? false : null, error: refused ? undefined : untold(error) };

@@ -56,7 +56,7 @@ export function readSystem(circumstances: Circumstances = HERE()): System {
       release: circumstances.release,
       version: circumstances.version,
       machine: process.arch,
-      gvisor: circumstances.version === GVISOR,
+      gvisor: circumstances.version === GVISOR || circumstances.release.endsWith('-gvisor'),
     },
     node: { version: process.version, path: files.link('/proc/self/exe') ?? process.execPath },
     proc: { missing: files.refusal('/proc/self/status'), readOnly },
