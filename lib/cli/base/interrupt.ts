@@ -1,8 +1,10 @@
+import { setMaxListeners } from 'node:events';
 import { EXIT } from './command.js';
 
 /** Aborted by the first SIGINT or SIGTERM; the second one ends the process at once. */
 export function interruption(): AbortSignal {
   const controller = new AbortController();
+  setMaxListeners(0, controller.signal); // as many as a command has things to end
   const onSignal = () => {
     if (controller.signal.aborted) process.exit(EXIT.KILLED);
     controller.abort();

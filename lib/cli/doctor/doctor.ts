@@ -81,7 +81,7 @@ for a moment.`,
     else {
       printFindings(findings, terminal);
       terminal.print(signal.aborted ? 'Interrupted.' : conclusion(findings, works));
-      if (only === undefined) terminal.print(ABOUT_INTERFACES);
+      if (only === undefined && !signal.aborted) terminal.print(ABOUT_INTERFACES);
     }
     return works || signal.aborted ? EXIT.OK : EXIT.UNAVAILABLE;
   },

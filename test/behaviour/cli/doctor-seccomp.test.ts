@@ -1,7 +1,8 @@
 // zerosend doctor where a seccomp filter answers for the kernel, or ends the process.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canMakeNamespaces, hasTool, needs } from '../../support/requirements.js';
-import { compileUnder, doctor, type Report, ZERO_COPY } from './doctor.js';
+import { commandLine, compileUnder, doctor, type Report, ZERO_COPY } from './doctor.js';
+import { atTerminal, screen } from './shell.js';
 
 const AF_NETLINK = 16;
 const AF_PACKET = 17;
@@ -105,3 +106,21 @@ describe('where no process can be started', compiler, () => {
     expect(report).toMatchObject({ core: true, code: 0 });
   });
 });
+
+describe(
+  'Ctrl-C',
+  needs(canMakeNamespaces() && hasTool('cc') && hasTool('script'), 'namespaces, cc and script'),
+  () => {
+    it('while something is tried ends it, and says so', async () => {
+      // Two seconds pass until a socket gives up reading its error queue.
+      const prefix = [under?.path ?? '', `answer=${EPERM}:recvmsg`, '--'];
+      const running = atTerminal(commandLine({ prefix }));
+      await running.printed(/Trying each mechanism/);
+      running.type('\x03');
+      const { code, stdout } = await running.ended();
+      expect(code).toBe(0);
+      expect(screen(stdout).map((line) => line.replace('^C', ''))).toContain('Interrupted.');
+      expect(stdout).not.toContain('MSG_ZEROCOPY');
+    });
+  },
+);

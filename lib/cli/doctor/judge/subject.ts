@@ -105,7 +105,7 @@ export function whyRefused(
   if (ABSENT.has(code)) {
     return { means: 'The kernel is built without it, or its module is not loaded.', remedies: [] };
   }
-  return undefined;
+  return code === 'EBUSY' ? { means: 'Another socket uses it.', remedies: [] } : undefined;
 }
 
 export const WITHOUT_GVISOR: readonly Remedy[] = [

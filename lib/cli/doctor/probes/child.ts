@@ -3,6 +3,8 @@
 import type { ProbeName } from './list.js';
 import { tryAll } from './try-all.js';
 
+process.on('SIGINT', () => {}); // a terminal sends it to all; the doctor decides
+
 await tryAll(process.argv.slice(2) as ProbeName[], (answer) => {
   return new Promise((resolve) => process.stdout.write(`${JSON.stringify(answer)}\n`, resolve));
 });

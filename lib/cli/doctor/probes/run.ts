@@ -22,8 +22,7 @@ export async function runProbes(
   const [only] = left;
   if (only === undefined || signal.aborted) return answers;
   if (names.length === 1) return { [only]: { signal: ended, data: {} } };
-  const alone: Attempts[] = [];
-  for (const name of left) alone.push(await runProbes([name], signal));
+  const alone = await Promise.all(left.map((name) => runProbes([name], signal)));
   return Object.assign({}, answers, ...alone);
 }
 
