@@ -16,6 +16,10 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'generate packets: UDP, TCP, or whole frames through an interface',
     load: () => import('./send/command.js'),
   },
+  replay: {
+    summary: 'send a capture again: pcap or pcapng, at its own speed or another',
+    load: () => import('./replay/command.js'),
+  },
   build: {
     summary: 'builds the native part from source, where no binary fits this system',
     load: () => import('./build/command.js'),

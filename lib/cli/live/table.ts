@@ -77,7 +77,7 @@ function progressOf({ target, seconds, packets }: Snapshot): string {
     ...(target.packets === null ? [] : [packets / target.packets]),
   ];
   const passed = `${seconds.toFixed(1)} s`;
-  if (parts.length === 0) return `${passed}, until Ctrl-C`;
+  if (parts.length === 0) return `${passed} (Ctrl-C ends it with the report)`;
   const of = target.seconds === null ? '' : ` of ${target.seconds} s`;
   return `${bar(Math.max(...parts))} ${passed}${of}`;
 }
