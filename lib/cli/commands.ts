@@ -4,6 +4,10 @@ export type { Entry };
 
 /** Every command, in the order in which a new user needs them. */
 export const COMMANDS: Readonly<Record<string, Entry>> = {
+  demo: {
+    summary: 'send over UDP and TCP with MSG_ZEROCOPY, check every byte and every id',
+    load: () => import('./demo/command.js'),
+  },
   doctor: {
     summary: 'tells what works on this machine, and what to type where something does not',
     load: () => import('./doctor/doctor.js'),

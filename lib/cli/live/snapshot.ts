@@ -13,7 +13,7 @@
 
 /** What is sent, where to, and where it is to end: the same in all snapshots of a run. */
 export interface Target {
-  readonly command: 'send' | 'replay' | 'demo';
+  readonly command: 'send' | 'replay';
   /** One line for people: 'UDP datagrams of 1400 bytes to 198.18.0.2:9'. */
   readonly title: string;
   /** Seconds after which it ends; null: not by time. */

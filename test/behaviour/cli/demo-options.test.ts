@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { DEMO, run } from './run.js';
+import { pipe, zerosend } from './shell.js';
 
-describe('npm start --', () => {
+const run = (args: readonly string[]) => pipe([process.execPath, zerosend, 'demo', ...args]);
+
+describe('zerosend demo', () => {
   it('lists its options', async () => {
-    const { code, stdout, stderr } = await run(DEMO, ['--help']);
+    const { code, stdout, stderr } = await run(['--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     for (const option of ['--only', '--seconds', '--count', '--udp-size', '--segment'])
       expect(stdout).toContain(option);
@@ -14,13 +16,13 @@ describe('npm start --', () => {
     [['stray'], /stray/],
     [['--seconds', 'soon'], /--seconds .* from 0\.1 to 3600; received 'soon'/],
     [['--seconds', '0'], /received '0'/],
-    [['--count', '1.5'], /--count .* whole number .* received '1\.5'/],
+    [['--count', '1.5'], /--count .* whole number, .* received '1\.5'/],
     [['--seed', '-1'], /--seed/],
-    [['--only', 'udp,sctp'], /udp, tcp, tcp-mix, sink; received 'sctp'/],
+    [['--only', 'udp,sctp'], /udp, tcp, tcp-mix, sink, .* received 'udp,sctp'/],
     [['--mix-min', '10', '--mix-max', '9'], /--mix-min .* received 10 and 9/],
     [['--udp-size', '1401', '--segment', '1400'], /last datagram .* 1 bytes/],
   ])('refuses %j', async (args, message) => {
-    const { code, stdout, stderr } = await run(DEMO, args);
+    const { code, stdout, stderr } = await run(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/^\s+at /m); // no stack

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { verifyStream } from '../../rig/index.mjs';
-import { PERIOD, RepeatedPattern } from '../../rig/repeated-pattern.mjs';
+import { PERIOD, RepeatedPattern } from '../../../lib/cli/demo/checks.js';
+import { verifyStream } from '../../../rig/index.mjs';
 
 describe('RepeatedPattern, as a stream', () => {
   const pattern = new RepeatedPattern(42);
@@ -38,7 +38,7 @@ describe('RepeatedPattern, as a stream', () => {
     expect(pattern.wrongInStream(bytes, 0)).toBeGreaterThan(4000);
   });
 
-  it('is the stream of pattern.mjs, up to its period', () => {
+  it('is the stream of rig/pattern.mjs, up to its period', () => {
     const bytes = Buffer.alloc(PERIOD);
     pattern.fillStream(bytes, bytes.length, 0);
     expect(verifyStream(bytes, 0, 42)).toBe(-1);

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Credit } from '../../../examples/demo/credit.mjs';
-import { mixedSizes } from '../../../examples/demo/senders.mjs';
+import { Credit, mixedSizes } from '../../../lib/cli/demo/sending.js';
 
 describe('Credit', () => {
   const never = new AbortController().signal;

@@ -2,9 +2,9 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Receiver } from '../../../examples/demo/receivers.mjs';
-import { type Measured, resultOf } from '../../../examples/demo/result.mjs';
-import { RepeatedPattern } from '../../../rig/repeated-pattern.mjs';
+import { RepeatedPattern } from '../../../dist/cli/demo/checks.js';
+import { Receiver } from '../../../dist/cli/demo/loopback.js';
+import { type Measured, resultOf } from '../../../dist/cli/demo/report.js';
 
 const SEED = 99;
 const pattern = new RepeatedPattern(SEED);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { canMakeNamespaces, needs } from '../../support/requirements.js';
-import { DEMO, examples, start } from './run.js';
+import { Running, zerosend } from './shell.js';
 
 /** A process that has ended, but whose parent has not asked how, does not live. */
 function lives(pid: number): boolean {
@@ -21,19 +21,21 @@ async function expectGone(pid: number): Promise<void> {
 
 /** Starts a long run, and waits until it sends; `childPid` is its child process. */
 async function sending(transport: string) {
-  const { child, output, ended } = start(DEMO, ['--only', transport, '--seconds', '40']);
+  const args = ['--only', transport, '--seconds', '40'];
+  const running = new Running([process.execPath, zerosend, 'demo', ...args], { timeout: 60_000 });
+  const { child } = running;
   const pid = child.pid as number;
-  while (!output.stdout.includes(' in flight') && child.exitCode === null) await sleep(20);
+  await running.printed(/ in flight/);
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
   const childPid = Number(children.trim());
   expect(childPid, `one child: '${children}'`).toBeGreaterThan(0);
-  return { child, childPid, ended };
+  return { child, childPid, ended: running.ended() };
 }
 
 const transports = ['udp', 'tcp'];
 const sink = describe.each(['sink']);
 
-describe.each(transports)('npm start -- --only %s', (transport) => {
+describe.each(transports)('zerosend demo --only %s', (transport) => {
   it('fails when the receiver dies', async () => {
     const { childPid, ended } = await sending(transport);
     process.kill(childPid, 'SIGKILL');
@@ -45,7 +47,7 @@ describe.each(transports)('npm start -- --only %s', (transport) => {
   });
 });
 
-sink('npm start -- --only %s', (transport) => {
+sink('zerosend demo --only %s', (transport) => {
   const namespaces = needs(canMakeNamespaces(), 'making network namespaces');
 
   it('fails when the sender inside dies', namespaces, async () => {
@@ -66,7 +68,7 @@ sink('npm start -- --only %s', (transport) => {
   });
 });
 
-describe('npm start, ended from outside', () => {
+describe('zerosend demo, ended from outside', () => {
   it('Ctrl-C ends it with the table so far, and its children', async () => {
     const { child, childPid, ended } = await sending('tcp');
     child.kill('SIGINT');
@@ -88,7 +90,8 @@ describe('npm start, ended from outside', () => {
 
 describe('the watchdog', () => {
   it('ends a process whose main thread never comes back', () => {
-    const watchdog = JSON.stringify(new URL('demo/watchdog.mjs', examples));
+    const processes = new URL('../../../dist/cli/demo/processes.js', import.meta.url);
+    const watchdog = JSON.stringify(processes);
     const code = `
       const { startWatchdog } = await import(${watchdog});
       startWatchdog(1, 'this test');

@@ -1,31 +1,29 @@
-// @ts-check
 // Starts the sink in a network namespace without a name: it goes with the process inside.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { end, keep } from './children.mjs';
-import { failedResult } from './result.mjs';
+import type { DemoOptions } from './options.js';
+import { end, keep } from './processes.js';
+import { type DemoSnapshot, failedResult, type Result, type Watcher } from './report.js';
 
-const PROGRAM = fileURLToPath(new URL('sink-process.mjs', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('sink-process.js', import.meta.url));
 const GRACE = 20; // seconds beyond what the two senders take
 
-/** @typedef {import('./result.mjs').Result} Result */
-/** @typedef {import('./result.mjs').Snapshot} Snapshot */
+/** What the process inside is told when it starts. */
+export interface SinkOptions extends DemoOptions {
+  /** Seconds after which it is killed. */
+  readonly limit: number;
+}
 
-/**
- * @typedef {{ type: 'unavailable', reason: string }
- *   | { type: 'progress', name: string, snapshot: Snapshot }
- *   | { type: 'results', results: Result[] }
- *   | { type: 'error', message: string }} FromSink
- */
+export type FromSink =
+  | { type: 'unavailable'; reason: string }
+  | { type: 'progress'; name: string; snapshot: DemoSnapshot }
+  | { type: 'results'; results: Result[] }
+  | { type: 'error'; message: string };
 
-/** @typedef {{ results: Result[] } | { unavailable: string }} SinkOutcome */
+export type SinkOutcome = { results: Result[] } | { unavailable: string };
 
-/**
- * @param {import('./options.mjs').DemoOptions} options
- * @param {import('./progress.mjs').Watcher} watcher
- * @returns {Promise<SinkOutcome>} never rejects
- */
-export async function runSink(options, watcher) {
+/** Never rejects. */
+export async function runSink(options: DemoOptions, watcher: Watcher): Promise<SinkOutcome> {
   if (process.getuid?.() === 0) {
     const outcome = await runIn(['-n'], options, watcher);
     if ('results' in outcome) return outcome;
@@ -35,30 +33,29 @@ export async function runSink(options, watcher) {
   return runIn(['-Urn'], options, watcher);
 }
 
-/**
- * @param {string[]} flags of unshare(1) @param {import('./options.mjs').DemoOptions} options
- * @param {import('./progress.mjs').Watcher} watcher
- * @returns {Promise<SinkOutcome>}
- */
-async function runIn(flags, options, { signal, watch }) {
-  const given = JSON.stringify({ ...options, limit: 2 * options.seconds + GRACE });
+/** @param flags of unshare(1) */
+async function runIn(
+  flags: readonly string[],
+  options: DemoOptions,
+  { signal, watch }: Watcher,
+): Promise<SinkOutcome> {
+  const given: SinkOptions = { ...options, limit: 2 * options.seconds + GRACE };
   const child = keep(
-    spawn('unshare', [...flags, process.execPath, PROGRAM, given], {
+    spawn('unshare', [...flags, process.execPath, PROGRAM, JSON.stringify(given)], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     }),
   );
-  const stop = () => child.connected && child.send('stop');
+  const stop = () => void (child.connected && child.send('stop'));
   signal.addEventListener('abort', stop);
   try {
     return await new Promise((resolve) => {
       let started = false;
       let stderr = '';
-      const failed = (/** @type {string} */ problem) =>
-        resolve({ results: [failedResult('sink', problem)] });
-      child.stderr?.setEncoding('utf8').on('data', (text) => {
+      const failed = (problem: string) => resolve({ results: [failedResult('sink', problem)] });
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         stderr += text;
       });
-      child.on('message', (/** @type {FromSink} */ message) => {
+      child.on('message', (message: FromSink) => {
         started = true;
         if (message.type === 'progress') watch(() => message.snapshot, message.name);
         else if (message.type === 'results') resolve({ results: message.results });

@@ -1,12 +1,27 @@
+import { execFile } from 'node:child_process';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { canMakeNamespaces, needs } from '../../support/requirements.js';
-import { DEMO, run } from './run.js';
+import { zerosend } from './shell.js';
+
+/** Runs to its end what `npm start` runs when everything is up to date; also outside of a test. */
+function run(args: readonly string[], env: Record<string, string> = {}) {
+  const options = {
+    env: { ...process.env, ...env },
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  } as const;
+  return new Promise<{ code: unknown; stdout: string; stderr: string }>((resolve) => {
+    execFile(process.execPath, [zerosend, 'demo', ...args], options, (error, stdout, stderr) => {
+      resolve({ code: error ? (error.code ?? error.signal) : 0, stdout, stderr });
+    });
+  });
+}
 
 // biome-ignore lint/suspicious/noExplicitAny: what is in the document is what is tested
 type Json = any;
 
 async function json(args: readonly string[], env: Record<string, string> = {}): Promise<Json> {
-  const { code, stdout, stderr } = await run(DEMO, [...args, '--json'], env);
+  const { code, stdout, stderr } = await run([...args, '--json'], env);
   const document = JSON.parse(stdout);
   expect({ code, problems: document.problems }, stderr).toEqual({ code: 0, problems: [] });
   return document;
@@ -97,7 +112,7 @@ describe(
 describe('npm start', () => {
   it('prints a table, and says why loopback copies', async () => {
     const args = ['--only', 'udp,tcp', '--seconds', '1.2', '--seed', '3'];
-    const { code, stdout, stderr } = await run(DEMO, args);
+    const { code, stdout, stderr } = await run(args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^zerosend: .* seed 3$/m);
     expect(stdout).toMatch(/^udp +\d\.\d\/1\.2 s {2}[\d,]+ sends/m); // progress, a line a second
@@ -133,7 +148,7 @@ describe('npm start', () => {
   });
 
   it('fails where nothing can be sent', async () => {
-    const { code, stdout } = await run(DEMO, ['--only', 'sink'], { PATH: '/nowhere' });
+    const { code, stdout } = await run(['--only', 'sink'], { PATH: '/nowhere' });
     expect(code).toBe(1);
     expect(stdout).toMatch(/^No sink here, .*: unshare \(util-linux\) is not installed$/m);
   });

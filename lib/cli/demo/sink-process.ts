@@ -1,17 +1,15 @@
-// @ts-check
-// Sends UDP into an interface that drops what it gets. Started by sink.mjs in a network namespace of
-// its own; nothing that is made here outlives this process.
+// Sends UDP into an interface that drops what it gets. Started by sink.ts in a network namespace of its
+// own; nothing that is made here outlives this process.
 //
-// Two senders take turns, so that whatever else the machine does meets both: one asks for zero copy,
-// one is an ordinary copying sender. Each send is a prepared train of which only the number changes.
+// Two senders take turns, so that whatever else the machine does meets both: one asks for zero copy, one
+// is an ordinary copying sender. Each send is a prepared train of which only the number changes.
 import { execFileSync } from 'node:child_process';
-import { BufferPool, UdpSocket } from 'zerosend';
-import { RepeatedPattern } from '../../rig/repeated-pattern.mjs';
-import { Meter } from './meter.mjs';
-import { resultOf, snapshotOf } from './result.mjs';
-import { Run } from './run.mjs';
-import { sendPrepared } from './senders.mjs';
-import { startWatchdog } from './watchdog.mjs';
+import { BufferPool, UdpSocket } from '../../index.js';
+import { RepeatedPattern } from './checks.js';
+import { startWatchdog } from './processes.js';
+import { resultOf, snapshotOf } from './report.js';
+import { Meter, Run, sendPrepared } from './sending.js';
+import type { FromSink, SinkOptions } from './sink.js';
 
 const INTERFACE = 'zs-sink';
 const ADDRESS = '198.18.0.1/24'; // 198.18.0.0/15 is reserved for benchmarks (RFC 2544)
@@ -20,17 +18,19 @@ const HEADERS = 28; // bytes of IPv4 and UDP
 const TURNS = 8; // of each sender
 const PROGRESS_EVERY = 200; // ms
 
-/** @typedef {import('./sink.mjs').FromSink} FromSink */
-/** @typedef {{ name: string, run: Run, meter: Meter, socket: UdpSocket }} Sender */
+interface Sender {
+  readonly name: string;
+  readonly run: Run;
+  readonly meter: Meter;
+  readonly socket: UdpSocket;
+}
 
-/** @type {import('./options.mjs').DemoOptions & { limit: number }} */
 const { seconds, count, udpSize, segment, buffers, seed, limit } = JSON.parse(
   process.argv[2] ?? '{}',
-);
+) as SinkOptions;
 const end = new AbortController();
 
-/** @param {FromSink} message */
-const tell = (message) => process.send?.(message);
+const tell = (message: FromSink) => process.send?.(message);
 
 process.on('disconnect', () => process.exit());
 process.on('message', () => end.abort()); // there is only one message: come to an end
@@ -38,7 +38,7 @@ process.on('SIGINT', () => {}); // Ctrl-C goes to the whole group: the parent de
 startWatchdog(limit, 'the sink');
 
 /** An ifb interface that nobody reads from drops what it gets, and copies none of it. */
-function makeInterface() {
+function makeInterface(): void {
   const PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
   const mtu = Math.max(1500, segment + HEADERS);
   for (const command of [
@@ -54,8 +54,7 @@ function makeInterface() {
   }
 }
 
-/** @param {string} name @param {'always' | 'never'} zeroCopy @returns {Promise<Sender>} */
-async function open(name, zeroCopy) {
+async function open(name: string, zeroCopy: 'always' | 'never'): Promise<Sender> {
   const socket = await UdpSocket.open({
     remote: REMOTE,
     segmentSize: segment,
@@ -67,13 +66,11 @@ async function open(name, zeroCopy) {
   return { name, socket, meter, run: new Run({ count, signal: end.signal }) };
 }
 
-async function main() {
+async function main(): Promise<void> {
   try {
     makeInterface();
   } catch (error) {
-    const { code, stderr, message } = /** @type {NodeJS.ErrnoException & { stderr?: string }} */ (
-      error
-    );
+    const { code, stderr, message } = error as NodeJS.ErrnoException & { stderr?: string };
     const reason = code === 'ENOENT' ? 'ip (iproute2) is not installed' : stderr || message;
     tell({ type: 'unavailable', reason: reason.trim() });
     return;
@@ -113,5 +110,5 @@ async function main() {
 }
 
 main()
-  .catch((error) => tell({ type: 'error', message: error.message }))
+  .catch((error: Error) => tell({ type: 'error', message: error.message }))
   .finally(() => process.disconnect());
