@@ -53,7 +53,7 @@ const MAY_KNOW = {
 
   // What proves the library knows it as its users do.
   rig: [],
-  examples: ['rig'],
+  examples: [],
   bench: ['rig', 'scripts'],
   scripts: [],
 };

@@ -1,5 +1,6 @@
 import type { Outcomes, PoolProgress, Progress } from '../../generator/index.js';
-import type { Reading } from './snapshot.js';
+import type { LatencySummary } from '../../index.js';
+import type { Latency, Reading } from './snapshot.js';
 
 /** What a run of the generator tells while it goes on. */
 export function readingOf(progress: Progress): Reading {
@@ -12,7 +13,7 @@ export function readingOf(progress: Progress): Reading {
     sends,
     inFlight,
     outcomes,
-    latency: null,
+    latency: microseconds(progress.latency),
     pool: { ...poolState(progress.pool), dry: progress.dry },
     interfaceDropped,
     rateError,
@@ -21,6 +22,11 @@ export function readingOf(progress: Progress): Reading {
 
 function poolState({ count: total, free, acquired, inFlight, waiting }: PoolProgress) {
   return { total, free, acquired, inFlight, waiting };
+}
+
+function microseconds(latency: LatencySummary | null): Latency | null {
+  if (latency === null || latency.count === 0) return null;
+  return { p50: latency.p50 / 1e3, p99: latency.p99 / 1e3, max: latency.max / 1e3 };
 }
 
 /** What the reports of all runs have in common. */
@@ -32,6 +38,7 @@ export interface RunReport {
   readonly unfinished: number;
   readonly interfaceDropped: number;
   readonly outcomes: Outcomes;
+  readonly latency: LatencySummary | null;
 }
 
 /** The same of its end: what is not in a report is as it was at the last look. */
@@ -45,7 +52,7 @@ export function lastReading(report: RunReport, last: Reading | null): Reading {
     inFlight: unfinished,
     outcomes,
     interfaceDropped,
-    latency: last?.latency ?? null,
+    latency: microseconds(report.latency),
     pool: last?.pool ?? null,
     rateError: last?.rateError ?? null,
   };

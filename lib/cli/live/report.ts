@@ -3,7 +3,7 @@ import type { SocketStats } from '../../index.js';
 import { EXIT, type ExitCode } from '../base/command.js';
 import { bits, bytes, count, share, time } from '../base/format.js';
 import type { Terminal } from '../base/terminal.js';
-import type { Latency, Target } from './snapshot.js';
+import type { Target } from './snapshot.js';
 import { percent } from './table.js';
 
 type AnyReport = GenerateReport | WorkersReport | ReplayReport;
@@ -12,7 +12,6 @@ type AnyReport = GenerateReport | WorkersReport | ReplayReport;
 export interface Ending<R extends AnyReport> {
   readonly target: Target;
   readonly report: R;
-  readonly latency: Latency | null;
   /** What ended it before its time. */
   readonly error: Error | null;
   /** The counters of the socket, where it is at hand. */
@@ -21,7 +20,7 @@ export interface Ending<R extends AnyReport> {
 
 /** Says how a run has ended; returns the exit code that says the same. */
 export function printEnding<R extends AnyReport>(
-  { target, report, latency, error, stats }: Ending<R>,
+  { target, report, error, stats }: Ending<R>,
   terminal: Terminal,
   json: boolean,
 ): ExitCode {
@@ -34,27 +33,26 @@ export function printEnding<R extends AnyReport>(
       error: error && { code: (error as { code?: unknown }).code ?? null, message: error.message },
       target,
       ...report,
-      latency,
       stats,
     });
   } else {
     terminal.print(terminal.colour.bold(target.title));
-    for (const line of linesOf(report, latency)) terminal.print(line);
+    for (const line of linesOf(report)) terminal.print(line);
     if (error !== null) terminal.note(`zerosend: ${error.message}`);
   }
   return ok ? EXIT.OK : EXIT.FAILED;
 }
 
-function linesOf(report: AnyReport, latency: Latency | null): string[] {
-  const { packets, seconds, sends, failed, unfinished, dry, interfaceDropped } = report;
+function linesOf(report: AnyReport): string[] {
+  const { packets, seconds, sends, failed, unfinished, dry, interfaceDropped, latency } = report;
   const lines = [
     `sent ${count(packets)} packets, ${bytes(report.bytes)}, in ${seconds.toFixed(2)} s: ` +
       `${count(report.packetsPerSecond)} packets/s, ${bits(report.bitsPerSecond)}`,
     idsOf(report),
   ];
-  if (latency !== null) {
-    const { p50, p99, max } = latency;
-    lines.push(`completed within ${time(p50)} (p50), ${time(p99)} (p99), ${time(max)} (max)`);
+  if (latency !== null && latency.count > 0) {
+    const [p50, p99, max] = [latency.p50, latency.p99, latency.max].map((ns) => time(ns / 1e3));
+    lines.push(`completed within ${p50} (p50), ${p99} (p99), ${max} (max)`);
   }
   lines.push(...pacingOf(report), ...replayedOf(report));
   if (dry > 0) lines.push(`no buffer was free ${count(dry)} times: sending waited for completions`);

@@ -84,12 +84,7 @@ async function run(invocation: Invocation<typeof OPTIONS>): Promise<ExitCode> {
     return unavailable(aboutCapture(error, path), invocation, 'replay', capability);
   }
   monitor.end(lastReading(report, monitor.latest));
-  const { target, latest } = monitor;
-  return printEnding(
-    { target, report, latency: latest?.latency ?? null, error, stats },
-    terminal,
-    json,
-  );
+  return printEnding({ target: monitor.target, report, error, stats }, terminal, json);
 }
 
 type Failure = Error & { report?: ReplayReport };

@@ -115,8 +115,7 @@ async function transmit(
     const answers = count(stats.softErrors);
     terminal.note(`zerosend: ${answers} ICMP errors came back: does anybody listen there?`);
   }
-  const { target, latest } = monitor;
-  const ending = { target, report, latency: latest?.latency ?? null, error, stats };
+  const ending = { target: monitor.target, report, error, stats };
   return printEnding(ending, terminal, json);
 }
 

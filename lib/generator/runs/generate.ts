@@ -2,6 +2,7 @@
 // have in common.
 
 import { clock } from '../../base/timers.js';
+import type { LatencySummary } from '../../index.js';
 import { withReport } from '../base/errors.js';
 import { Pacer, type PacerReport } from '../pace/pacer.js';
 import { claimExclusiveUse } from './exclusive-use.js';
@@ -41,6 +42,8 @@ export interface GenerateReport {
   interfaceDropped: number;
   /** Ids of this run that have completed, by how they did so. */
   outcomes: Outcomes;
+  /** How long sends took to complete, in nanoseconds; as `latency` of its progress. */
+  latency: LatencySummary | null;
   /** How the rate was kept; null without one. */
   pacing: PacerReport | null;
 }

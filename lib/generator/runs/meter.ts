@@ -1,5 +1,5 @@
 import { clock } from '../../base/timers.js';
-import type { BufferPool, SocketStats, ZeroCopySocket } from '../../index.js';
+import type { BufferPool, LatencySummary, SocketStats, ZeroCopySocket } from '../../index.js';
 
 /** Ids that have completed, by how they did so: `CompletionRange.how`. */
 export interface Outcomes {
@@ -44,6 +44,11 @@ export interface Progress {
   pool: PoolProgress;
   /** As of the report. */
   interfaceDropped: number;
+  /**
+   * How long sends took to complete, in nanoseconds: `completionLatency` of the socket's `stats()`. Of
+   * several workers, p50 and p99 are the largest of theirs. Null where it is not measured.
+   */
+  latency: LatencySummary | null;
 }
 
 /** Mean rates of what was sent in `seconds`; 0 where that is 0. */
@@ -130,7 +135,8 @@ export class Meter {
 
   /** What the socket has told of this run. */
   #told() {
-    const { zerocopy, copied, inlined, revoked, failed, interfaceDropped } = this.#socket.stats();
+    const stats = this.#socket.stats();
+    const { zerocopy, copied, inlined, revoked, failed, interfaceDropped } = stats;
     const before = this.#before;
     return {
       outcomes: {
@@ -141,12 +147,13 @@ export class Meter {
         failed: failed - before.failed,
       },
       interfaceDropped: interfaceDropped - before.interfaceDropped,
+      latency: summaryOf(stats),
     };
   }
 
   report() {
     const seconds = Math.max(0, this.#stopped - this.#started) / 1000;
-    const { outcomes, interfaceDropped } = this.#told();
+    const { outcomes, interfaceDropped, latency } = this.#told();
     return {
       packets: this.#packets,
       bytes: this.#bytes,
@@ -158,6 +165,13 @@ export class Meter {
       dry: this.#dry,
       interfaceDropped,
       outcomes,
+      latency,
     };
   }
+}
+
+function summaryOf({ completionLatency }: SocketStats): LatencySummary | null {
+  if (completionLatency === null) return null;
+  const { count, min, mean, max, p50, p99 } = completionLatency;
+  return { count, min, mean, max, p50, p99 };
 }

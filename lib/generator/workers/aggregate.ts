@@ -1,3 +1,4 @@
+import type { LatencySummary } from '../../index.js';
 import type { GenerateReport } from '../runs/generate.js';
 import { meanRates, type Outcomes, type PoolProgress, type Progress } from '../runs/meter.js';
 
@@ -21,6 +22,7 @@ export const NO_PROGRESS: Progress = {
   outcomes: { zerocopy: 0, copied: 0, inline: 0, revoked: 0, failed: 0 },
   pool: { count: 0, free: 0, acquired: 0, inFlight: 0, waiting: 0 },
   interfaceDropped: 0,
+  latency: null,
 };
 
 function total<K extends string>(parts: readonly Record<K, number>[], key: K): number {
@@ -49,6 +51,23 @@ function sumPools(all: readonly { pool: PoolProgress }[]): PoolProgress {
   };
 }
 
+/** Percentiles of all together cannot be had of those of each: the largest is what none exceeds. */
+function sumLatencies(all: readonly { latency: LatencySummary | null }[]): LatencySummary | null {
+  const parts = all.flatMap(({ latency }) => (latency === null ? [] : [latency]));
+  const measured = parts.filter(({ count }) => count > 0);
+  if (measured.length === 0) return parts[0] ?? null;
+  const count = total(measured, 'count');
+  const largest = (key: 'max' | 'p50' | 'p99') => Math.max(...measured.map((part) => part[key]));
+  return {
+    count,
+    min: Math.min(...measured.map(({ min }) => min)),
+    mean: measured.reduce((sum, part) => sum + part.mean * (part.count / count), 0),
+    max: largest('max'),
+    p50: largest('p50'),
+    p99: largest('p99'),
+  };
+}
+
 /** Each worker has counted all that the interface has dropped. */
 const dropped = (all: readonly { interfaceDropped: number }[]): number =>
   Math.max(...all.map(({ interfaceDropped }) => interfaceDropped));
@@ -69,12 +88,13 @@ export function sumProgress(parts: readonly Progress[]): Progress {
     outcomes: sumOutcomes(parts),
     pool: sumPools(parts),
     interfaceDropped: dropped(parts),
+    latency: sumLatencies(parts),
   };
 }
 
 /** The report of a worker that ended without one, from its last progress. */
 export function reportOf(last: Progress): GenerateReport {
-  const { seconds, packets, bytes, inFlight, dry, sends, outcomes, interfaceDropped } = last;
+  const { seconds, packets, bytes, inFlight, dry, sends, outcomes, latency } = last;
   return {
     ended: 'error',
     packets,
@@ -85,8 +105,9 @@ export function reportOf(last: Progress): GenerateReport {
     failed: outcomes.failed + outcomes.revoked,
     unfinished: inFlight,
     dry,
-    interfaceDropped,
+    interfaceDropped: last.interfaceDropped,
     outcomes,
+    latency,
     pacing: null,
   };
 }
@@ -111,6 +132,7 @@ export function sumReports(reports: GenerateReport[]): WorkersReport {
     dry: total(reports, 'dry'),
     interfaceDropped: dropped(reports),
     outcomes: sumOutcomes(reports),
+    latency: sumLatencies(reports),
     workers: reports,
   };
 }

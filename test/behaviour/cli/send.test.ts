@@ -87,6 +87,11 @@ describe('zerosend send, datagrams', () => {
     expect(report.seconds).toBeGreaterThan(0.09);
     const { zerocopy, copied, inline } = report.outcomes;
     expect(zerocopy + copied + inline).toBe(2000);
+    const { count, p50, p99, max } = report.latency;
+    expect(count).toBe(2000);
+    expect(p50).toBeGreaterThan(0);
+    expect(p99).toBeGreaterThanOrEqual(p50);
+    expect(max).toBeGreaterThanOrEqual(p99 * 0.99);
   });
 
   it('sends trains that the kernel cuts, over IPv6, the last one shorter', async () => {
@@ -336,7 +341,7 @@ describe('zerosend send, in a network namespace', inSink, () => {
     expect(code, stderr).toBe(0);
     const lines = stdout.trim().split('\n');
     const progress = lines.filter((line) =>
-      / in flight {2}0% copied {2}pool \d+\/1024$/.test(line),
+      / in flight {2}0% copied {2}p99 .* {2}pool \d+\/1024$/.test(line),
     );
     expect(progress.length).toBeGreaterThanOrEqual(2);
     expect(progress.length).toBeLessThanOrEqual(4);
@@ -345,6 +350,7 @@ describe('zerosend send, in a network namespace', inSink, () => {
     expect(stdout).toMatch(/^sent [\d,]+ packets, .* in 2\.\d\d s: [\d,]+ packets\/s/m);
     expect(stdout).toMatch(/^[\d,]+ of [\d,]+ ids completed: 100% without a copy/m);
     expect(stdout).toMatch(/^the rate of 1,000 packets\/s was kept but for/m);
+    expect(stdout).toMatch(/^completed within .* \(p50\), .* \(p99\), .* \(max\)$/m);
     expect(stderr).toMatch(/knows no Ethernet address of 198\.18\.0\.2:9/);
   });
 
@@ -366,6 +372,8 @@ describe('zerosend send, in a network namespace', inSink, () => {
       const args = ['--packet', SINK, '198.18.0.2:9', '--rate', '1000', '--seconds', '30'];
       const running = atTerminal([...sink(), ...SEND, ...args]);
       await running.printed(/late[\s\S]*late[\s\S]*late/);
+      await running.printed(/latency[^\n]* p50 [\d.]+ .s, p99 [\d.]+ .s, max/);
+      await running.printed(/pool[^\n]* [█░]+ [\d,]+ of 1,024 free/);
       running.type('\x03');
       const { code, stdout } = await running.ended();
       expect(code).toBe(0);

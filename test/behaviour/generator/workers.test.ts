@@ -1,12 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UdpSocket } from 'zerosend';
-import { type Field, generateInWorkers, type WorkersOptions } from 'zerosend/generator';
+import {
+  type Field,
+  generateInWorkers,
+  type Progress,
+  type WorkersOptions,
+} from 'zerosend/generator';
 import { needsRig } from '../../rig/needs.js';
 import { startPeer } from '../../support/endpoints.js';
 import { ETHERNET, INTACT, Wire } from './support/wire.js';
 
 const sequence = { layer: 'payload', offset: 0, width: 4 } as const;
 const FIELDS: Field[] = [{ target: sequence, counter: {} }];
+/** Too short to ask for zero copy. */
+const ALL_INLINE = { zerocopy: 0, copied: 0, inline: 500, revoked: 0, failed: 0 };
 const packet = {
   ethernet: ETHERNET,
   ipv4: { source: '198.18.0.1', destination: '198.18.0.2' },
@@ -72,15 +79,31 @@ describe('generateInWorkers', () => {
   it('sends datagrams, each worker from a socket of its own', async () => {
     const receiver = await startPeer({ protocol: 'udp', discard: true });
     const remote = { address: '127.0.0.1', port: receiver.port };
+    const seen: Progress[] = [];
     const report = await generateInWorkers({
       socket: { udp: { remote } },
       template: { payload: new Uint8Array(50) },
       fields: FIELDS,
       workers: 2,
       count: 500,
-      rate: 20_000,
+      rate: 2000,
+      progressInterval: 20,
+      onProgress: (progress) => seen.push(progress),
     });
-    expect(report).toMatchObject({ packets: 500, sends: 500 });
+    expect(report).toMatchObject({ packets: 500, sends: 500, outcomes: ALL_INLINE });
+    // What each worker tells of its socket and its pool is told of all together.
+    for (const { sends, inFlight, outcomes, pool } of seen) {
+      const completed = Object.values(outcomes).reduce((sum, part) => sum + part);
+      expect(completed).toBeLessThanOrEqual(sends);
+      expect(completed + inFlight).toBeGreaterThanOrEqual(outcomes.inline);
+      expect(pool.free + pool.acquired + pool.inFlight).toBe(pool.count);
+      expect([512, 1024]).toContain(pool.count);
+    }
+    expect(seen.some(({ pool }) => pool.count === 1024)).toBe(true);
+    const { latency, workers } = report;
+    expect(latency?.count).toBe(500);
+    expect(latency?.max).toBe(Math.max(...workers.map((worker) => worker.latency?.max ?? 0)));
+    expect(latency?.p50).toBeGreaterThan(0);
     await receiver.until(({ datagrams }) => datagrams >= 500);
   });
 
