@@ -6,8 +6,8 @@
 // Plain Node.js without dependencies, because it is what installs them. What is up to date is
 // decided by content, never by file times, which a fresh clone and a copy do not keep.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { run } from './support/exec.mjs';
 import { digest, listFiles, readJson, root } from './support/files.mjs';
 import { withLock } from './support/lock.mjs';
@@ -64,6 +64,12 @@ const library = {
     for (const file of listFiles(['dist'])) {
       const source = file.replace(/^dist/, 'lib').replace(/(\.d\.ts|\.js|\.js\.map)$/, '.ts');
       if (!existsSync(join(root, source))) rmSync(join(root, file));
+    }
+    // What is no TypeScript is not compiled: a page and its parts.
+    for (const file of listFiles(['lib'], (path) => !path.endsWith('.ts'))) {
+      const target = join(root, file.replace(/^lib/, 'dist'));
+      mkdirSync(dirname(target), { recursive: true });
+      copyFileSync(join(root, file), target);
     }
     writeFileSync(join(root, libraryStamp), JSON.stringify(state));
   },

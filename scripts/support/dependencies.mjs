@@ -35,10 +35,12 @@ const MAY_KNOW = {
   // What the kernel tells of interfaces no socket needs, so the door does not show it.
   'lib/cli/doctor': ['lib/cli/base', 'lib/index.ts', 'lib/addon', 'lib/base'],
   'lib/cli/live': ['lib/cli/base', 'lib/generator', 'lib/index.ts', 'lib/base'],
+  'lib/cli/web': ['lib/cli/live', 'lib/cli/base', 'lib/index.ts', 'lib/base'],
   'lib/cli': [
     'lib/cli/base',
     'lib/cli/doctor',
     'lib/cli/live',
+    'lib/cli/web',
     'lib/index.ts',
     'lib/generator',
     'lib/base',

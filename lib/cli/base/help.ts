@@ -58,8 +58,9 @@ export function columns(rows: readonly (readonly [string, string])[]): string {
 }
 
 function optionRow(name: string, spec: OptionSpecs[string]): readonly [string, string] {
-  const { short, placeholder, help, shown } = spec;
-  const value = placeholder === undefined ? '' : ` ${placeholder}`;
+  const { short, placeholder, bare, help, shown } = spec;
+  const value =
+    placeholder === undefined ? '' : bare === undefined ? ` ${placeholder}` : `[=${placeholder}]`;
   const standard = shown ?? (placeholder === undefined ? undefined : spec.default);
   const suffix = standard === undefined || standard === '' ? '' : ` (default: ${standard})`;
   return [`${short === undefined ? '' : `-${short}, `}--${name}${value}`, `${help}${suffix}`];

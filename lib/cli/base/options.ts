@@ -7,6 +7,8 @@ export interface OptionSpec<T> {
   /** How help writes the value, such as 'BYTES'. An option without one is a flag. */
   readonly placeholder?: string;
   readonly short?: string;
+  /** What the option means without a value, as text; a value has to follow a '=' then. */
+  readonly bare?: string;
   readonly default: T;
   /** How help writes the default, where it is not said by `help`. */
   readonly shown?: string;

@@ -42,10 +42,20 @@ function split(command: Command<OptionSpecs>, specs: OptionSpecs, args: readonly
   }
   const allowPositionals = command.positionals !== undefined;
   try {
-    return parseArgs({ args: [...args], options, allowPositionals });
+    return parseArgs({ args: withValues(specs, args), options, allowPositionals });
   } catch (error) {
     throw new UsageError(plainly(error as NodeJS.ErrnoException, Object.keys(options)));
   }
+}
+
+/** `--web` as `--web=0`, since parseArgs would take the next argument for its value. */
+function withValues(specs: OptionSpecs, args: readonly string[]): string[] {
+  const end = args.includes('--') ? args.indexOf('--') : args.length;
+  return args.map((arg, at) => {
+    const name = at < end && arg.startsWith('--') ? arg.slice(2) : '';
+    const bare = Object.hasOwn(specs, name) ? specs[name]?.bare : undefined;
+    return bare === undefined ? arg : `${arg}=${bare}`;
+  });
 }
 
 /** What parseArgs says, and for an unknown option the one that was probably meant. */

@@ -6,6 +6,7 @@ import { lastReading, readingOf } from '../live/reading.js';
 import { printEnding } from '../live/report.js';
 import type { Target } from '../live/snapshot.js';
 import { showRun } from '../live/table.js';
+import { watchRun } from '../web/watch.js';
 import { type Endpoint, endpointText } from './addresses.js';
 import { packetRate, writeCapture, writingReading } from './capture-file.js';
 import { checkCombination } from './combinations.js';
@@ -85,6 +86,7 @@ async function transmit(
   const { options, json, terminal, signal } = invocation;
   const capability = remote === null ? CAPABILITY : null;
   const monitor = new Monitor(targetOf(options, packets, remote));
+  await using _page = await watchRun(monitor, options, terminal);
   const order: Order = {
     options,
     packets,
@@ -138,6 +140,7 @@ async function write(
     seconds: null,
     packets: number,
   });
+  await using _page = await watchRun(monitor, options, terminal);
   showRun(monitor, terminal, terminal.progress(json));
   const began = performance.now();
   const reading = (done: number, bytes: number) =>

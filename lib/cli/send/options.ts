@@ -11,6 +11,7 @@ import {
   text,
 } from '../base/options.js';
 import { rateOption } from '../base/rate.js';
+import { WEB_OPTIONS } from '../web/watch.js';
 import { readEndpoint, readMac } from './addresses.js';
 import { FIELD_SYNTAX, readField } from './fields.js';
 
@@ -107,6 +108,7 @@ export const OPTIONS = {
     'of a socket: bytes a second that the kernel lets out at most (SO_MAX_PACING_RATE)',
     { min: 1, max: 1e12, default: none },
   ),
+  ...WEB_OPTIONS,
 };
 
 export type SendOptions = OptionValues<typeof OPTIONS>;

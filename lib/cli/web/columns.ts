@@ -1,0 +1,41 @@
+import type { Snapshot } from '../live/snapshot.js';
+
+/** What the page draws over time: a value of each for each moment, null where it is not known. */
+export const COLUMNS = {
+  seconds: (s) => s.seconds,
+  bitsPerSecond: (s) => s.bitsPerSecond,
+  packetsPerSecond: (s) => s.packetsPerSecond,
+  inFlight: (s) => s.inFlight,
+  late: (s) => s.late,
+  zerocopy: (s) => s.zerocopyShare,
+  copied: (s) => s.copiedShare,
+  inline: (s) => s.inlineShare,
+  p50: (s) => s.latency?.p50 ?? null,
+  p99: (s) => s.latency?.p99 ?? null,
+  max: (s) => s.latency?.max ?? null,
+  poolFree: (s) => s.pool?.free ?? null,
+  poolAcquired: (s) => s.pool?.acquired ?? null,
+  poolInFlight: (s) => s.pool?.inFlight ?? null,
+} as const satisfies Readonly<Record<string, (snapshot: Snapshot) => number | null>>;
+
+type Name = keyof typeof COLUMNS;
+export type Row = Readonly<Record<Name, number | null>>;
+export type Columns = Readonly<Record<Name, readonly (number | null)[]>>;
+
+/** The history by columns, which is a tenth of the text that the snapshots would be. */
+export function columnsOf(history: readonly Snapshot[]): Columns {
+  return mapped((read) => history.map((snapshot) => rounded(read(snapshot))));
+}
+
+/** One row more. */
+export function rowOf(snapshot: Snapshot): Row {
+  return mapped((read) => rounded(read(snapshot)));
+}
+
+function mapped<T>(value: (read: (snapshot: Snapshot) => number | null) => T): Record<Name, T> {
+  const entries = Object.entries(COLUMNS).map(([name, read]) => [name, value(read)]);
+  return Object.fromEntries(entries) as Record<Name, T>;
+}
+
+/** To four places, which is more than anybody sees. */
+const rounded = (value: number | null) => (value === null ? null : Math.round(value * 1e4) / 1e4);
