@@ -13,7 +13,7 @@ import { BufferPool, PacketSocket, TcpSocket, UdpSocket, XdpSocket } from 'zeros
  */
 
 /** An Ethernet frame that nobody listens for: broadcast, a local experimental EtherType. */
-function layFrame(/** @type {Buffer} */ bytes) {
+export function layFrame(/** @type {Buffer} */ bytes) {
   bytes.fill(0);
   bytes.write('ffffffffffff02000000000188b5', 'hex');
 }
@@ -61,16 +61,6 @@ export function addsUp(/** @type {import('zerosend').BufferPool} */ pool) {
   return free + acquired + inFlight + retired === count;
 }
 
-/** The code of what `action` throws, or null. */
-export function codeOf(/** @type {() => unknown} */ action) {
-  try {
-    action();
-    return null;
-  } catch (error) {
-    return /** @type {{ code?: string }} */ (error).code ?? String(error);
-  }
-}
-
 /** The error that `action` throws, or null. */
 export function failureOf(/** @type {() => unknown} */ action) {
   try {
@@ -79,6 +69,12 @@ export function failureOf(/** @type {() => unknown} */ action) {
   } catch (error) {
     return /** @type {import('zerosend').CodedError} */ (error);
   }
+}
+
+/** The code of what `action` throws, or null. */
+export function codeOf(/** @type {() => unknown} */ action) {
+  const error = failureOf(action);
+  return error && (error.code ?? String(error));
 }
 
 /** A buffer of a pool that has one. */

@@ -1,10 +1,21 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
+import { describe, expect, it } from 'vitest';
+import {
+  BufferPool,
+  type PacketOptions,
+  PacketSocket,
+  TcpSocket,
+  UdpSocket,
+  XdpSocket,
+} from 'zerosend';
 import { startReceiver } from '../../../rig/index.mjs';
 import { needsRig } from '../../rig/needs.js';
-import { type Stage, setStage } from './place.js';
+import { addPair, run } from '../../support/links.js';
+import { stageOf } from './place.js';
 
 const CODE = 'ERR_ZEROSEND_PACING_UNSUPPORTED';
+const flat = (reason: string) => ({ code: CODE, message: expect.stringContaining(reason) });
+/** With an option that ring sockets do not have. */
+const paced = <T extends object>(options: T): T => ({ ...options, maxPacingRate: 1000 });
 
 describe('maxPacingRate over loopback', () => {
   it('is kept by TCP', async () => {
@@ -53,39 +64,71 @@ describe('maxPacingRate over loopback', () => {
   });
 });
 
-describe('maxPacingRate without fq', await needsRig('veth'), () => {
-  let stage: Stage;
-  beforeAll(async () => {
-    stage = await setStage();
-  });
-  afterAll(() => stage?.dispose());
+describe('maxPacingRate without fq', await needsRig('veth', { here: true }), () => {
+  const stage = stageOf();
 
   it('is refused, and the error names interface and queueing discipline', async () => {
-    const seen = await stage.run('pacing-scenarios.mjs', 'refused', 'udp');
-    const { name } = stage.rig.senderInterface;
-    const refusal = (on: string, qdisc: string) => ({
+    const { interface: name, address } = stage;
+    const remote = { address, port: 9 };
+    const open = (options: object = { remote }) =>
+      UdpSocket.open({ maxPacingRate: 1_000_000, ...options });
+    const refusal = (on: string, qdisc: unknown) => ({
       code: CODE,
       interface: on,
       qdisc,
       message: expect.stringContaining(`fq: ${on}, by which `),
     });
-    const flat = (reason: string) => ({ code: CODE, message: expect.stringContaining(reason) });
-    expect(seen).toMatchObject({
-      noqueue: refusal(name, 'noqueue'),
-      tbf: refusal(name, expect.stringMatching(/^(tbf|bfifo)$/) as never),
-      // Not the root's: packets wait in what is below its classes.
-      htb: refusal(name, expect.stringMatching(/^p?fifo/) as never),
-      mq: refusal('zsp0', expect.not.stringMatching(/mq/) as never),
-      bound: refusal('zsp0', expect.not.stringMatching(/mq/) as never),
-      v6: refusal(name, 'noqueue'),
-      unreachable: { code: 'ENETUNREACH', syscall: 'netlink(RTM_GETROUTE)' },
-      unconnected: flat('without options.remote'),
-      noInterface: { code: 'ENODEV', interface: 'zsnone0' },
-      packet: flat('each flow in the frames by itself'),
-      bypass: flat('qdiscBypass goes past'),
-      xdp: flat('AF_XDP goes past'),
-      undefinedIsNone: { code: 'opened' },
-      without: { code: 'opened' },
-    });
+    await expect(open()).rejects.toMatchObject(refusal(name, 'noqueue'));
+    const v6 = { address: 'fd00:198:18::2', port: 9 };
+    await expect(open({ remote: v6 })).rejects.toMatchObject(refusal(name, 'noqueue'));
+    run(`tc qdisc add dev ${name} root tbf rate 1gbit burst 128kb limit 1mb`);
+    const tbf = refusal(name, expect.stringMatching(/^(tbf|bfifo)$/));
+    await expect(open()).rejects.toMatchObject(tbf);
+    run(`tc qdisc del dev ${name} root`);
+    // Not the root's: packets wait in what is below its classes.
+    run(`tc qdisc add dev ${name} root handle 1: htb default 1`);
+    run(`tc class add dev ${name} parent 1: classid 1:1 htb rate 1gbit`);
+    await expect(open()).rejects.toMatchObject(refusal(name, expect.stringMatching(/^p?fifo/)));
+    run(`tc qdisc del dev ${name} root`);
+    const { name: second } = addPair(' numtxqueues 2');
+    run(`ip address add 198.18.9.1/24 dev ${second}`);
+    run(`tc qdisc add dev ${second} root handle 1: mq`);
+    const mq = refusal(second, expect.not.stringMatching(/mq/));
+    await expect(open({ remote: { address: '198.18.9.2', port: 9 } })).rejects.toMatchObject(mq);
+    await expect(open({ remote, interface: second })).rejects.toMatchObject(mq);
+    await (await UdpSocket.open({ remote })).close();
+  });
+
+  it.each<[string, (name: string, address: string) => Promise<unknown>, object]>([
+    [
+      'an unreachable address',
+      () => UdpSocket.open({ maxPacingRate: 1000, remote: { address: '203.0.113.1', port: 9 } }),
+      { code: 'ENETUNREACH', syscall: 'netlink(RTM_GETROUTE)' },
+    ],
+    [
+      'an interface that is not there',
+      (_, address) =>
+        UdpSocket.open({ maxPacingRate: 1000, remote: { address, port: 9 }, interface: 'zsnone0' }),
+      { code: 'ENODEV', interface: 'zsnone0' },
+    ],
+    ['no remote', () => UdpSocket.open({ maxPacingRate: 1000 }), flat('without options.remote')],
+    [
+      'a packet socket',
+      (name) => PacketSocket.open(paced({ interface: name })),
+      flat('each flow in the frames by itself'),
+    ],
+    [
+      'qdiscBypass',
+      (name) => PacketSocket.open(paced({ interface: name, qdiscBypass: true })),
+      flat('qdiscBypass goes past'),
+    ],
+    ['AF_XDP', (name) => XdpSocket.open(paced({ interface: name })), flat('AF_XDP goes past')],
+  ])('is refused for %s', async (_, open, refusal) => {
+    await expect(open(stage.interface, stage.address)).rejects.toMatchObject(refusal);
+  });
+
+  it('is none where it is undefined', async () => {
+    const options = { interface: stage.interface, maxPacingRate: undefined };
+    await (await PacketSocket.open(options as object as PacketOptions)).close();
   });
 });

@@ -1,118 +1,263 @@
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import {
+  BufferPool,
+  type CloseReport,
+  type PooledBuffer,
+  type XdpOptions,
+  XdpSocket,
+} from 'zerosend';
+import { IdChecker } from '../../../rig/ids.mjs';
 import { createRig, type Receiver, type Rig, startReceiver } from '../../../rig/index.mjs';
 import { needsRig } from '../../rig/needs.js';
+import { randomFrom } from '../../support/content.js';
+import { within } from '../../support/deadline.js';
+import { countsOf, ip } from '../../support/links.js';
+import { udpFrame } from '../../support/udp-frame.mjs';
+import { addsUp, codeOf, EXACT, failureOf, take } from './kinds.mjs';
 
-const PROGRAM = fileURLToPath(new URL('program.mjs', import.meta.url));
-const EXACT = { missing: 0, twice: 0, unknown: 0 };
+const SEED = 7; // of the content
+const LONGEST = 9000 + 14;
+const JUMBO = { mtu: 9000, here: true };
 
-describe('packets of AF_XDP out of several frames', await needsRig('veth', { mtu: 9000 }), () => {
+/** So many buffers, as soon as there are. */
+async function takeAll(pool: BufferPool, count: number) {
+  const buffers: PooledBuffer[] = [];
+  while (buffers.length < count) buffers.push(pool.tryAcquire() ?? (await pool.acquire()));
+  return buffers;
+}
+
+/** Lays `bytes` into as many buffers as `lengths` has. */
+async function lay(pool: BufferPool, bytes: Buffer, lengths: number[]) {
+  const buffers = await takeAll(pool, lengths.length);
+  let at = 0;
+  for (const [i, length] of lengths.entries()) {
+    buffers[i]?.bytes.set(bytes.subarray(at, at + length));
+    at += length;
+  }
+  return buffers;
+}
+
+/** `total` in full buffers of `size`, the last one with the rest. */
+function full(total: number, size = 2048): number[] {
+  const lengths = Array(Math.floor(total / size)).fill(size);
+  if (total % size > 0) lengths.push(total % size);
+  return lengths;
+}
+
+/** `total` in `count` pieces of any lengths that fit, the first with the link header. */
+function pieces(total: number, count: number, size: number, random: ReturnType<typeof randomFrom>) {
+  const lengths: number[] = [];
+  let left = total;
+  for (let behind = count - 1; behind >= 0; behind--) {
+    const least = Math.max(lengths.length === 0 ? 14 : 1, left - behind * size);
+    const length = random(least, Math.min(size, left - behind));
+    lengths.push(length);
+    left -= length;
+  }
+  return lengths;
+}
+
+const needed = await needsRig('veth', JUMBO);
+describe('packets of AF_XDP out of several frames', needed, () => {
   let rig: Rig;
   beforeAll(async () => {
-    rig = await createRig('veth', { mtu: 9000 });
+    rig = await createRig('veth', JUMBO);
   });
   afterAll(() => rig?.dispose());
 
-  /** Runs a scenario beside a receiver that checks every byte of what arrives. */
-  async function run(scenario: string, arrivals: (ids: number) => number) {
+  /** A socket, and a receiver that checks every byte of what arrives. */
+  async function open(options: Partial<XdpOptions> = {}) {
     const receiver: Receiver = await startReceiver({
       protocol: 'udp',
-      seed: 7,
+      seed: SEED,
       gro: false,
       namespace: rig.receiver,
     });
-    try {
-      const place = { interface: rig.senderInterface.name, port: receiver.port, seed: 7 };
-      const argv = [PROGRAM, 'packet-scenarios.mjs', scenario, 'xdp', JSON.stringify(place)];
-      const { stdout } = await rig.sender.run(process.execPath, argv, { timeout: 40_000 });
-      const seen = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
-      const expected = arrivals(seen.ids);
-      const arrived = await receiver.until(({ datagrams }) => datagrams >= expected, {
-        timeout: 5000,
-      });
-      expect(arrived).toMatchObject({ wrongBytes: 0, corrupt: 0, datagrams: expected, drops: 0 });
-      return { seen, arrived };
-    } finally {
-      await receiver.stop();
-    }
+    onTestFinished(() => receiver[Symbol.asyncDispose]());
+    const { name } = rig.senderInterface;
+    const socket = await XdpSocket.open({ interface: name, ...options });
+    const packet = (sequence = 0, length = LONGEST) =>
+      udpFrame({ port: receiver.port, seed: SEED }, sequence, length);
+    const arrive = async (datagrams: number) => {
+      const all = await receiver.until((now) => now.datagrams >= datagrams, { timeout: 5000 });
+      expect(all).toMatchObject({ wrongBytes: 0, corrupt: 0, datagrams, drops: 0 });
+      return all;
+    };
+    return { name, socket, pool: socket.pool, ids: IdChecker.of(socket), packet, arrive };
   }
 
-  it.each(['content2048', 'content4096'])('arrive byte for byte: %s', async (scenario) => {
-    const { seen, arrived } = await run(scenario, (ids) => ids);
-    expect(seen).toMatchObject({ consecutive: true, balanced: true, free: true, ...EXACT });
-    expect(seen.report).toMatchObject({ outcome: 'drained', ids: 1500, unfinished: 0 });
+  it.each([2048, 4096] as const)('arrive byte for byte: content%i', async (frameSize) => {
+    const random = randomFrom(frameSize);
+    const opened = await open({ frameSize, frames: 256 });
+    const { name, socket, pool, ids, packet, arrive } = opened;
+    const before = countsOf(name).tx.packets;
+    let descriptors = 0;
+    // Packets of all lengths out of 1 to 17 frames of any lengths, between frames sent alone.
+    for (let sequence = 0; sequence < 1500; sequence++) {
+      const choice = random(0, 3);
+      if (choice === 0) {
+        const length = random(60, 1459);
+        const [buffer] = await lay(pool, packet(sequence, length), [length]);
+        expect(socket.send(buffer as PooledBuffer, length)).toBe(sequence);
+        descriptors++;
+      } else {
+        const count = choice === 1 ? Math.ceil(LONGEST / frameSize) : random(1, 17);
+        const most = Math.min(LONGEST, count * frameSize);
+        const length = choice === 1 ? LONGEST : random(60, most);
+        const lengths =
+          choice === 1 ? full(length, frameSize) : pieces(length, count, frameSize, random);
+        const buffers = await lay(pool, packet(sequence, length), lengths);
+        const id = socket.sendPacket(buffers, choice === 1 ? length : lengths);
+        expect(id).toBe(sequence);
+        descriptors += count;
+      }
+      expect(addsUp(pool)).toBe(true);
+      if (sequence % 100 < 99) continue;
+      await socket.flush();
+      expect(pool.free).toBe(pool.count);
+      await delay(5); // the receiver's socket has room for a hundred, but not for all
+    }
+    await socket.flush();
+    expect(pool.free).toBe(pool.count);
+    expect(await socket.close()).toMatchObject({ outcome: 'drained', ids: 1500, unfinished: 0 });
+    const packets = countsOf(name).tx.packets - before;
     // One completion for each packet, however many of them the kernel has told.
-    expect(seen).toMatchObject({ ids: 1500, sends: 1500, pieces: 0, how: { copied: 1500 } });
-    expect(arrived).toMatchObject({ unique: 1500, missing: 0, duplicates: 0, reordered: 0 });
-    expect(arrived).toMatchObject({ maxLength: 9000 - 28 });
-    expect(seen.packets).toBeGreaterThanOrEqual(1500);
-    expect(seen.packets).toBeLessThan(1510); // the kernel's own neighbour discovery
+    expect(ids.result()).toEqual({ ids: 1500, how: { copied: 1500 }, ...EXACT });
+    expect(socket.stats()).toMatchObject({ sends: 1500, kernelIds: descriptors });
+    expect(await arrive(1500)).toMatchObject({
+      ...{ unique: 1500, missing: 0, duplicates: 0, reordered: 0 },
+      maxLength: 9000 - 28,
+    });
+    expect(packets).toBeGreaterThanOrEqual(1500);
+    expect(packets).toBeLessThan(1510); // the kernel's own neighbour discovery
   });
 
   it('that cannot be are refused, and nothing is lost', async () => {
-    const { seen } = await run('refusals', () => 1);
+    const { socket, pool, ids, packet, arrive } = await open({ frames: 32 });
+    const lengths = full(LONGEST);
+    const buffers = await lay(pool, packet(), lengths);
+    const [first, second, third] = buffers as [PooledBuffer, PooledBuffer, PooledBuffer];
+    const foreign = take(new BufferPool({ count: 1 }));
+    const more = await takeAll(pool, 13);
+    const returned = take(pool);
+    returned.release();
     const range = 'ERR_ZEROSEND_OUT_OF_RANGE';
     const argument = 'ERR_ZEROSEND_INVALID_ARGUMENT';
-    expect(seen.codes).toEqual({
-      noArray: argument,
-      empty: range,
-      tooMany: range,
-      missing: argument,
-      zero: range,
-      fraction: range,
-      notANumber: range,
-      lastUnused: range,
-      beyondAll: range,
-      fewLengths: argument,
-      zeroPart: range,
-      longPart: range,
-      textPart: argument,
-      cutHeader: 'ERR_ZEROSEND_FRAME_MALFORMED',
-      beyondMtu: 'ERR_ZEROSEND_FRAME_TOO_LONG',
-      beyondMtuUntagged: 'ERR_ZEROSEND_FRAME_TOO_LONG',
-      noBuffer: argument,
-      bytes: argument,
-      twice: 'ERR_ZEROSEND_BUFFER_IN_FLIGHT',
-      foreign: 'ERR_ZEROSEND_WRONG_POOL',
-      released: 'ERR_ZEROSEND_BUFFER_FREE',
-    });
-    expect(seen.message).toContain('at most 9018 bytes');
-    expect(seen.message).toContain('received 9019');
-    expect(seen.untouched).toEqual({ ids: 0, acquired: 18, inFlight: 0 });
-    expect(seen).toMatchObject({
-      inFlight: 'ERR_ZEROSEND_BUFFER_IN_FLIGHT',
-      sentAlready: 'ERR_ZEROSEND_BUFFER_FREE',
-      closed: 'ERR_ZEROSEND_SOCKET_CLOSED',
-      stillHeld: 2,
-      report: { outcome: 'drained', ids: 1, unfinished: 0 },
-      ...EXACT,
-    });
+    const tooLong = 'ERR_ZEROSEND_FRAME_TOO_LONG';
+    const inFlight = 'ERR_ZEROSEND_BUFFER_IN_FLIGHT';
+    for (const [code, frames, asked] of [
+      [argument, 'frames', 100],
+      [range, [], 100],
+      [range, [...buffers, ...more], Array(18).fill(20)],
+      [argument, buffers, undefined],
+      [range, buffers, 0],
+      [range, buffers, 9000.5],
+      [range, buffers, Number.NaN],
+      [range, buffers, 8192], // which leaves the last one unused
+      [range, buffers, 5 * 2048 + 1],
+      [argument, buffers, lengths.slice(1)],
+      [range, [first, second], [100, 0]],
+      [range, [first, second], [100, 2049]],
+      [argument, [first, second], ['100', 100]],
+      ['ERR_ZEROSEND_FRAME_MALFORMED', [first, second], [13, 100]], // a cut link header
+      [tooLong, buffers, LONGEST + 1], // it has no tag
+      [argument, [first, null, third], [100, 100, 100]],
+      [argument, [Buffer.alloc(2048), second], [100, 100]],
+      [inFlight, [first, second, first], [100, 100, 100]],
+      ['ERR_ZEROSEND_WRONG_POOL', [first, second, foreign], [100, 100, 100]],
+      ['ERR_ZEROSEND_BUFFER_FREE', [first, returned], [100, 100]],
+    ]) {
+      const send = () => socket.sendPacket(frames as PooledBuffer[], asked as number);
+      expect(codeOf(send), JSON.stringify(asked)).toBe(code);
+    }
+    const refusal = failureOf(() => socket.sendPacket(buffers, LONGEST + 5));
+    expect(refusal).toMatchObject({ code: tooLong });
+    expect(refusal?.message).toMatch(/at most 9018 bytes.*received 9019/);
+    expect(socket.nextId).toBe(0);
+    expect(pool).toMatchObject({ acquired: 18, inFlight: 0 });
+    for (const buffer of more) buffer.release();
+    // They are as they were: the packet goes out of the very same buffers.
+    socket.sendPacket(buffers, LONGEST);
+    expect(codeOf(() => socket.sendPacket(buffers, LONGEST))).toBe(inFlight);
+    await socket.flush();
+    const again = codeOf(() => socket.sendPacket(buffers, LONGEST));
+    expect(again).toBe('ERR_ZEROSEND_BUFFER_FREE');
+    const late = await takeAll(pool, 2);
+    expect(await socket.close()).toMatchObject({ outcome: 'drained', ids: 1, unfinished: 0 });
+    const closed = codeOf(() => socket.sendPacket(late, [100, 100]));
+    expect(closed).toBe('ERR_ZEROSEND_SOCKET_CLOSED');
+    expect(pool.acquired).toBe(2);
+    expect(ids.result()).toMatchObject(EXACT);
+    await arrive(1);
   });
 
   it('are never split by a ring that has room for a part of one', async () => {
+    const { name, socket, pool, ids, packet, arrive } = await open({ frames: 8 });
+    const buffers = await lay(pool, packet(), full(LONGEST));
+    for (const buffer of buffers) buffer.retain(1000);
+    const send = () => codeOf(() => socket.sendPacket(buffers, LONGEST));
+    ip(`link set ${name} down`);
     // 64 descriptors: twelve packets of five, and four are left over.
-    const { seen } = await run('room', () => 13);
-    const full = 'ERR_ZEROSEND_QUEUE_FULL';
-    expect(seen.codes).toEqual([...Array(12).fill(null), full, full, null]);
-    expect(seen).toMatchObject({ nextId: 12, inFlight: 12, leases: 5, free: 8, ids: 13, ...EXACT });
-    expect(seen.report).toMatchObject({ outcome: 'drained', ids: 13, unfinished: 0 });
+    for (let i = 0; i < 12; i++) expect(send()).toBe(null);
+    for (let i = 0; i < 2; i++) expect(send()).toBe('ERR_ZEROSEND_QUEUE_FULL');
+    expect(socket).toMatchObject({ nextId: 12, inFlight: 12 });
+    expect(pool.stats().acquired).toBe(5);
+    ip(`link set ${name} up`);
+    await within(socket.flush(), 'all packets to leave');
+    expect(send()).toBe(null);
+    await socket.flush();
+    for (const buffer of buffers) buffer[Symbol.dispose]();
+    expect(pool.free).toBe(8);
+    expect(await socket.close()).toMatchObject({ outcome: 'drained', ids: 13, unfinished: 0 });
+    expect(ids.result()).toMatchObject({ ids: 13, ...EXACT });
+    await arrive(13);
   });
 
-  it.each(['aborted', 'closed'])('are given up whole when the socket is %s', async (scenario) => {
-    const { seen } = await run(scenario, () => 3);
-    expect(seen.before).toMatchObject({ inFlight: 21, acquired: 0, free: 43 });
-    expect(seen.report).toMatchObject({ outcome: 'revoked', ids: 8, unfinished: 5 });
-    expect(seen.how).toEqual({ copied: 3, revoked: 5 });
+  it.each<[string, (socket: XdpSocket) => Promise<CloseReport>]>([
+    ['aborted', (socket) => socket.abort()],
+    ['closed', (socket) => socket.close({ timeout: 100 })],
+  ])('are given up whole when the socket is %s', async (_, end) => {
+    const { name, socket, pool, ids, packet, arrive } = await open({ frames: 64 });
+    const send = async (count: number) => {
+      for (let i = 0; i < count; i++) {
+        socket.sendPacket(await lay(pool, packet(), full(LONGEST)), LONGEST);
+      }
+    };
+    await send(3);
+    await socket.flush();
+    ip(`link set ${name} down`);
+    await send(4);
+    const [alone] = await lay(pool, packet(), [60]);
+    socket.send(alone as PooledBuffer, 60);
+    expect(pool.stats()).toMatchObject({ inFlight: 21, acquired: 0, free: 43 });
+    const start = Date.now();
+    const report = await end(socket);
+    expect(Date.now() - start).toBeLessThan(2000);
     // The kernel could still read every one of their frames.
-    expect(seen.after).toMatchObject({ inFlight: 0, acquired: 0, free: 43, retired: 21 });
-    expect(seen).toMatchObject({ balanced: true, ids: 8, ...EXACT });
-    expect(seen.ms).toBeLessThan(2000);
+    expect(pool.stats()).toMatchObject({ inFlight: 0, acquired: 0, free: 43, retired: 21 });
+    ip(`link set ${name} up`);
+    expect(report).toMatchObject({ outcome: 'revoked', ids: 8, unfinished: 5 });
+    expect(ids.result()).toEqual({ ids: 8, how: { copied: 3, revoked: 5 }, ...EXACT });
+    expect(addsUp(pool)).toBe(true);
+    await arrive(3);
   });
 
   it('use up one lease of each buffer for each place that it has in them', async () => {
-    const { seen } = await run('leases', () => 1); // the second is no UDP packet
-    expect(seen.once).toMatchObject({ free: 7, acquired: 1, inFlight: 0 });
-    expect(seen.end).toMatchObject({ free: 8, acquired: 0, inFlight: 0 });
-    expect(seen).toMatchObject({ ids: 2, how: { copied: 2 }, ...EXACT });
+    const { socket, pool, ids, packet, arrive } = await open({ frames: 8 });
+    const buffers = await lay(pool, packet(), full(LONGEST));
+    const [header] = buffers as [PooledBuffer];
+    header.retain(1); // the first frame twice, the others once
+    socket.sendPacket(buffers, LONGEST);
+    await socket.flush();
+    expect(pool.stats()).toMatchObject({ free: 7, acquired: 1, inFlight: 0 });
+    // Its own second packet: the same buffer may stand in a packet as often as it has leases.
+    header.retain(2);
+    socket.sendPacket([header, header, header], [100, 100, 100]);
+    await socket.flush();
+    expect(pool.stats()).toMatchObject({ free: 8, acquired: 0, inFlight: 0 });
+    await socket.close();
+    expect(ids.result()).toEqual({ ids: 2, how: { copied: 2 }, ...EXACT });
+    await arrive(1); // the second is no UDP packet
   });
 });
