@@ -1,70 +1,23 @@
 import { createSocket } from 'node:dgram';
 import { describe, expect, it } from 'vitest';
-import { createRig, type RigOptions } from '../../rig/index.mjs';
-import { needsRig } from '../rig/needs.js';
+import { createRig } from '../../rig/index.mjs';
 import { clearFaultsAfterEach, eventually, sharedTcpReceiver, withUdpReceiver } from './peers.js';
-import { answerOf } from './run-program.js';
 import { Sender } from './sender.mjs';
+import { expectOwnStamps, keysCountedBy, openFrames, overVeth, SHORT_QUEUE } from './stamps.js';
 import { clearFaults, inject, UdpSocket } from './zerosend.mjs';
 
 sharedTcpReceiver();
 clearFaultsAfterEach();
 
-const SHORT_QUEUE: RigOptions = { rate: { rate: '8mbit', burst: '4kb', limit: '20kb' } };
-
-interface Answer {
-  /** `[id, ids of its 'scheduled' stamps]` of sends one after the other. */
-  before: [number, number[]][];
-  after: [number, number[]][];
-  /** Ids that have stamps but were not accepted by then, or more than one of a stage. */
-  wrong: string[];
-  /** Ids without both stamps. */
-  missing: number;
-  noBuffers: number;
-}
-
-const own = (pairs: [number, number[]][]) => pairs.map(([id]) => [id, [id]]);
-
-const overVeth = await needsRig('veth-copy', SHORT_QUEUE);
-
 describe('timestamps when datagrams were refused', () => {
-  describe.each(['kernel', 'library'] as const)('keys counted by the %s', (counts) => {
-    const counted = counts === 'kernel';
-
-    it.each(['always', 'never'] as const)(
-      'zeroCopy %s: by a full queue, late: each stamp is of its own datagram',
-      overVeth,
-      async (zeroCopy) => {
-        await using rig = await createRig('veth-copy', SHORT_QUEUE);
-        const answer = await answerOf<Answer>(
-          'stamps',
-          { zeroCopy, counted },
-          { prefix: rig.sender.prefix },
-        );
-        expect(answer.noBuffers).toBeGreaterThan(0);
-        expect(answer.before).toEqual(own(answer.before));
-        expect(answer.after).toEqual(own(answer.after));
-        expect(answer.wrong).toEqual([]);
-        if (!counted) expect(answer.missing).toBe(0);
-      },
-    );
-  });
+  keysCountedBy('library');
 
   it(
     'frames of a ring, refused by a full queue: each stamp is of its own frame',
     overVeth,
     async () => {
-      await using rig = await createRig('veth-copy', SHORT_QUEUE);
-      const answer = await answerOf<Answer>(
-        'stamps',
-        { device: rig.sender.name },
-        { prefix: rig.sender.prefix },
-      );
-      expect(answer.noBuffers).toBeGreaterThan(0);
-      expect(answer.before).toEqual(own(answer.before));
-      expect(answer.after).toEqual(own(answer.after));
-      expect(answer.wrong).toEqual([]);
-      expect(answer.missing).toBe(0);
+      await using rig = await createRig('veth-copy', { ...SHORT_QUEUE, here: true });
+      await expectOwnStamps(await openFrames(rig.senderInterface.name), { complete: true });
     },
   );
 

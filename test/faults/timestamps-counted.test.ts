@@ -1,0 +1,5 @@
+import { clearFaultsAfterEach } from './peers.js';
+import { keysCountedBy } from './stamps.js';
+
+clearFaultsAfterEach();
+keysCountedBy('kernel');
