@@ -7,7 +7,7 @@ import { ENTRIES, publicInterface } from './support/public-interface.mjs';
 import { pages, render } from './support/reference.mjs';
 
 for (const { entry, report } of ENTRIES) {
-  writeFileSync(join(root, report), publicInterface(join(root, entry)));
+  writeFileSync(join(root, report), publicInterface(entry, root));
 }
 for (const page of pages()) {
   mkdirSync(join(root, dirname(page.path)), { recursive: true });
