@@ -10,24 +10,21 @@ const IPV4 = { source: '198.18.0.1', destination: '198.18.0.2' };
 const IPV6 = { source: '2001:2::1', destination: '2001:2::2' };
 const PORTS = { source: 1024, destination: 9 };
 const sequence = { layer: 'payload', offset: 0, width: 4 } as const;
+const NUMBERED: Field[] = [{ target: sequence, counter: {} }];
 const FIELDS: Field[] = [
-  { target: sequence, counter: {} },
+  ...NUMBERED,
   { target: 'udp.source', random: { seed: 7, min: 1024, max: 65_535 } },
   { target: { layer: 'payload', offset: 5, width: 8 }, random: { seed: 8 } },
 ];
 
-describe('generate, over veth', await needsRig('veth'), () => {
+describe('generate, over veth', await needsRig('veth', { here: true }), () => {
   let wire: Wire;
   beforeAll(async () => {
     wire = await Wire.set('veth');
   });
   afterAll(() => wire?.dispose());
 
-  const socketOf = (kind: string) => ({
-    [kind]: { interface: wire.rig.senderInterface.name, frames: 256 },
-  });
-
-  describe.each(['packet', 'xdp'])('through a %s socket', (kind) => {
+  describe.each(['packet', 'xdp'] as const)('through a %s socket', (kind) => {
     it('sends every packet as it was made, byte for byte', async () => {
       const packet = { ethernet: ETHERNET, ipv4: IPV4, udp: PORTS, length: 100 };
       const fields: Field[] = [
@@ -39,22 +36,14 @@ describe('generate, over veth', await needsRig('veth'), () => {
       const count = 3000;
       const { heard, frames, sent } = await wire.hear(
         () =>
-          wire.run('generate.mjs', {
-            socket: socketOf(kind),
-            template: packet,
-            fields,
-            count,
-            rate: 20_000,
-          }),
+          wire.run(kind, {}, (socket) =>
+            generate({ socket, template: packet, fields, count, rate: 20_000 }),
+          ),
         { sequence: 0, save: true },
       );
       expect(heard).toMatchObject({ ...INTACT, frames: count, unique: count });
-      expect(sent.report).toMatchObject({
-        ended: 'count',
-        packets: count,
-        failed: 0,
-        unfinished: 0,
-      });
+      const all = { ended: 'count', packets: count, failed: 0, unfinished: 0 };
+      expect(sent.report).toMatchObject(all);
       const made = compile(template(packet), fields);
       const bytes = Buffer.alloc(made.length);
       made.init(bytes);
@@ -66,19 +55,17 @@ describe('generate, over veth', await needsRig('veth'), () => {
     });
 
     it('has every id counted by the interface', async () => {
-      const before = await wire.transmitted();
+      const before = wire.transmitted();
       const count = 20_011; // no multiple of a batch
+      const packet = { ethernet: ETHERNET, ipv4: IPV4, udp: PORTS, length: 64 };
       const { heard, sent } = await wire.hear(
         () =>
-          wire.run('generate.mjs', {
-            socket: socketOf(kind),
-            template: { ethernet: ETHERNET, ipv4: IPV4, udp: PORTS, length: 64 },
-            fields: [{ target: sequence, counter: {} }],
-            count,
-          }),
+          wire.run(kind, {}, (socket) =>
+            generate({ socket, template: packet, fields: NUMBERED, count }),
+          ),
         { sequence: 0 },
       );
-      const after = await wire.transmitted();
+      const after = wire.transmitted();
       const lost = after.dropped - before.dropped;
       expect(after.packets - before.packets + lost).toBe(count);
       expect(sent.closed).toMatchObject({ outcome: 'drained', ids: count, unfinished: 0 });
@@ -103,12 +90,9 @@ describe('generate, over veth', await needsRig('veth'), () => {
   ])('has valid checksums with %s', async (_, packet) => {
     const { heard } = await wire.hear(
       () =>
-        wire.run('generate.mjs', {
-          socket: socketOf('packet'),
-          template: packet,
-          fields: [{ target: sequence, counter: {} }],
-          count: 1000,
-        }),
+        wire.run('packet', {}, (socket) =>
+          generate({ socket, template: packet, fields: NUMBERED, count: 1000 }),
+        ),
       { sequence: 0 },
     );
     expect(heard).toMatchObject({ ...INTACT, frames: 1000, unique: 1000 });
@@ -116,25 +100,16 @@ describe('generate, over veth', await needsRig('veth'), () => {
   });
 
   it('leaves partial checksums to the kernel, which finishes them', async () => {
-    const name = wire.rig.senderInterface.name;
     for (const layers of [{ udp: PORTS }, { tcp: PORTS }]) {
+      const frame = { ethernet: ETHERNET, ipv4: IPV4, ...layers, length: 200 };
+      const packet = { ...frame, virtioNetHeader: true };
+      const destinations = { start: '198.18.5.0', count: 500 };
+      const fields: Field[] = [...NUMBERED, { target: 'ipv4.destination', counter: destinations }];
       const { heard } = await wire.hear(
         () =>
-          wire.run('generate.mjs', {
-            socket: { packet: { interface: name, virtioNetHeader: true } },
-            template: {
-              ethernet: ETHERNET,
-              ipv4: IPV4,
-              ...layers,
-              length: 200,
-              virtioNetHeader: true,
-            },
-            fields: [
-              { target: sequence, counter: {} },
-              { target: 'ipv4.destination', counter: { start: '198.18.5.0', count: 500 } },
-            ],
-            count: 1000,
-          }),
+          wire.run('packet', { virtioNetHeader: true }, (socket) =>
+            generate({ socket, template: packet, fields, count: 1000 }),
+          ),
         { sequence: 0 },
       );
       expect(heard).toMatchObject({ ...INTACT, frames: 1000, unique: 1000 });
@@ -142,27 +117,14 @@ describe('generate, over veth', await needsRig('veth'), () => {
   });
 
   it('has the kernel cut TCP frames of 64 KB into segments', async () => {
+    const frame = { ethernet: ETHERNET, ipv4: IPV4, tcp: PORTS, length: 65_000 };
+    const packet = { ...frame, virtioNetHeader: { segmentSize: 1448 } };
+    const fields: Field[] = [{ target: 'tcp.sequence', counter: { step: 64_946 } }];
+    const ring = { virtioNetHeader: true, frames: 64, frameSize: 65_600 };
     const { heard, sent } = await wire.hear(() =>
-      wire.run('generate.mjs', {
-        socket: {
-          packet: {
-            interface: wire.rig.senderInterface.name,
-            virtioNetHeader: true,
-            frames: 64,
-            frameSize: 65_600,
-          },
-        },
-        template: {
-          ethernet: ETHERNET,
-          ipv4: IPV4,
-          tcp: PORTS,
-          length: 65_000,
-          virtioNetHeader: { segmentSize: 1448 },
-        },
-        fields: [{ target: 'tcp.sequence', counter: { step: 64_946 } }],
-        count: 200,
-        rate: 2000,
-      }),
+      wire.run('packet', ring, (socket) =>
+        generate({ socket, template: packet, fields, count: 200, rate: 2000 }),
+      ),
     );
     const segments = Math.ceil((65_000 - 54) / 1448);
     expect(heard).toMatchObject({ ...INTACT, frames: 200 * segments });
@@ -175,18 +137,12 @@ describe('generate, over veth', await needsRig('veth'), () => {
     needs(hasTool('tcpdump') && hasTool('tshark'), 'tcpdump and tshark'),
     async () => {
       const packet = { ethernet: ETHERNET, ipv4: IPV4, tcp: PORTS, length: 120 };
+      const changing: Field[] = [...NUMBERED, { target: 'tcp.source', random: { seed: 1 } }];
       const file = await wire.capture(
         () =>
-          wire.run('generate.mjs', {
-            socket: socketOf('packet'),
-            template: packet,
-            fields: [
-              { target: sequence, counter: {} },
-              { target: 'tcp.source', random: { seed: 1 } },
-            ],
-            count: 500,
-            rate: 5000,
-          }),
+          wire.run('packet', {}, (socket) =>
+            generate({ socket, template: packet, fields: changing, count: 500, rate: 5000 }),
+          ),
         'ether dst 02:00:00:00:00:02',
       );
       const seen = await output(findTool('tcpdump') as string, ['-r', file, '-nvv']);
@@ -208,50 +164,57 @@ describe('generate, over veth', await needsRig('veth'), () => {
   );
 
   it('ends after its seconds, and by its signal, and reports as it goes', async () => {
-    const common = {
-      socket: socketOf('packet'),
-      template: { ethernet: ETHERNET, ipv4: IPV4, udp: PORTS, length: 64 },
-      rate: { packets: 10_000, burst: 5 },
-      progressInterval: 50,
-    };
-    const timed = await wire.run('generate.mjs', { ...common, seconds: 0.3 });
-    expect(timed.report.ended).toBe('seconds');
-    expect(timed.report.seconds).toBeGreaterThanOrEqual(0.3);
-    expect(timed.report.packets).toBe(timed.closed.ids);
-    expect(timed.progress.length).toBeGreaterThan(0);
-    const totals = timed.progress.map(({ packets }: { packets: number }) => packets);
-    expect(totals).toEqual(totals.toSorted((a: number, b: number) => a - b));
-    expect(timed.report.packets).toBeGreaterThanOrEqual(totals.at(-1));
-    const aborted = await wire.run('generate.mjs', { ...common, abortAfter: 200 });
+    const progress: number[] = [];
+    const send = (end: Partial<GenerateOptions>) =>
+      wire.run('packet', {}, (socket) =>
+        generate({
+          socket,
+          template: { ethernet: ETHERNET, ipv4: IPV4, udp: PORTS, length: 64 },
+          rate: { packets: 10_000, burst: 5 },
+          progressInterval: 50,
+          onProgress: ({ packets }) => void progress.push(packets),
+          ...end,
+        }),
+      );
+    const { report, closed } = await send({ seconds: 0.3 });
+    expect(report.ended).toBe('seconds');
+    expect(report.seconds).toBeGreaterThanOrEqual(0.3);
+    expect(report.packets).toBe(closed.ids);
+    expect(progress.length).toBeGreaterThan(0);
+    expect(progress).toEqual([...progress].sort((a, b) => a - b));
+    expect(report.packets).toBeGreaterThanOrEqual(progress.at(-1) as number);
+    const aborted = await send({ signal: AbortSignal.timeout(200) });
     expect(aborted.report).toMatchObject({ ended: 'signal', failed: 0, unfinished: 0 });
     expect(aborted.report.packets).toBe(aborted.closed.ids);
   });
 });
 
-describe('generate, behind a slow link', await needsRig('veth', { rate: '5mbit' }), () => {
-  it('waits for a full ring, and ends in time all the same', async () => {
-    const wire = await Wire.set('veth', { rate: { rate: '5mbit', limit: '64kb' } });
-    try {
-      const { heard, sent } = await wire.hear(
-        () =>
-          wire.run('generate.mjs', {
-            socket: { packet: { interface: wire.rig.senderInterface.name, frames: 64 } },
-            template: { ethernet: ETHERNET, ipv4: IPV4, udp: PORTS, length: 1000 },
-            fields: [{ target: sequence, counter: {} }],
-            seconds: 0.5,
-          }),
-        { sequence: 0 },
-      );
-      expect(sent.report.ended).toBe('seconds');
-      expect(sent.report.dry).toBeGreaterThan(0);
-      expect(sent.report.seconds).toBeLessThan(2);
-      expect(heard).toMatchObject({ ...INTACT });
-      expect(heard.unique).toBe(heard.highest + 1);
-    } finally {
-      await wire.dispose();
-    }
-  });
-});
+describe(
+  'generate, behind a slow link',
+  await needsRig('veth', { rate: '5mbit', here: true }),
+  () => {
+    it('waits for a full ring, and ends in time all the same', async () => {
+      const wire = await Wire.set('veth', { rate: { rate: '5mbit', limit: '64kb' } });
+      const packet = { ethernet: ETHERNET, ipv4: IPV4, udp: PORTS, length: 1000 };
+      try {
+        const { heard, sent } = await wire.hear(
+          () =>
+            wire.run('packet', { frames: 64 }, (socket) =>
+              generate({ socket, template: packet, fields: NUMBERED, seconds: 0.5 }),
+            ),
+          { sequence: 0 },
+        );
+        expect(sent.report.ended).toBe('seconds');
+        expect(sent.report.dry).toBeGreaterThan(0);
+        expect(sent.report.seconds).toBeLessThan(2);
+        expect(heard).toMatchObject({ ...INTACT });
+        expect(heard.unique).toBe(heard.highest + 1);
+      } finally {
+        await wire.dispose();
+      }
+    });
+  },
+);
 
 describe('generate, through a UDP socket', () => {
   it('sends payloads from a pool of its own, each once and in order', async () => {

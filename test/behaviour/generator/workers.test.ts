@@ -21,7 +21,7 @@ const packet = {
   length: 64,
 };
 
-describe('generateInWorkers, over veth', await needsRig('veth'), () => {
+describe('generateInWorkers, over veth', await needsRig('veth', { here: true }), () => {
   let wire: Wire;
   beforeAll(async () => {
     wire = await Wire.set('veth');
@@ -29,11 +29,12 @@ describe('generateInWorkers, over veth', await needsRig('veth'), () => {
   afterAll(() => wire?.dispose());
 
   it('sends each packet once, whoever sends it', async () => {
-    const before = await wire.transmitted();
+    const before = wire.transmitted();
     const count = 10_001; // one worker has one more than the others
-    const { heard, sent } = await wire.hear(
+    const progress: { packets: number; workers: number }[] = [];
+    const { heard, sent: report } = await wire.hear(
       () =>
-        wire.run('workers.mjs', {
+        generateInWorkers({
           socket: { packet: { interface: wire.rig.senderInterface.name, frames: 256 } },
           template: packet,
           fields: FIELDS,
@@ -41,37 +42,38 @@ describe('generateInWorkers, over veth', await needsRig('veth'), () => {
           count,
           rate: 30_000,
           progressInterval: 100,
+          onProgress: ({ packets }, { length }) => void progress.push({ packets, workers: length }),
         }),
       { sequence: 0 },
     );
-    const after = await wire.transmitted();
+    const after = wire.transmitted();
     expect(after.packets - before.packets).toBe(count);
     // Not in order: that of one worker is not that of another.
     const whole = { frames: count, bytes: count * 64, unique: count, highest: count - 1 };
     expect(heard).toMatchObject({ ...INTACT, ...whole, late: expect.any(Number) });
-    const { report, progress } = sent;
     expect(report).toMatchObject({ ended: 'count', packets: count, failed: 0, unfinished: 0 });
-    const shares = report.workers.map((worker: { packets: number }) => worker.packets);
+    const shares = report.workers.map(({ packets }) => packets);
     expect(shares).toEqual([3334, 3334, 3333]);
     expect(report.bytes).toBe(count * 64);
     // All began at the same time: the rate is that of all together.
     expect(report.seconds).toBeGreaterThan(0.32);
     expect(progress.length).toBeGreaterThan(0);
-    expect(progress.at(-1)).toMatchObject({ workers: 3 });
-    expect(progress.at(-1).packets).toBeLessThanOrEqual(count);
-    expect(progress.at(-1).packets).toBeGreaterThan(0);
+    const last = progress.at(-1);
+    expect(last?.workers).toBe(3);
+    expect(last?.packets).toBeLessThanOrEqual(count);
+    expect(last?.packets).toBeGreaterThan(0);
   });
 
   it('stops all with the signal', async () => {
-    const sent = await wire.run('workers.mjs', {
+    const report = await generateInWorkers({
       socket: { packet: { interface: wire.rig.senderInterface.name } },
       template: packet,
       workers: 2,
       rate: 1000,
-      abortAfter: 700,
+      signal: AbortSignal.timeout(700),
     });
-    expect(sent.report).toMatchObject({ ended: 'signal', unfinished: 0 });
-    expect(sent.report.packets).toBeLessThan(1000);
+    expect(report).toMatchObject({ ended: 'signal', unfinished: 0 });
+    expect(report.packets).toBeLessThan(1000);
   });
 });
 

@@ -1,10 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
+import {
+  type CloseReport,
+  type PacketOptions,
+  PacketSocket,
+  type XdpOptions,
+  XdpSocket,
+} from 'zerosend';
 import {
   compileProgram,
   createRig,
@@ -15,6 +21,7 @@ import {
   startFrameReceiver,
 } from '../../../../rig/index.mjs';
 import { within } from '../../../support/deadline.js';
+import { countsOf } from '../../../support/links.js';
 
 export const ETHERNET = { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' };
 
@@ -40,14 +47,14 @@ export class Wire {
   }
 
   static async set(kind: RigKind = 'veth', options: RigOptions = {}): Promise<Wire> {
-    const rig = await createRig(kind, options);
+    const rig = await createRig(kind, { here: true, ...options });
     const wire = new Wire(rig);
     // Neighbour discovery would be counted as well.
-    const quiet = 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6';
-    await rig.sender.run('sh', ['-c', quiet]);
+    const { name } = rig.senderInterface;
+    writeFileSync(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1');
     const program = await compileProgram('frame_receiver');
     // What leaves has its checksums: a veth would leave them to whoever receives.
-    await rig.sender.run(program, ['--no-checksum-offload', rig.senderInterface.name]);
+    await rig.sender.run(program, ['--no-checksum-offload', name]);
     return wire;
   }
 
@@ -61,23 +68,25 @@ export class Wire {
   }
 
   /** Packets that the interface has sent, and those that it could not. */
-  async transmitted(): Promise<{ packets: number; dropped: number }> {
-    const at = `/sys/class/net/${this.rig.senderInterface.name}/statistics`;
-    const read = [`${at}/tx_packets`, `${at}/tx_dropped`];
-    const { stdout } = await this.rig.sender.run('cat', read);
-    const [packets = 0, dropped = 0] = stdout.trim().split('\n').map(Number);
-    return { packets, dropped };
+  transmitted(): { packets: number; dropped: number } {
+    return countsOf(this.rig.senderInterface.name).tx;
   }
 
-  /** Runs a program of test/behaviour/generator/programs in the sending namespace; its last line as JSON. */
-  // biome-ignore lint/suspicious/noExplicitAny: each program says what it has to say
-  async run(program: string, argument: object): Promise<any> {
-    const path = fileURLToPath(new URL(`../programs/${program}`, import.meta.url));
-    const { stdout } = await this.rig.sender.run(process.execPath, [
-      path,
-      JSON.stringify(argument),
-    ]);
-    return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+  /** What `job` reports of a socket on the wire, and how that ends. */
+  async run<Report>(
+    kind: 'packet' | 'xdp',
+    options: Partial<PacketOptions>,
+    job: (socket: PacketSocket | XdpSocket) => Promise<Report>,
+  ): Promise<{ report: Report; closed: CloseReport }> {
+    const all = { interface: this.rig.senderInterface.name, frames: 256, ...options };
+    const socket = await (kind === 'packet'
+      ? PacketSocket.open(all)
+      : XdpSocket.open(all as XdpOptions));
+    try {
+      return { report: await job(socket), closed: await socket.close() };
+    } finally {
+      await socket.abort();
+    }
   }
 
   /** What arrives while `send` runs. */
@@ -116,19 +125,8 @@ export class Wire {
     const file = this.file(`capture-${Date.now()}.pcap`);
     const { receiver, receiverInterface } = this.rig;
     const name = receiverInterface?.name ?? '';
-    const args = [
-      '-i',
-      name,
-      '-U',
-      '-w',
-      file,
-      '-B',
-      '65536',
-      '-Z',
-      'root',
-      '--immediate-mode',
-      filter,
-    ];
+    const whole = ['-U', '-B', '65536', '-Z', 'root', '--immediate-mode'];
+    const args = ['-i', name, '-w', file, ...whole, filter];
     const child = receiver?.spawn('tcpdump', args, { stdio: ['ignore', 'ignore', 'pipe'] });
     if (!child?.stderr) throw new Error('no tcpdump');
     let said = '';
