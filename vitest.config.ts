@@ -5,6 +5,7 @@ import { alonePool } from './test/support/alone-pool.js';
 const ALONE = [
   'test/behaviour/generator/{generate,replay,workers}.test.ts',
   'test/behaviour/interfaces/*.test.ts',
+  'test/behaviour/sending/{interfaces,told}.test.ts',
   'test/faults/{late,phantom,rings,timestamps,timestamps-counted,too-big,wrap}.test.ts',
 ];
 

@@ -39,12 +39,15 @@ export function addSink(name = newName()): string {
   return name;
 }
 
-/** Two interfaces that are each other's end, on which the kernel sends nothing by itself. */
-export function addPair(options = ''): { name: string; peer: string } {
-  const [name, peer] = [newName(), newName()];
+/**
+ * Two interfaces that are each other's end, on which the kernel sends nothing by itself, except where
+ * they have IPv6. `options` are those of the first, of `ip link add`.
+ */
+export function addPair({ name = newName(), options = '', ipv6 = false } = {}) {
+  const peer = newName();
   ip(`link add ${name}${options} type veth peer name ${peer}`);
   for (const end of [name, peer]) {
-    writeFileSync(`/proc/sys/net/ipv6/conf/${end}/disable_ipv6`, '1');
+    if (!ipv6) writeFileSync(`/proc/sys/net/ipv6/conf/${end}/disable_ipv6`, '1');
     ip(`link set ${end} up`);
   }
   return { name, peer };

@@ -375,7 +375,7 @@ describe('under an open socket', ownLinks, () => {
 
 describe('AF_XDP refused', ownLinks, () => {
   it('names interface, queue, and how many queues there are', async () => {
-    const { name } = addPair(' numtxqueues 4 numrxqueues 4');
+    const { name } = addPair({ options: ' numtxqueues 4 numrxqueues 4' });
     const ifb = addSink();
     const refused = (options: object) =>
       XdpSocket.open({ interface: name, frames: 16, ...options }).then(

@@ -90,7 +90,7 @@ describe('maxPacingRate without fq', await needsRig('veth', { here: true }), () 
     run(`tc class add dev ${name} parent 1: classid 1:1 htb rate 1gbit`);
     await expect(open()).rejects.toMatchObject(refusal(name, expect.stringMatching(/^p?fifo/)));
     run(`tc qdisc del dev ${name} root`);
-    const { name: second } = addPair(' numtxqueues 2');
+    const { name: second } = addPair({ options: ' numtxqueues 2' });
     run(`ip address add 198.18.9.1/24 dev ${second}`);
     run(`tc qdisc add dev ${second} root handle 1: mq`);
     const mq = refusal(second, expect.not.stringMatching(/mq/));
