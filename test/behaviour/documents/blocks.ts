@@ -32,7 +32,7 @@ export interface Block {
 /**
  * What an HTML comment on the line before the fence says, which readers do not see:
  *
- *     <!-- file: worker.mjs -->           the name under which the other blocks of the document find it
+ *     <!-- file: worker.mjs -->           it is a part of the other blocks of the document, by this name
  *     <!-- exit 13: text of stderr -->    how the program ends, and what it says
  *     <!-- signal: SIGTERM -->            the program runs until it is sent this, after its first line
  */

@@ -24,7 +24,7 @@ const PROGRAMS: Record<string, Program> = {
   npm: { notRun: 'the tests of the package run it', wrong: wrongNpm },
   npx: {
     notRun: 'the tests of the command run it',
-    wrong: ([name, ...args]) => (name === 'zerosend' ? wrongZerosend(args) : `npx ${name}`),
+    wrong: wrongNpx,
   },
   zerosend: { notRun: 'the tests of the command run it', wrong: wrongZerosend },
   node: { notRun: 'the tests of examples and benchmarks run it', wrong: wrongNode },
@@ -49,6 +49,11 @@ function wrongNpm([what = '', name = '']: Words): string | null {
   if (what === 'run') return name in scripts ? null : `no script ${name}`;
   if (what === 'start' || what === 'test') return what in scripts ? null : `no script ${what}`;
   return ['ci', 'install', 'pack', 'rebuild', 'init'].includes(what) ? null : `npm ${what}`;
+}
+
+function wrongNpx([name = '', ...args]: Words): string | null {
+  if (name === 'zerosend') return wrongZerosend(args);
+  return existsSync(`${root}node_modules/.bin/${name}`) ? null : `npx ${name}`;
 }
 
 function wrongZerosend([name = '', ...args]: Words): string | null {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canMakeNamespaces, needs } from '../../support/requirements.js';
 import { allBlocks, blocksOf, documents, type ProgramBlock, programs } from './blocks.js';
-import { clean, compile, needsNetwork, run } from './programs.js';
+import { clean, compile, needsNetwork, partsOf, run } from './programs.js';
 
 /** What a block can be in; drawings and output are in no language, or `text`. */
 const LANGUAGES = new Set(['', 'text', 'js', 'ts', 'json', 'sh']);
@@ -14,8 +14,8 @@ const programOf = (language: string, text: string, mark = {}): ProgramBlock => {
 };
 
 /** Runs a program, and fails unless it does what its mark says. */
-async function check(program: ProgramBlock): Promise<void> {
-  const { stderr, ...ended } = await run(program);
+async function check(program: ProgramBlock, all = [program]): Promise<void> {
+  const { stderr, ...ended } = await run(program, all);
   const { exit = 0, stderr: said } = program.mark;
   if (said === undefined) expect(stderr).toBe('');
   else expect(stderr).toContain(said);
@@ -63,12 +63,19 @@ describe('programs in documents', () => {
     },
   );
 
-  const onLoopback = programs.filter((program) => !needsNetwork(program));
+  const parts = programs.filter(({ mark }) => mark.file !== undefined);
+  const whole = programs.filter((program) => !parts.includes(program));
+  const onLoopback = whole.filter((program) => !needsNetwork(program, programs));
 
-  it.each(onLoopback)('$file:$line runs', (program) => check(program));
+  it.each(parts)('$file:$line is a part of another', (part) => {
+    expect(whole.filter((program) => partsOf(program, programs).includes(part))).not.toEqual([]);
+  });
+
+  it.each(onLoopback)('$file:$line runs', (program) => check(program, programs));
 
   describe('with a network of their own', needs(canMakeNamespaces(), 'making namespaces'), () => {
-    it.each(programs.filter(needsNetwork))('$file:$line runs', (program) => check(program));
+    const others = whole.filter((program) => !onLoopback.includes(program));
+    it.each(others)('$file:$line runs', (program) => check(program, programs));
   });
 });
 

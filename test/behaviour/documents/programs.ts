@@ -45,9 +45,17 @@ function capture(): Buffer {
   return pcap([0n, 1_000_000n, 2_000_000n].map((time) => ({ bytes, time })));
 }
 
+/** The programs and their parts, which stand in blocks of their own. */
+export function partsOf(program: ProgramBlock, all: readonly ProgramBlock[]): ProgramBlock[] {
+  return all.filter(({ file, mark }) => {
+    const name = mark.file?.replace(/\.mts$/, '.mjs');
+    return name !== undefined && file === program.file && program.text.includes(`'./${name}'`);
+  });
+}
+
 /** Whether a program is to have a network of its own; others stay on loopback, or send nothing. */
-export function needsNetwork({ text }: ProgramBlock): boolean {
-  return /\bzsx0\b|198\.18\./.test(text);
+export function needsNetwork(program: ProgramBlock, all: readonly ProgramBlock[]): boolean {
+  return [program, ...partsOf(program, all)].some(({ text }) => /\bzsx0\b|198\.18\./.test(text));
 }
 
 export interface Ended {
@@ -86,12 +94,12 @@ export function clean(): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Runs a program that was compiled to its end. */
-export function run(program: ProgramBlock): Promise<Ended> {
+/** Runs a program that was compiled to its end, one of all that were. */
+export function run(program: ProgramBlock, all: readonly ProgramBlock[]): Promise<Ended> {
   // TypeScript runs as what the compiler made of it, JavaScript as it stands.
   const compiled = join(folder, OUT, program.path.replace(/\.mts$/, '.mjs'));
   const file = program.language === 'ts' ? compiled : folder + program.path;
-  const alone = needsNetwork(program);
+  const alone = needsNetwork(program, all);
   const options = alone ? ['--import', PEER] : [];
   return start([...options, file], alone ? ownNamespace(NETWORK) : [], program.mark.signal);
 }
