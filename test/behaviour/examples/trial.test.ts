@@ -29,8 +29,14 @@ const PRELUDE = `let running = true;
 process.on('SIGTERM', () => { running = false; });
 `;
 
-const [shortest = ''] = programsOf('README.md');
-const README = `${PRELUDE}const fill = (bytes) => bytes.fill(1);\n${shortest}`;
+/** Replaces what has to be there. */
+function changed(text: string, from: string, to: string): string {
+  if (!text.includes(from)) throw new Error(`'${from}' is not in the program`);
+  return text.replace(from, to);
+}
+
+const [first = ''] = programsOf('README.md');
+const README = PRELUDE + changed(first, 'frame < 100', 'running');
 /** The guide's, made to run until they are told to end. */
 const GUIDE = programsOf('docs/packet-generator.md')
   .filter((text) => /for \(let sent|^ {2}(count|seconds): /m.test(text))
@@ -70,17 +76,18 @@ describe('beside a timer, an HTTP server and a signal handler', () => {
   });
 
   it('runs on loopback: the first program of the README', async () => {
-    await trial([write('readme', README.replaceAll('198.18.0.2', '127.0.0.1'))]);
+    await trial([write('readme', README)]);
   });
 
   it('runs on loopback with short sends: the first program of the README', async () => {
-    const text = README.replaceAll('198.18.0.2', '127.0.0.1').replace('64400', '1400');
-    await trial([write('readme-short', text)]);
+    await trial([write('readme-short', changed(README, '64_400', '1400'))]);
   });
 
   describe('on a veth pair', needs(canMakeNamespaces(), 'making network namespaces'), () => {
     it('runs: the first program of the README', async () => {
-      await trial([write('readme-veth', README)], ownNamespace(SET_UP));
+      const elsewhere = "{ remote: { address: '198.18.0.2', port: 9 }";
+      const text = changed(README, '{ remote', elsewhere);
+      await trial([write('readme-veth', text)], ownNamespace(SET_UP));
     });
 
     it.each(GUIDE.map((text, index) => ({ text, index })))(
