@@ -86,13 +86,15 @@ export const allBlocks: Block[] = documents
   .concat(filesBelow('lib', '.ts'))
   .flatMap((file) => blocksOf(file, read(file)));
 
+/** The folder that has the programs of a document. */
+export const folderOf = (file: string): string => file.replaceAll(/\W/g, '-');
+
 /** Blocks that are programs, with the names of the files that they become. */
 export const programs = allBlocks
   .filter(({ language }) => language === 'js' || language === 'ts')
   .map((block) => {
-    const folder = block.file.replaceAll(/\W/g, '-');
     const name = block.mark.file ?? `line-${block.line}.m${block.language}`;
-    return { ...block, path: `${folder}/${name}` };
+    return { ...block, path: `${folderOf(block.file)}/${name}` };
   });
 
 export type ProgramBlock = (typeof programs)[number];

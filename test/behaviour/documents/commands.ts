@@ -22,13 +22,10 @@ const looks: Program = { notRun: null };
 
 const PROGRAMS: Record<string, Program> = {
   npm: { notRun: 'the tests of the package run it', wrong: wrongNpm },
-  npx: {
-    notRun: 'the tests of the command run it',
-    wrong: wrongNpx,
-  },
+  npx: { notRun: 'the tests of the command run it', wrong: wrongNpx },
   zerosend: { notRun: 'the tests of the command run it', wrong: wrongZerosend },
   node: { notRun: 'the tests of examples and benchmarks run it', wrong: wrongNode },
-  unshare: { notRun: 'the tests of the rig run it' },
+  unshare: { notRun: 'run where the program is one of the document' },
   bun: { notRun: 'another runtime, which need not be there' },
   deno: { notRun: 'another runtime, which need not be there' },
   docker: { notRun: 'needs a daemon and an image' },
@@ -102,6 +99,14 @@ export function problemsOf(script: string): string[] {
     if (program === undefined) return [`no such program: ${name}`];
     return program.wrong?.(args) ?? [];
   });
+}
+
+/** Whether a block runs programs of its document, by their names, in a network of their own. */
+export function isConfined(script: string, names: readonly string[]): boolean {
+  const commands = commandsOf(script);
+  const [first] = commands;
+  const runs = commands.filter(([name]) => name === 'node').map(([, file = '']) => file);
+  return first?.[0] === 'unshare' && runs.length > 0 && runs.every((file) => names.includes(file));
 }
 
 /** Whether all that a block does is to look, so that it can be run anywhere. */

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canMakeNamespaces, needs } from '../../support/requirements.js';
 import { allBlocks, blocksOf, documents, type ProgramBlock, programs } from './blocks.js';
-import { clean, compile, needsNetwork, partsOf, run } from './programs.js';
+import { isConfined } from './commands.js';
+import { clean, compile, needsNetwork, partsOf, run, runScript } from './programs.js';
 
 /** What a block can be in; drawings and output are in no language, or `text`. */
 const LANGUAGES = new Set(['', 'text', 'js', 'ts', 'json', 'sh']);
@@ -65,10 +66,20 @@ describe('programs in documents', () => {
 
   const parts = programs.filter(({ mark }) => mark.file !== undefined);
   const whole = programs.filter((program) => !parts.includes(program));
+  const scripts = allBlocks.filter(({ language, file, text }) => {
+    const names = parts.flatMap(({ file: other, mark }) =>
+      other === file ? [mark.file ?? ''] : [],
+    );
+    return language === 'sh' && isConfined(text, names);
+  });
   const onLoopback = whole.filter((program) => !needsNetwork(program, programs));
 
   it.each(parts)('$file:$line is a part of another', (part) => {
-    expect(whole.filter((program) => partsOf(program, programs).includes(part))).not.toEqual([]);
+    const users = whole.filter((program) => partsOf(program, programs).includes(part));
+    const runners = scripts.filter(
+      ({ file, text }) => file === part.file && isConfined(text, [part.mark.file ?? '']),
+    );
+    expect([...users, ...runners]).not.toEqual([]);
   });
 
   it.each(onLoopback)('$file:$line runs', (program) => check(program, programs));
@@ -76,6 +87,16 @@ describe('programs in documents', () => {
   describe('with a network of their own', needs(canMakeNamespaces(), 'making namespaces'), () => {
     const others = whole.filter((program) => !onLoopback.includes(program));
     it.each(others)('$file:$line runs', (program) => check(program, programs));
+
+    it.each(scripts)('$file:$line runs', async (script) => {
+      const { stdout, ...ended } = await runScript(script);
+      expect(ended).toEqual({ code: 0, signal: null, stderr: '' });
+      expect(stdout).toMatch(/packets/);
+    });
+
+    it('has such scripts', () => {
+      expect(scripts.map(({ file }) => file)).toEqual(['README.md', 'docs/packet-generator.md']);
+    });
   });
 });
 

@@ -5,7 +5,7 @@ import { template } from 'zerosend/generator';
 import { ownNamespace } from '../../../rig/index.mjs';
 import { pcap } from '../generator/support/pcap-writer.js';
 import { ETHERNET } from '../generator/support/wire.js';
-import { type ProgramBlock, root } from './blocks.js';
+import { type Block, folderOf, type ProgramBlock, root } from './blocks.js';
 
 /** Inside the package, so that programs find it by its name. */
 export const folder = `${root}build/documents-${process.pid}/`;
@@ -79,6 +79,7 @@ export async function compile(programs: readonly ProgramBlock[]): Promise<string
   const project = { compilerOptions: COMPILER_OPTIONS, files };
   writeFileSync(`${folder}tsconfig.json`, JSON.stringify(project));
   const { stdout, stderr } = await start([
+    process.execPath,
     `${root}node_modules/typescript/lib/tsc.js`,
     '-p',
     folder,
@@ -101,16 +102,20 @@ export function run(program: ProgramBlock, all: readonly ProgramBlock[]): Promis
   const file = program.language === 'ts' ? compiled : folder + program.path;
   const alone = needsNetwork(program, all);
   const options = alone ? ['--import', PEER] : [];
-  return start([...options, file], alone ? ownNamespace(NETWORK) : [], program.mark.signal);
+  const prefix = alone ? ownNamespace(NETWORK) : [];
+  return start([...prefix, process.execPath, ...options, file], program.mark);
+}
+
+/** Runs a script of a document where the programs of that are. */
+export function runScript({ file, text }: Block): Promise<Ended> {
+  return start(['sh', '-e', '-c', text], { cwd: folder + folderOf(file) });
 }
 
 function start(
-  args: readonly string[],
-  prefix: readonly string[] = [],
-  signal?: NodeJS.Signals,
+  [command = '', ...args]: readonly string[],
+  { signal, cwd = folder }: { signal?: NodeJS.Signals; cwd?: string } = {},
 ): Promise<Ended> {
-  const [file = '', ...rest] = [...prefix, process.execPath, ...args];
-  const child = spawn(file, rest, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   const limit = setTimeout(() => child.kill('SIGKILL'), TIMEOUT);
   running.add(child);
   const said = { stdout: '', stderr: '' };
