@@ -19,7 +19,17 @@ export { compile, type PacketSequence, type Share } from './fields/sequence.js';
 export { Pacer, type PacerOptions, type PacerReport } from './pace/pacer.js';
 export type { BitRate, PacketRate, Rate } from './pace/rate.js';
 export type * from './packets/description.js';
-export { type Template, template } from './packets/template.js';
+export {
+  type ChecksumSpec,
+  type FieldSpec,
+  type Layer,
+  type OwnLayer,
+  own,
+  type Protocol,
+  type Registry,
+} from './packets/protocol.js';
+export type * from './packets/protocols/index.js';
+export { type Template, type TemplateLayer, template } from './packets/template.js';
 export type { NotRewritten, NotRewrittenKind } from './replay/not-rewritten.js';
 export { type ReplayReport, replay } from './replay/replay.js';
 export type { ReplayOptions } from './replay/replay-options.js';

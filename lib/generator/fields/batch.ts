@@ -15,9 +15,32 @@ export class Batch {
   readonly low = new Uint32Array(BATCH);
   /** how the sum of the bytes changes by the field at work */
   readonly difference = new Int32Array(BATCH);
-  /** the same over all fields: of the IPv4 header, and of what the transport's checksum covers */
-  readonly header = new Int32Array(BATCH);
-  readonly transport = new Int32Array(BATCH);
+  /** the same over all fields: for each checksum, of what that covers */
+  readonly sums: readonly Int32Array[];
+
+  constructor(checksums: number) {
+    this.sums = Array.from({ length: checksums }, () => new Int32Array(BATCH));
+  }
+
+  /**
+   * Adds the differences to the sum of a checksum.
+   * @param odd the bytes begin in the second half of one of its words
+   */
+  add(checksum: number, odd: boolean, count: number): void {
+    const { difference } = this;
+    const sum = this.sums[checksum] as Int32Array;
+    if (!odd) {
+      for (let i = 0; i < count; i++) sum[i] = (sum[i] as number) + (difference[i] as number);
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      // The same sum with the bytes of each word the other way round (RFC 1071, 2B).
+      let change = difference[i] as number;
+      change = (change & 0xffff) + (change >>> 16);
+      change = (change & 0xffff) + (change >>> 16);
+      sum[i] = (sum[i] as number) + (((change & 0xff) << 8) | (change >>> 8));
+    }
+  }
 
   /** Lets go of the buffers: a view keeps the memory of its pool. */
   forget(count: number): void {

@@ -3,7 +3,7 @@ import { checkInteger } from '../../base/validate.js';
 import { rangeError } from '../base/errors.js';
 import { checkKeys, checkWhole } from '../base/validate.js';
 import { parseAddress } from '../packets/addresses.js';
-import { writeChecksums } from '../packets/checksum.js';
+import { writeChecksums } from '../packets/coverage.js';
 import type { Template } from '../packets/template.js';
 import { FieldWriter } from './field-writer.js';
 import type { Counter, Field, Random, Timestamp } from './fields.js';
@@ -26,7 +26,6 @@ interface Compiled {
  */
 export function compileFields(template: Template, fields: readonly Field[]): Compiled {
   const compiled: Compiled = { writers: [], initial: Buffer.from(template.bytes) };
-  const origin = Math.max(0, template._checksums.ip);
   const parts: Target[] = [];
   for (const [i, field] of fields.entries()) {
     const name = `fields[${i}]`;
@@ -37,7 +36,7 @@ export function compileFields(template: Template, fields: readonly Field[]): Com
     const add = (part: Target, source: Source) => {
       refuseOverlap(`${name}.target`, part, parts);
       parts.push(part);
-      compiled.writers.push(new FieldWriter(part, source, origin));
+      compiled.writers.push(new FieldWriter(part, source));
     };
     if ('list' in field) {
       addList(`${name}.list`, target, field.list, add);

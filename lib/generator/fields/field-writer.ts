@@ -1,38 +1,32 @@
 import type { Batch } from './batch.js';
 import type { Source } from './sources.js';
-import type { Target } from './targets.js';
+import type { Covering, Target } from './targets.js';
 
 /** Writes a field's values into packets, and notes how the sum of their bytes changes. */
 export class FieldWriter {
-  readonly inIpv4Header: boolean;
-  readonly inTransport: boolean;
+  /** the checksums that cover the field */
+  readonly covering: readonly Covering[];
   readonly source: Source;
   readonly #at: number;
   readonly #shift: number;
   /** the bits of the word that belong to others */
   readonly #keep: number;
-  /** the field begins in the second half of a word */
-  readonly #odd: boolean;
   readonly #width: number;
   /** no checksum covers it, and no bit of its bytes is another's */
   readonly #overwrites: boolean;
 
-  /** @param origin where the 16-bit words of the checksums begin */
-  constructor(target: Target, source: Source, origin: number) {
+  constructor(target: Target, source: Source) {
     this.source = source;
-    this.inIpv4Header = target.inIpv4Header;
-    this.inTransport = target.inTransport;
+    this.covering = target.covering;
     this.#at = target.at;
     this.#width = target.width;
     this.#shift = target.shift;
     this.#keep = target.bits >= 32 ? 0 : ~((2 ** target.bits - 1) << target.shift);
     this.#overwrites =
-      !this.inIpv4Header &&
-      !this.inTransport &&
+      this.covering.length === 0 &&
       target.bits === target.width * 8 &&
       target.width <= 4 &&
       target.width !== 3;
-    this.#odd = ((target.at - origin) & 1) === 1;
   }
 
   /** Writes the next values into the first `count` packets of the batch. */
@@ -43,21 +37,7 @@ export class FieldWriter {
     else if (this.#width === 2) this.#writeWord(batch, count);
     else if (this.#width === 4) this.#writeDoubleWord(batch, count);
     else this.#writeBytes(batch, count);
-    if (!this.inIpv4Header && !this.inTransport) return;
-    const { difference, header, transport } = batch;
-    const odd = this.#odd;
-    const { inIpv4Header, inTransport } = this;
-    for (let i = 0; i < count; i++) {
-      let change = difference[i] as number;
-      if (odd) {
-        // The same sum with the bytes of each word the other way round (RFC 1071, 2B).
-        change = (change & 0xffff) + (change >>> 16);
-        change = (change & 0xffff) + (change >>> 16);
-        change = ((change & 0xff) << 8) | (change >>> 8);
-      }
-      if (inIpv4Header) header[i] = (header[i] as number) + change;
-      if (inTransport) transport[i] = (transport[i] as number) + change;
-    }
+    for (const { checksum, odd } of this.covering) batch.add(checksum, odd, count);
   }
 
   /** Writes only: to read what was there would mean to wait for memory. */

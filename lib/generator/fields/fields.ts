@@ -1,4 +1,4 @@
-/** The parts of a packet that have a name. */
+/** The usual parts of a packet that have a name. */
 export type FieldName =
   | 'ethernet.source'
   | 'ethernet.destination'
@@ -24,13 +24,19 @@ export type FieldName =
   | 'tcp.acknowledgement'
   | 'tcp.window';
 
+/**
+ * Any field of any layer: the layer as {@link Template.layers} names it, then the field as its
+ * description does: `'mpls.label'`, `'ipv4[1].source'` for the second of several.
+ */
+export type LayerFieldName = `${string}.${string}`;
+
 /** A part of a packet from which offsets are counted; `'packet'` is the outermost layer. */
 export type LayerName = 'packet' | 'ethernet' | 'ipv4' | 'ipv6' | 'udp' | 'tcp' | 'payload';
 
 /** Any bytes: a big-endian number of `width` bytes, `offset` bytes into a layer. */
 export interface Place {
-  /** `'packet'` is the outermost layer. */
-  layer: LayerName;
+  /** `'packet'` is the outermost layer. Any other as {@link Template.layers} names it. */
+  layer: LayerName | (string & {});
   /** Bytes from the beginning of the layer. */
   offset: number;
   /** 1 to 8 */
@@ -74,7 +80,7 @@ export interface Timestamp {
 /** What changes from packet to packet: a target, and one of four ways to get values. */
 export type Field = {
   /** Where the values go. */
-  target: FieldName | Place;
+  target: FieldName | LayerFieldName | Place;
 } & (
   | {
       /** Values that count up or down. */

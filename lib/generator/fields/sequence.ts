@@ -5,9 +5,9 @@ import { invalidArgument } from '../../base/errors.js';
 import { checkInteger } from '../../base/validate.js';
 import type { BufferRun } from '../../index.js';
 import { checkKeys } from '../base/validate.js';
-import { readWord, udpChecksum, updated, updatedPartial, writeWord } from '../packets/checksum.js';
 import { checkFits, Template } from '../packets/template.js';
 import { BATCH, Batch } from './batch.js';
+import { type ChecksumUpdate, updatesOf } from './checksum-update.js';
 import { compileFields } from './compile-fields.js';
 import type { FieldWriter } from './field-writer.js';
 import type { Field } from './fields.js';
@@ -34,11 +34,8 @@ export class PacketSequence {
   readonly length: number;
   readonly #writers: readonly FieldWriter[];
   readonly #initial: Buffer;
-  readonly #ipv4Checksum: number;
-  readonly #transportChecksum: number;
-  readonly #partial: boolean;
-  readonly #udp: boolean;
-  readonly #batch = new Batch();
+  readonly #updates: readonly ChecksumUpdate[];
+  readonly #batch: Batch;
   #next = 0;
   #stride = 1;
 
@@ -49,13 +46,9 @@ export class PacketSequence {
     const { writers, initial } = compileFields(template, fields);
     this.#writers = writers;
     this.#initial = initial;
-    const sums = template._checksums;
-    this.#ipv4Checksum = writers.some((writer) => writer.inIpv4Header) ? sums.ipv4Checksum : -1;
-    this.#transportChecksum = writers.some((writer) => writer.inTransport)
-      ? sums.transportChecksum
-      : -1;
-    this.#partial = sums.partial;
-    this.#udp = sums.udp;
+    const touched = writers.flatMap(({ covering }) => covering.map(({ checksum }) => checksum));
+    this.#updates = updatesOf(template._checksums, touched);
+    this.#batch = new Batch(template._checksums.length);
   }
 
   /** Number of the packet that {@link stamp} makes next. */
@@ -136,41 +129,9 @@ export class PacketSequence {
   #make(count: number): void {
     const batch = this.#batch;
     for (const writer of this.#writers) writer.write(batch, count);
-    if (this.#ipv4Checksum >= 0) this.#updateHeaders(count);
-    if (this.#transportChecksum >= 0) this.#updateTransports(count);
+    for (const update of this.#updates) update.run(batch, count);
     batch.forget(count);
     this.#next += this.#stride * count;
-  }
-
-  #updateHeaders(count: number): void {
-    const { views, bases, each, header } = this.#batch;
-    const offset = this.#ipv4Checksum;
-    for (let i = 0; i < count; i++) {
-      const bytes = views[i & each] as Uint8Array;
-      const at = (bases[i] as number) + offset;
-      writeWord(bytes, at, updated(readWord(bytes, at), header[i] as number));
-      header[i] = 0;
-    }
-  }
-
-  #updateTransports(count: number): void {
-    const { views, bases, each, transport } = this.#batch;
-    const offset = this.#transportChecksum;
-    const partial = this.#partial;
-    const udp = this.#udp;
-    for (let i = 0; i < count; i++) {
-      const bytes = views[i & each] as Uint8Array;
-      const at = (bases[i] as number) + offset;
-      const before = readWord(bytes, at);
-      const change = transport[i] as number;
-      if (partial) {
-        writeWord(bytes, at, updatedPartial(before, change));
-      } else {
-        const checksum = updated(before, change);
-        writeWord(bytes, at, udp ? udpChecksum(checksum) : checksum);
-      }
-      transport[i] = 0;
-    }
   }
 }
 

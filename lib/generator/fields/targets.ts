@@ -3,9 +3,19 @@ import { checkInteger } from '../../base/validate.js';
 import { rangeError } from '../base/errors.js';
 import { checkKeys } from '../base/validate.js';
 import type { AddressKind } from '../packets/addresses.js';
-import { OFFLOAD_HEADER } from '../packets/layout.js';
+import type { Checksum } from '../packets/coverage.js';
+import { OFFLOAD_HEADER } from '../packets/offload.js';
+import { type FieldSpec, fieldsOf, type Layer } from '../packets/protocol.js';
+import { PROTOCOLS } from '../packets/protocols/index.js';
 import type { Template } from '../packets/template.js';
-import type { FieldName, LayerName, Place } from './fields.js';
+import type { Place } from './fields.js';
+
+/** A checksum that covers something, by its place in the list of the template. */
+export interface Covering {
+  checksum: number;
+  /** what it covers begins in the second half of one of its words */
+  odd: boolean;
+}
 
 /** Where a field is, in bits. */
 export interface Target {
@@ -18,54 +28,10 @@ export interface Target {
   bits: number;
   shift: number;
   address: AddressKind | null;
-  /** the checksums that it is part of */
-  inIpv4Header: boolean;
-  inTransport: boolean;
+  covering: readonly Covering[];
 }
 
-interface Named {
-  layer: LayerName | 'vlan' | 'innerVlan';
-  offset: number;
-  width: number;
-  bits?: number;
-  shift?: number;
-  address?: AddressKind;
-}
-
-const NAMED: Record<FieldName, Named> = {
-  'ethernet.destination': { layer: 'ethernet', offset: 0, width: 6, address: 'ethernet' },
-  'ethernet.source': { layer: 'ethernet', offset: 6, width: 6, address: 'ethernet' },
-  'vlan.id': { layer: 'vlan', offset: 0, width: 2, bits: 12 },
-  'vlan.priority': { layer: 'vlan', offset: 0, width: 2, bits: 3, shift: 13 },
-  'innerVlan.id': { layer: 'innerVlan', offset: 0, width: 2, bits: 12 },
-  'innerVlan.priority': { layer: 'innerVlan', offset: 0, width: 2, bits: 3, shift: 13 },
-  'ipv4.dscp': { layer: 'ipv4', offset: 1, width: 1, bits: 6, shift: 2 },
-  'ipv4.id': { layer: 'ipv4', offset: 4, width: 2 },
-  'ipv4.ttl': { layer: 'ipv4', offset: 8, width: 1 },
-  'ipv4.source': { layer: 'ipv4', offset: 12, width: 4, address: 'ipv4' },
-  'ipv4.destination': { layer: 'ipv4', offset: 16, width: 4, address: 'ipv4' },
-  'ipv6.trafficClass': { layer: 'ipv6', offset: 0, width: 2, bits: 8, shift: 4 },
-  'ipv6.flowLabel': { layer: 'ipv6', offset: 0, width: 4, bits: 20 },
-  'ipv6.hopLimit': { layer: 'ipv6', offset: 7, width: 1 },
-  'ipv6.source': { layer: 'ipv6', offset: 8, width: 16, address: 'ipv6' },
-  'ipv6.destination': { layer: 'ipv6', offset: 24, width: 16, address: 'ipv6' },
-  'udp.source': { layer: 'udp', offset: 0, width: 2 },
-  'udp.destination': { layer: 'udp', offset: 2, width: 2 },
-  'tcp.source': { layer: 'tcp', offset: 0, width: 2 },
-  'tcp.destination': { layer: 'tcp', offset: 2, width: 2 },
-  'tcp.sequence': { layer: 'tcp', offset: 4, width: 4 },
-  'tcp.acknowledgement': { layer: 'tcp', offset: 8, width: 4 },
-  'tcp.window': { layer: 'tcp', offset: 14, width: 2 },
-};
-const LAYERS: readonly LayerName[] = [
-  'packet',
-  'ethernet',
-  'ipv4',
-  'ipv6',
-  'udp',
-  'tcp',
-  'payload',
-];
+const NAME = /^([a-z]\w*)(?:\[(\d+)\])?(?:\.(\w+))?$/i;
 const WIDEST = 8;
 
 function badField(message: string): RangeError {
@@ -78,57 +44,89 @@ function badField(message: string): RangeError {
  * `ERR_ZEROSEND_OUT_OF_RANGE`
  */
 export function resolveTarget(name: string, template: Template, target: unknown): Target {
-  if (typeof target === 'string') {
-    if (!Object.hasOwn(NAMED, target)) {
-      throw invalidArgument(name, `one of ${Object.keys(NAMED).join(', ')}, or a place`, target);
-    }
-    return place(template, target, NAMED[target as FieldName]);
-  }
+  if (typeof target === 'string') return namedTarget(name, template, target);
   checkKeys(name, target, ['layer', 'offset', 'width']);
   const { layer, offset, width } = target as Place;
-  if (!LAYERS.includes(layer)) {
-    throw invalidArgument(`${name}.layer`, `one of ${LAYERS.join(', ')}`, layer);
-  }
+  const start = startOf(`${name}.layer`, template, layer);
   checkInteger(`${name}.offset`, offset, 0, template.length - 1);
   checkInteger(`${name}.width`, width, 1, WIDEST);
-  const resolved = place(template, `${layer} ${offset}+${width}`, { layer, offset, width });
+  const resolved = targetAt(template, `${layer} ${offset}+${width}`, start, { at: offset, width });
   refuseFixed(template, resolved);
+  refuseBorders(template, resolved);
   return resolved;
 }
 
-function place(template: Template, name: string, named: Named): Target {
-  const start = startOf(template, named.layer);
-  if (start < 0) throw badField(`${name} is not in the packet, which has no ${named.layer}`);
-  const at = start + named.offset;
-  const end = at + named.width;
+function namedTarget(name: string, template: Template, target: string): Target {
+  const [, , , field = ''] = NAME.exec(target) ?? [];
+  const layer = layerOf(template, target);
+  if (layer === null) throw badField(`${target} is not in the packet`);
+  const fields: Readonly<Record<string, FieldSpec>> = layer ? fieldsOf(layer) : {};
+  const spec = Object.hasOwn(fields, field) ? fields[field] : undefined;
+  if (layer === undefined || spec === undefined) {
+    const known = template._stack.flatMap((one) =>
+      Object.keys(fieldsOf(one)).map((other) => `${one.label}.${other}`),
+    );
+    throw invalidArgument(name, `one of ${known.join(', ')}, or a place`, target);
+  }
+  const what = workedOut(layer, field, spec);
+  if (what !== null) throw badField(`${target} would change the ${what} of ${layer.label}`);
+  return targetAt(template, target, layer.at, spec);
+}
+
+/** The layer that a name begins with; null: it is not in the packet; undefined: there is none such. */
+function layerOf(template: Template, name: string): Layer | null | undefined {
+  // The second tag has a name of its own, too.
+  const [, kind = '', index = '0'] = NAME.exec(name.replace(/^innerVlan\b/, 'vlan[1]')) ?? [];
+  const layers = template._stack.filter(({ protocol }) => protocol.name === kind);
+  if (layers.length === 0 && !Object.hasOwn(PROTOCOLS, kind)) return undefined;
+  return layers[Number(index)] ?? null;
+}
+
+function startOf(name: string, template: Template, layer: unknown): number {
+  const { offsets } = template;
+  if (layer === 'packet') return offsets.offload >= 0 ? OFFLOAD_HEADER : 0;
+  if (layer === 'payload') return offsets.payload;
+  const found = typeof layer === 'string' ? layerOf(template, layer) : undefined;
+  if (found === undefined) {
+    const known = ['packet', ...template._stack.map(({ label }) => label), 'payload'];
+    throw invalidArgument(name, `one of ${known.join(', ')}`, layer);
+  }
+  if (found === null) throw badField(`the packet has no ${layer}`);
+  return found.at;
+}
+
+type Span = Pick<FieldSpec, 'at' | 'width' | 'bits' | 'shift' | 'address'>;
+
+function targetAt(template: Template, name: string, start: number, span: Span): Target {
+  const { width, bits = width * 8, shift = 0, address = null } = span;
+  const at = start + span.at;
+  const end = at + width;
   if (end > template.length) {
     throw badField(`${name} ends ${end - template.length} bytes behind the packet`);
   }
-  const { ipv4, ipv4Checksum, ip, family, transport, transportChecksum } = template._checksums;
-  const overlaps = (from: number, to: number) => at < to && end > from;
-  const addresses = family === 4 ? [ip + 12, ip + 20] : [ip + 8, ip + 40];
-  const [from = 0, to = 0] = addresses;
-  const headerEnd = ipv4 + 4 * ((template.bytes[ipv4] ?? 0) & 0xf);
-  return {
-    name,
-    at,
-    width: named.width,
-    bits: named.bits ?? named.width * 8,
-    shift: named.shift ?? 0,
-    address: named.address ?? null,
-    inIpv4Header: ipv4Checksum >= 0 && overlaps(ipv4, headerEnd),
-    inTransport:
-      transportChecksum >= 0 &&
-      (overlaps(from, to) || (!template._checksums.partial && end > transport)),
-  };
+  const covering = coveringOf(template._checksums, at, width);
+  return { name, at, width, bits, shift, address, covering };
 }
 
-function startOf(template: Template, layer: Named['layer']): number {
-  const { offsets } = template;
-  if (layer === 'packet') return offsets.offload >= 0 ? OFFLOAD_HEADER : 0;
-  if (layer === 'vlan') return offsets.vlans[0] ?? -1;
-  if (layer === 'innerVlan') return offsets.vlans[1] ?? -1;
-  return offsets[layer];
+/** The checksums that cover bytes of a packet. */
+export function coveringOf(checksums: readonly Checksum[], at: number, width: number): Covering[] {
+  const overlaps = (from: number, to: number) => at < to && at + width > from;
+  return checksums.flatMap(({ from, to, pseudo, partial }, checksum) => {
+    if (pseudo) {
+      const { source, destination, bytes } = pseudo;
+      const begins = [source, destination].find((begin) => overlaps(begin, begin + bytes));
+      if (begins !== undefined) return { checksum, odd: ((at - begins) & 1) === 1 };
+    }
+    if (partial || !overlaps(from, to)) return [];
+    return { checksum, odd: ((at - from) & 1) === 1 };
+  });
+}
+
+/** What a field is that the rest of the packet depends on; null: it may change. */
+function workedOut({ values }: Layer, name: string, spec: FieldSpec): string | null {
+  const given = values[name];
+  if (given !== undefined && given !== true) return null;
+  return spec.checksum === undefined ? (spec.fixed ?? null) : 'checksum';
 }
 
 /** Throws for a field that has bits in common with an earlier one: it would be there in vain. */
@@ -148,56 +146,45 @@ function bitsOf({ at, width, bits, shift }: Target): [number, number] {
   return [end - bits, end];
 }
 
-/**
- * Throws for bytes that others depend on (lengths, protocols, checksums), and for a number that is
- * partly in one checksum and partly not.
- */
+/** Throws for bytes that others depend on: lengths, protocols, checksums. */
 function refuseFixed(template: Template, target: Target): void {
-  const { offsets, _checksums: sums } = template;
   const end = target.at + target.width;
-  for (const [layer, fixed] of Object.entries(FIXED)) {
-    const start = offsets[layer as keyof typeof FIXED];
-    if (start < 0) continue;
-    for (const [from, to, what] of fixed) {
-      if (target.at >= start + to || end <= start + from) continue;
-      const checksum = what === 'checksum';
-      if (checksum && layer === 'ipv4' && sums.ipv4Checksum < 0) continue;
-      if (checksum && layer !== 'ipv4' && sums.transportChecksum < 0) continue;
-      throw badField(`${target.name} would change the ${what} of ${layer}`);
+  for (const layer of template._stack) {
+    for (const [name, spec] of Object.entries(fieldsOf(layer))) {
+      const begin = layer.at + spec.at;
+      if (target.at >= begin + spec.width || end <= begin) continue;
+      const what = workedOut(layer, name, spec);
+      if (what !== null)
+        throw badField(`${target.name} would change the ${what} of ${layer.label}`);
     }
-  }
-  const borders = [offsets.ipv4, offsets.ipv6, offsets.udp, offsets.tcp, offsets.payload];
-  // The transport's checksum covers the addresses, and not what is beside them: options, say.
-  if (sums.ip >= 0) {
-    borders.push(...(sums.family === 4 ? [sums.ip + 12, sums.ip + 20] : [sums.ip + 8]));
-  }
-  const border = borders.find((at) => at > target.at && at < end);
-  if (border !== undefined && border > 0) {
-    throw badField(
-      `${target.name} crosses the border at byte ${border} of the packet; use two fields ` +
-        `(${describe(end - border)} bytes are behind it)`,
-    );
   }
 }
 
-const FIXED = {
-  ipv4: [
-    [0, 1, 'version'],
-    [2, 4, 'length'],
-    [9, 10, 'protocol'],
-    [10, 12, 'checksum'],
-  ],
-  ipv6: [
-    [0, 1, 'version'],
-    [4, 6, 'length'],
-    [6, 7, 'protocol'],
-  ],
-  udp: [
-    [4, 6, 'length'],
-    [6, 8, 'checksum'],
-  ],
-  tcp: [
-    [12, 13, 'length'],
-    [16, 18, 'checksum'],
-  ],
-} as const;
+/** Throws for a number that is partly in one checksum, or layer, and partly not. */
+function refuseBorders(template: Template, target: Target): void {
+  const { _stack: layers, _checksums: checksums, offsets } = template;
+  const borders = [...layers.map(({ at }) => at), offsets.payload];
+  // A transport's checksum covers the addresses, and not what is beside them: options, say.
+  for (const { pseudo } of checksums) {
+    if (pseudo === null) continue;
+    for (const begin of [pseudo.source, pseudo.destination]) {
+      borders.push(begin, begin + pseudo.bytes);
+    }
+  }
+  const end = target.at + target.width;
+  const inside = (at: number) => at > target.at && at < end;
+  const border = borders.find((at) => inside(at) && !isBetweenAddresses(checksums, at));
+  if (border === undefined) return;
+  throw badField(
+    `${target.name} crosses the border at byte ${border} of the packet; use two fields ` +
+      `(${describe(end - border)} bytes are behind it)`,
+  );
+}
+
+/** Source and destination lie side by side, and every checksum has both or none of them. */
+function isBetweenAddresses(checksums: readonly Checksum[], at: number): boolean {
+  return checksums.some(
+    ({ pseudo }) =>
+      pseudo !== null && pseudo.source + pseudo.bytes === at && pseudo.destination === at,
+  );
+}

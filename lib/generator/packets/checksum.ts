@@ -71,23 +71,6 @@ export function writeWord(bytes: Uint8Array, at: number, word: number): void {
   bytes[at + 1] = word;
 }
 
-/** Where the checksums of a packet are, as offsets from its first byte; -1: there is none. */
-export interface ChecksumLayout {
-  /** the IPv4 header and its checksum */
-  ipv4: number;
-  ipv4Checksum: number;
-  /** the IP header whose addresses the transport's pseudo header has; 4 or 6 */
-  ip: number;
-  family: 4 | 6;
-  /** the UDP or TCP header, its checksum and the end of what that covers */
-  transport: number;
-  transportChecksum: number;
-  end: number;
-  udp: boolean;
-  /** only the pseudo header is summed: kernel or device do the rest */
-  partial: boolean;
-}
-
 /** Where an IPv4 header that begins at `ip` ends, by its own length. */
 export function ipv4HeaderEnd(bytes: Uint8Array, ip: number): number {
   return ip + 4 * ((bytes[ip] as number) & 0xf);
@@ -97,37 +80,4 @@ export function ipv4HeaderEnd(bytes: Uint8Array, ip: number): number {
 export function writeIpv4Checksum(bytes: Uint8Array, ip: number): void {
   writeWord(bytes, ip + 10, 0);
   writeWord(bytes, ip + 10, ~fold(sumWords(bytes, ip, ipv4HeaderEnd(bytes, ip))) & 0xffff);
-}
-
-/** Computes all checksums of the packet at `base` from its bytes. */
-export function writeChecksums(bytes: Uint8Array, base: number, layout: ChecksumLayout): void {
-  if (layout.ipv4Checksum >= 0) {
-    writeIpv4Checksum(bytes, base + layout.ipv4);
-  }
-  if (layout.transportChecksum >= 0) {
-    const at = base + layout.transportChecksum;
-    const start = base + layout.transport;
-    const length = layout.end - layout.transport;
-    const pseudo = pseudoHeaderSum(bytes, base + layout.ip, layout.family, layout.udp, length);
-    if (layout.partial) {
-      writeWord(bytes, at, fold(pseudo));
-      return;
-    }
-    writeWord(bytes, at, 0);
-    const checksum = ~fold(sumWords(bytes, start, start + length, pseudo)) & 0xffff;
-    writeWord(bytes, at, layout.udp ? udpChecksum(checksum) : checksum);
-  }
-}
-
-/** The sum of a pseudo header: addresses, protocol and length, not folded (RFC 768, RFC 9293, RFC 8200 section 8.1). */
-export function pseudoHeaderSum(
-  bytes: Uint8Array,
-  ip: number,
-  family: 4 | 6,
-  udp: boolean,
-  length: number,
-): number {
-  const protocol = udp ? PROTOCOL.udp : PROTOCOL.tcp;
-  const [from, to] = family === 4 ? [ip + 12, ip + 20] : [ip + 8, ip + 40];
-  return sumWords(bytes, from, to, protocol + (length & 0xffff) + (length >>> 16));
 }

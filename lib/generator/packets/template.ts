@@ -1,14 +1,13 @@
-// packets: one packet as bytes. A template is made from a description; `dissect` finds the same layers in
-// a captured frame; `checksum` and `pseudo-header` know what covers what.
+// packets: one packet as bytes. A template is a stack of layers, each of a protocol; `coverage` knows what
+// its checksums cover. `dissect` finds layers in a captured frame, `pseudo-header` their checksums.
 
-import { invalidArgument } from '../../base/errors.js';
 import { rangeError } from '../base/errors.js';
 import { checkKeys } from '../base/validate.js';
-import { type ChecksumLayout, writeChecksums } from './checksum.js';
+import { type Checksum, checksumsOf, writeChecksums } from './coverage.js';
 import type { PacketDescription } from './description.js';
-import { writeIp, writeLink, writeTransport } from './headers.js';
-import { checkLayers, layersOf, type Offsets } from './layout.js';
-import { checksumsOf, writeOffload } from './offload.js';
+import { OFFLOAD_HEADER, offloadOf, writeOffload } from './offload.js';
+import type { Layer } from './protocol.js';
+import { buildStack, type Stack } from './stack.js';
 
 const KEYS = [
   'ethernet',
@@ -17,10 +16,35 @@ const KEYS = [
   'ipv6',
   'udp',
   'tcp',
+  'layers',
   'payload',
   'length',
   'virtioNetHeader',
 ] as const;
+
+/** Where the usual layers of a packet begin, the outermost of each; -1: it is not there. */
+export interface Offsets {
+  /** the virtio_net_hdr */
+  offload: number;
+  ethernet: number;
+  /** the two bytes with the id, of each tag from the outside in */
+  vlans: readonly number[];
+  ipv4: number;
+  ipv6: number;
+  udp: number;
+  tcp: number;
+  payload: number;
+}
+
+/** A header of a template. */
+export interface TemplateLayer {
+  /** How fields call it: `'ipv4'`, or `'ipv4[1]'` for the second of several. */
+  readonly name: string;
+  /** From the first byte of the template. */
+  readonly offset: number;
+  /** Bytes of the header. */
+  readonly length: number;
+}
 
 /** A packet as bytes, and where its parts are. Made by {@link template}. */
 export class Template {
@@ -28,15 +52,22 @@ export class Template {
   readonly bytes: Buffer;
   /** Bytes to be sent for each packet. */
   readonly length: number;
-  /** Offset of each layer from the first byte; -1 for a layer that is not there. */
+  /** Offset of each of the usual layers from the first byte; -1 for a layer that is not there. */
   readonly offsets: Readonly<Offsets>;
-  /** @internal */ readonly _checksums: ChecksumLayout;
+  /** All headers, from the outside in. */
+  readonly layers: readonly TemplateLayer[];
+  /** @internal */ readonly _stack: readonly Layer[];
+  /** @internal */ readonly _checksums: readonly Checksum[];
 
   /** @internal */
-  constructor(bytes: Buffer, offsets: Offsets, checksums: ChecksumLayout) {
+  constructor(bytes: Buffer, stack: Stack, checksums: readonly Checksum[]) {
     this.bytes = bytes;
     this.length = bytes.length;
-    this.offsets = offsets;
+    this.offsets = offsetsOf(stack);
+    this.layers = stack.layers.map(({ label, at, header }) => {
+      return { name: label, offset: at, length: header };
+    });
+    this._stack = stack.layers;
     this._checksums = checksums;
   }
 
@@ -78,23 +109,26 @@ export function checkFits(length: number, bytes: Uint8Array): void {
  */
 export function template(description: PacketDescription): Template {
   checkKeys('description', description, KEYS);
-  checkLayers(description);
-  const payload = payloadOf(description.payload);
-  const layers = layersOf(description, payload.length);
-  const bytes = Buffer.alloc(layers.length);
-  bytes.set(payload, layers.offsets.payload);
-  writeLink(bytes, description, layers);
-  writeIp(bytes, description, layers);
-  writeTransport(bytes, description, layers);
-  const checksums = checksumsOf(description, layers);
+  const start = description.virtioNetHeader ? OFFLOAD_HEADER : 0;
+  const { bytes, ...stack } = buildStack(description, start);
+  const offload = offloadOf(description, stack.layers);
+  const checksums = checksumsOf(stack.layers, offload?.transport ?? null);
   writeChecksums(bytes, 0, checksums);
-  writeOffload(bytes, description, layers);
-  return new Template(bytes, layers.offsets, checksums);
+  if (offload) writeOffload(bytes, offload, stack);
+  return new Template(bytes, stack, checksums);
 }
 
-function payloadOf(value: unknown): Uint8Array {
-  if (value === undefined) return new Uint8Array(0);
-  if (typeof value === 'string') return Buffer.from(value);
-  if (value instanceof Uint8Array) return value;
-  throw invalidArgument('payload', 'a Uint8Array or a string', value);
+function offsetsOf({ layers, start, payload }: Stack): Offsets {
+  const all = (name: string) => layers.filter(({ protocol }) => protocol.name === name);
+  const first = (name: string) => all(name)[0]?.at ?? -1;
+  return {
+    offload: start > 0 ? 0 : -1,
+    ethernet: first('ethernet'),
+    vlans: all('vlan').map(({ at }) => at),
+    ipv4: first('ipv4'),
+    ipv6: first('ipv6'),
+    udp: first('udp'),
+    tcp: first('tcp'),
+    payload,
+  };
 }

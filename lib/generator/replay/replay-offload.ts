@@ -1,7 +1,7 @@
 import { fold, PROTOCOL, writeWord } from '../packets/checksum.js';
 import type { Dissection } from '../packets/dissect-ip.js';
-import { OFFLOAD_HEADER } from '../packets/layout.js';
-import { GSO, NEEDS_CHECKSUM } from '../packets/offload.js';
+
+import { GSO, NEEDS_CHECKSUM, OFFLOAD_HEADER } from '../packets/offload.js';
 import { pseudoHeader, transportChecksum } from '../packets/pseudo-header.js';
 
 /**

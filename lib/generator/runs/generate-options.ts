@@ -8,7 +8,7 @@ import { compile, type PacketSequence, type Share } from '../fields/sequence.js'
 import type { PacerOptions } from '../pace/pacer.js';
 import type { Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
-import { OFFLOAD_HEADER } from '../packets/layout.js';
+import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { Template, template } from '../packets/template.js';
 import type { Progress } from './meter.js';
 import {
