@@ -2,6 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { describe } from '../../base/errors.js';
 import { rangeError } from '../base/errors.js';
 
+/** What an address is of. */
 export type AddressKind = 'ethernet' | 'ipv4' | 'ipv6';
 
 const LOOKS: Record<AddressKind, string> = {

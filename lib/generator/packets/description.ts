@@ -21,17 +21,23 @@ export type NamedLayer = {
  * `layers` in place of those keys.
  */
 export interface PacketDescription {
+  /** The Ethernet header; without it the packet begins with IP, or with the payload. */
   ethernet?: EthernetDescription;
   /** One tag, or several from the outside in. */
   vlan?: VlanDescription | readonly VlanDescription[];
+  /** The IPv4 header; not together with `ipv6`. */
   ipv4?: Ipv4Description;
+  /** The IPv6 header; not together with `ipv4`. */
   ipv6?: Ipv6Description;
+  /** The UDP header; not together with `tcp`. */
   udp?: UdpDescription;
+  /** The TCP header; not together with `udp`. */
   tcp?: TcpDescription;
   /**
    * Layers in any order that makes sense, from the outside in, in place of the keys above.
    *
    * @example
+   * ```ts
    * import { template } from 'zerosend/generator';
    *
    * const ethernet = { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' };
@@ -43,6 +49,7 @@ export interface PacketDescription {
    *   ],
    * });
    * console.log(tunnel.layers.map(({ name }) => name).join(' '));
+   * ```
    */
   layers?: readonly (NamedLayer | OwnLayer)[];
   /** Bytes, or text as UTF-8. Default empty. */

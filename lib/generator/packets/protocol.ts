@@ -10,6 +10,7 @@ export type Registry = 'ethertype' | 'ip' | 'ppp' | 'udp' | (string & {});
 export interface Layer {
   /** What was asked for, as given. */
   readonly values: Readonly<Record<string, unknown>>;
+  /** What kind of header it is. */
   readonly protocol: Protocol;
   /** How fields and errors call it: `'ipv4'`, or `'ipv4[1]'` where there are several. */
   readonly label: string;
@@ -19,7 +20,9 @@ export interface Layer {
   readonly header: number;
   /** Bytes behind its header, to the end of the packet. */
   readonly content: number;
+  /** The layer before it; null: it is the outermost. */
   readonly below: Layer | null;
+  /** The layer behind it; null: it is the last. */
   readonly above: Layer | null;
 }
 
@@ -45,6 +48,7 @@ export interface FieldSpec {
   readonly bits?: number;
   /** Bits to the right of it; default 0. */
   readonly shift?: number;
+  /** It holds an address, which is given as text. */
   readonly address?: AddressKind;
   /** It is given as true or false. */
   readonly boolean?: boolean;
@@ -69,6 +73,7 @@ export interface Protocol {
   readonly name: string;
   /** Bytes of the header without its tail. */
   readonly size: number | ((values: Readonly<Record<string, unknown>>) => number);
+  /** The fields of the header by their names, which may depend on what is given. */
   readonly fields:
     | Readonly<Record<string, FieldSpec>>
     | ((values: Readonly<Record<string, unknown>>) => Readonly<Record<string, FieldSpec>>);
@@ -88,7 +93,9 @@ export interface Protocol {
 
 /** A layer of a protocol of your own. */
 export interface OwnLayer {
+  /** What kind of header it is. */
   readonly protocol: Protocol;
+  /** What its fields hold. */
   readonly values: Readonly<Record<string, unknown>>;
 }
 
@@ -96,6 +103,7 @@ export interface OwnLayer {
  * Puts a protocol of your own into `layers`.
  *
  * @example
+ * ```ts
  * import { own, template, type Protocol } from 'zerosend/generator';
  *
  * const trace: Protocol = {
@@ -106,6 +114,7 @@ export interface OwnLayer {
  * const ipv4 = { source: '198.18.0.1', destination: '198.18.0.2' };
  * const udp = { source: 1024, destination: 9 };
  * template({ layers: [{ ipv4 }, { udp }, own(trace, { flow: 7 })], payload: 'hello' });
+ * ```
  */
 export function own(protocol: Protocol, values: Readonly<Record<string, unknown>> = {}): OwnLayer {
   return { protocol, values };

@@ -26,13 +26,19 @@ const KEYS = [
 export interface Offsets {
   /** the virtio_net_hdr */
   offload: number;
+  /** the Ethernet header */
   ethernet: number;
   /** the two bytes with the id, of each tag from the outside in */
   vlans: readonly number[];
+  /** the IPv4 header */
   ipv4: number;
+  /** the IPv6 header */
   ipv6: number;
+  /** the UDP header */
   udp: number;
+  /** the TCP header */
   tcp: number;
+  /** what follows the last header */
   payload: number;
 }
 

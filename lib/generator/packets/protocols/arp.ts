@@ -1,13 +1,17 @@
 import { named } from '../misfit.js';
 import type { Protocol } from '../protocol.js';
 
+/** An ARP message: who has an IPv4 address, or which Ethernet address has it. */
 export interface ArpDescription {
   /** Default `'request'`. */
   operation?: 'request' | 'reply' | number;
+  /** Like `'02:00:00:00:00:01'`. */
   senderEthernet: string;
+  /** Like `'198.18.0.1'`. */
   senderIpv4: string;
   /** Default `'00:00:00:00:00:00'`, as in a request. */
   targetEthernet?: string;
+  /** Who is asked for, or is answered. */
   targetIpv4: string;
 }
 

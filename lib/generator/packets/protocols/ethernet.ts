@@ -2,9 +2,11 @@ import type { Protocol } from '../protocol.js';
 
 export const ETHERNET_HEADER = 14;
 
+/** An Ethernet header (IEEE 802.3). Its FCS is written by the network card. */
 export interface EthernetDescription {
   /** Like `'02:00:00:00:00:01'`. */
   source: string;
+  /** As `source`. */
   destination: string;
   /** EtherType behind all tags; needed only where what follows has none. */
   type?: number;

@@ -1,6 +1,7 @@
 import { optionBytes } from '../misfit.js';
 import type { Protocol } from '../protocol.js';
 
+/** A GENEVE header, behind UDP. */
 export interface GeneveDescription {
   /** Network identifier, 0 to 0xffffff. */
   vni: number;

@@ -1,5 +1,6 @@
 import type { FieldSpec, Protocol } from '../protocol.js';
 
+/** A GRE header, behind IP. */
 export interface GreDescription {
   /** EtherType of what follows; needed only where that has none. */
   protocol?: number;

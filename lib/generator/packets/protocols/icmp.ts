@@ -2,6 +2,7 @@ import { named } from '../misfit.js';
 import type { FieldSpec, Protocol } from '../protocol.js';
 import type { Checksum } from './values.js';
 
+/** Types of messages by their names. */
 const TYPES = {
   'echo-reply': 0,
   unreachable: 3,
@@ -11,6 +12,7 @@ const TYPES = {
   'parameter-problem': 12,
 } as const;
 
+/** A message of ICMP for IPv4. */
 export interface IcmpDescription {
   /** Default `'echo'`. */
   type?: keyof typeof TYPES | number;

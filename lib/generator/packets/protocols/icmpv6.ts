@@ -3,6 +3,7 @@ import { named, optionBytes } from '../misfit.js';
 import type { FieldSpec, Protocol } from '../protocol.js';
 import type { Checksum } from './values.js';
 
+/** Types of messages by their names. */
 const TYPES = {
   unreachable: 1,
   'packet-too-big': 2,
@@ -17,6 +18,7 @@ const TYPES = {
   redirect: 137,
 } as const;
 
+/** A message of ICMP for IPv6, or of neighbour discovery. */
 export interface Icmpv6Description {
   /** Default `'echo'`. */
   type?: keyof typeof TYPES | number;

@@ -30,30 +30,51 @@ import { type VxlanDescription, vxlan } from './vxlan.js';
 
 /** What each protocol is described by. */
 export interface ProtocolDescriptions {
+  /** An Ethernet header. */
   ethernet: EthernetDescription;
+  /** A VLAN tag. */
   vlan: VlanDescription;
+  /** An entry of a label stack. */
   mpls: MplsDescription;
+  /** PPPoE and PPP. */
   pppoe: PppoeDescription;
+  /** An ARP message. */
   arp: ArpDescription;
+  /** An IPv4 header. */
   ipv4: Ipv4Description;
+  /** An IPv6 header. */
   ipv6: Ipv6Description;
+  /** Hop-by-hop options of IPv6. */
   hopByHop: Ipv6OptionsDescription;
+  /** A routing header of IPv6. */
   routing: Ipv6RoutingDescription;
+  /** A fragment header of IPv6. */
   fragment: Ipv6FragmentDescription;
+  /** Destination options of IPv6. */
   destinationOptions: Ipv6OptionsDescription;
+  /** ICMP over IPv4. */
   icmp: IcmpDescription;
+  /** ICMP over IPv6, neighbour discovery. */
   icmpv6: Icmpv6Description;
+  /** A UDP header. */
   udp: UdpDescription;
+  /** A TCP header. */
   tcp: TcpDescription;
+  /** The common header of SCTP. */
   sctp: SctpDescription;
+  /** A DATA chunk of SCTP. */
   sctpData: SctpDataDescription;
+  /** A GRE header. */
   gre: GreDescription;
+  /** A VXLAN header. */
   vxlan: VxlanDescription;
+  /** A GENEVE header. */
   geneve: GeneveDescription;
   /** Bytes as they are, or text as UTF-8. */
   raw: Uint8Array | string;
 }
 
+/** The protocols by their names. */
 export const PROTOCOLS: Readonly<Record<keyof ProtocolDescriptions, Protocol>> = {
   ethernet,
   vlan,

@@ -7,8 +7,11 @@ import type { Checksum } from './values.js';
 const HEADER = 20;
 const MOST_OPTIONS = 40;
 
+/** An IPv4 header (RFC 791). */
 export interface Ipv4Description {
+  /** Like `'198.18.0.1'`. */
   source: string;
+  /** As `source`. */
   destination: string;
   /** 0 to 255; default 64. */
   ttl?: number;

@@ -7,6 +7,7 @@ import { fragmentOffset } from './ipv4.js';
 
 const MOST = 255 * 8;
 
+/** A header of hop-by-hop or destination options. */
 export interface Ipv6OptionsDescription {
   /** Options as bytes, at most 2046; PadN follows them up to a multiple of 8. */
   options?: Uint8Array;
@@ -14,6 +15,7 @@ export interface Ipv6OptionsDescription {
   nextHeader?: number;
 }
 
+/** A routing header. */
 export interface Ipv6RoutingDescription {
   /** The nodes to visit, from the first to the last. */
   addresses: readonly string[];
@@ -25,6 +27,7 @@ export interface Ipv6RoutingDescription {
   nextHeader?: number;
 }
 
+/** The header of a fragment. */
 export interface Ipv6FragmentDescription {
   /** Identification, 0 to 2^32-1; default 0. */
   id?: number;

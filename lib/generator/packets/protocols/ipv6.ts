@@ -2,8 +2,11 @@ import type { Protocol } from '../protocol.js';
 
 const HEADER = 40;
 
+/** An IPv6 header (RFC 8200). */
 export interface Ipv6Description {
+  /** Like `'2001:2::1'`. */
   source: string;
+  /** As `source`. */
   destination: string;
   /** 0 to 255; default 64. */
   hopLimit?: number;

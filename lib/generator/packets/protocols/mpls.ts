@@ -1,5 +1,6 @@
 import type { Protocol } from '../protocol.js';
 
+/** An entry of an MPLS label stack. */
 export interface MplsDescription {
   /** 0 to 0xfffff */
   label: number;

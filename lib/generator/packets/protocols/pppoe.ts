@@ -1,6 +1,7 @@
 import { optionBytes } from '../misfit.js';
 import type { Protocol } from '../protocol.js';
 
+/** A PPPoE header with the PPP header behind it. */
 export interface PppoeDescription {
   /** 0 to 0xffff */
   sessionId: number;

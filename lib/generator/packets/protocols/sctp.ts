@@ -2,9 +2,11 @@ import { optionBytes } from '../misfit.js';
 import type { Protocol } from '../protocol.js';
 import type { Checksum } from './values.js';
 
+/** The common header of an SCTP packet. */
 export interface SctpDescription {
   /** Port, 0 to 65535. */
   source: number;
+  /** Port, 0 to 65535. */
   destination: number;
   /** 0 to 2^32-1; default 0. */
   verificationTag?: number;
@@ -14,6 +16,7 @@ export interface SctpDescription {
   checksum?: Checksum;
 }
 
+/** A DATA chunk of SCTP: what follows is its content. */
 export interface SctpDataDescription {
   /** Transmission sequence number, 0 to 2^32-1; default 0. */
   tsn?: number;

@@ -6,9 +6,11 @@ import type { Checksum } from './values.js';
 const HEADER = 20;
 const MOST_OPTIONS = 40;
 
+/** A TCP header (RFC 9293). Nobody answers for the connection: there is none. */
 export interface TcpDescription {
   /** Port, 0 to 65535. */
   source: number;
+  /** Port, 0 to 65535. */
   destination: number;
   /** 0 to 2^32-1; default 0. */
   sequence?: number;
@@ -28,6 +30,7 @@ export interface TcpDescription {
   checksum?: Checksum;
 }
 
+/** The bits of the TCP flags, by their names. */
 export const TCP_FLAGS = {
   fin: 0x01,
   syn: 0x02,
@@ -38,6 +41,7 @@ export const TCP_FLAGS = {
   ece: 0x40,
   cwr: 0x80,
 } as const;
+/** The name of a TCP flag. */
 export type TcpFlag = keyof typeof TCP_FLAGS;
 
 /** RFC 9293. */

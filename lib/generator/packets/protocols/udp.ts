@@ -2,6 +2,7 @@ import { misfit } from '../misfit.js';
 import type { Protocol } from '../protocol.js';
 import type { Checksum } from './values.js';
 
+/** A UDP header (RFC 768). */
 export interface UdpDescription {
   /** Port, 0 to 65535. */
   source: number;

@@ -5,6 +5,7 @@ export const VLAN_TAG = 4;
 const CUSTOMER = 0x8100;
 const SERVICE = 0x88a8;
 
+/** A VLAN tag (IEEE 802.1Q, 802.1ad). */
 export interface VlanDescription {
   /** 0 to 4095 */
   id: number;

@@ -1,5 +1,6 @@
 import type { Protocol } from '../protocol.js';
 
+/** A VXLAN header, behind UDP. */
 export interface VxlanDescription {
   /** Network identifier, 0 to 0xffffff. */
   vni: number;
