@@ -72,7 +72,7 @@ describe('a sequence of packets', () => {
           for (const { target, ...way } of fields) {
             if (target === 'ipv6.source' && 'list' in way) add(offsets.ipv6 + 8, 16);
             else if (target === 'ipv6.destination' && 'list' in way) add(offsets.ipv6 + 24, 16);
-            else if (typeof target === 'string') add(...whereIs(target, offsets));
+            else if (typeof target === 'string') add(...whereIs(target as FieldName, offsets));
             else add(offsets.payload + target.offset, target.width);
           }
           for (const bytes of make(fields, 3, from)) {
