@@ -31,6 +31,7 @@ export class ChecksumUpdate {
   #update({ views, bases, each, sums, difference }: Batch, count: number): void {
     const { at: offset, partial, zeroIsNone } = this.#checksum;
     const sum = sums[this.#index] as Int32Array;
+    const covered = this.#outer.length > 0;
     for (let i = 0; i < count; i++) {
       const bytes = views[i & each] as Uint8Array;
       const at = (bases[i] as number) + offset;
@@ -39,7 +40,7 @@ export class ChecksumUpdate {
       let after = partial ? updatedPartial(before, change) : updated(before, change);
       if (zeroIsNone && !partial) after = udpChecksum(after);
       writeWord(bytes, at, after);
-      difference[i] = after - before + 0xffff;
+      if (covered) difference[i] = after - before + 0xffff;
       sum[i] = 0;
     }
   }
