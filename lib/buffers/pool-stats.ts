@@ -4,10 +4,15 @@ import type { PoolMemory } from './pool-memory.js';
 
 /** A snapshot of a pool. `free + acquired + inFlight + retired` is `count`. */
 export interface BufferPoolStats {
+  /** Bytes of one buffer: what was asked for, rounded up to whole pages. */
   bufferSize: number;
+  /** Buffers of the pool. */
   count: number;
+  /** Buffers that can be acquired now. */
   free: number;
+  /** Buffers that are with a user: not sent yet, or with leases left. */
   acquired: number;
+  /** Buffers that have been sent and are not free again. */
   inFlight: number;
   /**
    * Buffers given up for good because their pages could not be replaced: those of a ring or a UMEM,
@@ -22,10 +27,16 @@ export interface BufferPoolStats {
   /** The most that `inFlight` has been. */
   mostInFlight: number;
   /**
-   * The oldest send in flight of a buffer of it, since measuring began: `fd` and `id` say of which socket
-   * and which send, `age` is nanoseconds since. Null when there is none.
+   * The oldest send in flight of a buffer of it, since measuring began. Null when there is none.
    */
-  oldest: { fd: number; id: number; age: number } | null;
+  oldest: {
+    /** Descriptor of the socket. */
+    fd: number;
+    /** Id of the send. */
+    id: number;
+    /** Nanoseconds since it was accepted. */
+    age: number;
+  } | null;
   /**
    * How long sends from it took to complete, over all sockets. Measured from the first call of `stats()`
    * on, or from the beginning with the option `measureLatency`.

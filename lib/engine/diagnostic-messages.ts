@@ -7,12 +7,15 @@ import type { SocketInfo } from './stats.js';
 export interface DiagnosticMessage {
   /** the socket that it is about */
   socket: ZeroCopySocket;
+  /** what kind of socket that is */
   protocol: SocketInfo['protocol'];
 }
 
 /** `zerosend:socket:open`: a socket is open, of TCP: connected. Whoever opened it has it next. */
 export interface SocketOpenMessage extends DiagnosticMessage {
+  /** its address, as of `info()` */
   local: SocketInfo['local'];
+  /** its peer, as of `info()` */
   remote: SocketInfo['remote'];
   /** of a packet or XDP socket */
   interface: string | undefined;
@@ -20,11 +23,13 @@ export interface SocketOpenMessage extends DiagnosticMessage {
 
 /** `zerosend:socket:close`: after the event `close`. */
 export interface SocketCloseMessage extends DiagnosticMessage {
+  /** how it ended */
   report: CloseReport;
 }
 
 /** `zerosend:socket:error`: an error has ended the socket; before its event `error`. */
 export interface SocketErrorMessage extends DiagnosticMessage {
+  /** why it ended */
   error: CodedError;
 }
 
@@ -34,8 +39,12 @@ export interface CompletionStallMessage extends DiagnosticMessage, StalledRange 
 
 /** The messages by the names of their channels. */
 export interface DiagnosticMessages {
+  /** A socket is open. */
   'zerosend:socket:open': SocketOpenMessage;
+  /** A socket has closed. */
   'zerosend:socket:close': SocketCloseMessage;
+  /** An error has ended a socket. */
   'zerosend:socket:error': SocketErrorMessage;
+  /** Sends are late. */
   'zerosend:completion:stall': CompletionStallMessage;
 }

@@ -34,7 +34,9 @@ export interface CompletionRange {
 
 /** Sends that have been in flight for longer than the option `stallAfter`. */
 export interface StalledRange {
+  /** the first id that is late */
   first: number;
+  /** the last one; all between them are late, too */
   last: number;
   /** ms since `first` was sent */
   age: number;

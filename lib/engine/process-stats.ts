@@ -4,8 +4,8 @@ import { clock } from '../base/timers.js';
 import { type BufferPool, memoryOf, waitingOf } from '../buffers/buffer-pool.js';
 import { type CompletionLatency, latencyOf } from '../buffers/completion-latency.js';
 import { knownPools } from '../buffers/known-pools.js';
-import { addCounters, census, PROTOCOLS, type Protocol } from './census.js';
-import { readCounters, type SocketCounters } from './stats.js';
+import { addCounters, census, PROTOCOLS } from './census.js';
+import { readCounters, type SocketCounters, type SocketInfo } from './stats.js';
 
 /**
  * What sockets have come to: the counters are sums over all there have been, so they never fall; the
@@ -27,9 +27,15 @@ export interface SocketSums extends SocketCounters {
   waitingForRoom: number;
   /** ids that `stall` has named */
   stalled: number;
-  /** the send that has been in flight for longest, by the socket's `fd` and its id, and for how many
-   * nanoseconds; null when nothing is */
-  oldest: { fd: number; id: number; age: number } | null;
+  /** the send that has been in flight for longest; null when nothing is */
+  oldest: {
+    /** Descriptor of the socket. */
+    fd: number;
+    /** Id of the send. */
+    id: number;
+    /** Nanoseconds since it was accepted. */
+    age: number;
+  } | null;
   /** how long sends took to complete, of all sockets since the first call of `processStats()`, and of
    * those that were measured before */
   completionLatency: CompletionLatency;
@@ -46,9 +52,13 @@ export interface PoolSums {
   bytes: number;
   /** their buffers, which are one of the four that follow */
   buffers: number;
+  /** buffers that can be acquired now */
   free: number;
+  /** buffers that are with a user */
   acquired: number;
+  /** buffers that have been sent and are not free again */
   inFlight: number;
+  /** buffers given up for good */
   retired: number;
   /** calls of `acquire` that are waiting now */
   waiting: number;
@@ -63,7 +73,8 @@ export interface ProcessStats {
   /** all sockets of the thread */
   sockets: SocketSums;
   /** the same by kind */
-  byProtocol: Record<Protocol, SocketSums>;
+  byProtocol: Record<SocketInfo['protocol'], SocketSums>;
+  /** all pools of the thread */
   pools: PoolSums;
 }
 
@@ -116,7 +127,7 @@ class Sum {
   };
   #oldest: { fd: number; id: number; time: number } | null = null;
 
-  constructor(protocol: Protocol | null) {
+  constructor(protocol: SocketInfo['protocol'] | null) {
     addCounters(this.#counters, {} as SocketCounters);
     if (protocol === null) return;
     const { opened, closed, errors, stalled, counters, latency } = census.past[protocol];

@@ -93,7 +93,12 @@ export interface SocketStats extends SocketCounters {
    * the send that has been in flight for longest, and for how many nanoseconds: of one that was sent
    * before measuring began, since that. Null when nothing is in flight
    */
-  oldest: { id: number; age: number } | null;
+  oldest: {
+    /** Id of the send. */
+    id: number;
+    /** Nanoseconds since it was accepted. */
+    age: number;
+  } | null;
   /** ids that the event `stall` has named, with the option `stallAfter` */
   stalled: number;
   /**

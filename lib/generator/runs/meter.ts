@@ -3,18 +3,27 @@ import type { BufferPool, LatencySummary, SocketStats, ZeroCopySocket } from '..
 
 /** Ids that have completed, by how they did so: `CompletionRange.how`. */
 export interface Outcomes {
+  /** Sent from the buffers themselves. */
   zerocopy: number;
+  /** Zero copy was asked for, and the kernel copied. */
   copied: number;
+  /** Copied by the system call, as was asked for. */
   inline: number;
+  /** Given up while the kernel had them. */
   revoked: number;
+  /** Not sent. */
   failed: number;
 }
 
 /** The buffers that a run sends from, of several workers all of them. */
 export interface PoolProgress {
+  /** Buffers in all. */
   count: number;
+  /** Buffers that can be acquired now. */
   free: number;
+  /** Buffers that are being filled. */
   acquired: number;
+  /** Buffers that have been sent and are not free again. */
   inFlight: number;
   /** Calls that wait for a buffer. */
   waiting: number;
@@ -40,7 +49,9 @@ export interface Progress {
   rateError: number | null;
   /** Ids of this run, and those of them that have completed. */
   sends: number;
+  /** How the sends ended that have completed. */
   outcomes: Outcomes;
+  /** The buffers that it sends from. */
   pool: PoolProgress;
   /** As of the report. */
   interfaceDropped: number;

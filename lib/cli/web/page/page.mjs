@@ -327,7 +327,7 @@ const ENDED = 'The run has ended. These are its last figures; rates are those of
 /** Listens until the run has ended. */
 function listen() {
   const events = new EventSource('/events');
-  let heard = Date.now();
+  let heard = performance.now();
   let lost = false;
   const isLost = (note) => {
     lost = true;
@@ -339,7 +339,7 @@ function listen() {
     showState('ended', 'ended', ENDED);
   };
   const onNews = () => {
-    heard = Date.now();
+    heard = performance.now();
     lost = false;
     if (shown?.snapshot.state === 'ended') ended();
     else showState('running', 'running', 'It is shown as it happens, ten times a second.');
@@ -372,8 +372,8 @@ function listen() {
     );
   });
   const watching = setInterval(() => {
-    if (lost || Date.now() - heard < SILENT) return;
-    showState('lost', 'no news', `Nothing was heard for ${passed((Date.now() - heard) / 1000)}.`);
+    if (lost || performance.now() - heard < SILENT) return;
+    showState('lost', 'no news', `Nothing was heard for ${passed((performance.now() - heard) / 1000)}.`);
   }, 500);
 }
 
