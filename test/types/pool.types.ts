@@ -1,4 +1,10 @@
-import { BufferPool, type BufferPoolOptions, type BufferPoolStats, PooledBuffer } from 'zerosend';
+import {
+  BufferPool,
+  type BufferPoolOptions,
+  type BufferPoolStats,
+  type CompletionLatency,
+  PooledBuffer,
+} from 'zerosend';
 import { same } from './equal.js';
 
 // ---- options ------------------------------------------------------------------------------------
@@ -11,6 +17,7 @@ same<
     hugePages?: 'transparent' | 'explicit' | 'none' | undefined;
     init?: ((bytes: Buffer, index: number) => void) | undefined;
     verify?: boolean | undefined;
+    measureLatency?: boolean | undefined;
   }
 >(true);
 
@@ -81,6 +88,9 @@ same<
     retired: number;
     waiting: number;
     dry: number;
+    mostInFlight: number;
+    oldest: { fd: number; id: number; age: number } | null;
+    completionLatency: CompletionLatency;
     hugePageErrno: number;
   }
 >(true);

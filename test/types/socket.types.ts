@@ -145,6 +145,7 @@ same<
     last: number;
     how: 'zerocopy' | 'copied' | 'inline' | 'revoked' | 'failed';
     code?: string;
+    tags?: readonly unknown[];
   }
 >(true);
 same<
