@@ -103,10 +103,10 @@ export interface OwnLayer {
  * Puts a protocol of your own into `layers`.
  *
  * @example
- * ```ts
- * import { own, template, type Protocol } from 'zerosend/generator';
+ * ```js
+ * import { own, template } from 'zerosend/generator';
  *
- * const trace: Protocol = {
+ * const trace = {
  *   name: 'trace',
  *   size: 8,
  *   fields: { flow: { at: 0, width: 4 }, hop: { at: 4, width: 1, default: 0 } },

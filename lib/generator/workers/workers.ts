@@ -104,6 +104,17 @@ export async function generateInWorkers(options: WorkersOptions): Promise<Worker
   return new Crew(jobs, options).toEnd();
 }
 
+/** A protocol of one's own has functions, which a thread is not given. */
+function refuseOwnProtocols({ layers = [] }: PacketDescription): void {
+  const at = layers.findIndex((layer) => 'protocol' in layer);
+  if (at < 0) return;
+  throw invalidArgument(
+    `options.template.layers[${at}]`,
+    'a layer by the name of its protocol: threads share no functions',
+    layers[at],
+  );
+}
+
 function checkWorkers(options: WorkersOptions): WorkerJob[] {
   checkKeys('options', options, KEYS);
   const { socket, fields = [], workers = availableParallelism(), first = 0 } = options;
@@ -114,6 +125,7 @@ function checkWorkers(options: WorkersOptions): WorkerJob[] {
   checkInteger('options.workers', workers, 1, 256);
   checkInteger('options.first', first, 0, Number.MAX_SAFE_INTEGER);
   const { length } = compile(template(options.template), fields);
+  refuseOwnProtocols(options.template);
   const { rate, count, seconds, batch } = options;
   checkLimits(options, length, workers);
   const { progressInterval } = checkObserved(options);

@@ -3,6 +3,7 @@ import { UdpSocket } from 'zerosend';
 import {
   type Field,
   generateInWorkers,
+  own,
   type Progress,
   type WorkersOptions,
 } from 'zerosend/generator';
@@ -136,6 +137,7 @@ describe('generateInWorkers', () => {
     ['a rate of 0', { rate: 0 }],
     ['a field that is not there', { fields: [{ target: 'udp.source', counter: {} }] }],
     ['a misspelt key', { worker: 2 }],
+    ['a protocol of its own', { template: { layers: [own({ name: 'x', size: 1, fields: {} })] } }],
   ])('refuses %s', async (_, change) => {
     const good = { socket: { udp: {} }, template: { payload: 'x' }, workers: 2, count: 2 };
     await expect(generateInWorkers({ ...good, ...change } as WorkersOptions)).rejects.toMatchObject(
