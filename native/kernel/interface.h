@@ -1,35 +1,41 @@
 #pragma once
 
-#include <net/if.h>
-#include <sys/socket.h>
+#include <linux/netlink.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <string>
 
+#include "kernel/failure.h"
 #include "kernel/link_header.h"
-#include "kernel/syscalls.h"
 
 namespace zerosend {
 
-// The MTU of a network interface (netdevice(7), SIOCGIFMTU). Returns 0 or an errno. Asks through a
-// socket of its own: AF_XDP sockets answer no such call. And its type (SIOCGIFHWADDR), where `link`
-// is given.
-inline int interface_mtu(const std::string& name, uint32_t* mtu, LinkHeader* link = nullptr) {
-  ifreq request{};
-  std::memcpy(request.ifr_name, name.data(), std::min(name.size(), sizeof request.ifr_name - 1));
-  const int fd = sys.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return errno;
-  int error = sys.ioctl(fd, SIOCGIFMTU, &request) == 0 ? 0 : errno;
-  if (error == 0) *mtu = static_cast<uint32_t>(request.ifr_mtu);
-  if (error == 0 && link != nullptr) {
-    error = sys.ioctl(fd, SIOCGIFHWADDR, &request) == 0 ? 0 : errno;
-    if (error == 0) *link = LinkHeader::of(request.ifr_hwaddr.sa_family);
-  }
-  sys.close(fd);
-  return error;
-}
+// What rtnetlink tells of a network interface at one moment.
+struct InterfaceFacts {
+  uint32_t index = 0;  // 0: nothing is known
+  std::string name;
+  uint32_t mtu = 0;
+  bool up = false;          // IFF_UP: somebody has set it up
+  bool carrier = false;     // the interface is up, and what is below it can transmit
+  uint8_t operstate = 0;    // IF_OPER_*, RFC 2863
+  uint32_t queues = 0;      // transmit queues that it was made with; it may use fewer
+  uint64_t tx_dropped = 0;  // packets that it has dropped, of all who send through it
+
+  bool can_send() const { return up && carrier; }
+};
+
+// Reads an RTM_NEWLINK or RTM_DELLINK message. Returns false for one that is about something else:
+// a bridge tells of its ports by the same types, and says "deleted" of a port that has only left
+// it.
+bool parse_interface(nlmsghdr* message, InterfaceFacts* facts);
+
+// Asks for an interface by its index (RTM_GETLINK), since a name may be another interface's by now.
+// Fails with ENODEV when the interface is gone. Any thread; the call waits while somebody changes
+// the configuration of the network.
+Failure read_interface(uint32_t index, InterfaceFacts* facts);
+
+// Asks for the MTU of an interface and for the link header of its type (netdevice(7): SIOCGIFMTU,
+// SIOCGIFHWADDR). Works also where netlink(7) is not to be had.
+Failure read_mtu(const std::string& name, uint32_t* mtu, LinkHeader* header);
 
 }  // namespace zerosend

@@ -2,7 +2,7 @@
 
 #include <linux/genetlink.h>
 
-#include "kernel/link.h"
+#include "kernel/interface.h"
 #include "kernel/netlink.h"
 
 namespace zerosend {
@@ -19,20 +19,19 @@ constexpr uint32_t kTransmit = 1;
 
 using Request = netlink::Request<genlmsghdr>;
 
-// The value of one attribute of the answer, 0 without it.
+// Returns the value of one attribute of the answer, or 0 where it has none.
 template <class Value>
 Value ask_for(const Request& request, uint16_t wanted) {
   Value value = 0;
   netlink::ask(NETLINK_GENERIC, request, [&](nlmsghdr* message) {
     netlink::for_each_attribute(message, sizeof(genlmsghdr), [&](rtattr* attribute) {
-      if (attribute->rta_type != wanted || RTA_PAYLOAD(attribute) < sizeof value) return;
-      std::memcpy(&value, RTA_DATA(attribute), sizeof value);
+      if (attribute->rta_type == wanted) netlink::take(attribute, &value);
     });
   });
   return value;
 }
 
-// The number of the family; 0 where the kernel has none.
+// Returns the number that the kernel has given to the family, or 0 where it has no such family.
 uint16_t family_id() {
   Request family(GENL_ID_CTRL, 0);
   family.body = {CTRL_CMD_GETFAMILY, 1, 0};
@@ -51,14 +50,13 @@ uint32_t transmit_queues(uint32_t ifindex) {
     netlink::ask(NETLINK_GENERIC, queues, [&](nlmsghdr* message) {
       netlink::for_each_attribute(message, sizeof(genlmsghdr), [&](rtattr* attribute) {
         uint32_t type = 0;
-        if (attribute->rta_type != kQueueType || RTA_PAYLOAD(attribute) < sizeof type) return;
-        std::memcpy(&type, RTA_DATA(attribute), sizeof type);
+        if (attribute->rta_type == kQueueType) netlink::take(attribute, &type);
         if (type == kTransmit) ++count;
       });
     });
   }
-  LinkFacts facts;
-  if (count == 0 && read_link(ifindex, &facts) == 0) count = facts.queues;
+  InterfaceFacts facts;
+  if (count == 0 && !read_interface(ifindex, &facts)) count = facts.queues;
   return count;
 }
 

@@ -8,13 +8,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 
 #include "kernel/syscalls.h"
 
-// Questions to the kernel (netlink(7)). Any thread.
+// Asks the kernel by netlink(7). Any thread.
 namespace zerosend::netlink {
 
-// A request: its body, and room for a few attributes.
+// A request: a header, a body of the protocol, and room for a few attributes.
 template <class Body>
 struct Request {
   nlmsghdr header{};
@@ -37,8 +38,10 @@ struct Request {
   }
 };
 
-// Sends a request and visits each message of the answer. Returns 0 or an errno; `*refused` becomes
-// whether it is the kernel's answer, and not the error of a call that asks.
+// Sends a request and calls `visit(nlmsghdr*)` for each message of the answer. Returns 0 or an
+// errno;
+// `*refused` becomes true when that is what the kernel answers, and not the error of a call that
+// asks.
 template <class Body, class Visit>
 int ask(int protocol, const Request<Body>& request, Visit&& visit, bool* refused = nullptr) {
   const int fd = sys.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
@@ -48,7 +51,7 @@ int ask(int protocol, const Request<Body>& request, Visit&& visit, bool* refused
     return error;
   };
   const uint32_t length = request.header.nlmsg_len;
-  // Not for ever: who asks may be closing.
+  // Signals end the tries at some point, since the one who asks may be closing.
   for (int interruptions = 0; sys.sendto(fd, &request, length, 0, nullptr, 0) < 0;) {
     if (errno != EINTR || ++interruptions == 100) return finish(errno);
   }
@@ -80,6 +83,19 @@ void for_each_attribute(nlmsghdr* message, size_t size, Visit&& visit) {
   auto* attribute =
       reinterpret_cast<rtattr*>(static_cast<uint8_t*>(NLMSG_DATA(message)) + NLMSG_ALIGN(size));
   for (; RTA_OK(attribute, left); attribute = RTA_NEXT(attribute, left)) visit(attribute);
+}
+
+// Copies a number out of an attribute; leaves `*value` as it is where the attribute is too short.
+template <class Value>
+void take(const rtattr* attribute, Value* value) {
+  if (RTA_PAYLOAD(attribute) >= sizeof *value) {
+    std::memcpy(value, RTA_DATA(attribute), sizeof *value);
+  }
+}
+
+inline std::string text_of(const rtattr* attribute) {
+  const auto* text = static_cast<const char*>(RTA_DATA(attribute));
+  return {text, strnlen(text, RTA_PAYLOAD(attribute))};
 }
 
 }  // namespace zerosend::netlink

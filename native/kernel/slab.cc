@@ -19,14 +19,12 @@ constexpr size_t kHugePage = size_t{2} << 20;
 
 size_t round_up(size_t value, size_t unit) { return (value + unit - 1) / unit * unit; }
 
-// Maps `size` bytes at a huge-page boundary, so that the whole slab can be huge pages.
-uint8_t* map_aligned(size_t size, int* error) {
+// Maps `size` bytes at a huge-page boundary, so that the whole slab can be huge pages. Returns
+// MAP_FAILED like mmap(2).
+void* map_aligned(size_t size) {
   void* raw = sys.mmap(nullptr, size + kHugePage, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (raw == MAP_FAILED) {
-    *error = errno;
-    return nullptr;
-  }
+  if (raw == MAP_FAILED) return raw;
   auto* start = static_cast<uint8_t*>(raw);
   const size_t head =
       round_up(reinterpret_cast<uintptr_t>(raw), kHugePage) - reinterpret_cast<uintptr_t>(raw);
@@ -35,37 +33,29 @@ uint8_t* map_aligned(size_t size, int* error) {
   return start + head;
 }
 
+void* map_reserved(size_t size) {
+  return sys.mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | (21 << MAP_HUGE_SHIFT), -1, 0);
+}
+
 }  // namespace
 
-std::shared_ptr<Slab> Slab::create(size_t slot_size, uint32_t slots, HugePages huge_pages,
-                                   int* error) {
-  if (slot_size == 0 || slots == 0 || slot_size > (SIZE_MAX >> 2) / slots) {
-    *error = EINVAL;
-    return nullptr;
-  }
+Failure Slab::create(size_t slot_size, uint32_t slots, HugePages huge_pages,
+                     std::shared_ptr<Slab>* created) {
+  if (slot_size == 0 || slots == 0 || slot_size > (SIZE_MAX >> 2) / slots) return {EINVAL, "mmap"};
+  const bool reserved = huge_pages == HugePages::kExplicit;
   const size_t mapped = round_up(slot_size * slots, kHugePage);
-  uint8_t* base = nullptr;
-  if (huge_pages == HugePages::kExplicit) {
-    void* raw = sys.mmap(nullptr, mapped, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | (21 << MAP_HUGE_SHIFT), -1, 0);
-    if (raw == MAP_FAILED) {
-      *error = errno;
-      return nullptr;
-    }
-    base = static_cast<uint8_t*>(raw);
-  } else {
-    base = map_aligned(mapped, error);
-    if (base == nullptr) return nullptr;
-  }
-  const size_t unit = huge_pages == HugePages::kExplicit ? kHugePage : page_size();
-  std::shared_ptr<Slab> slab(new Slab(base, mapped, slot_size, 0, slot_size, slots, unit));
+  void* base = reserved ? map_reserved(mapped) : map_aligned(mapped);
+  if (base == MAP_FAILED) return Failure::of("mmap");
+  created->reset(new Slab(static_cast<uint8_t*>(base), mapped, slot_size, 0, slot_size, slots,
+                          reserved ? kHugePage : page_size()));
   // A child process must not share the pages: its copy-on-write would slow every slot down.
   sys.madvise(base, mapped, MADV_DONTFORK);
-  if (huge_pages != HugePages::kExplicit) {
+  if (!reserved) {
     const int advice = huge_pages == HugePages::kNone ? MADV_NOHUGEPAGE : MADV_HUGEPAGE;
-    if (sys.madvise(base, mapped, advice) != 0) slab->huge_page_error_ = errno;
+    if (sys.madvise(base, mapped, advice) != 0) (*created)->huge_page_error_ = errno;
   }
-  return slab;
+  return {};
 }
 
 std::shared_ptr<Slab> Slab::adopt(uint8_t* base, size_t mapped, size_t stride, size_t offset,

@@ -7,6 +7,8 @@
 #include <set>
 #include <vector>
 
+#include "kernel/failure.h"
+
 namespace zerosend {
 
 enum class HugePages : uint8_t { kTransparent, kExplicit, kNone };
@@ -29,10 +31,10 @@ struct GivenUp {
 // kernel would go on with the old ones.
 class Slab : public std::enable_shared_from_this<Slab> {
  public:
-  // Slots of less than a page, or an odd number of bytes, can be had, but given up only together
-  // with whoever shares their pages. Returns null and sets `*error` to an errno.
-  static std::shared_ptr<Slab> create(size_t slot_size, uint32_t slots, HugePages huge_pages,
-                                      int* error);
+  // Slots may have less than a page, or an odd number of bytes; they can be given up only together
+  // with whoever shares their pages. `*created` stays as it is when mapping fails.
+  static Failure create(size_t slot_size, uint32_t slots, HugePages huge_pages,
+                        std::shared_ptr<Slab>* created);
 
   // Takes over `mapped` bytes at `base` that the kernel shares (a ring): slot i starts at
   // `offset + stride * i`. Its pages cannot be replaced.

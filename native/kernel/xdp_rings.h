@@ -5,6 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernel/failure.h"
+#include "kernel/syscalls.h"
+
 namespace zerosend {
 
 // One of the rings that an AF_XDP socket shares with the kernel: one side produces, the other
@@ -12,12 +15,28 @@ namespace zerosend {
 template <class Entry>
 class XdpRing {
  public:
-  // Maps the ring at `page_offset` of `fd`. Returns 0 or an errno.
-  int map(int fd, uint64_t page_offset, const xdp_ring_offset& offsets, uint32_t size);
-  void unmap();
+  // Maps the ring of `size` entries at `page_offset` of `fd`.
+  Failure map(int fd, uint64_t page_offset, const xdp_ring_offset& offsets, uint32_t size) {
+    length_ = offsets.desc + size * sizeof(Entry);
+    void* memory = sys.mmap(nullptr, length_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
+                            static_cast<off_t>(page_offset));
+    if (memory == MAP_FAILED) return Failure::of("mmap");
+    mapping_ = memory;
+    auto* base = static_cast<uint8_t*>(memory);
+    producer_ = reinterpret_cast<uint32_t*>(base + offsets.producer);
+    consumer_ = reinterpret_cast<uint32_t*>(base + offsets.consumer);
+    flags_ = reinterpret_cast<uint32_t*>(base + offsets.flags);
+    entries_ = reinterpret_cast<Entry*>(base + offsets.desc);
+    size_ = size;
+    return {};
+  }
+  void unmap() {
+    if (mapping_ != nullptr) sys.munmap(mapping_, length_);
+    mapping_ = nullptr;
+  }
 
-  // The other side's counter is read with acquire, ours is written with release: entries are
-  // complete before they are announced.
+  // The other side's counter is read with acquire and ours is written with release, so that entries
+  // are complete before they are announced.
   uint32_t other_producer() const { return __atomic_load_n(producer_, __ATOMIC_ACQUIRE); }
   uint32_t other_consumer() const { return __atomic_load_n(consumer_, __ATOMIC_ACQUIRE); }
   void produce(uint32_t value) { __atomic_store_n(producer_, value, __ATOMIC_RELEASE); }

@@ -66,8 +66,8 @@ Napi::Value open_packet(Info info) {
   if (const Failure failed = environment.poller().start()) return failure(env, failed);
   std::shared_ptr<PacketSocket> socket;
   if (const Failure failed =
-          PacketSocket::open(options, environment.poller().epoll_fd(), environment.poller().links(),
-                             environment.first_id, &socket)) {
+          PacketSocket::open(options, environment.poller().epoll_fd(),
+                             environment.poller().interfaces(), environment.first_id, &socket)) {
     return failure(env, failed);
   }
 
@@ -105,8 +105,8 @@ Napi::Value open_xdp(Info info) {
   if (const Failure failed = environment.poller().start()) return failure(env, failed);
   std::shared_ptr<XdpSocket> socket;
   if (const Failure failed =
-          XdpSocket::open(options, environment.poller().epoll_fd(), environment.poller().links(),
-                          environment.first_id, &socket)) {
+          XdpSocket::open(options, environment.poller().epoll_fd(),
+                          environment.poller().interfaces(), environment.first_id, &socket)) {
     return refused_queue(env, options, failed);
   }
   Napi::Object result = admit(info, socket);

@@ -1,6 +1,6 @@
 #include "node/slabs.h"
 
-#include <cerrno>
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -12,19 +12,15 @@ namespace {
 
 Napi::Value create_slab(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  Napi::Object result = Napi::Object::New(env);
-  const uint32_t kind = unsigned_of(info[2]);
-  int error = 0;
-  std::shared_ptr<Slab> slab =
-      Slab::create(unsigned_of(info[0]), unsigned_of(info[1]),
-                   kind > 2 ? HugePages::kNone : static_cast<HugePages>(kind), &error);
-  if (!slab) {
-    set(result, "errno", error);
-    set(result, "syscall", "mmap");
-    return result;
+  const auto kind = static_cast<HugePages>(std::min(unsigned_of(info[2]), 2u));
+  std::shared_ptr<Slab> slab;
+  if (const Failure failed =
+          Slab::create(unsigned_of(info[0]), unsigned_of(info[1]), kind, &slab)) {
+    return failure(env, failed);
   }
   const Napi::Value memory = external_array_buffer(env, slab->data(), slab->size(), slab);
   if (memory.IsEmpty()) return memory;
+  Napi::Object result = Napi::Object::New(env);
   set(result, "memory", memory);
   set(result, "hugePageErrno", slab->huge_page_error());
   set(result, "handle", environment_of(info).add_slab(std::move(slab)));

@@ -12,9 +12,9 @@
 #include <utility>
 
 #include "core/counters.h"
+#include "kernel/egress.h"
 #include "kernel/open.h"
 #include "kernel/syscalls.h"
-#include "kernel/way_out.h"
 #include "node/arguments.h"
 #include "sockets/inet/tcp_socket.h"
 #include "sockets/inet/udp_socket.h"
@@ -154,15 +154,15 @@ void set_address(Napi::Object object, const char* name, int fd,
 }
 
 // The interface of a socket that is bound to one.
-void set_link(Napi::Object result, const Socket::State& state) {
-  const LinkFacts& facts = state.link;
+void set_interface(Napi::Object result, const Socket::State& state) {
+  const InterfaceFacts& facts = state.interface;
   Napi::Object link = Napi::Object::New(result.Env());
   set(link, "index", facts.index);
   set(link, "name", facts.name);
   set(link, "up", facts.up);
   set(link, "carrier", facts.carrier);
   set(link, "operstate", static_cast<uint32_t>(facts.operstate));
-  set(link, "gone", state.link_gone);
+  set(link, "gone", state.interface_gone);
   // Which interface has the name now.
   set(link, "namesake", if_nametoindex(facts.name.c_str()));
   set(result, "link", link);
@@ -216,7 +216,7 @@ Napi::Value describe(Info info) {
   set(result, "timestampErrno", state.timestamp_error);
   set(result, "failure", state.failure);
   set(result, "acknowledged", static_cast<double>(state.acknowledged));
-  if (state.link.index != 0) set_link(result, state);
+  if (state.interface.index != 0) set_interface(result, state);
   if (state.is_connected) set_tcp(result, state);
   return result;
 }
@@ -251,12 +251,14 @@ Napi::Value way_out(Info info) {
   const bool sound = read_address(info[0], &remote);
   if (env.IsExceptionPending()) return {};
   if (!sound || remote.length == 0) return failure(env, EINVAL, "netlink");
-  const WayOut way = find_way_out(remote, string_of(info[1]));
-  if (way.failed) return failure(env, way.failed);
-  Napi::Array qdiscs = Napi::Array::New(env, way.qdiscs.size());
-  for (uint32_t i = 0; i < way.qdiscs.size(); ++i) set(qdiscs, i, way.qdiscs[i]);
+  Egress egress;
+  if (const Failure failed = find_egress(remote, string_of(info[1]), &egress)) {
+    return failure(env, failed);
+  }
+  Napi::Array qdiscs = Napi::Array::New(env, egress.qdiscs.size());
+  for (uint32_t i = 0; i < egress.qdiscs.size(); ++i) set(qdiscs, i, egress.qdiscs[i]);
   Napi::Object result = Napi::Object::New(env);
-  set(result, "interface", way.interface);
+  set(result, "interface", egress.interface);
   set(result, "qdiscs", qdiscs);
   return result;
 }

@@ -160,10 +160,10 @@ Socket::Wake Socket::on_ready(uint32_t events) {
   return wake;
 }
 
-bool Socket::on_link_gone() {
+bool Socket::on_interface_gone() {
   PollerLock lock(mutex_);
   if (fd_ < 0) return false;
-  do_link_gone();
+  do_interface_gone();
   return !news_.empty();
 }
 

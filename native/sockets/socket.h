@@ -11,7 +11,7 @@
 #include "core/range.h"
 #include "kernel/address.h"
 #include "kernel/failure.h"
-#include "kernel/link.h"
+#include "kernel/interface.h"
 #include "kernel/tcp_facts.h"
 #include "kernel/timestamping.h"
 #include "sockets/news.h"
@@ -113,9 +113,9 @@ class Socket {
     bool link_down = false;      // frames wait for the interface to come up
     bool splits_sends = false;   // segments go out one by one, since the way out refuses the whole
     // Of sockets that are bound to one interface:
-    LinkFacts link;           // as last asked for; index 0 for other sockets
-    bool link_gone = false;   // the interface was removed
-    uint32_t max_length = 0;  // of a frame
+    InterfaceFacts interface;     // as last asked for; index 0 for other sockets
+    bool interface_gone = false;  // the interface was removed
+    uint32_t max_length = 0;      // of a frame
     // Of a TCP connection that is or was up: bytes that the peer has acknowledged; else -1.
     int64_t acknowledged = -1;
     // Of a TCP connection that is up.
@@ -145,7 +145,7 @@ class Socket {
   // Returns whether that failed, which is news.
   bool rearm();
   // An interface was removed, this socket's or another. Returns whether there is news of it.
-  bool on_link_gone();
+  bool on_interface_gone();
 
  protected:
   // JavaScript's hold of the lock. Where the poller thread has it, that is told who waits.
@@ -218,7 +218,7 @@ class Socket {
   // What progress() cannot know: bytes that a peer has acknowledged.
   virtual uint64_t do_progress() const REQUIRES(mutex_) { return 0; }
   // Fails if the socket's interface is gone.
-  virtual void do_link_gone() REQUIRES(mutex_) {}
+  virtual void do_interface_gone() REQUIRES(mutex_) {}
 
   // ---- what a subclass calls --------------------------------------------------------------------
 

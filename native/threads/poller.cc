@@ -57,7 +57,7 @@ Failure Poller::start() {
   const int error = pthread_create(&thread_, nullptr, body, this);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   running_ = error == 0;
-  links_.set_epoll(epoll_fd_, kLinkToken);
+  interfaces_.set_epoll(epoll_fd_, kLinkToken);
   if (!running_) close_descriptors();
   return {error, "pthread_create"};
 }
@@ -84,7 +84,7 @@ void Poller::stop() {
 }
 
 void Poller::close_descriptors() {
-  links_.stop();
+  interfaces_.stop();
   if (wake_fd_ >= 0) sys.close(wake_fd_);
   sys.close(epoll_fd_);
   epoll_fd_ = wake_fd_ = -1;
@@ -175,7 +175,7 @@ void Poller::run() {
 
 void Poller::begin(const epoll_event& event) {
   if (event.data.u64 == kWakeToken) return;
-  if (event.data.u64 == kLinkToken) return take_link_news();
+  if (event.data.u64 == kLinkToken) return take_interface_news();
   std::shared_ptr<Socket> socket = share(static_cast<uint32_t>(event.data.u64));
   if (!socket) return;
   const auto same = [&socket](const Work& work) { return work.socket == socket; };
@@ -227,15 +227,15 @@ void Poller::tell() {
 
 // Sockets whose interface is gone end, and tell of it. What else has changed, they see for
 // themselves.
-void Poller::take_link_news() {
-  if (!links_.take_news()) return;
+void Poller::take_interface_news() {
+  if (!interfaces_.take_news()) return;
   std::vector<std::shared_ptr<Socket>> sockets;
   {
     MutexLock lock(table_mutex_);
     sockets = sockets_;
   }
   for (const auto& socket : sockets) {
-    if (socket && socket->on_link_gone() && add_ready(socket->handle())) call_due_ = true;
+    if (socket && socket->on_interface_gone() && add_ready(socket->handle())) call_due_ = true;
   }
 }
 

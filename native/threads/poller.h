@@ -11,7 +11,7 @@
 
 #include "core/mutex.h"
 #include "kernel/failure.h"
-#include "kernel/link_watch.h"
+#include "kernel/interface_watch.h"
 #include "sockets/socket.h"
 
 namespace zerosend {
@@ -46,7 +46,7 @@ class Poller {
   int epoll_fd() const { return epoll_fd_; }
 
   // Changes to network interfaces, of which the thread hears.
-  LinkWatch& links() { return links_; }
+  InterfaceWatch& interfaces() { return interfaces_; }
 
   // `*handle` becomes the socket's, which is never 0, or 0 where that has failed.
   Failure add(std::shared_ptr<Socket> socket, uint32_t* handle);
@@ -87,7 +87,7 @@ class Poller {
   void rearm();
   void tell();
   void pause(bool soon);
-  void take_link_news();
+  void take_interface_news();
   std::shared_ptr<Socket> share(uint32_t handle);
   // Either thread. Returns whether a call is due: the list was empty.
   bool add_ready(uint32_t handle);
@@ -105,7 +105,7 @@ class Poller {
   std::vector<uint32_t> generations_ GUARDED_BY(table_mutex_){0};
   std::vector<uint32_t> vacant_ GUARDED_BY(table_mutex_);
 
-  LinkWatch links_;
+  InterfaceWatch interfaces_;
 
   Mutex ready_mutex_;
   std::vector<uint32_t> ready_ GUARDED_BY(ready_mutex_);

@@ -101,10 +101,10 @@ class InetSocket : public Socket {
   static int send_flags(bool zerocopy) {
     return MSG_DONTWAIT | MSG_NOSIGNAL | (zerocopy ? MSG_ZEROCOPY : 0);
   }
-  // One message, or the rest of one, to the kernel. By sendto, not sendmsg: with one piece of memory
-  // and no control message there is nothing that the kernel would have to fetch first, which makes
-  // 7 % of a send. Inline, since the returns of the kernel's own functions have pushed ours out of
-  // the return predictor: each frame between JavaScript and the system call costs some 8 ns.
+  // One message, or the rest of one, to the kernel. By sendto, not sendmsg: with one piece of
+  // memory and no control message there is nothing that the kernel would have to fetch first, which
+  // makes 7 % of a send. Inline, since the returns of the kernel's own functions have pushed ours
+  // out of the return predictor: each frame between JavaScript and the system call costs some 8 ns.
   ssize_t hand_over(const uint8_t* data, size_t length, int flags, const sockaddr* to,
                     socklen_t to_length) REQUIRES(mutex_) {
     if (stamps_) return hand_over_stamped(data, length, flags, to, to_length);

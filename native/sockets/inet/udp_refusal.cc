@@ -30,8 +30,8 @@ bool UdpSocket::may_be_earlier(int error) const {
   return response(error) == Response::kEarlier || response(error) == Response::kMaybe;
 }
 
-// A datagram was refused. Returns 0 when it is to be tried again, in the way that `*tries` says then;
-// EAGAIN when it should wait; or the errno to end it with.
+// A datagram was refused. Returns 0 when it is to be tried again, in the way that `*tries` says
+// then; EAGAIN when it should wait; or the errno to end it with.
 int UdpSocket::answer_refusal(int error, const Address* destination, Tries* tries) {
   const size_t freed = settle_refusal(error, tries->zerocopy);
   switch (response(error)) {

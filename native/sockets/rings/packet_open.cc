@@ -2,13 +2,13 @@
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
+#include <net/if.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
-#include "kernel/interface.h"
 #include "kernel/open.h"
 #include "kernel/syscalls.h"
 #include "sockets/rings/packet_socket.h"
@@ -26,12 +26,6 @@ constexpr uint32_t kPayloadOffset = TPACKET2_HDRLEN - sizeof(sockaddr_ll);
 constexpr uint32_t kPage = 4096;
 constexpr uint32_t kPreferredBlock = 65536;
 constexpr uint64_t kLargestRing = uint64_t{1} << 31;
-
-uint32_t power_of_two(uint32_t value) {
-  uint32_t power = 1;
-  while (power < value) power <<= 1;
-  return power;
-}
 
 // Frames of a power of two, so that blocks hold a whole number of them and frame i of the mapping
 // is simply at i times the size.
@@ -67,7 +61,7 @@ void size_send_buffer(int fd, const tpacket_req& request, uint32_t wanted) {
 
 }  // namespace
 
-Failure PacketSocket::open(const PacketOptions& options, int epoll_fd, LinkWatch& links,
+Failure PacketSocket::open(const PacketOptions& options, int epoll_fd, InterfaceWatch& interfaces,
                            uint64_t first_id, std::shared_ptr<PacketSocket>* opened) {
   const auto failure = [](int fd, const char* call) {
     const Failure failed = Failure::of(call);
@@ -110,13 +104,9 @@ Failure PacketSocket::open(const PacketOptions& options, int epoll_fd, LinkWatch
   std::shared_ptr<PacketSocket> socket(new PacketSocket(fd, epoll_fd, ring, options, first_id));
   socket->peer_.sll_ifindex = static_cast<int>(ifindex);
   if (options.virtio_net_header) socket->max_segments_ = probe_max_segments();
-  uint32_t mtu = 0;
-  if (const int error = interface_mtu(options.interface, &mtu, &socket->link_header_)) {
-    return {error, "ioctl(SIOCGIFMTU)"};
-  }
-  if (const int error = socket->follow(links, ifindex, mtu)) return {error, "netlink(RTM_GETLINK)"};
+  const Failure failed = socket->begin(options.interface, ifindex, interfaces);
+  if (failed) return failed;
   if (!options.cooked) socket->header_length_ = socket->link_header_.header_length;
-  if (const int error = socket->make_timer()) return {error, "timerfd_create"};
   *opened = std::move(socket);
   return {};
 }

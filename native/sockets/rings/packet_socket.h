@@ -42,7 +42,7 @@ struct PacketOptions {
 class PacketSocket final : public RingSocket {
  public:
   // Opens the socket and maps its ring. `*opened` stays as it is when a call fails.
-  static Failure open(const PacketOptions& options, int epoll_fd, LinkWatch& links,
+  static Failure open(const PacketOptions& options, int epoll_fd, InterfaceWatch& interfaces,
                       uint64_t first_id, std::shared_ptr<PacketSocket>* opened);
   ~PacketSocket() override;
 

@@ -48,38 +48,42 @@ void RingSocket::fail_accepted(Part frame, int error) {
 
 // ---- the interface ------------------------------------------------------------------------------
 
-int RingSocket::follow(LinkWatch& links, uint32_t ifindex, uint32_t mtu) {
-  link_watch_ = &links;
-  link_ = links.follow(ifindex, mtu, &facts_);
+Failure RingSocket::begin(const std::string& name, uint32_t ifindex, InterfaceWatch& interfaces) {
+  uint32_t mtu = 0;
+  if (const Failure failed = read_mtu(name, &mtu, &link_header_)) return failed;
+  interface_watch_ = &interfaces;
+  interface_ = interfaces.follow(ifindex, mtu, &facts_);
   dropped_before_ = facts_.tx_dropped;
-  return link_ ? 0 : ENODEV;
+  if (!interface_) return {ENODEV, "netlink(RTM_GETLINK)"};
+  timer_fd_ = sys.timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  return timer_fd_ < 0 ? Failure::of("timerfd_create") : Failure{};
 }
 
 bool RingSocket::look_again() {
-  LinkFacts facts;
-  if (read_link(link_->index(), &facts) != 0) return false;
+  InterfaceFacts facts;
+  if (read_interface(interface_->index(), &facts)) return false;
   facts_ = facts;
-  link_->tell(facts);
+  interface_->tell(facts);
   return true;
 }
 
 void RingSocket::catch_up() {
   rested_ = false;
-  if (link_watch_->has_news()) look_again();
+  if (interface_watch_->has_news()) look_again();
 }
 
 // Outside of the lock: the answer may have to wait for somebody who changes the network, and the
 // poller thread should not.
 void RingSocket::look_around() {
-  LinkFacts facts;
-  const int error = read_link(link_->index(), &facts);
-  if (error == ENODEV) link_->tell_gone();
+  InterfaceFacts facts;
+  const Failure failed = read_interface(interface_->index(), &facts);
+  if (failed.error == ENODEV) interface_->tell_gone();
   Lock lock(*this);
-  if (fd_ >= 0) do_link_gone();
-  if (error != 0) return;
+  if (fd_ >= 0) do_interface_gone();
+  if (failed) return;
   if (facts_.index == 0) dropped_before_ = facts.tx_dropped;  // it could not be asked for before
   facts_ = facts;
-  link_->tell(facts);
+  interface_->tell(facts);
   // The interface's own count may begin anew, with its driver.
   if (facts.tx_dropped < dropped_before_) dropped_before_ = 0;
   uint64_t& dropped = counters_[Counter::interfaceDropped];
@@ -90,11 +94,11 @@ void RingSocket::look_around() {
 
 // What is sent while the interface cannot send waits, or is dropped by it: somebody should know.
 void RingSocket::note_link() {
-  if (link_->claim_down()) news_.tell(Record::kLinkDown);
+  if (interface_->claim_down()) news_.tell(Record::kLinkDown);
 }
 
-void RingSocket::do_link_gone() {
-  if (!link_->gone()) return;
+void RingSocket::do_interface_gone() {
+  if (!interface_->gone()) return;
   fail(ENXIO, false);  // as a kick would, and may have done
   reap();
   withdraw(reason());
@@ -102,20 +106,15 @@ void RingSocket::do_link_gone() {
 
 Socket::State RingSocket::do_state() const {
   State state;
-  state.link = facts_;
-  state.link.name = link_->name();
-  state.link_gone = link_->gone();
-  if (state.link_gone) {
-    state.link.up = state.link.carrier = false;
-    state.link.operstate = IF_OPER_NOTPRESENT;
+  state.interface = facts_;
+  state.interface.name = interface_->name();
+  state.interface_gone = interface_->gone();
+  if (state.interface_gone) {
+    state.interface.up = state.interface.carrier = false;
+    state.interface.operstate = IF_OPER_NOTPRESENT;
   }
   state.link_down = link_down_;
   return state;
-}
-
-int RingSocket::make_timer() {
-  timer_fd_ = sys.timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-  return timer_fd_ < 0 ? errno : 0;
 }
 
 Failure RingSocket::start_watching() { return watch_.add_timer(timer_fd_); }

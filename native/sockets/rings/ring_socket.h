@@ -6,11 +6,16 @@
 #include <memory>
 #include <utility>
 
-#include "kernel/interface.h"
-#include "kernel/link_watch.h"
+#include "kernel/interface_watch.h"
 #include "sockets/socket.h"
 
 namespace zerosend {
+
+inline uint32_t power_of_two(uint32_t at_least) {
+  uint32_t power = 1;
+  while (power < at_least) power <<= 1;
+  return power;
+}
 
 // What the transmit ring and AF_XDP have in common: the kernel must be told to look at the ring (a
 // kick), and it has no event for the frames that come back, so the poller thread looks by a timer.
@@ -25,13 +30,13 @@ namespace zerosend {
 // with the frame, and no ledger is needed.
 //
 // The socket is bound to an interface by its index, and the interface lives a life of its own: its
-// MTU and name change, it goes down, it is removed. LinkWatch tells of that by the poller thread.
-// Before a frame is refused as too long, the kernel is asked once more.
+// MTU and name change, it goes down, it is removed. InterfaceWatch tells of that by the poller
+// thread. Before a frame is refused as too long, the kernel is asked once more.
 class RingSocket : public Socket {
  public:
   // JavaScript thread.
   void look_around() override;
-  uint32_t mtu() const { return link_->mtu(); }
+  uint32_t mtu() const { return interface_->mtu(); }
 
  protected:
   RingSocket(int fd, int epoll_fd, size_t max_queued, uint64_t first_id,
@@ -62,13 +67,9 @@ class RingSocket : public Socket {
 
   // ---- for the subclass -------------------------------------------------------------------------
 
-  // Makes the timer that wakes the poller thread. To be called while opening. Returns 0 or an
-  // errno.
-  int make_timer();
-
-  // Follows the interface from now on. To be called while opening, before its MTU matters. Returns
-  // 0 or an errno.
-  int follow(LinkWatch& links, uint32_t ifindex, uint32_t mtu);
+  // Follows the interface from now on, and makes the timer that wakes the poller thread. To be
+  // called while opening, before anybody else knows the socket.
+  Failure begin(const std::string& name, uint32_t ifindex, InterfaceWatch& interfaces);
 
   // Asks for the interface's MTU, under the lock: where a frame is refused that is rare enough.
   bool look_again() REQUIRES(mutex_);
@@ -96,7 +97,7 @@ class RingSocket : public Socket {
   uint64_t next_id() const override REQUIRES(mutex_) { return next_id_; }
   void before_close() override REQUIRES(mutex_);
   void rest() override REQUIRES(mutex_) { rested_ = true; }
-  void do_link_gone() override REQUIRES(mutex_);
+  void do_interface_gone() override REQUIRES(mutex_);
   State do_state() const override REQUIRES(mutex_);
 
   // do_send_many() and do_send_run() of the subclass `Ring`, whose check() and put() are called
@@ -129,7 +130,7 @@ class RingSocket : public Socket {
     return exceeds_mtu(memory_->slot(frame.slot), frame.length);
   }
   bool exceeds_mtu(const uint8_t* data, uint32_t length) const {
-    const uint32_t mtu = link_->mtu();
+    const uint32_t mtu = interface_->mtu();
     if (length <= mtu + link_header_.header_length) return false;
     const bool tagged = link_header_.tag_length > 0 && data[12] == (ETH_P_8021Q >> 8) &&
                         data[13] == (ETH_P_8021Q & 0xff);
@@ -204,21 +205,21 @@ class RingSocket : public Socket {
   // Books the answer of a kick. It says nothing of which frames were taken.
   void kicked(ssize_t result, int error) REQUIRES(mutex_);
 
-  const std::shared_ptr<Slab> memory_;  // the only slots that can be sent
-  uint32_t added_ = 0;                  // frames put into the ring since the last kick
-  LinkHeader link_header_;              // what a frame of the interface begins with
-  std::shared_ptr<LinkState> link_;     // set by follow()
-  bool kernel_checks_mtu_ = true;       // a kick refuses frames that are too long; AF_XDP does not
-  bool link_down_ = false;     // the last kick found the interface down; it will be tried again
-  bool busy_is_drop_ = false;  // EBUSY means that the device has dropped one packet
+  const std::shared_ptr<Slab> memory_;           // the only slots that can be sent
+  uint32_t added_ = 0;                           // frames put into the ring since the last kick
+  LinkHeader link_header_;                       // what a frame of the interface begins with
+  std::shared_ptr<WatchedInterface> interface_;  // set by begin()
+  bool kernel_checks_mtu_ = true;  // a kick refuses frames that are too long; AF_XDP does not
+  bool link_down_ = false;         // the last kick found the interface down; it will be tried again
+  bool busy_is_drop_ = false;      // EBUSY means that the device has dropped one packet
 
  private:
   void catch_up() REQUIRES(mutex_);
   void note_link() REQUIRES(mutex_);
 
-  LinkWatch* link_watch_ = nullptr;
+  InterfaceWatch* interface_watch_ = nullptr;
   bool rested_ = true;           // sends have stopped since the last catch_up()
-  LinkFacts facts_;              // as last asked for
+  InterfaceFacts facts_;         // as last asked for
   uint64_t dropped_before_ = 0;  // by the interface, before this socket was opened
   int timer_fd_ = -1;
   long interval_ns_ = kShortestInterval;

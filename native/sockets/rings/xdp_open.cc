@@ -1,11 +1,12 @@
 // XdpSocket: opening. JavaScript thread.
 
+#include <net/if.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
-#include "kernel/interface.h"
 #include "kernel/netdev.h"
 #include "kernel/syscalls.h"
 #include "sockets/rings/xdp_socket.h"
@@ -21,39 +22,7 @@ namespace {
 #endif
 constexpr uint16_t kUseSg = 1 << 4;  // XDP_USE_SG, Linux 6.6
 
-uint32_t power_of_two(uint32_t value) {
-  uint32_t power = 1;
-  while (power < value) power <<= 1;
-  return power;
-}
-
 }  // namespace
-
-template <class Entry>
-int XdpRing<Entry>::map(int fd, uint64_t page_offset, const xdp_ring_offset& offsets,
-                        uint32_t size) {
-  length_ = offsets.desc + size * sizeof(Entry);
-  void* memory = sys.mmap(nullptr, length_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd,
-                          static_cast<off_t>(page_offset));
-  if (memory == MAP_FAILED) return errno;
-  mapping_ = memory;
-  auto* base = static_cast<uint8_t*>(memory);
-  producer_ = reinterpret_cast<uint32_t*>(base + offsets.producer);
-  consumer_ = reinterpret_cast<uint32_t*>(base + offsets.consumer);
-  flags_ = reinterpret_cast<uint32_t*>(base + offsets.flags);
-  entries_ = reinterpret_cast<Entry*>(base + offsets.desc);
-  size_ = size;
-  return 0;
-}
-
-template <class Entry>
-void XdpRing<Entry>::unmap() {
-  if (mapping_ != nullptr) sys.munmap(mapping_, length_);
-  mapping_ = nullptr;
-}
-
-template class XdpRing<uint64_t>;
-template class XdpRing<xdp_desc>;
 
 // Tries what the options allow, the best first: packets of several frames, but not at the price of
 // zero copy, which a kernel that may choose by itself would give up for them. An attempt that fails
@@ -92,7 +61,7 @@ uint32_t XdpSocket::frames_of_packets(uint32_t ifindex) const {
 }
 
 // Registers the memory, makes the rings and binds.
-Failure XdpSocket::set_up(const XdpOptions& options, uint32_t ifindex, LinkWatch& links) {
+Failure XdpSocket::set_up(const XdpOptions& options, uint32_t ifindex, InterfaceWatch& interfaces) {
   const auto set = [&](int option, const void* value, size_t size) NO_THREAD_SAFETY_ANALYSIS {
     return sys.setsockopt(fd_, SOL_XDP, option, value, static_cast<socklen_t>(size)) == 0;
   };
@@ -122,12 +91,11 @@ Failure XdpSocket::set_up(const XdpOptions& options, uint32_t ifindex, LinkWatch
   if (sys.getsockopt(fd_, SOL_XDP, XDP_MMAP_OFFSETS, &offsets, &length) != 0) {
     return Failure::of("getsockopt(XDP_MMAP_OFFSETS)");
   }
-  int error = fill_.map(fd_, XDP_UMEM_PGOFF_FILL_RING, offsets.fr, fill);
-  if (error == 0) error = completion_.map(fd_, XDP_UMEM_PGOFF_COMPLETION_RING, offsets.cr, size);
-  if (error == 0) error = transmit_.map(fd_, XDP_PGOFF_TX_RING, offsets.tx, size);
-  if (error != 0) return {error, "mmap"};
-
-  if (const Failure failed = bind_queue(options, ifindex)) return failed;
+  Failure failed = fill_.map(fd_, XDP_UMEM_PGOFF_FILL_RING, offsets.fr, fill);
+  if (!failed) failed = completion_.map(fd_, XDP_UMEM_PGOFF_COMPLETION_RING, offsets.cr, size);
+  if (!failed) failed = transmit_.map(fd_, XDP_PGOFF_TX_RING, offsets.tx, size);
+  if (!failed) failed = bind_queue(options, ifindex);
+  if (failed) return failed;
   xdp_options granted{};
   length = sizeof granted;
   if (sys.getsockopt(fd_, SOL_XDP, XDP_OPTIONS, &granted, &length) != 0) {
@@ -138,15 +106,10 @@ Failure XdpSocket::set_up(const XdpOptions& options, uint32_t ifindex, LinkWatch
   // its descriptors complete all the same (xsk_generic_xmit in net/xdp/xsk.c).
   busy_is_drop_ = !zerocopy_;
   max_frames_ = frames_of_packets(ifindex);
-  uint32_t mtu = 0;
-  error = interface_mtu(options.interface, &mtu, &link_header_);
-  if (error != 0) return {error, "ioctl(SIOCGIFMTU)"};
-  error = follow(links, ifindex, mtu);
-  if (error != 0) return {error, "netlink(RTM_GETLINK)"};
-  return {make_timer(), "timerfd_create"};
+  return begin(options.interface, ifindex, interfaces);
 }
 
-Failure XdpSocket::open(const XdpOptions& options, int epoll_fd, LinkWatch& links,
+Failure XdpSocket::open(const XdpOptions& options, int epoll_fd, InterfaceWatch& interfaces,
                         uint64_t first_id, std::shared_ptr<XdpSocket>* opened) {
   const uint32_t ifindex = if_nametoindex(options.interface.c_str());
   if (ifindex == 0) return Failure::of("if_nametoindex");
@@ -156,7 +119,7 @@ Failure XdpSocket::open(const XdpOptions& options, int epoll_fd, LinkWatch& link
   const int fd = sys.socket(AF_XDP, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return Failure::of("socket");
   std::shared_ptr<XdpSocket> socket(new XdpSocket(fd, epoll_fd, options, first_id));
-  const Failure failed = socket->set_up(options, ifindex, links);
+  const Failure failed = socket->set_up(options, ifindex, interfaces);
   if (!failed) *opened = std::move(socket);
   return failed;
 }

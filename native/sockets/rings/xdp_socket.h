@@ -29,8 +29,8 @@ struct XdpOptions {
 class XdpSocket final : public RingSocket {
  public:
   // Opens the socket and makes its rings. `*opened` stays as it is when a call fails.
-  static Failure open(const XdpOptions& options, int epoll_fd, LinkWatch& links, uint64_t first_id,
-                      std::shared_ptr<XdpSocket>* opened);
+  static Failure open(const XdpOptions& options, int epoll_fd, InterfaceWatch& interfaces,
+                      uint64_t first_id, std::shared_ptr<XdpSocket>* opened);
   ~XdpSocket() override;
 
   bool zerocopy() const { return zerocopy_; }
@@ -64,7 +64,7 @@ class XdpSocket final : public RingSocket {
 
   // xdp_open.cc: before anybody else knows the socket, so without the lock.
   Failure set_up(const XdpOptions& options, uint32_t ifindex,
-                 LinkWatch& links) NO_THREAD_SAFETY_ANALYSIS;
+                 InterfaceWatch& interfaces) NO_THREAD_SAFETY_ANALYSIS;
   Failure bind_queue(const XdpOptions& options, uint32_t ifindex) NO_THREAD_SAFETY_ANALYSIS;
   uint32_t frames_of_packets(uint32_t ifindex) const NO_THREAD_SAFETY_ANALYSIS;
 

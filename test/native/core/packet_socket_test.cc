@@ -12,7 +12,7 @@
 namespace {
 
 using namespace rings;
-using zerosend::LinkWatch;
+using zerosend::InterfaceWatch;
 using zerosend::PacketOptions;
 using zerosend::PacketSocket;
 
@@ -85,7 +85,7 @@ Kernel kernel;
 
 struct Fixture {
   Seam seam;
-  LinkWatch links;
+  InterfaceWatch interfaces;
   std::shared_ptr<PacketSocket> socket;
   News news;
 
@@ -114,7 +114,7 @@ struct Fixture {
     options.frames = frames;
     options.frame_size = 2016;
     options.virtio_net_header = virtio_net_header;
-    CHECK_EQ(PacketSocket::open(options, seam.epoll_fd(), links, 0, &socket).error, 0);
+    CHECK_EQ(PacketSocket::open(options, seam.epoll_fd(), interfaces, 0, &socket).error, 0);
     CHECK_EQ(socket->attach(1).error, 0);
   }
 
@@ -502,11 +502,11 @@ TEST(packet_ring_ends_with_its_interface) {
   fixture.news.take(*fixture.socket);
   CHECK_EQ(fixture.news.errors, 1);
   CHECK_EQ(fixture.socket->state().failure, ENXIO);
-  CHECK(fixture.socket->state().link_gone);
+  CHECK(fixture.socket->state().interface_gone);
   for (const uint64_t id : {3, 4, 5, 6}) CHECK_EQ(fixture.news.end_of(id), kFailed);
   for (const uint64_t id : {3, 4, 5, 6}) CHECK_EQ(fixture.news.error_of(id), ENXIO);
   CHECK_EQ(fixture.news.end_of(2), -1);  // the kernel has it
-  CHECK(!fixture.socket->on_link_gone());
+  CHECK(!fixture.socket->on_interface_gone());
   kernel.release(3);
   fixture.poll();
   CHECK_EQ(fixture.news.ends.size(), 7u);

@@ -81,9 +81,8 @@ class NotedAdvice {
 
 std::shared_ptr<Slab> make(size_t slot_size, uint32_t slots,
                            HugePages huge = HugePages::kTransparent) {
-  int error = 0;
-  std::shared_ptr<Slab> slab = Slab::create(slot_size, slots, huge, &error);
-  CHECK_EQ(error, 0);
+  std::shared_ptr<Slab> slab;
+  CHECK_EQ(Slab::create(slot_size, slots, huge, &slab).error, 0);
   return slab;
 }
 
@@ -169,15 +168,15 @@ TEST(slab_refuses_what_it_cannot_map) {
        {Bad{0, 1, EINVAL}, Bad{kPage, 0, EINVAL}, Bad{SIZE_MAX / kPage * kPage, 1, EINVAL},
         Bad{size_t{1} << 40, UINT32_MAX, EINVAL}, Bad{size_t{1} << 45, 256, ENOMEM}}) {
     for (const HugePages huge : {HugePages::kTransparent, HugePages::kExplicit, HugePages::kNone}) {
-      int error = 0;
-      CHECK(Slab::create(bad.slot_size, bad.slots, huge, &error) == nullptr);
-      CHECK_EQ(error, bad.error);
+      std::shared_ptr<Slab> slab;
+      CHECK_EQ(Slab::create(bad.slot_size, bad.slots, huge, &slab).error, bad.error);
+      CHECK(slab == nullptr);
     }
   }
   const FailNext fail(&Syscalls::mmap, EAGAIN);
-  int error = 0;
-  CHECK(Slab::create(kPage, 1, HugePages::kTransparent, &error) == nullptr);
-  CHECK_EQ(error, EAGAIN);
+  std::shared_ptr<Slab> slab;
+  CHECK_EQ(Slab::create(kPage, 1, HugePages::kTransparent, &slab).error, EAGAIN);
+  CHECK(slab == nullptr);
 }
 
 TEST(slab_unmaps_everything_at_its_end) {
@@ -629,10 +628,10 @@ TEST(a_send_over_slots_that_fared_differently_is_not_safe) {
 
 // Reserved huge pages are there only where an administrator has set some aside.
 TEST(slab_takes_reserved_huge_pages_or_says_that_there_are_none) {
-  int error = 0;
-  const auto slab = Slab::create(65536, 32, HugePages::kExplicit, &error);
+  std::shared_ptr<Slab> slab;
+  const Failure failed = Slab::create(65536, 32, HugePages::kExplicit, &slab);
   if (slab == nullptr) {
-    CHECK_EQ(error, ENOMEM);
+    CHECK_EQ(failed.error, ENOMEM);
     return;
   }
   fill_each(*slab);

@@ -11,7 +11,7 @@ namespace {
 
 using namespace rings;
 using zerosend::HugePages;
-using zerosend::LinkWatch;
+using zerosend::InterfaceWatch;
 using zerosend::XdpOptions;
 using zerosend::XdpSocket;
 
@@ -62,14 +62,13 @@ Kernel kernel;
 
 struct Fixture {
   Seam seam;
-  LinkWatch links;
+  InterfaceWatch interfaces;
   std::shared_ptr<Slab> umem;
   std::shared_ptr<XdpSocket> socket;
   News news;
 
   explicit Fixture(uint32_t slots = 64) {
-    int error = 0;
-    umem = Slab::create(2048, slots, HugePages::kNone, &error);
+    CHECK_EQ(Slab::create(2048, slots, HugePages::kNone, &umem).error, 0);
     std::memset(&kernel.transmit, 0, sizeof kernel.transmit);
     std::memset(&kernel.completion, 0, sizeof kernel.completion);
     kernel.sending.clear();
@@ -108,7 +107,7 @@ struct Fixture {
     options.mode = XdpOptions::Mode::kCopy;
     options.umem = umem;
     options.deadline_ms = kDeadline;
-    CHECK_EQ(XdpSocket::open(options, seam.epoll_fd(), links, 0, &socket).error, 0);
+    CHECK_EQ(XdpSocket::open(options, seam.epoll_fd(), interfaces, 0, &socket).error, 0);
     CHECK(socket != nullptr);
     CHECK_EQ(socket->attach(1).error, 0);
   }
@@ -299,7 +298,7 @@ TEST(xdp_ends_with_its_interface) {
   for (const uint64_t id : {3, 4, 5, 6}) CHECK_EQ(fixture.news.end_of(id), kFailed);
   for (const uint64_t id : {3, 4, 5, 6}) CHECK_EQ(fixture.news.error_of(id), ENXIO);
   CHECK_EQ(fixture.news.ends.size(), 4u);
-  CHECK(!fixture.socket->on_link_gone());
+  CHECK(!fixture.socket->on_interface_gone());
   kernel.complete_at(2);
   kernel.complete_at(1);
   fixture.poll();

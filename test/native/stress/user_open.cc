@@ -60,8 +60,8 @@ std::shared_ptr<Socket> User::open_packet(Client& client) {
   options.frame_size = random_.one_in(2) ? 2048 : 9000;
   options.qdisc_bypass = random_.one_in(3);
   std::shared_ptr<zerosend::PacketSocket> socket;
-  zerosend::PacketSocket::open(options, reactor_.poller().epoll_fd(), reactor_.poller().links(),
-                               client.first_id, &socket);
+  zerosend::PacketSocket::open(options, reactor_.poller().epoll_fd(),
+                               reactor_.poller().interfaces(), client.first_id, &socket);
   if (!socket) return nullptr;
   use_ring(client, socket->ring(), socket->max_length(), true);
   return socket;
@@ -72,12 +72,11 @@ std::shared_ptr<Socket> User::open_xdp(Client& client) {
   zerosend::XdpOptions options;
   options.interface = "lo";
   options.mode = zerosend::XdpOptions::Mode::kCopy;
-  int error = 0;
-  options.umem = Slab::create(random_.one_in(2) ? 2048 : 4096, random_.between(4, 64),
-                              HugePages::kNone, &error);
+  Slab::create(random_.one_in(2) ? 2048 : 4096, random_.between(4, 64), HugePages::kNone,
+               &options.umem);
   if (!options.umem) return nullptr;
   std::shared_ptr<zerosend::XdpSocket> socket;
-  zerosend::XdpSocket::open(options, reactor_.poller().epoll_fd(), reactor_.poller().links(),
+  zerosend::XdpSocket::open(options, reactor_.poller().epoll_fd(), reactor_.poller().interfaces(),
                             client.first_id, &socket);
   if (!socket) return nullptr;
   use_ring(client, options.umem, socket->max_length(), false);
@@ -138,10 +137,9 @@ std::shared_ptr<Socket> User::open_inet(Client& client) {
 
 void User::add_pool() {
   constexpr size_t kSizes[] = {4096, 16384, 65536};
-  int error = 0;
-  std::shared_ptr<Slab> slab =
-      Slab::create(kSizes[random_.below(3)], random_.between(4, 40),
-                   random_.one_in(2) ? HugePages::kTransparent : HugePages::kNone, &error);
+  std::shared_ptr<Slab> slab;
+  Slab::create(kSizes[random_.below(3)], random_.between(4, 40),
+               random_.one_in(2) ? HugePages::kTransparent : HugePages::kNone, &slab);
   if (slab) pools_.push_back(std::make_unique<Pool>(std::move(slab)));
 }
 

@@ -1,4 +1,4 @@
-#include "kernel/way_out.h"
+#include "kernel/egress.h"
 
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
@@ -13,7 +13,8 @@
 namespace zerosend {
 namespace {
 
-// Packets for an IPv4 address that is written as an IPv6 one take the routes of IPv4.
+// Packets to an IPv4 address that is written as an IPv6 one (::ffff:1.2.3.4) take the routes of
+// IPv4.
 Address on_wire(const Address& address) {
   if (address.family() != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address.v6.sin6_addr)) return address;
   Address v4;
@@ -24,7 +25,7 @@ Address on_wire(const Address& address) {
   return v4;
 }
 
-int find_interface(const Address& remote, unsigned bound, unsigned* index) {
+Failure find_interface(const Address& remote, unsigned bound, unsigned* index) {
   netlink::Request<rtmsg> request(RTM_GETROUTE, 0);
   request.body.rtm_family = static_cast<uint8_t>(remote.family());
   if (remote.family() == AF_INET) {
@@ -37,15 +38,14 @@ int find_interface(const Address& remote, unsigned bound, unsigned* index) {
   }
   if (bound != 0) request.add(RTA_OIF, &bound, sizeof bound);
   *index = 0;
-  const int error = netlink::ask(NETLINK_ROUTE, request, [&](nlmsghdr* message) {
+  int error = netlink::ask(NETLINK_ROUTE, request, [&](nlmsghdr* message) {
     if (message->nlmsg_type != RTM_NEWROUTE) return;
     netlink::for_each_attribute(message, sizeof(rtmsg), [&](rtattr* attribute) {
-      if (attribute->rta_type == RTA_OIF && RTA_PAYLOAD(attribute) >= sizeof *index) {
-        std::memcpy(index, RTA_DATA(attribute), sizeof *index);
-      }
+      if (attribute->rta_type == RTA_OIF) netlink::take(attribute, index);
     });
   });
-  return error != 0 ? error : *index == 0 ? ENETUNREACH : 0;
+  if (error == 0 && *index == 0) error = ENETUNREACH;
+  return {error, "netlink(RTM_GETROUTE)"};
 }
 
 struct Qdisc {
@@ -54,9 +54,9 @@ struct Qdisc {
   std::string kind;
 };
 
-int find_qdiscs(unsigned index, std::vector<std::string>* kinds) {
+Failure find_qdiscs(unsigned index, std::vector<std::string>* kinds) {
   netlink::Request<tcmsg> request(RTM_GETQDISC, NLM_F_DUMP);
-  // Those, too, that the kernel has put below classes by itself.
+  // The answer is to contain also the disciplines that the kernel has put below classes by itself.
   request.add(TCA_DUMP_INVISIBLE, nullptr, 0);
   std::vector<Qdisc> all;
   const int error = netlink::ask(NETLINK_ROUTE, request, [&](nlmsghdr* message) {
@@ -68,13 +68,10 @@ int find_qdiscs(unsigned index, std::vector<std::string>* kinds) {
     }
     Qdisc qdisc{body->tcm_handle, body->tcm_parent, {}};
     netlink::for_each_attribute(message, sizeof *body, [&](rtattr* attribute) {
-      if (attribute->rta_type != TCA_KIND) return;
-      const auto* text = static_cast<const char*>(RTA_DATA(attribute));
-      qdisc.kind.assign(text, strnlen(text, RTA_PAYLOAD(attribute)));
+      if (attribute->rta_type == TCA_KIND) qdisc.kind = netlink::text_of(attribute);
     });
     all.push_back(std::move(qdisc));
   });
-  if (error != 0) return error;
   for (const Qdisc& one : all) {
     const bool divided = std::any_of(all.begin(), all.end(), [&](const Qdisc& other) {
       return other.parent != TC_H_ROOT && TC_H_MAJ(other.parent) == one.handle && one.handle != 0;
@@ -84,28 +81,19 @@ int find_qdiscs(unsigned index, std::vector<std::string>* kinds) {
       kinds->push_back(one.kind);
     }
   }
-  return 0;
+  return {error, "netlink(RTM_GETQDISC)"};
 }
 
 }  // namespace
 
-WayOut find_way_out(const Address& remote, const std::string& interface) {
-  WayOut way;
-  unsigned bound = 0;
-  if (!interface.empty()) {
-    bound = if_nametoindex(interface.c_str());
-    if (bound == 0) {
-      way.failed = Failure::of("if_nametoindex");
-      return way;
-    }
-  }
+Failure find_egress(const Address& remote, const std::string& interface, Egress* egress) {
+  const unsigned bound = interface.empty() ? 0 : if_nametoindex(interface.c_str());
+  if (bound == 0 && !interface.empty()) return Failure::of("if_nametoindex");
   unsigned index = 0;
-  way.failed = {find_interface(on_wire(remote), bound, &index), "netlink(RTM_GETROUTE)"};
-  if (way.failed) return way;
-  way.failed = {find_qdiscs(index, &way.qdiscs), "netlink(RTM_GETQDISC)"};
+  if (const Failure failed = find_interface(on_wire(remote), bound, &index)) return failed;
   char name[IF_NAMESIZE] = {};
-  if (if_indextoname(index, name) != nullptr) way.interface = name;
-  return way;
+  if (if_indextoname(index, name) != nullptr) egress->interface = name;
+  return find_qdiscs(index, &egress->qdiscs);
 }
 
 }  // namespace zerosend
