@@ -26,8 +26,8 @@ struct Address {
 
   int family() const { return base.sa_family; }
   uint16_t port() const;
-  // Numeric. A link-local IPv6 address comes with its zone, as parse() takes it: `%name`, or the
-  // index where there is no such interface any longer.
+  // The address in numeric form. A link-local IPv6 address comes with its zone, as parse() takes
+  // it: `%name`, or the index where there is no such interface any longer.
   std::string text() const;
 };
 

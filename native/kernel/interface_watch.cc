@@ -75,7 +75,7 @@ std::shared_ptr<WatchedInterface> InterfaceWatch::follow(uint32_t index, uint32_
   return interface;
 }
 
-// Returns whether an interface is gone.
+// Tells the interface that the message is about. Returns whether it is gone.
 bool InterfaceWatch::take(nlmsghdr* message) {
   InterfaceFacts facts;
   const bool gone = message->nlmsg_type == RTM_DELLINK;

@@ -26,7 +26,7 @@ class WatchedInterface {
   void tell(const InterfaceFacts& facts);
   void tell_gone() { gone_ = true; }
 
-  // Whether this is the first to ask since the interface could not send.
+  // Returns whether the interface cannot send, to the first who asks since it cannot.
   bool claim_down() { return !can_send() && !down_claimed_.exchange(true); }
 
  private:
@@ -46,24 +46,26 @@ class InterfaceWatch {
  public:
   ~InterfaceWatch();
 
-  // JavaScript thread. Where news is to be reported, and under which token.
+  // JavaScript thread. Sets the epoll instance to which news is reported, and the token of the
+  // events.
   void set_epoll(int fd, uint64_t token) {
     epoll_fd_ = fd;
     token_ = token;
   }
-  // After the poller thread has ended, and all sockets with it.
+  // Ends the subscription. To be called after the poller thread and all sockets have ended.
   void stop();
 
-  // JavaScript thread. The interface of this index, kept up to date from now on; `*facts` is what
-  // it is now. Null when it is gone. Subscribes, if nobody has yet. `mtu` stands where netlink(7)
-  // is not to be had (a sandbox): then the socket works, but hears of nothing, and `facts->index`
-  // is 0.
+  // JavaScript thread. Returns the interface of this index, which is kept up to date from now on,
+  // or null when it is gone. `*facts` becomes what it is now. Subscribes to news if nobody has yet.
+  // `mtu` stands in where netlink(7) is not to be had (a sandbox): then the socket works, but hears
+  // of nothing, and `facts->index` is 0.
   std::shared_ptr<WatchedInterface> follow(uint32_t index, uint32_t mtu, InterfaceFacts* facts);
 
   // Poller thread. Takes all news in. Returns whether an interface is gone.
   bool take_news();
 
-  // Any thread. Whether there is news that was not taken in yet: one call to the kernel.
+  // Any thread. Returns whether there is news that was not taken in yet. Costs one call to the
+  // kernel.
   bool has_news() const;
 
  private:

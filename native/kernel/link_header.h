@@ -4,13 +4,14 @@
 
 namespace zerosend {
 
-// What a frame of a packet socket or of AF_XDP begins with: dev->hard_header_len of the kernel, and
-// the room for a VLAN tag beyond the MTU. Nothing tells these, but the type of a device does.
+// The link header with which a frame of a packet socket or of AF_XDP begins: its length
+// (dev->hard_header_len in the kernel), and the room for a VLAN tag beyond the MTU. No system call
+// tells these, so they are derived from the type of the device.
 struct LinkHeader {
   uint32_t header_length = 14;  // Ethernet
   uint32_t tag_length = 4;
 
-  // By the type of the device, ARPHRD_* of linux/if_arp.h.
+  // `type` is ARPHRD_* of linux/if_arp.h.
   static LinkHeader of(uint16_t type);
 };
 

@@ -15,7 +15,8 @@ constexpr std::ptrdiff_t kShare = 4;
 
 std::atomic<std::ptrdiff_t> in_use{0};
 
-// Read each time: it can be changed while the process runs, and giving up is rare.
+// The limit is read each time: it can be changed while the process runs, and memory is given up
+// rarely.
 std::ptrdiff_t allowed() {
   const int fd = sys.open("/proc/sys/vm/max_map_count", O_RDONLY);
   char text[32] = "";

@@ -4,17 +4,17 @@
 
 namespace zerosend {
 
-// How many mappings the replacement of pages may add to the process, over all threads. A slot with
-// pages of its own is a mapping of its own, and a process that has vm.max_map_count of them
+// Bounds how many mappings the replacement of pages adds to the process, over all threads. A slot
+// with pages of its own is a mapping of its own, and a process that has vm.max_map_count of them
 // (Documentation/admin-guide/sysctl/vm.rst; 65,530 by default) can map no more: V8 ends it. So a
-// quarter is all that is taken.
+// quarter of that number is the budget.
 class MappingBudget {
  public:
   // Takes so many more; a negative number gives back. False when there are not as many: nothing is
   // taken then. Any thread.
   static bool take(std::ptrdiff_t mappings);
 
-  // Taken at the moment.
+  // Returns how many are taken at the moment.
   static std::ptrdiff_t taken();
 };
 

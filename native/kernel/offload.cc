@@ -14,15 +14,16 @@ constexpr uint32_t kTcpHeader = 20;
 constexpr uint32_t kUdpHeader = 8;
 constexpr uint32_t kTcpChecksum = 16;  // where it is in the header
 constexpr uint32_t kUdpChecksum = 6;
-// GSO_BY_FRAGS: the kernel means something else by it.
+// The kernel means something else by this size (GSO_BY_FRAGS).
 constexpr uint16_t kNotASize = 0xffff;
 // The kernel counts from the beginning of its buffer, in 16 bits, and puts headroom before a frame.
 constexpr uint32_t kMostHeadroom = 2048;
 
 uint16_t big_endian(const uint8_t* at) { return static_cast<uint16_t>(at[0] << 8 | at[1]); }
 
-// What is in a frame: the EtherType behind any VLAN tags (without a link header, by the version of
-// IP), and where it begins. Type 0 where it cannot be told.
+// What a frame contains: the EtherType behind any VLAN tags (without a link header, the one that
+// the version of IP stands for), and where the content begins. The type is 0 where it cannot be
+// told.
 struct Content {
   uint16_t type = 0;
   uint32_t at = 0;
@@ -43,7 +44,7 @@ Content content_of(const uint8_t* frame, uint32_t length, uint32_t header_length
   return {type, at};
 }
 
-// Whether the header of IP is one behind which there can be what is to be segmented.
+// Returns whether the protocol that is to be segmented can follow the IP header.
 bool ip_fits(const uint8_t* frame, uint32_t length, Content content, uint8_t wanted) {
   const bool four = content.type == ETH_P_IP;
   if (content.at + (four ? kIp4Header : kIp6Header) > length) return false;
@@ -63,7 +64,8 @@ bool ip_fits(const uint8_t* frame, uint32_t length, Content content, uint8_t wan
   }
 }
 
-// Otherwise segmenting fails, which a device without queue answers with ENOMEM each time.
+// Returns whether the header says a possible length. With any other one segmenting fails, which a
+// device without queue answers with ENOMEM each time.
 bool tcp_header_fits(const uint8_t* header, uint32_t length) {
   const uint32_t size = (header[12] >> 4) * 4u;
   return size >= kTcpHeader && size <= length;

@@ -4,8 +4,8 @@
 
 namespace zerosend {
 
-// virtio_net_hdr of the virtio specification (5.1.6.1), in host byte order, as PACKET_VNET_HDR puts
-// it before each frame. The kernel's own header is not valid C++.
+// The virtio_net_hdr of the virtio specification (5.1.6.1), in host byte order, which
+// PACKET_VNET_HDR has before each frame. The kernel's own header is not valid C++.
 struct OffloadHeader {
   static constexpr uint8_t kNeedsChecksum = 1;
   static constexpr uint8_t kNone = 0;
@@ -26,12 +26,12 @@ struct OffloadHeader {
 };
 static_assert(sizeof(OffloadHeader) == 10, "as on the wire");
 
-// Whether the kernel takes a frame with this offload header: what tpacket_snd() and
-// __packet_snd_vnet_parse() (net/packet/af_packet.c), virtio_net_hdr_to_skb()
-// (include/linux/virtio_net.h) and skb_partial_csum_set() (net/core/skbuff.c) check, and that the
-// headers are those of what is to be segmented: without that a queueing discipline drops the frame
-// in silence, and a device that has none refuses it each time. Kernels differ; this is what all of
-// them take.
+// Returns whether the kernel takes a frame with this offload header. Looks at what tpacket_snd()
+// and __packet_snd_vnet_parse() (net/packet/af_packet.c), virtio_net_hdr_to_skb()
+// (include/linux/virtio_net.h) and skb_partial_csum_set() (net/core/skbuff.c) check, and whether
+// the headers are those of the protocol that is to be segmented: without that a queueing discipline
+// drops the frame in silence, and a device that has none refuses it each time. Kernels differ; what
+// passes here, all of them take.
 //
 // `frame` is what follows the offload header, `length` bytes with a link header of `header_length`.
 bool offload_fits(const OffloadHeader& offload, const uint8_t* frame, uint32_t length,

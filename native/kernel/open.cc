@@ -37,7 +37,7 @@ Opened failure(int fd, const char* call) {
   return opened;
 }
 
-// What both protocols need before they bind or connect.
+// Makes a socket with what both protocols need before they bind or connect.
 Opened open_common(int type, const OpenOptions& options, int send_buffer) {
   Opened opened;
   opened.fd = sys.socket(options.family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -50,7 +50,8 @@ Opened open_common(int type, const OpenOptions& options, int send_buffer) {
   if (send_buffer > 0 && set(opened.fd, SOL_SOCKET, SO_SNDBUF, send_buffer) != 0) {
     return failure(opened.fd, "setsockopt(SO_SNDBUF)");
   }
-  // As a long, which the kernel takes since 4.20: an int would end at 4 GiB a second.
+  // The rate is passed as a long, which the kernel takes since 4.20: an int would end at 4 GiB a
+  // second.
   const auto rate = static_cast<unsigned long>(options.max_pacing_rate);
   if (rate > 0 &&
       sys.setsockopt(opened.fd, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate) != 0) {
@@ -65,7 +66,7 @@ Opened open_common(int type, const OpenOptions& options, int send_buffer) {
 }  // namespace
 
 Opened open_tcp(const OpenOptions& options) {
-  // No default size here: SO_SNDBUF would switch the kernel's autotuning off.
+  // There is no default size here, since SO_SNDBUF would switch the kernel's autotuning off.
   Opened opened = open_common(SOCK_STREAM, options, static_cast<int>(options.send_buffer_size));
   if (opened.fd < 0) return opened;
   // The sender decides what belongs together. With Nagle's algorithm the end of a buffer would wait
@@ -130,7 +131,7 @@ uint32_t probe_max_segments() {
       ::connect(fd, reinterpret_cast<const sockaddr*>(&bound), length) == 0 &&
       set(fd, IPPROTO_UDP, UDP_SEGMENT, 1) == 0) {
     const bool more = ::send(fd, payload, sizeof payload, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
-    // Anything else (no descriptor left, loopback down) says nothing, and may pass.
+    // Any other failure (no descriptor left, loopback down) says nothing of segments, and may pass.
     if (more || errno == EINVAL) known = more ? kNew : kOld;
   }
   ::close(fd);

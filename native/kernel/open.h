@@ -20,8 +20,8 @@ struct OpenOptions {
   uint64_t max_pacing_rate = 0;   // SO_MAX_PACING_RATE in bytes a second; 0: none
 };
 
-// A new socket, or the call that failed with its errno. `zerocopy_error` is the errno of
-// SO_ZEROCOPY: without it the socket works, but copies.
+// A new socket, or the call that failed. `zerocopy_error` is the errno of SO_ZEROCOPY: without it
+// the socket works, but copies.
 struct Opened {
   int fd = -1;
   Failure failed;
@@ -33,8 +33,9 @@ Opened open_tcp(const OpenOptions& options);
 
 Opened open_udp(const OpenOptions& options);
 
-// The most segments that one UDP_SEGMENT send may have (64 before Linux 6.9, 128 since), found out
-// by trying, on a socket that sends to itself over loopback, until that has given an answer.
+// Returns the most segments that one UDP_SEGMENT send may have (64 before Linux 6.9, 128 since). A
+// socket that sends to itself over loopback finds it out; where it gets no answer, the next call
+// tries again.
 uint32_t probe_max_segments();
 
 }  // namespace zerosend

@@ -32,7 +32,7 @@ int replace_mapping(uint8_t* address, size_t length) {
 
 namespace {
 
-// A mapping as /proc/self/maps tells of it. proc(5).
+// A mapping, as /proc/self/maps tells of it (proc(5)).
 struct Mapping {
   PageRange pages;
   bool never_copied;  // on write: a shared mapping, or reserved huge pages
@@ -45,7 +45,7 @@ bool overlaps(const PageRange& mapping, const std::vector<PageRange>& pages) {
   return next != pages.end() && next->begin < mapping.end;
 }
 
-// The mappings in which the pages lie. Returns 0 or an errno.
+// Finds the mappings in which the pages lie. Returns 0 or an errno.
 int find_mappings(const std::vector<PageRange>& pages, std::vector<Mapping>* found) {
   const int fd = sys.open("/proc/self/maps", O_RDONLY);
   if (fd < 0) return errno;
@@ -84,15 +84,16 @@ int pass_to_children(const std::vector<PageRange>& pages) {
   for (const Mapping& mapping : mappings) {
     if (mapping.never_copied) return EOPNOTSUPP;
   }
-  // Mappings as a whole: advice for a part of one would make three of it, for each range.
+  // Whole mappings are advised: advice for a part of one would make three of it, for each range.
   for (const Mapping& mapping : mappings) {
     if (const int error = advise_fork(mapping.pages)) return error;
   }
   return 0;
 }
 
-// In the child, which shares nothing with its parent but the descriptors: waits for a byte, or for
-// the end of the parent. Only raw calls: other threads' locks may be held for ever here.
+// Runs in the child, which shares nothing with its parent but the descriptors. Waits for a byte, or
+// for the end of the parent. Makes raw calls only, since other threads' locks may be held for ever
+// here.
 [[noreturn]] void wait_and_exit(const int* ends) {
   char byte;
   ::syscall(SYS_close, ends[1]);
@@ -107,9 +108,9 @@ template <class Check>
 int with_child(Check&& check) {
   int ends[2];
   if (sys.pipe2(ends, O_CLOEXEC) != 0) return errno;
-  // The raw call: no fork handlers, no signal at exit (libuv would look for its own children), and
-  // nothing runs in the child but its exit. Every signal is blocked, or the child could run a
-  // handler of the parent's.
+  // The raw call runs no fork handlers and has no signal sent at exit (libuv would look for its own
+  // children), and nothing runs in the child but its exit. Every signal is blocked, or the child
+  // could run a handler of the parent's.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
@@ -119,8 +120,9 @@ int with_child(Check&& check) {
   int error = child < 0 ? errno : 0;
   if (child > 0) {
     error = check();
-    // The reading end is open here too, so there is no SIGPIPE. The byte, and not the end of the
-    // pipe: children that other threads clone at the same time hold its other end as well.
+    // The reading end is open here too, so there is no SIGPIPE. It is the byte, and not the end of
+    // the pipe, that the child waits for: children that other threads clone at the same time hold
+    // its other end as well.
     while (::write(ends[1], "", 1) < 0 && errno == EINTR) {
     }
     while (::waitpid(static_cast<pid_t>(child), nullptr, __WALL) < 0) {

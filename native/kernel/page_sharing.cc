@@ -30,7 +30,8 @@ __attribute__((noinline, no_sanitize("address"), no_sanitize("thread"))) void to
   static_cast<void>(__atomic_load_n(reinterpret_cast<const uint8_t*>(page), __ATOMIC_RELAXED));
 }
 
-// Whether this kernel may have been built to count for whole folios only: since Linux 6.15.
+// Returns whether this kernel may count mappings for whole folios only, which it can be built to do
+// since Linux 6.15.
 bool may_count_folios_only() {
   utsname name{};
   int major = 0;
@@ -39,7 +40,7 @@ bool may_count_folios_only() {
   return major > 6 || (major == 6 && minor >= 15);
 }
 
-// Whether anonymous memory may be in large folios, as far as the system tells.
+// Returns whether anonymous memory may be in large folios, as far as the system tells.
 bool may_have_large_folios() {
   const int fd = sys.open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY);
   if (fd < 0) return true;

@@ -11,7 +11,7 @@ struct Span {
   size_t length;
 };
 
-// Addresses of whole pages.
+// The addresses of whole pages that lie next to each other.
 struct PageRange {
   uintptr_t begin;
   uintptr_t end;
@@ -20,8 +20,8 @@ struct PageRange {
 // The pages in which the spans lie, sorted, each once.
 std::vector<PageRange> pages_of(const std::vector<Span>& spans);
 
-// Tells whether pages of ours are shared with a child process, while that exists. Made before the
-// child is; both on the thread that makes it.
+// Tells whether pages of ours are shared with a child process, while that exists. It is made before
+// the child, and both are made on the same thread.
 //
 // A fork does not share every page: one that may be pinned (a thousand references, in a process
 // that has ever pinned memory, say by O_DIRECT or AF_XDP) is copied for the child, and the original

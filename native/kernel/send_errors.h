@@ -47,7 +47,7 @@ inline constexpr SendError kSendErrors[] = {
     {EPERM, Response::kRefuse, Response::kRefuse},
 };
 
-// Of any other errno.
+// What any other errno calls for.
 inline constexpr SendError kOtherSendError = {0, Response::kEnd, Response::kRefuse};
 
 constexpr const SendError& send_error(int error) {

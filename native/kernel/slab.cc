@@ -102,7 +102,7 @@ void Slab::replace_slots(uint32_t first, uint32_t count, std::vector<GivenUp>* g
     if (to > from) given_up->push_back({from, to - from, error});
   };
   if (shared_with_kernel()) return add(first, behind, EOPNOTSUPP);
-  // Nobody has the end of the last page.
+  // No slot has the end of the last page, so that page can go as a whole.
   const size_t begin = round_up(slot_size_ * first, unit_);
   const size_t end =
       behind == slots_ ? round_up(size(), unit_) : slot_size_ * behind / unit_ * unit_;
@@ -115,7 +115,7 @@ void Slab::replace_slots(uint32_t first, uint32_t count, std::vector<GivenUp>* g
   if (to > from) {
     const int error = replace_span(begin, end);
     if (error != 0 && error != ENOSPC && to - from > 1) {
-      // For less there may be memory.
+      // There may be memory for half of it.
       const uint32_t half = (to - from) / 2;
       replace_slots(from, half, given_up);
       replace_slots(from + half, to - from - half, given_up);

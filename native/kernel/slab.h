@@ -20,9 +20,9 @@ struct GivenUp {
   int error;  // 0: they have fresh pages; else they must never be written again
 };
 
-// One mapping that holds the slots of a pool. Shared by the pool's ArrayBuffer and by every send
-// in flight from it, and unmapped by whichever lets go last, on its thread. Unmapping is safe even
-// while the kernel still reads: it holds the pages themselves, and the process no longer has them.
+// One mapping that holds the slots of a pool. The pool's ArrayBuffer and every send in flight from
+// it share it; whichever lets go last unmaps it, on its thread. Unmapping is safe even while the
+// kernel still reads: it holds the pages themselves, and the process no longer has them.
 //
 // What may be done to the pages belongs to the memory, not to who sends from it. Small pages can be
 // replaced one by one. Reserved huge pages can be replaced whole only, and copying one would undo
@@ -52,7 +52,8 @@ class Slab : public std::enable_shared_from_this<Slab> {
   size_t offset() const { return offset_; }  // of the first slot
   uint8_t* slot(uint32_t index) const { return base_ + offset_ + stride_ * index; }
 
-  // errno of the madvise that asked for transparent huge pages; 0 when granted or not asked for.
+  // The errno of the madvise(2) that asked for transparent huge pages; 0 when they were granted or
+  // not asked for.
   int huge_page_error() const { return huge_page_error_; }
 
   // To be called by whoever has the kernel share the pages for good. They are never replaced from
@@ -62,7 +63,7 @@ class Slab : public std::enable_shared_from_this<Slab> {
 
   bool contains(const uint8_t* data) const { return data >= base_ && data < base_ + size(); }
 
-  // The slots that `length` bytes at `data` touch; the data begins in the slab.
+  // Tells which slots `length` bytes at `data` touch. The data begins in the slab.
   void slots_around(const uint8_t* data, size_t length, uint32_t* first, uint32_t* count) const;
 
   // Gives neighbouring slots fresh pages with the same content, by one call and as one mapping.
@@ -76,7 +77,7 @@ class Slab : public std::enable_shared_from_this<Slab> {
   //   else        the errno of mmap, madvise or mremap
   void replace_slots(uint32_t first, uint32_t count, std::vector<GivenUp>* given_up);
 
-  // The same for all slots that the bytes touch. Returns 0, or the errno of one that failed.
+  // Does the same for all slots that the bytes touch. Returns 0, or the errno of one that failed.
   int replace_pages(const uint8_t* data, size_t length);
   int replace_pages(uint32_t index) { return replace_pages(slot(index), slot_size_); }
 
@@ -102,7 +103,8 @@ class Slab : public std::enable_shared_from_this<Slab> {
   size_t unit_;  // bytes that are replaced together
   std::atomic<bool> shared_with_kernel_{false};
   int huge_page_error_ = 0;
-  // Where one mapping ends and the next begins, since pages were replaced. Each is a mapping more.
+  // The offsets at which one mapping ends and the next begins, since pages were replaced. Each
+  // stands for one mapping more.
   std::set<size_t> borders_;
 };
 

@@ -30,7 +30,8 @@ inline int ioctl(int fd, unsigned long request, void* argument) {
 // So does open(2).
 inline int open(const char* path, int flags) { return ::open(path, flags | O_CLOEXEC); }
 
-// clone(2) as a fork without the C library's handlers and without a signal at exit.
+// Clones the process as fork(2) does, but runs none of the C library's handlers and sends no signal
+// at exit.
 inline long clone_process() { return ::syscall(SYS_clone, 0L, nullptr, nullptr, nullptr, nullptr); }
 
 // The C library's functions of these names are cancellation points, which costs each call two

@@ -26,7 +26,7 @@ uint64_t nanoseconds(clockid_t clock) {
 }  // namespace
 
 int enable_timestamps(int fd, Timestamps kind, bool stream) {
-  // OPT_TSONLY: without it each timestamp would carry a copy of the packet.
+  // Without OPT_TSONLY each timestamp would carry a copy of the packet.
   unsigned flags = SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY |
                    SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_TX_SCHED;
   if (kind == Timestamps::kHardware) {
@@ -46,8 +46,9 @@ bool kernel_takes_keys() {
   if (known >= 0) return known != 0;
   const int fd = sys.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return false;
-  // To everybody, which is refused to a socket that has not asked to (SO_BROADCAST), but after the
-  // control message was looked at; one that the kernel does not know is EINVAL.
+  // The datagram is for everybody. The kernel refuses that to a socket without SO_BROADCAST, but
+  // only after it has looked at the control message; one that it does not know it answers with
+  // EINVAL.
   sockaddr_in everybody{};
   everybody.sin_family = AF_INET;
   everybody.sin_port = htons(9);

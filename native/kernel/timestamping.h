@@ -17,17 +17,17 @@ enum class Timestamps : uint8_t { kNone, kSoftware, kHardware };
 // (Documentation/networking/timestamping.rst). A stream must be connected. Returns 0 or an errno.
 int enable_timestamps(int fd, Timestamps kind, bool stream);
 
-// For Instant: what it asks of the order in which the clocks are read.
+// Both read the clocks in the order that Instant asks for.
 Instant instant_of_send();
 Instant instant_of_reading();
 
-// Whether the kernel takes the key of a datagram's timestamps from who sends it (SCM_TS_OPT_ID,
-// Linux 6.13). Asked once; sends nothing.
+// Returns whether the kernel takes the key of a datagram's timestamps from the sender
+// (SCM_TS_OPT_ID, Linux 6.13). The kernel is asked once; nothing is sent.
 bool kernel_takes_keys();
 
 constexpr int kStampKeyType = 81;  // SCM_TS_OPT_ID
 
-// The control message that names the key of one datagram. To be kept until it was sent.
+// The control message that names the key of one datagram. It has to live until that was sent.
 class StampKey {
  public:
   explicit StampKey(uint32_t key = 0);
@@ -56,14 +56,14 @@ class StampTracker {
   int start(int fd) { return enable_timestamps(fd, kind_, keys_ == Keys::kPositions); }
 
   bool names_keys() const { return keys_ == Keys::kNamed; }
-  // The key of the next datagram but so many; for kNamed.
+  // Returns the key of the datagram that comes `ahead` after the next one; for kNamed.
   uint32_t key(uint32_t ahead) const { return position_ + ahead; }
 
-  // Before a system call.
+  // To be called before each system call that sends.
   void about_to_send() { started_ = instant_of_send(); }
 
-  // The call was accepted with so many bytes; `id` is the send that they complete, if `last`.
-  // Of a datagram that went out in parts only the last one has a timestamp.
+  // The kernel has accepted so many bytes; `id` is the send that they complete, if `last`. Of a
+  // datagram that went out in parts only the last one has a timestamp.
   void accepted(uint64_t id, uint64_t bytes, bool last) {
     if (paused_) return;
     const bool stream = keys_ == Keys::kPositions;
@@ -76,7 +76,7 @@ class StampTracker {
   // counts, nobody knows how far it is now: there are no timestamps until resume().
   void refused(int fd);
 
-  // So many more keys were named in vain: the call stopped before their datagrams.
+  // So many more keys were named in vain, since the call stopped before their datagrams.
   void skip(size_t count) {
     if (keys_ == Keys::kNamed) position_ += static_cast<uint32_t>(count);
   }

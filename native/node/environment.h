@@ -28,8 +28,8 @@ struct Mailbox {
 };
 
 // All state of one JavaScript environment (the main thread or a worker): its poller, its slabs, and
-// the thread-safe function through which the poller wakes it. Lives on the JavaScript thread; only
-// the notification crosses.
+// the thread-safe function through which the poller wakes it. It lives on the JavaScript thread;
+// only the notification crosses.
 //
 // Teardown: the thread-safe function is made first, then the cleanup hook is registered, then (with
 // the first socket) the thread is started. Hooks run in reverse order of registration, so ours

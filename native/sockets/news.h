@@ -29,7 +29,7 @@ struct Record {
 };
 
 // What a socket has to tell JavaScript, until it is taken: what is to be known of ids before they
-// complete, completions, and what follows them. Used under the lock of the socket.
+// complete, completions, and what follows them. It is used under the lock of the socket.
 class News {
  public:
   bool empty() const { return before_.empty() && completed_.empty() && after_.empty(); }
@@ -38,11 +38,11 @@ class News {
   void complete(uint64_t first, uint64_t last, Outcome outcome, int error) {
     completed_.add(first, last, outcome, static_cast<uint16_t>(error));
   }
-  // To be told before the completion of the id that it is about; rare.
+  // Tells something before the completion of the id that it is about; rare.
   void tell_before(Record::Kind kind, uint64_t id, uint64_t detail = 0) {
     before_.push({kind, id, detail});
   }
-  // To be told after the completions so far: an error, after the ids that it has ended.
+  // Tells something after the completions so far: an error comes after the ids that it has ended.
   void tell(uint32_t kind, uint64_t first = 0, uint64_t last = 0) {
     after_.push({kind, first, last});
   }

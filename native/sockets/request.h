@@ -7,14 +7,14 @@
 
 namespace zerosend {
 
-// Answers of a send other than an errno, which is 1..4095. Negated, like an errno.
+// Answers of a send other than an errno, which is 1..4095. They are negated, like an errno.
 enum class Refusal : int32_t {
   kClosed = 10001,     // closing, closed or failed
   kQueueFull = 10002,  // max_queued sends wait already
   kWrongPool = 10003,  // memory of a ring or a UMEM, which is another socket's
 };
 
-// Why a send has failed, where it was no errno and no Refusal: it was given up by abort().
+// The reason of a send that abort() has given up, beside errnos and Refusals.
 constexpr int kGivenUp = 10004;
 
 // The memory of one send: a slot of a slab, which the socket keeps mapped, or plain memory that

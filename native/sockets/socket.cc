@@ -61,7 +61,8 @@ int32_t Socket::do_send_packet(const Part*, size_t) { return -EOPNOTSUPP; }
 void Socket::poll() {
   Lock lock(*this);
   if (fd_ < 0) return;
-  // Not at the first poll: a sender that pauses between its sends would register again each time.
+  // The first poll does not do it: a sender that pauses between its sends would register again each
+  // time.
   if (busy_ && queued() == 0 && ++busy_polls_ == 2) watch_.remove(fd_);
   do_poll();
 }
@@ -96,7 +97,8 @@ void Socket::note_stamp(const Notification& stamp) {
 void Socket::note_queued() {
   ++counters_[Counter::queuedSends];
   drain_due_ = true;
-  // Now, not when JavaScript goes idle: it may compute for seconds without looking back.
+  // It is armed now, not when JavaScript goes idle, which may compute for seconds without looking
+  // back.
   if (queued() == 1) arm_watch();
 }
 
@@ -136,7 +138,7 @@ bool Socket::rearm() {
 bool Socket::watch_or_fail() {
   const int error = arm_watch().error;
   if (error == 0 || failed_) return true;
-  // No room for a registration now: JavaScript goes on polling, and tries again.
+  // There is no room for a registration now. JavaScript goes on polling, and tries again.
   if (!watch_.is_registered() && (error == ENOMEM || error == ENOSPC)) return false;
   fail(error, connecting_);
   return false;
@@ -144,8 +146,8 @@ bool Socket::watch_or_fail() {
 
 Socket::Wake Socket::on_ready(uint32_t events) {
   PollerLock lock(mutex_);
-  // Also where this goes on with an earlier wake: JavaScript may have armed since, and its event be
-  // among `events`. To arm once more than needed does no harm.
+  // This counts as a wake also where it goes on with an earlier one: JavaScript may have armed
+  // since, and its event be among `events`. To arm once more than needed does no harm.
   watch_.note_wake();
   if (fd_ < 0) return {};
   ++counters_[Counter::wakes];

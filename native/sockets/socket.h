@@ -47,19 +47,20 @@ class Socket {
   // `destination` is null for the connected peer.
   int32_t send(const Source& source, const Address* destination, uint32_t* queued);
 
-  // As if send() were called for each in turn, with as few system calls as possible. Accepts all or
-  // none. A message that the kernel refuses by itself after the first was accepted completes as
+  // Does what send() would do for each in turn, with as few system calls as possible. Accepts all
+  // or none. A message that the kernel refuses by itself after the first was accepted completes as
   // failed. Where none was accepted, `*queued` becomes the index of the one that could not be, as
   // far as that is known, or 0.
   int32_t send_many(const Source* sources, size_t count, uint32_t* queued);
 
-  // As send_many(), of neighbouring slots.
+  // Does what send_many() does, with neighbouring slots.
   int32_t send_run(const Run& run, uint32_t* queued);
 
-  // One send out of several slots of the socket's own memory: one id, as of send(). Only where a
-  // subclass can do it; others answer EOPNOTSUPP.
+  // Sends several slots of the socket's own memory as one send, which has one id. A subclass that
+  // cannot do it answers EOPNOTSUPP.
   int32_t send_packet(const Part* parts, size_t count);
-  // Of a ring whose frames wait for one that was given back: goes past its place. 1 when it has.
+  // Has a ring whose frames wait for one that was given back go past its place. Returns 1 when it
+  // has.
   int32_t skip(uint32_t slot);
 
   // Sends what is queued and reads completions, now.
@@ -72,8 +73,8 @@ class Socket {
   // failed, so that JavaScript must poll once more: for the news of it, or to try again.
   bool arm();
 
-  // No more sends. What is queued still goes out; then a TCP connection is shut down for writing,
-  // after which completions keep coming until the peer has acknowledged everything.
+  // Accepts no more sends. What is queued still goes out; then a TCP connection is shut down for
+  // writing, after which completions keep coming until the peer has acknowledged everything.
   void begin_close();
 
   // Gives up, without waiting: queued sends fail, and what does not complete at once is revoked.
@@ -85,26 +86,26 @@ class Socket {
   // nobody will be left who could hold on to that memory.
   void abandon(std::chrono::steady_clock::time_point deadline);
 
-  // A last look before close(), when every id has completed: the errno of the error that has ended
-  // the socket, also of one that nobody has been told of; 0: none.
+  // Takes a last look before close(), when every id has completed. Returns the errno of the error
+  // that has ended the socket, also of one that nobody has been told of, or 0.
   int conclude();
 
   // Closes the descriptor. Every id has completed by then.
   void close();
 
-  // Without the lock: this thread alone closes it.
+  // Needs no lock: this thread alone closes it.
   int fd() const NO_THREAD_SAFETY_ANALYSIS { return fd_; }
-  // Without the lock, and also on the poller thread: attach() has set it before that thread knows
-  // the socket.
+  // Needs no lock, and may be called on the poller thread too: attach() has set it before that
+  // thread knows the socket.
   uint32_t handle() const NO_THREAD_SAFETY_ANALYSIS { return watch_.handle(); }
 
-  // Asks the kernel for what can change underneath an open socket without a word to it; for state()
-  // and counters(). Nothing, unless a subclass has such things.
+  // Asks the kernel for what can change underneath an open socket without a word to it, for state()
+  // and counters(). Does nothing, unless a subclass has such things.
   virtual void look_around() {}
 
   Counters counters();
 
-  // What only some sockets know; read by describe() of the binding.
+  // What only some sockets know; describe() of the binding reads it.
   struct State {
     bool peer_closed = false;    // the peer's FIN was read
     bool ids_uncertain = false;  // zero copy is off because kernel ids can no longer be matched
@@ -127,8 +128,8 @@ class Socket {
   };
   State state();
 
-  // A number that grows whenever anything moves on its way: an id completes, the kernel takes some
-  // of what is queued, or a TCP peer acknowledges bytes.
+  // Returns a number that grows whenever anything moves on its way: an id completes, the kernel
+  // takes some of what is queued, or a TCP peer acknowledges bytes.
   uint64_t progress();
 
   // ---- poller thread ----------------------------------------------------------------------------
@@ -148,7 +149,8 @@ class Socket {
   bool on_interface_gone();
 
  protected:
-  // JavaScript's hold of the lock. Where the poller thread has it, that is told who waits.
+  // JavaScript's hold of the lock. Where the poller thread has the lock, it is told that JavaScript
+  // waits.
   class SCOPED_CAPABILITY Lock {
    public:
     explicit Lock(Socket& socket) ACQUIRE(socket.mutex_) : socket_(socket) {
@@ -169,7 +171,7 @@ class Socket {
   Socket(int fd, int epoll_fd, size_t max_queued)
       : max_queued_(max_queued), fd_(fd), watch_(epoll_fd) {}
 
-  // For the analysis, in a lambda that others call while the lock is held.
+  // Tells the analysis that the lock is held, in a lambda that others call.
   void assert_locked() const ASSERT_CAPABILITY(mutex_) {}
 
   // To be called by the destructor of the subclass, whose close hook it needs.
@@ -177,17 +179,17 @@ class Socket {
 
   // ---- what a subclass does ---------------------------------------------------------------------
 
-  // As send() and send_many(), with the socket open and room in the queue.
+  // These do what send() and send_many() do, when the socket is open and the queue has room.
   virtual int32_t do_send(const Source& source, const Address* destination) REQUIRES(mutex_) = 0;
   virtual int32_t do_send_many(const Source* sources, size_t count) REQUIRES(mutex_) = 0;
   virtual int32_t do_send_run(const Run& run) REQUIRES(mutex_) = 0;
   virtual int32_t do_send_packet(const Part* parts, size_t count) REQUIRES(mutex_);
   virtual int32_t do_skip(uint32_t) REQUIRES(mutex_) { return 0; }
-  // Sends that wait for room.
+  // How many sends wait for room.
   virtual size_t queued() const REQUIRES(mutex_) = 0;
   virtual void do_poll() REQUIRES(mutex_) = 0;
-  // Registers what wakes the poller thread for this socket, and has it wake once more. Default:
-  // events of the descriptor itself.
+  // Registers what wakes the poller thread for this socket, and has it wake once more. By default
+  // that is events of the descriptor itself.
   virtual Failure start_watching() REQUIRES(mutex_);
   virtual Failure arm_watch() REQUIRES(mutex_);
   // Works off what epoll reported, within the budget, and sets `unfinished_` where that was not
@@ -201,13 +203,14 @@ class Socket {
   virtual void fail_queued() REQUIRES(mutex_) = 0;
   // begin_close() was called, or the queue has emptied since.
   virtual void finish_output() REQUIRES(mutex_) {}
-  // First step of abort(): whatever makes the kernel let go, and a last reading of completions.
+  // The first step of abort(): does whatever makes the kernel let go, and reads completions once
+  // more.
   virtual void cut_off() REQUIRES(mutex_) = 0;
-  // Second step: completes all that is left as revoked. Its memory is safe to reuse then, or was
-  // reported by note_retired().
+  // The second step: completes all that is left as revoked. Its memory is safe to reuse then, or
+  // was reported by note_retired().
   virtual void revoke() REQUIRES(mutex_) = 0;
-  // As revoke(), when nobody will hear of it: sees to memory that is not unmapped with the
-  // process's last view of it. May wait until `deadline`.
+  // Does what revoke() does when nobody will hear of it: sees to memory that is not unmapped with
+  // the process's last view of it. May wait until `deadline`.
   virtual void leave_behind(std::chrono::steady_clock::time_point) REQUIRES(mutex_) {}
   // Sends have stopped for now.
   virtual void rest() REQUIRES(mutex_) {}
@@ -225,7 +228,7 @@ class Socket {
   bool is_open() const REQUIRES(mutex_) {
     return fd_ >= 0 && !closing_ && !failed_ && !connecting_;
   }
-  // `error`: of kFailed, why: an errno, a Refusal or kGivenUp.
+  // `error` says why an id is kFailed: an errno, a Refusal or kGivenUp.
   void complete(uint64_t first, uint64_t last, Outcome outcome, int error = 0) REQUIRES(mutex_) {
     counters_[Counter::completed] += last - first + 1;
     counters_[kOutcomeCounters[static_cast<size_t>(outcome)]] += last - first + 1;

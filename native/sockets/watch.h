@@ -8,12 +8,12 @@ namespace zerosend {
 
 // What wakes the poller thread for one socket: events of a descriptor, or a timer. Each wakes it
 // once and has to be armed again. Events are level-triggered, so arming with something to read
-// fires at once. Used under the lock of the socket.
+// fires at once. It is used under the lock of the socket.
 class Watch {
  public:
   explicit Watch(int epoll_fd) : epoll_fd_(epoll_fd) {}
 
-  // How the poller thread knows the socket. Set before anything is armed.
+  // Sets how the poller thread knows the socket, before anything is armed.
   void set_handle(uint32_t handle) { handle_ = handle; }
   uint32_t handle() const { return handle_; }
 
@@ -25,7 +25,7 @@ class Watch {
   // completion, on the very path of the send: about 4 % of a send into the sink.
   void remove(int fd);
 
-  // The same by a timer (timerfd_create(2)), which is added once.
+  // Does the same by a timer (timerfd_create(2)), which is added once.
   Failure add_timer(int timer_fd);
   Failure arm_timer(int timer_fd, long nanoseconds);
   void remove_timer(int timer_fd);

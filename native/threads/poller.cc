@@ -27,7 +27,7 @@ constexpr long kShortPauseNanoseconds = 50'000;
 // How long all sockets together may keep the end of an environment waiting; see Socket::abandon.
 constexpr std::chrono::seconds kAbandonTimeout{1};
 
-// What no socket has for its handle.
+// Tokens that no socket has for its handle.
 constexpr uint64_t kWakeToken = ~uint64_t{0};
 constexpr uint64_t kLinkToken = kWakeToken - 1;
 
@@ -52,7 +52,7 @@ Failure Poller::start() {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  // Not std::thread: where the system has no thread left it throws, and nobody here could catch.
+  // std::thread would throw where the system has no thread left, and nobody here could catch that.
   const auto body = [](void* self) -> void* { return static_cast<Poller*>(self)->run(), nullptr; };
   const int error = pthread_create(&thread_, nullptr, body, this);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
@@ -200,7 +200,8 @@ void Poller::go_on() {
     const Socket::Wake wake = work.socket->on_ready(work.events);
     settle(std::move(work), wake);
   }
-  // Locks are not fair: who lets go of one and takes it again is faster than who has to wake up.
+  // Locks are not fair: a thread that lets go of one and takes it again is faster than one that has
+  // to wake up.
   if (made_way) pause(true);
 }
 

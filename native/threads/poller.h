@@ -45,15 +45,15 @@ class Poller {
 
   int epoll_fd() const { return epoll_fd_; }
 
-  // Changes to network interfaces, of which the thread hears.
+  // The watch of network interfaces, which the thread listens to.
   InterfaceWatch& interfaces() { return interfaces_; }
 
   // `*handle` becomes the socket's, which is never 0, or 0 where that has failed.
   Failure add(std::shared_ptr<Socket> socket, uint32_t* handle);
   void remove(uint32_t handle);
 
-  // Null when the handle is not one of a living socket. Without the lock, as the next one: this
-  // thread alone writes the table. The poller thread holds table_mutex_ when it calls this.
+  // Returns null when the handle is not one of a living socket. Needs no lock, as the next one:
+  // this thread alone writes the table. The poller thread holds table_mutex_ when it calls this.
   Socket* find(uint32_t handle) const NO_THREAD_SAFETY_ANALYSIS;
   const std::vector<std::shared_ptr<Socket>>& sockets() const NO_THREAD_SAFETY_ANALYSIS {
     return sockets_;

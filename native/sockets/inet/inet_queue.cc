@@ -7,9 +7,9 @@
 
 namespace zerosend {
 
-// Hands the rest of an open send to the kernel, piece by piece, and moves `*offset` along. Not more
-// of a stream at once than the budget has, since the call would keep the lock for as long as the
-// peer takes in what it is sent.
+// Hands the rest of an open send to the kernel, piece by piece, and moves `*offset` along. No more
+// of a stream is sent at once than the budget has, since the call would keep the lock for as long
+// as the peer takes in what it is sent.
 InetSocket::Push InetSocket::push(uint64_t id, const Address* destination, uint32_t* offset,
                                   Budget* budget, int* error) {
   do {

@@ -51,7 +51,7 @@ void InetSocket::note_end_of_queue(int error) {
   if (unreadable_ >= kEnough && now - unreadable_since_ >= kPatience) unreadable_error_ = error;
 }
 
-// To be called where nothing is half done: ends the socket if its error queue cannot be read. What
+// Ends the socket if its error queue cannot be read. To be called where nothing is half done. What
 // the kernel holds is given up at once, since nobody will ever be told of it.
 void InetSocket::end_if_unreadable() {
   if (unreadable_error_ == 0 || failed_ || fd_ < 0) return;
@@ -97,7 +97,8 @@ int InetSocket::take_error() {
 
 void InetSocket::do_ready(uint32_t events) {
   const bool more_to_send = flush();
-  // Not only what is outstanding: foreign messages must go too, or they would fire for ever.
+  // This reads more than what is outstanding: foreign messages must go too, or they would fire for
+  // ever.
   const bool more_to_read = drain(Budget::kMostNotes, (events & EPOLLERR) != 0).more;
   unfinished_ = more_to_send || more_to_read;
   if (events & (EPOLLERR | EPOLLHUP)) {

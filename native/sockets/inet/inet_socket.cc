@@ -68,7 +68,7 @@ void InetSocket::leave_behind(std::chrono::steady_clock::time_point deadline) {
   ledger_.revoke([](uint64_t, const Source&) {}, completer());
 }
 
-// What is not of a slab, and the kernel may still read.
+// Returns the memory that is not of a slab and that the kernel may still read.
 std::vector<Span> InetSocket::plain_memory() {
   std::vector<Span> spans;
   ledger_.for_each_held([&spans](const Source& held) {

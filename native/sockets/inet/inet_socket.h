@@ -22,7 +22,7 @@ namespace zerosend {
 
 // What TCP and UDP sockets with MSG_ZEROCOPY have in common: the error queue tells when memory is
 // free, the ledger ties that to ids, and what the kernel has no room for waits in order. How a
-// message is handed over, and what a refusal means, is of TcpSocket and UdpSocket.
+// message is handed over and what a refusal means is a matter of TcpSocket and UdpSocket.
 class InetSocket : public Socket {
  public:
   struct Setup {
@@ -69,8 +69,8 @@ class InetSocket : public Socket {
 
   // ---- what a subclass does ---------------------------------------------------------------------
 
-  // One message from `offset` on, or of a stream at most so many bytes, to the kernel, with what
-  // each refusal calls for. `destination` is null or empty for the connected peer.
+  // Hands one message from `offset` on to the kernel, of a stream at most so many bytes, and does
+  // what each refusal calls for. `destination` is null or empty for the connected peer.
   virtual Attempt transmit(const Source& source, const Address* destination, uint32_t offset,
                            size_t most) REQUIRES(mutex_) = 0;
   // Sends as many messages as agree on zero copy with one system call, and books what was accepted.
@@ -101,7 +101,7 @@ class InetSocket : public Socket {
   static int send_flags(bool zerocopy) {
     return MSG_DONTWAIT | MSG_NOSIGNAL | (zerocopy ? MSG_ZEROCOPY : 0);
   }
-  // One message, or the rest of one, to the kernel. By sendto, not sendmsg: with one piece of
+  // Hands one message, or the rest of one, to the kernel. By sendto, not sendmsg: with one piece of
   // memory and no control message there is nothing that the kernel would have to fetch first, which
   // makes 7 % of a send. Inline, since the returns of the kernel's own functions have pushed ours
   // out of the return predictor: each frame between JavaScript and the system call costs some 8 ns.

@@ -27,8 +27,9 @@ ssize_t InetSocket::hand_over_stamped(const uint8_t* data, size_t length, int fl
   return sys.sendmsg(fd_, &message, flags);
 }
 
-// Before each system call that sends. Where keys were lost count of, the kernel counts anew as soon
-// as it holds nothing any more whose timestamps could be taken for those of what follows.
+// Is called before each system call that sends. Where keys were lost count of, the kernel counts
+// anew as soon as it holds nothing any more whose timestamps could be taken for those of what
+// follows.
 void InetSocket::begin_stamping() {
   if (stamps_->paused() && holds_nothing()) {
     drain_all();
@@ -47,15 +48,15 @@ void InetSocket::stamp_batch(size_t count) {
   }
 }
 
-// Of every refusal, before anything is tried again or answered: of sendto, of sendmmsg and of what
-// was queued. `error` is 0 where sendmmsg has stopped and does not say why.
+// Books every refusal of sendto and sendmmsg, also of what was queued, before anything is tried
+// again or answered. `error` is 0 where sendmmsg has stopped and does not say why.
 void InetSocket::note_refusal(int error) {
   if (error == ENOBUFS) ++counters_[Counter::noBuffers];
   if (response(error) == Response::kRoom) ++counters_[Counter::noRoom];
   if (stamps_) stamps_->refused(fd_);
 }
 
-// Whether the kernel has nothing of the socket that could make room by leaving.
+// Returns whether the kernel has nothing of the socket that could make room by leaving.
 bool InetSocket::holds_nothing() const {
   int bytes = -1;
   return sys.ioctl(fd_, SIOCOUTQ, &bytes) == 0 && bytes == 0;

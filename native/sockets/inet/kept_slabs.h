@@ -12,10 +12,10 @@ namespace zerosend {
 // The slabs that a socket keeps mapped for as long as something of them is in flight.
 class KeptSlabs {
  public:
-  // Keeps the slab of the next `sends` sends, of which the first will have the id `next`. Once for
-  // a slab and not in each send: two atomic operations for each would be a tenth of what a send
-  // costs in user space. False for memory that only the socket which shares it with the kernel may
-  // send from.
+  // Keeps the slab of the next `sends` sends, of which the first will have the id `next`. The slab
+  // is held once, and not by each send: two atomic operations for each would be a tenth of what a
+  // send costs in user space. Returns false for memory that only the socket which shares it with
+  // the kernel may send from.
   bool keep(Slab* slab, size_t sends, uint64_t next) {
     if (slab == nullptr) return true;
     if (slab->shared_with_kernel()) return false;
@@ -30,7 +30,7 @@ class KeptSlabs {
   // Lets go of slabs of which nothing is in flight: all sends before `oldest` have completed.
   void let_go(uint64_t oldest);
 
-  // Whether there may be some that are not needed any more.
+  // Returns whether there may be slabs that are not needed any more.
   bool several() const { return kept_.size() > 1; }
 
  private:

@@ -14,8 +14,8 @@
 namespace zerosend {
 namespace {
 
-// Questions that may have been answered without that having been read yet: where EINVAL came for
-// another reason (a blackhole route), or the error queue cannot be read.
+// How many questions may have been answered without that having been read yet, where EINVAL came
+// for another reason (a blackhole route), or the error queue cannot be read.
 constexpr uint64_t kMaxUnreadQuestions = 64;
 
 // After questions in vain, so many sends at most go by copy before the next one, or until something
@@ -44,8 +44,9 @@ int UdpSocket::answer_refusal(int error, const Address* destination, Tries* trie
         tries->zerocopy = false;
         return 0;
       }
-      // Again: what the kernel held may have left since it refused, or memory was short for a
-      // moment. If not, the datagram needs more than the send buffer ever has (__ip_append_data).
+      // It is tried again: what the kernel held may have left since it refused, or memory was short
+      // for a moment. If not, the datagram needs more than the send buffer ever has
+      // (__ip_append_data).
       if (!reports_drops() && holds_nothing()) {
         return ++tries->emptied < kTriesOfEmptied ? 0 : error;
       }

@@ -87,8 +87,9 @@ bool UdpSocket::is_splitting() const { return splitting_ && splitting_->size > 0
 
 void UdpSocket::SplittingDeleter::operator()(Splitting* state) const { delete state; }
 
-// As sendto(2) of the whole: the same datagrams. Copied, which is what the kernel does on such a
-// way with MSG_ZEROCOPY, too. Returns how many bytes went out, in whole segments, or -1 with errno.
+// Sends the same datagrams that sendto(2) of the whole would make. They are copied, which is what
+// the kernel does on such a way with MSG_ZEROCOPY, too. Returns how many bytes went out, in whole
+// segments, or -1 with errno.
 ssize_t UdpSocket::send_segments(const uint8_t* data, uint32_t length, const Address* destination) {
   Splitting& state = *splitting_;
   if (stamps_) begin_stamping();

@@ -128,7 +128,7 @@ bool PacketSocket::pass_over() {
 // Returns whether the kernel has taken it.
 bool PacketSocket::lend_to_loopback(int* error) {
   constexpr int kLoopback = 1;  // LOOPBACK_IFINDEX of the kernel, in every network namespace
-  // Not for the device itself, of a protocol that nobody listens for.
+  // The frame is not for the device itself, and of a protocol that nobody listens for.
   static constexpr uint8_t kEmpty[ETH_HLEN] = {2, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0x88, 0xb5};
   constexpr size_t kMost = sizeof(OffloadHeader) + sizeof kEmpty;
   sockaddr_ll loopback{};
@@ -162,8 +162,9 @@ bool PacketSocket::lend_to_loopback(int* error) {
 }
 
 // JavaScript thread. Frames wait for one that its user has given back unsent, and nobody fills its
-// place. So that goes out as an empty frame, which the loopback device drops, and takes no id. Not
-// before the kernel has taken all that stands before it, or that would go by that device as well.
+// place. So the place goes out as an empty frame, which the loopback device drops, and takes no id.
+// First the kernel has to have taken all that stands before it, or that would go by the loopback
+// device as well.
 int32_t PacketSocket::do_skip(uint32_t slot) {
   if (slot != submit_ || waiting_ == 0 || frames_[slot].state != Frame::State::kIdle) return 0;
   if (untaken() > 0) kick();
@@ -212,8 +213,8 @@ void PacketSocket::withdraw(int error) {
   if (submitted_ != before_withdrawal && !failed_) look_again();
 }
 
-// Before a kick. Where keys were lost count of, the kernel counts anew as soon as it holds no frame
-// whose timestamps could be taken for those of what follows.
+// Is called before a kick. Where keys were lost count of, the kernel counts anew as soon as it
+// holds no frame whose timestamps could be taken for those of what follows.
 void PacketSocket::begin_stamping() {
   if (stamps_->paused() && submitted_ == untaken_) {
     read_stamps();
@@ -222,10 +223,10 @@ void PacketSocket::begin_stamping() {
   stamps_->about_to_send();
 }
 
-// After a kick that was refused, and after what it has taken was followed. A frame that driver or
-// queueing discipline refuse goes again with another key. Where its 'scheduled' tells of the key
-// that it has used up, the count goes on; where the kernel may have used up one without (there is
-// no queueing discipline to be scheduled by), it is lost.
+// Is called after a kick that was refused, and after what it has taken was followed. A frame that
+// the driver or the queueing discipline refuses goes again with another key. Where its 'scheduled'
+// tells of the key that it has used up, the count goes on; where the kernel may have used up one
+// without (there is no queueing discipline to be scheduled by), it is lost.
 void PacketSocket::note_refused_key(int error) {
   if (error == EAGAIN || error == EINTR || error == ENOMEM || error == ENETDOWN) return;
   const uint32_t key = stamps_->key(0);

@@ -16,8 +16,8 @@ void RingSocket::do_poll() {
   reap();
 }
 
-// Poller thread, by the timer. Frames that do not come back for long (a slow link), or that the
-// kernel does not take, are looked for less often.
+// Runs on the poller thread, by the timer. Frames that do not come back for long (a slow link), or
+// that the kernel does not take, are looked for less often.
 void RingSocket::do_ready(uint32_t) {
   const uint64_t before = counters_[Counter::completed];
   if (untaken() > 0) kick();
@@ -72,8 +72,8 @@ void RingSocket::catch_up() {
   if (interface_watch_->has_news()) look_again();
 }
 
-// Outside of the lock: the answer may have to wait for somebody who changes the network, and the
-// poller thread should not.
+// The interface is asked outside of the lock: the answer may have to wait for somebody who changes
+// the network, and the poller thread should not.
 void RingSocket::look_around() {
   InterfaceFacts facts;
   const Failure failed = read_interface(interface_->index(), &facts);

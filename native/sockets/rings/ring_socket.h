@@ -17,9 +17,10 @@ inline uint32_t power_of_two(uint32_t at_least) {
   return power;
 }
 
-// What the transmit ring and AF_XDP have in common: the kernel must be told to look at the ring (a
+// What the transmit ring and AF_XDP have in common. The kernel must be told to look at the ring (a
 // kick), and it has no event for the frames that come back, so the poller thread looks by a timer.
-// Kicks are batched: after so many frames, when JavaScript polls, and by the timer.
+// Kicks are batched: the ring is kicked after so many frames, when JavaScript polls, and by the
+// timer.
 //
 // A kick that succeeds need not have told the kernel of all frames: it stops half-way where
 // SO_SNDBUF runs out or the device takes no more, and says so by no return value that can be relied
@@ -71,7 +72,7 @@ class RingSocket : public Socket {
   // called while opening, before anybody else knows the socket.
   Failure begin(const std::string& name, uint32_t ifindex, InterfaceWatch& interfaces);
 
-  // Asks for the interface's MTU, under the lock: where a frame is refused that is rare enough.
+  // Asks for the interface's MTU, under the lock, which is rare enough where a frame is refused.
   bool look_again() REQUIRES(mutex_);
 
   // 0, or the errno for a frame that must not reach the ring, by the MTU of now.
@@ -142,7 +143,7 @@ class RingSocket : public Socket {
     if (added_ >= kKickEvery) kick();
   }
 
-  // All frames, or none.
+  // Puts all frames, or none.
   template <class Ring, class FrameAt>
   static int32_t put_all(Ring& ring, size_t count, FrameAt frame_at) REQUIRES(ring.mutex_) {
     ring.begin_sending();

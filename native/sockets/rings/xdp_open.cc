@@ -26,7 +26,8 @@ constexpr uint16_t kUseSg = 1 << 4;  // XDP_USE_SG, Linux 6.6
 
 // Tries what the options allow, the best first: packets of several frames, but not at the price of
 // zero copy, which a kernel that may choose by itself would give up for them. An attempt that fails
-// leaves the socket as it was. A queue in use is tried again by the caller, from the beginning.
+// leaves the socket as it was. Where the queue is in use, the caller tries again from the
+// beginning.
 Failure XdpSocket::bind_queue(const XdpOptions& options, uint32_t ifindex) {
   using Mode = XdpOptions::Mode;
   sockaddr_xdp address{};

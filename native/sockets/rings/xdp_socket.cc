@@ -49,7 +49,8 @@ uint32_t XdpSocket::max_length() const {
                   mtu() + link_header_.header_length + link_header_.tag_length);
 }
 
-// All parts of a packet, as one: its memory is that of the first, its length that of all.
+// Checks all parts of a packet. `*whole` becomes the packet as one: its memory is that of the first
+// part, its length that of all.
 int XdpSocket::check_packet(const Part* parts, size_t count, Part* whole) const {
   if (count == 0 || count > max_frames_) return EINVAL;
   uint32_t length = 0;
@@ -100,7 +101,7 @@ int32_t XdpSocket::do_send_many(const Source* sources, size_t count) {
 
 int32_t XdpSocket::do_send_run(const Run& run) { return put_run(*this, run); }
 
-// All of it or nothing: the kernel would hold the first part of a packet until the rest came.
+// Sends all of it or nothing: the kernel would hold the first part of a packet until the rest came.
 int32_t XdpSocket::do_send_packet(const Part* parts, size_t count) {
   Part whole;
   begin_sending();
