@@ -3,13 +3,13 @@
 #include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <atomic>
 #include <cerrno>
 
 #include "kernel/syscalls.h"
+#include "kernel/too_many_segments.h"
 
 namespace zerosend {
 namespace {
@@ -17,10 +17,6 @@ namespace {
 #ifndef SO_MAX_PACING_RATE
 #define SO_MAX_PACING_RATE 47
 #endif
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
-
 // The kernel's own default holds three sends of 64 KB, which leaves nothing to coalesce. It grants
 // as much of this as net.core.wmem_max allows.
 constexpr int kUdpSendBuffer = 4 << 20;

@@ -12,9 +12,7 @@
 #include "node/devices.h"
 #include "node/environment.h"
 #include "node/hot_path.h"
-#include "node/rings.h"
 #include "node/slabs.h"
-#include "node/sockets.h"
 
 namespace zerosend {
 namespace {

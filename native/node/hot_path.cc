@@ -153,8 +153,7 @@ napi_value arm_socket(napi_env env, napi_callback_info info) {
   uint32_t handle;
   if (!call.complete || !call.read(env, 0, &handle)) return integer(env, -EINVAL);
   Socket* socket = call.environment->poller().find(handle);
-  if (socket == nullptr) return integer(env, -EBADF);
-  return integer(env, socket->arm() ? 1 : 0);
+  return integer(env, socket == nullptr ? -EBADF : socket->arm());
 }
 
 }  // namespace zerosend

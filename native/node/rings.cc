@@ -1,5 +1,3 @@
-#include "node/rings.h"
-
 #include <net/if.h>
 
 #include <algorithm>
@@ -10,6 +8,7 @@
 
 #include "kernel/netdev.h"
 #include "node/arguments.h"
+#include "node/binding.h"
 #include "node/slabs.h"
 #include "sockets/rings/packet_socket.h"
 #include "sockets/rings/xdp_socket.h"
@@ -18,17 +17,20 @@ namespace zerosend {
 namespace {
 
 // Adds the socket to the poller and describes it. Empty with a pending exception, or a failure.
-Napi::Object admit(Info info, std::shared_ptr<Socket> socket) {
-  const int fd = socket->fd();
+template <class Ring>
+Napi::Object admit(Info info, const std::shared_ptr<Ring>& socket) {
   uint32_t handle = 0;
-  if (const Failure failed = environment_of(info).poller().add(std::move(socket), &handle)) {
+  if (const Failure failed = environment_of(info).poller().add(socket, &handle)) {
     return failure(info.Env(), failed);
   }
   Napi::Object result = Napi::Object::New(info.Env());
   set(result, "handle", handle);
-  set(result, "fd", fd);
+  set(result, "fd", socket->fd());
   set(result, "zeroCopyErrno", 0);
   set(result, "firstId", static_cast<double>(environment_of(info).first_id));
+  set(result, "mtu", socket->mtu());
+  set(result, "maxLength", socket->max_length());
+  set(result, "tagLength", socket->tag_length());
   return result;
 }
 
@@ -82,9 +84,6 @@ Napi::Value open_packet(Info info) {
   set(result, "slotSize", static_cast<double>(ring->slot_size()));
   set(result, "stride", static_cast<double>(ring->stride()));
   set(result, "offset", static_cast<double>(ring->offset()));
-  set(result, "mtu", socket->mtu());
-  set(result, "maxLength", socket->max_length());
-  set(result, "tagLength", socket->tag_length());
   return result;
 }
 
@@ -114,9 +113,6 @@ Napi::Value open_xdp(Info info) {
   set(result, "zeroCopy", socket->zerocopy());
   set(result, "multiFrameErrno", socket->multi_frame_error());
   set(result, "maxFrames", socket->max_frames());
-  set(result, "mtu", socket->mtu());
-  set(result, "maxLength", socket->max_length());
-  set(result, "tagLength", socket->tag_length());
   return result;
 }
 

@@ -1,5 +1,3 @@
-#include "node/sockets.h"
-
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -16,6 +14,7 @@
 #include "kernel/open.h"
 #include "kernel/syscalls.h"
 #include "node/arguments.h"
+#include "node/binding.h"
 #include "sockets/inet/tcp_socket.h"
 #include "sockets/inet/udp_socket.h"
 

@@ -1,17 +1,12 @@
 #include "testing/no_segmentation.h"
 
 #include <netinet/in.h>
-#include <netinet/udp.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstring>
 
 #include "kernel/too_many_segments.h"
-
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
 
 namespace zerosend {
 namespace {

@@ -2,7 +2,6 @@
 // thread.
 
 #include <netinet/in.h>
-#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -10,11 +9,8 @@
 #include <cstring>
 
 #include "kernel/syscalls.h"
+#include "kernel/too_many_segments.h"
 #include "sockets/inet/udp_socket.h"
-
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
 
 namespace zerosend {
 namespace {

@@ -49,7 +49,7 @@ class RingSocket : public Socket {
 
   // ---- what a subclass does ---------------------------------------------------------------------
 
-  // 0, or the errno for a frame that must not reach the ring. Its slot exists.
+  // Returns 0, or the errno for a frame that must not reach the ring. Its slot exists.
   virtual int check(Part frame) const REQUIRES(mutex_) = 0;
   // As do_send(), of a frame that was checked; `copied` when the caller copied plain memory into
   // it.
@@ -75,7 +75,7 @@ class RingSocket : public Socket {
   // Asks for the interface's MTU, under the lock, which is rare enough where a frame is refused.
   bool look_again() REQUIRES(mutex_);
 
-  // 0, or the errno for a frame that must not reach the ring, by the MTU of now.
+  // Returns 0, or the errno for a frame that must not reach the ring, by the MTU of now.
   template <class Ring>
   static int check_now(Ring& ring, Part frame) REQUIRES(ring.mutex_) {
     const int error = ring.check(frame);
