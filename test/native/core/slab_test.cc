@@ -25,6 +25,7 @@ using harness::FailNext;
 using harness::kPage;
 using harness::Reader;
 using zerosend::GivenUp;
+using zerosend::Failure;
 using zerosend::HugePages;
 using zerosend::MappingBudget;
 using zerosend::Slab;
