@@ -30,6 +30,11 @@ const MAY_KNOW = {
   ),
   [`${rooms}/index.ts`]: [rooms],
 
+  // What is read of a thread, for two systems of metrics.
+  'lib/metrics/base': ['lib/index.ts', 'lib/base'],
+  'lib/metrics': ['lib/metrics/base', 'lib/index.ts', 'lib/base'],
+  'lib/prometheus': ['lib/metrics/base', 'lib/index.ts', 'lib/base'],
+
   // The command is built on the door and on the other wings.
   'lib/cli/base': ['lib/base'],
   // What the kernel tells of interfaces no socket needs, so the door does not show it.

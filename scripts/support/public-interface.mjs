@@ -7,6 +7,8 @@ import { dirname, join } from 'node:path';
 export const ENTRIES = [
   { entry: 'dist/index.d.ts', report: 'test/types/zerosend.txt' },
   { entry: 'dist/generator/index.d.ts', report: 'test/types/zerosend-generator.txt' },
+  { entry: 'dist/metrics/index.d.ts', report: 'test/types/zerosend-metrics.txt' },
+  { entry: 'dist/prometheus/index.d.ts', report: 'test/types/zerosend-prometheus.txt' },
 ];
 const [DOOR] = ENTRIES;
 

@@ -3,12 +3,18 @@ import {
   BufferPool,
   type CloseReport,
   type CodedError,
+  type CompletionLatency,
   type CompletionRange,
+  type DiagnosticMessages,
   type ErrorCode,
   PacketSocket,
+  type ProcessStats,
+  type processStats,
   type SocketInfo,
   type SocketOptions,
   type SocketStats,
+  type StalledRange,
+  type TcpInfo,
   TcpSocket,
   UdpSocket,
   XdpSocket,
@@ -148,6 +154,8 @@ same<
     tags?: readonly unknown[];
   }
 >(true);
+same<StalledRange, { first: number; last: number; age: number; tags?: readonly unknown[] }>(true);
+same<Parameters<ZeroCopySocketEvents['stall']>, [late: StalledRange]>(true);
 same<
   CloseReport,
   {
@@ -170,6 +178,26 @@ same<typeof socket extends NodeJS.EventEmitter ? true : false, true>(true);
 socket.prependListener('complete', ({ first }) => first);
 // @ts-expect-error no such event
 socket.prependOnceListener('data', () => {});
+
+// ---- watching -----------------------------------------------------------------------------------
+
+const tagged: number = socket.send(new Uint8Array(1), 1, { tag: { any: 'thing' } });
+udp.sendTo(new Uint8Array(1), 1, { address: '::1', port: tagged }, { tag: 1 });
+socket.sendMany([], 1, { tags: ['a', 1] });
+xdp.sendPacket([], 1, { tag: null });
+// @ts-expect-error each has its own
+socket.sendMany([], 1, { tag: 'a' });
+for await (const range of socket.completions({ limit: 10 }))
+  same<typeof range, CompletionRange>(true);
+same<SocketStats['completionLatency'], CompletionLatency | null>(true);
+same<SocketStats['oldest'], { id: number; age: number } | null>(true);
+same<CompletionLatency['p99'], number>(true);
+same<SocketInfo['tcp'], TcpInfo | null>(true);
+same<ReturnType<typeof processStats>, ProcessStats>(true);
+same<DiagnosticMessages['zerosend:socket:open']['socket'], ZeroCopySocket>(true);
+TcpSocket.connect({ host: 'localhost', port: 9, stallAfter: 1000, measureLatency: true });
+PacketSocket.open({ interface: 'eth0', stallAfter: 1000, measureLatency: true });
+XdpSocket.open({ interface: 'eth0', stallAfter: 1000, measureLatency: true });
 
 // ---- state and waiting --------------------------------------------------------------------------
 

@@ -42,10 +42,12 @@ describe('latency of completion', () => {
     expect(oldest).toBeNull();
     expect(mostInFlight).toBeGreaterThan(1);
     expect(mostInFlight).toBeLessThanOrEqual(64);
-    // The listener hears of it a moment later than the buffer is back, and took the time earlier.
-    took.sort((a, b) => a - b);
-    expect(completionLatency?.max).toBeLessThanOrEqual(took.at(-1) as number);
+    // Sends of one burst may share a time, and be measured from the first of them.
+    const whole = (performance.now() - (sentAt[0] as number)) * MS;
+    expect(completionLatency?.max).toBeLessThanOrEqual(whole);
     expect(completionLatency?.max).toBeGreaterThan(60 * MS);
+    const mean = took.reduce((sum, each) => sum + each, 0) / took.length;
+    expect(completionLatency?.mean).toBeGreaterThan(mean / 2);
     expect(pool.stats().mostInFlight).toBe(64);
     await socket.close();
     expect(socket.stats().completionLatency?.count).toBe(took.length);

@@ -1,0 +1,24 @@
+import { invalidArgument } from '../../base/errors.js';
+import { checkObject } from '../../base/validate.js';
+
+/**
+ * Labels that a program gives all of its readings, copied.
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
+ */
+export function checkLabels(
+  name: string,
+  labels: Readonly<Record<string, string>> | undefined,
+): Record<string, string> {
+  if (labels === undefined) return {};
+  checkObject(name, labels);
+  const copy = { ...labels };
+  for (const [key, value] of Object.entries(copy)) {
+    if (typeof value !== 'string') throw invalidArgument(`${name}.${key}`, 'a string', value);
+  }
+  return copy;
+}
+
+/** A name given by its words, as `zerosend.sends.in.flight` in another way of writing. */
+export function joined(name: string, by: string): string {
+  return `zerosend.${name}`.replaceAll('.', by);
+}

@@ -1,0 +1,108 @@
+/*
+ * The door 'zerosend/metrics': what a thread sends, as instruments of OpenTelemetry. On the door 'zerosend'
+ * and `base`, which it shares with 'zerosend/prometheus':
+ *
+ *   base   what is read, and with which labels
+ */
+import type {
+  BatchObservableCallback,
+  BatchObservableResult,
+  Meter,
+  Observable,
+} from '@opentelemetry/api';
+import { invalidArgument } from '../base/errors.js';
+import { readOptions } from '../base/validate.js';
+import { processStats } from '../index.js';
+import { checkLabels } from './base/labels.js';
+import { DURATION, durationsOf, READINGS, type Reading } from './base/readings.js';
+
+/** Options of {@link observe}. */
+export interface ObserveOptions {
+  /** Attributes that all values get, such as `{ 'thread.name': 'sender 2' }`. Default none. */
+  attributes?: Readonly<Record<string, string>> | undefined;
+}
+
+/** What {@link observe} has begun. */
+export interface Observation {
+  /** Ends it: no more values are given to the meter, whose instruments stay. */
+  stop(): void;
+  [Symbol.dispose](): void;
+}
+
+/**
+ * Has a meter observe what this thread sends, whenever its metrics are collected: observable instruments
+ * named as OpenTelemetry has it (`zerosend.sends`, `zerosend.completion.duration`, …), with UCUM units
+ * (`By`, `s`, `{send}`) and the attributes `zerosend.protocol`, `zerosend.how`, `zerosend.state` and
+ * `zerosend.quantile`, each of a few values. It reads `processStats()` once a collection, and nothing in
+ * between. For a worker thread call it there.
+ * @param meter of `@opentelemetry/api` 1.3 or later, with an SDK behind it or without
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
+ */
+export function observe(meter: Meter, options: ObserveOptions = {}): Observation {
+  if (typeof meter?.addBatchObservableCallback !== 'function') {
+    throw invalidArgument('meter', 'a Meter of @opentelemetry/api', meter);
+  }
+  const given = readOptions('options', options, ['attributes']);
+  const attributes = checkLabels('options.attributes', given.attributes);
+  processStats(); // the first call begins to measure
+  const instruments = READINGS.map((reading) => ({ reading, instrument: make(meter, reading) }));
+  const duration = meter.createObservableGauge(`zerosend.${DURATION.name}`, {
+    description: `${DURATION.help} The share zerosend.quantile of sends took no longer.`,
+    unit: 's',
+  });
+  const callback: BatchObservableCallback = (result: BatchObservableResult) => {
+    const stats = processStats();
+    for (const { reading, instrument } of instruments) {
+      for (const { value, labels } of reading.values(stats)) {
+        result.observe(instrument, value, { ...attributes, ...prefixed(labels) });
+      }
+    }
+    for (const { labels, quantiles } of durationsOf(stats)) {
+      for (const [quantile, seconds] of quantiles) {
+        result.observe(duration, seconds, { ...attributes, ...prefixed({ ...labels, quantile }) });
+      }
+    }
+  };
+  const observables: Observable[] = [...instruments.map(({ instrument }) => instrument), duration];
+  meter.addBatchObservableCallback(callback, observables);
+  const stop = () => meter.removeBatchObservableCallback(callback, observables);
+  return { stop, [Symbol.dispose]: stop };
+}
+
+function make(meter: Meter, { name, kind, unit, help }: Reading): Observable {
+  const options = {
+    description: help,
+    unit: unit === 'By' || unit === 's' ? unit : `{${unit}}`,
+  };
+  const full = `zerosend.${NAMES[name] ?? name}`;
+  return kind === 'counter'
+    ? meter.createObservableCounter(full, options)
+    : meter.createObservableUpDownCounter(full, options);
+}
+
+/**
+ * Where OpenTelemetry writes a name another way: words of one level are joined by underscores, and no name
+ * is the beginning of another.
+ */
+const NAMES: Readonly<Record<string, string>> = {
+  sent: 'io.sent',
+  unsent: 'io.unsent',
+  'sends.in.flight': 'send.in_flight',
+  'oldest.in.flight': 'send.oldest_age',
+  'queued.sends': 'send.queued',
+  'late.sends': 'send.late',
+  'no.buffers': 'kernel.no_buffers',
+  'soft.errors': 'kernel.soft_errors',
+  'dropped.frames': 'frame.dropped',
+  'sockets.opened': 'socket.opened',
+  'sockets.closed': 'socket.closed',
+  'sockets.open': 'socket.open',
+  'sockets.waiting': 'socket.waiting',
+  'pools.open': 'pool.open',
+};
+
+function prefixed(labels: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(labels).map(([name, value]) => [`zerosend.${name}`, value]),
+  );
+}

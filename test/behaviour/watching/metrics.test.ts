@@ -1,0 +1,94 @@
+import { metrics as globalMetrics } from '@opentelemetry/api';
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from '@opentelemetry/sdk-metrics';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { processStats } from 'zerosend';
+import { observe } from 'zerosend/metrics';
+import { within } from '../../support/deadline.js';
+import { makePool, openTo, startPeer } from '../../support/endpoints.js';
+
+function meterOf() {
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 2 ** 30 });
+  const provider = new MeterProvider({ readers: [reader] });
+  onTestFinished(() => provider.shutdown());
+  const read = async () => {
+    exporter.reset();
+    await provider.forceFlush();
+    const all = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics);
+    return all.flatMap((scope) => scope.metrics);
+  };
+  return { meter: provider.getMeter('test'), read };
+}
+
+async function sendSome(count: number) {
+  const socket = await openTo(await startPeer({ protocol: 'udp', family: 4 }));
+  const pool = makePool();
+  for (let i = 0; i < count; i++) socket.send(pool.tryAcquire() ?? new Uint8Array(200), 200);
+  await within(socket.flush(), 'all completes');
+  return { socket, pool };
+}
+
+describe("observe() of 'zerosend/metrics'", () => {
+  it('gives a meter what processStats() says, by the names and units of OpenTelemetry', async () => {
+    const { meter, read } = meterOf();
+    const observation = observe(meter, { attributes: { 'thread.name': 'main' } });
+    const { socket } = await sendSome(20);
+    const all = await read();
+    const stats = processStats();
+    const find = (name: string, attributes: object) => {
+      const metric = all.find(({ descriptor }) => descriptor.name === name);
+      const points = metric?.dataPoints.map(({ attributes: own, value }) => ({ own, value })) ?? [];
+      const wanted = { 'thread.name': 'main', ...attributes };
+      return points.find(({ own }) => JSON.stringify(own) === JSON.stringify(wanted))?.value;
+    };
+    const udp = { 'zerosend.protocol': 'udp' };
+    expect(find('zerosend.sends', udp)).toBe(stats.byProtocol.udp.sends);
+    expect(find('zerosend.io.sent', udp)).toBe(stats.byProtocol.udp.bytes);
+    expect(find('zerosend.completions', { ...udp, 'zerosend.how': 'inline' })).toBe(
+      stats.byProtocol.udp.inlined,
+    );
+    expect(find('zerosend.socket.open', udp)).toBe(stats.byProtocol.udp.open);
+    expect(find('zerosend.pool.buffers', { 'zerosend.state': 'free' })).toBe(stats.pools.free);
+    expect(find('zerosend.completion.duration', { ...udp, 'zerosend.quantile': '1' })).toBeCloseTo(
+      stats.byProtocol.udp.completionLatency.max / 1e9,
+      12,
+    );
+    for (const { descriptor } of all) {
+      expect(descriptor.name).toMatch(/^zerosend(\.[a-z]+(_[a-z]+)*)+$/);
+      expect(descriptor.name).not.toMatch(/total|seconds|bytes/);
+      expect(descriptor.unit).toMatch(/^(s|By|\{[a-z]+\})$/);
+      expect(descriptor.description).toMatch(/\.$/);
+    }
+    const names = all.map(({ descriptor }) => descriptor.name);
+    for (const name of names) {
+      expect(names.filter((other) => other.startsWith(`${name}.`))).toEqual([]);
+    }
+    observation.stop();
+    socket.send(new Uint8Array(10));
+    await socket.flush();
+    const later = await read();
+    const sends = later.find(({ descriptor }) => descriptor.name === 'zerosend.sends');
+    const values = sends?.dataPoints.map(({ value }) => value as number) ?? [];
+    expect(Math.max(0, ...values)).toBeLessThan(processStats().byProtocol.udp.sends);
+  });
+
+  it('does nothing without an SDK', () => {
+    using observation = observe(globalMetrics.getMeter('none'));
+    expect(observation.stop).toBeTypeOf('function');
+  });
+
+  it.each<[string, unknown, unknown, RegExp]>([
+    ['no meter', {}, {}, /meter must be a Meter/],
+    ['nothing', undefined, {}, /meter must be a Meter/],
+    ['an unknown option', null, { labels: {} }, /object with attributes only/],
+    ['an attribute that is no string', null, { attributes: { a: 1 } }, /options\.attributes\.a/],
+  ])('refuses %s', (_name, meter, options, message) => {
+    const given = meter === null ? globalMetrics.getMeter('none') : meter;
+    expect(() => observe(given as never, options as never)).toThrow(message);
+  });
+});
