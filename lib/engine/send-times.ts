@@ -14,7 +14,7 @@ const MOST_MARKS = 16_384;
  *   marks  (12, 3.02 ms)    (16, …)  (18, …)
  *
  * How many ids share a mark follows from how fast they come: a mark is made for each where sends are
- * some 30 µs apart, and for several where they are closer, so that the clock takes a fixed small share
+ * some 45 µs apart, and for several where they are closer, so that the clock takes a fixed small share
  * of the time. Their latencies come out longer by what lies between them and their mark.
  */
 export class SendTimes {

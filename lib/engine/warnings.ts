@@ -10,18 +10,18 @@ export function warnOfGrants(state: SocketState): void {
   const { timestampErrno = 0, sendBufferSize = 0 } = state.describe();
   if (stamps !== null && timestampErrno > 0) {
     const { code } = systemError(timestampErrno, 'setsockopt');
-    warn(
-      'ZEROSEND_TIMESTAMPS_REFUSED',
+    process.emitWarning(
       `the kernel has refused timestamps to a ${protocol} socket (SO_TIMESTAMPING: ${code}): it will ` +
         'never emit `timestamp`',
+      { type: 'ZeroSendWarning', code: 'ZEROSEND_TIMESTAMPS_REFUSED' },
     );
   }
   // The kernel doubles what it grants.
   if (sendBufferSize > 0 && sendBufferSize < 2 * sendBufferAsked) {
-    warn(
-      'ZEROSEND_SEND_BUFFER_CAPPED',
+    process.emitWarning(
       `a ${protocol} socket asked for a send buffer of ${sendBufferAsked} bytes and got ` +
         `${sendBufferSize / 2}: net.core.wmem_max bounds it`,
+      { type: 'ZeroSendWarning', code: 'ZEROSEND_SEND_BUFFER_CAPPED' },
     );
   }
 }
@@ -37,14 +37,10 @@ export function warnOfListeners(
   ] as const;
   for (const [event, option, given] of missing) {
     if (given || emitter.listenerCount(event) === 0) continue;
-    warn(
-      'ZEROSEND_LISTENER_UNUSED',
+    process.emitWarning(
       `a socket has a listener of '${event}', which it only emits when it is opened with the option ` +
-        `${option}`,
+        option,
+      { type: 'ZeroSendWarning', code: 'ZEROSEND_LISTENER_UNUSED' },
     );
   }
-}
-
-function warn(code: string, message: string): void {
-  process.emitWarning(message, { type: 'ZeroSendWarning', code });
 }

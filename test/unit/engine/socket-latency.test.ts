@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { PooledBuffer } from '../../../lib/buffers/pooled-buffer.js';
-import { spinUntil } from '../../support/deadline.js';
+import { spinUntil, turn } from '../../support/deadline.js';
 import { fake } from '../support/fake-native.js';
 import { makePool, openUdp, sendSome } from '../support/fake-sockets.js';
 
@@ -9,10 +9,11 @@ vi.mock(
   async () => (await import('../support/fake-native.js')).module,
 );
 
-/** Ten milliseconds in which nobody reads a completion. */
-function dwell(ms = 10): void {
+/** Ten milliseconds, and a turn of the event loop, after which sends are timed anew. */
+async function dwell(ms = 10): Promise<void> {
   const end = performance.now() + ms;
   spinUntil(() => performance.now() > end, 'the time passes');
+  await turn();
 }
 
 const MS = 1e6;
@@ -22,7 +23,7 @@ describe('stats() of a socket', () => {
     const { socket, kernel } = await openUdp();
     const pool = makePool();
     sendSome(socket, pool, 2);
-    dwell();
+    await dwell();
     const before = performance.timeOrigin + performance.now();
     const begun = performance.now();
     const { completionLatency, oldest } = socket.stats();
@@ -31,7 +32,7 @@ describe('stats() of a socket', () => {
     expect(Math.abs((completionLatency?.since ?? 0) - before)).toBeLessThan(1000);
     expect(oldest?.id).toBe(0);
     sendSome(socket, pool, 1);
-    dwell();
+    await dwell();
     kernel.finish(0, 2);
     socket.poll();
     // The first two were sent nobody knows when.
@@ -44,7 +45,7 @@ describe('stats() of a socket', () => {
   it('measures from the beginning with the option, and after the end still tells', async () => {
     const { socket, kernel } = await openUdp({ measureLatency: true });
     sendSome(socket, makePool(), 3);
-    dwell();
+    await dwell();
     kernel.finish(1, 2);
     socket.poll();
     kernel.finish(0);
@@ -65,7 +66,7 @@ describe('stats() of a socket', () => {
     const { socket, kernel } = await openUdp({ measureLatency: true });
     const pool = makePool();
     sendSome(socket, pool, 2);
-    dwell(20);
+    await dwell(20);
     const begun = performance.now();
     sendSome(socket, pool, 1);
     expect(socket.stats().oldest?.id).toBe(0);
@@ -101,7 +102,7 @@ describe('stats() of a socket', () => {
     kernel.room = 1;
     sendSome(socket, makePool(), 3);
     expect(socket.needDrain).toBe(true);
-    dwell();
+    await dwell();
     await socket.abort();
     const { completionLatency } = socket.stats();
     expect(completionLatency?.count).toBe(3);
@@ -114,10 +115,10 @@ describe('stats() of a socket', () => {
     const run = pool.tryAcquireRun(4);
     if (run === null) throw new Error('dry');
     socket.sendMany(run, 100);
-    dwell();
+    await dwell();
     socket.sendMany([pool.tryAcquire(), pool.tryAcquire()] as PooledBuffer[], 100);
     socket.send(new Uint8Array(100));
-    dwell();
+    await dwell();
     kernel.finish(6);
     kernel.finish(4, 5);
     kernel.finish(0, 3);
@@ -143,7 +144,7 @@ describe('stats() of a pool', () => {
     one.socket.send(new Uint8Array(9));
     sendSome(one.socket, pool, 1);
     sendSome(other.socket, pool, 2);
-    dwell();
+    await dwell();
     expect(pool.stats().oldest).toMatchObject({ fd: one.socket.fd, id: 1 });
     one.kernel.finishAll();
     one.socket.poll();
