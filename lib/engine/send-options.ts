@@ -1,4 +1,4 @@
-import { readOptions } from '../base/validate.js';
+import { checkObject, readOptions } from '../base/validate.js';
 import { readEach } from '../buffers/given-arrays.js';
 
 /** Options of one send. */
@@ -19,9 +19,17 @@ export interface SendManyOptions {
 const ONE = ['tag'] as const;
 const MANY = ['tags'] as const;
 
-/** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT` */
+/**
+ * As `readOptions` reads it. That makes two objects and takes some 100 ns; to look at what there is by
+ * `in` takes a tenth, as V8 keeps the names of each shape of objects.
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
+ */
 export function readTag(options: SendOptions): unknown {
-  return readOptions('options', options, ONE).tag;
+  checkObject('options', options);
+  for (const name in options) {
+    if (name !== 'tag') return readOptions('options', options, ONE).tag;
+  }
+  return Object.hasOwn(options, 'tag') ? options.tag : undefined;
 }
 
 /**
