@@ -6,7 +6,7 @@ const ALONE = [
   'test/behaviour/generator/{generate,replay,workers}.test.ts',
   'test/behaviour/interfaces/*.test.ts',
   'test/behaviour/sending/{interfaces,told}.test.ts',
-  'test/faults/{late,phantom,rings,timestamps,timestamps-counted,too-big,wrap}.test.ts',
+  'test/faults/{late,phantom,timestamps,timestamps-counted,too-big,wrap}.test.ts',
 ];
 
 export default defineConfig({

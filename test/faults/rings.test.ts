@@ -189,14 +189,31 @@ describe('ring sockets, a call failing', await needsRig('veth'), () => {
     }
   }
 
+  /** Plays runs, each of which comes to what `expected` says. */
+  async function expectRuns(
+    kind: Kind,
+    runs: Case[],
+    expected: (name: string) => object = () => ({}),
+  ) {
+    const run = await play(kind, { runs });
+    for (const { name } of runs) {
+      const all = { name, problems: [], ...expected(name) };
+      expect({ name, ...run[name] }).toMatchObject(all);
+    }
+    return (name: string) => run[name];
+  }
+
   describe.each(['packet', 'xdp'] as const)('%s', (kind) => {
     const how = kind === 'packet' ? 'zerocopy' : 'copied';
+    const givenUp = kind === 'packet' ? 'aborted' : 'revoked';
+    const tally = { [how]: SENT - 2, inline: 2 };
+    const healed = { outcome: 'drained', errors: [], retired: 0, tally };
 
     it('while it is opened', async () => {
       const { cases, expected } = openCases(kind);
-      const results = await play(kind, { opens: cases });
+      const opened = await play(kind, { opens: cases });
       for (const { name } of cases) {
-        expect({ name, ...results[name] }).toMatchObject({ name, ...expected[name] });
+        expect({ name, ...opened[name] }).toMatchObject({ name, ...expected[name] });
       }
     });
 
@@ -206,28 +223,19 @@ describe('ring sockets, a call failing', await needsRig('veth'), () => {
         { name: `${error} a few times`, faults: { sendto: [{ skip: 1, error, times: 3 }] } },
         { name: `${error} each time`, faults: { sendto: [{ error, times: ALWAYS }] } },
       ]);
-      const results = await play(kind, { runs });
-      for (const { name } of runs) {
-        expect({ name, ...results[name] }).toMatchObject({
-          name,
-          problems: [],
-          outcome: 'drained',
-          refused: [],
-          errors: [],
-          retired: 0,
-          tally: { [how]: SENT - 2, inline: 2 },
-        });
-      }
-      const each = (error: Errno) => results[`${error} each time`];
-      for (const error of ['EAGAIN', 'ENOMEM'] as const) {
-        expect(each(error).noRoom, error).toBeGreaterThan(2);
-      }
-      const busy = kind === 'packet' ? 'noRoom' : 'droppedFrames';
-      expect(each('EBUSY')[busy]).toBeGreaterThan(2);
-      expect(each('ENOBUFS').refusedFrames).toBeGreaterThan(2);
-      expect(each('ENETDOWN').linkDown).toBeGreaterThan(2);
-      for (const error of ['EPERM', 'EACCES', 'EIO', 'EMSGSIZE'] as const) {
-        expect(each(error).soft, error).toBeGreaterThan(2);
+      const result = await expectRuns(kind, runs, () => ({ ...healed, refused: [] }));
+      const counted = {
+        noRoom: ['EAGAIN', 'ENOMEM', ...(kind === 'packet' ? ['EBUSY'] : [])],
+        droppedFrames: kind === 'packet' ? [] : ['EBUSY'],
+        refusedFrames: ['ENOBUFS'],
+        linkDown: ['ENETDOWN'],
+        softErrors: ['EPERM', 'EACCES', 'EIO', 'EMSGSIZE'],
+      };
+      for (const [counter, errors] of Object.entries(counted)) {
+        for (const error of errors) {
+          const { stats } = result(`${error} each time`);
+          expect(stats[counter], error).toBeGreaterThan(2);
+        }
       }
     });
 
@@ -235,37 +243,27 @@ describe('ring sockets, a call failing', await needsRig('veth'), () => {
       const runs = RUN_ERRORS.map((error): Case => {
         return { name: error, end, faults: { sendto: [{ error, times: ALWAYS }] } };
       });
-      const results = await play(kind, { runs });
-      for (const { name } of runs) {
-        expect({ name, ...results[name] }).toMatchObject({
-          name,
-          problems: [],
-          refused: [],
-          errors: [],
-          // Frames of the transmit ring that the kernel has not looked at are taken back. What a
-          // UMEM holds cannot be.
-          ...(kind === 'packet'
-            ? { outcome: 'aborted', tally: { failed: SENT }, retired: 0 }
-            : { outcome: 'revoked', tally: { revoked: SENT }, retired: SENT }),
-        });
-      }
+      // Frames of the transmit ring that the kernel has not looked at are taken back. What a UMEM
+      // holds cannot be.
+      const ended =
+        kind === 'packet'
+          ? { outcome: 'aborted', tally: { failed: SENT }, retired: 0 }
+          : { outcome: 'revoked', tally: { revoked: SENT }, retired: SENT };
+      await expectRuns(kind, runs, () => ({ refused: [], errors: [], ...ended }));
     });
 
     it('when sent to, for good', async () => {
       const runs = FATAL.map((error): Case => {
         return { name: error, end: 'close', faults: { sendto: [{ error, times: ALWAYS }] } };
       });
-      const results = await play(kind, { runs });
+      const result = await expectRuns(kind, runs, (name) => ({
+        errors: [`send ${name}`],
+        refused: ['ERR_ZEROSEND_SOCKET_CLOSED', ...(kind === 'packet' ? ['closed'] : [])],
+        outcome: givenUp,
+      }));
       for (const { name } of runs) {
-        const result = results[name];
-        expect({ name, ...result }).toMatchObject({
-          name,
-          problems: [],
-          errors: [`send ${name}`],
-          refused: ['ERR_ZEROSEND_SOCKET_CLOSED', ...(kind === 'packet' ? ['closed'] : [])],
-          outcome: kind === 'packet' ? 'aborted' : 'revoked',
-        });
-        expect(Object.keys(result.tally)).toEqual([kind === 'packet' ? 'failed' : 'revoked']);
+        const ways = Object.keys(result(name).tally);
+        expect(ways).toEqual([kind === 'packet' ? 'failed' : 'revoked']);
       }
     });
 
@@ -274,17 +272,12 @@ describe('ring sockets, a call failing', await needsRig('veth'), () => {
         const sendto = [{ error: name, times: ALWAYS }];
         return { name, end: 'close', sends: 'batch', options: { frames: 128 }, faults: { sendto } };
       });
-      const results = await play(kind, { runs });
-      for (const { name } of runs) {
-        expect({ name, ...results[name] }).toMatchObject({
-          name,
-          problems: [],
-          errors: [`send ${name}`],
-          // The frames before the kick have their ids, so those behind it take theirs, and fail.
-          tally: kind === 'packet' ? { failed: 100 } : { revoked: 64, failed: 36 },
-          retired: kind === 'packet' ? 0 : 64,
-        });
-      }
+      await expectRuns(kind, runs, (name) => ({
+        errors: [`send ${name}`],
+        // The frames before the kick have their ids, so those behind it take theirs, and fail.
+        tally: kind === 'packet' ? { failed: 100 } : { revoked: 64, failed: 36 },
+        retired: kind === 'packet' ? 0 : 64,
+      }));
     });
 
     it('of those that only wait', async () => {
@@ -312,17 +305,7 @@ describe('ring sockets, a call failing', await needsRig('veth'), () => {
           },
         },
       ];
-      const results = await play(kind, { runs });
-      for (const { name } of runs) {
-        expect({ name, ...results[name] }).toMatchObject({
-          name,
-          problems: [],
-          outcome: 'drained',
-          errors: [],
-          retired: 0,
-          tally: { [how]: SENT - 2, inline: 2 },
-        });
-      }
+      await expectRuns(kind, runs, () => healed);
     });
 
     it('of the timer, for good: the socket ends', async () => {
@@ -331,15 +314,7 @@ describe('ring sockets, a call failing', await needsRig('veth'), () => {
         const timer = [{ error: name, times: ALWAYS }];
         return { name, end: 'close', faults: { sendto, timerfd_settime: timer } };
       });
-      const results = await play(kind, { runs });
-      for (const { name } of runs) {
-        expect({ name, ...results[name] }).toMatchObject({
-          name,
-          problems: [],
-          errors: [`send ${name}`],
-          outcome: kind === 'packet' ? 'aborted' : 'revoked',
-        });
-      }
+      await expectRuns(kind, runs, (name) => ({ errors: [`send ${name}`], outcome: givenUp }));
     });
 
     it('of those that close it', async () => {
@@ -361,12 +336,9 @@ describe('ring sockets, a call failing', await needsRig('veth'), () => {
           },
         },
       ];
-      const results = await play(kind, { runs });
-      for (const { name } of runs) {
-        expect({ name, ...results[name] }).toMatchObject({ name, problems: [], errors: [] });
-      }
-      expect(results.close.outcome).toBe('drained');
-      expect(results['all at once'].outcome).toBe(kind === 'packet' ? 'aborted' : 'revoked');
+      const result = await expectRuns(kind, runs, () => ({ errors: [] }));
+      expect(result('close').outcome).toBe('drained');
+      expect(result('all at once').outcome).toBe(givenUp);
     });
 
     it('with ids past 2^32', async () => {
@@ -374,9 +346,9 @@ describe('ring sockets, a call failing', await needsRig('veth'), () => {
         { name: 'heals', faults: { sendto: [{ error: 'EAGAIN', times: ALWAYS }] } },
         { name: 'ends', end: 'abort', faults: { sendto: [{ error: 'EAGAIN', times: ALWAYS }] } },
       ];
-      const results = await play(kind, { runs, firstIds: [2 ** 32 - 5, 2 ** 32 - 3] });
-      expect(results.heals).toMatchObject({ problems: [], outcome: 'drained' });
-      expect(results.ends).toMatchObject({ problems: [] });
+      const run = await play(kind, { runs, firstIds: [2 ** 32 - 5, 2 ** 32 - 3] });
+      expect(run.heals).toMatchObject({ problems: [], outcome: 'drained' });
+      expect(run.ends).toMatchObject({ problems: [] });
     });
   });
 
@@ -389,25 +361,11 @@ describe('ring sockets, a call failing', await needsRig('veth'), () => {
     const ends = (['abort', 'close'] as const).map((end): Case => {
       return { name: end, end, sends: 'packets', options, faults: sendto('EAGAIN') };
     });
-    const results = await play('xdp', { runs: [...heals, ...ends] });
-    for (const { name } of heals) {
-      expect({ name, ...results[name] }).toMatchObject({
-        name,
-        problems: [],
-        outcome: 'drained',
-        tally: { copied: 25 },
-        retired: 0,
-      });
-    }
-    for (const { name } of ends) {
-      expect({ name, ...results[name] }).toMatchObject({
-        name,
-        problems: [],
-        outcome: 'revoked',
-        tally: { revoked: 25 },
-        retired: 75,
-      });
-    }
+    await expectRuns('xdp', [...heals, ...ends], (name) =>
+      name.endsWith('heals')
+        ? { outcome: 'drained', tally: { copied: 25 }, retired: 0 }
+        : { outcome: 'revoked', tally: { revoked: 25 }, retired: 75 },
+    );
   });
 
   it('opens a transmit ring without what it can do without', async () => {
@@ -416,9 +374,9 @@ describe('ring sockets, a call failing', await needsRig('veth'), () => {
       { name: 'madvise', faults: { madvise: [{ error: 'EINVAL', times: ALWAYS }] } },
       { name: 'buffer', faults: { setsockopt: [{ error: 'ENOMEM', only: SO_SNDBUF }] } },
     ];
-    const results = await play('packet', { opens });
+    const opened = await play('packet', { opens });
     for (const { name } of opens) {
-      expect({ name, ...results[name] }).toMatchObject({ name, code: 'drained', problems: [] });
+      expect({ name, ...opened[name] }).toMatchObject({ name, code: 'drained', problems: [] });
     }
   });
 

@@ -220,7 +220,6 @@ async function playRun(/** @type {Case} */ one) {
   if (report.ids !== socket.nextId - first) problems.push(`${report.ids} ids in the report`);
   problems.push(...(await sound()));
   const { retired } = socket.pool.stats();
-  const stats = socket.stats();
   return {
     problems,
     struck: hits,
@@ -229,11 +228,7 @@ async function playRun(/** @type {Case} */ one) {
     errors: books.errors.map(({ code, syscall }) => `${syscall} ${code}`),
     tally: books.ids.how,
     retired,
-    soft: stats.softErrors,
-    noRoom: stats.noRoom,
-    refusedFrames: stats.refusedFrames,
-    droppedFrames: stats.droppedFrames,
-    linkDown: stats.linkDown,
+    stats: socket.stats(),
   };
 }
 
