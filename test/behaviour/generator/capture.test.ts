@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readCapture } from 'zerosend/generator';
 import { findTool, hasTool, needs } from '../../support/requirements.js';
+import { output } from '../../support/run.js';
 import {
   block,
   interfaceBlock,
@@ -12,7 +13,6 @@ import {
   sectionHeader,
   simplePacketBlock,
 } from './support/pcap-writer.js';
-import { output } from './support/wire.js';
 
 const T = 1_700_000_000_123_456_789n;
 const FRAMES = Array.from({ length: 5 }, (_, i) => ({
@@ -198,7 +198,7 @@ describe('readCapture', () => {
       const from = join(folder, 'from.pcap');
       const to = join(folder, `to.${format}`);
       writeFileSync(from, pcap(FRAMES, { nanoseconds: true }));
-      await output(findTool('editcap') as string, ['-F', format, from, to]);
+      await output([findTool('editcap') as string, '-F', format, from, to]);
       const capture = readCapture(to);
       expect(capture.problem).toBeNull();
       expect(capture.format).toBe(format === 'pcapng' ? 'pcapng' : 'pcap');

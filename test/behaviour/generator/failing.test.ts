@@ -1,26 +1,19 @@
-import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { BufferPool } from 'zerosend';
 import { type GenerateOptions, type GeneratorError, generate, replay } from 'zerosend/generator';
-import { askAlone } from '../../support/alone.js';
+import { ownNamespace } from '../../../rig/index.mjs';
 import { openTo, startPeer } from '../../support/endpoints.js';
 import { canMakeNamespaces, hasTool, isRoot, needs } from '../../support/requirements.js';
+import { ask } from '../../support/run.js';
 import { pcap } from './support/pcap-writer.js';
 
-/** Runs a program of test/behaviour/generator/programs. */
-// biome-ignore lint/suspicious/noExplicitAny: each program says what it has to say
-async function run(program: string, argument: object): Promise<any> {
+/** Runs a program of programs/; flap.mjs in a namespace, since its links are its own. */
+function run(program: string, argument: object) {
   const path = fileURLToPath(new URL(`./programs/${program}`, import.meta.url));
-  const args = [path, JSON.stringify(argument)];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 25_000 });
-  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+  const place = program === 'flap.mjs' ? ownNamespace() : [];
+  return ask([...place, process.execPath, path, JSON.stringify(argument)]);
 }
-
-/** Runs programs/flap.mjs, whose links are its own. */
-const flapAlone = (argument: object) =>
-  askAlone(new URL('./programs/flap.mjs', import.meta.url), [JSON.stringify(argument)]);
 
 const frames = Array.from({ length: 20 }, (_, i) => ({
   bytes: Buffer.from(
@@ -81,7 +74,7 @@ describe(
   'generate, when its link goes',
   needs(canMakeNamespaces(), 'making network namespaces'),
   () => {
-    const flap = (kind: string, ...deeds: string[]) => flapAlone({ kind, deeds, count: 500 });
+    const flap = (kind: string, ...deeds: string[]) => run('flap.mjs', { kind, deeds, count: 500 });
 
     it.each(['packet', 'xdp'])('goes on through a %s socket once it is back', async (kind) => {
       const { report } = await flap(kind, 'link set z0 down', 'link set z0 up');
@@ -111,7 +104,7 @@ describe(
   () => {
     it('has the report of all workers', async () => {
       const argument = { kind: 'workers', deeds: ['link del z0'], count: 500 };
-      const said = await flapAlone(argument);
+      const said = await run('flap.mjs', argument);
       expect(said).toMatchObject({
         code: 'ENETUNREACH',
         message: expect.stringMatching(/^worker [01]: .*198\.18\.0\.2 port 9/),

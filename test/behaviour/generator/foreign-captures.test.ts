@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { readCapture } from 'zerosend/generator';
 import { hasTool, needs } from '../../support/requirements.js';
+import { output } from '../../support/run.js';
 import { FRAMES, hex } from './support/frames.js';
 import { pcap } from './support/pcap-writer.js';
-import { output } from './support/wire.js';
 
 // Much to compute, or many programs to run: beside other load that takes its time.
 vi.setConfig({ testTimeout: 180_000 });
@@ -24,8 +24,8 @@ describe('captures of other programs', needs(missing.length === 0, tools.join(',
     const read = ['-n', '-r', file];
     const fields = ['frame.time_epoch', 'frame.cap_len', 'frame.len'].flatMap((f) => ['-e', f]);
     const [lines, raw] = await Promise.all([
-      output('tshark', [...read, '-T', 'fields', ...fields]),
-      output('tshark', [...read, '-T', 'jsonraw']),
+      output(['tshark', ...read, '-T', 'fields', ...fields]),
+      output(['tshark', ...read, '-T', 'jsonraw']),
     ]);
     const bytes: string[] = JSON.parse(raw).map(
       // biome-ignore lint/suspicious/noExplicitAny: what tshark writes
@@ -66,20 +66,20 @@ describe('captures of other programs', needs(missing.length === 0, tools.join(',
 
   it.each(['pcap', 'nsecpcap', 'modpcap', 'pcapng'])('editcap -F %s', async (format) => {
     const file = at(`editcap.${format}`);
-    await output('editcap', ['-F', format, source, file]);
+    await output(['editcap', '-F', format, source, file]);
     await same(file, 40);
   });
 
   it('editcap -s, which cuts frames', async () => {
     const file = at('snapped.pcapng');
-    await output('editcap', ['-s', '70', source, file]);
+    await output(['editcap', '-s', '70', source, file]);
     await same(file, 40);
     expect(readCapture(file).snapped).toBeGreaterThan(10);
   });
 
   it('editcap -t, with times before 1970 left alone and far ones kept', async () => {
     const file = at('shifted.pcap');
-    await output('editcap', ['-F', 'nsecpcap', '-t', '500000000', source, file]);
+    await output(['editcap', '-F', 'nsecpcap', '-t', '500000000', source, file]);
     await same(file, 40);
   });
 
@@ -88,7 +88,7 @@ describe('captures of other programs', needs(missing.length === 0, tools.join(',
     const frames = FRAMES.map(({ bytes, time }) => ({ bytes: bytes.subarray(14), time }));
     writeFileSync(bare, pcap(frames, { linkType: 101 }));
     const file = at('merged.pcapng');
-    await output('mergecap', ['-w', file, source, bare]);
+    await output(['mergecap', '-w', file, source, bare]);
     await same(file, 80);
     const types = readCapture(file).frames.map(({ linkType }) => linkType);
     expect(types.filter((type) => type === 101)).toHaveLength(40);
@@ -96,7 +96,7 @@ describe('captures of other programs', needs(missing.length === 0, tools.join(',
 
   it('mergecap of one link type, in pcap', async () => {
     const file = at('merged.pcap');
-    await output('mergecap', ['-F', 'pcap', '-w', file, source, source]);
+    await output(['mergecap', '-F', 'pcap', '-w', file, source, source]);
     await same(file, 80);
   });
 
@@ -113,7 +113,7 @@ describe('captures of other programs', needs(missing.length === 0, tools.join(',
       ).join('\n\n'),
     );
     const file = at('text.pcapng');
-    await output('text2pcap', ['-q', text, file]);
+    await output(['text2pcap', '-q', text, file]);
     const read = asRead(file);
     expect(read.map(({ bytes }) => bytes)).toEqual(FRAMES.map(({ bytes }) => hex(bytes)));
     await same(file, 40);
@@ -121,7 +121,7 @@ describe('captures of other programs', needs(missing.length === 0, tools.join(',
 
   it('tshark -w', async () => {
     const file = at('tshark.pcapng');
-    await output('tshark', ['-n', '-r', source, '-w', file]);
+    await output(['tshark', '-n', '-r', source, '-w', file]);
     await same(file, 40);
   });
 

@@ -4,7 +4,8 @@ import { compile, type Field, type GenerateOptions, generate, template } from 'z
 import { needsRig } from '../../rig/needs.js';
 import { openTo, startPeer } from '../../support/endpoints.js';
 import { findTool, hasTool, needs } from '../../support/requirements.js';
-import { ETHERNET, INTACT, output, Wire } from './support/wire.js';
+import { output } from '../../support/run.js';
+import { ETHERNET, INTACT, Wire } from './support/wire.js';
 
 const IPV4 = { source: '198.18.0.1', destination: '198.18.0.2' };
 const IPV6 = { source: '2001:2::1', destination: '2001:2::2' };
@@ -145,11 +146,12 @@ describe('generate, over veth', await needsRig('veth', { here: true }), () => {
           ),
         'ether dst 02:00:00:00:00:02',
       );
-      const seen = await output(findTool('tcpdump') as string, ['-r', file, '-nvv']);
+      const seen = await output([findTool('tcpdump') as string, '-r', file, '-nvv']);
       expect(seen.match(/cksum 0x[\da-f]{4} \(correct\)/g)).toHaveLength(500);
       expect(seen).not.toMatch(/incorrect|bad cksum/);
       const fields = ['ip.checksum.status', 'tcp.checksum.status', 'tcp.payload'];
-      const rows = await output(findTool('tshark') as string, [
+      const rows = await output([
+        findTool('tshark') as string,
         ...['-r', file, '-o', 'tcp.check_checksum:TRUE', '-o', 'ip.check_checksum:TRUE'],
         ...['-T', 'fields', ...fields.flatMap((field) => ['-e', field])],
       ]);

@@ -1,8 +1,9 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runAlone } from '../../support/alone.js';
+import { ownNamespace } from '../../../rig/index.mjs';
 import { canMakeNamespaces, needs } from '../../support/requirements.js';
+import { succeed } from '../../support/run.js';
 
 const guide = readFileSync(new URL('../../../docs/packet-generator.md', import.meta.url), 'utf8');
 const programs = [...guide.matchAll(/^## (.*)$|^```js\n([\s\S]*?)^```$/gm)].reduce<
@@ -17,7 +18,11 @@ const programs = [...guide.matchAll(/^## (.*)$|^```js\n([\s\S]*?)^```$/gm)].redu
 // Inside the package, so that it finds itself by its name.
 const folder = fileURLToPath(new URL(`../../../build/guide-${process.pid}/`, import.meta.url));
 const COUNT_TURNS = 'let turns = 0; (function count() { turns++; setImmediate(count); })();';
-const SET_UP = ['link add zsx0 type ifb', 'link set zsx0 up'];
+/** In a namespace with an interface of its own. */
+const runHere = (file: string) => {
+  const place = ownNamespace(['link add zsx0 type ifb', 'link set zsx0 up']);
+  return succeed([...place, process.execPath, file], { cwd: folder });
+};
 
 describe('the guide', needs(canMakeNamespaces(), 'making network namespaces'), () => {
   beforeAll(() => {
@@ -34,7 +39,7 @@ describe('the guide', needs(canMakeNamespaces(), 'making network namespaces'), (
       // From when the loop begins: turns of the event loop until it has ended.
       const counted = text.replace('for (let sent', `${COUNT_TURNS}\nfor (let sent`);
       writeFileSync(file, `${counted}\nconsole.log('turns', turns);\nprocess.exit();\n`);
-      const { stdout } = await runAlone([file], { setUp: SET_UP, cwd: folder });
+      const { stdout } = await runHere(file);
       // 100,000 frames in runs of at most 256 and a turn for each 32 runs, or a second with many.
       expect(Number(/^turns (\d+)$/m.exec(stdout)?.[1])).toBeGreaterThanOrEqual(10);
     },

@@ -1,59 +1,34 @@
-import { execFile } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { hasTool, isRoot } from '../../support/requirements.js';
+import { ask as askProgram, type Ended, type RunOptions, run } from '../../support/run.js';
 
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
 
-export interface Ended {
-  code: number | string | null;
-  signal: NodeJS.Signals | null;
-  stdout: string;
-  stderr: string;
-}
-
-export interface ChildOptions {
+interface ChildOptions extends RunOptions {
   /** What the command line begins with. */
   prefix?: readonly string[];
-  /** Options of Node.js. */
-  node?: readonly string[];
-  env?: NodeJS.ProcessEnv;
-  cwd?: string;
 }
 
 /** Runs Node.js to its end. */
 export function runNode(args: readonly string[], options: ChildOptions = {}): Promise<Ended> {
-  const { prefix = [], env = {}, cwd } = options;
-  const [command = '', ...rest] = [...prefix, process.execPath, ...args];
-  return new Promise((resolve) => {
-    const settings = { env: { ...process.env, ...env }, cwd, timeout: 25_000 };
-    execFile(command, rest, settings, (error, stdout, stderr) => {
-      const { code = 0, signal = null } = error ?? {};
-      resolve({ code: code ?? null, signal: signal ?? null, stdout, stderr });
-    });
-  });
-}
-
-/** The path of one of the programs beside this file. */
-export function program(name: string): string {
-  return fileURLToPath(new URL(`programs/${name}.mjs`, import.meta.url));
+  const { prefix = [], ...rest } = options;
+  return run([...prefix, process.execPath, ...args], rest);
 }
 
 /** Runs a program of this folder with an object; what it prints at its end is JSON. */
-// biome-ignore lint/suspicious/noExplicitAny: each program says what it has to say
-export async function ask(name: string, given: object, options: ChildOptions = {}): Promise<any> {
+export function ask(
+  name: string,
+  given: object,
+  { prefix = [], node = [] }: { prefix?: readonly string[]; node?: readonly string[] } = {},
+  // biome-ignore lint/suspicious/noExplicitAny: each program says what it has to say
+): Promise<any> {
+  const program = fileURLToPath(new URL(`programs/${name}.mjs`, import.meta.url));
   const where = { index: pathToFileURL(join(root, 'dist/index.js')).href, ...given };
-  const ended = await runNode(
-    [...(options.node ?? []), program(name), JSON.stringify(where)],
-    options,
-  );
-  if (ended.code !== 0 || ended.signal !== null || ended.stdout === '') {
-    throw new Error(`${name} ended with ${ended.signal ?? ended.code}:\n${ended.stderr}`);
-  }
-  return JSON.parse(ended.stdout);
+  return askProgram([...prefix, process.execPath, ...node, program, JSON.stringify(where)]);
 }
 
 /** A copy of the package as it is installed, which every user can read. Removed after the test. */
@@ -83,11 +58,6 @@ export function askAsOrdinaryUser(name: string, given: object): Promise<any> {
   const index = pathToFileURL(join(folder, 'dist/index.js')).href;
   if (!existsSync(join(folder, 'dist/index.js'))) throw new Error('dist/ is missing');
   const copied = join(folder, 'test/behaviour/input/programs', `${name}.mjs`);
-  return runNode([copied, JSON.stringify({ index, ...given })], {
-    prefix: [...open, ...nobody],
-    cwd: '/',
-  }).then(({ code, stdout, stderr }) => {
-    if (code !== 0) throw new Error(`${name} ended with ${code}: ${stderr}`);
-    return JSON.parse(stdout);
-  });
+  const program = [process.execPath, copied, JSON.stringify({ index, ...given })];
+  return askProgram([...open, ...nobody, ...program], { cwd: '/' });
 }

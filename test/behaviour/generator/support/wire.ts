@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -153,20 +152,4 @@ function split(file: Buffer): Buffer[] {
     at += 4 + length;
   }
   return frames;
-}
-
-/** Runs a program here; its output. */
-export async function output(command: string, args: readonly string[]): Promise<string> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk) => {
-    text += chunk;
-  });
-  let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (chunk) => {
-    errors += chunk;
-  });
-  const [code] = await within(once(child, 'close'), `the end of ${command}`, 30_000);
-  if (code !== 0) throw new Error(`${command} ended with code ${code}: ${errors}`);
-  return text;
 }
