@@ -9,7 +9,8 @@ import { compile, readCapture, template } from 'zerosend/generator';
 import { ownNamespace } from '../../../rig/index.mjs';
 import { needsRig } from '../../rig/needs.js';
 import { canMakeNamespaces, findTool, hasTool, isRoot, needs } from '../../support/requirements.js';
-import { INTACT, output, Wire } from '../generator/support/wire.js';
+import { output } from '../../support/run.js';
+import { INTACT, Wire } from '../generator/support/wire.js';
 import { atTerminal, pipe, Running, screen, zerosend } from './shell.js';
 
 const SEND = [process.execPath, zerosend, 'send'];
@@ -472,7 +473,7 @@ describe('zerosend send --output', () => {
       const fields = ['tcp.seq_raw', 'ipv6.src', 'tcp.checksum.status'].flatMap((f) => ['-e', f]);
       const check = ['-o', 'tcp.check_checksum:TRUE'];
       const tshark = findTool('tshark') ?? '';
-      const rows = await output(tshark, ['-r', file, ...check, '-T', 'fields', ...fields]);
+      const rows = await output([tshark, '-r', file, ...check, '-T', 'fields', ...fields]);
       const lines = rows
         .trim()
         .split('\n')
