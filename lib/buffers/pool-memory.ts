@@ -9,7 +9,7 @@ import { Verifier } from './verifier.js';
 
 /** The memory of a pool, what its slots are in, and the sockets that may have some in flight. */
 export class PoolMemory {
-  /** handle of the addon */
+  /** the handle by which the addon knows it */
   readonly slab: number;
   readonly map: SlabMemory;
   /** Whether the kernel shares it (a ring or a UMEM), so that one socket only may send from it. */

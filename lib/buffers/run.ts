@@ -14,7 +14,7 @@ export class Run {
   // Up to an id the run has completed, and from there on not at all.
   nextId = 0;
   endId = 0;
-  /** handle of the pool's memory in the addon */
+  /** the handle by which the addon knows the pool's memory */
   readonly slab: number;
   /** null unless the pool was made with `verify` */
   verifier: RunVerifier | null = null;

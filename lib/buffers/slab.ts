@@ -7,7 +7,7 @@ const ENOMEM = 12;
 
 /** The memory of a pool: slot `i` is `slotSize` bytes at `offset + i * stride` of `memory`. */
 export interface SlabMemory {
-  /** handle of the addon */
+  /** the handle by which the addon knows it */
   slab: number;
   memory: ArrayBuffer;
   slots: number;

@@ -28,7 +28,7 @@ export class LowestOrder implements SlotOrder {
   readonly #free: Uint8Array;
   /** none below is free */
   #low = 0;
-  /** from the first search on */
+  /** made by the first search; null until then */
   #rows: FreeRows | null = null;
   size: number;
 

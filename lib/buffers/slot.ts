@@ -27,7 +27,7 @@ export class Slot implements Holding {
   sends = 0;
   readonly index: number;
   readonly slots: Slots;
-  /** handle of the pool's memory in the addon */
+  /** the handle by which the addon knows the pool's memory */
   readonly slab: number;
   /** null unless the pool was made with `verify` */
   readonly verifier: SlotVerifier | null;

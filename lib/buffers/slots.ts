@@ -148,7 +148,7 @@ export class Slots {
     this.freed?.();
   }
 
-  /** Gives up the leases of these slots unused. */
+  /** Takes back the leases of these slots, which the user has not used. */
   releaseRun(first: number, count: number): void {
     this.acquired -= count;
     this.endSends(first, count, true);

@@ -3,7 +3,10 @@ import { stateError, typeError } from '../base/errors.js';
 import { queueMicrotask } from '../base/timers.js';
 import type { Slot, SlotVerifier } from './slot.js';
 
-/** What a slot held when it went back, and where its last user had acquired it. */
+/**
+ * What is remembered of a free slot: the checksum of what it held when it went back, and the stack of
+ * whoever had acquired it last.
+ */
 interface Idle {
   where: string;
   checksum: number;
@@ -12,10 +15,10 @@ interface Idle {
 interface Watch {
   slot: Slot;
   where: string;
-  /** bytes covered by `checksum`; 0 before the first send */
+  /** how many bytes `checksum` covers; 0 while no send is in flight */
   length: number;
   checksum: number;
-  /** the latest send */
+  /** the id of the latest send */
   id: number;
 }
 
@@ -27,12 +30,14 @@ export function stackOfCaller(callee: (...args: never[]) => unknown): string {
 }
 
 /**
- * The checks of a pool with `verify: true`. Each acquire makes a new handle with a new {@link Slot}, so
- * that an old one can be told from the new one; the content is checked from a send to its completion, and from there to
- * the next acquire.
+ * The checks of a pool with `verify: true`. Each acquire makes a new handle with a new {@link Slot}, by
+ * which a use of the old handle is recognized. A checksum of the content is taken at a send and compared
+ * when the send completes; another is taken when the buffer goes back, and compared when it is acquired
+ * again.
  *
- * What is found has gone wrong already, often long after the line that did it: it is thrown as an
- * uncaught exception, with the stack of where the buffer was acquired.
+ * By the time that a checksum differs, the line that wrote has long returned, so no call of the user's
+ * can throw the error. It is thrown as an uncaught exception, with the stack of where the buffer was
+ * acquired.
  */
 export class Verifier implements SlotVerifier {
   readonly #watches = new Map<number, Watch>();
@@ -51,7 +56,10 @@ export class Verifier implements SlotVerifier {
     this.#views = views;
   }
 
-  /** `slot` is handed out by `handle` (both are new) to who called from `where`. */
+  /**
+   * Begins to watch a slot that is handed out. `handle` and `slot` are both new; `where` is the stack of
+   * whoever acquires.
+   */
   acquired(handle: object, slot: Slot, where: string): void {
     const { index } = slot;
     const bytes = this.#views[index] as Buffer;
@@ -69,7 +77,7 @@ export class Verifier implements SlotVerifier {
     });
   }
 
-  /** Where a slot that is in use was acquired. */
+  /** The stack of whoever acquired a slot that is in use. */
   whereOf(slot: Slot): string {
     return this.#watches.get(slot.index)?.where ?? '';
   }
@@ -101,13 +109,13 @@ export class Verifier implements SlotVerifier {
     }
   }
 
-  /** The kernel could read the slot until now. */
+  /** A send of the slot has completed: up to now the kernel could read it, and nobody may have written. */
   completed(slot: Slot, id: number): void {
     const watch = this.#watches.get(slot.index);
     if (watch === undefined) return;
     this.#check(slot.index, watch, id);
     if (slot.sends !== 1) return;
-    // The last one in flight: who has leases left may write again.
+    // It was the last send in flight, so whoever has leases left may write again.
     watch.length = 0;
     if (slot.leases === 0) this.#goesBack(slot);
   }
@@ -116,7 +124,7 @@ export class Verifier implements SlotVerifier {
     if (!slot.slots.isRetired(slot.index)) this.returned(slot.index);
   }
 
-  /** Nobody has the slot any more. */
+  /** The slot is free: marks its handle as stale, and takes the checksum that the next acquire compares. */
   returned(index: number): void {
     const watch = this.#watches.get(index);
     if (watch === undefined) return;
@@ -125,7 +133,7 @@ export class Verifier implements SlotVerifier {
     this.#idle.set(index, { where: watch.where, checksum: this.#checksum(index) });
   }
 
-  /** The pool closes: nobody will acquire what is free, and look at it. */
+  /** Checks all free slots. A pool that closes calls it, since nobody will acquire them any more. */
   checkFree(): void {
     for (const index of this.#idle.keys()) this.#checkIdle(index);
   }
@@ -136,7 +144,7 @@ export class Verifier implements SlotVerifier {
     this.#report(`buffer ${index} was written to while it was free`, idle.where);
   }
 
-  /** The pool closes: warns of each buffer of which the user has leases left. */
+  /** Warns of each buffer that the user still holds. A pool that closes calls it. */
   warnOfHeld(): void {
     for (const [index, { slot, where }] of this.#watches) {
       if (slot.leases === 0) continue;
@@ -155,7 +163,7 @@ export class Verifier implements SlotVerifier {
     if (watch.length === 0) return;
     const checksum = this.#checksum(index, watch.length);
     if (checksum === watch.checksum) return;
-    watch.checksum = checksum; // reported once for each change
+    watch.checksum = checksum; // so that each change is reported once
     this.#report(
       `buffer ${index} was written to while send ${id} of it was in flight: ` +
         'what went out on the wire is undefined',
@@ -173,14 +181,14 @@ export class Verifier implements SlotVerifier {
   }
 }
 
-/** A buffer of a run, in a pool that verifies. */
+/** What stands for one buffer of a run in a pool that verifies. */
 export interface VerifiedBuffer {
-  /** Kept, as a handle that is garbage-collected counts as forgotten. */
+  /** It is referred to here, since a handle that is garbage-collected counts as forgotten. */
   readonly handle: { readonly bytes: Buffer };
   readonly slot: Slot;
 }
 
-/** The same checks for the buffers of a run, each of which has a handle here. */
+/** Checks the buffers of a run one by one. Each has a handle of its own, which the user never sees. */
 export class RunVerifier {
   readonly #verifier: Verifier;
   readonly #buffers: readonly VerifiedBuffer[];
@@ -201,7 +209,7 @@ export class RunVerifier {
     this.#verifier.sent(slot, length, id);
   }
 
-  /** So many from number `i`, the first with this id. Nobody has them afterwards. */
+  /** `count` buffers from number `i` on have completed, the first of them as `id`. They are free now. */
   completed(i: number, count: number, id: number): void {
     for (const [k, { slot }] of this.#buffers.slice(i, i + count).entries()) {
       this.#verifier.completed(slot, id + k);

@@ -14,7 +14,7 @@ import { describeSocket } from './stats.js';
 export const DEFAULT_CLOSE_TIMEOUT = 5000;
 /** A socket that closes is asked for its progress this often at least, in ms. */
 const LONGEST_LOOK_MS = 250;
-/** But no more often than so many times within its timeout. */
+/** It looks no more often than so many times within the timeout, however short that is. */
 const LOOKS = 8;
 
 /**

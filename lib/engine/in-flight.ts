@@ -8,7 +8,7 @@ import { SendTimes } from './send-times.js';
 // TurboFan folds constants of this module; an imported binding is loaded at each use.
 const PooledSlot = Slot;
 
-/** What a send keeps from being used again, or from being collected, until it completes. */
+/** The memory of a send: until it completes, it is neither used again nor garbage-collected. */
 export type Holder = Slot | Uint8Array | Run;
 
 /**
@@ -20,15 +20,15 @@ export type Holder = Slot | Uint8Array | Run;
  *
  * The holders are also what keeps plain arrays alive while the kernel reads them.
  *
- * Runs are kept whole, in a queue beside the ring, for as long as they complete from their beginning
- * on. One that does not is spread over the ring, where each of its ids holds it.
+ * A run stands as a whole in a queue beside the ring, for as long as its ids complete in order. When
+ * one completes out of order, the run moves into the ring, where each of its ids refers to it.
  */
 export class InFlight {
   /** the id of the next send */
   next: number;
   /** every id below has completed */
   low: number;
-  #done: number; // the first id, and one more for each that has completed
+  #done: number; // the first id plus the number of those that have completed
   #ring: (Holder | null)[] = new Array(64).fill(null);
   #mask = 63;
   /** From this id on a send needs more than its place: a larger ring, or the time noted. */
@@ -40,8 +40,8 @@ export class InFlight {
   times: SendTimes | null = null;
   #retired: Set<number> | null = null;
   #passed: Set<number> | null = null;
-  // Runs that are whole: #runs[#firstRun] to #runs[#endRuns - 1]. Never cut, as it would give its
-  // memory back.
+  // The runs that are whole are #runs[#firstRun] to #runs[#endRuns - 1]. The array is never shortened,
+  // since V8 would give its memory back and allocate it anew.
   readonly #runs: (Run | null)[] = [];
   #firstRun = 0;
   #endRuns = 0;
@@ -53,7 +53,7 @@ export class InFlight {
     this.#limit = first + this.#ring.length;
   }
 
-  /** sends not completed */
+  /** how many sends have not completed */
   get size(): number {
     return this.next - this.#done;
   }
@@ -93,7 +93,7 @@ export class InFlight {
     this.next = first + count;
   }
 
-  /** As many ids as the run has buffers; returns the first. */
+  /** Gives the run as many ids as it has buffers; returns the first. */
   addRun(run: Run): number {
     const first = this.next;
     const end = first + run.count;
@@ -143,7 +143,7 @@ export class InFlight {
     return run !== null && id >= run.nextId;
   }
 
-  /** The first whole run that ends above the id: it has the id, if any has. */
+  /** The first whole run that ends above the id. If a run has the id, it is this one. */
   #runOf(id: number): Run | null {
     let from = this.#firstRun;
     let to = this.#endRuns;
@@ -156,8 +156,8 @@ export class InFlight {
   }
 
   /**
-   * The memory of this send must never be used again, for which `errno` is why; `complete` comes
-   * afterwards.
+   * Notes that the memory of this send must never be used again. `errno` says why its pages could not be
+   * replaced. The send is still to be completed, by `complete`.
    */
   retire(id: number, errno = 0): void {
     warnOfMappings(errno);
@@ -165,15 +165,18 @@ export class InFlight {
     this.#retired.add(id);
   }
 
-  /** This send will fail, but its place in the ring is not to be filled again before its turn. */
+  /**
+   * Notes that the kernel's ring has gone past this frame. The send will fail, but unlike other unsent
+   * frames its slot must not be handed out before its turn.
+   */
   passed(id: number): void {
     this.#passed ??= new Set();
     this.#passed.add(id);
   }
 
   /**
-   * Lets go of what the ids hold; `unsent` when they never left. Returns how many of them had not
-   * completed before, which is all of them unless something is badly wrong.
+   * Lets go of the memory of these ids; `unsent` says that they never left. Returns how many had not
+   * completed before: all of them, unless the kernel or the addon has reported an id twice.
    */
   complete(first: number, last: number, unsent: boolean): number {
     if (!unsent || this.#passed === null || this.#passed.size === 0) {
@@ -253,12 +256,12 @@ export class InFlight {
     return this.#firstRun < this.#endRuns ? (this.#runs[this.#firstRun] as Run) : null;
   }
 
-  /** The oldest run is not in the queue any more, which must not keep it, and its pool with it. */
+  /** Takes the oldest run out of the queue, and clears its place, which would keep its pool alive. */
   #leaveRun(): void {
     this.#runs[this.#firstRun++] = null;
   }
 
-  /** The oldest whole run completes out of order: each of its ids holds it from now on. */
+  /** Moves the oldest whole run, which completes out of order, into the ring. */
   #spread(run: Run): void {
     this.#leaveRun();
     for (let id = run.nextId; id < run.endId; id++) this.#ring[id & this.#mask] = run;

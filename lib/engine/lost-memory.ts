@@ -1,7 +1,7 @@
 import { Run } from '../buffers/run.js';
 import { Slot } from '../buffers/slot.js';
 
-/** Why a slot is retired: no more mappings for the process; see MappingBudget in native/kernel. */
+/** The errno of a slot that is retired since the process may have no more mappings (MappingBudget). */
 const ENOSPC = 28;
 
 let warned = false;
@@ -17,10 +17,10 @@ export function warnOfMappings(errno: number): void {
   );
 }
 
-/** Memory that the kernel may read at any time to come, for want of pages to replace it with. */
+/** Plain arrays whose pages could not be replaced. The kernel may read them at any time, so they are kept. */
 const lost: Uint8Array[] = [];
 
-/** The memory of this send must never be used again. */
+/** Sees to it that the memory of this send is never used again, and never garbage-collected. */
 export function holdForEver(holder: Slot | Uint8Array | Run, id: number): void {
   if (holder instanceof Slot) {
     holder.slots.retire(holder.index);

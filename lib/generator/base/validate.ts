@@ -29,7 +29,7 @@ export function checkWhole(name: string, value: unknown, max: bigint): bigint {
   return BigInt(value);
 }
 
-/** A number above 0, not infinite. */
+/** Checks that a value is a finite number above 0. */
 export function checkPositive(name: string, value: unknown): number {
   if (typeof value !== 'number') throw invalidArgument(name, 'a number', value);
   if (!(value > 0 && value < Number.POSITIVE_INFINITY)) {

@@ -57,7 +57,7 @@ export async function readCaptureInTurns(file: string | URL | Uint8Array): Promi
   return inTurns(captureOf(isPath(file) ? await readFile(file) : file));
 }
 
-/** Frames one by one, without an object for each that stays. */
+/** Gives out frames one by one, and keeps no object for any of them. */
 export interface Frames {
   readonly length: number;
   frame(at: number): CapturedFrame;

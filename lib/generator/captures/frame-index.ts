@@ -12,9 +12,9 @@ export interface FoundFrame {
   /** where its bytes begin in the file, and how many were captured */
   start: number;
   captured: number;
-  /** bytes that it had */
+  /** how many bytes the packet had before it was cut off by whoever captured it */
   original: number;
-  /** bytes of its record before its own */
+  /** how many bytes of the record come before the frame's own */
   header: number;
   /** ns; null where the file has none */
   time: bigint | null;
@@ -29,7 +29,7 @@ export class FrameIndex {
   readonly #bytes: Buffer;
   #length = 0;
   #snapped = 0;
-  /** frames without a byte at the end */
+  /** how many frames, counted from the end, have no byte */
   #empty = 0;
   #starts = new Float64Array(64);
   #captured = new Uint32Array(64);

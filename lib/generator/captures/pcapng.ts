@@ -20,9 +20,9 @@ const STEP = 4096;
 interface Interface {
   linkType: number;
   snapLength: number;
-  /** bytes of checksum at the end of frames */
+  /** how many bytes of checksum each frame ends with */
   fcs: number;
-  /** nanoseconds of a timestamp */
+  /** turns the ticks of a timestamp into nanoseconds */
   nanoseconds: (ticks: bigint) => bigint;
 }
 

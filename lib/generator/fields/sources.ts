@@ -1,11 +1,8 @@
 import { clock, monotonic, timeOrigin } from '../../base/timers.js';
 
-/**
- * Where a field's values come from: numbers of up to 64 bits, in two halves. `fill` writes the
- * values of the next packets and goes on to the ones after them.
- */
+/** Makes the values of a field: numbers of up to 64 bits, each in two halves. */
 export interface Source {
-  /** Goes to packet `k`; from there every `stride`-th is taken. */
+  /** Goes to packet `k`. From there on, `fill` makes the value of every `stride`-th packet. */
   seek(k: number, stride: number): void;
   fill(high: Uint32Array, low: Uint32Array, count: number): void;
 }
@@ -15,18 +12,24 @@ const TWO_32 = 0x1_0000_0000;
 const lowerHalf = (value: bigint) => Number(value & 0xffff_ffffn);
 const upperHalf = (value: bigint) => lowerHalf(value >> 32n);
 
-/** `start + step * (k mod count)`; with count 0, `(start + step * k) mod modulus`. */
+/**
+ * Counts: packet k has `start + step * (k mod count)`, or with a count of 0 `start + step * k`, in either
+ * case modulo `modulus`.
+ */
 export class CounterSource implements Source {
   readonly #start: bigint;
   readonly #step: bigint;
   readonly #count: number;
-  /** the bits of each half that are the field's */
+  /** which bits of each half the field has */
   readonly #highMask: number;
   readonly #lowMask: number;
-  /** k mod count, and how far it goes from one packet to the next */
+  /** `k mod count`, and how far that advances from one packet to the next */
   #position = 0;
   #stride = 0;
-  /** the value modulo 2^64, and what is added to it: as a rule, and where k mod count starts again */
+  /**
+   * the value modulo 2^64; what is added to it for the next packet; and what is added instead where
+   * `k mod count` begins anew
+   */
   #high = 0;
   #low = 0;
   #forwardHigh = 0;
@@ -64,7 +67,7 @@ export class CounterSource implements Source {
     else this.#fill(high, low, count);
   }
 
-  /** Without count, within 32 bits: counted in integers. */
+  /** Fills a field of at most 32 bits that counts without end. V8 keeps such sums in integer registers. */
   #fillWrapping(high: Uint32Array, low: Uint32Array, count: number): void {
     const forward = this.#forwardLow | 0;
     const mask = this.#lowMask | 0;
@@ -96,7 +99,7 @@ export class CounterSource implements Source {
       position = starts ? position - room : position + stride;
       const before = lower;
       lower = (lower + (starts ? backLow : forwardLow)) | 0;
-      // An unsigned sum that is less than what was added to has a carry.
+      // Where an unsigned sum is less than what it began from, there was a carry.
       const carry = lower >>> 0 < before >>> 0 ? 1 : 0;
       upper = (upper + (starts ? backHigh : forwardHigh) + carry) | 0;
     }
@@ -106,10 +109,13 @@ export class CounterSource implements Source {
   }
 }
 
-/** Ranges up to here are hit by 53 random bits; wider ones by all 64. */
+/** The widest range whose values are chosen by 53 random bits, which a number holds. Wider ones take 64. */
 const WIDEST_SHARE = 2n ** 53n;
 
-/** Values by a hash of seed and packet number, so that each worker can take its own at once. */
+/**
+ * Random values: a hash of seed and packet number. A worker gets those of its own packets without
+ * making the ones between.
+ */
 export class RandomSource implements Source {
   readonly #seed: number;
   readonly #min: bigint;
@@ -145,7 +151,7 @@ export class RandomSource implements Source {
       if (wide) {
         this.#scale(high, low, i, first >>> 0, second >>> 0);
       } else {
-        // A range that is no power of two is hit unevenly by less than range / 2^53.
+        // In a range that is no power of two, values differ in frequency by less than range / 2^53.
         const share = (first >>> 0) / TWO_32 + (second >>> 11) / 0x20_0000_0000_0000;
         const above = Math.floor(share * range);
         const sum = minLow + (above >>> 0);
@@ -161,7 +167,10 @@ export class RandomSource implements Source {
     this.#kLow = k;
   }
 
-  /** The share of the range that 64 random bits are of all: unevenly by less than range / 2^64. */
+  /**
+   * Chooses a value by 64 random bits: the range is scaled by what they are of 2^64. Values differ in
+   * frequency by less than range / 2^64.
+   */
   #scale(high: Uint32Array, low: Uint32Array, i: number, upper: number, lower: number): void {
     const bits = (BigInt(upper) << 32n) | BigInt(lower);
     const value = this.#min + ((bits * this.#range) >> 64n);
@@ -178,7 +187,7 @@ function mix(value: number): number {
   return h ^ (h >>> 16);
 }
 
-/** A list, round and round. */
+/** Takes the values of a list one after the other, and begins anew at its end. */
 export class ListSource implements Source {
   readonly #high: Uint32Array;
   readonly #low: Uint32Array;
@@ -208,7 +217,7 @@ export class ListSource implements Source {
   }
 }
 
-/** The time now, the same for all packets that are made at once. */
+/** Writes the time at which packets are made. Those that are made by one call of `fill` have the same. */
 export class TimeSource implements Source {
   readonly #baseHigh: number;
   readonly #baseLow: number;

@@ -1,28 +1,28 @@
 import { readWord } from './checksum.js';
 
-/** Where the parts of a captured frame are, as far as they were captured. -1: not there. */
+/** Where the parts of a captured frame begin, as far as they were captured; -1 for one that is not there. */
 export interface Dissection {
-  /** the IP header, and which */
+  /** the IP header, and of which version it is */
   ip: number;
   family: 4 | 6;
-  /** what the last header that was followed says comes next */
+  /** the protocol that the last known header names as the next */
   protocol: number;
-  /** the header that the protocol says, of a whole packet or a first fragment */
+  /** the header of that protocol, which only a whole packet or a first fragment has */
   transport: number;
-  /** the end of the IP packet: behind it an Ethernet frame is padded */
+  /** the end of the IP packet, behind which an Ethernet frame may be padded */
   end: number;
-  /** a part of an IP packet only */
+  /** whether it is only a part of an IP packet */
   fragment: boolean;
   /**
-   * Where the destination of the pseudo header is, when the packet has a route to follow yet: each
-   * route keeps the first `kept` bytes of what was the destination before it.
+   * The routing headers that the packet has yet to follow. The last one has the destination that the
+   * pseudo header takes; the first `kept` bytes are those of the destination before it.
    */
   routes: { at: number; kept: number }[];
   /** the home address that the pseudo header has in place of the source (RFC 6275, 11.3.1) */
   home: number;
-  /** IPv4 options, or IPv6 routing or destination options headers, have addresses */
+  /** whether IPv4 options, or IPv6 routing or destination options headers, have addresses */
   addressesInOptions: boolean;
-  /** nothing lies between IP and transport that the kernel would not cut a packet behind */
+  /** whether the kernel can cut it into segments: it does not behind every header */
   segmentable: boolean;
 }
 

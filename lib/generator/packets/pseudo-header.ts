@@ -4,17 +4,23 @@ import type { Dissection } from './dissect-ip.js';
 /** A checksum of what IP carries, in a captured frame. */
 export interface TransportChecksum {
   at: number;
-  /** how much it covers, from the transport header; may be more than was captured, or than there is */
+  /**
+   * how many bytes it covers, from the transport header on; they may be more than were captured, or than
+   * the packet has
+   */
   covered: number;
-  /** the length in the pseudo header; null: it has no pseudo header */
+  /** the length that stands in the pseudo header; null where the checksum has no pseudo header */
   pseudoLength: number | null;
-  /** 0xffff stands for 0, which is not allowed, or says that there is no checksum (RFC 768, RFC 3828) */
+  /**
+   * what a checksum of 0 is: a sum like any other, or not allowed, so that 0xffff stands for it
+   * (RFC 3828), or the sign that there is no checksum (RFC 768)
+   */
   zero: 'a sum' | 'not allowed' | 'none';
 }
 
 interface Message {
   frame: Uint8Array;
-  /** where it begins, and its bytes by the IP header */
+  /** where the message begins in the frame, and how many bytes it has by the IP header */
   at: number;
   length: number;
   family: 4 | 6;
@@ -31,11 +37,12 @@ interface Way {
 }
 
 /**
- * How the checksum of a protocol is made, by its IP protocol number. Everything that a way depends
- * on lies before the checksum. Where there are several ways in the world, the usual one is first.
+ * The ways in which the checksum of a protocol is made, by IP protocol number. A way is chosen by bytes
+ * that stand before the checksum, so they have been captured where the checksum has. Where senders
+ * differ, the usual way comes first.
  */
 const WAYS: Record<number, (message: Message) => Way[]> = {
-  // ICMP, IGMP
+  // ICMP and IGMP have no pseudo header.
   1: () => [{ offset: 2, pseudoLength: null }],
   2: () => [{ offset: 2, pseudoLength: null }],
   [PROTOCOL.tcp]: () => [{ offset: 16 }],
@@ -43,24 +50,24 @@ const WAYS: Record<number, (message: Message) => Way[]> = {
     const said = readWord(frame, at + 4) || length; // none: a jumbogram (RFC 2675)
     return [{ offset: 6, covered: said, pseudoLength: said, zero: 'none' }];
   },
-  // DCCP (RFC 4340, 9.1): the header, and as many words as it says, less one
+  // DCCP covers the header, and of the data as many words as its field CsCov says, less one (RFC 4340, 9.1).
   33: ({ frame, at, length }) => {
     const words = (frame[at + 5] as number) & 0xf;
     const header = (frame[at + 4] as number) * 4;
     return [{ offset: 6, covered: words === 0 ? length : header + (words - 1) * 4 }];
   },
-  // ICMPv6
+  // ICMPv6 has one, and is carried by IPv6 alone.
   58: ({ family }) => (family === 6 ? [{ offset: 2 }] : []),
-  // OSPF: version 3 has a pseudo header over both families (RFC 5340, RFC 7949). Version 2, over
-  // IPv4, leaves its authentication out, and has no addresses in its checksum. With an
-  // authentication trailer behind the message there is no checksum (RFC 7166, 4.2).
+  // OSPF version 3 has a pseudo header over both families (RFC 5340, RFC 7949), and no checksum where an
+  // authentication trailer follows the message (RFC 7166, 4.2). The checksum of version 2 leaves out the
+  // authentication and depends on no address, so rewriting leaves it right.
   89: ({ frame, at, length, family }) => {
     if (family === 4 && frame[at] !== 3) return [];
     const said = readWord(frame, at + 2);
     const zero = said < length ? 'none' : 'a sum';
     return [{ offset: 12, covered: said, pseudoLength: said, zero }];
   },
-  // PIM (RFC 7761, 4.9): of a Register message the header only, but not by everybody
+  // PIM covers only the header of a Register message (RFC 7761, 4.9), but some senders cover all of it.
   103: ({ frame, at, length, family }) => {
     const way = (covered: number) => ({
       offset: 2,
@@ -70,18 +77,18 @@ const WAYS: Record<number, (message: Message) => Way[]> = {
     const register = ((frame[at] as number) & 0xf) === 1;
     return register ? [way(8), way(length)] : [way(length)];
   },
-  // VRRP: version 2 has no pseudo header; version 3 has one over IPv6, and over IPv4 by RFC 5798,
-  // but not by RFC 9568. CARP has none, and is no version 3 over IPv6 either.
+  // VRRP version 3 has a pseudo header over IPv6; over IPv4 RFC 5798 asks for one, and RFC 9568 for none.
+  // Version 2 has none. Nor has CARP, which shares the protocol number and never says version 3.
   112: ({ frame, at, family }) => {
     const [usual, without] = [{ offset: 6 }, { offset: 6, pseudoLength: null }];
     const third = (frame[at] as number) >> 4 === 3;
     if (third === (family === 6)) return [third ? usual : without];
     return [usual, without];
   },
-  // Mobility header (RFC 6275, 6.1.1) and HIP (RFC 7401, 5.1.1): their length is their own
+  // A mobility header (RFC 6275, 6.1.1) and HIP (RFC 7401, 5.1.1) say their length themselves.
   135: ownLength,
   139: ownLength,
-  // UDP-Lite (RFC 3828): in place of the length there is how much is covered
+  // UDP-Lite says how much is covered where UDP says its length (RFC 3828).
   136: ({ frame, at, length }) => {
     return [{ offset: 6, covered: readWord(frame, at + 4) || length, zero: 'not allowed' }];
   },
@@ -92,7 +99,7 @@ function ownLength({ frame, at }: Message): Way[] {
   return [{ offset: 4, covered: length, pseudoLength: length }];
 }
 
-/** The checksum of what the packet carries, if it is known and was captured; otherwise null. */
+/** The checksum of what the packet carries; null where its protocol is unknown or it was not captured. */
 export function transportChecksum(frame: Uint8Array, found: Dissection): TransportChecksum | null {
   const { transport: at, end, family, protocol } = found;
   if (at < 0) return null;
@@ -110,7 +117,7 @@ export function transportChecksum(frame: Uint8Array, found: Dissection): Transpo
   return ways.find((way) => isComplete(frame, found, way) && isRight(frame, found, way)) ?? usual;
 }
 
-/** Whether all that the checksum covers is in the frame, itself included. */
+/** Whether the frame has all that the checksum covers, and the checksum itself. */
 export function isComplete(
   frame: Uint8Array,
   found: Dissection,
@@ -147,7 +154,10 @@ export function pseudoHeader(frame: Uint8Array, found: Dissection, length: numbe
   return pseudoAddresses(frame, found) + found.protocol + words;
 }
 
-/** The sum of the addresses in the pseudo header: where the packet comes from and ends up. */
+/**
+ * The sum of the addresses in the pseudo header: those of the first sender and of the last destination,
+ * which a home address or a routing header tells where the IP header does not.
+ */
 export function pseudoAddresses(frame: Uint8Array, found: Dissection): number {
   const size = found.family === 4 ? 4 : 16;
   const header = found.ip + (found.family === 4 ? 12 : 8);

@@ -2,7 +2,7 @@ import { BufferPool, type PooledBuffer } from '../../index.js';
 import type { Steps } from '../base/steps.js';
 import type { SendableFrame } from './sendable-frames.js';
 
-/** Frames in each pool. */
+/** How many frames each pool has. */
 const POOL = 1024;
 
 /** Buffers that hold the frames of a replay. */
@@ -15,8 +15,8 @@ export interface FrameBuffers {
 }
 
 /**
- * The frames in a ring, whose buffers come in turn: a frame is copied into a buffer unless it is
- * there from the round before, which it is when the capture has as many frames as the ring.
+ * The frames go through the buffers of a ring, which come in turn. A frame is copied unless the buffer
+ * holds it from the round before, as it does where capture and ring have the same number of frames.
  */
 export class RingFrames implements FrameBuffers {
   readonly pool: BufferPool;
@@ -42,9 +42,9 @@ export class RingFrames implements FrameBuffers {
   close(): void {}
 }
 
-/** Each frame in a buffer of its own, sent from there again and again. */
+/** Each frame lies in a buffer of its own, and is sent from there in every loop. */
 export class PooledFrames implements FrameBuffers {
-  /** the first of the pools: in each of them all buffers are held, so there is none to wait for */
+  /** the first of the pools; all buffers of all pools are held, so nobody may wait for one */
   readonly pool: BufferPool;
   readonly #pools: readonly BufferPool[];
   readonly #buffers: readonly PooledBuffer[];

@@ -15,22 +15,25 @@ interface Timed {
 
 /** The time of a capture whose own clock may jump while it is recorded. */
 export class RecordedClock {
-  /** Frames whose time does not follow that of an earlier one, or that have none. */
+  /** How many frames have no time, or one before that of an earlier frame. */
   unordered = 0;
   readonly #frames: readonly Timed[];
   readonly #maxGap: number;
   readonly #zero: bigint;
-  /** the earliest time of a frame and all behind it, in ms after #zero */
+  /** for each frame, the earliest time that it or one behind it has, in ms after #zero */
   readonly #earliest: Float64Array;
-  /** to be added to the recorded time */
+  /** what is added to a recorded time */
   #shift = 0;
   #last = 0;
-  /** recorded, of the last frame that was in order */
+  /** the recorded time of the last frame that was in order */
   #recorded = 0;
-  /** from which recorded time on which shift holds again, when a clock that was set is put right */
+  /**
+   * where the clock was set: once recorded times are back on the old side of `from`, somebody has put it
+   * right, and `shift` holds again
+   */
   #base: { from: number; shift: number; left: 'back' | 'ahead' } | null = null;
 
-  /** @param maxGap of two frames, in ms */
+  /** @param maxGap the longest that a gap between two frames may become, in ms */
   constructor(frames: readonly Timed[], maxGap: number) {
     this.#frames = frames;
     this.#maxGap = maxGap;

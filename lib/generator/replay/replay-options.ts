@@ -28,11 +28,11 @@ export interface ReplayOptions {
   socket: ZeroCopySocket;
   /** The path or the content of a capture file, or what `readCapture` has made of one. */
   capture: string | URL | Uint8Array | Capture;
-  /** Multiple of the recorded speed; Infinity: as fast as the socket takes them. Default 1. */
+  /** How many times as fast as recorded; Infinity is as fast as the socket takes them. Default 1. */
   speed?: number;
-  /** In place of `speed`. A rate in bits takes each frame's length. */
+  /** A rate that is kept in place of `speed`. One in bits goes by each frame's length. */
   rate?: Rate;
-  /** How often; Infinity for no end. Default 1. */
+  /** How often the capture is sent; Infinity goes on until the signal. Default 1. */
   loops?: number;
   /** Milliseconds between the last frame of a loop and the next loop; default the mean distance. */
   loopGap?: number;
@@ -41,9 +41,9 @@ export interface ReplayOptions {
    * one in the capture is made that long. Not with `rate`. Default: gaps stay as they are.
    */
   maxGap?: number;
-  /** What of the frames is changed; default nothing: they leave byte for byte as captured. */
+  /** What is changed in the frames. By default they leave byte for byte as captured. */
   rewrite?: Rewrite;
-  /** Frames of which the end was not captured: `'pad'` fills them up with zeros. Default `'skip'`. */
+  /** What becomes of frames whose end was not captured; `'pad'` fills them up with zeros. Default `'skip'`. */
   snapped?: 'skip' | 'send' | 'pad';
   /**
    * The packet socket was opened with `virtioNetHeader`: TCP frames that are longer than the
@@ -54,7 +54,7 @@ export interface ReplayOptions {
   signal?: AbortSignal;
   /** Called while it runs; an error that it throws ends the replay. */
   onProgress?: (progress: Progress) => void;
-  /** Milliseconds; default 1000. */
+  /** Milliseconds between two calls of `onProgress`; default 1000. */
   progressInterval?: number;
 }
 

@@ -6,17 +6,17 @@ import type { SendableFrame } from './sendable-frames.js';
 
 /** When each frame of a replay's loop is due. */
 export interface Schedule {
-  /** ms after the first */
+  /** when each is due, in ms after the first */
   due: Float64Array;
   /** ms from the first frame of a loop to the first of the next */
   period: number;
-  /** frames whose time does not follow that of an earlier one, or that have none; sent right behind it */
+  /** how many frames have no time, or one before that of an earlier frame; each is sent right behind that */
   unordered: number;
 }
 
 const STEP = 4096;
 
-/** As recorded, `speed` times as fast. Infinity: all at once. */
+/** The schedule as it was recorded, `speed` times as fast; with Infinity all frames are due at once. */
 export function* recordedSchedule(
   ready: readonly SendableFrame[],
   { speed, loopGap, maxGap }: { speed: number; loopGap: number | undefined; maxGap: number },

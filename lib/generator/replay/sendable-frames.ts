@@ -19,37 +19,37 @@ export interface Skipped {
    * XDP socket), or without UDP payload (for a UDP socket).
    */
   reason: 'snapped' | 'too long' | 'no Ethernet frame' | 'no UDP payload';
-  /** How many. */
+  /** How many were left out. */
   frames: number;
   /** Where in the file the first of them begins, in bytes. */
   firstOffset: number;
-  /** Bytes of the longest of them. */
+  /** How many bytes the longest of them has. */
   longest: number;
 }
 
 /** A frame as it is sent: rewritten, and with an offload header where the socket takes one. */
 export interface SendableFrame {
   bytes: Uint8Array;
-  /** bytes without an offload header */
+  /** how many bytes it has without an offload header */
   length: number;
   time: bigint | null;
 }
 
 /** What limits the frames that a socket takes. */
 export interface Destination {
-  /** payloads of datagrams, or frames */
+  /** whether it takes payloads of datagrams, or frames */
   kind: 'datagram' | 'frame';
   /** bytes of the longest send, and of a buffer */
   maxLength: number;
-  /** of the interface; frames may have that and their Ethernet header */
+  /** that of the interface; the Ethernet header of a frame does not count */
   mtu: number;
   virtioNetHeader: boolean;
   snapped: 'skip' | 'send' | 'pad';
 }
 
-/** Bytes of the heap that a frame takes which is ready, the header of its array included. */
+/** How many bytes of the heap a frame takes that is ready, with the header of its array. */
 const SENDABLE_ON_HEAP = 300;
-/** Frames in a step. */
+/** How many frames one step goes through. */
 const STEP = 64;
 
 /** The frames of a capture that a socket can send, and what is to be said of the others. */

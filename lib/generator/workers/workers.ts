@@ -28,7 +28,7 @@ const LEAD_MS = 20; // for the news of the start to reach all
 const PATIENCE_MS = 30_000;
 const ENTRY = new URL('./worker-thread.js', import.meta.url);
 
-/** As of `generate`, for all workers together. All of it is copied to them. */
+/** The options of `generate`, for all workers together. Each worker gets a copy of them. */
 export interface WorkersOptions {
   /** What each worker opens. */
   socket: WorkerSocket;
@@ -40,7 +40,7 @@ export interface WorkersOptions {
   workers?: number;
   /** Number of the first packet; default 0. */
   first?: number;
-  /** Of all together. Default: as fast as the sockets take them. */
+  /** The rate of all together. By default packets leave as fast as the sockets take them. */
   rate?: Rate;
   /** Ends after so many packets of all together, at least one for each worker; default never. */
   count?: number;
