@@ -7,9 +7,8 @@ import {
 } from '../../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 import { clearFaultsAfterEach, sharedTcpReceiver, withReceiver } from './peers.js';
-import { sendAcross, type WrapCase } from './programs/wrap.mjs';
-import { answerOf } from './run-program.js';
 import { arrived } from './sender.mjs';
+import { sendAcross, type WrapCase } from './wrap.mjs';
 
 type Answer = Awaited<ReturnType<typeof sendAcross>>;
 
@@ -82,17 +81,13 @@ async function acrossRig(
   receiverOptions: Partial<ReceiverOptions>,
   list: WrapCase[],
 ): Promise<{ answers: Answer[]; got: { got: number; wrong: number }[] }> {
-  await using rig = await createRig('veth', options);
+  await using rig = await createRig('veth', { ...options, here: true });
   const { protocol } = list[0] as WrapCase;
-  await using receiver = await startReceiver({
-    protocol,
-    seed: 'any',
-    namespace: rig.receiver,
-    ...receiverOptions,
-  });
+  const what = { protocol, seed: 'any', namespace: rig.receiver, ...receiverOptions } as const;
+  await using receiver = await startReceiver(what);
   const peer = { host: rig.receiverAddress.v4, port: receiver.port };
-  const argument = { cases: list, peer };
-  const answers = await answerOf<Answer[]>('wrap', argument, { prefix: rig.sender.prefix });
+  const answers: Answer[] = [];
+  for (const wrapCase of list) answers.push(await sendAcross(wrapCase, peer));
   const got = [];
   for (const { seed, sent, report } of answers) {
     got.push(await arrived(receiver, protocol, seed, report.outcome === 'drained' ? sent : 0));
@@ -100,7 +95,7 @@ async function acrossRig(
   return { answers, got };
 }
 
-describe('where the kernel does not copy', await needsRig('veth', SLOW), () => {
+describe('where the kernel does not copy', await needsRig('veth', { ...SLOW, here: true }), () => {
   it.each(['tcp', 'udp'] as const)('%s over a fast link', async (protocol) => {
     const list = cases
       .filter((wrapCase) => wrapCase.protocol === protocol)

@@ -1,8 +1,9 @@
-import { describe, expect, it } from 'vitest';
-import { type PooledBuffer, UdpSocket } from 'zerosend';
-import { ownNamespace } from '../../../rig/index.mjs';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { BufferPool, type PooledBuffer, type UdpOptions, UdpSocket } from 'zerosend';
 import { fillDatagram } from '../../../rig/pattern.mjs';
-import { within } from '../../support/deadline.js';
+import { until, within } from '../../support/deadline.js';
 import {
   families,
   loopback,
@@ -12,9 +13,8 @@ import {
   startPeer,
   tracked,
 } from '../../support/endpoints.js';
+import { ip, ownLinks } from '../../support/links.js';
 import { expectIntact } from '../../support/receiver.js';
-import { canMakeNamespaces, findTool, needs } from '../../support/requirements.js';
-import { ask } from './children.js';
 import { openDescriptors } from './descriptors.js';
 import { coded, expectError, rejectionOf, thrownBy } from './expectations.js';
 
@@ -140,54 +140,87 @@ describe('a segmentSize that the path does not take', () => {
     await (await open(65_488)).close();
   });
 
-  const namespaces = canMakeNamespaces();
-  const cases = [
+  const setMtu = (mtu: number) => ip(`link set lo mtu ${mtu}`);
+
+  it.each([
     { family: 4, address: '127.0.0.1', segmentSize: 1472 },
     { family: 6, address: '::1', segmentSize: 1452 },
-  ];
-  it.each(cases)(
+  ] as const)(
     'over a path of 1500 bytes: %o',
-    needs(namespaces, 'network namespaces'),
-    async (given) => {
-      const { segmentSize } = given;
-      const prefix = ownNamespace();
-      const told = await ask('small-mtu', { ...given, mtu: 1500, ip: findTool('ip') }, { prefix });
-      expect(told.tooLong).toMatchObject({
-        name: 'RangeError',
-        code: 'ERR_ZEROSEND_SEGMENT_TOO_LONG',
-      });
+    ownLinks,
+    async ({ family, address, segmentSize }) => {
+      setMtu(1500);
+      onTestFinished(() => void setMtu(65_536));
+      const type = family === 4 ? 'udp4' : 'udp6';
+      const receiver = createSocket({ type, recvBufferSize: 4 << 20 });
+      onTestFinished(() => void receiver.close());
+      await once(receiver.bind(0, address), 'listening');
+      const lengths: number[] = [];
+      receiver.on('message', ({ length }) => lengths.push(length));
+      const remote = { address, port: receiver.address().port };
+      const pool = new BufferPool({ count: 8, hugePages: 'none' });
+      const take = () => pool.tryAcquire() as PooledBuffer;
+      const open = (options: UdpOptions) =>
+        UdpSocket.open({ remote, zeroCopy: 'always', ...options });
+
+      const before = openDescriptors();
+      const refused = await rejectionOf(() => open({ segmentSize: segmentSize + 1 }));
       const shown = `at most ${segmentSize} on this path (MTU 1500); received ${segmentSize + 1}`;
-      expect(told.tooLong.message).toContain(shown);
-      expect(told.descriptorsLeft).toBe(0);
-      // The path shrinks while the socket is open: each send is refused by the kernel.
-      expect(told.first).toEqual([{ value: 0 }, { value: 1 }, { value: 2 }]);
-      for (const refused of told.refused) {
-        expect(refused).toMatchObject({
-          name: 'RangeError',
-          code: 'ERR_ZEROSEND_DATAGRAM_TOO_LONG',
-        });
-        expect(refused.message).toContain(`refuses ${10 * segmentSize} bytes`);
-      }
-      expect(told.held).toEqual({ acquired: 3, nextId: 4, inFlight: 0 });
-      // Of two at once the first went out, so that the other takes its id and fails.
-      expect(told.half).toEqual({ value: { first: 0, last: 1 } });
-      expect(told.ends).toEqual([expect.stringMatching(/^0-0 (copied|zerocopy)$/), '1-1 failed']);
-      expect(told.pool).toMatchObject({ acquired: 3, inFlight: 0, retired: 0 });
-      expect(told.last).toEqual({ value: 4 });
-      expect(told.unconnected).toMatchObject({ code: 'ERR_ZEROSEND_DATAGRAM_TOO_LONG' });
-      expect(told.whole).toEqual({ value: 0 });
-      expect(told).toMatchObject({ unknownIds: 0, duplicateIds: 0, received: told.sent });
-      expect(new Map(told.lengths)).toEqual(
-        new Map([
-          [segmentSize, 50],
-          [100, 2],
-        ]),
-      );
-      expect(told.closed).toMatchObject([
-        { outcome: 'drained', ids: 5, unfinished: 0 },
-        { outcome: 'drained', ids: 1, unfinished: 0 },
-        { outcome: 'aborted', ids: 2, unfinished: 1, bytesAccepted: 100, error: null },
-      ]);
+      expectError(refused, coded(RangeError, 'SEGMENT_TOO_LONG', shown));
+      expect(openDescriptors()).toEqual(before);
+
+      const socket = await open({ segmentSize });
+      const bytes = 10 * segmentSize;
+      /** Four sends of ten segments: a pooled buffer, a plain array, and two buffers at once. */
+      const three = () => {
+        const [single, ...pair] = [take(), take(), take()] as [PooledBuffer, ...PooledBuffer[]];
+        return [
+          () => socket.send(single, bytes),
+          () => socket.send(Buffer.alloc(bytes)),
+          () => socket.sendMany(pair, bytes).first,
+        ];
+      };
+      expect(three().map((send) => send())).toEqual([0, 1, 2]);
+      await socket.flush();
+
+      // The path shrinks while the sockets are open: the kernel refuses each send.
+      const partial = await open({ segmentSize });
+      setMtu(1400);
+      const tooLong = coded(RangeError, 'DATAGRAM_TOO_LONG', `refuses ${bytes} bytes`);
+      for (const send of three()) expectError(thrownBy(send), tooLong);
+      expect(pool.acquired).toBe(3);
+      expect(socket).toMatchObject({ nextId: 4, inFlight: 0 });
+      const ends: string[] = [];
+      partial.on('complete', ({ first, last, how }) => void ends.push(`${first}-${last} ${how}`));
+      // The first of two is no longer than a segment and leaves in fragments. The second cannot: it takes
+      // its id and fails.
+      expect(partial.sendMany([take(), take()], [100, bytes])).toEqual({ first: 0, last: 1 });
+      await partial.flush();
+      expect(ends).toEqual([expect.stringMatching(/^0-0 (copied|zerocopy)$/), '1-1 failed']);
+      setMtu(1500);
+      expect(socket.send(Buffer.alloc(bytes))).toBe(4);
+      await socket.flush();
+
+      // An unconnected socket finds out only when it sends.
+      const free = await UdpSocket.open({
+        family,
+        segmentSize: segmentSize + 1,
+        zeroCopy: 'always',
+      });
+      const code = 'ERR_ZEROSEND_DATAGRAM_TOO_LONG';
+      const sendWhole = () => free.sendTo(Buffer.alloc(bytes), bytes, remote);
+      expect(sendWhole).toThrow(expect.objectContaining({ code }));
+      expect(free.sendTo(Buffer.alloc(100), 100, remote)).toBe(0);
+      await until(() => lengths.length >= 52, 'all datagrams');
+      const others = lengths.filter((length) => length !== segmentSize);
+      expect({ others, all: lengths.length }).toEqual({ others: [100, 100], all: 52 });
+      expect(socket.stats()).toMatchObject({ unknownIds: 0, duplicateIds: 0 });
+      expect(pool.stats()).toMatchObject({ acquired: 3, inFlight: 0, retired: 0 });
+      const drained = { outcome: 'drained', unfinished: 0 };
+      expect(await socket.close()).toMatchObject({ ...drained, ids: 5 });
+      expect(await free.close()).toMatchObject({ ...drained, ids: 1 });
+      const failed = { outcome: 'aborted', ids: 2, unfinished: 1, bytesAccepted: 100, error: null };
+      expect(await partial.close()).toMatchObject(failed);
     },
   );
 });

@@ -1,9 +1,9 @@
 // @ts-check
 // Sends across the wrap of the kernel's 32-bit ids, and past 2^32 of ours.
-import { Sender, smallPool, within } from '../sender.mjs';
-import { ALWAYS, clearFaults, inject, reportedRanges, setFirstIds } from '../zerosend.mjs';
+import { Sender, smallPool, within } from './sender.mjs';
+import { ALWAYS, clearFaults, inject, reportedRanges, setFirstIds } from './zerosend.mjs';
 
-/** @typedef {import('../sender.mjs').Peer} Peer */
+/** @typedef {import('./sender.mjs').Peer} Peer */
 /** @typedef {'merged' | 'pieces' | 'batches' | 'flow' | 'until the end'} Shape */
 
 /**
@@ -109,11 +109,4 @@ export async function sendAcross({ protocol, shape, sendId, kernelId, held = fal
     seed: sender.seed,
     sent: sender.position,
   };
-}
-
-/** @param {{ cases: WrapCase[], peer: Peer }} argument */
-export async function run({ cases, peer }) {
-  const answers = [];
-  for (const wrapCase of cases) answers.push(await sendAcross(wrapCase, peer));
-  return answers;
 }
