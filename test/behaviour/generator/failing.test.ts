@@ -2,17 +2,15 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { BufferPool } from 'zerosend';
 import { type GenerateOptions, type GeneratorError, generate, replay } from 'zerosend/generator';
-import { ownNamespace } from '../../../rig/index.mjs';
 import { openTo, startPeer } from '../../support/endpoints.js';
-import { canMakeNamespaces, hasTool, isRoot, needs } from '../../support/requirements.js';
+import { hasTool, isRoot, needs } from '../../support/requirements.js';
 import { ask } from '../../support/run.js';
 import { pcap } from './support/pcap-writer.js';
 
-/** Runs a program of programs/; flap.mjs in a namespace, since its links are its own. */
+/** Runs a program of programs/. */
 function run(program: string, argument: object) {
   const path = fileURLToPath(new URL(`./programs/${program}`, import.meta.url));
-  const place = program === 'flap.mjs' ? ownNamespace() : [];
-  return ask([...place, process.execPath, path, JSON.stringify(argument)]);
+  return ask([process.execPath, path, JSON.stringify(argument)]);
 }
 
 const frames = Array.from({ length: 20 }, (_, i) => ({
@@ -69,52 +67,6 @@ describe('generateInWorkers, when a thread is not to be had', () => {
     expect((await receiver.report()).datagrams).toBe(0);
   });
 });
-
-describe(
-  'generate, when its link goes',
-  needs(canMakeNamespaces(), 'making network namespaces'),
-  () => {
-    const flap = (kind: string, ...deeds: string[]) => run('flap.mjs', { kind, deeds, count: 500 });
-
-    it.each(['packet', 'xdp'])('goes on through a %s socket once it is back', async (kind) => {
-      const { report } = await flap(kind, 'link set z0 down', 'link set z0 up');
-      expect(report).toMatchObject({ ended: 'count', packets: 500, sends: 500, unfinished: 0 });
-    });
-
-    it.each([
-      ['udp', 'link set z0 down', 'ENETUNREACH', '198.18.0.2 port 9'],
-      ['udp', 'link del z0', 'ENETUNREACH', '198.18.0.2 port 9'],
-      ['packet', 'link del z0', 'ENXIO', 'z0'],
-      ['xdp', 'link del z0', 'ENXIO', 'z0'],
-    ])('has its report when it ends (%s, %s)', async (kind, deed, code, about) => {
-      const said = await flap(kind, deed);
-      expect(said).toMatchObject({ code, message: expect.stringContaining(about) });
-      const { report } = said;
-      expect(report.ended).toBe('error');
-      expect(report.packets).toBeGreaterThan(0);
-      expect(report.packets).toBeLessThan(500);
-      expect(report.pacing.asked).toBe(1000);
-    });
-  },
-);
-
-describe(
-  'generateInWorkers, when its link goes',
-  needs(canMakeNamespaces(), 'making network namespaces'),
-  () => {
-    it('has the report of all workers', async () => {
-      const argument = { kind: 'workers', deeds: ['link del z0'], count: 500 };
-      const said = await run('flap.mjs', argument);
-      expect(said).toMatchObject({
-        code: 'ENETUNREACH',
-        message: expect.stringMatching(/^worker [01]: .*198\.18\.0\.2 port 9/),
-        report: { ended: 'error', packets: sum(said.report.workers) },
-      });
-      expect(said.report.workers).toHaveLength(2);
-      for (const { packets } of said.report.workers) expect(packets).toBeGreaterThan(0);
-    });
-  },
-);
 
 describe('a run that fails', () => {
   const setUp = async () => {
