@@ -1,6 +1,7 @@
 // @ts-check
 // What is compared with what. In each contest the programs take turns in short slices, and each is
 // measured against the first one, round by round.
+import { c, js } from './program.mjs';
 import { ringContests } from './ring-contests.mjs';
 
 /**
@@ -43,27 +44,11 @@ export const contests = [
       'The thread only sleeps: what a process with threads pays for each system call. sendto, with no\n' +
       'header for the kernel to fetch, is what UdpSocket.send uses.',
     programs: [
-      { name: 'C sendmsg', language: 'c', args: GSO, how: 'zerocopied' },
-      {
-        name: 'C beside a thread',
-        language: 'c',
-        args: [...GSO, '--thread'],
-        how: 'zerocopied',
-      },
-      { name: 'C sendto', language: 'c', args: [...GSO, '--sendto'], how: 'zerocopied' },
-      {
-        name: 'C sendto beside a thread',
-        language: 'c',
-        args: [...GSO, '--sendto', '--thread'],
-        how: 'zerocopied',
-      },
-      {
-        name: 'UdpSocket.send',
-        language: 'js',
-        args: ['zerosend', ...GSO],
-        how: 'zerocopied',
-        target: 0.9,
-      },
+      c('C sendmsg', GSO, 'zerocopied'),
+      c('C beside a thread', [...GSO, '--thread'], 'zerocopied'),
+      c('C sendto', [...GSO, '--sendto'], 'zerocopied'),
+      c('C sendto beside a thread', [...GSO, '--sendto', '--thread'], 'zerocopied'),
+      js('UdpSocket.send', ['zerosend', ...GSO], 'zerocopied', 0.9),
     ],
   },
   {
@@ -72,20 +57,9 @@ export const contests = [
     protocol: 'udp',
     path: 'sink',
     programs: [
-      { name: 'C sendmmsg', language: 'c', args: [...GSO, ...BATCH], how: 'zerocopied' },
-      {
-        name: 'UdpSocket.sendMany, a run',
-        language: 'js',
-        args: ['zerosend', ...GSO, ...BATCH, '--runs'],
-        how: 'zerocopied',
-        target: 0.95,
-      },
-      {
-        name: 'UdpSocket.sendMany, an array',
-        language: 'js',
-        args: ['zerosend', ...GSO, ...BATCH],
-        how: 'zerocopied',
-      },
+      c('C sendmmsg', [...GSO, ...BATCH], 'zerocopied'),
+      js('UdpSocket.sendMany, a run', ['zerosend', ...GSO, ...BATCH, '--runs'], 'zerocopied', 0.95),
+      js('UdpSocket.sendMany, an array', ['zerosend', ...GSO, ...BATCH], 'zerocopied'),
     ],
   },
   {
@@ -97,22 +71,12 @@ export const contests = [
       'Copying senders use 16 buffers in turn, which stay in the cache, but where it says 256.\n' +
       'node:dgram cannot ask for GSO: 65000 B leave as one datagram in IP fragments.',
     programs: [
-      { name: 'UdpSocket.send', language: 'js', args: ['zerosend', ...GSO], how: 'zerocopied' },
-      {
-        name: 'UdpSocket, copying',
-        language: 'js',
-        args: ['zerosend', ...GSO, '--zero-copy', 'never'],
-        how: 'inlined',
-      },
-      { name: 'C, copying', language: 'c', args: [...GSO, '--copy'], how: 'inlined' },
-      {
-        name: 'C, copying, 256 in turn',
-        language: 'c',
-        args: [...GSO, '--copy', '--rotate'],
-        how: 'inlined',
-      },
-      { name: 'node:dgram 65000 B', language: 'js', args: ['dgram', '--size', '65000'] },
-      { name: 'node:dgram 1400 B', language: 'js', args: ['dgram', '--size', '1400'] },
+      js('UdpSocket.send', ['zerosend', ...GSO], 'zerocopied'),
+      js('UdpSocket, copying', ['zerosend', ...GSO, '--zero-copy', 'never'], 'inlined'),
+      c('C, copying', [...GSO, '--copy'], 'inlined'),
+      c('C, copying, 256 in turn', [...GSO, '--copy', '--rotate'], 'inlined'),
+      js('node:dgram 65000 B', ['dgram', '--size', '65000']),
+      js('node:dgram 1400 B', ['dgram', '--size', '1400']),
     ],
   },
   {
@@ -121,20 +85,14 @@ export const contests = [
     protocol: 'udp',
     path: 'loopback',
     remark: 'Loopback copies, and its completions say so: what asking costs where it does not pay.',
-    programs: [
-      { name: 'C sendmsg', language: 'c', args: GSO },
-      { name: 'UdpSocket.send', language: 'js', args: ['zerosend', ...GSO] },
-    ],
+    programs: [c('C sendmsg', GSO), js('UdpSocket.send', ['zerosend', ...GSO])],
   },
   {
     name: 'tcp-send',
     title: 'TCP over loopback, 64 KB a send, asking for zero copy',
     protocol: 'tcp',
     path: 'loopback',
-    programs: [
-      { name: 'C sendmsg', language: 'c', args: TCP },
-      { name: 'TcpSocket.send', language: 'js', args: ['zerosend', ...TCP] },
-    ],
+    programs: [c('C sendmsg', TCP), js('TcpSocket.send', ['zerosend', ...TCP])],
   },
   {
     name: 'tcp-copying',
@@ -143,19 +101,10 @@ export const contests = [
     path: 'loopback',
     remark: "'auto' has found out that this path copies, and asks only now and then.",
     programs: [
-      { name: 'C, copying', language: 'c', args: [...TCP, '--copy'], how: 'inlined' },
-      {
-        name: "TcpSocket, 'never'",
-        language: 'js',
-        args: ['zerosend', ...TCP, '--zero-copy', 'never'],
-        how: 'inlined',
-      },
-      {
-        name: "TcpSocket, 'auto'",
-        language: 'js',
-        args: ['zerosend', ...TCP, '--zero-copy', 'auto'],
-      },
-      { name: 'node:net', language: 'js', args: ['net', ...TCP] },
+      c('C, copying', [...TCP, '--copy'], 'inlined'),
+      js("TcpSocket, 'never'", ['zerosend', ...TCP, '--zero-copy', 'never'], 'inlined'),
+      js("TcpSocket, 'auto'", ['zerosend', ...TCP, '--zero-copy', 'auto']),
+      js('node:net', ['net', ...TCP]),
     ],
   },
   ...ringContests,

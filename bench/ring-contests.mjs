@@ -1,6 +1,7 @@
 // @ts-check
 // The contests of sockets whose ring is their pool.
 import { frameArgs, frames } from './frames.mjs';
+import { c, js } from './program.mjs';
 
 /** @typedef {import('./contests.mjs').Contest} Contest */
 
@@ -10,10 +11,7 @@ const LARGE = frameArgs(frames.large);
 const HOT = ['--frames', '16'];
 const RING = ['--frames', '64'];
 const COLD = ['--frames', '1024'];
-const DGRAM_64 = {
-  language: /** @type {const} */ ('js'),
-  args: ['dgram', '--size', '64', '--count'],
-};
+const DGRAM_64 = js('node:dgram', ['dgram', '--size', '64', '--count']);
 
 /** @type {Contest[]} */
 export const ringContests = [
@@ -26,27 +24,20 @@ export const ringContests = [
       'PacketSocket writes the counter by a compiled field of zerosend/generator. node:dgram sends\n' +
       '64 B of payload, with a counter in each, too. Its bytes are counted likewise.',
     programs: [
-      { name: 'C, the ring', language: 'c', args: SMALL, how: 'zerocopied' },
-      {
-        name: 'PacketSocket, runs of 256',
-        language: 'js',
-        args: ['ring', '--frame', 'small', '--runs', '--batch', '256'],
-        how: 'zerocopied',
-        target: 0.93,
-      },
-      {
-        name: 'PacketSocket.sendMany of 64',
-        language: 'js',
-        args: ['ring', '--frame', 'small', '--batch', '64'],
-        how: 'zerocopied',
-      },
-      {
-        name: 'PacketSocket.send',
-        language: 'js',
-        args: ['ring', '--frame', 'small'],
-        how: 'zerocopied',
-      },
-      { name: 'node:dgram', ...DGRAM_64 },
+      c('C, the ring', SMALL, 'zerocopied'),
+      js(
+        'PacketSocket, runs of 256',
+        ['ring', '--frame', 'small', '--runs', '--batch', '256'],
+        'zerocopied',
+        0.93,
+      ),
+      js(
+        'PacketSocket.sendMany of 64',
+        ['ring', '--frame', 'small', '--batch', '64'],
+        'zerocopied',
+      ),
+      js('PacketSocket.send', ['ring', '--frame', 'small'], 'zerocopied'),
+      DGRAM_64,
     ],
     goals: [
       { program: 'PacketSocket, runs of 256', against: 'node:dgram', by: 'rate', target: 3.5 },
@@ -59,27 +50,16 @@ export const ringContests = [
     path: 'sink',
     remark: 'As ring-small.',
     programs: [
-      { name: 'C, AF_XDP', language: 'c', args: SMALL, how: 'copied' },
-      {
-        name: 'XdpSocket, runs of 256',
-        language: 'js',
-        args: ['ring', '--frame', 'small', '--runs', '--batch', '256'],
-        how: 'copied',
-        target: 0.9,
-      },
-      {
-        name: 'XdpSocket.sendMany of 64',
-        language: 'js',
-        args: ['ring', '--frame', 'small', '--batch', '64'],
-        how: 'copied',
-      },
-      {
-        name: 'XdpSocket.send',
-        language: 'js',
-        args: ['ring', '--frame', 'small'],
-        how: 'copied',
-      },
-      { name: 'node:dgram', ...DGRAM_64 },
+      c('C, AF_XDP', SMALL, 'copied'),
+      js(
+        'XdpSocket, runs of 256',
+        ['ring', '--frame', 'small', '--runs', '--batch', '256'],
+        'copied',
+        0.9,
+      ),
+      js('XdpSocket.sendMany of 64', ['ring', '--frame', 'small', '--batch', '64'], 'copied'),
+      js('XdpSocket.send', ['ring', '--frame', 'small'], 'copied'),
+      DGRAM_64,
     ],
     goals: [{ program: 'XdpSocket, runs of 256', against: 'node:dgram', by: 'rate', target: 5 }],
   },
@@ -93,42 +73,20 @@ export const ringContests = [
       'Copying is send(2) on an AF_PACKET socket from buffers used in turn: 16 stay in the cache, 1024\n' +
       'do not. What goes through a ring is not read: there, many frames cost little more than few.',
     programs: [
-      {
-        name: 'C, send, 16 buffers',
-        language: 'c',
-        args: [...LARGE, ...HOT, '--copy'],
-        how: 'inlined',
-      },
-      {
-        name: 'C, send, 1024 buffers',
-        language: 'c',
-        args: [...LARGE, ...COLD, '--copy'],
-        how: 'inlined',
-      },
-      {
-        name: 'C, the ring, 64 frames',
-        language: 'c',
-        args: [...LARGE, ...RING],
-        how: 'zerocopied',
-      },
-      {
-        name: 'C, the ring, 1024 frames',
-        language: 'c',
-        args: [...LARGE, ...COLD],
-        how: 'zerocopied',
-      },
-      {
-        name: 'PacketSocket, 64 frames',
-        language: 'js',
-        args: ['ring', '--frame', 'large', '--batch', '64', ...RING],
-        how: 'zerocopied',
-      },
-      {
-        name: 'PacketSocket, 1024 frames',
-        language: 'js',
-        args: ['ring', '--frame', 'large', '--batch', '64', ...COLD],
-        how: 'zerocopied',
-      },
+      c('C, send, 16 buffers', [...LARGE, ...HOT, '--copy'], 'inlined'),
+      c('C, send, 1024 buffers', [...LARGE, ...COLD, '--copy'], 'inlined'),
+      c('C, the ring, 64 frames', [...LARGE, ...RING], 'zerocopied'),
+      c('C, the ring, 1024 frames', [...LARGE, ...COLD], 'zerocopied'),
+      js(
+        'PacketSocket, 64 frames',
+        ['ring', '--frame', 'large', '--batch', '64', ...RING],
+        'zerocopied',
+      ),
+      js(
+        'PacketSocket, 1024 frames',
+        ['ring', '--frame', 'large', '--batch', '64', ...COLD],
+        'zerocopied',
+      ),
     ],
     goals: [
       {
