@@ -5,15 +5,15 @@
 //
 // Plain Node.js without dependencies, because it is what installs them. What is up to date is
 // decided by content, never by file times, which a fresh clone and a copy do not keep.
-import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { run } from './support/exec.mjs';
-import { digest, listFiles, readJson, root } from './support/files.mjs';
+import { dirname, join } from 'node:path';
+import { run, runNpm } from './support/exec.mjs';
+import { checkout, digest, listFiles, readJson, root } from './support/files.mjs';
 import { withLock } from './support/lock.mjs';
 
 const configuration = process.argv.includes('--debug') ? 'Debug' : 'Release';
 const verbose = Boolean(process.env.ZEROSEND_VERBOSE);
+const options = { cwd: root, capture: !verbose };
 
 /** @typedef {{ title: string; hint?: string; due: () => boolean; build: () => Promise<void> }} Step */
 
@@ -36,11 +36,7 @@ const dependencies = {
   },
   async build() {
     const args = ['ci', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund'];
-    const cli = process.env.npm_execpath;
-    // The npm that started this script, where there is one: it may not be the first in PATH.
-    await (cli && basename(cli) === 'npm-cli.js'
-      ? step(process.execPath, [cli, ...args])
-      : step('npm', args));
+    await step('npm', runNpm(args, options));
   },
 };
 
@@ -56,11 +52,8 @@ const library = {
   async build() {
     const state = { digest: digest(libraryInputs()) };
     rmSync(join(root, libraryStamp), { force: true });
-    await step(process.execPath, [
-      join(root, 'node_modules/typescript/bin/tsc'),
-      '--pretty',
-      'false',
-    ]);
+    const tsc = join(root, 'node_modules/typescript/bin/tsc');
+    await step('tsc', run(process.execPath, [tsc, '--pretty', 'false'], options));
     for (const file of listFiles(['dist'])) {
       const source = file.replace(/^dist/, 'lib').replace(/(\.d\.ts|\.js|\.js\.map)$/, '.ts');
       if (!existsSync(join(root, source))) rmSync(join(root, file));
@@ -97,22 +90,26 @@ const addon = {
     const other = configuration === 'Release' ? 'Debug' : 'Release';
     rmSync(join(root, 'build', other), { recursive: true, force: true });
     rmSync(join(root, `build/.stamp-${other}.json`), { force: true });
-    await step(process.execPath, [
-      join(root, 'dist/cli/main.js'),
-      'build',
-      '--incremental',
+    const more = [
       ...(configuration === 'Debug' ? ['--debug'] : []),
       ...(verbose ? ['--verbose'] : []),
-    ]);
+    ];
+    const args = [join(root, 'dist/cli/main.js'), 'build', '--incremental', ...more];
+    await step('zerosend build', run(process.execPath, args, options));
     writeFileSync(join(root, addonStamp()), JSON.stringify(state));
   },
 };
 
-/** Runs one program of a step; what it printed is shown where it failed or warned. */
-async function step(/** @type {string} */ command, /** @type {string[]} */ args) {
-  const { ok, status, output } = await run(command, args, { cwd: root, capture: !verbose });
+/**
+ * Waits for one program of a step; what it printed is shown where it failed or warned.
+ *
+ * @param {string} name
+ * @param {ReturnType<typeof run>} running
+ */
+async function step(name, running) {
+  const { ok, status, output } = await running;
   if (!ok || /\bwarning:/.test(output)) process.stderr.write(output);
-  if (!ok) throw new StepError(`${basename(args[0] ?? command)} failed (${status})`);
+  if (!ok) throw new StepError(`${name} failed (${status})`);
 }
 
 function report(/** @type {unknown} */ error) {
@@ -148,7 +145,6 @@ async function bringUpToDate() {
 try {
   if (STEPS.some(({ due }) => due())) {
     mkdirSync(join(root, 'build'), { recursive: true });
-    const checkout = createHash('sha256').update(root).digest('hex').slice(0, 16);
     await withLock(`zerosend-ensure-${checkout}`, bringUpToDate, {
       onWait: () => process.stderr.write('zerosend: waiting for another build ...\n'),
     });

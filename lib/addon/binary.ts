@@ -39,11 +39,13 @@ function libcOfReport(): Libc | undefined {
   }
 }
 
-/** @param mapped lines that end with the path of a file, of which more may follow after a space */
+/** @param mapped lines that end with the path of a file, or with more after a space */
 function libcOf(mapped: readonly string[]): Libc | undefined {
-  // musl first: what makes glibc's programs run on musl (gcompat) maps a file named libc.so.6.
-  if (mapped.some((line) => /\/(ld-musl-|libc\.musl-)[^/]*$/.test(line))) return 'musl';
-  if (mapped.some((line) => /\/libc(\.so\.6|-2\.\d+\.so)( |$)/.test(line))) return 'glibc';
+  const has = (name: RegExp) => mapped.some((line) => name.test(line));
+  // musl first: what makes glibc's programs run on musl (gcompat) maps a file named libc.so.6. A file
+  // libc.so is no library on a system of glibc, but a script for the linker.
+  if (has(/\/(ld-musl-[^/ ]*|libc\.musl-[^/ ]*|libc\.so)( |$)/)) return 'musl';
+  if (has(/\/libc(\.so\.6|-2\.\d+\.so)( |$)/)) return 'glibc';
   return undefined;
 }
 
@@ -73,7 +75,8 @@ function exists(path: string): boolean {
 /** The targets of which the package has a binary. */
 export function shippedTargets(root: string): string[] {
   try {
-    return readdirSync(join(root, 'prebuilds')).sort();
+    const names = readdirSync(join(root, 'prebuilds'));
+    return names.filter((name) => name.startsWith('linux-')).sort();
   } catch {
     return [];
   }

@@ -1,5 +1,6 @@
 // @ts-check
 import { spawn, spawnSync } from 'node:child_process';
+import { basename } from 'node:path';
 
 /**
  * Runs a program to its end, without a stdin.
@@ -34,6 +35,20 @@ export function run(command, args, { cwd, env, capture = false, complaints = fal
       }),
     );
   });
+}
+
+/**
+ * Runs npm: the one that has started this program, where there is one, which may not be the first in
+ * PATH.
+ *
+ * @param {readonly string[]} args
+ * @param {Parameters<typeof run>[2]} [options]
+ */
+export function runNpm(args, options) {
+  const cli = process.env.npm_execpath;
+  return cli && basename(cli) === 'npm-cli.js'
+    ? run(process.execPath, [cli, ...args], options)
+    : run('npm', args, options);
 }
 
 /**

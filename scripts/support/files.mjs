@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url';
 /** The root folder of the checkout. */
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
+/** A name of the checkout for locks: others may be worked on at the same time. */
+export const checkout = createHash('sha256').update(root).digest('hex').slice(0, 16);
+
 /**
  * The files under some files and folders of the checkout, as sorted paths relative to its root.
  *
