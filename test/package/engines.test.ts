@@ -94,7 +94,7 @@ if (everything) {
       const sysroot = '/usr/aarch64-linux-gnu';
       needsHere(context, readable(join(sysroot, 'lib/libstdc++.so.6')), 'libstdc++6-arm64-cross');
       const tarball = await packed(context);
-      const folder = await registryTool(context, ...NODE_ARM64, '--cpu=arm64');
+      const folder = await registryTool(context, ...NODE_ARM64);
       const project = new Project();
       await project.install(tarball);
       rmSync(project.path('node_modules/zerosend/prebuilds/linux-x64-glibc'), { recursive: true });

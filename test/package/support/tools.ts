@@ -13,14 +13,14 @@ export async function registryTool(
   context: TestContext,
   name: string,
   version: string,
-  ...args: string[]
 ): Promise<string> {
   const folder = join(root, 'build/tools', `${name.replace('/', '+')}@${version}`);
   const done = join(folder, 'complete');
   if (!existsSync(done)) {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'package.json'), '{ "private": true }');
-    const options = ['--ignore-scripts', '--no-audit', '--no-fund', ...args];
+    // Also what is for another processor, or C library.
+    const options = ['--ignore-scripts', '--no-audit', '--no-fund', '--force'];
     const install = ['install', ...options, `${name}@${version}`];
     const { code, stderr } = await run('npm', install, { cwd: folder });
     const why = stderr.trim().split('\n').slice(-2).join(' ');

@@ -1,6 +1,9 @@
 // @ts-check
-// Runs where the package is installed from git or from a folder, and before it is packed: builds it.
-// The binary goes to prebuilds/, since what npm copies from here has no build/.
+// Builds the package where it is installed from git, and after `npm install` in a checkout. The binary goes
+// to prebuilds/, since what npm copies from here has no build/.
+//
+// It is the script `prepublish`, which npm runs then, and not `prepare`: that would make npm warn of a
+// package that wants to run something, wherever the packed file is installed.
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
