@@ -144,6 +144,7 @@ const functions = {
     right: (value) => isFailure(value) || Array.isArray(value.qdiscs),
     often: 1,
   },
+  devices: { args: [], right: (value) => isFailure(value) || Array.isArray(value), often: 1 },
   progress: { args: [socket], right: (value) => value >= 0, often: 3 },
   conclude: { args: [socket], right: (value) => value >= 0, often: 1 },
   unacknowledged: { args: [socket], right: (value) => value >= 0, often: 3 },
