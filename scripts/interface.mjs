@@ -1,7 +1,9 @@
 // @ts-check
-// npm run interface     writes down the public interface, for a change that is meant, and its reference
-import { mkdirSync, writeFileSync } from 'node:fs';
+// npm run interface     writes down the public interface, for a change that is meant, its reference, and
+//                       the help of each command
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { COMMAND_LINE, helpOfAll, renewed } from './support/command-line.mjs';
 import { root } from './support/files.mjs';
 import { ENTRIES, publicInterface } from './support/public-interface.mjs';
 import { pages, render } from './support/reference.mjs';
@@ -13,3 +15,5 @@ for (const page of pages()) {
   mkdirSync(join(root, dirname(page.path)), { recursive: true });
   writeFileSync(join(root, page.path), render(page));
 }
+const commandLine = join(root, COMMAND_LINE);
+writeFileSync(commandLine, renewed(readFileSync(commandLine, 'utf8'), await helpOfAll()));

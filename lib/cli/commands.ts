@@ -9,7 +9,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import('./demo/command.js'),
   },
   doctor: {
-    summary: 'tells what works on this machine, and what to type where something does not',
+    summary: 'try what works on this machine, and say what to type where something does not',
     load: () => import('./doctor/doctor.js'),
   },
   bench: {
@@ -25,7 +25,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import('./replay/command.js'),
   },
   build: {
-    summary: 'builds the native part from source, where no binary fits this system',
+    summary: 'build the native part from source, where no binary fits this system',
     load: () => import('./build/command.js'),
   },
 };

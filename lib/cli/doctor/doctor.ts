@@ -35,7 +35,7 @@ const FORMAT = 1;
 
 export const command = defineCommand({
   name: 'doctor',
-  summary: 'tells what works on this machine, and what to type where something does not',
+  summary: 'try what works on this machine, and say what to type where something does not',
   about: `
 Tries each mechanism of zerosend for a moment, and tells what this machine, this container and this
 process are allowed. Each verdict comes from an attempt, not from a version. Nothing is changed, and
@@ -59,7 +59,7 @@ for a moment.`,
   ],
   exitCodes: {
     [EXIT.OK]: 'MSG_ZEROCOPY works on TCP and on UDP; the rest may or may not',
-    [EXIT.FAILED]: 'not used',
+    [EXIT.FAILED]: 'the doctor itself is ill; please report it',
     [EXIT.UNAVAILABLE]: 'MSG_ZEROCOPY does not work, or could not be tried; the report says why',
   },
   async run({ options, json, terminal, signal }) {
