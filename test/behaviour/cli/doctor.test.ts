@@ -1,7 +1,7 @@
 // zerosend doctor under one condition after the other: what it says has to change with each, and be true.
 import { describe, expect, it } from 'vitest';
 import { canMakeNamespaces, hasTool, isRoot, needs } from '../../support/requirements.js';
-import { after, commandLine, doctor, NOBODY, ZERO_COPY } from './doctor.js';
+import { after, commandLine, doctor, NOBODY, NOBODY_ID, ZERO_COPY } from './doctor.js';
 import { atTerminal, pipe, screen, zerosend } from './shell.js';
 
 const namespaces = needs(canMakeNamespaces(), 'making network namespaces');
@@ -110,7 +110,7 @@ describe('nobody', root, () => {
     expect(report).toMatchObject({ core: true, code: 0 });
     for (const id of TRIED) expect([id, report.of(id).verdict]).toEqual([id, 'works']);
     expect(report.of('capabilities').data).toMatchObject({
-      uid: 65_534,
+      uid: NOBODY_ID,
       effective: [],
       bounding: [],
     });

@@ -60,10 +60,13 @@ export async function doctor(conditions: Conditions = {}): Promise<Report> {
   return { ...report, code, of, typed };
 }
 
-/** What runs as nobody, who can get no capability. */
+/** A user of these tests alone: locked memory is counted for all processes of a user. */
+export const NOBODY_ID = 50_000 + (process.pid % 10_000);
+
+/** What runs as a user who can get no capability. */
 export const NOBODY = [
   'setpriv',
-  '--reuid=65534',
+  `--reuid=${NOBODY_ID}`,
   '--regid=65534',
   '--clear-groups',
   '--inh-caps=-all',
