@@ -66,9 +66,10 @@ function optionRow(name: string, spec: OptionSpecs[string]): readonly [string, s
   return [`${short === undefined ? '' : `-${short}, `}--${name}${value}`, `${help}${suffix}`];
 }
 
-function wrap(text: string, width: number): string[] {
+/** Lines of at most `width` characters, broken at words. Nothing makes no line. */
+export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
-  for (const word of text.split(/\s+/)) {
+  for (const word of text.split(/\s+/).filter((part) => part !== '')) {
     const last = lines.at(-1);
     if (last !== undefined && last.length + 1 + word.length <= width) {
       lines[lines.length - 1] = `${last} ${word}`;

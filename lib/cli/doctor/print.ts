@@ -1,3 +1,4 @@
+import { wrap } from '../base/help.js';
 import type { Terminal } from '../base/terminal.js';
 import { type Finding, GROUPS, type Group, type Verdict } from './finding.js';
 
@@ -16,23 +17,30 @@ const HEADINGS: Readonly<Record<Group, string>> = {
   interfaces: 'Interfaces',
 };
 
+/** Of one group: a machine with many containers has as many interfaces. */
+const MOST = 20;
+
 /** The findings as a list for people, by groups. */
 export function printFindings(findings: readonly Finding[], terminal: Terminal): void {
+  const { colour } = terminal;
   const width = Math.max(40, Math.min(100, terminal.columns - 1));
   for (const group of GROUPS) {
     const own = findings.filter((finding) => finding.group === group);
     if (own.length === 0) continue;
-    terminal.print(terminal.colour.bold(HEADINGS[group]));
+    terminal.print(colour.bold(HEADINGS[group]));
     const column = Math.min(28, Math.max(...own.map(({ title }) => title.length)));
     let before = '';
-    for (const finding of own) {
+    for (const finding of own.slice(0, MOST)) {
       printSummary(finding, column, width, terminal);
       if (finding.verdict === 'works') continue;
       // What one thing has brought about is explained once.
       const explanation = explain(finding, width, terminal).join('\n');
-      if (explanation !== '') terminal.print(explanation === before ? AS_ABOVE : explanation);
+      if (explanation !== '')
+        terminal.print(explanation === before ? colour.dim(AS_ABOVE) : explanation);
       before = explanation;
     }
+    const more = own.length - MOST;
+    if (more > 0) terminal.print(`  and ${more} more, which --json lists`);
     terminal.print();
   }
 }
@@ -69,17 +77,4 @@ function explain(
       ...wrap(what, width - 10).map((line) => `          ${colour.dim(line)}`),
     ]),
   ];
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(/\s+/).filter((part) => part !== '')) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width) {
-      lines[lines.length - 1] = `${last} ${word}`;
-    } else {
-      lines.push(word);
-    }
-  }
-  return lines;
 }

@@ -17,29 +17,47 @@ export function toGet(capability: Capability, system: Subject): Remedy[] {
   const short = capability.replace('CAP_', '');
   const reachable = privileges.bounding?.includes(capability) !== false;
   const remedies: Remedy[] = [];
-  if (container?.kind === 'kubernetes') {
-    remedies.push({
-      type: `securityContext: { capabilities: { add: ["${short}"] } }`,
-      what: "in the container's entry of the pod",
-    });
-  } else if (container) {
-    const tool = container.kind === 'podman' ? 'podman' : 'docker';
-    remedies.push({
-      type: `${tool} run --cap-add ${short} …`,
-      what: 'starts the container anew with the capability',
-    });
-  }
   if (privileges.uid !== 0 && reachable && !privileges.noNewPrivileges) {
     remedies.push({
       type: `sudo setcap ${capability.toLowerCase()}+ep ${node.path}`,
       what: 'gives it to every program that this node runs, whoever starts it',
     });
   }
+  if (container) remedies.push(inContainer(container.kind, short, privileges.uid === 0, reachable));
   remedies.push({
     type: 'unshare -Urn …',
     what: 'runs a program with all capabilities over a network of its own, which is empty at first',
   });
   return remedies;
+}
+
+/**
+ * How a container is started so that its program has a capability. Those that are added are of its root;
+ * other users get none.
+ */
+function inContainer(
+  kind: Container['kind'],
+  name: string,
+  isRoot: boolean,
+  reachable: boolean,
+): Remedy {
+  const adds = isRoot || !reachable;
+  if (kind === 'kubernetes') {
+    const user = isRoot ? [] : ['runAsUser: 0'];
+    const capabilities = adds ? [`capabilities: { add: ["${name}"] }`] : [];
+    return {
+      type: `securityContext: { ${[...user, ...capabilities].join(', ')} }`,
+      what: "in the container's entry of the pod",
+    };
+  }
+  const tool = kind === 'podman' ? 'podman' : 'docker';
+  const options = [...(isRoot ? [] : ['--user root']), ...(adds ? [`--cap-add ${name}`] : [])];
+  return {
+    type: `${tool} run ${options.join(' ')} …`,
+    what: isRoot
+      ? 'starts the container anew with the capability'
+      : 'starts the container anew, with the capability, which only its root has',
+  };
 }
 
 /** How a setting of the kernel is changed from here. */

@@ -19,13 +19,18 @@ export async function tryAll(
     for (const name of names) await tell({ name, attempt: { error: refusalOf(error), data: {} } });
     return;
   }
-  const attempts = await Promise.all(
-    names.map(async (name) => {
-      const attempt = await tryProbe(name);
-      await tell({ name, attempt });
-      return { name, attempt };
-    }),
-  );
+  const attempts: Answer[] = [];
+  const one = async (name: ProbeName) => {
+    const answer = { name, attempt: await tryProbe(name) };
+    attempts.push(answer);
+    await tell(answer);
+  };
+  // Of interfaces there can be thousands, each of which takes a descriptor.
+  const ofInterfaces = names.filter((name) => name.includes(':'));
+  await Promise.all([
+    ...names.filter((name) => !name.includes(':')).map(one),
+    ofInterfaces.reduce((before, name) => before.then(() => one(name)), Promise.resolve()),
+  ]);
   // Locked memory is counted for all of a user together: alone there may be enough.
   for (const { name, attempt } of attempts) {
     if (ranShort(attempt)) await tell({ name, attempt: await tryProbe(name) });

@@ -38,6 +38,21 @@ describe('a capability', () => {
   ])('in a container, when it is started: %j', (machine, first) => {
     expect(types(machine)[0]).toBe(first);
   });
+
+  it('a user of a container gets none by --cap-add: its root has them', () => {
+    const within = { uid: 1000, files: { ...statusOf('0', '0'), ...inDocker } };
+    expect(types(within)).toEqual(['docker run --user root --cap-add NET_RAW …', 'unshare -Urn …']);
+    const reachable = { uid: 1000, files: { ...statusOf('0', ALL), ...inDocker } };
+    expect(types(reachable)).toEqual([
+      'sudo setcap cap_net_raw+ep /opt/node/bin/node',
+      'docker run --user root …',
+      'unshare -Urn …',
+    ]);
+    const pod = { uid: 1000, files: statusOf('0', '0'), env: { KUBERNETES_SERVICE_HOST: 'x' } };
+    expect(types(pod)[0]).toBe(
+      'securityContext: { runAsUser: 0, capabilities: { add: ["NET_RAW"] } }',
+    );
+  });
 });
 
 describe('a setting', () => {
