@@ -70,7 +70,7 @@ const options = {
 
 export const command = defineCommand({
   name: 'bench',
-  summary: 'measures where zero copy begins to pay on this machine, and recommends settings',
+  summary: 'measure where zero copy begins to pay on this machine, and recommend settings',
   about: `
 Measures where zero copy begins to pay on this machine: MSG_ZEROCOPY over UDP and TCP and the transmit
 ring, against copying by the same sockets and against node:dgram and node:net, for sizes from 1 KB on, and

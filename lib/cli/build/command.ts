@@ -11,7 +11,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 
 export const command = defineCommand({
   name: 'build',
-  summary: 'builds the native part from source, where no binary fits this system',
+  summary: 'build the native part from source, where no binary fits this system',
   about: `
 Compiles the C++ part of zerosend in the folder where the package is installed, for this system and
 this processor. Only needed where the package brings no binary (import fails with

@@ -29,6 +29,12 @@ describe('the document of the command line', () => {
     expect(stdout).toBe(`${help.get(name)}\n`);
   });
 
+  it('and the list say the same of each command in one line', async () => {
+    for (const [name, { summary, load }] of Object.entries(COMMANDS)) {
+      expect([name, summary]).toEqual([name, (await load()).command.summary]);
+    }
+  });
+
   it('has every exit code', () => {
     const rows = [...text.matchAll(/^\| (\d+) \|/gm)].map(([, code]) => Number(code));
     expect(rows).toEqual(Object.values(EXIT));

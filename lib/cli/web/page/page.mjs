@@ -373,7 +373,11 @@ function listen() {
   });
   const watching = setInterval(() => {
     if (lost || performance.now() - heard < SILENT) return;
-    showState('lost', 'no news', `Nothing was heard for ${passed((performance.now() - heard) / 1000)}.`);
+    showState(
+      'lost',
+      'no news',
+      `Nothing was heard for ${passed((performance.now() - heard) / 1000)}.`,
+    );
   }, 500);
 }
 
