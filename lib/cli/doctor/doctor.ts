@@ -75,13 +75,13 @@ for a moment.`,
     }
     attempts = { ...attempts, ...(await runProbes(ofInterfaces(devices ?? [], only), signal)) };
     const subject: Subject = { system, attempts, devices };
-    const findings = signal.aborted ? [] : judgeAll(subject, only);
+    const findings = judgeAll(subject, only);
     const works = coreWorks(findings);
     if (json) terminal.printJson(document(findings, works, signal.aborted));
     else {
       printFindings(findings, terminal);
-      terminal.print(signal.aborted ? 'Interrupted.' : conclusion(findings, works));
-      if (only === undefined && !signal.aborted) terminal.print(ABOUT_INTERFACES);
+      terminal.print(signal.aborted ? INTERRUPTED : conclusion(findings, works));
+      if (only === undefined) terminal.print(ABOUT_INTERFACES);
     }
     return works || signal.aborted ? EXIT.OK : EXIT.UNAVAILABLE;
   },
@@ -130,6 +130,8 @@ function document(findings: readonly Finding[], works: boolean, interrupted: boo
     })),
   };
 }
+
+const INTERRUPTED = 'Interrupted: what has no answer was not tried to its end.';
 
 const ABOUT_INTERFACES =
   "'zerosend doctor --interface NAME' also asks one for a transmit ring and AF_XDP.";

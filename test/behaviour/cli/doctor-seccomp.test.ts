@@ -80,6 +80,13 @@ describe('a filter that answers', compiler, () => {
     expect(report.of('interfaces').means).toMatch(/a seccomp filter/);
   });
 
+  it('to netlink, also where one interface is asked for its rings', async () => {
+    const prefix = [under?.path ?? '', `answer=${EACCES}:socket:0=${AF_NETLINK}`, '--'];
+    const report = await doctor({ prefix, args: ['-i', 'lo'] });
+    expect(report.of('interface:lo:packet-ring').verdict).toBe('works');
+    expect(report.of('interface:lo:af-xdp').data).toMatchObject({ copy: true, zerocopy: false });
+  });
+
   it('to ethtool: offloads are not told, and nothing is made of that', async () => {
     const SIOCETHTOOL = 0x8946;
     const report = await refused(`answer=${ENOSYS}:ioctl:1=${SIOCETHTOOL}`, []);
@@ -119,8 +126,11 @@ describe(
       running.type('\x03');
       const { code, stdout } = await running.ended();
       expect(code).toBe(0);
-      expect(screen(stdout).map((line) => line.replace('^C', ''))).toContain('Interrupted.');
-      expect(stdout).not.toContain('MSG_ZEROCOPY');
+      const seen = screen(stdout).map((line) => line.replace('^C', ''));
+      expect(seen).toContain('Interrupted: what has no answer was not tried to its end.');
+      // What takes its time has none; what is read at once is there.
+      expect(seen).toContain('  ? MSG_ZEROCOPY, TCP over IPv4  interrupted');
+      expect(seen.join('\n')).toContain('a filter decides which system calls are allowed');
     });
   },
 );

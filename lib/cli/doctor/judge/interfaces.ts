@@ -25,13 +25,14 @@ export function judgeInterfaces(subject: Subject, only: string | undefined): Fin
   const { devices, attempts } = subject;
   if (devices === undefined) {
     const frame = { id: 'interfaces', group: 'interfaces', title: 'interfaces' } as const;
-    return [refused(frame, attempts.interfaces, subject)];
+    const unknown = refused(frame, attempts.interfaces, subject);
+    return [unknown, ...(only === undefined ? [] : judgeRings(only, subject))];
   }
   return devices
     .filter(({ name }) => only === undefined || name === only)
     .flatMap((device) => [
       judgeDevice(device, subject),
-      ...(only === undefined ? [] : judgeRings(device, subject)),
+      ...(only === undefined ? [] : judgeRings(only, subject)),
     ]);
 }
 
@@ -129,8 +130,7 @@ function stampingOf({ stamping }: DeviceDescription): string[] {
 }
 
 /** What the interface that was asked for grants to rings. */
-function judgeRings(device: DeviceDescription, subject: Subject): Finding[] {
-  const { name } = device;
+function judgeRings(name: string, subject: Subject): Finding[] {
   return [judgePacket(name, subject), judgeXdp(name, subject)];
 }
 

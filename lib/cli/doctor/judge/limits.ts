@@ -1,6 +1,6 @@
 import type { Finding } from '../finding.js';
 import { toLock, toSet } from '../remedies.js';
-import { type Subject, size, summaryOf } from './subject.js';
+import { type Subject, size, summaryOf, UNANSWERED } from './subject.js';
 
 /** Bytes of net.core.optmem_max that a send in flight takes, which the kernel cannot merge. */
 export const SEND_ROOM = 830;
@@ -102,8 +102,9 @@ function judgeTransparent({ system, attempts }: Subject): Finding {
   const frame = { id: 'transparent-huge-pages', group: 'limits', title } as const;
   const attempt = attempts['transparent-huge-pages'];
   const setting = system.limits.transparentHugePages;
-  if (!attempt || attempt.error || attempt.signal) {
-    const error = attempt?.error ?? { code: 'UNKNOWN', message: 'no answer' };
+  if (!attempt) return { ...frame, ...UNANSWERED };
+  if (attempt.error || attempt.signal) {
+    const error = attempt.error ?? { code: attempt.signal ?? '', message: 'ended the process' };
     return { ...frame, verdict: 'untried', summary: summaryOf(error), error };
   }
   const { bytes, hugeBytes, hugePageErrno } = attempt.data;
@@ -145,11 +146,12 @@ function judgeReserved({ system, attempts }: Subject): Finding {
   const attempt = attempts['reserved-huge-pages'];
   const reserved = system.limits.reservedHugePages ?? null;
   const data = { reserved };
-  if (attempt && !attempt.error && !attempt.signal) {
+  if (!attempt) return { ...frame, ...UNANSWERED, data };
+  if (!attempt.error && !attempt.signal) {
     const summary = `${reserved ?? 'some'} of 2 MiB; a pool has got one`;
     return { ...frame, verdict: 'works', summary, data };
   }
-  const error = attempt?.error ?? { code: 'UNKNOWN', message: 'no answer' };
+  const error = attempt.error ?? { code: attempt.signal ?? '', message: 'ended the process' };
   return {
     ...frame,
     verdict: 'fact',

@@ -14,6 +14,9 @@ export interface Subject {
 
 type Frame = Pick<Finding, 'id' | 'group' | 'title'>;
 
+/** Of what there was no time for. */
+export const UNANSWERED = { verdict: 'untried', summary: 'interrupted' } as const;
+
 /** What is said of an attempt that did not get as far as an answer. */
 export function refused(
   frame: Frame,
@@ -21,9 +24,9 @@ export function refused(
   subject: Subject,
   remedies: readonly Remedy[] = [],
 ): Finding {
-  const { signal, error } = attempt ?? {};
+  if (attempt === undefined) return { ...frame, ...UNANSWERED };
+  const { signal, error: found = { code: 'UNKNOWN', message: 'no answer' } } = attempt;
   if (signal !== undefined) return killed(frame, signal);
-  const found = error ?? { code: 'UNKNOWN', message: 'no answer' };
   if (isOfLibrary(found)) {
     const summary = 'the native part of zerosend does not load';
     return { ...frame, verdict: 'untried', summary, error: found };

@@ -10,9 +10,11 @@ export interface Attempt {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** Each has a moment: what takes longer does not work. A socket that cannot read its error queue says so
- * after two seconds. */
-export const MOMENT_MS = 4000;
+/**
+ * Each has a moment, also on a machine that is busy: what takes longer does not work. A socket that cannot
+ * read its error queue says so after two seconds.
+ */
+export const MOMENT_MS = 8000;
 
 /** Tries something, and takes what it throws for an answer. */
 export async function attempt(probe: () => Promise<Attempt['data']>): Promise<Attempt> {

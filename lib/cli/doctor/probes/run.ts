@@ -11,12 +11,13 @@ export type Attempts = Readonly<Partial<Record<ProbeName, Attempt>>>;
 
 /**
  * Tries all in one process, and where that is killed, each that has not answered in one of its own, so
- * that the one that was is known.
+ * that the one that was is known. What has no answer when `signal` is aborted, has none.
  */
 export async function runProbes(
   names: readonly ProbeName[],
   signal: AbortSignal,
 ): Promise<Attempts> {
+  if (signal.aborted) return {};
   const { answers, ended } = await inChild(names, signal);
   const left = names.filter((name) => answers[name] === undefined);
   const [only] = left;
