@@ -108,6 +108,11 @@ export class Ranges {
   readonly #firsts: number[] = [];
   readonly #lasts: number[] = [];
 
+  /** How many ranges they are. */
+  get parts(): number {
+    return this.#firsts.length;
+  }
+
   /**
    * @param last inclusive
    * @param again called for those of them that were there before

@@ -49,9 +49,9 @@ async function hearDatagrams(family: 4 | 6 = 4) {
 
 describe('zerosend send, datagrams', () => {
   it('sends as many as asked for, each as it was described', async () => {
-    const { to, until } = await hearDatagrams();
+    const { to, until } = await hearDatagrams(); // whose buffer holds all of them: none is lost
     const report = await json([
-      ...[to, '--count', '2000', '--rate', '20k', '--size', '100', '--payload', 'knock'],
+      ...[to, '--count', '500', '--rate', '5000', '--size', '100', '--payload', 'knock'],
       ...[
         '-f',
         'payload@5:4=counter',
@@ -61,7 +61,7 @@ describe('zerosend send, datagrams', () => {
         'payload@11:1=9..0..3',
       ],
     ]);
-    const heard = await until(2000);
+    const heard = await until(500);
     for (const [k, datagram] of heard.entries()) {
       expect(datagram.length).toBe(100);
       expect(datagram.toString('latin1', 0, 5)).toBe('knock');
@@ -76,20 +76,20 @@ describe('zerosend send, datagrams', () => {
       interrupted: false,
       error: null,
       ended: 'count',
-      packets: 2000,
-      bytes: 200_000,
-      sends: 2000,
+      packets: 500,
+      bytes: 50_000,
+      sends: 500,
       failed: 0,
       unfinished: 0,
-      pacing: { asked: 20_000 },
-      target: { packets: 2000, rate: { packetsPerSecond: 20_000 }, workers: 1 },
+      pacing: { asked: 5000 },
+      target: { packets: 500, rate: { packetsPerSecond: 5000 }, workers: 1 },
     });
     // No faster than the rate: k packets take (k - 1) / rate, but for a burst that catches up.
     expect(report.seconds).toBeGreaterThan(0.09);
     const { zerocopy, copied, inline } = report.outcomes;
-    expect(zerocopy + copied + inline).toBe(2000);
+    expect(zerocopy + copied + inline).toBe(500);
     const { count, p50, p99, max } = report.latency;
-    expect(count).toBe(2000);
+    expect(count).toBe(500);
     expect(p50).toBeGreaterThan(0);
     expect(p99).toBeGreaterThanOrEqual(p50);
     expect(max).toBeGreaterThanOrEqual(p99 * 0.99);

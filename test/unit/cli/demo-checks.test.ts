@@ -65,6 +65,20 @@ describe('RepeatedPattern and SequenceChecker, as datagrams', () => {
 });
 
 describe('Ranges', () => {
+  it('is one range of what comes in order, or nearly so', () => {
+    const ranges = new Ranges();
+    for (let n = 0; n < 1000; n += 2) {
+      ranges.add(n + 1, n + 1);
+      ranges.add(n, n);
+      expect({ parts: ranges.parts, size: ranges.size }).toEqual({ parts: 1, size: n + 2 });
+    }
+    ranges.add(2000, 3000);
+    ranges.add(1001, 1999);
+    expect(ranges.parts).toBe(2);
+    ranges.add(1000, 1000);
+    expect({ parts: ranges.parts, size: ranges.size }).toEqual({ parts: 1, size: 3001 });
+  });
+
   it('is the set of what was added, whatever the order', () => {
     let seed = 7;
     const random = (below: number) => {
