@@ -36,7 +36,7 @@ export function readField(text: string): Field {
 
 /** Names and places are judged by the library, which knows the packet. */
 function readTarget(text: string): Field['target'] {
-  const place = /^([a-zA-Z0-9]+)@(\d+):(\d+)$/.exec(text);
+  const place = /^([^@]+)@(\d+):(\d+)$/.exec(text);
   if (place === null) return text as Field['target'];
   const [, layer, offset, width] = place;
   return { layer, offset: Number(offset), width: Number(width) } as Field['target'];
