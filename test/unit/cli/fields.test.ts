@@ -42,6 +42,8 @@ describe('--field', () => {
       'ipv6.source=random:2001:2::1..2001:2::9',
       { target: 'ipv6.source', random: { min: '2001:2::1', max: '2001:2::9' } },
     ],
+    ['ipv4[1]@4:2=7', { target: { layer: 'ipv4[1]', offset: 4, width: 2 }, list: [7] }],
+    ['ipv4[1].source=1.2.3.4', { target: 'ipv4[1].source', list: ['1.2.3.4'] }],
     ['payload@4:8=counter', { target: { layer: 'payload', offset: 4, width: 8 }, counter: {} }],
   ])('%s', (text, field) => {
     expect(readField(text)).toEqual(field);
