@@ -8,7 +8,7 @@ import {
 } from '../base/options.js';
 import { SHORTEST_DATAGRAM } from './checks.js';
 
-export const TRANSPORTS = ['udp', 'tcp', 'tcp-mix', 'sink'] as const;
+const TRANSPORTS = ['udp', 'tcp', 'tcp-mix', 'sink'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
 /** A number of sends that nobody reaches. */

@@ -18,6 +18,7 @@ import { printEnding } from '../live/report.js';
 import type { Target } from '../live/snapshot.js';
 import { showRun } from '../live/table.js';
 import { endpointText } from '../send/addresses.js';
+import { watchRun } from '../web/watch.js';
 import { OPTIONS, type ReplayCommandOptions } from './options.js';
 import { measure, openFor } from './socket.js';
 
@@ -66,13 +67,15 @@ async function run(invocation: Invocation<typeof OPTIONS>): Promise<ExitCode> {
   const size = await measure(capture);
   const monitor = new Monitor(targetOf(options, path, size.frames));
   const capability = options.udp === undefined ? CAPABILITY : null;
+  await using _page = await watchRun(monitor, options, terminal);
   let socket: ZeroCopySocket;
   try {
     socket = await openFor(options, size);
   } catch (error) {
     return unavailable(asUsageError(error), invocation, 'replay', capability);
   }
-  showRun(monitor, terminal, terminal.progress(json));
+  const progress = terminal.progress(json);
+  showRun(monitor, terminal, progress);
   let error: Error | null = null;
   const report = await send(invocation, socket, capture, monitor).catch((failure: Failure) => {
     error = failure;
@@ -81,6 +84,7 @@ async function run(invocation: Invocation<typeof OPTIONS>): Promise<ExitCode> {
   const stats = socket.stats();
   await (socket.inFlight > 0 ? socket.abort() : socket.close());
   if (report === undefined) {
+    progress.clear();
     return unavailable(aboutCapture(error, path), invocation, 'replay', capability);
   }
   monitor.end(lastReading(report, monitor.latest));

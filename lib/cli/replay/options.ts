@@ -11,6 +11,7 @@ import {
 } from '../base/options.js';
 import { rateOption } from '../base/rate.js';
 import { readEndpoint, readMac } from '../send/addresses.js';
+import { WEB_OPTIONS } from '../web/watch.js';
 
 const none = undefined;
 
@@ -95,6 +96,7 @@ export const OPTIONS = {
   ),
   queue: integer('of --xdp: the transmit queue', { min: 0, max: 4095, default: 0 }),
   'qdisc-bypass': flag('of --packet: go past the queueing discipline'),
+  ...WEB_OPTIONS,
 };
 
 export type ReplayCommandOptions = OptionValues<typeof OPTIONS>;

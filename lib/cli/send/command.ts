@@ -101,7 +101,8 @@ async function transmit(
     return unavailable(asUsageError(error), invocation, 'send', capability);
   }
   for (const note of packets.notes) terminal.note(`zerosend: ${note}`);
-  showRun(monitor, terminal, terminal.progress(json));
+  const progress = terminal.progress(json);
+  showRun(monitor, terminal, progress);
   let error: Error | null = null;
   const report = await prepared.run().catch((failure: Failure) => {
     error = failure;
@@ -109,6 +110,7 @@ async function transmit(
   });
   await prepared.close();
   if (report === undefined || (error !== null && report.sends === 0)) {
+    progress.clear();
     return unavailable(asUsageError(error), invocation, 'send', capability);
   }
   monitor.end(lastReading(report, monitor.latest));
@@ -141,7 +143,8 @@ async function write(
     packets: number,
   });
   await using _page = await watchRun(monitor, options, terminal);
-  showRun(monitor, terminal, terminal.progress(json));
+  const progress = terminal.progress(json);
+  showRun(monitor, terminal, progress);
   const began = performance.now();
   const reading = (done: number, bytes: number) =>
     writingReading(done, bytes, (performance.now() - began) / 1e3);
@@ -175,6 +178,7 @@ async function write(
     }
     return EXIT.OK;
   } catch (error) {
+    progress.clear();
     return unavailable(error, invocation, 'send', null);
   }
 }

@@ -23,7 +23,7 @@ import type { SendOptions } from './options.js';
 import type { Packets } from './packet.js';
 
 /** Milliseconds between two looks at a run. */
-export const LOOK = 100;
+const LOOK = 100;
 /** Bytes of a frame on the wire that are not in its buffer: preamble, FCS, gap. */
 const WIRE = 24;
 const OFFLOAD_HEADER = 10;

@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
@@ -198,6 +198,16 @@ describe(
         expect(stderr).toMatch(/unshare -Urn/);
       },
     );
+
+    it('saves the page of its run', async () => {
+      const page = join(folder, 'page.html');
+      const args = ['--packet', SINK, '--speed', 'max', '--web-save', page];
+      const { code, stderr } = await pipe([
+        ...[...sink(), ...REPLAY, captureOf(frames(100)), ...args],
+      ]);
+      expect(code, stderr).toBe(0);
+      expect(readFileSync(page, 'utf8')).toMatch(/^<!doctype html>/i);
+    });
 
     it('says that nothing of a capture can be sent', async () => {
       const path = captureOf([{ bytes: new Uint8Array(9000), time: 0n }], 'jumbo.pcap');
