@@ -135,8 +135,11 @@ async function write(
   const rate = rateOf(options) as Parameters<typeof packetRate>[0] | undefined;
   const packetsPerSecond = rate === undefined ? null : packetRate(rate, length);
   const { count: asked, seconds } = options;
-  const timed = Math.floor((seconds ?? Number.POSITIVE_INFINITY) * (packetsPerSecond ?? 0));
-  const number = asked ?? timed;
+  const timed = seconds !== undefined && packetsPerSecond !== null;
+  const number = Math.min(
+    asked ?? Number.POSITIVE_INFINITY,
+    timed ? Math.floor(seconds * packetsPerSecond) : Number.POSITIVE_INFINITY,
+  );
   const monitor = new Monitor({
     ...targetOf(options, packets, null),
     seconds: null,
@@ -152,7 +155,7 @@ async function write(
     const written = await writeCapture({
       path,
       packets,
-      count: seconds === undefined ? number : Math.min(number, timed),
+      count: number,
       packetsPerSecond,
       signal,
       onWritten: (done, bytes) => monitor.look(() => reading(done, bytes)),

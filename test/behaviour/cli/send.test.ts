@@ -391,7 +391,7 @@ describe('zerosend send, in a network namespace', inSink, () => {
     const down = ownNamespace([`link add ${SINK} type ifb`]);
     const running = new Running([...down, ...SEND, '--packet', SINK, '198.18.0.2:9']);
     await running.printed(/LINK_DOWN/, 'stderr');
-    await running.printed(/ in flight/);
+    await running.printed(/ 1,024 in flight .* 1,024 late$/m);
     running.child.kill('SIGINT');
     const { code, stdout } = await running.ended();
     expect(code).toBe(1);
@@ -493,6 +493,9 @@ describe('zerosend send --output', () => {
     expect(report.packets).toBe(168_000);
     const bits = await json(['-o', file, '198.18.0.2', '--seconds', '1', '--rate', '704kbit']);
     expect(bits.packets).toBe(1000);
+    const both = ['--count', '500', '--seconds', '1', '--rate', '100'];
+    expect((await json(['-o', file, '198.18.0.2', ...both])).packets).toBe(100);
+    expect((await json(['-o', file, '198.18.0.2', ...both.slice(0, 4)])).packets).toBe(500);
   });
 
   it('Ctrl-C leaves a file that is whole', async () => {
