@@ -3,7 +3,7 @@ import type { Progress, Terminal } from '../base/terminal.js';
 import type { Monitor } from './monitor.js';
 import type { PoolState, Snapshot } from './snapshot.js';
 
-const BAR = 24;
+const BAR = 20;
 
 /** Shows a run while it goes on, until it ends: in place on a terminal, elsewhere a line a second. */
 export function showRun(monitor: Monitor, terminal: Terminal, progress: Progress): void {
@@ -68,7 +68,7 @@ function outcomesOf(
 }
 
 function poolOf({ free, total, waiting, dry }: PoolState): string {
-  return `${bar(1 - free / total)} ${count(free)} of ${count(total)} free, ${waiting} waiting, dry ${count(dry)} times`;
+  return `${bar(1 - free / total)} ${count(free)} of ${count(total)} free, ${waiting} wait, dry ${count(dry)} times`;
 }
 
 function progressOf({ target, seconds, packets }: Snapshot): string {

@@ -98,6 +98,7 @@ async function transmit(
   try {
     prepared = await prepare(order);
   } catch (error) {
+    if (signal.aborted) return endedBefore(invocation, monitor.target);
     return unavailable(asUsageError(error), invocation, 'send', capability);
   }
   for (const note of packets.notes) terminal.note(`zerosend: ${note}`);
@@ -121,6 +122,15 @@ async function transmit(
   }
   const ending = { target: monitor.target, report, error, stats };
   return printEnding(ending, terminal, json);
+}
+
+/** Interrupted while it waited for a connection. */
+function endedBefore({ json, terminal }: Invocation<typeof OPTIONS>, target: Target): ExitCode {
+  const nothing = { packets: 0, bytes: 0, sends: 0, failed: 0, unfinished: 0 };
+  const ending = { command: 'send', ok: true, interrupted: true, error: null, target, ...nothing };
+  if (json) terminal.printJson(ending);
+  else terminal.print('Ended early, by a signal: nothing was sent.');
+  return EXIT.OK;
 }
 
 type Failure = Error & { report?: Awaited<ReturnType<Prepared['run']>> };

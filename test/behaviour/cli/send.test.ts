@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { compile, readCapture, template } from 'zerosend/generator';
 import { ownNamespace } from '../../../rig/index.mjs';
@@ -396,6 +397,22 @@ describe('zerosend send, in a network namespace', inSink, () => {
     const { code, stdout } = await running.ended();
     expect(code).toBe(1);
     expect(stdout).toMatch(/^NOT RIGHT: [\d,]+ of [\d,]+ sends have not completed$/m);
+  });
+
+  it('Ctrl-C ends it also while it connects', async () => {
+    const network = ownNamespace([
+      ...[`link add ${SINK} type ifb`, `address add 198.18.0.1/24 dev ${SINK}`],
+      `link set ${SINK} up`,
+    ]);
+    const args = ['198.18.0.2:9', '--protocol', 'tcp', '--json'];
+    const running = new Running([...network, ...SEND, ...args]);
+    const sockets = `/proc/${running.child.pid}/net/tcp`;
+    const remote = '020012C6:0009 02'; // 198.18.0.2, port 9, SYN_SENT
+    while (!readFileSync(sockets, 'latin1').includes(remote)) await sleep(20);
+    running.child.kill('SIGINT');
+    const { code, stdout, stderr } = await running.ended();
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ ok: true, interrupted: true, packets: 0 });
   });
 
   it('says which interface there is not', async () => {

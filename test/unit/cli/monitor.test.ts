@@ -157,7 +157,7 @@ describe('the live table', () => {
     expect(text).toMatch(/late +0 ids/);
     expect(text).toMatch(/completed +50\.0% without a copy, 50\.0% copied, 0% inline/);
     expect(text).toMatch(/latency +p50 12\.0 µs, p99 3\.46 ms, max 7\.00 ms/);
-    expect(text).toMatch(/pool .*88 of 100 free, 3 waiting, dry 4 times/);
+    expect(text).toMatch(/pool .*88 of 100 free, 3 wait, dry 4 times/);
     expect(text).toMatch(/dropped +5 packets by the interface/);
   });
 
