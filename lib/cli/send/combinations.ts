@@ -68,17 +68,16 @@ function wayOf({ protocol, packet, xdp, output }: SendOptions): Way {
 
 function checkWorkers({ workers, segment, size, buffers, count }: SendOptions, way: Way): void {
   if (workers === 1) return;
-  if (way === 'tcp' || way === 'output') {
-    const why = way === 'tcp' ? 'a TCP stream is sent' : 'a capture is written';
-    throw new UsageError(`--workers: ${why} by one thread; received ${workers}`);
+  if (way === 'output') {
+    throw new UsageError(`--workers: a capture is written by one thread; received ${workers}`);
   }
   if (count !== undefined && count < workers) {
     throw new UsageError(`--count has to be at least --workers (${workers}); received ${count}`);
   }
-  if (way !== 'udp') return;
+  if (way !== 'udp' && way !== 'tcp') return;
   if (buffers !== undefined || (segment !== undefined && size !== undefined)) {
     const what = buffers !== undefined ? '--buffers' : '--size beside --segment';
-    throw new UsageError(`${what} is not taken with several --workers of UDP sockets`);
+    throw new UsageError(`${what} is not taken with several --workers that have sockets`);
   }
 }
 

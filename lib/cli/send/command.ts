@@ -112,6 +112,7 @@ async function transmit(
   await prepared.close();
   if (report === undefined || (error !== null && report.sends === 0)) {
     progress.clear();
+    if (signal.aborted) return endedBefore(invocation, monitor.target);
     return unavailable(asUsageError(error), invocation, 'send', capability);
   }
   monitor.end(lastReading(report, monitor.latest));

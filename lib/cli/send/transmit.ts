@@ -3,11 +3,11 @@ import {
   generateInWorkers,
   type Progress,
   type Rate,
-  type WorkerSocket,
   type WorkersReport,
 } from '../../generator/index.js';
 import { runChecked } from '../../generator/runs/generate.js';
-import { checkGenerate } from '../../generator/runs/generate-options.js';
+import { checkGenerate, checkStream } from '../../generator/runs/generate-options.js';
+import { streamInWorkers } from '../../generator/workers/workers.js';
 import {
   BufferPool,
   PacketSocket,
@@ -71,7 +71,7 @@ export async function prepare(order: Order): Promise<Prepared> {
         : await PacketSocket.open({ ...spec.packet, init });
     return prepareRun(order, socket, null);
   }
-  if (options.protocol === 'tcp') return prepareStream(order, order.remote);
+  if (options.protocol === 'tcp') return prepareStream(order);
   const socket = await UdpSocket.open(udpOptions(order));
   try {
     const train = trainOf(order, socket);
@@ -109,9 +109,10 @@ function prepareRun(
   const { made: template, fields } = order.packets;
   const pool = own && { pool: own.pool };
   const options = { socket, ...pool, template, fields, ...limitsOf(order) };
+  const check = socket instanceof TcpSocket ? checkStream : checkGenerate;
   return {
     // The buffers of a pool may be larger than was asked for, and hold more packets.
-    run: async () => runChecked({ ...checkGenerate(options), ...(own && { train: own.train }) }),
+    run: async () => runChecked({ ...check(options), ...(own && { train: own.train }) }),
     stats: () => socket.stats(),
     close: () => closeAll(socket, own?.pool ?? null),
   };
@@ -124,12 +125,18 @@ async function closeAll(socket: ZeroCopySocket, pool: BufferPool | null): Promis
 }
 
 function prepareWorkers(order: Order): Prepared {
-  const { options, packets } = order;
-  const socket: WorkerSocket = order.remote === null ? ringSpec(order) : { udp: udpOptions(order) };
+  const { options, packets, remote } = order;
   const { description: template, fields } = packets;
-  const { workers } = options;
+  const run = { template, fields, workers: options.workers, ...limitsOf(order) };
+  const frames = remote === null;
   return {
-    run: () => generateInWorkers({ socket, template, fields, workers, ...limitsOf(order) }),
+    run: () =>
+      options.protocol === 'tcp' && !frames
+        ? streamInWorkers({ ...run, socket: { tcp: tcpOptions(order) } })
+        : generateInWorkers({
+            ...run,
+            socket: frames ? ringSpec(order) : { udp: udpOptions(order) },
+          }),
     stats: () => null,
     close: async () => {},
   };
@@ -196,46 +203,18 @@ function ringSpec({ options, packets }: Order) {
 }
 
 /**
- * A TCP stream of equal sends. The generator refuses a TCP socket for its packets, since the borders
- * between them are lost in a stream; here that is what was asked for.
+ * A TCP stream of equal sends. `generate` refuses a TCP socket for its packets, since the borders between
+ * them are lost in a stream; here that is what was asked for.
  */
-async function prepareStream(order: Order, { address, port = 0 }: Endpoint): Promise<Prepared> {
+async function prepareStream(order: Order): Promise<Prepared> {
   const { options, packets, signal } = order;
-  const { made, sequence } = packets;
   const buffers = options.buffers ?? BUFFERS.tcp;
-  const socket = await TcpSocket.connect({
-    ...common(options),
-    host: address,
-    port,
-    signal,
-    maxQueuedSends: buffers,
-  });
-  const pool = new BufferPool({ count: buffers, bufferSize: made.length });
-  const { count, seconds } = options;
-  const { onProgress } = order;
-  return {
-    run: () =>
-      runChecked({
-        socket,
-        pool,
-        ownPool: false,
-        packets: sequence,
-        packetBytes: made.length,
-        train: 1,
-        rate: rateOf(options) ?? null,
-        pacer: { bytes: made.length },
-        count: count ?? Number.POSITIVE_INFINITY,
-        seconds: seconds ?? Number.POSITIVE_INFINITY,
-        batch: Math.min(buffers, STREAM_BATCH),
-        startAt: undefined,
-        signal,
-        onProgress,
-        progressInterval: LOOK,
-      }),
-    stats: () => socket.stats(),
-    close: () => closeAll(socket, pool),
-  };
+  const socket = await TcpSocket.connect({ ...tcpOptions(order), signal, maxQueuedSends: buffers });
+  const pool = new BufferPool({ count: buffers, bufferSize: packets.made.length });
+  return prepareRun(order, socket, { pool, train: 1 });
 }
 
-/** Sends of a stream that are handed over at once. */
-const STREAM_BATCH = 16;
+function tcpOptions({ options, remote }: Order) {
+  const { address: host, port } = remoteOf(remote);
+  return { ...common(options), host, port };
+}

@@ -100,7 +100,16 @@ export interface CheckedGenerate extends Observed<(progress: Progress) => void> 
  */
 export function checkGenerate(options: GenerateOptions): CheckedGenerate {
   checkKeys('options', options, KEYS);
-  const socket = checkSocket(options.socket);
+  checkSocket(options.socket);
+  return checkStream(options);
+}
+
+/**
+ * As {@link checkGenerate}, for any socket: the packets of a TCP socket are the sends of a stream, in
+ * which nobody can tell them apart, so that has to be what is wanted.
+ */
+export function checkStream(options: GenerateOptions): CheckedGenerate {
+  const { socket } = options;
   const made = options.template instanceof Template ? options.template : template(options.template);
   const packets = compile(made, options.fields, options.share);
   const packetBytes = packets.length - (made.offsets.offload >= 0 ? OFFLOAD_HEADER : 0);

@@ -1,4 +1,4 @@
-import type { PacketOptions, UdpOptions, XdpOptions } from '../../index.js';
+import type { PacketOptions, TcpOptions, UdpOptions, XdpOptions } from '../../index.js';
 import type { Field } from '../fields/fields.js';
 import type { PacketDescription } from '../packets/description.js';
 import type { GenerateReport } from '../runs/generate.js';
@@ -20,9 +20,14 @@ export type WorkerSocket =
       xdp: Omit<XdpOptions, 'init'>;
     };
 
+/** A connection for each worker: its packets are the sends of a stream. */
+export interface StreamSocket {
+  tcp: Omit<TcpOptions, 'signal'>;
+}
+
 /** What a worker is given when its thread starts. */
 export interface WorkerJob {
-  socket: WorkerSocket;
+  socket: WorkerSocket | StreamSocket;
   template: PacketDescription;
   fields: readonly Field[];
   index: number;

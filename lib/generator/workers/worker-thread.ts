@@ -1,22 +1,22 @@
 // The entry point of a worker thread of generateInWorkers, which has a socket of its own and sends every
 // n-th packet.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { PacketSocket, UdpSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
+import { PacketSocket, TcpSocket, UdpSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
 import { compile } from '../fields/sequence.js';
 import { template } from '../packets/template.js';
 import { type GenerateReport, runChecked } from '../runs/generate.js';
-import { checkGenerate } from '../runs/generate-options.js';
+import { checkGenerate, checkStream, type GenerateOptions } from '../runs/generate-options.js';
 import type { FromWorker, ToWorker, WorkerJob } from './protocol.js';
 
 type Failure = Error & { code?: string; report?: GenerateReport };
 
-async function open({
-  socket,
-  template: description,
-  fields,
-  index,
-}: WorkerJob): Promise<ZeroCopySocket> {
+/** @param signal gives up connecting */
+async function open(
+  { socket, template: description, fields, index }: WorkerJob,
+  signal: AbortSignal,
+): Promise<ZeroCopySocket> {
   if ('udp' in socket) return UdpSocket.open(socket.udp);
+  if ('tcp' in socket) return TcpSocket.connect({ ...socket.tcp, signal });
   const { init } = compile(template(description), fields);
   if ('packet' in socket) return PacketSocket.open({ ...socket.packet, init });
   // A transmit queue can be had by one socket only.
@@ -33,11 +33,11 @@ async function work(job: WorkerJob, port: MessagePort): Promise<void> {
       else stop.abort();
     });
   });
-  const socket = await open(job);
+  const socket = await open(job, stop.signal);
   try {
     say({ type: 'ready' });
     const at = await started;
-    const checked = checkGenerate({
+    const options: GenerateOptions = {
       socket,
       template: job.template,
       fields: job.fields,
@@ -46,7 +46,8 @@ async function work(job: WorkerJob, port: MessagePort): Promise<void> {
       signal: stop.signal,
       startAt: at - performance.timeOrigin,
       onProgress: (progress) => say({ type: 'progress', progress }),
-    });
+    };
+    const checked = 'tcp' in job.socket ? checkStream(options) : checkGenerate(options);
     const { index, of } = job;
     const report = await runChecked({ ...checked, pacer: { ...checked.pacer, index, of } });
     say({ type: 'done', report });

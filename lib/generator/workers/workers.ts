@@ -18,7 +18,7 @@ import type { GenerateReport } from '../runs/generate.js';
 import type { Progress } from '../runs/meter.js';
 import { checkLimits, checkObserved } from '../runs/run-options.js';
 import { NO_PROGRESS, reportOf, sumProgress, sumReports, type WorkersReport } from './aggregate.js';
-import type { FromWorker, ToWorker, WorkerJob, WorkerSocket } from './protocol.js';
+import type { FromWorker, StreamSocket, ToWorker, WorkerJob, WorkerSocket } from './protocol.js';
 
 const LEAD_MS = 20; // for the news of the start to reach all
 /**
@@ -100,8 +100,16 @@ const KEYS = [
  * ```
  */
 export async function generateInWorkers(options: WorkersOptions): Promise<WorkersReport> {
-  const jobs = checkWorkers(options);
-  return new Crew(jobs, options).toEnd();
+  checkKeys('options', options, KEYS);
+  checkKeys('options.socket', options.socket, ['udp', 'packet', 'xdp']);
+  return new Crew(jobsOf(options), options).toEnd();
+}
+
+/** The same by streams: each worker connects by itself. @internal */
+export async function streamInWorkers(
+  options: Omit<WorkersOptions, 'socket'> & { socket: StreamSocket },
+): Promise<WorkersReport> {
+  return new Crew(jobsOf(options), options).toEnd();
 }
 
 /** A protocol of one's own has functions, which a thread is not given. */
@@ -115,10 +123,10 @@ function refuseOwnProtocols({ layers = [] }: PacketDescription): void {
   );
 }
 
-function checkWorkers(options: WorkersOptions): WorkerJob[] {
-  checkKeys('options', options, KEYS);
+type JobOptions = Omit<WorkersOptions, 'socket'> & Pick<WorkerJob, 'socket'>;
+
+function jobsOf(options: JobOptions): WorkerJob[] {
   const { socket, fields = [], workers = availableParallelism(), first = 0 } = options;
-  checkKeys('options.socket', socket, ['udp', 'packet', 'xdp']);
   if (Object.keys(socket).length !== 1) {
     throw invalidArgument('options.socket', 'one of udp, packet and xdp', socket);
   }
@@ -148,7 +156,7 @@ function checkWorkers(options: WorkersOptions): WorkerJob[] {
 
 /** The threads of a run. */
 class Crew {
-  readonly #options: WorkersOptions;
+  readonly #options: JobOptions;
   readonly #jobs: readonly WorkerJob[];
   readonly #threads: Worker[] = [];
   readonly #reports: (GenerateReport | undefined)[];
@@ -158,7 +166,7 @@ class Crew {
   #ready = 0;
   #failure: Error | undefined;
 
-  constructor(jobs: readonly WorkerJob[], options: WorkersOptions) {
+  constructor(jobs: readonly WorkerJob[], options: JobOptions) {
     this.#options = options;
     this.#jobs = jobs;
     this.#reports = jobs.map(() => undefined);

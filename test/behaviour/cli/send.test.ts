@@ -197,6 +197,43 @@ describe('zerosend send, a stream', () => {
     expect(report.packets).toBeGreaterThan(0);
   });
 
+  it('has a connection for each worker', async () => {
+    const streams: Buffer[][] = [];
+    const server = createServer((peer) => {
+      const chunks: Buffer[] = [];
+      streams.push(chunks);
+      peer.on('data', (chunk: Buffer) => chunks.push(chunk));
+    });
+    onTestFinished(() => void server.close());
+    server.listen(0, INSIDE.address);
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const args = ['--protocol', 'tcp', '--workers', '3', '--size', '5000', '--count', '301'];
+    const report = await json([`127.0.0.1:${port}`, ...args, '-f', 'payload@0:4=counter']);
+    const length = () => streams.flat().reduce((sum, chunk) => sum + chunk.length, 0);
+    while (length() < 301 * 5000) await sleep(10);
+    const each = streams.map((chunks) => {
+      const stream = Buffer.concat(chunks);
+      return Array.from({ length: stream.length / 5000 }, (_, i) => stream.readUInt32BE(5000 * i));
+    });
+    // Each in order, and each number once.
+    for (const numbers of each) expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+    expect(each.map(({ length }) => length).sort()).toEqual([100, 100, 101]);
+    const all = each.flat().sort((a, b) => a - b);
+    expect(all).toEqual([...Array(301).keys()]);
+    expect(report).toMatchObject({ ok: true, packets: 301, bytes: 301 * 5000, unfinished: 0 });
+    expect(report.workers).toHaveLength(3);
+  });
+
+  it('says that nobody listens to one of several workers', async () => {
+    const { to, server } = await hearStream();
+    await new Promise((resolve) => server.close(resolve));
+    const args = ['--protocol', 'tcp', '--workers', '2'];
+    const { code, stderr } = await pipe([...SEND, to, ...args]);
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/worker \d: connect ECONNREFUSED/);
+  });
+
   it('fails when the peer resets the connection, with what was sent until then', async () => {
     const { to, server } = await hearStream();
     server.on('connection', (peer) => peer.once('data', () => peer.resetAndDestroy()));
@@ -399,12 +436,12 @@ describe('zerosend send, in a network namespace', inSink, () => {
     expect(stdout).toMatch(/^NOT RIGHT: [\d,]+ of [\d,]+ sends have not completed$/m);
   });
 
-  it('Ctrl-C ends it also while it connects', async () => {
+  it.each(['1', '2'])('Ctrl-C ends %s workers also while they connect', async (workers) => {
     const network = ownNamespace([
       ...[`link add ${SINK} type ifb`, `address add 198.18.0.1/24 dev ${SINK}`],
       `link set ${SINK} up`,
     ]);
-    const args = ['198.18.0.2:9', '--protocol', 'tcp', '--json'];
+    const args = ['198.18.0.2:9', '--protocol', 'tcp', '--workers', workers, '--json'];
     const running = new Running([...network, ...SEND, ...args]);
     const sockets = `/proc/${running.child.pid}/net/tcp`;
     const remote = '020012C6:0009 02'; // 198.18.0.2, port 9, SYN_SENT
@@ -554,7 +591,8 @@ describe('zerosend send, a wrong command line', () => {
     [['a:1', '--vlan', '7'], /--vlan is for --packet, --xdp, --output.*UDP sockets/],
     [['--packet', 'a', '198.18.0.2', '--pacing-rate', '5'], /--pacing-rate is for UDP sockets/],
     [['a:1', '--protocol', 'tcp', '--segment', '5'], /--segment is for UDP sockets, --packet/],
-    [['a:1', '--protocol', 'tcp', '--workers', '2'], /by one thread; received 2/],
+    [['-o', 'x', '198.18.0.2', '--count', '9', '--workers', '2'], /by one thread; received 2/],
+    [['a:1', '--protocol', 'tcp', '--workers', '2', '--buffers', '9'], /--buffers is not taken/],
     [['a:1', '--protocol', 'sctp'], /--protocol takes udp, tcp; received 'sctp'/],
     [['a:1', '--workers', '4', '--count', '3'], /--count has to be at least --workers/],
     [['a:1', '--rate', 'fast'], /--rate has to be a rate.*received 'fast'/],
