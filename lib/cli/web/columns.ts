@@ -4,7 +4,6 @@ import type { Snapshot } from '../live/snapshot.js';
 export const COLUMNS = {
   seconds: (s) => s.seconds,
   bitsPerSecond: (s) => s.bitsPerSecond,
-  packetsPerSecond: (s) => s.packetsPerSecond,
   inFlight: (s) => s.inFlight,
   late: (s) => s.late,
   zerocopy: (s) => s.zerocopyShare,
@@ -24,12 +23,13 @@ export type Columns = Readonly<Record<Name, readonly (number | null)[]>>;
 
 /** The history by columns, which is a tenth of the text that the snapshots would be. */
 export function columnsOf(history: readonly Snapshot[]): Columns {
-  return mapped((read) => history.map((snapshot) => rounded(read(snapshot))));
+  const moments = history.filter(({ state }) => state === 'running');
+  return mapped((read) => moments.map((snapshot) => rounded(read(snapshot))));
 }
 
-/** One row more. */
-export function rowOf(snapshot: Snapshot): Row {
-  return mapped((read) => rounded(read(snapshot)));
+/** One row more; null of the last snapshot, whose rates are those of the whole run. */
+export function rowOf(snapshot: Snapshot): Row | null {
+  return snapshot.state === 'ended' ? null : mapped((read) => rounded(read(snapshot)));
 }
 
 function mapped<T>(value: (read: (snapshot: Snapshot) => number | null) => T): Record<Name, T> {

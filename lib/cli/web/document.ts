@@ -14,6 +14,7 @@ export interface Parts {
   readonly html: string;
   readonly css: string;
   readonly script: string;
+  readonly icon: string;
 }
 
 /** Where the page's script looks for what is to be shown; without it, it asks the server. */
@@ -30,6 +31,7 @@ export function readParts(): Parts {
     .replace(/^\/\/# .*$/gm, '');
   return {
     html: own('./page/index.html'),
+    icon: own('./page/icon.svg'),
     css: `${library('uPlot.min.css')}\n${own('./page/page.css')}`,
     script: `${library('uPlot.iife.min.js')}\n(() => {\n'use strict';\n${format}\n${own('./page/page.mjs')}})();\n`,
   };
@@ -39,7 +41,7 @@ export function readParts(): Parts {
 export function livePage({ html }: Parts): string {
   return fill(html, {
     policy: '',
-    style: '<link rel="stylesheet" href="/page.css">',
+    style: '<link rel="stylesheet" href="/page.css">\n<link rel="icon" href="/icon.svg">',
     data: '',
     script: '<script src="/page.js" defer></script>',
   });

@@ -41,6 +41,7 @@ export class PageServer {
       ['/', ['text/html', livePage(parts)]],
       ['/page.css', ['text/css', parts.css]],
       ['/page.js', ['text/javascript', parts.script]],
+      ['/icon.svg', ['image/svg+xml', parts.icon]],
       ['/saved.html', ['text/html', savedPage(parts)]],
     ]);
     this.#server = createServer((request, response) => this.#answer(request, response));

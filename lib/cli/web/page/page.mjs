@@ -14,6 +14,9 @@ const passed = (seconds) => {
     ? `${minutes}:${String(rest).padStart(2, '0')} min`
     : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')} h`;
 };
+/** The same at an axis, where moments are round. */
+const tickOf = (seconds) =>
+  seconds < 60 ? `${Number(seconds.toFixed(1))} s` : passed(seconds).replace(/ min$/, '');
 const orNone = (show) => (value) => (value === null || value === undefined ? '–' : show(value));
 
 /** What is drawn: of each chart its lines, by the names of columns.ts. */
@@ -64,6 +67,8 @@ const CHARTS = [
     ],
   },
 ];
+
+const COLUMNS = ['seconds', ...CHARTS.flatMap(({ lines }) => lines.map(({ column }) => column))];
 
 /** One chart: a caption with the values of the moment that is looked at, and the lines below it. */
 class Chart {
@@ -139,14 +144,13 @@ class Chart {
             },
       },
       axes: [
-        { ...axis, size: 26, gap: 4, space: 70, values: (_, ticks) => ticks.map(passed) },
+        { ...axis, size: 26, gap: 4, space: 56, values: (_, ticks) => ticks.map(tickOf) },
         {
           ...axis,
           size: 74,
           gap: 6,
           space: 34,
-          values: (_, ticks) =>
-            ticks.map((tick) => (tick === null ? '' : wholeOnly(show, tick, this.description))),
+          values: (_, ticks) => ticks.map((tick) => (tick === null ? '' : labelOf(show, tick))),
         },
       ],
       series: [
@@ -211,9 +215,9 @@ function logRange(low, high) {
   return [10 ** Math.floor(Math.log10(low)), 10 ** Math.ceil(Math.log10(high * 1.01))];
 }
 
-/** Of ids and buffers there are no halves. */
-function wholeOnly(show, tick, { show: of }) {
-  return of === count && !Number.isInteger(tick) ? '' : show(tick);
+function labelOf(show, tick) {
+  if (show === count && !Number.isInteger(tick)) return ''; // of ids and buffers there are no halves
+  return show(tick).replace(/\.0+(?=\D|$)/, '');
 }
 
 const charts = CHARTS.map((description) => new Chart(description, element('charts')));
@@ -301,6 +305,8 @@ function show({ columns, snapshot }) {
 
 function append({ row, snapshot }) {
   const { columns } = shown;
+  shown.snapshot = snapshot;
+  if (row === null) return; // of the end: its rates are no moment's
   for (const [name, values] of Object.entries(columns)) values.push(row[name]);
   if (columns.seconds.length > MOST_POINTS) {
     for (const values of Object.values(columns)) {
@@ -308,7 +314,6 @@ function append({ row, snapshot }) {
       values.splice(0, values.length, ...kept);
     }
   }
-  shown.snapshot = snapshot;
 }
 
 /** Draws at most once for each frame of the screen, however much has come. */
@@ -322,7 +327,7 @@ function drawSoon() {
   });
 }
 
-const ENDED = 'The run has ended. These are its last figures; rates are those of the whole run.';
+const ENDED = 'The run has ended. These are its last figures; its rate is that of the whole run.';
 
 /** Listens until the run has ended. */
 function listen() {
@@ -356,7 +361,7 @@ function listen() {
   events.addEventListener('look', ({ data }) => {
     const look = JSON.parse(data);
     if (shown === null) {
-      const columns = Object.fromEntries(Object.keys(look.row).map((name) => [name, []]));
+      const columns = Object.fromEntries(COLUMNS.map((name) => [name, []]));
       shown = { columns, snapshot: look.snapshot };
     }
     append(look);

@@ -1,0 +1,43 @@
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import { afterAll } from 'vitest';
+import { findTool, isRoot, needs } from './requirements.js';
+
+const path = findTool('chromium');
+
+/** The options of a suite that drives a browser. */
+export const needsChromium = () => needs(path !== undefined, 'the tool chromium');
+
+export interface Visit {
+  readonly page: Page;
+  /** What the page said to its console, and errors of its scripts: violations of its policy, too. */
+  readonly complaints: readonly string[];
+  /** What it asked for, by its URL. */
+  readonly requests: readonly string[];
+}
+
+/** One browser for a file of tests; each visit has a context of its own, which nothing is left in. */
+export class Chromium {
+  #browser: Promise<Browser> | undefined;
+
+  constructor() {
+    afterAll(async () => await (await this.#browser)?.close());
+  }
+
+  async visit(url: string, options: BrowserContextOptions = {}): Promise<Visit> {
+    this.#browser ??= chromium.launch({
+      ...(path !== undefined && { executablePath: path }),
+      args: isRoot() ? ['--no-sandbox'] : [], // as root it has none
+    });
+    const context = await (await this.#browser).newContext(options);
+    const page = await context.newPage();
+    const complaints: string[] = [];
+    const requests: string[] = [];
+    page.on('console', (message) => {
+      if (message.type() !== 'log') complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => complaints.push(error.message));
+    page.on('request', (request) => requests.push(request.url()));
+    await page.goto(url);
+    return { page, complaints, requests };
+  }
+}
