@@ -1,6 +1,6 @@
 import type { Outcomes, PoolProgress, Progress } from '../../generator/index.js';
 import type { LatencySummary } from '../../index.js';
-import type { Latency, Reading } from './snapshot.js';
+import type { Latency, PoolState, Reading } from './snapshot.js';
 
 /** What a run of the generator tells while it goes on. */
 export function readingOf(progress: Progress): Reading {
@@ -53,7 +53,13 @@ export function lastReading(report: RunReport, last: Reading | null): Reading {
     outcomes,
     interfaceDropped,
     latency: microseconds(report.latency),
-    pool: last?.pool ?? null,
+    pool: last && poolAfter(last.pool, unfinished),
     rateError: last?.rateError ?? null,
   };
+}
+
+/** When all sends have completed, what was in flight at the last look has come back. */
+function poolAfter(pool: PoolState | null, unfinished: number): PoolState | null {
+  if (pool === null || unfinished > 0) return pool;
+  return { ...pool, free: pool.free + pool.inFlight, inFlight: 0 };
 }

@@ -147,6 +147,7 @@ class Chart {
         { ...axis, size: 26, gap: 4, space: 56, values: (_, ticks) => ticks.map(tickOf) },
         {
           ...axis,
+          ...(log && { grid: { ...axis.grid, filter: decades }, filter: decades }),
           size: 74,
           gap: 6,
           space: 34,
@@ -209,6 +210,10 @@ class Chart {
     this.uplot?.redraw(true, true);
   }
 }
+
+/** Of a logarithmic axis, only 1, 10, 100, …: lines at 2, 3, 4, … would be a curtain. */
+const decades = (_, ticks) =>
+  ticks.map((tick) => (Number.isInteger(Math.log10(tick)) ? tick : null));
 
 function logRange(low, high) {
   if (low === null || !(low > 0)) return [0.1, 10];
