@@ -1,11 +1,8 @@
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { afterAll } from 'vitest';
-import { findTool, isRoot, needs } from './requirements.js';
+import { findTool, isRoot } from './requirements.js';
 
 const path = findTool('chromium');
-
-/** The options of a suite that drives a browser. */
-export const needsChromium = () => needs(path !== undefined, 'the tool chromium');
 
 export interface Visit {
   readonly page: Page;
@@ -15,7 +12,7 @@ export interface Visit {
   readonly requests: readonly string[];
 }
 
-/** One browser for a file of tests; each visit has a context of its own, which nothing is left in. */
+/** Debian's browser, for a file of tests (`needs(hasTool('chromium'), …)`); each visit has a context of its own, which nothing is left in. */
 export class Chromium {
   #browser: Promise<Browser> | undefined;
 

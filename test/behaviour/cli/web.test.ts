@@ -9,8 +9,12 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { Chromium, needsChromium } from '../../support/chromium.js';
+import type { Monitor } from '../../../dist/cli/live/monitor.js';
+import type { Snapshot } from '../../../dist/cli/live/snapshot.js';
+import { PageServer } from '../../../dist/cli/web/server.js';
+import { Chromium } from '../../support/chromium.js';
 import { within } from '../../support/deadline.js';
+import { hasTool, needs } from '../../support/requirements.js';
 import { pipe, Running, zerosend } from './shell.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: what is in the page, of which Node.js has no types
@@ -211,6 +215,39 @@ describe('the server of the page', () => {
     await expect.poll(async () => (await readEvents(url)).response.statusCode).toBe(200);
   });
 
+  it('drops a client that does not read, and goes on telling the others', async () => {
+    let tell: (snapshot: Snapshot) => void = () => {};
+    const monitor = {
+      history: [],
+      latest: null,
+      target: { command: 'send', title: 'x'.repeat(50_000) },
+      subscribe(listener: typeof tell) {
+        tell = listener;
+        return () => {};
+      },
+    };
+    const server = await PageServer.open(monitor as unknown as Monitor, 0);
+    onTestFinished(() => server.close());
+    const url = new URL(server.url);
+    const reads = await readEvents(url);
+    const stuck = await readEvents(url);
+    stuck.response.socket.pause();
+    const gone = new Promise((resolve) => stuck.response.on('close', resolve));
+    stuck.response.on('error', () => {}); // it is cut off
+    const snapshot = { ...monitor, state: 'ended', target: monitor.target } as unknown as Snapshot;
+    await reads.next();
+    // What is on its way in the kernel is not counted: some megabytes.
+    for (let told = 0; told < 400; told++) {
+      tell(snapshot);
+      expect((await reads.next()).event).toBe('look');
+    }
+    stuck.response.resume();
+    stuck.response.socket.resume();
+    await within(gone, 'the end of the connection', 10_000);
+    expect(stuck.response.complete).toBe(false);
+    expect(reads.response.destroyed).toBe(false);
+  });
+
   it('ends with the run also where a client does not read', async () => {
     const { run, url } = await shown();
     const { response } = await readEvents(url);
@@ -233,7 +270,7 @@ describe('the server of the page', () => {
   });
 });
 
-describe('the page in a browser', needsChromium(), () => {
+describe('the page in a browser', needs(hasTool('chromium'), 'the tool chromium'), () => {
   const chromium = new Chromium();
   const textOf = (page: Page, id: string) => page.locator(`#${id}`).innerText();
   const points = (page: Page) =>
