@@ -349,8 +349,8 @@ describe('the page in a browser', needs(hasTool('chromium'), 'the tool chromium'
     expect(colorScheme === 'dark' ? red < 60 : red > 200).toBe(true);
   });
 
-  it('takes on the colours of the system while it is open', async () => {
-    const { url } = await shown();
+  it('takes on the colours of the system also when the run has ended', async () => {
+    const { run, url } = await shown();
     const { page } = await chromium.visit(url.href, { colorScheme: 'light' });
     await expect.poll(() => textOf(page, 'state')).toBe('running');
     const darkest = () =>
@@ -364,6 +364,8 @@ describe('the page in a browser', needs(hasTool('chromium'), 'the tool chromium'
             if (data[i + 3] > 200) most = Math.max(most, data[i]);
           return most;
         });
+    run.child.kill('SIGINT'); // nothing is drawn for new figures any more
+    await expect.poll(() => textOf(page, 'state')).toBe('ended');
     const light = await darkest();
     await page.emulateMedia({ colorScheme: 'dark' });
     await expect.poll(darkest).not.toBe(light);
