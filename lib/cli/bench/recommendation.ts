@@ -130,14 +130,15 @@ function reasonOf(protocol: Protocol, threshold: Threshold, asking: readonly Res
 }
 
 function reasonOfRing(results: readonly Result[]): string | null {
-  const rings = results.filter(({ way, gain }) => way === 'ring' && gain !== null);
-  const smallest = rings.reduce<Result | null>((a, b) => (a && a.size <= b.size ? a : b), null);
-  if (!smallest?.gain) return null;
-  const { size, gain, memory } = smallest;
-  const how = gain.low > 1 ? `sends ${showGain(gain.median)} as much` : 'gains nothing for certain';
+  const rings = results.filter(({ way }) => way === 'ring');
+  const size = Math.min(...rings.map((ring) => ring.size));
+  const smallest = rings.filter((ring) => ring.size === size);
+  const proven = smallest.find(({ gain }) => gain !== null && gain.low > 1);
+  if (smallest.length === 0) return null;
+  if (!proven?.gain) return `transmit ring: at ${showSize(size)} it did not gain for certain.`;
   return (
-    `transmit ring: at ${showSize(size)} (${memory}) it ${how} a second of processor time as copying UDP ` +
-    'sends; a generator of small packets wants PacketSocket.'
+    `transmit ring: at ${showSize(size)} (${proven.memory}) it sends ${showGain(proven.gain.median)} as ` +
+    'much as copying UDP sends, for the same processor time: a generator of small packets wants PacketSocket.'
   );
 }
 

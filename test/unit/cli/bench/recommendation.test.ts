@@ -120,6 +120,27 @@ describe('zero copy is advised against', () => {
   });
 });
 
+describe('the transmit ring', () => {
+  const ring = (gains: readonly number[]): Group => ({
+    protocol: 'udp',
+    size: 1024,
+    memory: 'hot',
+    slices: { ring: gains.map((gain) => slice(100 * gain)), copy: gains.map(() => slice(100)) },
+  });
+
+  it('is recommended for small packets where it is proven to gain', () => {
+    const [reason] = advise([ring(steady(2.5))]).reasons;
+    expect(reason).toContain('at 1 KB (hot) it sends 2.5 times as much');
+    expect(reason).toContain('wants PacketSocket');
+  });
+
+  it('is not where that may be chance, or it was not measured', () => {
+    const [reason] = advise([ring([0.5, 3, 2, 4, 3, 2])]).reasons;
+    expect(reason).toBe('transmit ring: at 1 KB it did not gain for certain.');
+    expect(advise([group(1024, steady(2))]).reasons.join()).not.toContain('ring');
+  });
+});
+
 describe('batch and pool', () => {
   const trial = (kind: Trial['kind'], value: number, megabytes: number): Trial => ({
     kind,
