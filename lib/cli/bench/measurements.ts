@@ -21,6 +21,8 @@ export interface Slice {
   readonly bytes: number;
   /** sends that completed without a copy */
   readonly zerocopied: number;
+  /** sends that asked for zero copy and were copied, since a limit left no room for it (ENOBUFS) */
+  readonly fallbacks: number;
   /** sends that were revoked or failed */
   readonly failed: number;
 }
@@ -56,6 +58,8 @@ export interface Result {
   readonly gain: Summary | null;
   /** 0 to 1 */
   readonly zerocopiedShare: number;
+  /** sends for which limits left no room to ask for zero copy, 0 to 1 */
+  readonly fallbackShare: number;
   readonly rounds: number;
 }
 
@@ -75,8 +79,8 @@ export function resultsOf(groups: readonly Group[]): Result[] {
     WAYS.flatMap((way) => {
       const own = slices[way] ?? [];
       if (own.length === 0) return [];
-      const sends = own.reduce((sum, slice) => sum + slice.sends, 0);
-      const zerocopied = own.reduce((sum, slice) => sum + slice.zerocopied, 0);
+      const total = (key: 'sends' | 'zerocopied' | 'fallbacks') =>
+        own.reduce((sum, slice) => sum + slice[key], 0);
       return {
         protocol,
         size,
@@ -85,7 +89,8 @@ export function resultsOf(groups: readonly Group[]): Result[] {
         bytesPerSecond: summarize(own.map(perSecond)),
         bytesPerCpuSecond: summarize(own.map(perCpuSecond)),
         gain: way === 'copy' ? null : gainOf(own, slices.copy ?? []),
-        zerocopiedShare: zerocopied / sends,
+        zerocopiedShare: total('zerocopied') / total('sends'),
+        fallbackShare: Math.min(1, total('fallbacks') / total('sends')),
         rounds: own.length,
       };
     }),

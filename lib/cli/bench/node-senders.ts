@@ -103,6 +103,7 @@ class Tally {
   }
 
   counts(): Counts {
-    return { sends: this.sends, bytes: this.bytes, zerocopied: 0, failed: this.failed };
+    const { sends, bytes, failed } = this;
+    return { sends, bytes, zerocopied: 0, fallbacks: 0, failed };
   }
 }

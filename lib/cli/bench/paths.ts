@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
-import { networkInterfaces } from 'node:os';
+import { freemem, networkInterfaces } from 'node:os';
 import type { Destination, PathDescription } from './messages.js';
 import { type Endpoint, makeSink, Receiver, type RingTarget } from './network.js';
 
@@ -153,7 +153,10 @@ function ownAddress(name: string): string | undefined {
 
 const FALLBACK = 32 << 20;
 
-/** Bytes that no cache of this machine holds: twice its largest, between 32 and 256 MiB. */
+/**
+ * Bytes that no cache of this machine holds: twice its largest, between 32 and 256 MiB; less only where
+ * that would take more than an eighth of the memory that there is.
+ */
 export function bytesBeyondCaches(): number {
   let largest = FALLBACK / 2;
   for (let index = 0; index < 8; index++) {
@@ -165,5 +168,6 @@ export function bytesBeyondCaches(): number {
       break; // not told of: /sys is not mounted, or a machine without
     }
   }
-  return Math.min(2 * largest, 256 << 20);
+  const memory = Math.min(freemem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);
+  return Math.min(2 * largest, 256 << 20, Math.floor(memory / 8));
 }

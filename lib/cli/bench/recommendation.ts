@@ -13,7 +13,7 @@ export interface Threshold {
   /** bytes from which a zero-copy send takes less processor time; null where none does */
   readonly hot: number | null;
   readonly cold: number | null;
-  /** the kernel copied most of what asked for zero copy */
+  /** most of what asked for zero copy was copied */
   readonly kernelCopies: boolean;
 }
 
@@ -100,6 +100,12 @@ function chosen({ hot, cold, kernelCopies }: Threshold): number | null {
 function reasonOf(protocol: Protocol, threshold: Threshold, asking: readonly Result[]): string {
   const name = NAMES[protocol];
   const { hot, cold, kernelCopies } = threshold;
+  if (kernelCopies && asking.filter(({ fallbackShare }) => fallbackShare > 0.5).length > 0) {
+    return (
+      `${name}: limits left no room for most sends to ask for zero copy: RLIMIT_MEMLOCK (ulimit -l) or ` +
+      'net.core.optmem_max. Raise them and measure again; docs/limits.md says how.'
+    );
+  }
   if (kernelCopies) {
     return `${name}: the kernel copied all the same, so asking only costs; 'auto' finds that out by itself.`;
   }

@@ -18,7 +18,7 @@ export interface Sender {
   close(): Promise<void>;
 }
 
-export type Counts = Pick<Slice, 'sends' | 'bytes' | 'zerocopied' | 'failed'>;
+export type Counts = Pick<Slice, 'sends' | 'bytes' | 'zerocopied' | 'fallbacks' | 'failed'>;
 
 /** Has a sender send for so long, and counts what that did. */
 export async function measure(sender: Sender, seconds: number): Promise<Slice> {
@@ -35,6 +35,7 @@ export async function measure(sender: Sender, seconds: number): Promise<Slice> {
     sends: after.sends - before.sends,
     bytes: after.bytes - before.bytes,
     zerocopied: after.zerocopied - before.zerocopied,
+    fallbacks: after.fallbacks - before.fallbacks,
     failed: after.failed - before.failed,
   };
 }
@@ -46,11 +47,12 @@ const stride = (size: number) => Math.max(2, Math.min(64, Math.floor(2 ** 20 / s
 export function countsOf(socket: ZeroCopySocket, size: number): () => Counts {
   const first = socket.stats();
   return () => {
-    const { sends, zerocopy, failed, revoked } = socket.stats();
+    const { sends, zerocopy, inlineFallbacks, failed, revoked } = socket.stats();
     return {
       sends: sends - first.sends,
       bytes: (sends - first.sends) * size,
       zerocopied: zerocopy - first.zerocopy,
+      fallbacks: inlineFallbacks - first.inlineFallbacks,
       failed: failed + revoked - first.failed - first.revoked,
     };
   };

@@ -119,6 +119,16 @@ describe(
         expect([protocol, zerocopiedShare]).toEqual([protocol, protocol === 'udp' ? 1 : 0]);
       }
     }, 60_000);
+
+    it('names the limit that keeps an ordinary user from zero copy', async () => {
+      const user = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+      const within = [...user, 'sh', '-c', 'ulimit -l 16; exec "$@"', 'sh']; // KB
+      const args = ['--seconds', '1', '--sizes', '64K', '--mechanisms', 'udp', '--loopback'];
+      const { report } = await measured(args, { within });
+      const [result] = report.results.filter(({ way }) => way === 'zerocopy');
+      expect(result?.fallbackShare).toBe(1);
+      expect(report.recommendation.reasons[0]).toContain('RLIMIT_MEMLOCK (ulimit -l)');
+    }, 60_000);
   },
 );
 

@@ -20,7 +20,7 @@ function slice(
   const bytes = megabytes * 1e6;
   const sends = bytes / size;
   const zerocopied = way === 'zerocopy' && !copied ? sends : 0;
-  return { seconds: 1, cpuSeconds: 1, sends, bytes, zerocopied, failed: 0 };
+  return { seconds: 1, cpuSeconds: 1, sends, bytes, zerocopied, fallbacks: 0, failed: 0 };
 }
 
 /** Six rounds in which zero copy sent `gains` times as much as copying. */
@@ -105,6 +105,15 @@ describe('zero copy is advised against', () => {
     const { options, reasons } = advise([group(4096, steady(1.1), { copied: true })]);
     expect(options.udp).toEqual({ zeroCopy: 'never' });
     expect(reasons.join('\n')).toContain('the kernel copied all the same');
+  });
+
+  it('and limits are named where they left no room for it', () => {
+    const { slices, ...rest } = group(65_000, steady(0.9), { copied: true });
+    const zerocopy = slices.zerocopy!.map((one) => ({ ...one, fallbacks: one.sends }));
+    const { options, reasons } = advise([{ ...rest, slices: { ...slices, zerocopy } }]);
+    expect(options.udp).toEqual({ zeroCopy: 'never' });
+    expect(reasons.join('\n')).toContain('RLIMIT_MEMLOCK (ulimit -l)');
+    expect(reasons.join('\n')).not.toContain('the kernel copied all the same');
   });
 
   it('where every size loses', () => {
