@@ -3,9 +3,6 @@ import { existsSync } from 'node:fs';
 import { COMMANDS } from '../../../dist/cli/commands.js';
 import { read, root } from './blocks.js';
 
-/** Commands of `zerosend` that documents may name before they are there. To be emptied then. */
-const COMING = ['build', 'bench', 'demo', 'doctor', 'replay', 'send'];
-
 /** A command of a shell: the program, and what it is given. */
 export type Words = readonly string[];
 
@@ -55,7 +52,7 @@ function wrongNpx([name = '', ...args]: Words): string | null {
 
 function wrongZerosend([name = '', ...args]: Words): string | null {
   if (name === '--help') return null;
-  if (!(name in COMMANDS)) return COMING.includes(name) ? null : `no command ${name}`;
+  if (!(name in COMMANDS)) return `no command ${name}`;
   const help = execFileSync(process.execPath, [`${root}dist/cli/main.js`, name, '--help'], {
     encoding: 'utf8',
   });
