@@ -40,6 +40,21 @@ export let waitingOf: (pool: BufferPool) => number;
  *
  * The memory is one mmap(2) outside of the JavaScript heap. It stays mapped until the pool, the last
  * view on it and the last send in flight are gone.
+ * @example
+ * ```js
+ * import { BufferPool, UdpSocket } from 'zerosend';
+ *
+ * const pool = new BufferPool({ bufferSize: 65536, count: 64 });
+ * const socket = await UdpSocket.open({ remote: { address: '198.18.0.9', port: 9 }, segmentSize: 1400 });
+ * for (let sent = 0; sent < 1000; sent++) {
+ *   const buffer = await pool.acquire(); // waits while all 64 are in flight
+ *   buffer.bytes.writeUInt32BE(sent);
+ *   socket.send(buffer, 64_400);
+ * }
+ * await socket.close();
+ * console.log(pool.stats()); // all of them are free again
+ * await pool.close();
+ * ```
  */
 export class BufferPool {
   /** Bytes of one buffer: the option, rounded up to whole pages of 4096 bytes. */

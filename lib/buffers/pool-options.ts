@@ -8,24 +8,7 @@ import {
 } from '../base/validate.js';
 import { HUGE_PAGES } from './slab.js';
 
-/**
- * Options of {@link BufferPool}.
- * @example
- * ```js
- * import { BufferPool, UdpSocket } from 'zerosend';
- *
- * const pool = new BufferPool({ bufferSize: 65536, count: 64 });
- * const socket = await UdpSocket.open({ remote: { address: '198.18.0.9', port: 9 }, segmentSize: 1400 });
- * for (let sent = 0; sent < 1000; sent++) {
- *   const buffer = await pool.acquire(); // waits while all 64 are in flight
- *   buffer.bytes.writeUInt32BE(sent);
- *   socket.send(buffer, 64_400);
- * }
- * await socket.close();
- * console.log(pool.stats()); // all of them are free again
- * await pool.close();
- * ```
- */
+/** Options of {@link BufferPool}. */
 export interface BufferPoolOptions {
   /** Size of one buffer in bytes, rounded up to a page (4096). 1 to 1 GiB; default 65536. */
   bufferSize?: number | undefined;

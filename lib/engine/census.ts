@@ -2,9 +2,10 @@ import { native } from '../addon/addon.js';
 import { reactor } from '../addon/reactor.js';
 import { LatencyHistogram } from '../base/latency-histogram.js';
 import type { SocketState } from './state.js';
-import { readCounters, type SocketCounters } from './stats.js';
+import { readCounters, type SocketCounters, type SocketInfo } from './stats.js';
 
-export type Protocol = SocketState['protocol'];
+/** Which kind of socket it is. */
+export type Protocol = SocketInfo['protocol'];
 export const PROTOCOLS = ['tcp', 'udp', 'packet', 'xdp'] as const satisfies readonly Protocol[];
 
 /** What has been counted of the sockets of one kind. */

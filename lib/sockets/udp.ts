@@ -96,18 +96,14 @@ const HEADERS = { 4: 28, 6: 48 } as const;
  * this one is, it would hear nothing.
  * @example
  * ```js
- * import { BufferPool, UdpSocket } from 'zerosend';
+ * import { UdpSocket } from 'zerosend';
  *
- * const pool = new BufferPool({ bufferSize: 65536, count: 16 });
  * const remote = { address: '198.18.0.9', port: 9 };
  * const socket = await UdpSocket.open({ remote, segmentSize: 1400 });
- * const buffer = await pool.acquire();
- * buffer.bytes.fill('frame after frame ');
- * const id = socket.send(buffer, 64_400); // leaves as 46 datagrams, which the kernel cuts
+ * const id = socket.send(Buffer.alloc(64_400, 'frame ')); // leaves as 46 datagrams, which the kernel cuts
  * await socket.completed(id);
- * console.log(socket.stats().zerocopy);
+ * console.log(`send ${id} has completed`);
  * await socket.close();
- * await pool.close();
  * ```
  */
 export class UdpSocket extends ZeroCopySocket {

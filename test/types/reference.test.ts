@@ -59,8 +59,7 @@ it('has an example for each class that users open or make, and for each function
   for (const name of ['TcpSocket', 'UdpSocket', 'PacketSocket', 'XdpSocket', 'ZeroCopySocket']) {
     expect(shown).toContain(name);
   }
-  for (const name of ['BufferPoolOptions', 'BufferRun', 'PooledBuffer'])
-    expect(shown).toContain(name);
+  for (const name of ['BufferPool', 'BufferRun', 'PooledBuffer']) expect(shown).toContain(name);
   for (const name of ['generate', 'generateInWorkers', 'replay', 'compile', 'template', 'Pacer']) {
     expect(shown).toContain(name);
   }
