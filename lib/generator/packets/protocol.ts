@@ -113,7 +113,8 @@ export interface OwnLayer {
  * };
  * const ipv4 = { source: '198.18.0.1', destination: '198.18.0.2' };
  * const udp = { source: 1024, destination: 9 };
- * template({ layers: [{ ipv4 }, { udp }, own(trace, { flow: 7 })], payload: 'hello' });
+ * const layers = [{ ipv4 }, { udp }, own(trace, { flow: 7 })];
+ * console.log(template({ layers, payload: 'hello' }).bytes.toString('hex'));
  * ```
  */
 export function own(protocol: Protocol, values: Readonly<Record<string, unknown>> = {}): OwnLayer {
