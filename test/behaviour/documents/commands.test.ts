@@ -28,6 +28,8 @@ describe('a wrong command is found:', () => {
     ['FOO=1 node examples/nothing.mjs', 'no file examples/nothing.mjs'],
     ['npx zerosend nothing # really', 'no command nothing'],
     ['npx something', 'npx something'],
+    ['npm start -- --nothing 1', 'demo has no option --nothing'],
+    ['zerosend send --nothing', 'send has no option --nothing'],
   ])('%s', (line, problem) => {
     expect(problemsOf(line)).toEqual([problem]);
   });

@@ -39,9 +39,10 @@ const PROGRAMS: Record<string, Program> = {
   uname: looks,
 };
 
-function wrongNpm([what = '', name = '']: Words): string | null {
+function wrongNpm([what = '', name = '', ...args]: Words): string | null {
   if (what === 'run') return name in scripts ? null : `no script ${name}`;
-  if (what === 'start' || what === 'test') return what in scripts ? null : `no script ${what}`;
+  if (what === 'start') return wrongZerosend(['demo', ...args]); // behind the `--`
+  if (what === 'test') return what in scripts ? null : `no script ${what}`;
   return ['ci', 'install', 'pack', 'rebuild', 'init'].includes(what) ? null : `npm ${what}`;
 }
 
@@ -87,6 +88,12 @@ export function commandsOf(script: string): Words[] {
       return shell < 0 ? [words] : [words.slice(0, shell), ...commandsOf(words[shell + 2] ?? '')];
     })
     .filter((words) => words.length > 0);
+}
+
+/** The commands of `zerosend` that stand in a line of text, between backquotes. */
+export function inlineCommands(text: string): string[] {
+  const found = text.matchAll(/`((?:npx )?zerosend (?=[a-z])[^`]+|npm start[^`]*)`/g);
+  return [...found].map(([, command = '']) => command);
 }
 
 /** What is wrong with the commands of a block: programs that nobody knows, arguments that are not there. */

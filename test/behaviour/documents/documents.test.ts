@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { documents, read, root } from './blocks.js';
+import { inlineCommands, problemsOf } from './commands.js';
 
 const codesIn = (text: string) => new Set(text.match(/ERR_ZEROSEND_[A-Z_]+/g));
 
@@ -70,6 +71,7 @@ describe('the documents', () => {
     for (const [, script = ''] of text.matchAll(/npm run ([\w:]+)/g)) {
       expect(Object.keys(scripts)).toContain(script);
     }
+    expect(inlineCommands(text).flatMap(problemsOf)).toEqual([]);
     // A table of "where to look" and the like: folders and files in backquotes.
     for (const [, file = ''] of text.matchAll(
       /`((?:lib|native|test|bench|docs|examples)\/[\w./-]*)`/g,
