@@ -120,7 +120,7 @@ export class BufferPool {
    * has finished since (so a loop that never yields to the event loop gets its buffers back, and
    * `complete` listeners may run within this call): of up to 64 of the sockets that have buffers of it
    * in flight, and of the next ones at the next call.
-   * While calls of {@link acquire} are waiting, free buffers are theirs and this returns null.
+   * While calls of {@link BufferPool.acquire} are waiting, free buffers are theirs and this returns null.
    * @throws Error `ERR_ZEROSEND_POOL_CLOSED`
    */
   tryAcquire(): PooledBuffer | null {
@@ -183,7 +183,7 @@ export class BufferPool {
 
   /**
    * Free buffers that lie in a row, up to `most`: of a ring, as many as follow the one whose turn it
-   * is; else the first row that is as long, or the longest. Null where {@link tryAcquire} gives null.
+   * is; else the first row that is as long, or the longest. Null where {@link BufferPool.tryAcquire} gives null.
    * Never waits, and allocates nothing once each run has been met.
    * @param most 1 to 1024
    * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, Error `ERR_ZEROSEND_POOL_CLOSED`
@@ -198,8 +198,8 @@ export class BufferPool {
 
   /**
    * The same as soon as a buffer is free, in its turn among all who wait. Each of these gets a buffer
-   * before the run gets more than one. It lets the event loop turn as {@link acquire} does.
-   * @throws as {@link tryAcquireRun} and {@link acquire}
+   * before the run gets more than one. It lets the event loop turn as {@link BufferPool.acquire} does.
+   * @throws as {@link BufferPool.tryAcquireRun} and {@link BufferPool.acquire}
    */
   async acquireRun(most: number, options?: AcquireOptions): Promise<BufferRun> {
     checkInteger('most', most, 1, MAX_REQUESTS);

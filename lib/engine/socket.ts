@@ -186,7 +186,7 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
    * Takes no more sends, lets those that were accepted finish, and closes: a TCP connection by
    * shutdown(2), after which completions keep coming until the peer has acknowledged everything.
    *
-   * When nothing has moved for `timeout` it gives up like {@link abort}. Progress is an id that
+   * When nothing has moved for `timeout` it gives up like {@link ZeroCopySocket.abort}. Progress is an id that
    * completes, a queued send that the kernel takes, and bytes that a TCP peer acknowledges
    * (`tcpi_bytes_acked`, tcp(7)): a peer that reads slowly is waited for as long as it reads. So it
    * always ends with a peer that stops; for a bound on the whole, give a `signal`
@@ -215,7 +215,7 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
   /**
    * Closes, as at the end of a block with `await using`.
    * @throws rejects with `ERR_ZEROSEND_NOT_DRAINED`, which has the {@link CloseReport} as `report`, when
-   * the outcome is not `'drained'`, after {@link abort}, too: who leaves the block without an error has
+   * the outcome is not `'drained'`, after {@link ZeroCopySocket.abort}, too: who leaves the block without an error has
    * sent everything
    */
   async [Symbol.asyncDispose](): Promise<void> {

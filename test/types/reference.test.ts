@@ -16,23 +16,21 @@ function uncommented(declared: readonly Declared[], within = ''): string[] {
   ]);
 }
 
-/** What comments link to that is neither an export nor a member of one, or of the class they stand in. */
+/** What comments link to that is neither an export nor a member of one. */
 function strayLinks(declared: readonly Declared[], exported: readonly Declared[]): string[] {
   const members = new Map(exported.map(({ name, members }) => [name, namesOf(members)]));
-  const isKnown = (target: string, own: readonly string[]) => {
+  const isKnown = (target: string) => {
     const [name = '', member] = target.split('.');
     const its = members.get(name);
-    if (member === undefined) return its !== undefined || own.includes(name);
-    return its?.includes(member) === true;
+    return its !== undefined && (member === undefined || its.includes(member));
   };
-  const strayIn = ({ name, comment, members: all }: Declared, own: readonly string[]): string[] => [
+  return declared.flatMap(({ name, comment, members: all }) => [
     ...[...comment.matchAll(/\{@link\s+([^}\s]+)/g)]
       .map(([, target = '']) => target)
-      .filter((target) => !isKnown(target, own))
+      .filter((target) => !isKnown(target))
       .map((target) => `${name}: ${target}`),
-    ...all.flatMap((member) => strayIn(member, own)),
-  ];
-  return declared.flatMap((one) => strayIn(one, namesOf(one.members)));
+    ...strayLinks(all, exported),
+  ]);
 }
 
 const namesOf = (declared: readonly Declared[]) => declared.map(({ name }) => name);
@@ -99,7 +97,7 @@ it('finds what has no comment, and links that lead nowhere', () => {
     expect(namesOf(exported)).toEqual(['A', 'B', 'C']);
     expect(namesOf(exported[0]?.members ?? [])).toEqual(['run', 'stop', 'place']);
     expect(uncommented(exported)).toEqual(['A.stop', 'A.place.left', 'B', 'C', "C.'two'"]);
-    expect(strayLinks(exported, exported)).toEqual(['A: Nothing', 'A: A.walk']);
+    expect(strayLinks(exported, exported)).toEqual(['A: Nothing', 'A: A.walk', 'run: run']);
   } finally {
     rmSync(root + folder, { recursive: true });
     rmSync(`${root}${folder.replace('fixture', 'build-reference-fixture')}-index.d.ts.json`);

@@ -25,7 +25,7 @@ export interface Share {
  * the fields are written, and checksums are updated by what has changed (RFC 1624), so a packet
  * costs what its fields cost. Allocates nothing.
  *
- * A buffer has to hold an earlier packet of the same template: {@link init} lays the first one.
+ * A buffer has to hold an earlier packet of the same template: {@link PacketSequence.init} lays the first one.
  */
 export class PacketSequence {
   /** What it was compiled from. */
@@ -51,7 +51,7 @@ export class PacketSequence {
     this.#batch = new Batch(template._checksums.length);
   }
 
-  /** Number of the packet that {@link stamp} makes next. */
+  /** Number of the packet that {@link PacketSequence.stamp} makes next. */
   get next(): number {
     return this.#next;
   }
@@ -90,7 +90,7 @@ export class PacketSequence {
 
   /**
    * Makes the packets of the first `count` buffers the next ones, in order: several times faster
-   * than one {@link stamp} each.
+   * than one {@link PacketSequence.stamp} each.
    * @param train packets that lie one behind the other in each buffer; default 1
    */
   stampMany(buffers: readonly { readonly bytes: Uint8Array }[], count: number, train = 1): void {
@@ -110,7 +110,7 @@ export class PacketSequence {
     if (filled > 0) this.#make(filled);
   }
 
-  /** Makes the packets of a run the next ones, in order: faster still than {@link stampMany}. */
+  /** Makes the packets of a run the next ones, in order: faster still than {@link PacketSequence.stampMany}. */
   stampRun(run: Pick<BufferRun, 'memory' | 'view' | 'offset' | 'stride' | 'count'>): void {
     const batch = this.#batch;
     const { bases } = batch;

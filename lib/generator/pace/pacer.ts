@@ -48,8 +48,8 @@ export interface PacerOptions {
 }
 
 /**
- * A token bucket that never drifts: packet k is due at `start + k / rate`. Ask {@link take} how many
- * may go now, send that many, and {@link wait} for the next.
+ * A token bucket that never drifts: packet k is due at `start + k / rate`. Ask {@link Pacer.take} how many
+ * may go now, send that many, and {@link Pacer.wait} for the next.
  * @example
  * ```js
  * import { Pacer } from 'zerosend/generator';
@@ -99,7 +99,7 @@ export class Pacer {
   }
 
   /**
-   * Begins, and begins anew where it has begun before; {@link take} does so by itself.
+   * Begins, and begins anew where it has begun before; {@link Pacer.take} does so by itself.
    * @param now in ms of `performance.now()`
    */
   start(now: number = clock()): void {
@@ -123,7 +123,7 @@ export class Pacer {
    * sent.
    *
    * Without arguments, after a pause, at most as many as go in a few milliseconds. The rest stays
-   * due, so {@link wait} between two calls only lets the event loop have its turn.
+   * due, so {@link Pacer.wait} between two calls only lets the event loop have its turn.
    * @param now in ms of `performance.now()`
    * @param most packets that there are to send; the rest stays due. Default with `now`: no limit
    */
