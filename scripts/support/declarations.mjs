@@ -98,8 +98,11 @@ function placeOf(/** @type {Node} */ node) {
   return `${node.getSourceFile().fileName.slice(root.length + 1)}:${node.pos}`;
 }
 
-const sorted = (/** @type {Declared[]} */ all) =>
-  all.sort((a, b) => (a.name.toLowerCase() < b.name.toLowerCase() ? -1 : 1));
+/** By the alphabet; where only case differs, capitals first. @param {Declared[]} all */
+function sorted(all) {
+  const key = (/** @type {Declared} */ { name }) => `${name.toLowerCase()} ${name}`;
+  return all.sort((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
+}
 
 /** The names of types that a declaration uses. @param {Node} node @returns {Node[]} */
 function namesIn(node) {

@@ -29,8 +29,14 @@ export function pages() {
     // Names of earlier pages stay known; where two pages have the same name, its own is meant.
     for (const [known, link] of links)
       if (link.startsWith('#')) links.set(known, `${before}${link}`);
-    for (const { name: it, place } of [...own, ...exported]) {
-      links.set(it, `#${it.toLowerCase()}`);
+    /** @type {Map<string, number>} */
+    const times = new Map();
+    for (const { name: it, place } of [...exported, ...own]) {
+      // Headings that differ in nothing but case are told apart by a number.
+      const anchor = it.toLowerCase();
+      const earlier = times.get(anchor) ?? 0;
+      times.set(anchor, earlier + 1);
+      links.set(it, `#${anchor}${earlier === 0 ? '' : `-${earlier}`}`);
       placed.add(place);
     }
     before = `${name}.md`;

@@ -39,6 +39,20 @@ it.each(reference)('$path is what the declarations say: `npm run interface` rene
   expect(readFileSync(root + page.path, 'utf8')).toBe(render(page));
 });
 
+it.each(reference)('$path: each name leads to its own heading', (page) => {
+  const times = new Map<string, number>();
+  const headings = new Map<string, string>();
+  for (const [, name = ''] of render(page).matchAll(/^#{1,2} (.*)$/gm)) {
+    const anchor = name.toLowerCase();
+    const earlier = times.get(anchor) ?? 0;
+    times.set(anchor, earlier + 1);
+    headings.set(`#${anchor}${earlier === 0 ? '' : `-${earlier}`}`, name);
+  }
+  for (const { name } of [...page.exported, ...page.named]) {
+    expect([name, headings.get(page.links.get(name) ?? '')]).toEqual([name, name]);
+  }
+});
+
 it('has a comment for every name that is exported, and for every member and option', () => {
   expect(everyName.length).toBeGreaterThan(70);
   expect(uncommented(everyName)).toEqual([]);

@@ -94,10 +94,14 @@ describe('the documents', () => {
 
 /** The names by which links reach the headings of a document, as GitHub makes them. */
 function headingsOf(text: string): string[] {
-  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
-    heading
+  const times = new Map<string, number>();
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) => {
+    const name = heading
       .toLowerCase()
       .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
-      .replaceAll(' ', '-'),
-  );
+      .replaceAll(' ', '-');
+    const earlier = times.get(name) ?? 0;
+    times.set(name, earlier + 1);
+    return earlier === 0 ? name : `${name}-${earlier}`;
+  });
 }
