@@ -17,7 +17,6 @@ const COMPILER_OPTIONS = {
   module: 'NodeNext',
   types: ['node'],
   strict: true,
-  noEmitOnError: true,
   allowJs: true,
   checkJs: true,
   skipLibCheck: true,
