@@ -29,7 +29,7 @@ void for_each_nested(rtattr* attribute, Visit&& visit) {
 }
 
 bool parse_device(nlmsghdr* message, Device* device) {
-  if (message->nlmsg_type != RTM_NEWLINK || !parse_link(message, &device->link)) return false;
+  if (message->nlmsg_type != RTM_NEWLINK || !parse_interface(message, &device->interface)) return false;
   const auto* body = static_cast<const ifinfomsg*>(NLMSG_DATA(message));
   device->loopback = (body->ifi_flags & IFF_LOOPBACK) != 0;
   netlink::for_each_attribute(message, sizeof *body, [&](rtattr* attribute) {
@@ -82,7 +82,7 @@ int count_features(int fd, const std::string& name, uint32_t* count) {
 }
 
 int read_features(int fd, Device* device) {
-  const std::string& name = device->link.name;
+  const std::string& name = device->interface.name;
   uint32_t count = 0;
   if (const int error = count_features(fd, name, &count)) return error;
   Command<ethtool_gstrings> names(size_t{count} * ETH_GSTRING_LEN);
@@ -106,7 +106,7 @@ int read_features(int fd, Device* device) {
 }
 
 void read_driver(int fd, Device* device) {
-  const std::string& name = device->link.name;
+  const std::string& name = device->interface.name;
   ethtool_drvinfo driver{};
   driver.cmd = ETHTOOL_GDRVINFO;
   if (ask(fd, name, &driver) == 0) {
@@ -129,7 +129,7 @@ int read_devices(std::vector<Device>* devices) {
   const int fd = sys.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   const int refused = fd < 0 ? errno : 0;
   for (Device& device : *devices) {
-    device.queues = transmit_queues(device.link.index);
+    device.queues = transmit_queues(device.interface.index);
     device.features_error = fd < 0 ? refused : read_features(fd, &device);
     if (fd >= 0) read_driver(fd, &device);
   }

@@ -5,14 +5,14 @@
 #include <utility>
 #include <vector>
 
-#include "kernel/link.h"
+#include "kernel/interface.h"
 
 namespace zerosend {
 
 // A network interface with what decides how it transmits, for people who ask why. No socket needs
 // it.
 struct Device {
-  LinkFacts link;
+  InterfaceFacts interface;
   bool loopback = false;
   std::string kind;    // of a virtual interface, as `ip link add` calls it: veth, ifb, tun, …
   std::string qdisc;   // the queueing discipline at its root

@@ -9,14 +9,14 @@ namespace zerosend {
 namespace {
 
 Napi::Object describe(Napi::Env env, const Device& device) {
-  const LinkFacts& link = device.link;
+  const InterfaceFacts& interface = device.interface;
   Napi::Object result = Napi::Object::New(env);
-  set(result, "index", link.index);
-  set(result, "name", link.name);
-  set(result, "up", link.up);
-  set(result, "carrier", link.carrier);
-  set(result, "operstate", static_cast<uint32_t>(link.operstate));
-  set(result, "mtu", link.mtu);
+  set(result, "index", interface.index);
+  set(result, "name", interface.name);
+  set(result, "up", interface.up);
+  set(result, "carrier", interface.carrier);
+  set(result, "operstate", static_cast<uint32_t>(interface.operstate));
+  set(result, "mtu", interface.mtu);
   set(result, "loopback", device.loopback);
   set(result, "kind", device.kind);
   set(result, "driver", device.driver);

@@ -66,7 +66,6 @@ async function run(invocation: Invocation<typeof OPTIONS>): Promise<ExitCode> {
   const capture = await read(path);
   const size = await measure(capture);
   const monitor = new Monitor(targetOf(options, path, size.frames));
-  await using _page = await watchRun(monitor, options, terminal);
   const capability = options.udp === undefined ? CAPABILITY : null;
   await using _page = await watchRun(monitor, options, terminal);
   let socket: ZeroCopySocket;

@@ -41,9 +41,9 @@ bool feature(const Device& device, const char* name) {
 
 TEST(device_tells_of_loopback) {
   const Device lo = loopback(devices());
-  CHECK_EQ(lo.link.index, 1u);
-  CHECK_EQ(lo.link.name, std::string("lo"));
-  CHECK(lo.link.mtu > 0);
+  CHECK_EQ(lo.interface.index, 1u);
+  CHECK_EQ(lo.interface.name, std::string("lo"));
+  CHECK(lo.interface.mtu > 0);
   CHECK(lo.queues >= 1);
   CHECK_EQ(lo.features_error, 0);
   CHECK(lo.features.size() > 10);
@@ -65,7 +65,7 @@ TEST(device_is_known_without_its_features) {
   REQUIRE(!all.empty());
   CHECK_EQ(all[0].features_error, ENOSYS);
   CHECK(all[0].features.empty());
-  CHECK(all[0].link.mtu > 0);
+  CHECK(all[0].interface.mtu > 0);
   // The next device is asked all the same.
   if (all.size() > 1) CHECK(all[1].features_error != ENOSYS);
 }
