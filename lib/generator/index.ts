@@ -38,6 +38,7 @@ export type { Skipped } from './replay/sendable-frames.js';
 export { type GenerateReport, generate } from './runs/generate.js';
 export type { GenerateOptions } from './runs/generate-options.js';
 export type { Outcomes, PoolProgress, Progress } from './runs/meter.js';
+export type { MixOrder, MixPart, TemplateCount } from './runs/mix.js';
 export type { WorkersReport } from './workers/aggregate.js';
 export type { WorkerSocket } from './workers/protocol.js';
 export { generateInWorkers, type WorkersOptions } from './workers/workers.js';

@@ -17,6 +17,8 @@ interface Compiled {
   writers: FieldWriter[];
   /** the packet that buffers are laid with */
   initial: Buffer;
+  /** where the bytes that are 0 in each packet begin, to its end */
+  zeros: number;
 }
 
 /**
@@ -25,7 +27,7 @@ interface Compiled {
  * `ERR_ZEROSEND_OUT_OF_RANGE`, `ERR_ZEROSEND_INVALID_ADDRESS`
  */
 export function compileFields(template: Template, fields: readonly Field[]): Compiled {
-  const compiled: Compiled = { writers: [], initial: Buffer.from(template.bytes) };
+  const compiled: Compiled = { writers: [], initial: Buffer.from(template.bytes), zeros: 0 };
   const parts: Target[] = [];
   for (const [i, field] of fields.entries()) {
     const name = `fields[${i}]`;
@@ -53,7 +55,19 @@ export function compileFields(template: Template, fields: readonly Field[]): Com
     }
   }
   writeChecksums(compiled.initial, 0, template._checksums);
+  compiled.zeros = Math.max(
+    template.offsets.payload,
+    lastNonZero(compiled.initial) + 1,
+    ...parts.map(({ at, width }) => at + width),
+  );
   return compiled;
+}
+
+/** The last byte that is not 0, or -1. */
+function lastNonZero(bytes: Uint8Array): number {
+  let at = bytes.length - 1;
+  while (at >= 0 && bytes[at] === 0) at--;
+  return at;
 }
 
 /** The low 48 bits of an IPv6 address, all of anything else. */

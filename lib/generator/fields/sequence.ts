@@ -34,6 +34,8 @@ export class PacketSequence {
   readonly length: number;
   readonly #writers: readonly FieldWriter[];
   readonly #initial: Buffer;
+  /** The first packet without the zeros at its end that all have. @internal */
+  readonly _laid: Buffer;
   readonly #updates: readonly ChecksumUpdate[];
   readonly #batch: Batch;
   #next = 0;
@@ -43,9 +45,10 @@ export class PacketSequence {
   constructor(template: Template, fields: readonly Field[]) {
     this.template = template;
     this.length = template.length;
-    const { writers, initial } = compileFields(template, fields);
+    const { writers, initial, zeros } = compileFields(template, fields);
     this.#writers = writers;
     this.#initial = initial;
+    this._laid = initial.subarray(0, zeros);
     const touched = writers.flatMap(({ covering }) => covering.map(({ checksum }) => checksum));
     this.#updates = updatesOf(template._checksums, touched);
     this.#batch = new Batch(template._checksums.length);
@@ -124,6 +127,16 @@ export class PacketSequence {
       for (let i = 0; i < packets; i++, base += stride) bases[i] = base;
       this.#make(packets);
     }
+  }
+
+  /** Makes up to {@link BATCH} packets, at places of one memory, the next ones. @internal */
+  _stampPlaces(memory: Uint8Array, view: DataView, places: Float64Array, count: number): void {
+    const batch = this.#batch;
+    batch.views[0] = memory;
+    batch.view = view;
+    batch.each = 0;
+    for (let i = 0; i < count; i++) batch.bases[i] = places[i] as number;
+    this.#make(count);
   }
 
   #make(count: number): void {

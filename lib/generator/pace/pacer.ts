@@ -6,7 +6,7 @@ import { showAs } from '../../base/inspection.js';
 import { clock } from '../../base/timers.js';
 import { checkInteger } from '../../base/validate.js';
 import { pauseUntil } from '../base/sleep.js';
-import { checkKeys } from '../base/validate.js';
+import { checkKeys, checkPositive } from '../base/validate.js';
 import { type CheckedRate, checkRate, type Rate } from './rate.js';
 
 /** Packets that are let go at once of what a pause has left due: they go in a few ms. */
@@ -39,7 +39,7 @@ export interface PacerReport {
 
 /** Options of {@link Pacer}. */
 export interface PacerOptions {
-  /** Bytes of each packet, for a rate in bits; default 0. */
+  /** Bytes of each packet, for a rate in bits: the mean where they differ. Default 0. */
   bytes?: number;
   /** This pacer's place among several that keep the rate together; default 0 of 1. */
   index?: number;
@@ -87,7 +87,9 @@ export class Pacer {
   constructor(rate: Rate, options: PacerOptions = {}) {
     checkKeys('options', options, ['bytes', 'index', 'of']);
     const { bytes = 0, index = 0, of = 1 } = options;
-    checkInteger('options.bytes', bytes, 0, 2 ** 20);
+    if (bytes !== 0 && checkPositive('options.bytes', bytes) > 2 ** 20) {
+      throw outOfRange('options.bytes', 'at most 1048576', bytes);
+    }
     checkInteger('options.of', of, 1, 1024);
     checkInteger('options.index', index, 0, of - 1);
     this.#rate = checkRate('rate', rate, bytes);

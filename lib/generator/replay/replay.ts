@@ -28,7 +28,7 @@ const BATCH = 64;
  * What a replay has sent. `packets` and `bytes` count frames, each as often as it was sent; `ended` is
  * `'count'` after the loops.
  */
-export interface ReplayReport extends Omit<GenerateReport, 'pacing'> {
+export interface ReplayReport extends Omit<GenerateReport, 'pacing' | 'templates'> {
   /** Frames of the capture that can be sent, and whole rounds of them. */
   frames: number;
   /** Whole rounds of these frames that were sent. */

@@ -11,6 +11,7 @@ import type { PacketDescription } from '../packets/description.js';
 import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { Template, template } from '../packets/template.js';
 import type { Progress } from './meter.js';
+import { checkMix, type Mix, type MixOrder, type MixPart } from './mix.js';
 import {
   checkLimits,
   checkObserved,
@@ -36,10 +37,17 @@ export interface GenerateOptions {
    * UDP socket with `segmentSize`, which must be the length of the template, a send is a train of
    * packets.
    */
-  template: Template | PacketDescription;
+  template?: Template | PacketDescription;
   /** What changes from packet to packet; default nothing. */
   fields?: readonly Field[];
-  /** Which packets; default all. */
+  /**
+   * Several kinds of packets in place of `template` and `fields`, with exact shares; not on a UDP socket
+   * with `segmentSize`.
+   */
+  mix?: readonly MixPart[];
+  /** How the kinds of a mix follow each other; default `'interleaved'`. */
+  mixOrder?: MixOrder;
+  /** Which packets; default all. Of a mix with a `stride`, each share has all kinds in their shares. */
   share?: Share;
   /** Default: as fast as the socket takes them. */
   rate?: Rate;
@@ -64,6 +72,8 @@ const KEYS = [
   'pool',
   'template',
   'fields',
+  'mix',
+  'mixOrder',
   'share',
   'rate',
   'count',
@@ -80,8 +90,8 @@ export interface CheckedGenerate extends Observed<(progress: Progress) => void> 
   socket: ZeroCopySocket;
   pool: BufferPool;
   ownPool: boolean;
-  packets: PacketSequence;
-  /** without the offload header */
+  packets: PacketSequence | Mix;
+  /** without the offload header; of a mix the mean */
   packetBytes: number;
   /** packets in a buffer */
   train: number;
@@ -110,9 +120,7 @@ export function checkGenerate(options: GenerateOptions): CheckedGenerate {
  */
 export function checkStream(options: GenerateOptions): CheckedGenerate {
   const { socket } = options;
-  const made = options.template instanceof Template ? options.template : template(options.template);
-  const packets = compile(made, options.fields, options.share);
-  const packetBytes = packets.length - (made.offsets.offload >= 0 ? OFFLOAD_HEADER : 0);
+  const { packets, longest, offload, packetBytes } = packetsOf(options);
   const { rate, count, seconds, startAt } = options;
   const ring = socket instanceof PacketSocket || socket instanceof XdpSocket;
   const { batch = ring ? DEFAULT_RUN : DEFAULT_BATCH } = options;
@@ -122,11 +130,11 @@ export function checkStream(options: GenerateOptions): CheckedGenerate {
   if (startAt !== undefined && !Number.isFinite(startAt)) {
     throw invalidArgument('options.startAt', 'a time of performance.now()', startAt);
   }
-  checkOffloadHeader(socket, 'options.template.virtioNetHeader', made.offsets.offload >= 0);
-  checkLength(socket, packets.length);
+  checkOffloadHeader(socket, 'options.template.virtioNetHeader', offload);
+  checkLength(socket, longest);
   return {
     socket,
-    ...choosePool(socket, options.pool, packets.length),
+    ...choosePool(socket, options.pool, longest, options.mix !== undefined),
     packets,
     packetBytes,
     rate: rate ?? null,
@@ -137,6 +145,25 @@ export function checkStream(options: GenerateOptions): CheckedGenerate {
     ...observed,
     startAt,
   };
+}
+
+/** What is sent: packets of one template, or of several. */
+function packetsOf(options: GenerateOptions) {
+  const { template: given, fields, mix, mixOrder, share } = options;
+  if (mix !== undefined) {
+    if (given !== undefined || fields !== undefined) {
+      throw invalidArgument('options', 'one with either template or mix', { template: given });
+    }
+    const packets = checkMix(mix, mixOrder, share);
+    const [first] = packets.parts;
+    const offload = first !== undefined && first.template.offsets.offload >= 0;
+    return { packets, longest: packets.longest, offload, packetBytes: packets.meanBytes };
+  }
+  const made = given instanceof Template ? given : template(given as PacketDescription);
+  const packets = compile(made, fields, share);
+  const offload = made.offsets.offload >= 0;
+  const packetBytes = packets.length - (offload ? OFFLOAD_HEADER : 0);
+  return { packets, longest: packets.length, offload, packetBytes };
 }
 
 function checkLength(socket: ZeroCopySocket, length: number): void {
@@ -152,6 +179,7 @@ function choosePool(
   socket: ZeroCopySocket,
   given: BufferPool | undefined,
   length: number,
+  mixed: boolean,
 ): { pool: BufferPool; ownPool: boolean; train: number } {
   if (given !== undefined && !(given instanceof BufferPool)) {
     throw invalidArgument('options.pool', 'a BufferPool', given);
@@ -164,6 +192,9 @@ function choosePool(
     return { pool: socket.pool, ownPool: false, train: 1 };
   }
   const { segmentSize, maxSendLength } = socket.info();
+  if (segmentSize > 0 && mixed) {
+    throw invalidArgument('options.socket', 'one without segmentSize for a mix', segmentSize);
+  }
   if (segmentSize > 0 && segmentSize !== length) {
     throw outOfRange(
       'the length of the template',

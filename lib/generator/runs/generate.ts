@@ -7,7 +7,8 @@ import { withReport } from '../base/errors.js';
 import { Pacer, type PacerReport } from '../pace/pacer.js';
 import { claimExclusiveUse } from './exclusive-use.js';
 import { type CheckedGenerate, checkGenerate, type GenerateOptions } from './generate-options.js';
-import type { Outcomes } from './meter.js';
+import type { Outcomes, Progress } from './meter.js';
+import { Mix, type TemplateCount } from './mix.js';
 import { type Ended, Session } from './session.js';
 import { type Transmitter, transmitterFor } from './transmitter.js';
 
@@ -21,6 +22,8 @@ export interface GenerateReport {
   bytes: number;
   /** Until the last was sent. */
   seconds: number;
+  /** What was sent of each template: of a mix in its order, else of the one. */
+  templates: readonly TemplateCount[];
   /** `packets / seconds` */
   packetsPerSecond: number;
   /** `8 * bytes / seconds` */
@@ -113,7 +116,9 @@ class Run {
     this.#options = options;
     this.#transmitter = transmitterFor(options);
     this.#pacer = pacer;
-    this.#session = new Session({ ...options, rateError });
+    const { onProgress } = options;
+    const tell = onProgress && ((progress: Progress) => onProgress(this.#withTemplates(progress)));
+    this.#session = new Session({ ...options, onProgress: tell, rateError });
     this.#left = options.count;
   }
 
@@ -131,10 +136,16 @@ class Run {
     const pacing = this.#pacer?.report(meter.stopped) ?? null;
     return {
       ended,
-      ...meter.report(),
+      ...this.#withTemplates(meter.report()),
       // Of what the pacer lets go at once, a ring that is full takes only a part at once.
       pacing: pacing && { ...pacing, largestBurst: this.#largest },
     };
+  }
+
+  #withTemplates<T extends TemplateCount>(counted: T) {
+    const { packets: sent } = this.#options;
+    const { packets, bytes } = counted;
+    return { ...counted, templates: sent instanceof Mix ? sent.counts : [{ packets, bytes }] };
   }
 
   async #send(): Promise<void> {
@@ -175,10 +186,9 @@ class Run {
 
   /** Sends what there are buffers for, at most a batch; returns how many packets. */
   #sendBatch(most: number): number {
-    const { socket, packetBytes } = this.#options;
-    if (socket.needDrain) return 0;
-    const { packets, sends } = this.#transmitter.send(most);
-    if (packets > 0) this.#session.meter.sent(packets, packets * packetBytes, sends);
+    if (this.#options.socket.needDrain) return 0;
+    const { packets, bytes, sends } = this.#transmitter.send(most);
+    if (packets > 0) this.#session.meter.sent(packets, bytes, sends);
     return packets;
   }
 }

@@ -1,5 +1,6 @@
 import { clock } from '../../base/timers.js';
 import type { BufferPool, LatencySummary, SocketStats, ZeroCopySocket } from '../../index.js';
+import type { TemplateCount } from './mix.js';
 
 /** Ids that have completed, by how they did so: `CompletionRange.how`. */
 export interface Outcomes {
@@ -37,6 +38,8 @@ export interface Progress {
   packets: number;
   /** Their bytes, without offload headers. */
   bytes: number;
+  /** What was sent of each template of `generate`, as of its report; not of a replay. */
+  templates?: readonly TemplateCount[];
   /** Since the last progress. */
   packetsPerSecond: number;
   /** Since the last progress. */

@@ -7,10 +7,13 @@ import {
   type ZeroCopySocket,
 } from '../../index.js';
 import type { PacketSequence } from '../fields/sequence.js';
+import { Mix } from './mix.js';
 
 /** What the socket has accepted. */
 export interface Transmitted {
   packets: number;
+  /** of these packets, without offload headers */
+  bytes: number;
   sends: number;
 }
 
@@ -26,7 +29,9 @@ export interface Transmitter {
 export interface TransmitterOptions {
   socket: ZeroCopySocket;
   pool: BufferPool;
-  packets: PacketSequence;
+  packets: PacketSequence | Mix;
+  /** of a packet, without the offload header */
+  packetBytes: number;
   /** packets in a buffer */
   train: number;
   /** buffers handed over at once */
@@ -35,25 +40,63 @@ export interface TransmitterOptions {
 
 /** Runs of frames for a ring, as they cost one call each; single buffers for any other socket. */
 export function transmitterFor(options: TransmitterOptions): Transmitter {
-  const { socket } = options;
+  const { socket, packets } = options;
+  if (packets instanceof Mix) return new MixTransmitter(packets, options);
   return socket instanceof PacketSocket || socket instanceof XdpSocket
-    ? new RunTransmitter(socket, options)
-    : new TrainTransmitter(options);
+    ? new RunTransmitter(socket, { ...options, packets })
+    : new TrainTransmitter({ ...options, packets });
+}
+
+type OfOneTemplate = TransmitterOptions & { packets: PacketSequence };
+
+/** Sends packets of several templates as runs. */
+class MixTransmitter implements Transmitter {
+  readonly #mix: Mix;
+  readonly #options: TransmitterOptions;
+  readonly #transmitted: Transmitted = { packets: 0, bytes: 0, sends: 0 };
+
+  constructor(mix: Mix, options: TransmitterOptions) {
+    this.#mix = mix;
+    this.#options = options;
+  }
+
+  send(most: number): Transmitted {
+    const { socket, pool, batch } = this.#options;
+    const transmitted = this.#transmitted;
+    const run = pool.tryAcquireRun(Math.min(most, batch));
+    let bytes = 0;
+    if (run !== null) {
+      try {
+        socket.sendMany(run, this.#mix.stampRun(run));
+      } catch (error) {
+        run[Symbol.dispose]();
+        throw error;
+      }
+      bytes = this.#mix.sent(run.count);
+    }
+    transmitted.packets = run?.count ?? 0;
+    transmitted.bytes = bytes;
+    transmitted.sends = transmitted.packets;
+    return transmitted;
+  }
 }
 
 /** Sends frames of a ring as runs. */
 class RunTransmitter implements Transmitter {
   readonly #socket: PacketSocket | XdpSocket;
   readonly #packets: PacketSequence;
+  readonly #packetBytes: number;
   readonly #batch: number;
   /** the frames that hold the template */
   readonly #laid: Uint8Array;
   #unlaid: number;
-  readonly #transmitted: Transmitted = { packets: 0, sends: 0 };
+  readonly #transmitted: Transmitted = { packets: 0, bytes: 0, sends: 0 };
 
-  constructor(socket: PacketSocket | XdpSocket, { packets, batch }: TransmitterOptions) {
+  constructor(socket: PacketSocket | XdpSocket, options: OfOneTemplate) {
+    const { packets, packetBytes, batch } = options;
     this.#socket = socket;
     this.#packets = packets;
+    this.#packetBytes = packetBytes;
     this.#batch = batch;
     this.#laid = new Uint8Array(socket.pool.count);
     this.#unlaid = socket.pool.count;
@@ -74,6 +117,7 @@ class RunTransmitter implements Transmitter {
       }
       transmitted.packets = run.count;
     }
+    transmitted.bytes = transmitted.packets * this.#packetBytes;
     transmitted.sends = transmitted.packets;
     return transmitted;
   }
@@ -90,24 +134,25 @@ class RunTransmitter implements Transmitter {
 
 /** Sends buffers one by one, each with a train of packets. */
 class TrainTransmitter implements Transmitter {
-  readonly #options: TransmitterOptions;
+  readonly #options: OfOneTemplate;
   /** the pool's buffers that hold the template */
   readonly #laid: Uint8Array;
   readonly #batch: PooledBuffer[];
-  readonly #transmitted: Transmitted = { packets: 0, sends: 0 };
+  readonly #transmitted: Transmitted = { packets: 0, bytes: 0, sends: 0 };
 
-  constructor(options: TransmitterOptions) {
+  constructor(options: OfOneTemplate) {
     this.#options = options;
     this.#laid = new Uint8Array(options.pool.count);
     this.#batch = new Array(options.batch);
   }
 
   send(most: number): Transmitted {
-    const { packets, train } = this.#options;
+    const { packets, packetBytes, train } = this.#options;
     const transmitted = this.#transmitted;
     const held = this.#acquire(Math.ceil(most / train));
     const count = Math.min(most, held * train);
     transmitted.packets = count;
+    transmitted.bytes = count * packetBytes;
     transmitted.sends = held;
     if (held === 0) return transmitted;
     const buffers = this.#batch;

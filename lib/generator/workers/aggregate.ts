@@ -1,6 +1,7 @@
 import type { LatencySummary } from '../../index.js';
 import type { GenerateReport } from '../runs/generate.js';
 import { meanRates, type Outcomes, type PoolProgress, type Progress } from '../runs/meter.js';
+import type { TemplateCount } from '../runs/mix.js';
 
 /** What all workers of a run have sent together, and each of them. */
 export interface WorkersReport extends Omit<GenerateReport, 'pacing'> {
@@ -27,6 +28,15 @@ export const NO_PROGRESS: Progress = {
 
 function total<K extends string>(parts: readonly Record<K, number>[], key: K): number {
   return parts.reduce((sum, part) => sum + part[key], 0);
+}
+
+/** Each template of all workers; of those that have told of none yet, nothing. */
+function sumTemplates(all: readonly { templates?: readonly TemplateCount[] }[]): TemplateCount[] {
+  const lists = all.flatMap(({ templates }) => (templates === undefined ? [] : [templates]));
+  return (lists[0] ?? []).map((_, i) => {
+    const parts = lists.map((list) => list[i] ?? { packets: 0, bytes: 0 });
+    return { packets: total(parts, 'packets'), bytes: total(parts, 'bytes') };
+  });
 }
 
 function sumOutcomes(all: readonly { outcomes: Outcomes }[]): Outcomes {
@@ -79,6 +89,7 @@ export function sumProgress(parts: readonly Progress[]): Progress {
     seconds: Math.max(...parts.map(({ seconds }) => seconds)),
     packets: total(parts, 'packets'),
     bytes: total(parts, 'bytes'),
+    templates: sumTemplates(parts),
     packetsPerSecond: total(parts, 'packetsPerSecond'),
     bitsPerSecond: total(parts, 'bitsPerSecond'),
     inFlight: total(parts, 'inFlight'),
@@ -99,6 +110,7 @@ export function reportOf(last: Progress): GenerateReport {
     ended: 'error',
     packets,
     bytes,
+    templates: last.templates ?? [],
     seconds,
     ...meanRates(packets, bytes, seconds),
     sends,
@@ -124,6 +136,7 @@ export function sumReports(reports: GenerateReport[]): WorkersReport {
     ended: early?.ended ?? 'count',
     packets,
     bytes,
+    templates: sumTemplates(reports),
     seconds,
     ...meanRates(packets, bytes, seconds),
     sends: total(reports, 'sends'),

@@ -1,9 +1,9 @@
 import type { PacketOptions, TcpOptions, UdpOptions, XdpOptions } from '../../index.js';
-import type { Field } from '../fields/fields.js';
 import type { PacketDescription } from '../packets/description.js';
 import type { GenerateReport } from '../runs/generate.js';
 import type { GenerateOptions } from '../runs/generate-options.js';
 import type { Progress } from '../runs/meter.js';
+import type { MixPart } from '../runs/mix.js';
 
 /** What each worker opens. Worker i of an XDP socket takes queue `queue + i`. */
 export type WorkerSocket =
@@ -25,11 +25,16 @@ export interface StreamSocket {
   tcp: Omit<TcpOptions, 'signal'>;
 }
 
+/** What all workers send: packets of one template, or of several. */
+export type WorkerPackets = Pick<GenerateOptions, 'fields' | 'mixOrder'> & {
+  template?: PacketDescription;
+  mix?: readonly (MixPart & { template: PacketDescription })[];
+};
+
 /** What a worker is given when its thread starts. */
 export interface WorkerJob {
   socket: WorkerSocket | StreamSocket;
-  template: PacketDescription;
-  fields: readonly Field[];
+  packets: WorkerPackets;
   index: number;
   of: number;
   first: number;

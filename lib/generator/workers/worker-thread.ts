@@ -2,8 +2,6 @@
 // n-th packet.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { PacketSocket, TcpSocket, UdpSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
-import { compile } from '../fields/sequence.js';
-import { template } from '../packets/template.js';
 import { type GenerateReport, runChecked } from '../runs/generate.js';
 import { checkGenerate, checkStream, type GenerateOptions } from '../runs/generate-options.js';
 import type { FromWorker, ToWorker, WorkerJob } from './protocol.js';
@@ -11,17 +9,13 @@ import type { FromWorker, ToWorker, WorkerJob } from './protocol.js';
 type Failure = Error & { code?: string; report?: GenerateReport };
 
 /** @param signal gives up connecting */
-async function open(
-  { socket, template: description, fields, index }: WorkerJob,
-  signal: AbortSignal,
-): Promise<ZeroCopySocket> {
+async function open({ socket, index }: WorkerJob, signal: AbortSignal): Promise<ZeroCopySocket> {
   if ('udp' in socket) return UdpSocket.open(socket.udp);
   if ('tcp' in socket) return TcpSocket.connect({ ...socket.tcp, signal });
-  const { init } = compile(template(description), fields);
-  if ('packet' in socket) return PacketSocket.open({ ...socket.packet, init });
+  if ('packet' in socket) return PacketSocket.open(socket.packet);
   // A transmit queue can be had by one socket only.
   const queue = (socket.xdp.queue ?? 0) + index;
-  return XdpSocket.open({ ...socket.xdp, queue, init });
+  return XdpSocket.open({ ...socket.xdp, queue });
 }
 
 async function work(job: WorkerJob, port: MessagePort): Promise<void> {
@@ -39,8 +33,7 @@ async function work(job: WorkerJob, port: MessagePort): Promise<void> {
     const at = await started;
     const options: GenerateOptions = {
       socket,
-      template: job.template,
-      fields: job.fields,
+      ...job.packets,
       share: { first: job.first + job.index, stride: job.of },
       ...job.run,
       signal: stop.signal,

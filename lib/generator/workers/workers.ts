@@ -13,9 +13,10 @@ import type { Field } from '../fields/fields.js';
 import { compile } from '../fields/sequence.js';
 import type { Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
-import { template } from '../packets/template.js';
+import { Template, template } from '../packets/template.js';
 import type { GenerateReport } from '../runs/generate.js';
 import type { Progress } from '../runs/meter.js';
+import { checkMix, type MixOrder, type MixPart } from '../runs/mix.js';
 import { checkLimits, checkObserved } from '../runs/run-options.js';
 import { NO_PROGRESS, reportOf, sumProgress, sumReports, type WorkersReport } from './aggregate.js';
 import type { FromWorker, StreamSocket, ToWorker, WorkerJob, WorkerSocket } from './protocol.js';
@@ -33,9 +34,13 @@ export interface WorkersOptions {
   /** What each worker opens. */
   socket: WorkerSocket;
   /** The packet: a description, for a template cannot be handed to a thread. */
-  template: PacketDescription;
+  template?: PacketDescription;
   /** What changes from packet to packet; default nothing. */
   fields?: readonly Field[];
+  /** Several kinds of packets in place of `template` and `fields`: each worker sends all kinds, in their shares. */
+  mix?: readonly (MixPart & { template: PacketDescription })[];
+  /** How the kinds of a mix follow each other; default `'interleaved'`. */
+  mixOrder?: MixOrder;
   /** Worker threads, 1 to 256; default as many as there are cores. */
   workers?: number;
   /** Number of the first packet; default 0. */
@@ -63,6 +68,8 @@ const KEYS = [
   'socket',
   'template',
   'fields',
+  'mix',
+  'mixOrder',
   'workers',
   'first',
   'rate',
@@ -113,11 +120,11 @@ export async function streamInWorkers(
 }
 
 /** A protocol of one's own has functions, which a thread is not given. */
-function refuseOwnProtocols({ layers = [] }: PacketDescription): void {
+function refuseOwnProtocols(name: string, { layers = [] }: PacketDescription): void {
   const at = layers.findIndex((layer) => 'protocol' in layer);
   if (at < 0) return;
   throw invalidArgument(
-    `options.template.layers[${at}]`,
+    `${name}.layers[${at}]`,
     'a layer by the name of its protocol: threads share no functions',
     layers[at],
   );
@@ -125,22 +132,46 @@ function refuseOwnProtocols({ layers = [] }: PacketDescription): void {
 
 type JobOptions = Omit<WorkersOptions, 'socket'> & Pick<WorkerJob, 'socket'>;
 
+/** What all workers send, checked before a thread is started, and bytes of a packet. */
+function packetsOf({ template: one, fields = [], mix, mixOrder }: JobOptions) {
+  if (mix === undefined) {
+    const description = one as PacketDescription; // or template() says what is wrong
+    const { length } = compile(template(description), fields);
+    refuseOwnProtocols('options.template', description);
+    return { packets: { template: description, fields }, length };
+  }
+  if (one !== undefined) {
+    throw invalidArgument('options', 'one with either template or mix', { template: one });
+  }
+  const { meanBytes } = checkMix(mix, mixOrder);
+  for (const [i, part] of mix.entries()) {
+    const name = `options.mix[${i}].template`;
+    if (part.template instanceof Template) {
+      throw invalidArgument(
+        name,
+        'a description: a thread cannot be handed a template',
+        part.template,
+      );
+    }
+    refuseOwnProtocols(name, part.template);
+  }
+  return { packets: { mix, ...(mixOrder && { mixOrder }) }, length: meanBytes };
+}
+
 function jobsOf(options: JobOptions): WorkerJob[] {
-  const { socket, fields = [], workers = availableParallelism(), first = 0 } = options;
+  const { socket, workers = availableParallelism(), first = 0 } = options;
   if (Object.keys(socket).length !== 1) {
     throw invalidArgument('options.socket', 'one of udp, packet and xdp', socket);
   }
   checkInteger('options.workers', workers, 1, 256);
   checkInteger('options.first', first, 0, Number.MAX_SAFE_INTEGER);
-  const { length } = compile(template(options.template), fields);
-  refuseOwnProtocols(options.template);
+  const { packets, length } = packetsOf(options);
   const { rate, count, seconds, batch } = options;
   checkLimits(options, length, workers);
   const { progressInterval } = checkObserved(options);
   return Array.from({ length: workers }, (_, index) => ({
     socket,
-    template: options.template,
-    fields,
+    packets,
     index,
     of: workers,
     first,
