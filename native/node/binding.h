@@ -6,18 +6,12 @@ namespace zerosend {
 
 class Environment;
 
-// ---- its functions, by file
-// ---------------------------------------------------------------------- They run once in a
-// socket's life, or for a person to read. Failures come back as `{ errno, syscall
-// }`, so that TypeScript builds all errors. JavaScript thread.
-
-// sockets.cc: opening TCP and UDP sockets, and what all sockets can.
+// The functions that run once in a socket's life, or for a person to read. JavaScript thread. They
+// answer failures as objects with `errno` and `syscall`, so that TypeScript builds all errors.
+// sockets.cc has what opens TCP and UDP sockets, and what all sockets can; rings.cc has the same
+// for sockets whose ring is also their pool.
 void export_socket_functions(Napi::Object exports, Environment* environment);
-// rings.cc: opening the sockets whose ring is also their pool, and what only these can.
 void export_ring_functions(Napi::Object exports, Environment* environment);
-
-// ---- the binding
-// ---------------------------------------------------------------------------------
 
 // Adds more functions to a binding, which use its environment.
 using Extension = void (*)(Napi::Env env, Napi::Object binding, Environment* environment);

@@ -8,8 +8,8 @@ namespace zerosend {
 
 class Environment;
 
-// createSlab(slotSize, slots, hugePages): `{ handle, memory, hugePageErrno }`, or `{ errno, syscall
-// }` releaseSlab(handle): the pool lets go; views and sends in flight still hold the memory
+// createSlab(slotSize, slots, hugePages) answers `{ handle, memory, hugePageErrno }`, or a failure.
+// After releaseSlab(handle) the pool has let go; views and sends in flight still hold the memory.
 // JavaScript thread.
 void export_slab_functions(Napi::Object exports, Environment* environment);
 

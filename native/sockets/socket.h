@@ -276,12 +276,12 @@ class Socket {
   bool closing_ GUARDED_BY(mutex_) = false;  // begin_close() or abort() was called
   bool failed_ GUARDED_BY(mutex_) = false;   // a fatal error was reported
   int failure_ GUARDED_BY(mutex_) = 0;       // its errno
-  uint32_t refused_at_ GUARDED_BY(mutex_) =
-      0;  // of the last batch that was refused: the index of the wrong one
+  // Of the last batch that was refused: the index of the wrong one.
+  uint32_t refused_at_ GUARDED_BY(mutex_) = 0;
   bool unfinished_ GUARDED_BY(mutex_) = false;  // do_ready() has more to do, now
 
-  std::unique_ptr<StampTracker> stamps_
-      GUARDED_BY(mutex_);  // null unless timestamps were asked for
+  // Null unless timestamps were asked for.
+  std::unique_ptr<StampTracker> stamps_ GUARDED_BY(mutex_);
   Counters counters_ GUARDED_BY(mutex_);
   News news_ GUARDED_BY(mutex_);
   Watch watch_ GUARDED_BY(mutex_);
@@ -294,8 +294,8 @@ class Socket {
 
   bool busy_ GUARDED_BY(mutex_) = false;        // JavaScript sends, and has promised to call arm()
   uint32_t busy_polls_ GUARDED_BY(mutex_) = 0;  // polls since JavaScript was idle
-  bool drain_due_ GUARDED_BY(mutex_) =
-      false;  // the queue has been in use since the last drain record
+  // The queue has been in use since the last drain record.
+  bool drain_due_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace zerosend

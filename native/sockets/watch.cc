@@ -16,7 +16,7 @@ Failure Watch::arm(int fd, uint32_t events) {
   if (armed_ && events_ == events) return {};
   int operation = registered_ ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
   while (sys.epoll_ctl(epoll_fd_, operation, fd, &event) != 0) {
-    if (errno != EEXIST || operation == EPOLL_CTL_MOD) return {errno, "epoll_ctl"};
+    if (errno != EEXIST || operation == EPOLL_CTL_MOD) return Failure::of("epoll_ctl");
     operation = EPOLL_CTL_MOD;  // remove() has failed
   }
   registered_ = true;
@@ -38,7 +38,7 @@ Failure Watch::add_timer(int timer_fd) {
   event.data.u64 = handle_;
   event.events = EPOLLIN | EPOLLET;  // each expiry once, without reading the timer
   if (sys.epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, timer_fd, &event) == 0) return {};
-  return {errno, "epoll_ctl"};
+  return Failure::of("epoll_ctl");
 }
 
 Failure Watch::arm_timer(int timer_fd, long nanoseconds) {
@@ -46,7 +46,7 @@ Failure Watch::arm_timer(int timer_fd, long nanoseconds) {
   itimerspec time{};
   time.it_value.tv_nsec = nanoseconds;
   armed_ = sys.timerfd_settime(timer_fd, 0, &time, nullptr) == 0;
-  return armed_ ? Failure{} : Failure{errno, "timerfd_settime"};
+  return armed_ ? Failure{} : Failure::of("timerfd_settime");
 }
 
 void Watch::remove_timer(int timer_fd) {

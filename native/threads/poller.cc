@@ -36,13 +36,13 @@ constexpr uint64_t kLinkToken = kWakeToken - 1;
 Failure Poller::start() {
   if (running_) return {};
   epoll_fd_ = sys.epoll_create1(EPOLL_CLOEXEC);
-  if (epoll_fd_ < 0) return {errno, "epoll_create1"};
+  if (epoll_fd_ < 0) return Failure::of("epoll_create1");
   wake_fd_ = sys.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u64 = kWakeToken;
   if (wake_fd_ < 0 || sys.epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) != 0) {
-    const Failure failure{errno, "eventfd"};
+    const Failure failure = Failure::of("eventfd");
     close_descriptors();
     return failure;
   }

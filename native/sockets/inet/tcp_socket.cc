@@ -21,8 +21,7 @@ TcpSocket::TcpSocket(const Setup& setup) : InetSocket(setup) {
 
 TcpSocket::~TcpSocket() { close_locked(); }
 
-// ---- sending: the JavaScript thread, or the poller thread with what was queued
-// --------------------
+// ---- sending: on the JavaScript thread, and on the poller thread what was queued ----------------
 
 InetSocket::Attempt TcpSocket::transmit(const Source& source, const Address*, uint32_t offset,
                                         size_t most) {
@@ -65,9 +64,9 @@ size_t TcpSocket::transmit_batch(const Source* sources, size_t count) {
 
 Response TcpSocket::response(int error) const { return send_error(error).tcp; }
 
-// Every refusal passes here, before anything is tried again or answered. `error` is 0 where
-// sendmmsg has stopped and does not say why. A stream gives an id that was not used back
-// (net_zcopy_put_abort in tcp_sendmsg_locked). Returns the number of kernel ids that were freed.
+// Takes every refusal, as that of UDP does, but knows no doubt: a stream gives an id that was not
+// used back (net_zcopy_put_abort in tcp_sendmsg_locked). Returns the number of kernel ids that were
+// freed.
 size_t TcpSocket::settle_refusal(int error, bool zerocopy) {
   note_refusal(error);
   return zerocopy && error == ENOBUFS ? drain_all() : 0;
@@ -75,8 +74,7 @@ size_t TcpSocket::settle_refusal(int error, bool zerocopy) {
 
 void TcpSocket::note_hole(int error) { fail(error, false); }
 
-// ---- watching: do_ready() on the poller thread, the rest on either
-// --------------------------------
+// ---- watching: do_ready() on the poller thread, the rest on either ------------------------------
 
 void TcpSocket::do_poll() {
   InetSocket::do_poll();
@@ -128,8 +126,7 @@ void TcpSocket::discard_input() {
 
 void TcpSocket::note_error(int error) { fail(error, false); }
 
-// ---- the end: the JavaScript thread, but finish_output(), which may run on either
-// ------------------
+// ---- the end: on the JavaScript thread, finish_output() on either -------------------------------
 
 void TcpSocket::finish_output() {
   if (shut_down_) return;

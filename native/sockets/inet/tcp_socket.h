@@ -39,8 +39,7 @@ class TcpSocket final : public InetSocket {
   bool cut_off_ GUARDED_BY(mutex_) = false;       // the connection was dissolved
   int64_t acknowledged_ GUARDED_BY(mutex_) = -1;  // what acknowledged() said before that
   bool peer_closed_ GUARDED_BY(mutex_) = false;   // the peer's FIN was read
-  bool hung_up_ GUARDED_BY(mutex_) =
-      false;  // EPOLLHUP was seen: it stays, and fires at each arming
+  bool hung_up_ GUARDED_BY(mutex_) = false;       // EPOLLHUP came: it would fire at each arming
   uint32_t polls_ GUARDED_BY(mutex_) = 0;
 };
 
