@@ -1,5 +1,8 @@
 // zerosend doctor under one condition after the other: what it says has to change with each, and be true.
-import { describe, expect, it } from 'vitest';
+import { chmodSync, copyFileSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { canMakeNamespaces, hasTool, isRoot, needs } from '../../support/requirements.js';
 import { after, commandLine, doctor, NOBODY, NOBODY_ID, ZERO_COPY } from './doctor.js';
 import { atTerminal, pipe, screen, zerosend } from './shell.js';
@@ -133,6 +136,27 @@ describe('nobody', root, () => {
       expect.stringMatching(/^sudo setcap cap_net_raw\+ep \/\S*node/),
     );
   });
+
+  it(
+    'and that helps: a node that was given it has rings',
+    needs(hasTool('setcap'), 'the tool setcap'),
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'zerosend-setcap-'));
+      onTestFinished(() => rmSync(folder, { recursive: true }));
+      chmodSync(folder, 0o755);
+      const own = join(folder, 'node');
+      copyFileSync(realpathSync(process.execPath), own);
+      const ordinary = NOBODY.filter((option) => !option.startsWith('--bounding'));
+      const ask = () => doctor({ prefix: ordinary, executable: own });
+      const typed =
+        (await ask()).typed('packet-ring').find((line) => line.includes('setcap')) ?? '';
+      expect(typed).toBe(`sudo setcap cap_net_raw+ep ${own}`);
+      expect(await pipe(typed.split(' ').slice(1))).toMatchObject({ code: 0 });
+      const report = await ask();
+      for (const id of RINGS) expect([id, report.of(id).verdict]).toEqual([id, 'works']);
+      expect(report.of('capabilities').data).toMatchObject({ effective: ['CAP_NET_RAW'] });
+    },
+  );
 
   it('unless no program can gain anything by being started', async () => {
     const ordinary = NOBODY.filter((option) => !option.startsWith('--bounding'));

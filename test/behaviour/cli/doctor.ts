@@ -29,19 +29,15 @@ export interface Conditions {
   env?: NodeJS.ProcessEnv;
   /** options of Node.js */
   node?: readonly string[];
+  /** Node.js; default the one that runs the tests */
+  executable?: string;
 }
 
 /** The command line of a doctor in a network namespace of its own. */
-export function commandLine({ network = [LO_UP], prefix = [], args = [], node = [] }: Conditions) {
-  return [
-    ...ownNamespace(network),
-    ...prefix,
-    process.execPath,
-    ...node,
-    zerosend,
-    'doctor',
-    ...args,
-  ];
+export function commandLine(conditions: Conditions): string[] {
+  const { network = [LO_UP], prefix = [], args = [], node = [] } = conditions;
+  const { executable = process.execPath } = conditions;
+  return [...ownNamespace(network), ...prefix, executable, ...node, zerosend, 'doctor', ...args];
 }
 
 /** What a doctor finds under these conditions. */
