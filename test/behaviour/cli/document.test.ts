@@ -46,6 +46,11 @@ describe('the document of the command line', () => {
     expect(now).toContain('$ zerosend doctor --help\nother help\n```');
     expect(now).toContain('## zerosend fly\n\n```text\n$ zerosend fly --help\nhelp\n```\n');
     expect(renewed(now, other)).toBe(now);
+    // A block that is empty still ends with itself, not with the next one.
+    const empty = '```text\n$ zerosend fly --help\n```\n\n```text\nanother\n```\n';
+    expect(renewed(empty, new Map([['fly', 'help']]))).toBe(
+      '```text\n$ zerosend fly --help\nhelp\n```\n\n```text\nanother\n```\n',
+    );
   });
 
   it('lists every finding of the doctor', needs(canMakeNamespaces(), 'namespaces'), async () => {
