@@ -26,14 +26,13 @@ export function readParts(): Parts {
   const uplot = import.meta.resolve('uplot');
   const library = (name: string) => text(new URL(`./${name}`, uplot));
   // The page's figures read as those in the terminal: by the same functions.
-  const format = own('../base/format.js')
-    .replace(/^export /gm, '')
-    .replace(/^\/\/# .*$/gm, '');
+  const modules = ['../base/format.js', './page/text.mjs', './page/charts.mjs', './page/page.mjs'];
+  const scope = modules.map((name) => withoutModules(own(name))).join('\n');
   return {
     html: own('./page/index.html'),
     icon: own('./page/icon.svg'),
     css: `${library('uPlot.min.css')}\n${own('./page/page.css')}`,
-    script: `${library('uPlot.iife.min.js')}\n(() => {\n'use strict';\n${format}\n${own('./page/page.mjs')}})();\n`,
+    script: `${library('uPlot.iife.min.js')}\n(() => {\n'use strict';\n${scope}})();\n`,
   };
 }
 
@@ -80,6 +79,13 @@ export function shownOf(history: readonly Snapshot[], latest: Snapshot): Shown {
 function fill(html: string, parts: Readonly<Record<string, string>>): string {
   return html.replace(/\{\{(\w+)\}\}/g, (_, name: string) => parts[name] ?? '');
 }
+
+/** Modules that know each other by name can share one scope, in the order of their imports. */
+const withoutModules = (source: string) =>
+  source
+    .replace(/^import [^;]*;$/gm, '')
+    .replace(/^export /gm, '')
+    .replace(/^\/\/# .*$/gm, '');
 
 const text = (url: URL) => readFileSync(url, 'utf8');
 const digest = (of: string) => `sha256-${createHash('sha256').update(of).digest('base64')}`;
