@@ -75,8 +75,13 @@ export class Measurement {
       protocols.push('udp');
     }
     if (mechanisms.includes('tcp') && this.path.tcp) {
-      await this.socket('tcp', 'copy');
-      protocols.push('tcp');
+      try {
+        await this.socket('tcp', 'copy');
+        protocols.push('tcp');
+      } catch (error) {
+        if (protocols.length === 0) throw error; // nothing else is asked for
+        this.leftOut.tcp = (error as Error).message;
+      }
     }
     const zeroCopyOverUdp = mechanisms.includes('udp');
     const ring = mechanisms.includes('ring') && (await this.canUseRing(segment));

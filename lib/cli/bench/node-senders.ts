@@ -19,13 +19,16 @@ export async function openDgram(
   socket.connect(port, address);
   await once(socket, 'connect');
   const tally = new Tally();
+  const size = buffers[0]?.byteLength ?? 0;
   let next = 0;
 
   function burst(): Promise<void> {
     return new Promise((resolve) => {
       let left = BURST;
-      const onSent = (error: Error | null) => {
-        if (error) tally.failed++;
+      const onSent = (error: NodeJS.ErrnoException | null) => {
+        // An ICMP error about an earlier datagram: nobody listens there, which is no failure here.
+        if (error?.code === 'ECONNREFUSED') tally.notSent(size);
+        else if (error) tally.failed++;
         if (--left === 0) resolve();
       };
       for (let i = 0; i < BURST; i++) {
@@ -100,6 +103,11 @@ class Tally {
   sent(buffer: Uint8Array): void {
     this.sends++;
     this.bytes += buffer.byteLength;
+  }
+
+  notSent(bytes: number): void {
+    this.sends--;
+    this.bytes -= bytes;
   }
 
   counts(): Counts {

@@ -1,6 +1,8 @@
 // `zerosend bench` as a person starts it, and as a program reads it. Figures differ from machine to
 // machine: what is tested is what was measured, over which way, and that nothing was lost.
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -186,6 +188,24 @@ describe('zerosend bench, over loopback', () => {
     expect(report.complete).toBe(false);
     expect(new Set(report.results.map(({ size }) => size))).toEqual(new Set([1024]));
     expect(report.recommendation.options.udp).toBeDefined();
+  }, 90_000);
+
+  it('sends to a receiver that is named, by TCP, and leaves TCP out where nobody listens', async () => {
+    const server = net.createServer((socket) => void socket.on('error', () => {}).resume());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const to = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const named = ['--seconds', '1', '--sizes', '64K', '--to', to];
+    const { report } = await measured([...named, '--mechanisms', 'tcp']);
+    expect(report.path.ways.tcp).toContain('127.0.0.1');
+    expect(new Set(report.results.map(({ protocol }) => protocol))).toEqual(new Set(['tcp']));
+    server.close();
+    await once(server, 'close');
+    const without = await measured([...named, '--mechanisms', 'udp,tcp']);
+    expect(without.report.path.leftOut.tcp).toContain('ECONNREFUSED');
+    expect(without.report.path.ways).toEqual({ udp: expect.any(String) });
+    const { code, stderr } = await pipe(command(...named, '--mechanisms', 'tcp'));
+    expect({ code, stderr }).toEqual({ code: 3, stderr: expect.stringContaining('ECONNREFUSED') });
   }, 90_000);
 
   it.each([
