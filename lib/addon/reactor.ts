@@ -127,6 +127,7 @@ class Reactor {
 
   /** Takes in what has finished on one socket, and emits what is to be told, unless a listener asks. */
   poll(socket: Reactee): void {
+    recentClock.expire();
     this.#collect(socket);
     this.#emitAll();
   }
@@ -231,6 +232,7 @@ class Reactor {
         // A listener's fault must not keep the others from their events, nor make the send or poll
         // fail in which it happens to run.
         throwLater(error);
+        recentClock.expire();
       }
       // Not with the last of a run: a listener that polls may have put more behind other sockets'.
       if (--socket.untold === 0) {

@@ -5,7 +5,7 @@ import type { LatencyBucket, LatencyHistogram, LatencySummary } from '../base/la
  * until their buffers were back in their pool, however they ended. What a program waits for is in it:
  * the queue, the network, and the time until its thread came to take the completion in.
  *
- * Sends are timed one by one where they are some 45 µs apart or more, and a few together where they
+ * Sends are timed one by one where they are some 70 µs apart or more, and a few together where they
  * follow each other faster, by the first of them; those of one run together. Percentiles are off by less
  * than 1 in 128; minimum, mean and maximum are exact sums of what was measured.
  */

@@ -17,6 +17,7 @@ import {
 import { failureCode } from '../addon/failures.js';
 import { type Reactee, reactor } from '../addon/reactor.js';
 import type { LatencyHistogram } from '../base/latency-histogram.js';
+import { recentClock } from '../base/recent-clock.js';
 import type { Reaper } from '../buffers/reapers.js';
 import { Closing } from './closing.js';
 import type { Emitter } from './emitter.js';
@@ -105,7 +106,10 @@ export class Completions implements Reactee, Reaper {
     }
     if (isEnd(kind)) {
       this.#tellEnd(kind, first, last);
-    } else if (kind === KIND_DRAIN) {
+      return;
+    }
+    recentClock.expire();
+    if (kind === KIND_DRAIN) {
       // News of an earlier drain, if the queue has filled again since.
       if (state.needDrain && state.lastQueued < first) {
         state.needDrain = false;
@@ -128,6 +132,7 @@ export class Completions implements Reactee, Reaper {
         this.closing.afterError();
       }
     }
+    recentClock.expire();
   }
 
   #tellEnd(kind: number, first: number, last: number): void {
@@ -140,7 +145,10 @@ export class Completions implements Reactee, Reaper {
         : { first, last, how: HOW[kind] as CompletionRange['how'] };
     if (taken !== undefined) range.tags = taken;
     readers.push(range);
+    recentClock.expire(); // for what listeners send
     this.#emitter.emit('complete', range);
+    recentClock.expire(); // for what is sent after them
+    this.#inFlight.markNext();
   }
 
   settle(): void {

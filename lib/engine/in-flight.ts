@@ -77,6 +77,13 @@ export class InFlight {
     this.#limit = this.next;
   }
 
+  /** A send follows at once, and completions have been taken in just now. */
+  markFrom(clock: typeof recentClock): void {
+    if (this.times === null || !clock.isFresh) return;
+    this.times.markAt(this.next, clock.latest);
+    this.#setLimit();
+  }
+
   add(holder: Holder): number {
     if (this.next >= this.#limit) this.#prepare(1, holder);
     this.#ring[this.next & this.#mask] = holder;

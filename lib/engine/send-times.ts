@@ -14,7 +14,7 @@ const MOST_MARKS = 16_384;
  *   marks  (12, 3.02 ms)    (16, …)  (18, …)
  *
  * How many ids share a mark follows from how fast they come: a mark is made for each where sends are
- * some 45 µs apart, and for several where they are closer, so that the clock takes a fixed small share
+ * some 70 µs apart, and for several where they are closer, so that the clock takes a fixed small share
  * of the time. Their latencies come out longer by what lies between them and their mark.
  */
 export class SendTimes {
@@ -50,10 +50,19 @@ export class SendTimes {
    * @param pool where latencies of their pool are counted
    */
   mark(id: number, pool: LatencyHistogram | null): void {
+    this.#mark(id, pool, recentClock.recent());
+  }
+
+  /** The same of the pool of those before, if it is not due already, with a time that is known. */
+  markAt(id: number, now: number): void {
+    if (this.due <= id) return;
+    this.#mark(id, this.#pools[(this.#head + this.#count - 1) & this.#mask] ?? null, now);
+  }
+
+  #mark(id: number, pool: LatencyHistogram | null, now: number): void {
     const at = (this.#head + this.#count - 1) & this.#mask;
     const lastId = this.#ids[at] as number;
     const lastTime = this.#times[at] as number;
-    const now = recentClock.recent();
     if (now !== lastTime || pool !== this.#pools[at]) {
       const each = (now - lastTime) / Math.max(1, id - lastId);
       this.#stride = nextStride(this.#stride, each, recentClock.pause);

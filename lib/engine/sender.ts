@@ -12,6 +12,7 @@ import {
 } from '../addon/mailbox.js';
 import { type Reactee, reactor } from '../addon/reactor.js';
 import { invalidArgument } from '../base/errors.js';
+import { recentClock } from '../base/recent-clock.js';
 import { checkInteger } from '../base/validate.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';
 import { type BufferRun, runOf } from '../buffers/buffer-run.js';
@@ -85,7 +86,9 @@ export class Sender {
 
   #reap(): void {
     this.#sinceReap = 0;
-    if (this.#inFlight.size > 0 && this.#state.phase !== 'closed') reactor.poll(this.#reactee);
+    if (this.#inFlight.size === 0 || this.#state.phase === 'closed') return;
+    reactor.poll(this.#reactee);
+    this.#inFlight.markFrom(recentClock); // which listeners have let expire, if any have run
   }
 
   one(buffer: PooledBuffer | Uint8Array, length: number | undefined, flags: number): number {

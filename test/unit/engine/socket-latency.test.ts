@@ -109,6 +109,28 @@ describe('stats() of a socket', () => {
     expect(completionLatency?.min).toBeGreaterThan(10 * MS);
   });
 
+  it('times the send in which completions are taken in from after the listeners, not before', async () => {
+    const { socket, kernel } = await openUdp({ measureLatency: true });
+    const pool = makePool(64);
+    let listened = 0;
+    socket.once('complete', () => {
+      const end = performance.now() + 20;
+      spinUntil(() => performance.now() > end, 'the listener computes');
+      listened = performance.now();
+    });
+    sendSome(socket, pool, 10);
+    kernel.finishAll();
+    for (let i = 0; listened === 0; i++) {
+      if (i > 40) throw new Error('no send takes completions in');
+      sendSome(socket, pool, 1);
+    }
+    kernel.finish(10, socket.nextId - 2);
+    socket.poll();
+    const { id, age } = socket.stats().oldest ?? { id: -1, age: 0 };
+    expect(id).toBe(socket.nextId - 1);
+    expect(age).toBeLessThanOrEqual((performance.now() - listened) * MS);
+  });
+
   it('times runs, batches and plain arrays', async () => {
     const { socket, kernel } = await openUdp({ measureLatency: true });
     const pool = makePool(16);
