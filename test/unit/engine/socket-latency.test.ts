@@ -149,7 +149,7 @@ describe('stats() of a socket', () => {
     expect(completionLatency?.count).toBe(7);
     expect(completionLatency?.min).toBeGreaterThan(10 * MS);
     expect(completionLatency?.p50).toBeGreaterThan(20 * MS); // four of seven
-    expect(completionLatency?.mean).toBeLessThan(20 * MS + (completionLatency?.max ?? 0) / 2);
+    expect(completionLatency?.mean).toBeLessThan(completionLatency?.max as number);
   });
 });
 
