@@ -26,6 +26,7 @@ export interface ObserveOptions {
 export interface Observation {
   /** Ends it: no more values are given to the meter, whose instruments stay. */
   stop(): void;
+  /** The same, at the end of a block with `using`. */
   [Symbol.dispose](): void;
 }
 

@@ -10,9 +10,12 @@ import { DURATION, durationsOf, READINGS, type Reading } from '../metrics/base/r
 
 /** What is needed of a registry of prom-client 15, which any has. */
 export interface MetricsRegistry {
+  /** Takes a metric in under its name. */
   // biome-ignore lint/suspicious/noExplicitAny: prom-client takes its own classes only, by type
   registerMetric(metric: any): void;
+  /** The metric of a name, if there is one. */
   getSingleMetric(name: string): unknown;
+  /** Takes a metric out again. */
   removeSingleMetric(name: string): void;
 }
 
@@ -28,6 +31,7 @@ export interface Collection {
   readonly names: readonly string[];
   /** Takes them out of the registry again. */
   unregister(): void;
+  /** The same, at the end of a block with `using`. */
   [Symbol.dispose](): void;
 }
 
