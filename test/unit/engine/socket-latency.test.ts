@@ -181,6 +181,20 @@ describe('stats() of a pool', () => {
     expect(another.stats().completionLatency.count).toBe(0);
   });
 
+  it('has none of the plain arrays that are sent between its buffers, however fast', async () => {
+    const { socket, kernel } = await openUdp();
+    const pool = makePool(4);
+    pool.stats();
+    for (let round = 0; round < 500; round++) {
+      sendSome(socket, pool, 1);
+      socket.send(new Uint8Array(9));
+      sendSome(socket, pool, 1);
+      kernel.finishAll();
+      socket.poll();
+    }
+    expect(pool.stats().completionLatency.count).toBe(1000);
+  });
+
   it('tells the pools of one batch apart', async () => {
     const { socket, kernel } = await openUdp();
     const pools = [makePool(), makePool()];
