@@ -53,15 +53,22 @@ function wrongNpx([name = '', ...args]: Words): string | null {
 
 function wrongZerosend([name = '', ...args]: Words): string | null {
   if (name === '--help') return null;
+  if (name === 'help') return wrongZerosend(args);
   if (!(name in COMMANDS)) return `no command ${name}`;
-  const help = execFileSync(process.execPath, [`${root}dist/cli/main.js`, name, '--help'], {
-    encoding: 'utf8',
-  });
+  const help = helps.get(name) ?? helpOf(name);
+  helps.set(name, help);
   const unknown = args
     .filter((word) => /^--\w/.test(word))
     .map((word) => word.replace(/=.*/, ''))
     .find((option) => !new RegExp(`${option}(?![\\w-])`).test(help));
   return unknown === undefined ? null : `${name} has no option ${unknown}`;
+}
+
+const helps = new Map<string, string>();
+
+function helpOf(name: string): string {
+  const args = [`${root}dist/cli/main.js`, name, '--help'];
+  return execFileSync(process.execPath, args, { encoding: 'utf8' });
 }
 
 /** A path of the checkout has to be there; a name alone is the reader's own file. */
