@@ -15,11 +15,6 @@
 namespace zerosend {
 namespace {
 
-std::string text_of(const rtattr* attribute) {
-  const auto* text = static_cast<const char*>(RTA_DATA(attribute));
-  return {text, strnlen(text, RTA_PAYLOAD(attribute))};
-}
-
 // Visits what is nested in an attribute.
 template <class Visit>
 void for_each_nested(rtattr* attribute, Visit&& visit) {
@@ -29,23 +24,23 @@ void for_each_nested(rtattr* attribute, Visit&& visit) {
 }
 
 bool parse_device(nlmsghdr* message, Device* device) {
-  if (message->nlmsg_type != RTM_NEWLINK || !parse_interface(message, &device->interface)) return false;
+  if (message->nlmsg_type != RTM_NEWLINK || !parse_interface(message, &device->interface))
+    return false;
   const auto* body = static_cast<const ifinfomsg*>(NLMSG_DATA(message));
   device->loopback = (body->ifi_flags & IFF_LOOPBACK) != 0;
   netlink::for_each_attribute(message, sizeof *body, [&](rtattr* attribute) {
     switch (attribute->rta_type) {
       case IFLA_QDISC:
-        device->qdisc = text_of(attribute);
+        device->qdisc = netlink::text_of(attribute);
         break;
       case IFLA_LINKINFO:
         for_each_nested(attribute, [&](const rtattr* nested) {
-          if (nested->rta_type == IFLA_INFO_KIND) device->kind = text_of(nested);
+          if (nested->rta_type == IFLA_INFO_KIND) device->kind = netlink::text_of(nested);
         });
         break;
       case IFLA_XDP:
         for_each_nested(attribute, [&](const rtattr* nested) {
-          if (nested->rta_type != IFLA_XDP_ATTACHED || RTA_PAYLOAD(nested) < 1) return;
-          device->xdp_mode = *static_cast<const uint8_t*>(RTA_DATA(nested));
+          if (nested->rta_type == IFLA_XDP_ATTACHED) netlink::take(nested, &device->xdp_mode);
         });
         break;
       default:
@@ -119,13 +114,13 @@ void read_driver(int fd, Device* device) {
 
 }  // namespace
 
-int read_devices(std::vector<Device>* devices) {
+Failure read_devices(std::vector<Device>* devices) {
   netlink::Request<ifinfomsg> request(RTM_GETLINK, NLM_F_DUMP);
   const int error = netlink::ask(NETLINK_ROUTE, request, [&](nlmsghdr* message) {
     Device device;
     if (parse_device(message, &device)) devices->push_back(std::move(device));
   });
-  if (error != 0) return error;
+  if (error != 0) return {error, "netlink(RTM_GETLINK)"};
   const int fd = sys.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   const int refused = fd < 0 ? errno : 0;
   for (Device& device : *devices) {
@@ -134,7 +129,7 @@ int read_devices(std::vector<Device>* devices) {
     if (fd >= 0) read_driver(fd, &device);
   }
   if (fd >= 0) sys.close(fd);
-  return 0;
+  return {};
 }
 
 }  // namespace zerosend

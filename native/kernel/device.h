@@ -26,9 +26,9 @@ struct Device {
   uint32_t stamping = 0;  // SOF_TIMESTAMPING_* that it offers (ETHTOOL_GET_TS_INFO); 0: not told
 };
 
-// All interfaces of this network namespace (rtnetlink(7), RTM_GETLINK), and for each what
+// Reads all interfaces of this network namespace (rtnetlink(7), RTM_GETLINK), and for each what
 // ethtool(8) shows of it (SIOCETHTOOL). Neither /sys, which may show those of another namespace,
-// nor a privilege is needed. Returns 0 or the errno of netlink. Any thread.
-int read_devices(std::vector<Device>* devices);
+// nor a privilege is needed. Any thread.
+Failure read_devices(std::vector<Device>* devices);
 
 }  // namespace zerosend

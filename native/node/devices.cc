@@ -34,9 +34,7 @@ Napi::Object describe(Napi::Env env, const Device& device) {
 // devices(): an array, or what has failed
 Napi::Value devices(Info info) {
   std::vector<Device> found;
-  if (const int error = read_devices(&found)) {
-    return failure(info.Env(), error, "netlink(RTM_GETLINK)");
-  }
+  if (const Failure failed = read_devices(&found)) return failure(info.Env(), failed);
   Napi::Array result = Napi::Array::New(info.Env(), found.size());
   for (uint32_t i = 0; i < found.size(); ++i) set(result, i, describe(info.Env(), found[i]));
   return result;

@@ -18,7 +18,7 @@ namespace {
 
 std::vector<Device> devices() {
   std::vector<Device> found;
-  CHECK_EQ(read_devices(&found), 0);
+  CHECK_EQ(read_devices(&found).error, 0);
   return found;
 }
 
@@ -55,7 +55,7 @@ TEST(device_tells_of_loopback) {
 TEST(device_needs_netlink) {
   const FailNext fail(&Syscalls::socket, EACCES);
   std::vector<Device> found;
-  CHECK_EQ(read_devices(&found), EACCES);
+  CHECK_EQ(read_devices(&found).error, EACCES);
   CHECK(found.empty());
 }
 
