@@ -152,7 +152,6 @@ void set_address(Napi::Object object, const char* name, int fd,
   set(object, name, value);
 }
 
-// The interface of a socket that is bound to one.
 void set_interface(Napi::Object result, const Socket::State& state) {
   const InterfaceFacts& facts = state.interface;
   Napi::Object link = Napi::Object::New(result.Env());

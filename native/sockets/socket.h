@@ -59,8 +59,7 @@ class Socket {
   // Sends several slots of the socket's own memory as one send, which has one id. A subclass that
   // cannot do it answers EOPNOTSUPP.
   int32_t send_packet(const Part* parts, size_t count);
-  // Has a ring whose frames wait for one that was given back go past its place. Returns 1 when it
-  // has.
+  // Has a ring whose frames wait for one that was given back go past its place. Returns 1 then.
   int32_t skip(uint32_t slot);
 
   // Sends what is queued and reads completions, now.
@@ -203,8 +202,7 @@ class Socket {
   virtual void fail_queued() REQUIRES(mutex_) = 0;
   // begin_close() was called, or the queue has emptied since.
   virtual void finish_output() REQUIRES(mutex_) {}
-  // The first step of abort(): does whatever makes the kernel let go, and reads completions once
-  // more.
+  // The first step of abort(): makes the kernel let go, and reads completions once more.
   virtual void cut_off() REQUIRES(mutex_) = 0;
   // The second step: completes all that is left as revoked. Its memory is safe to reuse then, or
   // was reported by note_retired().
