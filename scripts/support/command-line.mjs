@@ -35,7 +35,10 @@ export function renewed(text, help) {
   let result = text;
   for (const [name, printed] of help) {
     const block = ['```text', `$ zerosend ${name} --help`, printed, '```'].join('\n');
-    const old = new RegExp(`^\`\`\`text\\n\\$ zerosend ${name} --help\\n(?:[^]*?\\n)??\`\`\`$`, 'm');
+    const old = new RegExp(
+      `^\`\`\`text\\n\\$ zerosend ${name} --help\\n(?:[^]*?\\n)??\`\`\`$`,
+      'm',
+    );
     result = old.test(result)
       ? result.replace(old, () => block)
       : `${result.trimEnd()}\n\n## zerosend ${name}\n\n${block}\n`;
