@@ -183,7 +183,8 @@ export class Chart {
     const stride = Math.max(1, Math.round(seconds.length / 60));
     const from = this.uplot.cursor.idx ?? seconds.length - 1;
     const at = Math.min(seconds.length - 1, Math.max(0, from + step * stride));
-    const left = this.uplot.valToPos(seconds[at], 'x');
+    // Left of the first point, by a rounding error, there would be no moment.
+    const left = Math.max(0, this.uplot.valToPos(seconds[at], 'x'));
     this.uplot.setCursor({ left, top: this.uplot.bbox.height / 2 / devicePixelRatio }, true);
   }
 
