@@ -52,7 +52,7 @@ function wrongNpx([name = '', ...args]: Words): string | null {
 }
 
 function wrongZerosend([name = '', ...args]: Words): string | null {
-  if (name === '--help') return null;
+  if (name === '--help' || name === 'COMMAND') return null; // any of them
   if (name === 'help') return wrongZerosend(args);
   if (!(name in COMMANDS)) return `no command ${name}`;
   const help = helps.get(name) ?? helpOf(name);
