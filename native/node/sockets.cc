@@ -172,13 +172,12 @@ void set_interface(Napi::Object result, const Socket::State& state) {
 }
 
 // What TCP_INFO tells of a connection that is up, but for what this kernel does not know.
-void set_tcp(Napi::Object result, const Socket::State& state) {
-  const TcpFacts& facts = state.tcp;
+void set_tcp(Napi::Object result, const TcpFacts& facts, int64_t acknowledged) {
   Napi::Object tcp = Napi::Object::New(result.Env());
   const auto set_known = [&](const char* name, int64_t value) {
     if (value >= 0) set(tcp, name, static_cast<double>(value));
   };
-  set_known("acknowledged", facts.bytes_acked < 0 ? -1 : state.acknowledged);
+  set_known("acknowledged", facts.bytes_acked < 0 ? -1 : acknowledged);
   set_known("notSent", facts.not_sent);
   set_known("roundTrip", facts.round_trip);
   set_known("roundTripVariation", facts.variation);
@@ -215,7 +214,7 @@ Napi::Value describe(Info info) {
   set(result, "failure", state.failure);
   set(result, "acknowledged", static_cast<double>(state.acknowledged));
   if (state.interface.index != 0) set_interface(result, state);
-  if (state.is_connected) set_tcp(result, state);
+  if (state.is_connected) set_tcp(result, state.tcp, state.acknowledged);
   return result;
 }
 

@@ -118,8 +118,7 @@ class Socket {
     uint32_t max_length = 0;      // of a frame
     // Of a TCP connection that is or was up: bytes that the peer has acknowledged; else -1.
     int64_t acknowledged = -1;
-    // Of a TCP connection that is up.
-    bool is_connected = false;
+    bool is_connected = false;  // a TCP connection that is up, as `tcp` says
     TcpFacts tcp;
     // Of a transmit ring: frames that wait for one before them, and which that is.
     size_t waiting = 0;
