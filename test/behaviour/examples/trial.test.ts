@@ -98,7 +98,7 @@ describe('beside a timer, an HTTP server and a signal handler', () => {
     );
 
     it('finds the programs of the guide', () => {
-      expect(GUIDE).toHaveLength(6);
+      expect(GUIDE).toHaveLength(7);
     });
   });
 });

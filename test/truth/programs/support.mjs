@@ -38,6 +38,7 @@ export function balanceOf(all) {
 /** @param {any} a @param {any} b @returns {any} */
 function add(a = 0, b = 0) {
   if (typeof b === 'number') return a + b;
+  if (b === null) return a; // not measured
   const sum = { ...a };
   for (const key of Object.keys(b)) sum[key] = add(sum[key], b[key]);
   return sum;

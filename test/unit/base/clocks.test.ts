@@ -7,6 +7,7 @@ const MAY_ASK = [
   'native/kernel/timestamping.cc',
   'lib/cli/live/monitor.ts',
   'lib/cli/send/capture-file.ts',
+  'scripts/changelog.mjs',
 ];
 const WALL_CLOCK =
   /\bDate\.now\b|\bnew Date\(\)|\bgettimeofday\b|\btime\((nullptr|NULL|0)\)|\bsystem_clock\b|\bCLOCK_REALTIME\w*\)|\bpthread_cond_timedwait\b|\bsem_timedwait\b|\b(wait|try_lock)_until\b/;
