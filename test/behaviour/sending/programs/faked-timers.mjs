@@ -27,8 +27,8 @@ await socket.flush();
 say('sent', { inFlight: socket.inFlight });
 
 const pacer = new Pacer(200);
+const began = realNow(); // before the packet from which the next one is due
 pacer.take();
-const began = realNow();
 await pacer.wait();
 say('paced', { waited: realNow() - began >= 4 });
 
