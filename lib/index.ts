@@ -2,7 +2,7 @@ export type { CodedError, ErrorCode } from './base/errors.js';
 export type { LatencyBucket, LatencySummary } from './base/latency-histogram.js';
 export { BufferPool, type BufferPoolOptions, type BufferPoolStats } from './buffers/buffer-pool.js';
 export { BufferRun } from './buffers/buffer-run.js';
-export type { CompletionLatency } from './buffers/completion-latency.js';
+export type { CompletionLatency, OldestSend } from './buffers/completion-latency.js';
 export { PooledBuffer } from './buffers/pooled-buffer.js';
 export type { CompletionsOptions } from './engine/completion-reader.js';
 export type {

@@ -1,4 +1,6 @@
 import type { LatencyBucket, LatencyHistogram, LatencySummary } from '../base/latency-histogram.js';
+import { clock } from '../base/timers.js';
+import type { SendInFlight } from './reapers.js';
 
 /**
  * How long sends took until their memory was free again, in nanoseconds: from when `send` accepted them,
@@ -18,4 +20,18 @@ export interface CompletionLatency extends LatencySummary {
 
 export function latencyOf(histogram: LatencyHistogram): CompletionLatency {
   return { since: histogram.since, ...histogram.summary(), buckets: histogram.upTo() };
+}
+
+/** The send that has been in flight for longest. */
+export interface OldestSend {
+  /** Descriptor of its socket. */
+  fd: number;
+  /** Its id. */
+  id: number;
+  /** Nanoseconds since it was accepted. */
+  age: number;
+}
+
+export function ageOf(send: SendInFlight | null): OldestSend | null {
+  return send && { fd: send.fd, id: send.id, age: (clock() - send.time) * 1e6 };
 }

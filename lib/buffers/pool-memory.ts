@@ -1,7 +1,7 @@
 import { native } from '../addon/addon.js';
 import { LatencyHistogram } from '../base/latency-histogram.js';
 import { type KnownPool, knownPools } from './known-pools.js';
-import { Reapers } from './reapers.js';
+import { Reapers, type SendInFlight } from './reapers.js';
 import type { SlabMemory } from './slab.js';
 import type { SlotOrder } from './slot-order.js';
 import { Slots } from './slots.js';
@@ -49,9 +49,9 @@ export class PoolMemory {
   }
 
   /** The oldest send of a buffer in flight, of those that have been seen being sent. */
-  oldest(): { fd: number; id: number; time: number } | null {
+  oldest(): SendInFlight | null {
     const { latency } = this.slots;
-    let oldest: { fd: number; id: number; time: number } | null = null;
+    let oldest: SendInFlight | null = null;
     for (const reaper of latency === null ? [] : this.reapers.alive()) {
       const send = reaper.oldestOf(latency as LatencyHistogram);
       if (send !== null && (oldest === null || send.time < oldest.time)) oldest = send;

@@ -1,5 +1,4 @@
-import { clock } from '../base/timers.js';
-import { type CompletionLatency, latencyOf } from './completion-latency.js';
+import { ageOf, type CompletionLatency, latencyOf, type OldestSend } from './completion-latency.js';
 import type { PoolMemory } from './pool-memory.js';
 
 /** A snapshot of a pool. `free + acquired + inFlight + retired` is `count`. */
@@ -29,14 +28,7 @@ export interface BufferPoolStats {
   /**
    * The oldest send in flight of a buffer of it, since measuring began. Null when there is none.
    */
-  oldest: {
-    /** Descriptor of the socket. */
-    fd: number;
-    /** Id of the send. */
-    id: number;
-    /** Nanoseconds since it was accepted. */
-    age: number;
-  } | null;
+  oldest: OldestSend | null;
   /**
    * How long sends from it took to complete, over all sockets. Measured from the first call of `stats()`
    * on, or from the beginning with the option `measureLatency`.
@@ -51,7 +43,6 @@ export function readPoolStats(memory: PoolMemory, waiting: number): BufferPoolSt
   const latency = memory.measure();
   const { free, acquired, inFlight, retired, misses, mostInFlight } = memory.slots;
   const { slotSize, slots, hugePageErrno } = memory.map;
-  const oldest = memory.oldest();
   return {
     bufferSize: slotSize,
     count: slots,
@@ -62,7 +53,7 @@ export function readPoolStats(memory: PoolMemory, waiting: number): BufferPoolSt
     waiting,
     dry: misses.dry,
     mostInFlight,
-    oldest: oldest && { fd: oldest.fd, id: oldest.id, age: (clock() - oldest.time) * 1e6 },
+    oldest: ageOf(memory.oldest()),
     completionLatency: latencyOf(latency),
     hugePageErrno,
   };

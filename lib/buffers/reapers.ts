@@ -1,5 +1,12 @@
 import type { LatencyHistogram } from '../base/latency-histogram.js';
 
+/** A send that has not completed, and when it was made, by `clock`. */
+export interface SendInFlight {
+  fd: number;
+  id: number;
+  time: number;
+}
+
 /** A socket as a dry pool sees it. */
 export interface Reaper {
   /** Takes in what has finished; buffers are back in their pools when it returns. */
@@ -10,8 +17,8 @@ export interface Reaper {
   mayHold(pool: object): boolean;
   /** Notes from now on when sends are made. */
   measure(): void;
-  /** The oldest send in flight whose latency is counted here, and when it was made, by `clock`. */
-  oldestOf(latency: LatencyHistogram): { fd: number; id: number; time: number } | null;
+  /** The oldest send in flight whose latency is counted here. */
+  oldestOf(latency: LatencyHistogram): SendInFlight | null;
 }
 
 /** So many sockets are asked at a time: a bound for what one `tryAcquire` of a dry pool costs. */

@@ -18,7 +18,7 @@ import { failureCode } from '../addon/failures.js';
 import { type Reactee, reactor } from '../addon/reactor.js';
 import type { LatencyHistogram } from '../base/latency-histogram.js';
 import { recentClock } from '../base/recent-clock.js';
-import type { Reaper } from '../buffers/reapers.js';
+import type { Reaper, SendInFlight } from '../buffers/reapers.js';
 import { Closing } from './closing.js';
 import type { Emitter } from './emitter.js';
 import type { CompletionRange, ZeroCopySocketEvents } from './events.js';
@@ -169,7 +169,7 @@ export class Completions implements Reactee, Reaper {
     if (this.#state.phase !== 'closed') this.#inFlight.measure();
   }
 
-  oldestOf(latency: LatencyHistogram): { fd: number; id: number; time: number } | null {
+  oldestOf(latency: LatencyHistogram): SendInFlight | null {
     const inFlight = this.#inFlight;
     const { times } = inFlight;
     if (times === null) return null;

@@ -1,9 +1,14 @@
 import { threadId } from 'node:worker_threads';
 import { LatencyHistogram } from '../base/latency-histogram.js';
-import { clock } from '../base/timers.js';
 import { type BufferPool, memoryOf, waitingOf } from '../buffers/buffer-pool.js';
-import { type CompletionLatency, latencyOf } from '../buffers/completion-latency.js';
+import {
+  ageOf,
+  type CompletionLatency,
+  latencyOf,
+  type OldestSend,
+} from '../buffers/completion-latency.js';
 import { knownPools } from '../buffers/known-pools.js';
+import type { SendInFlight } from '../buffers/reapers.js';
 import { addCounters, census, PROTOCOLS } from './census.js';
 import { readCounters, type SocketCounters, type SocketInfo } from './stats.js';
 
@@ -28,14 +33,7 @@ export interface SocketSums extends SocketCounters {
   /** ids that `stall` has named */
   stalled: number;
   /** the send that has been in flight for longest; null when nothing is */
-  oldest: {
-    /** Descriptor of the socket. */
-    fd: number;
-    /** Id of the send. */
-    id: number;
-    /** Nanoseconds since it was accepted. */
-    age: number;
-  } | null;
+  oldest: OldestSend | null;
   /** how long sends took to complete, of all sockets since the first call of `processStats()`, and of
    * those that were measured before */
   completionLatency: CompletionLatency;
@@ -125,7 +123,7 @@ class Sum {
     waitingForRoom: 0,
     stalled: 0,
   };
-  #oldest: { fd: number; id: number; time: number } | null = null;
+  #oldest: SendInFlight | null = null;
 
   constructor(protocol: SocketInfo['protocol'] | null) {
     addCounters(this.#counters, {} as SocketCounters);
@@ -147,7 +145,7 @@ class Sum {
     this.#addOldest({ fd, id: inFlight.low, time: inFlight.times.timeOf(inFlight.low) });
   }
 
-  #addOldest(send: { fd: number; id: number; time: number } | null): void {
+  #addOldest(send: SendInFlight | null): void {
     if (send === null || (this.#oldest !== null && this.#oldest.time <= send.time)) return;
     this.#oldest = send;
   }
@@ -162,11 +160,10 @@ class Sum {
   }
 
   result(): SocketSums {
-    const oldest = this.#oldest;
     return {
       ...this.#counters,
       ...this.#counted,
-      oldest: oldest && { fd: oldest.fd, id: oldest.id, age: (clock() - oldest.time) * 1e6 },
+      oldest: ageOf(this.#oldest),
       completionLatency: latencyOf(this.#latency),
     };
   }
