@@ -41,4 +41,5 @@ export type { Outcomes, PoolProgress, Progress } from './runs/meter.js';
 export type { MixOrder, MixPart, TemplateCount } from './runs/mix.js';
 export type { WorkersReport } from './workers/aggregate.js';
 export type { WorkerSocket } from './workers/protocol.js';
-export { generateInWorkers, type WorkersOptions } from './workers/workers.js';
+export { generateInWorkers } from './workers/workers.js';
+export type { WorkersOptions } from './workers/workers-options.js';
