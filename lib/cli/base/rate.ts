@@ -19,3 +19,11 @@ function readRate(text: string): AskedRate {
 export function rateOption(help: string): OptionSpec<AskedRate | undefined> {
   return custom(help, readRate, { placeholder: 'RATE', default: undefined });
 }
+
+/** A rate by the unit that its name says, as reports and the live view have it; null without one. */
+export function perSecond(
+  rate: AskedRate | undefined,
+): { readonly packetsPerSecond: number } | { readonly bitsPerSecond: number } | null {
+  if (rate === undefined) return null;
+  return 'bits' in rate ? { bitsPerSecond: rate.bits } : { packetsPerSecond: rate.packets };
+}

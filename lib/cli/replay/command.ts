@@ -12,6 +12,7 @@ import { defineCommand, EXIT, type ExitCode, type Invocation } from '../base/com
 import { asUsageError, type Capability, unavailable } from '../base/failures.js';
 import { count } from '../base/format.js';
 import { UsageError } from '../base/options.js';
+import { perSecond } from '../base/rate.js';
 import { Monitor } from '../live/monitor.js';
 import { lastReading, readingOf } from '../live/reading.js';
 import { printEnding } from '../live/report.js';
@@ -208,12 +209,7 @@ function targetOf(options: ReplayCommandOptions, path: string, frames: number): 
     title: `${count(frames)} frames of ${path} ${where}`,
     seconds: seconds ?? null,
     packets: null,
-    rate:
-      rate === undefined
-        ? null
-        : 'bits' in rate
-          ? { bitsPerSecond: rate.bits }
-          : { packetsPerSecond: rate.packets },
+    rate: perSecond(rate),
     workers: 1,
   };
 }

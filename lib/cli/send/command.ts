@@ -1,6 +1,7 @@
 import { defineCommand, EXIT, type ExitCode, type Invocation } from '../base/command.js';
 import { asUsageError, unavailable } from '../base/failures.js';
 import { count } from '../base/format.js';
+import { perSecond } from '../base/rate.js';
 import { Monitor } from '../live/monitor.js';
 import { lastReading, readingOf } from '../live/reading.js';
 import { printEnding } from '../live/report.js';
@@ -204,12 +205,7 @@ function targetOf(options: SendOptions, packets: Packets, remote: Endpoint | nul
     title: titleOf(options, packets.made.length, remote),
     seconds: seconds ?? null,
     packets: number ?? null,
-    rate:
-      rate === undefined
-        ? null
-        : 'bits' in rate
-          ? { bitsPerSecond: rate.bits }
-          : { packetsPerSecond: rate.packets },
+    rate: perSecond(rate),
     workers,
   };
 }

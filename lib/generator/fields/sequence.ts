@@ -20,6 +20,13 @@ export interface Share {
   stride?: number;
 }
 
+/** A share with its defaults. @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE` */
+export function checkShare({ first = 0, stride = 1 }: Share): Required<Share> {
+  checkInteger('first', first, 0, Number.MAX_SAFE_INTEGER);
+  checkInteger('stride', stride, 1, 2 ** 32);
+  return { first, stride };
+}
+
 /**
  * The packets of a template, one after the other: packet k has the k-th value of each field. Only
  * the fields are written, and checksums are updated by what has changed (RFC 1624), so a packet
@@ -60,9 +67,8 @@ export class PacketSequence {
   }
 
   /** Goes to packet `first`; from there every `stride`-th is made. */
-  seek({ first = 0, stride = 1 }: Share): this {
-    checkInteger('first', first, 0, Number.MAX_SAFE_INTEGER);
-    checkInteger('stride', stride, 1, 2 ** 32);
+  seek(share: Share): this {
+    const { first, stride } = checkShare(share);
     for (const writer of this.#writers) writer.source.seek(first, stride);
     this.#next = first;
     this.#stride = stride;

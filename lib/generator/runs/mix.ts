@@ -5,7 +5,7 @@ import { rangeError } from '../base/errors.js';
 import { checkKeys } from '../base/validate.js';
 import { BATCH } from '../fields/batch.js';
 import type { Field } from '../fields/fields.js';
-import { compile, type PacketSequence, type Share } from '../fields/sequence.js';
+import { checkShare, compile, type PacketSequence, type Share } from '../fields/sequence.js';
 import type { PacketDescription } from '../packets/description.js';
 import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { Template, template } from '../packets/template.js';
@@ -105,7 +105,7 @@ export class Mix {
   #at: number;
 
   /** @throws as `compile` and `template`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE` */
-  constructor(parts: readonly MixPart[], order: MixOrder, { first = 0, stride = 1 }: Share) {
+  constructor(parts: readonly MixPart[], order: MixOrder, { first, stride }: Required<Share>) {
     const weights = parts.map(({ weight = 1 }, i) =>
       checkInteger(`options.mix[${i}].weight`, weight, 1, MOST_WEIGHT),
     );
@@ -224,8 +224,5 @@ export function checkMix(mix: unknown, order: unknown = 'interleaved', share: Sh
     throw invalidArgument('options.mixOrder', "'interleaved' or 'sequence'", order);
   }
   checkKeys('options.share', share, ['first', 'stride']);
-  const { first = 0, stride = 1 } = share;
-  checkInteger('options.share.first', first, 0, Number.MAX_SAFE_INTEGER);
-  checkInteger('options.share.stride', stride, 1, 2 ** 32);
-  return new Mix(mix, order, share);
+  return new Mix(mix, order, checkShare(share));
 }
