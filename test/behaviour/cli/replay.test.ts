@@ -10,6 +10,7 @@ import { needsRig } from '../../rig/needs.js';
 import { canMakeNamespaces, hasTool, isRoot, needs } from '../../support/requirements.js';
 import { pcap, type Written } from '../generator/support/pcap-writer.js';
 import { ETHERNET, INTACT, Wire } from '../generator/support/wire.js';
+import { framesOf } from './frames.js';
 import { atTerminal, pipe, Running, screen, zerosend } from './shell.js';
 
 const REPLAY = [process.execPath, zerosend, 'replay'];
@@ -46,18 +47,7 @@ describe('zerosend replay, over veth', await needsRig('veth'), () => {
   });
   afterAll(() => wire?.dispose());
 
-  async function replay(args: readonly string[]) {
-    const line = [zerosend, 'replay', ...args, '--json'];
-    const {
-      heard,
-      frames: got,
-      sent,
-    } = await wire.hear(() => wire.rig.sender.run(process.execPath, line), {
-      sequence: 0,
-      save: true,
-    });
-    return { heard, got, report: JSON.parse(sent.stdout) };
-  }
+  const replay = (args: readonly string[]) => framesOf(wire, 'replay', args);
   const hex = (all: readonly Uint8Array[]) => all.map((one) => Buffer.from(one).toString('hex'));
 
   it.each(['packet', 'xdp'])('--%s: sends every frame byte for byte, at its time', async (kind) => {

@@ -12,6 +12,7 @@ import { needsRig } from '../../rig/needs.js';
 import { canMakeNamespaces, findTool, hasTool, isRoot, needs } from '../../support/requirements.js';
 import { output } from '../../support/run.js';
 import { INTACT, Wire } from '../generator/support/wire.js';
+import { framesOf } from './frames.js';
 import { atTerminal, pipe, Running, screen, zerosend } from './shell.js';
 
 const SEND = [process.execPath, zerosend, 'send'];
@@ -262,18 +263,7 @@ describe('zerosend send, frames over veth', await needsRig('veth'), () => {
   });
   afterAll(() => wire?.dispose());
 
-  async function frames(args: readonly string[]) {
-    const line = [zerosend, 'send', ...args, '--json'];
-    const {
-      heard,
-      frames: got,
-      sent,
-    } = await wire.hear(() => wire.rig.sender.run(process.execPath, line), {
-      sequence: 0,
-      save: true,
-    });
-    return { heard, got, report: JSON.parse(sent.stdout), stderr: sent.stderr };
-  }
+  const frames = (args: readonly string[]) => framesOf(wire, 'send', args);
   const MACS = ['--source-mac', '02:00:00:00:00:01', '--destination-mac', '02:00:00:00:00:02'];
 
   it.each(['packet', 'xdp'])('--%s: sends each frame as it was described', async (kind) => {
