@@ -10,7 +10,7 @@ export const COMMANDS: Readonly<Record<string, Entry>> = {
   },
   doctor: {
     summary: 'try what works on this machine, and say what to type where something does not',
-    load: () => import('./doctor/doctor.js'),
+    load: () => import('./doctor/command.js'),
   },
   bench: {
     summary: 'measure where zero copy begins to pay on this machine, and recommend settings',
