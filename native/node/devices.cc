@@ -9,14 +9,8 @@ namespace zerosend {
 namespace {
 
 Napi::Object describe(Napi::Env env, const Device& device) {
-  const InterfaceFacts& interface = device.interface;
-  Napi::Object result = Napi::Object::New(env);
-  set(result, "index", interface.index);
-  set(result, "name", interface.name);
-  set(result, "up", interface.up);
-  set(result, "carrier", interface.carrier);
-  set(result, "operstate", static_cast<uint32_t>(interface.operstate));
-  set(result, "mtu", interface.mtu);
+  Napi::Object result = describe_interface(env, device.interface);
+  set(result, "mtu", device.interface.mtu);
   set(result, "loopback", device.loopback);
   set(result, "kind", device.kind);
   set(result, "driver", device.driver);
@@ -41,6 +35,16 @@ Napi::Value devices(Info info) {
 }
 
 }  // namespace
+
+Napi::Object describe_interface(Napi::Env env, const InterfaceFacts& facts) {
+  Napi::Object result = Napi::Object::New(env);
+  set(result, "index", facts.index);
+  set(result, "name", facts.name);
+  set(result, "up", facts.up);
+  set(result, "carrier", facts.carrier);
+  set(result, "operstate", static_cast<uint32_t>(facts.operstate));
+  return result;
+}
 
 void export_device_functions(Napi::Object exports, Environment* environment) {
   set_function<devices>(exports, "devices", environment);

@@ -15,6 +15,7 @@
 #include "kernel/syscalls.h"
 #include "node/arguments.h"
 #include "node/binding.h"
+#include "node/devices.h"
 #include "sockets/inet/tcp_socket.h"
 #include "sockets/inet/udp_socket.h"
 
@@ -154,12 +155,7 @@ void set_address(Napi::Object object, const char* name, int fd,
 
 void set_interface(Napi::Object result, const Socket::State& state) {
   const InterfaceFacts& facts = state.interface;
-  Napi::Object link = Napi::Object::New(result.Env());
-  set(link, "index", facts.index);
-  set(link, "name", facts.name);
-  set(link, "up", facts.up);
-  set(link, "carrier", facts.carrier);
-  set(link, "operstate", static_cast<uint32_t>(facts.operstate));
+  Napi::Object link = describe_interface(result.Env(), facts);
   set(link, "gone", state.interface_gone);
   // Which interface has the name now.
   set(link, "namesake", if_nametoindex(facts.name.c_str()));
