@@ -1,6 +1,14 @@
 import type { TestOptions } from 'vitest';
 import { type RigKind, type RigOptions, whyRigUnavailable } from '../../rig/index.mjs';
-import { needs } from '../support/requirements.js';
+import { canMakeNamespaces, isAlone, needs } from '../support/requirements.js';
+
+/** Throws where the sending end of a rig would come among the machine's own interfaces. */
+export function assertOwnPlace({ here = false }: RigOptions): void {
+  if (!here || isAlone() || !canMakeNamespaces()) return;
+  throw new Error(
+    'a rig that is here needs a file with a namespace of its own (ALONE, vitest.config.ts)',
+  );
+}
 
 /**
  * The options of a suite that needs a rig, found by setting one up:
@@ -8,6 +16,7 @@ import { needs } from '../support/requirements.js';
  *     describe('over veth', await needsRig('veth'), () => { ... });
  */
 export async function needsRig(kind: RigKind, options: RigOptions = {}): Promise<TestOptions> {
+  assertOwnPlace(options);
   const reason = await whyRigUnavailable(kind, options);
   return needs(reason === null, `a ${kind} rig, but: ${reason}`);
 }

@@ -1,15 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
-import { canMakeNamespaces, needs } from './requirements.js';
+import { canMakeNamespaces, isAlone, needs } from './requirements.js';
 
 // Interfaces of a test that has a network namespace of its own (vitest.config.ts says which have).
 
 /** The options of such a suite. */
-export const ownLinks = needs(
-  process.env.ZEROSEND_TEST_ALONE === '1' && canMakeNamespaces(),
-  'making network namespaces',
-);
+export const ownLinks = () => needs(isAlone() && canMakeNamespaces(), 'making network namespaces');
 
 /** Runs a command to its end; what it prints. */
 export function run(command: string): string {

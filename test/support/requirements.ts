@@ -44,6 +44,11 @@ export function isRoot(): boolean {
   return process.geteuid?.() === 0;
 }
 
+/** Whether this file of tests has a network namespace of its own: vitest.config.ts says which have. */
+export function isAlone(): boolean {
+  return process.env.ZEROSEND_TEST_ALONE === '1';
+}
+
 /** Whether a new network namespace can be made, and an interface in it be configured. */
 export function canMakeNamespaces(): boolean {
   return whyNoOwnNamespace() === null;

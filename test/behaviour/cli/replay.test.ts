@@ -43,7 +43,7 @@ function captureOf(written: readonly Written[], name = 'capture.pcap'): string {
 describe('zerosend replay, over veth', await needsRig('veth'), () => {
   let wire: Wire;
   beforeAll(async () => {
-    wire = await Wire.set('veth');
+    wire = await Wire.set('veth', { here: false });
   });
   afterAll(() => wire?.dispose());
 

@@ -259,7 +259,7 @@ describe('zerosend send, a stream', () => {
 describe('zerosend send, frames over veth', await needsRig('veth'), () => {
   let wire: Wire;
   beforeAll(async () => {
-    wire = await Wire.set('veth');
+    wire = await Wire.set('veth', { here: false });
   });
   afterAll(() => wire?.dispose());
 

@@ -56,7 +56,7 @@ describe('generate, over veth', await needsRig('veth', { here: true }), () => {
     });
 
     it('has every id counted by the interface', async () => {
-      const before = wire.transmitted();
+      const before = await wire.transmitted();
       const count = 20_011; // no multiple of a batch
       const packet = { ethernet: ETHERNET, ipv4: IPV4, udp: PORTS, length: 64 };
       const { heard, sent } = await wire.hear(
@@ -66,7 +66,7 @@ describe('generate, over veth', await needsRig('veth', { here: true }), () => {
           ),
         { sequence: 0 },
       );
-      const after = wire.transmitted();
+      const after = await wire.transmitted();
       const lost = after.dropped - before.dropped;
       expect(after.packets - before.packets + lost).toBe(count);
       expect(sent.closed).toMatchObject({ outcome: 'drained', ids: count, unfinished: 0 });

@@ -30,7 +30,7 @@ describe('generateInWorkers, over veth', await needsRig('veth', { here: true }),
   afterAll(() => wire?.dispose());
 
   it('sends each packet once, whoever sends it', async () => {
-    const before = wire.transmitted();
+    const before = await wire.transmitted();
     const count = 10_001; // one worker has one more than the others
     const progress: { packets: number; workers: number }[] = [];
     const { heard, sent: report } = await wire.hear(
@@ -47,7 +47,7 @@ describe('generateInWorkers, over veth', await needsRig('veth', { here: true }),
         }),
       { sequence: 0 },
     );
-    const after = wire.transmitted();
+    const after = await wire.transmitted();
     expect(after.packets - before.packets).toBe(count);
     // Not in order: that of one worker is not that of another.
     const whole = { frames: count, bytes: count * 64, unique: count, highest: count - 1 };

@@ -147,7 +147,7 @@ describe('a segmentSize that the path does not take', () => {
     { family: 6, address: '::1', segmentSize: 1452 },
   ] as const)(
     'over a path of 1500 bytes: %o',
-    ownLinks,
+    ownLinks(),
     async ({ family, address, segmentSize }) => {
       setMtu(1500);
       onTestFinished(() => void setMtu(65_536));

@@ -61,7 +61,7 @@ const NOTHING = {
   qdiscDrops: 0,
 };
 
-describe('stats() and the counters of the interface', ownLinks, () => {
+describe('stats() and the counters of the interface', ownLinks(), () => {
   it('agree on frames of AF_XDP sent, dropped and never sent', async () => {
     const { name, peer, socket, pool, ids, look, send, settled } = await account('xdp');
     await send(1000);

@@ -39,7 +39,7 @@ async function failureOf(kind: string, deed: string) {
   return { name, error };
 }
 
-describe('generate, when its link goes', ownLinks, () => {
+describe('generate, when its link goes', ownLinks(), () => {
   it.each(['packet', 'xdp'])('goes on through a %s socket once it is back', async (kind) => {
     const { running } = await run(kind, ['link set LINK down', 'link set LINK up']);
     const all = { ended: 'count', packets: 500, sends: 500, unfinished: 0 };
@@ -62,7 +62,7 @@ describe('generate, when its link goes', ownLinks, () => {
   });
 });
 
-describe('generateInWorkers, when its link goes', ownLinks, () => {
+describe('generateInWorkers, when its link goes', ownLinks(), () => {
   it('has the report of all workers', async () => {
     const { error } = await failureOf('workers', 'link del LINK');
     const message = expect.stringMatching(/^worker [01]: .*198\.18\.0\.2 port 9/);

@@ -34,7 +34,7 @@ async function open(options = {}) {
   return { name, socket, pool, takeAll, send, ids: IdChecker.of(socket), seen: warnings() };
 }
 
-describe('frames of a packet ring', ownLinks, () => {
+describe('frames of a packet ring', ownLinks(), () => {
   it.each([
     ['plain', {}],
     ['timestamps', { timestamps: 'software' }],

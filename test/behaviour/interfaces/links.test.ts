@@ -65,7 +65,7 @@ function endOf(socket: Ring): unknown[] {
   return events;
 }
 
-describe('under an open socket', ownLinks, () => {
+describe('under an open socket', ownLinks(), () => {
   describe.each(['packet', 'xdp'] as const)('%s', (kind) => {
     const how = kind === 'packet' ? 'zerocopy' : 'copied';
 
@@ -373,7 +373,7 @@ describe('under an open socket', ownLinks, () => {
   });
 });
 
-describe('AF_XDP refused', ownLinks, () => {
+describe('AF_XDP refused', ownLinks(), () => {
   it('names interface, queue, and how many queues there are', async () => {
     const { name } = addPair({ options: ' numtxqueues 4 numrxqueues 4' });
     const ifb = addSink();

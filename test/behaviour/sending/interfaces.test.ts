@@ -27,7 +27,7 @@ function watch(name: string): () => boolean {
 const sendTo = (socket: UdpSocket, name: string) =>
   socket.sendTo(new Uint8Array(LENGTH), LENGTH, { address: `${NEIGHBOUR}%${name}`, port: 9 });
 
-describe('a zone', ownLinks, () => {
+describe('a zone', ownLinks(), () => {
   it('is that of an interface that was made again under its name', async () => {
     const name = make();
     const socket = await UdpSocket.open({ family: 6 });
@@ -81,7 +81,7 @@ describe('a zone', ownLinks, () => {
   });
 });
 
-describe('a queue in use', ownLinks, () => {
+describe('a queue in use', ownLinks(), () => {
   // Opening waits for the queue; meanwhile the wall clock is stepped, for which Date.now stands.
   it('is waited for by a clock that nobody steps', async () => {
     const { name } = addPair();
@@ -102,7 +102,7 @@ describe('a queue in use', ownLinks, () => {
   });
 });
 
-describe('an IPv4 address', ownLinks, () => {
+describe('an IPv4 address', ownLinks(), () => {
   it('written as an IPv6 one has the headers of IPv4', async () => {
     ip('link set lo mtu 1500');
     onTestFinished(() => void ip('link set lo mtu 65536'));

@@ -58,7 +58,7 @@ function rangesOf(socket: ZeroCopySocket): string[] {
   return told;
 }
 
-describe('an error', ownLinks, () => {
+describe('an error', ownLinks(), () => {
   it('of sendTo names the destination', async () => {
     const socket = await UdpSocket.open({ remote: LOOPBACK, segmentSize: 1000 });
     const to = { address: NOWHERE, port: 7 };
@@ -107,7 +107,7 @@ describe('an error', ownLinks, () => {
   });
 });
 
-describe('a failed range', ownLinks, () => {
+describe('a failed range', ownLinks(), () => {
   it('of datagrams has the code of the kernel', async () => {
     const pool = new BufferPool({ count: 8, hugePages: 'none' });
     const options = { segmentSize: 1400, zeroCopy: 'always' } as const;

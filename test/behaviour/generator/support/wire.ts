@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
@@ -19,8 +19,8 @@ import {
   type RigOptions,
   startFrameReceiver,
 } from '../../../../rig/index.mjs';
+import { assertOwnPlace } from '../../../rig/needs.js';
 import { within } from '../../../support/deadline.js';
-import { countsOf } from '../../../support/links.js';
 
 export const ETHERNET = { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' };
 
@@ -45,12 +45,16 @@ export class Wire {
     this.rig = rig;
   }
 
+  /** @param options `here: false` in a file that has no namespace of its own */
   static async set(kind: RigKind = 'veth', options: RigOptions = {}): Promise<Wire> {
-    const rig = await createRig(kind, { here: true, ...options });
+    const all = { here: true, ...options };
+    assertOwnPlace(all);
+    const rig = await createRig(kind, all);
     const wire = new Wire(rig);
     // Neighbour discovery would be counted as well.
     const { name } = rig.senderInterface;
-    writeFileSync(`/proc/sys/net/ipv6/conf/${name}/disable_ipv6`, '1');
+    const quiet = `echo 1 > /proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
+    await rig.sender.run('sh', ['-c', quiet]);
     const program = await compileProgram('frame_receiver');
     // What leaves has its checksums: a veth would leave them to whoever receives.
     await rig.sender.run(program, ['--no-checksum-offload', name]);
@@ -67,8 +71,10 @@ export class Wire {
   }
 
   /** Packets that the interface has sent, and those that it could not. */
-  transmitted(): { packets: number; dropped: number } {
-    return countsOf(this.rig.senderInterface.name).tx;
+  async transmitted(): Promise<{ packets: number; dropped: number }> {
+    const args = ['-s', '-j', 'link', 'show', this.rig.senderInterface.name];
+    const { stdout } = await this.rig.sender.run('ip', args);
+    return JSON.parse(stdout)[0].stats64.tx;
   }
 
   /** What `job` reports of a socket on the wire, and how that ends. */
