@@ -3,6 +3,7 @@ export type { LatencyBucket, LatencySummary } from './base/latency-histogram.js'
 export { BufferPool, type BufferPoolOptions, type BufferPoolStats } from './buffers/buffer-pool.js';
 export { BufferRun } from './buffers/buffer-run.js';
 export type { CompletionLatency, OldestSend } from './buffers/completion-latency.js';
+export type { AcquireOptions } from './buffers/pool-options.js';
 export { PooledBuffer } from './buffers/pooled-buffer.js';
 export type { CompletionsOptions } from './engine/completion-reader.js';
 export type {
@@ -13,6 +14,7 @@ export type {
   SocketErrorMessage,
   SocketOpenMessage,
 } from './engine/diagnostic-messages.js';
+export type { Emitter } from './engine/emitter.js';
 export type {
   CloseReport,
   CompletionRange,
@@ -28,9 +30,12 @@ export {
 } from './engine/process-stats.js';
 export type { SendManyOptions, SendOptions } from './engine/send-options.js';
 export { ZeroCopySocket } from './engine/socket.js';
-export type { SocketCounters, SocketInfo, SocketStats, TcpInfo } from './engine/stats.js';
+export type { LinkInfo, SocketCounters, SocketInfo, SocketStats, TcpInfo } from './engine/stats.js';
 export type { Timestamp, TimestampStage } from './engine/timestamps.js';
+export type { ZeroCopyMode } from './engine/zero-copy-policy.js';
+export type { SocketAddress } from './sockets/address.js';
 export { type LinkLayer, type PacketOptions, PacketSocket } from './sockets/packet.js';
+export type { RingSocket } from './sockets/ring.js';
 export { type TcpOptions, TcpSocket } from './sockets/tcp.js';
 export { type UdpOptions, UdpSocket } from './sockets/udp.js';
 export { type XdpOptions, XdpSocket } from './sockets/xdp.js';
