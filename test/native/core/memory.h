@@ -69,8 +69,8 @@ inline bool is_mapped(const void* address, size_t length) {
   return ::mincore(const_cast<void*>(address), length, pages.data()) == 0;
 }
 
-// Mappings of the process. The allocator makes and ends some at any time, and valgrind too: what may
-// leave none behind is repeated, and more than kStrayMappings of them are its own.
+// Mappings of the process. The allocator makes and ends some at any time, and valgrind too: what
+// may leave none behind is repeated, and more than kStrayMappings of them are its own.
 inline constexpr size_t kStrayMappings = 20;
 
 inline size_t count_mappings() {
