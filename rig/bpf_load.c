@@ -1,6 +1,9 @@
 // Loads one of the rigs' BPF programs with the bpf(2) system call and pins it, so that `ip` or `tc`
-// can attach it. Usage: bpf_load xdp-pass PATH | bpf_load tc-loss PATH SHARE   (0 < SHARE < 1)
+// can attach it; one for a cgroup is attached at once. Usage:
+//   bpf_load xdp-pass PATH | tc-loss PATH SHARE (0 < SHARE < 1) | cgroup-refuse CGROUP PORT
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <stdint.h>
@@ -16,8 +19,8 @@ static long bpf(enum bpf_cmd command, union bpf_attr* attributes) {
   return syscall(SYS_bpf, command, attributes, sizeof(*attributes));
 }
 
-static int load_and_pin(enum bpf_prog_type type, uint32_t flags, const struct bpf_insn* program,
-                        uint32_t count, const char* path) {
+static int load(enum bpf_prog_type type, uint32_t flags, const struct bpf_insn* program,
+                uint32_t count) {
   union bpf_attr attributes;
   memset(&attributes, 0, sizeof(attributes));
   attributes.prog_type = type;
@@ -31,8 +34,15 @@ static int load_and_pin(enum bpf_prog_type type, uint32_t flags, const struct bp
   int fd = (int)bpf(BPF_PROG_LOAD, &attributes);
   if (fd < 0) {
     fprintf(stderr, "bpf_load: BPF_PROG_LOAD: %s\n%s", strerror(errno), verifier_log);
-    return 1;
   }
+  return fd;
+}
+
+static int load_and_pin(enum bpf_prog_type type, uint32_t flags, const struct bpf_insn* program,
+                        uint32_t count, const char* path) {
+  union bpf_attr attributes;
+  int fd = load(type, flags, program, count);
+  if (fd < 0) return 1;
   memset(&attributes, 0, sizeof(attributes));
   attributes.pathname = (uint64_t)(uintptr_t)path;
   attributes.bpf_fd = (uint32_t)fd;
@@ -71,12 +81,51 @@ static int tc_loss(const char* path, double share) {
   return load_and_pin(BPF_PROG_TYPE_SCHED_CLS, 0, program, 6, path);
 }
 
+// Refuses what the sockets of a cgroup send to a port of UDP over IPv4, after the protocol has made
+// packets of it: sendto(2) answers EPERM. It is detached when the cgroup is removed.
+static int cgroup_refuse(const char* cgroup, uint16_t port) {
+  enum { kPortOffset = 20 + 2, kScratch = -8 };
+  const struct bpf_insn program[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = kPortOffset},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_3, .src_reg = BPF_REG_10},
+      {.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_3, .imm = kScratch},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_4, .imm = sizeof(uint16_t)},
+      {.code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = kScratch, .imm = 0},
+      {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_skb_load_bytes},
+      {.code = BPF_LDX | BPF_MEM | BPF_H,
+       .dst_reg = BPF_REG_1,
+       .src_reg = BPF_REG_10,
+       .off = kScratch},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
+      {.code = BPF_JMP | BPF_JNE | BPF_K, .dst_reg = BPF_REG_1, .off = 1, .imm = htons(port)},
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+      {.code = BPF_JMP | BPF_EXIT},
+  };
+  union bpf_attr attributes;
+  int fd = load(BPF_PROG_TYPE_CGROUP_SKB, 0, program, sizeof(program) / sizeof(*program));
+  if (fd < 0) return 1;
+  memset(&attributes, 0, sizeof(attributes));
+  attributes.target_fd = (uint32_t)open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  attributes.attach_bpf_fd = (uint32_t)fd;
+  attributes.attach_type = BPF_CGROUP_INET_EGRESS;
+  if (bpf(BPF_PROG_ATTACH, &attributes) < 0) {
+    fprintf(stderr, "bpf_load: BPF_PROG_ATTACH %s: %s\n", cgroup, strerror(errno));
+    return 1;
+  }
+  return 0;
+}
+
 int main(int argc, char** argv) {
   if (argc == 3 && strcmp(argv[1], "xdp-pass") == 0) return xdp_pass(argv[2]);
   if (argc == 4 && strcmp(argv[1], "tc-loss") == 0) {
     double share = atof(argv[3]);
     if (share > 0 && share < 1) return tc_loss(argv[2], share);
   }
-  fprintf(stderr, "usage: bpf_load xdp-pass PATH | tc-loss PATH SHARE (0 < SHARE < 1)\n");
+  if (argc == 4 && strcmp(argv[1], "cgroup-refuse") == 0) {
+    return cgroup_refuse(argv[2], (uint16_t)atoi(argv[3]));
+  }
+  fprintf(stderr,
+          "usage: bpf_load xdp-pass PATH | tc-loss PATH SHARE (0 < SHARE < 1) | "
+          "cgroup-refuse CGROUP PORT\n");
   return 2;
 }
