@@ -90,6 +90,9 @@ export async function sanitizedNodeTests(tree) {
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${result}`,
+      // These measure nothing, and wait for each other's instrumented code the longest.
+      '--fileParallelism=true',
+      '--maxWorkers=2',
       '--testTimeout=120000',
       '--hookTimeout=120000',
       ...TESTS,

@@ -7,7 +7,7 @@ import { Program } from '../../support/program.js';
 const SENDS = 40_960;
 
 // Beside other load the receiver of a stream seldom runs, and the sender waits for it.
-const PATIENCE = 80_000;
+const PATIENCE = 200_000;
 
 interface Work {
   protocol: 'tcp' | 'udp';
