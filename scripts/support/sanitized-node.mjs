@@ -31,6 +31,8 @@ const EXCLUDED = [
   'test/behaviour/sending/allocation.test.ts', // the sanitizers keep freed memory back
   'test/behaviour/sending/soak.test.ts', // likewise
   'test/behaviour/input/no-proc.test.ts', // they need /proc themselves
+  'test/behaviour/input/package.test.ts', // packs, installs and loads, and does nothing with memory
+  'test/behaviour/input/native-binary.test.ts', // likewise
 ];
 
 const ASAN = [
