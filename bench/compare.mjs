@@ -12,7 +12,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createRig } from '../rig/index.mjs';
 import { compileSender } from './compile.mjs';
-import { contests } from './contests.mjs';
+import { programContests } from './contests.mjs';
 import { wholeNumber } from './options.mjs';
 import { runContest } from './run-contest.mjs';
 import { interval } from './statistics.mjs';
@@ -35,7 +35,7 @@ function readArguments() {
   const sender = join(resolve(other), 'bench/js/sender.mjs');
   if (!existsSync(sender)) throw new RangeError(`no checkout, since there is no ${sender}`);
   const wanted = values.rows.split(',');
-  const rows = contests.flatMap((contest) =>
+  const rows = programContests.flatMap((contest) =>
     contest.programs
       .filter(({ language, args }) => language === 'js' && /zerosend|ring/.test(args[0] ?? ''))
       .map((program) => ({ contest, program, row: `${contest.name}: ${program.name}` }))

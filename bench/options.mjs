@@ -4,12 +4,12 @@ import { parseArgs } from 'node:util';
 export const USAGE = `usage: npm run bench -- [options]
 
 Compares the library with C programs that do the same, and with node:dgram and node:net.
-Whole frames: ring-small, xdp-small and ring-tso; see docs/measuring.md.
+docs/performance.md says what each contest is about. All of them take a quarter of an hour.
 
-  --only PATTERN   only contests and functions whose name contains PATTERN (a regular expression)
-  --rounds N       slices of each program; default 12
-  --seconds S      length of a slice; default 1
-  --quick          3 rounds of 0.5 s: less than a minute, and less exact
+  --only PATTERN   only contests whose name contains PATTERN (a regular expression)
+  --rounds N       turns of each program; default 12
+  --seconds S      length of a turn; default 0.35
+  --quick          3 rounds of 0.1 s and fewer sizes: about a minute, and less exact
   --json           the results as JSON on stdout, in place of the tables
   --help`;
 
@@ -66,7 +66,7 @@ export function parseOptions(argv) {
   return {
     only: pattern(values.only),
     rounds: wholeNumber('rounds', values.rounds ?? (values.quick ? '3' : '12'), 1, 1000),
-    seconds: number('seconds', values.seconds ?? (values.quick ? '0.5' : '1'), 0.05, 60),
+    seconds: number('seconds', values.seconds ?? (values.quick ? '0.1' : '0.35'), 0.05, 60),
     quick: values.quick,
     json: values.json,
   };

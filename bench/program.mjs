@@ -1,11 +1,11 @@
 // @ts-check
-// The programs of contests; contests.mjs says what each of these is.
+// The programs of contests; run-contest.mjs says what each of these is.
 
 /**
- * @typedef {import('./contests.mjs').Program} Program
+ * @typedef {import('./run-contest.mjs').Program} Program
  *
- * @param {'c' | 'js'} language @returns {(name: string, args: string[], how?: Program['how'],
- *   target?: number) => Program}
+ * @param {Program['language']} language
+ * @returns {(name: string, args: string[], how?: Program['how'], target?: number) => Program}
  */
 const written = (language) => (name, args, how, target) => ({
   ...{ name, language, args },
@@ -15,3 +15,7 @@ const written = (language) => (name, args, how, target) => ({
 
 export const c = written('c');
 export const js = written('js');
+export const tool = written('tool');
+
+/** It is left out where the system does not have what it needs. @param {Program} program */
+export const optional = (program) => ({ ...program, optional: true });

@@ -1,11 +1,12 @@
 // @ts-check
 // Tables for people.
+import { sideOf } from './statistics.mjs';
 
 /**
- * @typedef {import('./contests.mjs').Contest} Contest
  * @typedef {import('./run-contest.mjs').Result} Result
  * @typedef {import('./run-contest.mjs').GoalResult} GoalResult
  * @typedef {import('./statistics.mjs').Summary} Summary
+ * @typedef {import('./statistics.mjs').Interval} Interval
  */
 
 const COLUMNS = [
@@ -14,80 +15,82 @@ const COLUMNS = [
   'quartiles',
   'sends/s',
   'CPU s/GB',
+  'thread µs/send',
+  's/GB',
   'zero-copied',
   'by CPU',
   'ratio',
-  'quartiles',
+  '95 %',
 ];
 
 /** @param {Summary} summary @param {number} scale @param {number} digits */
 const middle = ({ median }, scale, digits) => (median / scale).toFixed(digits);
 
-/** @param {Summary} summary @param {number} scale @param {number} digits */
-const spread = ({ low, high }, scale, digits) =>
+/** @param {{ low: number, high: number }} spread @param {number} digits @param {number} [scale] */
+export const spread = ({ low, high }, digits, scale = 1) =>
   `${(low / scale).toFixed(digits)}-${(high / scale).toFixed(digits)}`;
 
 /** @param {Result} result @param {number} index */
 function row(result, index) {
   const { name, bytesPerSecond, sendsPerSecond, cpuSecondsPerGigabyte, cpuRatio, ratio, target } =
     result;
-  const goal = target === null ? '' : `  target ${target.toFixed(2)} ${verdict(ratio, target)}`;
+  const { threadSecondsPerSend, threadSecondsPerGigabyte } = result;
   return [
     name,
     middle(bytesPerSecond, 1e9, 2),
-    spread(bytesPerSecond, 1e9, 2),
+    spread(bytesPerSecond, 2, 1e9),
     `${middle(sendsPerSecond, 1e3, 1)} k`,
     middle(cpuSecondsPerGigabyte, 1, 4),
+    threadSecondsPerSend === null ? '' : middle(threadSecondsPerSend, 1e-6, 2),
+    threadSecondsPerGigabyte === null ? '' : middle(threadSecondsPerGigabyte, 1, 4),
     `${(100 * result.zerocopiedShare).toFixed(result.zerocopiedShare % 1 ? 1 : 0)} %`,
-    index === 0 ? '1' : middle(cpuRatio, 1, 3),
-    index === 0 ? '1' : middle(ratio, 1, 3),
-    index === 0 ? '' : `${spread(ratio, 1, 3)}${goal}`,
+    index === 0 ? '1' : cpuRatio.ratio.toFixed(3),
+    index === 0 ? '1' : ratio.ratio.toFixed(3),
+    index === 0 ? '' : `${spread(ratio, 3)}${verdict(ratio, target)}`,
   ];
 }
 
-/** @param {Summary} ratio @param {number} target */
-const verdict = ({ median }, target) => (median >= target ? 'met' : 'missed');
+const VERDICTS = { above: 'met', below: 'missed', undecided: 'undecided' };
 
-/** The first and the last column begin at the left, figures end at the right. @param {string[][]} rows */
-function align(rows) {
-  const widths = COLUMNS.map((_, i) => Math.max(...rows.map((cells) => cells[i]?.length ?? 0)));
-  const last = COLUMNS.length - 1;
+/** @param {Interval} ratio @param {number | null} target @param {string} [source] */
+function verdict(ratio, target, source = 'target') {
+  return target === null
+    ? ''
+    : `  ${source} ${target.toFixed(2)} ${VERDICTS[sideOf(ratio, target)]}`;
+}
+
+/**
+ * Figures end at the right, the first and the last column begin at the left.
+ * @param {string[][]} rows @returns {string[]} each behind two spaces
+ */
+export function align(rows) {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  const last = widths.length - 1;
   return rows.map((cells) =>
-    cells
+    `  ${cells
       .map((cell, i) =>
         i === 0 || i === last ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0),
       )
-      .join('  ')
-      .trimEnd(),
+      .join('  ')}`.trimEnd(),
   );
 }
 
 /** @param {GoalResult} goal */
-function goalLine({ program, against, by, ratio, target }) {
+function goalLine({ program, against, by, ratio, target, source }) {
   const what = `${program} / ${against}${by === 'cpu' ? ', by CPU' : ''}`;
-  const figures = `${middle(ratio, 1, 2)}  ${spread(ratio, 1, 2)}`;
-  const goal =
-    target === undefined ? '' : `  target ${target.toFixed(2)} ${verdict(ratio, target)}`;
-  return `  ${what}: ${figures}${goal}`;
+  const figures = `${ratio.ratio.toFixed(2)}  ${spread(ratio, 2)}`;
+  return `  ${what}: ${figures}${verdict(ratio, target ?? null, source)}`;
 }
 
-/** @param {Contest} contest @param {Result[]} results @param {GoalResult[]} goals */
-export function contestTable({ name, title, remark }, results, goals) {
-  const rows = align([COLUMNS, ...results.map(row)]).map((line) => `  ${line}`);
-  return [`${name}: ${title}`, ...rows, ...goals.map(goalLine), remark ?? '']
+/** Remarks, moved in as a table is. @param {string} [text] */
+export const moved = (text = '') => text.replaceAll(/^(?=.)/gm, '  ');
+
+/**
+ * @param {import('./run-contest.mjs').ProgramContest} contest
+ * @param {import('./run-contest.mjs').ProgramOutcome} outcome
+ */
+export function contestTable({ remark }, { results, goals }) {
+  return [...align([COLUMNS, ...results.map(row)]), ...goals.map(goalLine), moved(remark)]
     .filter(Boolean)
-    .map((text, i) => (i === 0 ? text : text.replaceAll(/^(?! {2})/gm, '  ')))
     .join('\n');
-}
-
-/** @param {import('./small.mjs').SmallResult[]} results */
-export function smallTable(results) {
-  const width = Math.max(...results.map(({ name }) => name.length));
-  return [
-    'small: nanoseconds a call, in a process of its own',
-    ...results.map(({ name, nanoseconds: { median, low, high } }) => {
-      const figures = `${median.toFixed(0).padStart(6)}  ${low.toFixed(0)}-${high.toFixed(0)}`;
-      return `  ${name.padEnd(width)} ${figures}`;
-    }),
-  ].join('\n');
 }

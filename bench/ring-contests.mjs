@@ -1,9 +1,9 @@
 // @ts-check
 // The contests of sockets whose ring is their pool.
 import { frameArgs, frames } from './frames.mjs';
-import { c, js } from './program.mjs';
+import { c, js, optional, tool } from './program.mjs';
 
-/** @typedef {import('./contests.mjs').Contest} Contest */
+/** @typedef {import('./run-contest.mjs').ProgramContest} ProgramContest */
 
 const SMALL = frameArgs(frames.small);
 const LARGE = frameArgs(frames.large);
@@ -13,7 +13,7 @@ const RING = ['--frames', '64'];
 const COLD = ['--frames', '1024'];
 const DGRAM_64 = js('node:dgram', ['dgram', '--size', '64', '--count']);
 
-/** @type {Contest[]} */
+/** @type {ProgramContest[]} */
 export const ringContests = [
   {
     name: 'ring-small',
@@ -22,7 +22,8 @@ export const ringContests = [
     path: 'sink',
     remark:
       'PacketSocket writes the counter by a compiled field of zerosend/generator. node:dgram sends\n' +
-      '64 B of payload, with a counter in each, too. Its bytes are counted likewise.',
+      '64 B of payload, with a counter in each, too. Its bytes are counted likewise. tcpreplay and trafgen\n' +
+      'send one frame over and over; their CPU time is that of whole processes.',
     programs: [
       c('C, the ring', SMALL, 'zerocopied'),
       js(
@@ -38,6 +39,8 @@ export const ringContests = [
       ),
       js('PacketSocket.send', ['ring', '--frame', 'small'], 'zerocopied'),
       DGRAM_64,
+      optional(tool('tcpreplay', ['tcpreplay'], 'inlined')),
+      optional(tool('trafgen', ['trafgen'])),
     ],
     goals: [
       { program: 'PacketSocket, runs of 256', against: 'node:dgram', by: 'rate', target: 3.5 },
@@ -94,6 +97,7 @@ export const ringContests = [
         against: 'C, send, 16 buffers',
         by: 'cpu',
         target: 3.05,
+        source: 'the patch',
       },
       {
         program: 'PacketSocket, 1024 frames',

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
  * @property {number} seconds
  * @property {number} userSeconds
  * @property {number} systemSeconds
+ * @property {number | null} threadSeconds CPU of the thread that sends; null where nobody tells
  * @property {number} sends
  * @property {number} bytes
  * @property {number} completed
@@ -19,7 +20,7 @@ import { fileURLToPath } from 'node:url';
  * @property {number} inlined
  * @property {number} violations ids that completed twice, never, or were not sent
  *
- * @typedef {import('./contests.mjs').Program} Program
+ * @typedef {import('./run-contest.mjs').Program} Program
  * @typedef {import('../rig/index.mjs').Namespace} Namespace
  */
 

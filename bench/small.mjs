@@ -1,7 +1,7 @@
 // @ts-check
-// What single calls cost, on a real socket with a real pool. Started by run.mjs where the packets
-// have somewhere to go:
-//   node bench/small.mjs --address A --port N [--milliseconds N] [--only PATTERN]
+// What single calls cost, on a real socket with a real pool. Started by small-contest.mjs where the
+// packets have somewhere to go:
+//   node bench/small.mjs --address A --port N [--milliseconds N]
 // Prints one line of JSON.
 import { parseArgs } from 'node:util';
 import { Bench } from 'tinybench';
@@ -22,7 +22,6 @@ const { values } = parseArgs({
     address: { type: 'string', default: '127.0.0.1' },
     port: { type: 'string', default: '9' },
     milliseconds: { type: 'string', default: '1000' },
-    only: { type: 'string', default: '' },
   },
 });
 const remote = { address: values.address, port: Number(values.port) };
@@ -54,12 +53,10 @@ const asyncCalls = {
 
 const bench = new Bench({
   time: Number(values.milliseconds),
-  warmupTime: 200,
+  warmupTime: 100,
   retainSamples: true,
 });
-const only = new RegExp(values.only, 'i');
 for (const [name, call] of Object.entries(calls)) {
-  if (!only.test(name)) continue;
   const repeat = () => {
     for (let i = 0; i < CALLS; i++) call();
   };
@@ -69,7 +66,6 @@ for (const [name, call] of Object.entries(calls)) {
   bench.add(name, repeat, { async: false, afterAll: settle });
 }
 for (const [name, call] of Object.entries(asyncCalls)) {
-  if (!only.test(name)) continue;
   const repeat = async () => {
     for (let i = 0; i < CALLS; i++) await call();
   };

@@ -36,6 +36,18 @@ const STUDENT = [
   2.045, 2.042,
 ];
 
+/** @typedef {ReturnType<typeof interval>} Interval */
+
+/**
+ * What an interval says of a bound: noise leaves undecided what it reaches across.
+ * @param {Interval} interval @param {number} bound
+ * @returns {'above' | 'below' | 'undecided'}
+ */
+export function sideOf({ low, high }, bound) {
+  if (low >= bound) return 'above';
+  return high < bound ? 'below' : 'undecided';
+}
+
 /**
  * The geometric mean of ratios with its 95 % interval. `within`: how far that reaches from the mean,
  * as a share of it.

@@ -2,6 +2,7 @@
 //   stdin   one line a run: its length in milliseconds
 //   stdout  "ready", then one line of JSON for each run
 // Everything that a run sends has completed when its line is printed, and counts in its time.
+#define _GNU_SOURCE  // RUSAGE_THREAD
 #include "sender.h"
 
 #include <errno.h>
@@ -22,21 +23,29 @@ double now(void) {
 
 static double seconds_of(struct timeval t) { return (double)t.tv_sec + (double)t.tv_usec / 1e6; }
 
+static double cpu_of(const struct rusage* usage) {
+  return seconds_of(usage->ru_utime) + seconds_of(usage->ru_stime);
+}
+
 static void run(double seconds) {
-  struct rusage before, after;
+  struct rusage before, after, thread_before, thread_after;
   totals = (Totals){0};
   getrusage(RUSAGE_SELF, &before);
+  getrusage(RUSAGE_THREAD, &thread_before);
   const double start = now();
   options.engine->send_until(start + seconds);
   options.engine->settle();
   const double elapsed = now() - start;
+  getrusage(RUSAGE_THREAD, &thread_after);
   getrusage(RUSAGE_SELF, &after);
-  printf("{\"seconds\":%.6f,\"userSeconds\":%.6f,\"systemSeconds\":%.6f,\"sends\":%" PRIu64
+  printf("{\"seconds\":%.6f,\"userSeconds\":%.6f,\"systemSeconds\":%.6f,\"threadSeconds\":%.6f"
+         ",\"sends\":%" PRIu64
          ",\"bytes\":%" PRIu64 ",\"completed\":%" PRIu64 ",\"zerocopied\":%" PRIu64
          ",\"copied\":%" PRIu64 ",\"inlined\":%" PRIu64 ",\"notifications\":%" PRIu64
          ",\"violations\":%" PRIu64 "}\n",
          elapsed, seconds_of(after.ru_utime) - seconds_of(before.ru_utime),
-         seconds_of(after.ru_stime) - seconds_of(before.ru_stime), totals.sends, totals.bytes,
+         seconds_of(after.ru_stime) - seconds_of(before.ru_stime),
+         cpu_of(&thread_after) - cpu_of(&thread_before), totals.sends, totals.bytes,
          totals.completed, totals.zerocopied, totals.copied, totals.inlined, totals.notifications,
          totals.violations);
   fflush(stdout);

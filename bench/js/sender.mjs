@@ -9,6 +9,7 @@ import { openDgram } from './dgram.mjs';
 import { openNet } from './net.mjs';
 import { openRing } from './rings.mjs';
 import { Tally } from './tally.mjs';
+import { threadSeconds } from './thread-cpu.mjs';
 import { openZerosend } from './zerosend.mjs';
 
 /**
@@ -79,12 +80,14 @@ const sender = await open({
 console.log('ready');
 for await (const line of createInterface({ input: process.stdin })) {
   const tally = new Tally();
+  const thread = threadSeconds();
   const cpu = process.cpuUsage();
   const start = performance.now();
   await sender.send(start + Number(line), tally);
   const seconds = (performance.now() - start) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   const times = { seconds, userSeconds: user / 1e6, systemSeconds: system / 1e6 };
-  console.log(JSON.stringify({ ...times, ...tally.totals() }));
+  const own = { threadSeconds: thread === null ? null : (threadSeconds() ?? 0) - thread };
+  console.log(JSON.stringify({ ...times, ...own, ...tally.totals() }));
 }
 await sender.close();

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { compileSender } from '../../../bench/compile.mjs';
-import type { Program } from '../../../bench/contests.mjs';
 import { frameArgs, frames } from '../../../bench/frames.mjs';
+import type { Program } from '../../../bench/run-contest.mjs';
 import { CorrectnessError, SenderProcess } from '../../../bench/sender-process.mjs';
 import { Sink } from '../../../bench/sinks.mjs';
 import { createRig, type Rig } from '../../../rig/index.mjs';
@@ -27,8 +27,9 @@ interface Outcome {
   leftOut: { name: string; reason: string }[];
   contests: {
     name: string;
+    leftOut: { name: string; reason: string }[];
     results: { name: string; zerocopiedShare: number; cpuSecondsPerGigabyte: Figure }[];
-    goals: { program: string; ratio: Figure }[];
+    goals: { program: string; ratio: { ratio: number } }[];
   }[];
 }
 interface Figure {
@@ -45,20 +46,24 @@ describe('npm run bench, with rings', await needsRig('sink'), () => {
   // It exits with 1 when an id was lost or came twice, when one completed otherwise than it must,
   // and when an interface has counted more or fewer frames than its program.
   it.each([
-    ['ring-small', 5, 1],
-    ['xdp-small', 5, 0],
-    ['ring-tso', 6, 1],
-  ])('finds every program of %s correct', async (name, programs, share) => {
+    ['ring-small', 5, 1, ['tcpreplay', 'trafgen']],
+    ['xdp-small', 5, 0, []],
+    ['ring-tso', 6, 1, []],
+  ])('finds every program of %s correct', async (name, programs, share, optional) => {
     const { contests, leftOut } = await bench(`^${name}$`);
     expect(leftOut).toEqual([]);
     expect(contests.map((contest) => contest.name)).toEqual([name]);
-    const [{ results, goals } = { results: [], goals: [] }] = contests;
-    expect(results).toHaveLength(programs);
+    const [{ results, goals, leftOut: tools } = { results: [], goals: [], leftOut: [] }] = contests;
+    const others = results.filter((result) => !optional.includes(result.name));
+    expect(others).toHaveLength(programs);
+    // A tool of others takes part, or is said to be missing.
+    const said = [...results, ...tools].map((one) => one.name);
+    expect(said).toEqual(expect.arrayContaining(optional));
     for (const result of results) expect(result.cpuSecondsPerGigabyte.median).toBeGreaterThan(0);
     for (const { program, ratio } of goals) {
       const shares = results.filter((result) => result.name === program);
       expect(shares.map(({ zerocopiedShare }) => zerocopiedShare)).toEqual([share]);
-      expect(ratio.median).toBeGreaterThan(0);
+      expect(ratio.ratio).toBeGreaterThan(0);
     }
     expect(goals.length).toBeGreaterThan(0);
   });
