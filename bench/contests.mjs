@@ -1,6 +1,7 @@
 // @ts-check
 // What `npm run bench` runs, in this order. A contest is a line here, and a file of its own.
 import { inetContests } from './inet-contests.mjs';
+import { patch } from './patch/contest.mjs';
 import { contestTable } from './report.mjs';
 import { ringContests } from './ring-contests.mjs';
 import { runContest } from './run-contest.mjs';
@@ -32,7 +33,7 @@ import { small } from './small-contest.mjs';
 export const programContests = [...inetContests, ...ringContests];
 
 /** @type {Contest[]} */
-export const contests = [...programContests.map((contest) => ofPrograms(contest)), small];
+export const contests = [...programContests.map((contest) => ofPrograms(contest)), patch, small];
 
 /** @param {import('./run-contest.mjs').ProgramContest} contest @returns {Contest} */
 function ofPrograms(contest) {

@@ -6,8 +6,9 @@ import { template } from 'zerosend/generator';
 /**
  * @typedef {object} Frame
  * @property {import('zerosend/generator').Template} template
- * @property {import('zerosend/generator').Field} field
- * @property {number} counter offset of the field's four bytes from the first byte of the buffer
+ * @property {import('zerosend/generator').Field[]} fields
+ * @property {number | null} counter offset of the field's four bytes from the first byte of the buffer; null:
+ *   all packets are alike
  */
 
 const LINK = {
@@ -34,16 +35,35 @@ export const frames = {
   /** 64 B of UDP */
   small: {
     template: small,
-    field: { target: { layer: 'payload', offset: 0, width: 4 }, counter: {} },
+    fields: [{ target: { layer: 'payload', offset: 0, width: 4 }, counter: {} }],
     counter: small.offsets.payload,
   },
   /** 65000 B of TCP, behind an offload header that has them cut into segments */
   large: {
     template: large,
-    field: { target: 'tcp.sequence', counter: {} },
+    fields: [{ target: 'tcp.sequence', counter: {} }],
     counter: large.offsets.tcp + 4,
   },
 };
+
+/**
+ * A datagram for a UDP socket of this host, by loopback: from an address that is elsewhere, since the
+ * kernel drops what claims to come from its own.
+ * @param {{ size: number, address: string, port: number }} to bytes of payload
+ * @returns {Frame}
+ */
+export function loopbackFrame({ size, address, port }) {
+  const here = '00:00:00:00:00:00';
+  const datagram = template({
+    ethernet: { source: here, destination: here },
+    ipv4: { source: '198.18.0.2', destination: address },
+    udp: { source: 1024, destination: port, checksum: 'none' },
+    length: HEADERS + size,
+  });
+  return { template: datagram, fields: [], counter: null };
+}
+
+const HEADERS = 42; // bytes of Ethernet, IPv4 and UDP
 
 /** Bytes of a frame on the wire, uncut. @param {Frame} frame */
 export function wireLength({ template: { length, offsets } }) {
@@ -56,7 +76,7 @@ export function frameArgs(frame) {
   const head = bytes.subarray(0, offsets.payload).toString('hex');
   return [
     ...['--size', String(wireLength(frame)), '--frame', head],
-    ...['--counter', String(frame.counter)],
+    ...(frame.counter === null ? [] : ['--counter', String(frame.counter)]),
     ...(offsets.offload < 0 ? [] : ['--offload']),
   ];
 }

@@ -23,6 +23,8 @@ export interface ReceiverOptions {
   paused?: boolean;
   /** Counts, but does not check. */
   discard?: boolean;
+  /** UDP: counts, and leaves the content in the kernel, which is cheaper than `discard`. Wants `gro: false`. */
+  truncate?: boolean;
   /** UDP: false for one read for each datagram. */
   gro?: boolean;
   /** TCP: resets a connection once it has brought so many bytes. */

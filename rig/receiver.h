@@ -21,6 +21,7 @@ typedef struct {
   uint64_t rate;  // bytes a second over all connections; 0: unlimited
   bool check;
   bool gro;     // UDP_GRO: trains of datagrams arrive in one read
+  bool truncate;  // UDP: counts datagrams without copying them out of the kernel; checks nothing
   bool paused;  // read nothing; connections are still accepted
   // TCP, bytes received on a connection before it happens; 0: never
   uint64_t reset_after, half_close_after, stop_after;

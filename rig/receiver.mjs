@@ -24,6 +24,7 @@ const OPTIONS = /** @type {const} */ ({
 const FLAGS = /** @type {const} */ ({
   paused: '--paused',
   discard: '--discard',
+  truncate: '--truncate',
   keepOpen: '--keep-open',
 });
 

@@ -20,6 +20,7 @@ static const char kUsage[] =
     "  --paused                starts without reading\n"
     "  --discard               counts, but does not check\n"
     "  --no-gro                UDP: one read for each datagram\n"
+    "  --truncate              UDP: counts, and leaves the content in the kernel; with --no-gro\n"
     "  --reset-after N         TCP: resets a connection that has brought N bytes\n"
     "  --half-close-after N    TCP: shuts the own side down after N bytes, goes on reading\n"
     "  --stop-after N          TCP: stops reading a connection after N bytes, until `resume`\n"
@@ -53,6 +54,9 @@ void parse_options(int argc, char** argv) {
       options.check = false;
     } else if (!strcmp(name, "--no-gro")) {
       options.gro = false;
+    } else if (!strcmp(name, "--truncate")) {
+      options.truncate = true;
+      options.check = false;
     } else if (!strcmp(name, "--keep-open")) {
       options.keep_open = true;
     } else {

@@ -139,13 +139,15 @@ void udp_readable(int socket) {
   unsigned batch = options.rate ? 1 : kBatch;
   for (int round = 0; round < 64; ++round) {
     for (unsigned i = 0; i < batch; ++i) {
-      vectors[i] = (struct iovec){buffers[i], kDatagramBytes};
+      vectors[i] = (struct iovec){buffers[i], options.truncate ? 0 : kDatagramBytes};
       messages[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i],
                                             .msg_iovlen = 1,
                                             .msg_control = control[i],
                                             .msg_controllen = sizeof(control[i])};
     }
-    int n = recvmmsg(socket, messages, batch, MSG_DONTWAIT, NULL);
+    // MSG_TRUNC answers the whole length of what was cut off.
+    int flags = MSG_DONTWAIT | (options.truncate ? MSG_TRUNC : 0);
+    int n = recvmmsg(socket, messages, batch, flags, NULL);
     if (n <= 0) return;
     size_t bytes = 0;
     for (int i = 0; i < n; ++i) {

@@ -7,7 +7,7 @@
 
 #include "sender.h"
 
-Options options = {.size = 65000, .batch = 1, .frames = 1024};
+Options options = {.size = 65000, .batch = 1, .frames = 1024, .counter = SIZE_MAX};
 int fd;
 
 void die(const char* what) {
@@ -19,8 +19,8 @@ _Noreturn void usage(void) {
   fprintf(stderr,
           "usage: sender --protocol tcp|udp --address A --port N [--size N] [--segment N]\n"
           "              [--batch N] [--copy] [--rotate] [--thread] [--sendto]\n"
-          "       sender --protocol packet|xdp --interface NAME --frame HEX --counter OFFSET\n"
-          "              [--size N] [--frames N] [--offload] [--copy]\n");
+          "       sender --protocol packet|xdp --interface NAME --frame HEX [--counter OFFSET]\n"
+          "              [--size N] [--frames N] [--offload] [--copy [--notify N]]\n");
   exit(2);
 }
 
@@ -34,8 +34,10 @@ static const Engine* engine_of(const char* protocol) {
 static bool complete(void) {
   if (options.size == 0) return false;
   if (options.engine != &inet_engine) {
+    const bool counts = options.counter != SIZE_MAX;
     return options.interface && options.frame && options.frames > 0 &&
-           options.frames <= kMaxSlots && options.counter + 4 <= options.size;
+           options.frames <= kMaxSlots && options.notify >= 0 && options.notify <= kMaxBatch &&
+           (counts ? options.counter + 4 <= options.size : options.copy);
   }
   return options.address && options.port > 0 && options.size <= kSlotBytes && options.batch >= 1 &&
          options.batch <= kMaxBatch && !(options.tcp && options.batch > 1);
@@ -57,6 +59,7 @@ void parse_options(int argc, char** argv) {
                                         {"counter", required_argument, NULL, 'n'},
                                         {"frames", required_argument, NULL, 'm'},
                                         {"offload", no_argument, NULL, 'o'},
+                                        {"notify", required_argument, NULL, 'y'},
                                         {NULL, 0, NULL, 0}};
   const char* protocol = "udp";
   int name;
@@ -106,6 +109,9 @@ void parse_options(int argc, char** argv) {
         break;
       case 'o':
         options.offload = true;
+        break;
+      case 'y':
+        options.notify = atoi(optarg);
         break;
       default:
         usage();

@@ -33,9 +33,10 @@ typedef struct Options {
   // Of whole frames:
   const char* interface;
   const char* frame;  // what each buffer begins with, as hexadecimal digits
-  size_t counter;     // where each packet has another number, of four bytes
+  size_t counter;     // where each packet has another number, of four bytes; SIZE_MAX: nowhere
   uint32_t frames;    // of the ring; buffers of a copying sender
   bool offload;       // frames begin with a virtio_net_hdr
+  int notify;         // copying: reads as many notifications at a time; 0: none are asked for
 } Options;
 
 // What one run did. Sends of an earlier run have all completed before the next one starts.

@@ -3,17 +3,18 @@
 // field that counts, batches of as many frames as the ring is kicked with.
 import { PacketSocket, XdpSocket } from 'zerosend';
 import { compile } from 'zerosend/generator';
-import { frames, wireLength } from '../frames.mjs';
+import { frames, loopbackFrame, wireLength } from '../frames.mjs';
+import { hotBuffers } from './hot-buffers.mjs';
 import { Tally } from './tally.mjs';
 
 const BATCH = 64; // kKickEvery of c/frame.h
 
 /** @param {import('./sender.mjs').SenderOptions} options @returns {Promise<import('./sender.mjs').Sender>} */
 export async function openRing(options) {
-  const { protocol, frame } = options;
-  if (frame !== 'small' && frame !== 'large') throw new TypeError(`--frame: ${frame}`);
-  const { template, field } = frames[frame];
-  const packets = compile(template, [field]);
+  const { protocol } = options;
+  const frame = frameOf(options);
+  const { template, fields } = frame;
+  const packets = compile(template, fields);
   const common = { interface: options.interface, frames: options.frames, init: packets.init };
   const socket =
     protocol === 'xdp'
@@ -25,7 +26,7 @@ export async function openRing(options) {
         });
   const { pool } = socket;
   const { length } = packets;
-  const bytes = wireLength(frames[frame]);
+  const bytes = wireLength(frame);
   let tally = new Tally();
   socket.on('complete', (range) => void tally.ids.complete(range));
 
@@ -53,18 +54,41 @@ export async function openRing(options) {
         const buffer = pool.tryAcquire() ?? (await pool.acquire());
         packets.stamp(buffer.bytes);
         socket.send(buffer, length);
+        if (options.poll) socket.poll();
       }
     } while (performance.now() < until);
   }
+
+  // One kick and one look at the ring for each: what is not in a frame is copied into one.
+  async function sendPlain(/** @type {number} */ until) {
+    const sources = hotBuffers(length);
+    for (const source of sources) source.set(template.bytes);
+    do {
+      for (let i = 0; i < BATCH; i++) {
+        socket.send(/** @type {Buffer} */ (sources[i % sources.length]), length);
+        socket.poll();
+      }
+    } while (performance.now() < until);
+  }
+
+  const { runs, batch, plain } = options;
+  const send = plain ? sendPlain : runs ? sendRuns : batch === 1 ? sendOnes : sendBatches;
 
   return {
     async send(until, into) {
       tally = into;
       tally.begin(socket);
-      await (options.runs ? sendRuns : options.batch === 1 ? sendOnes : sendBatches)(until);
+      await send(until);
       tally.sent(bytes);
       await socket.flush();
     },
     close: () => socket.close(),
   };
+}
+
+/** @param {import('./sender.mjs').SenderOptions} options */
+function frameOf({ frame, ...to }) {
+  if (frame === 'loopback') return loopbackFrame(to);
+  if (frame !== 'small' && frame !== 'large') throw new TypeError(`--frame: ${frame}`);
+  return frames[frame];
 }

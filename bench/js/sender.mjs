@@ -21,6 +21,8 @@ import { openZerosend } from './zerosend.mjs';
  * @property {number} segment UDP_SEGMENT; 0: off
  * @property {number} batch sends of one call
  * @property {boolean} runs sends runs of frames
+ * @property {boolean} poll looks for completions after each send
+ * @property {boolean} plain of a ring: sends arrays, which are copied into a frame, each by itself
  * @property {'auto' | 'always' | 'never'} zeroCopy
  * @property {boolean} count writes a counter into each packet
  * @property {string} interface
@@ -45,6 +47,8 @@ const { values, positionals } = parseArgs({
     segment: { type: 'string', default: '0' },
     batch: { type: 'string', default: '1' },
     runs: { type: 'boolean', default: false },
+    poll: { type: 'boolean', default: false },
+    plain: { type: 'boolean', default: false },
     'zero-copy': { type: 'string', default: 'always' },
     count: { type: 'boolean', default: false },
     interface: { type: 'string', default: '' },
@@ -66,6 +70,8 @@ const sender = await open({
   segment: Number(values.segment),
   batch: Number(values.batch),
   runs: values.runs,
+  poll: values.poll,
+  plain: values.plain,
   zeroCopy: /** @type {SenderOptions['zeroCopy']} */ (values['zero-copy']),
   count: values.count,
   interface: values.interface,

@@ -7,7 +7,7 @@ const CLOCK_EVERY = 64; // sends, as in c/sender.c
 
 /** @param {import('./sender.mjs').SenderOptions} options @returns {Promise<import('./sender.mjs').Sender>} */
 export async function openZerosend(options) {
-  const { protocol, address, port, size, segment, batch, runs, zeroCopy } = options;
+  const { protocol, address, port, size, segment, batch, runs, poll, zeroCopy } = options;
   const pool = new BufferPool({ init: (bytes, index) => bytes.fill(index) });
   const socket =
     protocol === 'tcp'
@@ -28,6 +28,7 @@ export async function openZerosend(options) {
       for (let i = 0; i < CLOCK_EVERY; i++) {
         const buffer = pool.tryAcquire() ?? (await pool.acquire());
         socket.send(buffer, size);
+        if (poll) socket.poll();
         if (socket.needDrain) await drained();
       }
     } while (performance.now() < until);
