@@ -1,5 +1,6 @@
 // @ts-check
 // What `npm run bench` runs, in this order. A contest is a line here, and a file of its own.
+import { breakEven } from './break-even.mjs';
 import { inetContests } from './inet-contests.mjs';
 import { patch } from './patch/contest.mjs';
 import { contestTable } from './report.mjs';
@@ -33,7 +34,12 @@ import { small } from './small-contest.mjs';
 export const programContests = [...inetContests, ...ringContests];
 
 /** @type {Contest[]} */
-export const contests = [...programContests.map((contest) => ofPrograms(contest)), patch, small];
+export const contests = [
+  ...programContests.map((contest) => ofPrograms(contest)),
+  patch,
+  breakEven,
+  small,
+];
 
 /** @param {import('./run-contest.mjs').ProgramContest} contest @returns {Contest} */
 function ofPrograms(contest) {

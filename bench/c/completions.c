@@ -16,12 +16,12 @@ typedef struct Send {
   bool inlined;
 } Send;
 
-static Send sends[kSlots];
+static Send sends[kMaxSlots];
 static uint32_t owners[kIds];  // the slot that each kernel id was given for, or kNobody
 static uint32_t next_id, outstanding;
 
 // Sent by copying: complete, but given back with the next reaping, as the library does it.
-static uint32_t finished[kSlots];
+static uint32_t finished[kMaxSlots];
 static uint32_t finished_count;
 
 void begin_send(uint32_t slot) { sends[slot] = (Send){.pending = 1}; }

@@ -9,9 +9,9 @@
 
 #include "frame.h"
 
-// Packet sockets know no SO_ZEROCOPY (EOPNOTSUPP), so nothing tells of a copy that was avoided. What
-// they can put on the error queue, one for each frame, is when it was sent (SO_TIMESTAMPING): reading
-// these costs what reading notifications does. The kernel does not merge them.
+// Packet sockets know no SO_ZEROCOPY (EOPNOTSUPP), so nothing tells of a copy that was avoided.
+// What they can put on the error queue, one for each frame, is when it was sent (SO_TIMESTAMPING):
+// reading these costs what reading notifications does. The kernel does not merge them.
 static void ask_for_notifications(void) {
   const int on = 1;
   if (setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) == 0) {

@@ -18,7 +18,7 @@ void die(const char* what) {
 _Noreturn void usage(void) {
   fprintf(stderr,
           "usage: sender --protocol tcp|udp --address A --port N [--size N] [--segment N]\n"
-          "              [--batch N] [--copy] [--rotate] [--thread] [--sendto]\n"
+          "              [--batch N] [--copy] [--rotate] [--buffers N] [--thread] [--sendto]\n"
           "       sender --protocol packet|xdp --interface NAME --frame HEX [--counter OFFSET]\n"
           "              [--size N] [--frames N] [--offload] [--copy [--notify N]]\n");
   exit(2);
@@ -39,28 +39,22 @@ static bool complete(void) {
            options.frames <= kMaxSlots && options.notify >= 0 && options.notify <= kMaxBatch &&
            (counts ? options.counter + 4 <= options.size : options.copy);
   }
-  return options.address && options.port > 0 && options.size <= kSlotBytes && options.batch >= 1 &&
-         options.batch <= kMaxBatch && !(options.tcp && options.batch > 1);
+  if (options.buffers > kMaxSlots || (!options.buffers && options.size > kSlotBytes)) return false;
+  return options.address && options.port > 0 && options.batch >= 1 && options.batch <= kMaxBatch &&
+         !(options.tcp && options.batch > 1);
 }
 
 void parse_options(int argc, char** argv) {
-  static const struct option names[] = {{"protocol", required_argument, NULL, 't'},
-                                        {"address", required_argument, NULL, 'a'},
-                                        {"port", required_argument, NULL, 'p'},
-                                        {"size", required_argument, NULL, 's'},
-                                        {"segment", required_argument, NULL, 'g'},
-                                        {"batch", required_argument, NULL, 'b'},
-                                        {"copy", no_argument, NULL, 'c'},
-                                        {"rotate", no_argument, NULL, 'r'},
-                                        {"thread", no_argument, NULL, 'h'},
-                                        {"sendto", no_argument, NULL, 'd'},
-                                        {"interface", required_argument, NULL, 'i'},
-                                        {"frame", required_argument, NULL, 'f'},
-                                        {"counter", required_argument, NULL, 'n'},
-                                        {"frames", required_argument, NULL, 'm'},
-                                        {"offload", no_argument, NULL, 'o'},
-                                        {"notify", required_argument, NULL, 'y'},
-                                        {NULL, 0, NULL, 0}};
+  static const struct option names[] = {
+      {"protocol", required_argument, NULL, 't'}, {"address", required_argument, NULL, 'a'},
+      {"port", required_argument, NULL, 'p'},     {"size", required_argument, NULL, 's'},
+      {"segment", required_argument, NULL, 'g'},  {"batch", required_argument, NULL, 'b'},
+      {"copy", no_argument, NULL, 'c'},           {"rotate", no_argument, NULL, 'r'},
+      {"buffers", required_argument, NULL, 'u'},  {"thread", no_argument, NULL, 'h'},
+      {"sendto", no_argument, NULL, 'd'},         {"interface", required_argument, NULL, 'i'},
+      {"frame", required_argument, NULL, 'f'},    {"counter", required_argument, NULL, 'n'},
+      {"frames", required_argument, NULL, 'm'},   {"offload", no_argument, NULL, 'o'},
+      {"notify", required_argument, NULL, 'y'},   {NULL, 0, NULL, 0}};
   const char* protocol = "udp";
   int name;
   while ((name = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -87,6 +81,10 @@ void parse_options(int argc, char** argv) {
         options.copy = true;
         break;
       case 'r':
+        options.rotate = true;
+        break;
+      case 'u':
+        options.buffers = (uint32_t)strtoul(optarg, NULL, 10);
         options.rotate = true;
         break;
       case 'h':

@@ -6,7 +6,7 @@
 static const size_t kHugePage = (size_t)2 << 20;
 
 static uint8_t* base;
-static uint32_t slots;
+static uint32_t slots, buffers;  // slots share buffers where these are fewer
 static size_t slot_bytes;
 // Free slots: a stack (the slot that came back last is the warmest), or a ring with `rotate`.
 static uint32_t free_slots[kMaxSlots];
@@ -14,20 +14,22 @@ static uint32_t first_free, free_count;
 
 void pool_create(uint32_t count, size_t bytes) {
   slots = count;
+  buffers = options.buffers ? options.buffers : count;
   slot_bytes = bytes;
-  const size_t size = slots * slot_bytes;
+  const size_t size = buffers * slot_bytes;
   uint8_t* raw =
       mmap(NULL, size + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (raw == MAP_FAILED) die("mmap");
   base = (uint8_t*)(((uintptr_t)raw + kHugePage - 1) / kHugePage * kHugePage);
   madvise(base, size, MADV_HUGEPAGE);
-  for (uint32_t slot = 0; slot < slots; ++slot) {
-    memset(pool_bytes(slot), (int)slot, slot_bytes);
-    pool_put(slots - 1 - slot);
+  for (uint32_t buffer = 0; buffer < buffers; ++buffer) {
+    memset(pool_bytes(buffer), (int)buffer, slot_bytes);
   }
+  // The first slot ends on top of the stack, or first in the ring.
+  for (uint32_t i = 0; i < slots; ++i) pool_put(options.rotate ? i : slots - 1 - i);
 }
 
-uint8_t* pool_bytes(uint32_t slot) { return base + slot * slot_bytes; }
+uint8_t* pool_bytes(uint32_t slot) { return base + (slot % buffers) * slot_bytes; }
 
 bool pool_dry(void) { return free_count == 0; }
 

@@ -38,16 +38,15 @@ static void run(double seconds) {
   const double elapsed = now() - start;
   getrusage(RUSAGE_THREAD, &thread_after);
   getrusage(RUSAGE_SELF, &after);
-  printf("{\"seconds\":%.6f,\"userSeconds\":%.6f,\"systemSeconds\":%.6f,\"threadSeconds\":%.6f"
-         ",\"sends\":%" PRIu64
-         ",\"bytes\":%" PRIu64 ",\"completed\":%" PRIu64 ",\"zerocopied\":%" PRIu64
-         ",\"copied\":%" PRIu64 ",\"inlined\":%" PRIu64 ",\"notifications\":%" PRIu64
-         ",\"violations\":%" PRIu64 "}\n",
-         elapsed, seconds_of(after.ru_utime) - seconds_of(before.ru_utime),
-         seconds_of(after.ru_stime) - seconds_of(before.ru_stime),
-         cpu_of(&thread_after) - cpu_of(&thread_before), totals.sends, totals.bytes,
-         totals.completed, totals.zerocopied, totals.copied, totals.inlined, totals.notifications,
-         totals.violations);
+  printf(
+      "{\"seconds\":%.6f,\"userSeconds\":%.6f,\"systemSeconds\":%.6f,\"threadSeconds\":%.6f"
+      ",\"sends\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"completed\":%" PRIu64
+      ",\"zerocopied\":%" PRIu64 ",\"copied\":%" PRIu64 ",\"inlined\":%" PRIu64
+      ",\"notifications\":%" PRIu64 ",\"violations\":%" PRIu64 "}\n",
+      elapsed, seconds_of(after.ru_utime) - seconds_of(before.ru_utime),
+      seconds_of(after.ru_stime) - seconds_of(before.ru_stime),
+      cpu_of(&thread_after) - cpu_of(&thread_before), totals.sends, totals.bytes, totals.completed,
+      totals.zerocopied, totals.copied, totals.inlined, totals.notifications, totals.violations);
   fflush(stdout);
 }
 

@@ -7,7 +7,13 @@
 
 // As in lib/: the pool's defaults, and REAP_EVERY of socket.ts.
 enum { kSlots = 256, kSlotBytes = 65536, kReapEvery = 16, kMaxBatch = 64 };
-enum { kMaxSlots = 4096, kSendBuffer = 4 << 20, kPatience = 10000 /* ms */, kClockEvery = 64 };
+enum {
+  kMaxSlots = 32768,
+  kMinSlots = 2048,  // with `buffers`
+  kSendBuffer = 4 << 20,
+  kPatience = 10000 /* ms */,
+  kClockEvery = 64
+};
 
 // One way to send.
 typedef struct Engine {
@@ -27,9 +33,11 @@ typedef struct Options {
   size_t segment;  // UDP_SEGMENT; 0: off
   int batch;       // messages of one system call; above 1 with UDP only
   bool copy;       // send without MSG_ZEROCOPY
-  bool rotate;     // use all slots in turn, not the one that came back last
-  bool thread;     // run beside a thread that sleeps, as any Node process does
-  bool sendto;     // sendto in place of sendmsg: no header for the kernel to fetch
+  uint32_t
+      buffers;  // sends from so many in turn, whether they are in flight or not; 0: from free ones
+  bool rotate;  // use all slots in turn, not the one that came back last
+  bool thread;  // run beside a thread that sleeps, as any Node process does
+  bool sendto;  // sendto in place of sendmsg: no header for the kernel to fetch
   // Of whole frames:
   const char* interface;
   const char* frame;  // what each buffer begins with, as hexadecimal digits

@@ -12,8 +12,10 @@ import type { Endpoint } from './network.js';
 import { openDgram, openNet } from './node-senders.js';
 import type { Path } from './paths.js';
 import { type Plan, type PlannedGroup, type PlannedTrials, planOf, WARM_UP } from './plan.js';
+import { openProgram } from './program-sender.js';
 import {
-  measure,
+  type Contestant,
+  contestant,
   type Sender,
   sendingByRing,
   sendingFromPool,
@@ -27,6 +29,9 @@ const MOST_COLD = 32_768; // buffers: each has objects in JavaScript, too
 // With its headers it is below gso_max_size (65536): longer ones are cut by the processor, not the device.
 const LONGEST_UDP = 65_000;
 const LONGEST_TCP = 2 ** 24;
+
+/** The option `zeroCopy` of each way. */
+const ASKING = { zerocopy: 'always', auto: 'auto', copy: 'never' } as const;
 
 type Mechanism = Assignment['mechanisms'][number];
 
@@ -85,7 +90,10 @@ export class Measurement {
     }
     const zeroCopyOverUdp = mechanisms.includes('udp');
     const ring = mechanisms.includes('ring') && (await this.canUseRing(segment));
-    const plan = planOf({ quick, seconds, sizes, protocols, zeroCopyOverUdp, ring, longest });
+    const { auto = false, programs = {} } = this.assignment;
+    const further = [...(auto ? (['auto'] as const) : []), ...(Object.keys(programs) as Way[])];
+    const wanted = { quick, seconds, sizes, protocols, zeroCopyOverUdp, ring, further, longest };
+    const plan = planOf(wanted);
     const { rounds, sliceSeconds } = plan;
     this.tell({ type: 'begin', path: this.describe(), plan: { rounds, sliceSeconds } });
     return plan;
@@ -118,15 +126,30 @@ export class Measurement {
     const { protocol, size, memory, ways } = group;
     const count = memory === 'hot' ? HOT : Math.ceil(this.coldBytes / size);
     const buffers = new BufferSet(size, Math.max(HOT, Math.min(count, MOST_COLD)));
-    const senders = new Map<Way, Sender>();
+    const senders = new Map<Way, Contestant>();
     try {
-      for (const way of ways) senders.set(way, await this.sender(way, group, buffers.all));
+      for (const way of ways) senders.set(way, await this.contestant(way, group, buffers.all));
       const slices = await this.takeTurns(senders, `${protocol} ${showSize(size)} ${memory}`);
       if (slices) this.tell({ type: 'group', group: { protocol, size, memory, slices } });
     } finally {
       for (const sender of senders.values()) await sender.close();
       await buffers.close();
     }
+  }
+
+  private async contestant(
+    way: Way,
+    group: PlannedGroup,
+    buffers: readonly PooledBuffer[],
+  ): Promise<Contestant> {
+    const program = way === 'c' || way === 'c-copy' ? this.assignment.programs?.[way] : undefined;
+    if (program === undefined) return contestant(await this.sender(way, group, buffers));
+    const { protocol, size } = group;
+    const { segment } = this.assignment;
+    const target = this.path[protocol] as Endpoint;
+    return await openProgram(program, {
+      ...{ protocol, ...target, size, segment, buffers: buffers.length },
+    });
   }
 
   private async sender(
@@ -142,7 +165,8 @@ export class Measurement {
       const target = this.path[protocol] as Endpoint;
       return await (protocol === 'udp' ? openDgram(target, views) : openNet(target, views));
     }
-    const socket = await this.socket(protocol, way === 'copy' ? 'copy' : 'zerocopy');
+    const asking = way === 'copy' || way === 'auto' ? way : 'zerocopy';
+    const socket = await this.socket(protocol, asking);
     const sender = sendingInTurn(socket, buffers, size);
     return protocol === 'tcp' ? untilAcknowledged(sender, socket.info().local?.port ?? 0) : sender;
   }
@@ -151,16 +175,18 @@ export class Measurement {
     const way = kind === 'batch' ? 'copy' : 'zerocopy';
     const socket = await this.socket(protocol, way);
     const pools = new Map<number, BufferPool>();
-    const senders = new Map<number, Sender>();
+    const senders = new Map<number, Contestant>();
     for (const value of values) {
       const count = kind === 'batch' ? Math.max(64, 2 * value) : value;
       const pool = new BufferPool({ bufferSize: size, count, init: (bytes) => void bytes.fill(1) });
       pools.set(value, pool);
       senders.set(
         value,
-        kind === 'batch'
-          ? sendingRuns(socket, pool, size, value)
-          : sendingFromPool(socket, pool, size),
+        contestant(
+          kind === 'batch'
+            ? sendingRuns(socket, pool, size, value)
+            : sendingFromPool(socket, pool, size),
+        ),
       );
     }
     const slices = await this.takeTurns(senders, `${kind} of ${showSize(size)}`);
@@ -173,14 +199,14 @@ export class Measurement {
 
   /** All of them in each round, every second one backwards: nobody is always the first. */
   private async takeTurns<K extends string | number>(
-    senders: ReadonlyMap<K, Sender>,
+    senders: ReadonlyMap<K, Contestant>,
     what: string,
   ): Promise<Record<K, Slice[]> | null> {
     const { rounds, sliceSeconds, slices: all } = this.plan as Plan;
     const slices = Object.fromEntries(
       [...senders.keys()].map((key) => [key, []]),
     ) as unknown as Record<K, Slice[]>;
-    for (const sender of senders.values()) await measure(sender, sliceSeconds * WARM_UP);
+    for (const sender of senders.values()) await sender.run(sliceSeconds * WARM_UP);
     for (let round = 0; round < rounds; round++) {
       const order = round % 2 === 0 ? [...senders] : [...senders].reverse();
       const measured: [K, Slice][] = [];
@@ -188,7 +214,7 @@ export class Measurement {
         // A message that has come is heard in a turn of the event loop.
         await new Promise((resolve) => setImmediate(resolve));
         if (this.stop.aborted) return round === 0 ? null : slices;
-        measured.push([key, await measure(sender, sliceSeconds)]);
+        measured.push([key, await sender.run(sliceSeconds)]);
         this.done++;
         this.tell({ type: 'progress', share: this.done / all, what });
       }
@@ -198,12 +224,12 @@ export class Measurement {
     return slices;
   }
 
-  private async socket(protocol: Protocol, way: 'zerocopy' | 'copy'): Promise<ZeroCopySocket> {
+  private async socket(protocol: Protocol, way: keyof typeof ASKING): Promise<ZeroCopySocket> {
     const key = `${protocol} ${way}`;
     const known = this.sockets.get(key);
     if (known) return known;
     const common = {
-      zeroCopy: way === 'copy' ? ('never' as const) : ('always' as const),
+      zeroCopy: ASKING[way],
       interface: this.path.interface,
     };
     const { address, port } = this.path[protocol] as Endpoint;

@@ -1,7 +1,10 @@
 import { type Summary, summarize } from './statistics.js';
 
-/** Ways of sending that are compared. `ring` is AF_PACKET's transmit ring. */
-export const WAYS = ['zerocopy', 'copy', 'ring', 'node'] as const;
+/**
+ * Ways of sending that are compared. `auto` is the policy of sockets, `ring` AF_PACKET's transmit ring;
+ * `c` and `c-copy` are programs of somebody else.
+ */
+export const WAYS = ['zerocopy', 'auto', 'copy', 'ring', 'node', 'c', 'c-copy'] as const;
 export type Way = (typeof WAYS)[number];
 
 /** What a program sends by. */

@@ -20,6 +20,13 @@ export interface Assignment {
   readonly sizes: readonly number[] | undefined;
   readonly mechanisms: readonly ('udp' | 'tcp' | 'ring')[];
   readonly segment: number;
+  /** measures what sockets do by themselves as well (`zeroCopy: 'auto'`) */
+  readonly auto?: boolean;
+  /**
+   * Programs that take their turns as well, by their command lines, in which {protocol}, {address}, {port},
+   * {size}, {buffers} and {segment} are filled in: see program-sender.ts
+   */
+  readonly programs?: Readonly<Partial<Record<'c' | 'c-copy', readonly string[]>>>;
 }
 
 /** The ways that packets took, for people to read. */

@@ -35,6 +35,8 @@ export interface Wanted {
   /** false: of UDP only what the ring is held against */
   readonly zeroCopyOverUdp: boolean;
   readonly ring: boolean;
+  /** ways of every group besides these */
+  readonly further: readonly Way[];
   /** bytes of the longest send of each protocol */
   readonly longest: Readonly<Record<Protocol, number>>;
 }
@@ -72,7 +74,7 @@ export function planOf(wanted: Wanted): Plan {
 }
 
 function groupsOf(protocol: Protocol, wanted: Wanted): PlannedGroup[] {
-  const { quick, sizes, ring, zeroCopyOverUdp, longest } = wanted;
+  const { quick, sizes, ring, zeroCopyOverUdp, further, longest } = wanted;
   const all = sizes ?? (quick ? QUICK : FULL)[protocol];
   const fitting = new Set(all.map((size) => nearest(size, longest[protocol])));
   return [...fitting].flatMap((size) =>
@@ -84,6 +86,7 @@ function groupsOf(protocol: Protocol, wanted: Wanted): PlannedGroup[] {
           if (ring && protocol === 'udp') ways.push('ring');
           // What a program without this library does, which its buffers' temperature does not change.
           if (!quick || memory === 'hot') ways.push('node');
+          ways.push(...further);
           return { protocol, size, memory, ways };
         }),
   );

@@ -26,7 +26,15 @@ export interface BenchReport {
   readonly recommendation: Recommendation;
 }
 
-const WAY_NAMES = { zerocopy: 'zero copy', copy: 'copying', ring: 'ring', node: 'node' } as const;
+const WAY_NAMES = {
+  zerocopy: 'zero copy',
+  auto: "'auto'",
+  copy: 'copying',
+  ring: 'ring',
+  node: 'node',
+  c: 'C, zero copy',
+  'c-copy': 'C, copying',
+} as const;
 const NODE_NAMES = { udp: 'node:dgram', tcp: 'node:net' } as const;
 
 export function printReport(report: BenchReport, terminal: Terminal): void {
@@ -65,7 +73,7 @@ export function printReport(report: BenchReport, terminal: Terminal): void {
     if (own.length === 0) continue;
     terminal.print();
     terminal.print(bold(`${protocol.toUpperCase()}: Gbit/s that a busy processor would send`));
-    for (const line of table(protocol, own, terminal.colour)) terminal.print(`  ${line}`);
+    for (const line of resultTable(protocol, own, terminal.colour)) terminal.print(`  ${line}`);
   }
   const chart = terminalChart(
     seriesOf(results),
@@ -103,10 +111,10 @@ function printRecommendation(recommendation: Recommendation, terminal: Terminal)
 }
 
 /** A row for each size and memory, a column for each way, and what zero copy gains. */
-function table(
+export function resultTable(
   protocol: 'udp' | 'tcp',
   results: readonly Result[],
-  { dim, green }: Terminal['colour'],
+  { dim, green }: Pick<Terminal['colour'], 'dim' | 'green'>,
 ): string[] {
   const ways = WAYS.filter((way) => results.some((result) => result.way === way));
   const rows: string[][] = [

@@ -20,8 +20,19 @@ export interface Sender {
 
 export type Counts = Pick<Slice, 'sends' | 'bytes' | 'zerocopied' | 'fallbacks' | 'failed'>;
 
+/** What takes its turn. */
+export interface Contestant {
+  run(seconds: number): Promise<Slice>;
+  close(): Promise<void>;
+}
+
+/** A sender of this process takes part. */
+export function contestant(sender: Sender): Contestant {
+  return { run: (seconds) => measure(sender, seconds), close: () => sender.close() };
+}
+
 /** Has a sender send for so long, and counts what that did. */
-export async function measure(sender: Sender, seconds: number): Promise<Slice> {
+async function measure(sender: Sender, seconds: number): Promise<Slice> {
   const before = sender.counts();
   const cpu = process.cpuUsage();
   const start = performance.now();
