@@ -22,7 +22,7 @@ import {
   sendingInTurn,
   sendingRuns,
 } from './senders.js';
-import { untilAcknowledged } from './tcp-queue.js';
+import { isAcknowledged, untilAcknowledged } from './tcp-queue.js';
 
 const HOT = 16; // buffers
 const MOST_COLD = 32_768; // buffers: each has objects in JavaScript, too
@@ -168,7 +168,7 @@ export class Measurement {
     const asking = way === 'copy' || way === 'auto' ? way : 'zerocopy';
     const socket = await this.socket(protocol, asking);
     const sender = sendingInTurn(socket, buffers, size);
-    return protocol === 'tcp' ? untilAcknowledged(sender, socket.info().local?.port ?? 0) : sender;
+    return protocol === 'tcp' ? untilAcknowledged(sender, () => isAcknowledged(socket)) : sender;
   }
 
   private async measureTrials({ kind, protocol, size, values }: PlannedTrials): Promise<void> {

@@ -3,11 +3,13 @@ import { once } from 'node:events';
 import net, { isIPv6 } from 'node:net';
 import type { Endpoint } from './network.js';
 import type { Counts, Sender } from './senders.js';
-import { untilAcknowledged } from './tcp-queue.js';
+import { isPortAcknowledged, untilAcknowledged } from './tcp-queue.js';
 
 const BURST = 64; // sends under way
 const SEND_BUFFER = 4 << 20; // as the library asks for
 const HIGH_WATER_MARK = 1 << 20;
+/** ms: looking costs as much CPU time as sending some megabytes. */
+const LOOKED_FOR_EVERY = 5;
 
 /** What programs without this library use: many sends under way at once, as fast as it goes. */
 export async function openDgram(
@@ -92,7 +94,8 @@ export async function openNet(
       await once(socket, 'close');
     },
   };
-  return untilAcknowledged(sender, socket.localPort ?? 0);
+  const { localPort = 0 } = socket;
+  return untilAcknowledged(sender, () => isPortAcknowledged(localPort), LOOKED_FOR_EVERY);
 }
 
 class Tally {
