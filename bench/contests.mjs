@@ -1,6 +1,7 @@
 // @ts-check
 // What `npm run bench` runs, in this order. A contest is a line here, and a file of its own.
 import { breakEven } from './break-even.mjs';
+import { idleLatency } from './idle-latency.mjs';
 import { inetContests } from './inet-contests.mjs';
 import { patch } from './patch/contest.mjs';
 import { contestTable } from './report.mjs';
@@ -38,6 +39,7 @@ export const contests = [
   ...programContests.map((contest) => ofPrograms(contest)),
   patch,
   breakEven,
+  idleLatency,
   small,
 ];
 

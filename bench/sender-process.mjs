@@ -18,6 +18,7 @@ import { fileURLToPath } from 'node:url';
  * @property {number} zerocopied
  * @property {number} copied
  * @property {number} inlined
+ * @property {number[]} [waits] seconds from a send to its completion, of programs that measure these
  * @property {number} violations ids that completed twice, never, or were not sent
  *
  * @typedef {import('./run-contest.mjs').Program} Program

@@ -54,13 +54,7 @@ export function sideOf({ low, high }, bound) {
  * @param {readonly number[]} ratios one gives no interval: it is without end
  */
 export function interval(ratios) {
-  const logs = ratios.map(Math.log);
-  const mean = logs.reduce((sum, log) => sum + log, 0) / logs.length;
-  const squares = logs.reduce((sum, log) => sum + (log - mean) ** 2, 0);
-  const freedom = logs.length - 1;
-  const t = STUDENT[freedom - 1] ?? 1.95996 + 2.3722 / freedom + 2.8224 / freedom ** 2;
-  const half =
-    freedom < 1 ? Number.POSITIVE_INFINITY : t * Math.sqrt(squares / freedom / logs.length);
+  const { mean, half } = meanOf(ratios.map(Math.log));
   return {
     ratio: Math.exp(mean),
     low: Math.exp(mean - half),
@@ -68,3 +62,22 @@ export function interval(ratios) {
     within: Math.expm1(half),
   };
 }
+
+/** @param {readonly number[]} values @returns {{ mean: number, half: number }} half of the interval */
+function meanOf(values) {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  const freedom = values.length - 1;
+  const t = STUDENT[freedom - 1] ?? 1.95996 + 2.3722 / freedom + 2.8224 / freedom ** 2;
+  const half =
+    freedom < 1 ? Number.POSITIVE_INFINITY : t * Math.sqrt(squares / freedom / values.length);
+  return { mean, half };
+}
+
+/** The mean of differences with its 95 % interval. @param {readonly number[]} differences */
+export function differenceOf(differences) {
+  const { mean, half } = meanOf(differences);
+  return { difference: mean, low: mean - half, high: mean + half };
+}
+
+/** @typedef {ReturnType<typeof differenceOf>} Difference */

@@ -24,22 +24,22 @@ static void ask_for_notifications(void) {
   set_option(SOL_SOCKET, SO_TIMESTAMPING, stamps, "SO_TIMESTAMPING");
 }
 
-static void read_notifications(int count) {
+static void read_notifications(uint32_t count) {
   static _Alignas(struct cmsghdr) uint8_t control[kMaxBatch][256];
   static struct mmsghdr messages[kMaxBatch];
   const double deadline = now() + kPatience / 1000.0;
   while (count > 0) {
-    for (int i = 0; i < count; ++i) {
+    for (uint32_t i = 0; i < count; ++i) {
       messages[i].msg_hdr =
           (struct msghdr){.msg_control = control[i], .msg_controllen = sizeof(control[i])};
     }
-    const int read = recvmmsg(fd, messages, (unsigned)count, MSG_ERRQUEUE | MSG_DONTWAIT, NULL);
+    const int read = recvmmsg(fd, messages, count, MSG_ERRQUEUE | MSG_DONTWAIT, NULL);
     if (read <= 0) {
       frame_pause(deadline);
       continue;
     }
     totals.notifications += (uint64_t)read;
-    count -= read;
+    count -= (uint32_t)read;
   }
 }
 
@@ -58,7 +58,7 @@ static void send_one(void) {
   double deadline = 0;
   const uint32_t slot = pool_take();
   uint8_t* bytes = pool_bytes(slot);
-  if (options.counter != SIZE_MAX) frame_count(bytes);
+  if (options.counter != UINT32_MAX) frame_count(bytes);
   while (send(fd, bytes, frame_bytes(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
     if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR) die("send");
     if (deadline == 0) deadline = now() + kPatience / 1000.0;
@@ -71,7 +71,7 @@ static void send_one(void) {
 }
 
 static void send_until(double end) {
-  int unread = 0;
+  uint32_t unread = 0;
   do {
     for (int i = 0; i < kClockEvery; ++i) {
       send_one();

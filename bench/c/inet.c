@@ -68,15 +68,15 @@ static void send_batch(void) {
   static uint32_t slots[kMaxBatch];
   static struct iovec parts[kMaxBatch];
   static struct mmsghdr messages[kMaxBatch];
-  for (int i = 0; i < options.batch; ++i) {
+  for (uint32_t i = 0; i < options.batch; ++i) {
     slots[i] = acquire();
     parts[i] = (struct iovec){pool_bytes(slots[i]), options.size};
     messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
   }
-  int done = 0;
+  uint32_t done = 0;
   while (done < options.batch) {
     const int accepted =
-        sendmmsg(fd, messages + done, (unsigned)(options.batch - done), flags_of(!options.copy));
+        sendmmsg(fd, messages + done, options.batch - done, flags_of(!options.copy));
     if (accepted <= 0) {
       send_slot(slots[done++]);  // knows what each error asks for
       continue;
@@ -95,7 +95,7 @@ static void send_batch(void) {
 // A clock read every 64 sends, a reaping every 16: as the JavaScript loops have it.
 static void send_until(double end) {
   do {
-    for (int sent = 0; sent < kClockEvery;) {
+    for (uint32_t sent = 0; sent < kClockEvery;) {
       if (options.batch == 1) {
         send_slot(acquire());
         if (++sent % kReapEvery == 0) reap();

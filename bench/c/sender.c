@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,7 +30,7 @@ static double cpu_of(const struct rusage* usage) {
 
 static void run(double seconds) {
   struct rusage before, after, thread_before, thread_after;
-  totals = (Totals){0};
+  memset(&totals, 0, sizeof(totals));
   getrusage(RUSAGE_SELF, &before);
   getrusage(RUSAGE_THREAD, &thread_before);
   const double start = now();
@@ -42,11 +43,15 @@ static void run(double seconds) {
       "{\"seconds\":%.6f,\"userSeconds\":%.6f,\"systemSeconds\":%.6f,\"threadSeconds\":%.6f"
       ",\"sends\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"completed\":%" PRIu64
       ",\"zerocopied\":%" PRIu64 ",\"copied\":%" PRIu64 ",\"inlined\":%" PRIu64
-      ",\"notifications\":%" PRIu64 ",\"violations\":%" PRIu64 "}\n",
+      ",\"notifications\":%" PRIu64 ",\"violations\":%" PRIu64 ",\"waits\":[",
       elapsed, seconds_of(after.ru_utime) - seconds_of(before.ru_utime),
       seconds_of(after.ru_stime) - seconds_of(before.ru_stime),
       cpu_of(&thread_after) - cpu_of(&thread_before), totals.sends, totals.bytes, totals.completed,
       totals.zerocopied, totals.copied, totals.inlined, totals.notifications, totals.violations);
+  for (uint32_t i = 0; i < totals.waits_count; ++i) {
+    printf("%s%.9f", i > 0 ? "," : "", totals.waits[i]);
+  }
+  puts("]}");
   fflush(stdout);
 }
 

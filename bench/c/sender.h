@@ -7,13 +7,9 @@
 
 // As in lib/: the pool's defaults, and REAP_EVERY of socket.ts.
 enum { kSlots = 256, kSlotBytes = 65536, kReapEvery = 16, kMaxBatch = 64 };
-enum {
-  kMaxSlots = 32768,
-  kMinSlots = 2048,  // with `buffers`
-  kSendBuffer = 4 << 20,
-  kPatience = 10000 /* ms */,
-  kClockEvery = 64
-};
+enum { kMaxSlots = 32768, kMinSlots = 2048 /* with `buffers` */, kMaxWaits = 4096 };
+enum { kSendBuffer = 4 << 20, kClockEvery = 64, kPatience = 10000 /* ms */ };
+enum { kRefill = 4 /* ms: of the token bucket of wake.c, with room */ };
 
 // One way to send.
 typedef struct Engine {
@@ -22,29 +18,31 @@ typedef struct Engine {
   void (*settle)(void);            // waits until everything has completed
 } Engine;
 
-extern const Engine inet_engine, ring_engine, copying_engine, xdp_engine;
+extern const Engine inet_engine, ring_engine, copying_engine, xdp_engine, wake_engine;
 
 typedef struct Options {
   const Engine* engine;
+  const char* protocol;
   bool tcp;
   const char* address;
-  int port;
-  size_t size;     // bytes of one send; of a frame without its offload header
-  size_t segment;  // UDP_SEGMENT; 0: off
-  int batch;       // messages of one system call; above 1 with UDP only
-  bool copy;       // send without MSG_ZEROCOPY
+  uint32_t port;
+  uint32_t size;     // bytes of one send; of a frame without its offload header
+  uint32_t segment;  // UDP_SEGMENT; 0: off
+  uint32_t batch;    // messages of one system call; above 1 with UDP only
+  bool copy;         // send without MSG_ZEROCOPY
   uint32_t
       buffers;  // sends from so many in turn, whether they are in flight or not; 0: from free ones
   bool rotate;  // use all slots in turn, not the one that came back last
+  bool spin;    // wake: looks for completions all the time
   bool thread;  // run beside a thread that sleeps, as any Node process does
   bool sendto;  // sendto in place of sendmsg: no header for the kernel to fetch
   // Of whole frames:
   const char* interface;
   const char* frame;  // what each buffer begins with, as hexadecimal digits
-  size_t counter;     // where each packet has another number, of four bytes; SIZE_MAX: nowhere
+  uint32_t counter;   // where each packet has another number, of four bytes; UINT32_MAX: nowhere
   uint32_t frames;    // of the ring; buffers of a copying sender
   bool offload;       // frames begin with a virtio_net_hdr
-  int notify;         // copying: reads as many notifications at a time; 0: none are asked for
+  uint32_t notify;    // copying: reads as many notifications at a time; 0: none are asked for
 } Options;
 
 // What one run did. Sends of an earlier run have all completed before the next one starts.
@@ -56,7 +54,9 @@ typedef struct Totals {
   uint64_t copied;      // the kernel reported a copy
   uint64_t inlined;     // sent without MSG_ZEROCOPY
   uint64_t notifications;
-  uint64_t violations;  // completions of ids that were not outstanding
+  uint64_t violations;      // completions of ids that were not outstanding
+  double waits[kMaxWaits];  // seconds from a send to its completion, where these are measured
+  uint32_t waits_count;
 } Totals;
 
 extern Options options;

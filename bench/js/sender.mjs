@@ -10,6 +10,7 @@ import { openNet } from './net.mjs';
 import { openRing } from './rings.mjs';
 import { Tally } from './tally.mjs';
 import { threadSeconds } from './thread-cpu.mjs';
+import { openWake } from './wake.mjs';
 import { openZerosend } from './zerosend.mjs';
 
 /**
@@ -35,7 +36,13 @@ import { openZerosend } from './zerosend.mjs';
  * @property {() => Promise<unknown>} close
  */
 
-const MODULES = { zerosend: openZerosend, ring: openRing, dgram: openDgram, net: openNet };
+const MODULES = {
+  zerosend: openZerosend,
+  ring: openRing,
+  dgram: openDgram,
+  net: openNet,
+  wake: openWake,
+};
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

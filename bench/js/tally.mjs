@@ -8,6 +8,8 @@ export class Tally {
   /** Sends that the kernel copied in the call, with no id to wait for. */
   inlined = 0;
   ids = new IdChecker();
+  /** Seconds from sends to their completions, of programs that measure these. @type {number[]} */
+  waits = [];
 
   /** The run that begins sends on this socket. @param {import('zerosend').ZeroCopySocket} socket */
   begin(socket) {
@@ -32,6 +34,7 @@ export class Tally {
       copied,
       inlined: inline + this.inlined,
       ranges: ids.ranges,
+      waits: this.waits,
       violations: revoked + failed + missing + twice + unknown,
     };
   }
