@@ -7,6 +7,8 @@ import { patch } from './patch/contest.mjs';
 import { contestTable } from './report.mjs';
 import { ringContests } from './ring-contests.mjs';
 import { runContest } from './run-contest.mjs';
+import { scaleContests } from './scale-contests.mjs';
+import { scaleIds } from './scale-ids.mjs';
 import { small } from './small-contest.mjs';
 
 /**
@@ -32,7 +34,7 @@ import { small } from './small-contest.mjs';
  */
 
 /** Contests of programs that send as fast as they can: all but what has a measure of its own. */
-export const programContests = [...inetContests, ...ringContests];
+export const programContests = [...inetContests, ...ringContests, ...scaleContests];
 
 /** @type {Contest[]} */
 export const contests = [
@@ -40,6 +42,7 @@ export const contests = [
   patch,
   breakEven,
   idleLatency,
+  scaleIds,
   small,
 ];
 

@@ -10,11 +10,20 @@
 
 #include "sender.h"
 
+static int sockets[kMaxSockets];
+
 static void wait_for(short events) {
   struct pollfd p = {.fd = fd, .events = events};
   const int ready = poll(&p, 1, kPatience);
   if (ready == 0) errno = ETIMEDOUT;
   if (ready == 0 || (ready < 0 && errno != EINTR)) die("waiting for the kernel");
+}
+
+// One socket after the other.
+static void next_socket(void) {
+  static uint32_t next;
+  fd = sockets[next];
+  if (++next == options.sockets) next = 0;
 }
 
 static uint32_t acquire(void) {
@@ -97,6 +106,7 @@ static void send_until(double end) {
   do {
     for (uint32_t sent = 0; sent < kClockEvery;) {
       if (options.batch == 1) {
+        if (options.sockets > 1) next_socket();
         send_slot(acquire());
         if (++sent % kReapEvery == 0) reap();
       } else {
@@ -139,9 +149,12 @@ static void open_all(void) {
     pool_create(options.buffers > kMinSlots ? options.buffers : kMinSlots,
                 (options.size + page - 1) / page * page);
   } else {
-    pool_create(kSlots, kSlotBytes);
+    pool_create(options.slots ? options.slots : kSlots, options.slots ? page : kSlotBytes);
   }
-  open_socket();
+  for (uint32_t i = 0; i < options.sockets; ++i) {
+    open_socket();
+    sockets[i] = fd;
+  }
 }
 
 const Engine inet_engine = {open_all, send_until, settle};

@@ -6,7 +6,7 @@
 
 #include "sender.h"
 
-Options options = {.size = 65000, .batch = 1, .frames = 1024, .counter = UINT32_MAX};
+Options options = {.size = 65000, .batch = 1, .frames = 1024, .counter = UINT32_MAX, .sockets = 1};
 int fd;
 
 void die(const char* what) {
@@ -17,7 +17,8 @@ void die(const char* what) {
 _Noreturn void usage(void) {
   fprintf(stderr,
           "usage: sender --protocol tcp|udp --address A --port N [--size N] [--segment N]\n"
-          "              [--batch N] [--copy] [--rotate] [--buffers N] [--thread] [--sendto]\n"
+          "              [--batch N] [--copy] [--rotate] [--slots N] [--buffers N] [--sockets N]\n"
+          "              [--thread] [--sendto]\n"
           "       sender --protocol wake --address A --port N [--size N] [--spin]\n"
           "       sender --protocol packet|xdp --interface NAME --frame HEX [--counter OFFSET]\n"
           "              [--size N] [--frames N] [--offload] [--copy [--notify N]]\n");
@@ -37,7 +38,8 @@ static const Name kNames[] = {
     {"interface", .text = &options.interface}, {"frame", .text = &options.frame},
     {"port", .number = &options.port},         {"size", .number = &options.size},
     {"segment", .number = &options.segment},   {"batch", .number = &options.batch},
-    {"buffers", .number = &options.buffers},   {"counter", .number = &options.counter},
+    {"buffers", .number = &options.buffers},   {"slots", .number = &options.slots},
+    {"sockets", .number = &options.sockets},   {"counter", .number = &options.counter},
     {"frames", .number = &options.frames},     {"notify", .number = &options.notify},
     {"copy", .flag = &options.copy},           {"rotate", .flag = &options.rotate},
     {"thread", .flag = &options.thread},       {"sendto", .flag = &options.sendto},
@@ -55,6 +57,8 @@ static bool complete(void) {
   if (options.size == 0) return false;
   if (options.engine == &inet_engine || options.engine == &wake_engine) {
     return options.address && options.port > 0 && options.buffers <= kMaxSlots &&
+           options.slots <= kMaxSlots && options.sockets > 0 && options.sockets <= kMaxSockets &&
+           (options.sockets == 1 || options.copy) &&
            (options.buffers > 0 || options.size <= kSlotBytes) && options.batch >= 1 &&
            options.batch <= kMaxBatch && !(options.tcp && options.batch > 1);
   }

@@ -7,7 +7,12 @@
 
 // As in lib/: the pool's defaults, and REAP_EVERY of socket.ts.
 enum { kSlots = 256, kSlotBytes = 65536, kReapEvery = 16, kMaxBatch = 64 };
-enum { kMaxSlots = 32768, kMinSlots = 2048 /* with `buffers` */, kMaxWaits = 4096 };
+enum {
+  kMaxSlots = 65536,
+  kMaxSockets = 4096,
+  kMinSlots = 2048 /* with `buffers` */,
+  kMaxWaits = 4096
+};
 enum { kSendBuffer = 4 << 20, kClockEvery = 64, kPatience = 10000 /* ms */ };
 enum { kRefill = 4 /* ms: of the token bucket of wake.c, with room */ };
 
@@ -30,8 +35,9 @@ typedef struct Options {
   uint32_t segment;  // UDP_SEGMENT; 0: off
   uint32_t batch;    // messages of one system call; above 1 with UDP only
   bool copy;         // send without MSG_ZEROCOPY
-  uint32_t
-      buffers;  // sends from so many in turn, whether they are in flight or not; 0: from free ones
+  uint32_t slots;    // of the pool, in place of its default, of 4096 bytes each
+  uint32_t sockets;  // that take turns; more than one only where sends are copied
+  uint32_t buffers;  // sends from so many in turn, in flight or not; 0: from free ones
   bool rotate;  // use all slots in turn, not the one that came back last
   bool spin;    // wake: looks for completions all the time
   bool thread;  // run beside a thread that sleeps, as any Node process does

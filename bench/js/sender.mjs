@@ -5,9 +5,11 @@
 // Everything that a run sends has completed when its line is printed, and counts in its time.
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
+import { openCrowd, openDgramCrowd } from './crowd.mjs';
 import { openDgram } from './dgram.mjs';
 import { openNet } from './net.mjs';
 import { openRing } from './rings.mjs';
+import { openShort, openShortNet } from './short.mjs';
 import { Tally } from './tally.mjs';
 import { threadSeconds } from './thread-cpu.mjs';
 import { openWake } from './wake.mjs';
@@ -24,6 +26,8 @@ import { openZerosend } from './zerosend.mjs';
  * @property {boolean} runs sends runs of frames
  * @property {boolean} poll looks for completions after each send
  * @property {boolean} plain of a ring: sends arrays, which are copied into a frame, each by itself
+ * @property {number} sockets that take turns
+ * @property {number} pool buffers of 4096 bytes; 0: the pool's defaults
  * @property {'auto' | 'always' | 'never'} zeroCopy
  * @property {boolean} count writes a counter into each packet
  * @property {string} interface
@@ -38,10 +42,14 @@ import { openZerosend } from './zerosend.mjs';
 
 const MODULES = {
   zerosend: openZerosend,
+  crowd: openCrowd,
+  short: openShort,
   ring: openRing,
-  dgram: openDgram,
-  net: openNet,
   wake: openWake,
+  dgram: openDgram,
+  'dgram-crowd': openDgramCrowd,
+  net: openNet,
+  'short-net': openShortNet,
 };
 
 const { values, positionals } = parseArgs({
@@ -56,6 +64,8 @@ const { values, positionals } = parseArgs({
     runs: { type: 'boolean', default: false },
     poll: { type: 'boolean', default: false },
     plain: { type: 'boolean', default: false },
+    sockets: { type: 'string', default: '1' },
+    pool: { type: 'string', default: '0' },
     'zero-copy': { type: 'string', default: 'always' },
     count: { type: 'boolean', default: false },
     interface: { type: 'string', default: '' },
@@ -79,6 +89,8 @@ const sender = await open({
   runs: values.runs,
   poll: values.poll,
   plain: values.plain,
+  sockets: Number(values.sockets),
+  pool: Number(values.pool),
   zeroCopy: /** @type {SenderOptions['zeroCopy']} */ (values['zero-copy']),
   count: values.count,
   interface: values.interface,

@@ -1,6 +1,8 @@
 // @ts-check
 import { IdChecker } from '../../rig/ids.mjs';
 
+/** @typedef {import('zerosend').CompletionRange['how']} How */
+
 /** What one run did. Every accepted send has to complete exactly once. */
 export class Tally {
   sends = 0;
@@ -10,6 +12,8 @@ export class Tally {
   ids = new IdChecker();
   /** Seconds from sends to their completions, of programs that measure these. @type {number[]} */
   waits = [];
+  /** Ids of several sockets, of which nothing but their number is checked. */
+  #counted = { zerocopy: 0, copied: 0, inline: 0, revoked: 0, failed: 0 };
 
   /** The run that begins sends on this socket. @param {import('zerosend').ZeroCopySocket} socket */
   begin(socket) {
@@ -22,20 +26,27 @@ export class Tally {
     this.bytes = this.sends * bytes;
   }
 
+  /** Ids of one of several sockets have completed. @param {import('zerosend').CompletionRange} range */
+  count({ first, last, how }) {
+    this.#counted[how] += last - first + 1;
+  }
+
   totals() {
     const { sends, bytes, ids } = this;
-    const { zerocopy = 0, copied = 0, inline = 0, revoked = 0, failed = 0 } = ids.how;
+    const counted = this.#counted;
+    const of = (/** @type {How} */ how) => counted[how] + (ids.how[how] ?? 0);
     const { missing, twice, unknown } = ids.result();
+    const all = Object.values(counted).reduce((sum, count) => sum + count, 0);
     return {
       sends,
       bytes,
-      completed: ids.completed + this.inlined,
-      zerocopied: zerocopy,
-      copied,
-      inlined: inline + this.inlined,
+      completed: ids.completed + all + this.inlined,
+      zerocopied: of('zerocopy'),
+      copied: of('copied'),
+      inlined: of('inline') + this.inlined,
       ranges: ids.ranges,
       waits: this.waits,
-      violations: revoked + failed + missing + twice + unknown,
+      violations: of('revoked') + of('failed') + missing + twice + unknown,
     };
   }
 }

@@ -8,7 +8,10 @@ const CLOCK_EVERY = 64; // sends, as in c/sender.c
 /** @param {import('./sender.mjs').SenderOptions} options @returns {Promise<import('./sender.mjs').Sender>} */
 export async function openZerosend(options) {
   const { protocol, address, port, size, segment, batch, runs, poll, zeroCopy } = options;
-  const pool = new BufferPool({ init: (bytes, index) => bytes.fill(index) });
+  const pool = new BufferPool({
+    ...(options.pool > 0 && { bufferSize: 4096, count: options.pool }),
+    init: (bytes, index) => bytes.fill(index),
+  });
   const socket =
     protocol === 'tcp'
       ? await TcpSocket.connect({ host: address, port, zeroCopy })
