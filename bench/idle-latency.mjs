@@ -26,8 +26,8 @@ const SIZE = ['--size', '1400'];
 const PORT = 9;
 
 const PROGRAMS = [
-  c('C, looks all the time', [...SIZE, '--protocol', 'wake', '--spin'], 'zerocopied'),
-  c('C, a thread waits (epoll)', [...SIZE, '--protocol', 'wake'], 'zerocopied'),
+  c('C, looks all the time', [...SIZE, '--loop', 'wake', '--spin'], 'zerocopied'),
+  c('C, a thread waits (epoll)', [...SIZE, '--loop', 'wake'], 'zerocopied'),
   js('UdpSocket, a listener', ['wake', ...SIZE], 'zerocopied'),
 ];
 

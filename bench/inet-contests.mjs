@@ -1,6 +1,6 @@
 // @ts-check
 // The contests of TCP and UDP sockets.
-import { c, js } from './program.mjs';
+import { c, js, optional } from './program.mjs';
 
 /** @typedef {import('./run-contest.mjs').ProgramContest} ProgramContest */
 
@@ -22,6 +22,7 @@ export const inetContests = [
       c('C sendmsg', GSO, 'zerocopied'),
       c('C beside a thread', [...GSO, '--thread'], 'zerocopied'),
       c('C sendto', [...GSO, '--sendto'], 'zerocopied'),
+      c('C, the tightest loop', [...GSO, '--loop', 'tight'], 'zerocopied'),
       c('C sendto beside a thread', [...GSO, '--sendto', '--thread'], 'zerocopied'),
       js('UdpSocket.send', ['zerosend', ...GSO], 'zerocopied', 0.9),
     ],
@@ -35,6 +36,7 @@ export const inetContests = [
       c('C sendmmsg', [...GSO, ...BATCH], 'zerocopied'),
       js('UdpSocket.sendMany, a run', ['zerosend', ...GSO, ...BATCH, '--runs'], 'zerocopied', 0.95),
       js('UdpSocket.sendMany, an array', ['zerosend', ...GSO, ...BATCH], 'zerocopied'),
+      optional(c('C, io_uring SEND_ZC', [...GSO, ...BATCH, '--loop', 'uring'], 'zerocopied')),
     ],
   },
   {

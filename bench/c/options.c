@@ -19,7 +19,8 @@ _Noreturn void usage(void) {
           "usage: sender --protocol tcp|udp --address A --port N [--size N] [--segment N]\n"
           "              [--batch N] [--copy] [--rotate] [--slots N] [--buffers N] [--sockets N]\n"
           "              [--thread] [--sendto]\n"
-          "       sender --protocol wake --address A --port N [--size N] [--spin]\n"
+          "       sender --protocol udp --loop wake|tight|uring --address A --port N [--size N]\n"
+          "              [--segment N] [--batch N] [--spin]\n"
           "       sender --protocol packet|xdp --interface NAME --frame HEX [--counter OFFSET]\n"
           "              [--size N] [--frames N] [--offload] [--copy [--notify N]]\n");
   exit(2);
@@ -34,28 +35,32 @@ typedef struct Name {
 } Name;
 
 static const Name kNames[] = {
-    {"protocol", .text = &options.protocol},   {"address", .text = &options.address},
-    {"interface", .text = &options.interface}, {"frame", .text = &options.frame},
-    {"port", .number = &options.port},         {"size", .number = &options.size},
-    {"segment", .number = &options.segment},   {"batch", .number = &options.batch},
-    {"buffers", .number = &options.buffers},   {"slots", .number = &options.slots},
-    {"sockets", .number = &options.sockets},   {"counter", .number = &options.counter},
-    {"frames", .number = &options.frames},     {"notify", .number = &options.notify},
-    {"copy", .flag = &options.copy},           {"rotate", .flag = &options.rotate},
-    {"thread", .flag = &options.thread},       {"sendto", .flag = &options.sendto},
-    {"spin", .flag = &options.spin},           {"offload", .flag = &options.offload},
+    {"protocol", .text = &options.protocol}, {"loop", .text = &options.loop},
+    {"address", .text = &options.address},   {"interface", .text = &options.interface},
+    {"frame", .text = &options.frame},       {"port", .number = &options.port},
+    {"size", .number = &options.size},       {"segment", .number = &options.segment},
+    {"batch", .number = &options.batch},     {"buffers", .number = &options.buffers},
+    {"slots", .number = &options.slots},     {"sockets", .number = &options.sockets},
+    {"counter", .number = &options.counter}, {"frames", .number = &options.frames},
+    {"notify", .number = &options.notify},   {"copy", .flag = &options.copy},
+    {"rotate", .flag = &options.rotate},     {"thread", .flag = &options.thread},
+    {"sendto", .flag = &options.sendto},     {"spin", .flag = &options.spin},
+    {"offload", .flag = &options.offload},
 };
 
-// What sends over this protocol; all options are known by then.
+// What sends over this protocol, in the loop that is asked for; all options are known by then.
 static const Engine* engine_of(const char* protocol) {
   if (!strcmp(protocol, "packet")) return options.copy ? &copying_engine : &ring_engine;
   if (!strcmp(protocol, "xdp")) return &xdp_engine;
-  return strcmp(protocol, "wake") ? &inet_engine : &wake_engine;
+  if (!strcmp(options.loop, "wake")) return &wake_engine;
+  if (!strcmp(options.loop, "tight")) return &tight_engine;
+  return strcmp(options.loop, "uring") ? &inet_engine : &uring_engine;
 }
 
 static bool complete(void) {
   if (options.size == 0) return false;
-  if (options.engine == &inet_engine || options.engine == &wake_engine) {
+  const bool frames = !strcmp(options.protocol, "packet") || !strcmp(options.protocol, "xdp");
+  if (!frames) {
     return options.address && options.port > 0 && options.buffers <= kMaxSlots &&
            options.slots <= kMaxSlots && options.sockets > 0 && options.sockets <= kMaxSockets &&
            (options.sockets == 1 || options.copy) &&
@@ -77,6 +82,7 @@ static const Name* find(const char* argument) {
 
 void parse_options(int argc, char** argv) {
   options.protocol = "udp";
+  options.loop = "";
   for (int i = 1; i < argc; ++i) {
     const Name* name = find(argv[i]);
     if (name->flag) {

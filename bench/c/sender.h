@@ -23,11 +23,13 @@ typedef struct Engine {
   void (*settle)(void);            // waits until everything has completed
 } Engine;
 
-extern const Engine inet_engine, ring_engine, copying_engine, xdp_engine, wake_engine;
+extern const Engine inet_engine, ring_engine, copying_engine, xdp_engine, wake_engine, tight_engine,
+    uring_engine;
 
 typedef struct Options {
   const Engine* engine;
   const char* protocol;
+  const char* loop;  // of UDP: wake, tight, uring; else that of inet.c
   bool tcp;
   const char* address;
   uint32_t port;
@@ -38,10 +40,10 @@ typedef struct Options {
   uint32_t slots;    // of the pool, in place of its default, of 4096 bytes each
   uint32_t sockets;  // that take turns; more than one only where sends are copied
   uint32_t buffers;  // sends from so many in turn, in flight or not; 0: from free ones
-  bool rotate;  // use all slots in turn, not the one that came back last
-  bool spin;    // wake: looks for completions all the time
-  bool thread;  // run beside a thread that sleeps, as any Node process does
-  bool sendto;  // sendto in place of sendmsg: no header for the kernel to fetch
+  bool rotate;       // use all slots in turn, not the one that came back last
+  bool spin;         // wake: looks for completions all the time
+  bool thread;       // run beside a thread that sleeps, as any Node process does
+  bool sendto;       // sendto in place of sendmsg: no header for the kernel to fetch
   // Of whole frames:
   const char* interface;
   const char* frame;  // what each buffer begins with, as hexadecimal digits
