@@ -8,13 +8,23 @@ import { resultTable } from '../dist/cli/bench/report.js';
 import { moved } from './report.mjs';
 import { CorrectnessError, RefusedError } from './sender-process.mjs';
 
-const SECONDS = { quick: 12, full: 200 };
+/** The whole takes so many times as long as all turns of one program do elsewhere. */
+const TIMES = 48;
 
 /** A C program of as many buffers, which it uses as the library does here. @param {string} cSender */
 const program = (cSender) => [
   ...[cSender, '--protocol', '{protocol}', '--address', '{address}', '--port', '{port}'],
   ...['--size', '{size}', '--buffers', '{buffers}', '--segment', '{segment}', '--sendto'],
 ];
+
+/** What is measured. @param {import('./contests.mjs').Setting} setting */
+export const assignmentOf = ({ cSender, quick, rounds, seconds }) => ({
+  destination: { kind: /** @type {const} */ ('sink') },
+  ...{ quick, seconds: TIMES * rounds * seconds, sizes: undefined, segment: 1400 },
+  mechanisms: /** @type {const} */ (['udp', 'tcp', 'ring']),
+  auto: true,
+  programs: { c: program(cSender), 'c-copy': [...program(cSender), '--copy'] },
+});
 
 const REMARK =
   'Gbit/s that a busy processor would send, by the CPU time of the whole process; what zero copy gains\n' +
@@ -26,16 +36,9 @@ export const breakEven = {
   title:
     'from which size on zero copy pays: hot and cold buffers, copying, zero copy, auto, C, node',
   sink: true,
-  async run({ cSender, quick }) {
-    const assignment = {
-      destination: { kind: /** @type {const} */ ('sink') },
-      ...{ quick, seconds: quick ? SECONDS.quick : SECONDS.full, sizes: undefined, segment: 1400 },
-      mechanisms: /** @type {const} */ (['udp', 'tcp', 'ring']),
-      auto: true,
-      programs: { c: program(cSender), 'c-copy': [...program(cSender), '--copy'] },
-    };
+  async run(setting) {
     const nobody = { signal: new AbortController().signal, onBegin() {}, onProgress() {} };
-    const outcome = await measureHere(assignment, nobody);
+    const outcome = await measureHere(assignmentOf(setting), nobody);
     if ('unavailable' in outcome) throw new RefusedError(outcome.unavailable);
     const { groups, path, plan, error } = outcome;
     if (error !== undefined) throw new CorrectnessError(error);

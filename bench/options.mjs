@@ -9,7 +9,7 @@ docs/performance.md says what each contest is about. All of them take a quarter 
   --only PATTERN   only contests whose name contains PATTERN (a regular expression)
   --rounds N       turns of each program; default 12
   --seconds S      length of a turn; default 0.35
-  --quick          3 rounds of 0.1 s and fewer sizes: about a minute, and less exact
+  --quick          3 rounds of 0.08 s and fewer sizes: about a minute, and less exact
   --json           the results as JSON on stdout, in place of the tables
   --help`;
 
@@ -66,7 +66,7 @@ export function parseOptions(argv) {
   return {
     only: pattern(values.only),
     rounds: wholeNumber('rounds', values.rounds ?? (values.quick ? '3' : '12'), 1, 1000),
-    seconds: number('seconds', values.seconds ?? (values.quick ? '0.1' : '0.35'), 0.05, 60),
+    seconds: number('seconds', values.seconds ?? (values.quick ? '0.08' : '0.35'), 0.05, 60),
     quick: values.quick,
     json: values.json,
   };

@@ -22,6 +22,7 @@ import { patchTable } from './table.mjs';
  * @property {number} receivedShare of what was sent; the rest found the receiver's buffer full
  * @property {Summary} cpuSecondsPerExchange of the sending process, which loopback has do half of the
  *   receiving
+ * @property {Interval} cpuRatio exchanges a CPU second of the sending process likewise
  * @property {Interval} ratio exchanges a second against the same socket without zero copy
  */
 
@@ -97,6 +98,8 @@ async function exchanging(senders, receiver) {
 }
 
 const perSecond = (/** @type {Turn} */ { received, seconds }) => received / seconds;
+const perCpuSecond = (/** @type {Turn} */ { sends, userSeconds, systemSeconds }) =>
+  sends / (userSeconds + systemSeconds);
 
 /**
  * @param {number} size @param {ReturnType<typeof programsTo>} programs @param {Turn[][]} turns
@@ -116,6 +119,7 @@ function rowsOf(size, programs, turns) {
         own.map(({ userSeconds, systemSeconds, sends }) => (userSeconds + systemSeconds) / sends),
       ),
       ratio: interval(ratiosOf(own, turns[first] ?? [], perSecond)),
+      cpuRatio: interval(ratiosOf(own, turns[first] ?? [], perCpuSecond)),
     };
   });
 }

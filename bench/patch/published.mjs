@@ -5,13 +5,6 @@
 export const WAYS = /** @type {const} */ (['copying', 'each', 'batches']);
 /** @typedef {typeof WAYS[number]} Way */
 
-/** @type {Readonly<Record<Way, string>>} */
-export const WAY_NAMES = {
-  copying: 'without zero copy',
-  each: 'a notification read for each',
-  batches: 'read in batches',
-};
-
 /** Bytes of a datagram, and thousand exchanges a second over loopback. */
 export const PUBLISHED = [
   { size: 1, copying: 573, each: 368, batches: 439 },

@@ -28,12 +28,15 @@ const STYLE = `
 `;
 
 /** The chart as a document of its own: light or dark as the reader's system is, without a script. */
-export function svgChart(series: readonly Series[], subtitle: string): string {
+export function svgChart(
+  series: readonly Series[],
+  subtitle: string,
+  title = 'What zero copy sends against copying, for the same processor time',
+): string {
   const domain = domainOf(series);
   const x = (size: number) =>
     PLOT.left + 24 + place(size, domain.sizes) * (PLOT.right - PLOT.left - 48);
   const y = (gain: number) => PLOT.bottom - place(gain, domain.gains) * (PLOT.bottom - PLOT.top);
-  const title = 'What zero copy sends against copying, for the same processor time';
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" class="zs" role="img" aria-labelledby="zs-title zs-desc" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}">`,
     `<title id="zs-title">${escaped(title)}</title>`,

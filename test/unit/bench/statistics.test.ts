@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { interval } from '../../../bench/statistics.mjs';
+import { differenceOf, interval, sideOf } from '../../../bench/statistics.mjs';
 
 /** Ratios whose logarithms have the mean 0 and the standard error 1, half of them on either side. */
 const spread = (count: number) =>
@@ -31,5 +31,28 @@ describe('the interval of a mean', () => {
 
   it('is without end for one round', () => {
     expect(interval([1])).toEqual({ ratio: 1, low: 0, high: Infinity, within: Infinity });
+  });
+});
+
+describe('a bound', () => {
+  it.each([
+    [[1.1, 1.1], 1.1, 'above'],
+    [[1.2, 1.2], 1.1, 'above'],
+    [[1, 1], 1.1, 'below'],
+    [[1, 1.3], 1.1, 'undecided'],
+    [[1], 0.5, 'undecided'], // of one round nothing is known
+  ])('is decided where the whole interval is on one side of it: %j, %d', (ratios, bound, side) => {
+    expect(sideOf(interval(ratios), bound)).toBe(side);
+  });
+});
+
+describe('the mean of differences', () => {
+  it('has an interval of its own, which can reach across 0', () => {
+    // Mean 2, standard error 1, two degrees of freedom.
+    const spread = Math.sqrt(3);
+    const { difference, low, high } = differenceOf([2 - spread, 2, 2 + spread]);
+    expect(difference).toBeCloseTo(2, 10);
+    expect(low).toBeCloseTo(2 - 4.303, 10);
+    expect(high).toBeCloseTo(2 + 4.303, 10);
   });
 });

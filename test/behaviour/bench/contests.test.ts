@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { assignmentOf } from '../../../bench/break-even.mjs';
+import { compileSender } from '../../../bench/compile.mjs';
+import { MECHANISMS } from '../../../bench/patch/programs.mjs';
+import { WAYS } from '../../../bench/patch/published.mjs';
+import { measureHere } from '../../../dist/cli/bench/measuring.js';
+import { needsRig } from '../../rig/needs.js';
+
+const RUN = fileURLToPath(new URL('../../../bench/run.mjs', import.meta.url));
+const run = promisify(execFile);
+
+/** As short as it goes. It exits with 1 when an id was lost, came twice, or a datagram was. */
+async function bench(only: string) {
+  const args = ['--quick', '--json', '--rounds', '1', '--seconds', '0.05', '--only', `^(${only})$`];
+  const { stdout } = await run(process.execPath, [RUN, ...args]);
+  const outcome = JSON.parse(stdout);
+  expect(outcome.leftOut).toEqual([]);
+  return outcome.contests;
+}
+
+describe('npm run bench', { ...(await needsRig('sink')), timeout: 120_000 }, () => {
+  it('patch: has every way of every socket, and counts what has arrived', async () => {
+    const [{ rows }] = await bench('patch');
+    expect(rows).toHaveLength(3 * Object.keys(MECHANISMS).length * WAYS.length);
+    for (const { way, receivedShare, exchangesPerSecond, ratio } of rows) {
+      expect(receivedShare).toBeGreaterThan(0);
+      expect(receivedShare).toBeLessThanOrEqual(1);
+      expect(exchangesPerSecond.median).toBeGreaterThan(0);
+      if (way === 'copying') expect(ratio.ratio).toBe(1);
+    }
+  });
+
+  it('break-even: has C and the policy in the turns of zerosend bench', async () => {
+    const setting = {
+      cSender: await compileSender(),
+      rig: null,
+      rounds: 1,
+      seconds: 1,
+      quick: true,
+    };
+    // Of all sizes one, with all that takes part.
+    const assignment = { ...assignmentOf(setting), sizes: [4096], seconds: 0.5 };
+    const signal = new AbortController().signal;
+    const outcome = await measureHere(assignment, { signal, onBegin() {}, onProgress() {} });
+    if ('unavailable' in outcome) throw new Error(outcome.unavailable);
+    expect(outcome).toMatchObject({ error: undefined, withoutSink: undefined });
+    expect(outcome.groups.map(({ protocol, memory }) => `${protocol} ${memory}`)).toEqual([
+      'udp hot',
+      'udp cold',
+      'tcp hot',
+      'tcp cold',
+    ]);
+    for (const { protocol, memory, slices } of outcome.groups) {
+      const ring = protocol === 'udp' ? ['ring'] : [];
+      const node = memory === 'hot' ? ['node'] : [];
+      const ways = ['zerocopy', 'auto', 'copy', ...ring, ...node, 'c', 'c-copy'];
+      expect(Object.keys(slices).sort()).toEqual(ways.sort());
+      for (const own of Object.values(slices)) {
+        for (const { sends, bytes, failed } of own) {
+          expect(sends).toBeGreaterThan(0);
+          expect({ bytes, failed }).toEqual({ bytes: 4096 * sends, failed: 0 });
+        }
+      }
+    }
+  });
+
+  it('idle-latency: everybody waits as long as the token bucket has them wait', async () => {
+    const [{ rows }] = await bench('idle-latency');
+    expect(rows).toHaveLength(3);
+    for (const { p50 } of rows) expect(p50.median).toBeGreaterThan(1280); // µs: 1284 B at 8 Mbit/s
+  });
+
+  it('udp-send-many: io_uring takes part, or it is said why not', async () => {
+    const [{ results, leftOut }] = await bench('udp-send-many');
+    const said = [...results, ...leftOut].map(({ name }: { name: string }) => name);
+    expect(said).toContain('C, io_uring SEND_ZC');
+    expect(said).toHaveLength(4);
+  });
+});
