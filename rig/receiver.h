@@ -20,9 +20,9 @@ typedef struct {
   int rcvbuf;     // bytes as passed to SO_RCVBUF; 0: the system's for TCP, 32 MB for UDP
   uint64_t rate;  // bytes a second over all connections; 0: unlimited
   bool check;
-  bool gro;     // UDP_GRO: trains of datagrams arrive in one read
+  bool gro;       // UDP_GRO: trains of datagrams arrive in one read
   bool truncate;  // UDP: counts datagrams without copying them out of the kernel; checks nothing
-  bool paused;  // read nothing; connections are still accepted
+  bool paused;    // read nothing; connections are still accepted
   // TCP, bytes received on a connection before it happens; 0: never
   uint64_t reset_after, half_close_after, stop_after;
   bool keep_open;  // TCP: keep the own side open when the peer has closed its own
