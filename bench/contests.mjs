@@ -9,6 +9,7 @@ import { ringContests } from './ring-contests.mjs';
 import { runContest } from './run-contest.mjs';
 import { scaleContests } from './scale-contests.mjs';
 import { scaleIds } from './scale-ids.mjs';
+import { scaleWorkers } from './scale-workers.mjs';
 import { small } from './small-contest.mjs';
 
 /**
@@ -43,6 +44,7 @@ export const contests = [
   breakEven,
   idleLatency,
   scaleIds,
+  scaleWorkers,
   small,
 ];
 

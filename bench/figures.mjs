@@ -20,11 +20,12 @@ import { PUBLISHED } from './patch/published.mjs';
 const inRoot = (/** @type {string} */ path) => new URL(`../${path}`, import.meta.url);
 const RECORD = inRoot('bench/record.json');
 
-/** Without what no figure is made from, five digits of each number, a contest a line. @param {Run} run */
+/** Without what no figure is made from, five digits of each fraction, a contest a line. @param {Run} run */
 function recordOf(run) {
   const short = (/** @type {string} */ key, /** @type {unknown} */ value) => {
     if (key === 'ratios') return undefined;
-    return typeof value === 'number' ? Number(value.toPrecision(5)) : value;
+    const exact = typeof value !== 'number' || Number.isInteger(value);
+    return exact ? value : Number(value.toPrecision(5));
   };
   const { contests, ...rest } = run;
   const lines = contests.map((contest) => `  ${JSON.stringify(contest, short)}`);

@@ -13,6 +13,7 @@ import { openShort, openShortNet } from './short.mjs';
 import { Tally } from './tally.mjs';
 import { threadSeconds } from './thread-cpu.mjs';
 import { openWake } from './wake.mjs';
+import { openWorkers } from './workers.mjs';
 import { openZerosend } from './zerosend.mjs';
 
 /**
@@ -26,6 +27,7 @@ import { openZerosend } from './zerosend.mjs';
  * @property {boolean} runs sends runs of frames
  * @property {boolean} poll looks for completions after each send
  * @property {boolean} plain of a ring: sends arrays, which are copied into a frame, each by itself
+ * @property {number} workers threads that send at once
  * @property {number} sockets that take turns
  * @property {number} pool buffers of 4096 bytes; 0: the pool's defaults
  * @property {'auto' | 'always' | 'never'} zeroCopy
@@ -42,6 +44,7 @@ import { openZerosend } from './zerosend.mjs';
 
 const MODULES = {
   zerosend: openZerosend,
+  workers: openWorkers,
   crowd: openCrowd,
   short: openShort,
   ring: openRing,
@@ -64,6 +67,7 @@ const { values, positionals } = parseArgs({
     runs: { type: 'boolean', default: false },
     poll: { type: 'boolean', default: false },
     plain: { type: 'boolean', default: false },
+    workers: { type: 'string', default: '1' },
     sockets: { type: 'string', default: '1' },
     pool: { type: 'string', default: '0' },
     'zero-copy': { type: 'string', default: 'always' },
@@ -89,6 +93,7 @@ const sender = await open({
   runs: values.runs,
   poll: values.poll,
   plain: values.plain,
+  workers: Number(values.workers),
   sockets: Number(values.sockets),
   pool: Number(values.pool),
   zeroCopy: /** @type {SenderOptions['zeroCopy']} */ (values['zero-copy']),

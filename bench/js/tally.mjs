@@ -12,6 +12,8 @@ export class Tally {
   ids = new IdChecker();
   /** Seconds from sends to their completions, of programs that measure these. @type {number[]} */
   waits = [];
+  /** Of threads that count for themselves. */
+  violations = 0;
   /** Ids of several sockets, of which nothing but their number is checked. */
   #counted = { zerocopy: 0, copied: 0, inline: 0, revoked: 0, failed: 0 };
 
@@ -31,6 +33,16 @@ export class Tally {
     this.#counted[how] += last - first + 1;
   }
 
+  /** What a run of another thread has come to. @param {ReturnType<Tally['totals']>} totals */
+  add({ sends, bytes, zerocopied, copied, inlined, violations }) {
+    this.sends += sends;
+    this.bytes += bytes;
+    this.#counted.zerocopy += zerocopied;
+    this.#counted.copied += copied;
+    this.#counted.inline += inlined;
+    this.violations += violations;
+  }
+
   totals() {
     const { sends, bytes, ids } = this;
     const counted = this.#counted;
@@ -46,7 +58,7 @@ export class Tally {
       inlined: of('inline') + this.inlined,
       ranges: ids.ranges,
       waits: this.waits,
-      violations: of('revoked') + of('failed') + missing + twice + unknown,
+      violations: this.violations + of('revoked') + of('failed') + missing + twice + unknown,
     };
   }
 }

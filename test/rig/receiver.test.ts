@@ -282,6 +282,17 @@ describe('behaviour on request', () => {
     expect(report).toMatchObject({ bytes: MB, checked: false, wrongBytes: 0 });
   });
 
+  it('counts datagrams and their bytes without taking the content out of the kernel', async () => {
+    const receiver = await start({ protocol: 'udp', gro: false, truncate: true });
+    const socket = createSocket('udp4');
+    onTestFinished(() => void socket.close());
+    for (const length of [0, 1, 60_000]) {
+      socket.send(Buffer.alloc(length), receiver.port, '127.0.0.1');
+    }
+    const report = await receiver.until(({ datagrams }) => datagrams === 3);
+    expect(report).toMatchObject({ bytes: 60_001, maxLength: 60_000, checked: false, short: 0 });
+  });
+
   it('keeps 600 connections apart, each with the seed that it announces', async () => {
     const receiver = await start({ protocol: 'tcp', seed: 'any' });
     const sockets = await Promise.all(Array.from({ length: 600 }, () => connectTo(receiver)));
