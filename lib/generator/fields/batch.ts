@@ -13,9 +13,11 @@ export class Batch {
   /** the value of the field at work, in two halves */
   readonly high = new Uint32Array(BATCH);
   readonly low = new Uint32Array(BATCH);
-  /** how the sum of the bytes changes by the field at work */
-  readonly difference = new Int32Array(BATCH);
-  /** the same over all fields: for each checksum, of what that covers */
+  /** which shape each packet has */
+  readonly shapes = new Uint32Array(BATCH);
+  /** the sum of the 16-bit words that the field at work has written */
+  readonly words = new Int32Array(BATCH);
+  /** the same of all that a checksum covers, for each checksum */
   readonly sums: readonly Int32Array[];
 
   constructor(checksums: number) {
@@ -23,22 +25,22 @@ export class Batch {
   }
 
   /**
-   * Adds the differences to the sum of a checksum.
+   * Adds the words to the sum of a checksum.
    * @param odd the bytes begin in the second half of one of its words
    */
   add(checksum: number, odd: boolean, count: number): void {
-    const { difference } = this;
+    const { words } = this;
     const sum = this.sums[checksum] as Int32Array;
     if (!odd) {
-      for (let i = 0; i < count; i++) sum[i] = (sum[i] as number) + (difference[i] as number);
+      for (let i = 0; i < count; i++) sum[i] = (sum[i] as number) + (words[i] as number);
       return;
     }
     for (let i = 0; i < count; i++) {
       // The same sum with the bytes of each word the other way round (RFC 1071, 2B).
-      let change = difference[i] as number;
-      change = (change & 0xffff) + (change >>> 16);
-      change = (change & 0xffff) + (change >>> 16);
-      sum[i] = (sum[i] as number) + (((change & 0xff) << 8) | (change >>> 8));
+      let word = words[i] as number;
+      word = (word & 0xffff) + (word >>> 16);
+      word = (word & 0xffff) + (word >>> 16);
+      sum[i] = (sum[i] as number) + (((word & 0xff) << 8) | (word >>> 8));
     }
   }
 

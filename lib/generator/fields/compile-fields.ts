@@ -1,204 +1,245 @@
 import { invalidArgument, outOfRange } from '../../base/errors.js';
-import { checkInteger } from '../../base/validate.js';
-import { rangeError } from '../base/errors.js';
-import { checkKeys, checkWhole } from '../base/validate.js';
-import { parseAddress } from '../packets/addresses.js';
-import { writeChecksums } from '../packets/coverage.js';
+import { checkInteger, checkObject } from '../../base/validate.js';
+import { checkKeys } from '../base/validate.js';
+import { LONGEST } from '../packets/stack.js';
 import type { Template } from '../packets/template.js';
+import { readChecksum, sorted } from './checksum-field.js';
+import { choose, held, ORDER_KEYS } from './choice.js';
 import { FieldWriter } from './field-writer.js';
-import type { Counter, Field, Random, Timestamp } from './fields.js';
-import { CounterSource, ListSource, RandomSource, type Source, TimeSource } from './sources.js';
-import { refuseOverlap, resolveTarget, type Target } from './targets.js';
+import type {
+  AnyField,
+  ChecksumField,
+  Field,
+  LengthField,
+  LinkedFields,
+  PayloadField,
+} from './fields.js';
+import { type Compiled, layOut } from './layout.js';
+import { readLengths } from './length-field.js';
+import {
+  counterOf,
+  readCounter,
+  readCounting,
+  readList,
+  readRandom,
+  readTime,
+} from './numbers.js';
+import { readPayloads } from './payloads.js';
+import type { ShapeSpec } from './shapes.js';
+import { ListSource, type Source } from './sources.js';
+import {
+  badField,
+  type Draft,
+  refuseOverlap,
+  refuseParts,
+  resolveTarget,
+  type Target,
+} from './targets.js';
 
 const WAYS = ['counter', 'random', 'list', 'timestamp'] as const;
-const COUNTED_ADDRESS = 6; // bytes at the end of an IPv6 address that count
+/** What all of them add to a sum has to fit 31 bits. */
+const MOST_FIELDS = 4096;
 
-interface Compiled {
-  writers: FieldWriter[];
-  /** the packet that buffers are laid with */
-  initial: Buffer;
-  /** where the bytes that are 0 in each packet begin, to its end */
-  zeros: number;
+/** A field by its name in errors, and its place in the list. */
+interface Named<F> {
+  name: string;
+  field: F;
+  place: number;
 }
 
 /**
  * Checks the fields of a template and compiles each to what writes it.
  * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_FIELD`,
- * `ERR_ZEROSEND_OUT_OF_RANGE`, `ERR_ZEROSEND_INVALID_ADDRESS`
+ * `ERR_ZEROSEND_OUT_OF_RANGE`, `ERR_ZEROSEND_INVALID_ADDRESS`; errors of the file system
  */
-export function compileFields(template: Template, fields: readonly Field[]): Compiled {
-  const compiled: Compiled = { writers: [], initial: Buffer.from(template.bytes), zeros: 0 };
+export function compileFields(template: Template, fields: readonly AnyField[]): Compiled {
+  if (fields.length > MOST_FIELDS) {
+    throw outOfRange('fields.length', `at most ${MOST_FIELDS}`, fields.length);
+  }
+  const { shape, named, sums } = sort(fields);
+  const spec = shapesOf(template, shape);
+  const { lengths, raised } = spec;
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+  // Where the shortest is made as long as is needed, fields have to be in the next one.
+  const bound = raised ? lengths.subarray(1) : lengths;
+  const shortest = bound.reduce((least, length) => Math.min(least, length), longest);
+  const initial = Buffer.alloc(Math.max(longest, template.length));
+  initial.set(template.bytes);
   const parts: Target[] = [];
-  for (const [i, field] of fields.entries()) {
-    const name = `fields[${i}]`;
-    checkKeys(name, field, ['target', ...WAYS]);
-    const ways = WAYS.filter((way) => way in field);
-    if (ways.length !== 1) throw invalidArgument(name, `one with one of ${WAYS.join(', ')}`, field);
-    const target = resolveTarget(`${name}.target`, template, field.target);
-    const add = (part: Target, source: Source) => {
-      refuseOverlap(`${name}.target`, part, parts);
-      parts.push(part);
-      compiled.writers.push(new FieldWriter(part, source));
-    };
-    if ('list' in field) {
-      addList(`${name}.list`, target, field.list, add);
-    } else if ('timestamp' in field) {
-      add(target, timeSource(`${name}.timestamp`, target, field.timestamp));
-    } else {
-      const part = countedPart(target);
-      const value = valueReader(target, part, compiled.initial);
-      const source =
-        'counter' in field
-          ? counterSource(`${name}.counter`, part, field.counter, value, compiled.initial)
-          : randomSource(`${name}.random`, part, field.random, value, i);
-      add(part, source);
-    }
-  }
-  writeChecksums(compiled.initial, 0, template._checksums);
-  compiled.zeros = Math.max(
-    template.offsets.payload,
-    lastNonZero(compiled.initial) + 1,
-    ...parts.map(({ at, width }) => at + width),
-  );
-  return compiled;
-}
-
-/** The last byte that is not 0, or -1. */
-function lastNonZero(bytes: Uint8Array): number {
-  let at = bytes.length - 1;
-  while (at >= 0 && bytes[at] === 0) at--;
-  return at;
-}
-
-/** The low 48 bits of an IPv6 address, all of anything else. */
-function countedPart(target: Target): Target {
-  if (target.width <= 8) return target;
-  const bits = COUNTED_ADDRESS * 8;
-  return { ...target, at: target.at + 10, width: COUNTED_ADDRESS, bits };
-}
-
-type ReadValue = (name: string, value: unknown) => bigint;
-
-/**
- * Reads numbers and addresses for a target. The first 80 bits of an IPv6 address are laid into the
- * packet, and have to be the same in all that a field names.
- */
-function valueReader(target: Target, part: Target, initial: Buffer): ReadValue {
-  const { address } = target;
-  let prefix: string | null = null;
-  return (name, value) => {
-    if (address === null || typeof value === 'number' || typeof value === 'bigint') {
-      return checkWhole(name, value, largest(part.bits));
-    }
-    const bytes = Buffer.from(parseAddress(name, address, value));
-    if (part === target) return BigInt(bytes.readUIntBE(0, target.width));
-    const upper = bytes.subarray(0, 16 - COUNTED_ADDRESS);
-    const text = upper.toString('hex');
-    if (prefix !== null && prefix !== text) {
-      throw outOfRange(name, 'an address with the same first 80 bits', value);
-    }
-    prefix = text;
-    initial.set(upper, target.at);
-    return BigInt(bytes.readUIntBE(16 - COUNTED_ADDRESS, COUNTED_ADDRESS));
-  };
-}
-
-function largest(bits: number): bigint {
-  return (1n << BigInt(bits)) - 1n;
-}
-
-function counterSource(
-  name: string,
-  target: Target,
-  options: Counter,
-  read: ReadValue,
-  initial: Buffer,
-): Source {
-  checkKeys(name, options, ['start', 'step', 'count']);
-  const start =
-    options.start === undefined ? current(target, initial) : read(`${name}.start`, options.start);
-  const { step = 1, count } = options;
-  checkInteger(`${name}.step`, step, -Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
-  const most = largest(target.bits);
-  if (count !== undefined) {
-    checkInteger(`${name}.count`, count, 1, Number.MAX_SAFE_INTEGER);
-    const last = start + BigInt(step) * BigInt(count - 1);
-    if (last < 0n || last > most) {
-      throw rangeError(
-        'ERR_ZEROSEND_OUT_OF_RANGE',
-        `${name} goes to ${last}, but ${target.name} holds 0 to ${most}`,
-      );
-    }
-  }
-  return new CounterSource(start, step, count ?? 0, most + 1n);
-}
-
-/** What the packet has there. */
-function current({ at, width, shift, bits }: Target, initial: Buffer): bigint {
-  const value = BigInt(`0x${initial.toString('hex', at, at + width)}`);
-  return (value >> BigInt(shift)) & largest(bits);
-}
-
-function randomSource(
-  name: string,
-  target: Target,
-  options: Random,
-  read: ReadValue,
-  place: number,
-): Source {
-  checkKeys(name, options, ['seed', 'min', 'max']);
-  const seed = checkInteger(`${name}.seed`, options.seed ?? place, 0, 2 ** 32 - 1);
-  const min = options.min === undefined ? 0n : read(`${name}.min`, options.min);
-  const max = options.max === undefined ? largest(target.bits) : read(`${name}.max`, options.max);
-  if (max < min) throw outOfRange(`${name}.max`, `at least min (${min})`, options.max);
-  return new RandomSource(seed, min, max - min + 1n);
-}
-
-function addList(
-  name: string,
-  target: Target,
-  list: unknown,
-  add: (part: Target, source: Source) => void,
-): void {
-  if (!Array.isArray(list) || list.length === 0) {
-    throw invalidArgument(name, 'an array that is not empty', list);
-  }
-  const { address } = target;
-  const values = list.map((value, i) => {
-    const what = `${name}[${i}]`;
-    const bytes = Buffer.alloc(16);
-    const numeric = typeof value === 'number' || typeof value === 'bigint';
-    if (address !== null && (!numeric || address === 'ipv6')) {
-      const parsed = parseAddress(what, address, value);
-      bytes.set(parsed, 16 - parsed.length);
-    } else {
-      bytes.writeBigUInt64BE(checkWhole(what, value, largest(target.bits)), 8);
-    }
-    return bytes;
+  const asked = { template, shortest, checksums: template._checksums };
+  const own = sums.map(({ name, field }) => {
+    const { part, checksum } = readChecksum(name, asked, field);
+    refuseOverlap(`${name}.target`, part, parts);
+    parts.push(part);
+    return checksum;
   });
-  const column = (at: number) =>
-    values.map((b) => ({ high: b.readUInt32BE(at), low: b.readUInt32BE(at + 4) }));
-  if (target.width <= 8) {
-    add(target, new ListSource(column(8)));
+  const draft: Draft = { ...asked, checksums: sorted([...template._checksums, ...own]) };
+  for (const part of parts) refuseParts(part, draft.checksums);
+  const writers: FieldWriter[] = [];
+  const add: Add = (name, part, source) => {
+    refuseOverlap(name, part, parts);
+    parts.push(part);
+    writers.push(new FieldWriter(part, source));
+  };
+  for (const { name, field, place } of named) {
+    if ('targets' in field) addLinked(name, field, place, draft, initial, add);
+    else addField(name, field, place, draft, initial, add);
+  }
+  if (raised) {
+    const needed = [template.offsets.payload, ...parts.map(({ at, width }) => at + width)];
+    for (const { to, toEnd } of own) if (!toEnd) needed.push(to);
+    lengths[0] = checkInteger(
+      'bytes that headers and fields need',
+      Math.max(lengths[0] as number, ...needed),
+      1,
+      shortest,
+    );
+  }
+  return layOut(draft, spec, initial.subarray(0, longest), parts, writers);
+}
+
+type Add = (name: string, part: Target, source: Source) => void;
+
+/** Fields by what they are of. */
+function sort(fields: readonly AnyField[]) {
+  let shape: Named<LengthField | PayloadField> | null = null;
+  const named: Named<Field | LinkedFields>[] = [];
+  const sums: Named<ChecksumField>[] = [];
+  for (const [place, field] of fields.entries()) {
+    const name = `fields[${place}]`;
+    checkObject(name, field);
+    if ('targets' in field) named.push({ name, field, place });
+    else if (isShape(field)) {
+      if (shape !== null) {
+        throw badField(`${name} says how long packets are, and so does ${shape.name}`);
+      }
+      shape = { name, field, place };
+    } else if ('checksum' in field) sums.push({ name, field, place });
+    else named.push({ name, field, place });
+  }
+  return { shape: shape as Named<LengthField | PayloadField> | null, named, sums };
+}
+
+function isShape(field: AnyField): field is LengthField | PayloadField {
+  const { target } = field as { target?: unknown };
+  return target === 'length' || target === 'payload.length' || target === 'payload';
+}
+
+function shapesOf(
+  template: Template,
+  shape: Named<LengthField | PayloadField> | null,
+): ShapeSpec & { raised: boolean } {
+  if (shape === null) {
+    const lengths = Uint32Array.of(template.length);
+    return { lengths, choice: null, payloads: null, raised: false };
+  }
+  const { name, field, place } = shape;
+  if (field.target !== 'payload') {
+    return { ...readLengths(name, field, template, place), payloads: null };
+  }
+  const payloads = readPayloads(name, field);
+  const { starts } = payloads;
+  const choice = choose(name, field, starts.length - 1, place);
+  const { payload } = template.offsets;
+  const lengths = Uint32Array.from({ length: starts.length - 1 }, (_, i) => {
+    const length = payload + (starts[i + 1] as number) - (starts[i] as number);
+    return checkInteger(`bytes of a packet with entry ${i} of ${name}`, length, 1, LONGEST);
+  });
+  return { lengths, choice, payloads, raised: false };
+}
+
+function addField(
+  name: string,
+  field: Field,
+  place: number,
+  draft: Draft,
+  initial: Buffer,
+  add: Add,
+): void {
+  checkKeys(name, field, ['target', ...WAYS, ...('list' in field ? ORDER_KEYS : [])]);
+  const ways = WAYS.filter((way) => way in field);
+  if (ways.length !== 1) throw invalidArgument(name, `one with one of ${WAYS.join(', ')}`, field);
+  const where = `${name}.target`;
+  const target = resolveTarget(where, draft, field.target);
+  if ('list' in field) {
+    const list = checkList(`${name}.list`, field.list);
+    for (const { part, low, high } of readList((i) => `${name}.list[${i}]`, target, list)) {
+      add(where, part, new ListSource(choose(name, field, list.length, place).source, low, high));
+    }
     return;
   }
-  // An IPv6 address is two numbers, which go on together.
-  const half = { ...target, width: 8, bits: 64 };
-  add(half, new ListSource(column(0)));
-  add({ ...half, at: target.at + 8 }, new ListSource(column(8)));
+  const { part, source } =
+    'timestamp' in field
+      ? readTime(`${name}.timestamp`, target, field.timestamp)
+      : 'counter' in field
+        ? readCounter(`${name}.counter`, target, field.counter, initial)
+        : readRandom(`${name}.random`, target, field.random, initial, place);
+  add(where, part, source);
 }
 
-function timeSource(name: string, target: Target, options: Timestamp): Source {
-  checkKeys(name, options, ['unit', 'clock']);
-  const { unit = 'ns', clock = 'unix' } = options;
-  if (!['ns', 'us', 'ms'].includes(unit)) {
-    throw invalidArgument(`${name}.unit`, "'ns', 'us' or 'ms'", unit);
+function addLinked(
+  name: string,
+  field: LinkedFields,
+  place: number,
+  draft: Draft,
+  initial: Buffer,
+  add: Add,
+): void {
+  const isList = 'list' in field;
+  checkKeys(name, field, ['targets', ...(isList ? ['list', ...ORDER_KEYS] : ['counters'])]);
+  const targets = checkList(`${name}.targets`, field.targets).map((target, i) =>
+    resolveTarget(`${name}.targets[${i}]`, draft, target),
+  );
+  const rows = checkList(
+    isList ? `${name}.list` : `${name}.counters`,
+    isList ? field.list : field.counters,
+  );
+  if (!isList) {
+    addCounters(`${name}.counters`, targets, rows as LinkedCounters, initial, add);
+    return;
   }
-  if (clock !== 'unix' && clock !== 'monotonic') {
-    throw invalidArgument(`${name}.clock`, "'unix' or 'monotonic'", clock);
+  for (const [i, row] of rows.entries()) checkRow(`${name}.list[${i}]`, row, targets.length);
+  for (const [column, target] of targets.entries()) {
+    const values = (rows as readonly (readonly unknown[])[]).map((row) => row[column]);
+    const nameOf = (i: number) => `${name}.list[${i}][${column}]`;
+    for (const { part, low, high } of readList(nameOf, target, values)) {
+      const { source } = choose(name, field, rows.length, place);
+      add(`${name}.targets[${column}]`, part, new ListSource(source, low, high));
+    }
   }
-  if (target.width !== 8) {
-    throw rangeError('ERR_ZEROSEND_FIELD', `${name} needs a place of 8 bytes`);
+}
+
+type LinkedCounters = Extract<LinkedFields, { counters: unknown }>['counters'];
+
+/** Each counts on when the one before it has gone round. */
+function addCounters(
+  name: string,
+  targets: readonly Target[],
+  counters: LinkedCounters,
+  initial: Buffer,
+  add: Add,
+): void {
+  checkRow(name, counters, targets.length);
+  let every = 1;
+  for (const [i, target] of targets.entries()) {
+    const what = `${name}[${i}]`;
+    const counter = counters[i] as LinkedCounters[number];
+    checkObject(what, counter);
+    if ('every' in counter) throw invalidArgument(what, 'one without every', counter);
+    const counting = readCounting(what, target, counter, initial);
+    add(name, counting.part, held(name, counterOf(counting), { every }));
+    if (i === targets.length - 1) return;
+    if (counting.count === 0) throw invalidArgument(what, 'one with count or last', counter);
+    every = Math.min(every * counting.count, Number.MAX_SAFE_INTEGER); // packets: it is not reached
   }
-  return new TimeSource(unit, clock);
+}
+
+function checkList(name: string, list: unknown): readonly unknown[] {
+  if (Array.isArray(list) && list.length > 0) return list;
+  throw invalidArgument(name, 'an array that is not empty', list);
+}
+
+function checkRow(name: string, row: unknown, size: number): void {
+  if (Array.isArray(row) && row.length === size) return;
+  throw invalidArgument(name, `an array of ${size}, one for each target`, row);
 }

@@ -2,7 +2,7 @@ import type { Batch } from './batch.js';
 import type { Source } from './sources.js';
 import type { Covering, Target } from './targets.js';
 
-/** Writes a field's values into packets, and notes how the sum of their bytes changes. */
+/** Writes a field's values into packets, and notes the sum of what it has written. */
 export class FieldWriter {
   /** the checksums that cover the field */
   readonly covering: readonly Covering[];
@@ -11,32 +11,38 @@ export class FieldWriter {
   readonly #shift: number;
   /** the bits of the word that belong to others */
   readonly #keep: number;
+  /** the same for each byte, in the order in which they lie */
+  readonly #kept: Uint8Array;
   readonly #width: number;
-  /** no checksum covers it, and no bit of its bytes is another's */
-  readonly #overwrites: boolean;
+  readonly #littleEndian: boolean;
+  /** how it is written: all bits of 1, 2 or 4 bytes; some of them; or any width, byte by byte */
+  readonly #way: 'whole' | 'bits' | 'bytes';
 
   constructor(target: Target, source: Source) {
+    const { at, width, bits, shift, littleEndian, covering } = target;
     this.source = source;
-    this.covering = target.covering;
-    this.#at = target.at;
-    this.#width = target.width;
-    this.#shift = target.shift;
-    this.#keep = target.bits >= 32 ? 0 : ~((2 ** target.bits - 1) << target.shift);
-    this.#overwrites =
-      this.covering.length === 0 &&
-      target.bits === target.width * 8 &&
-      target.width <= 4 &&
-      target.width !== 3;
+    // What lies the other way round is summed as its words are, whose bytes are swapped.
+    this.covering = littleEndian
+      ? covering.map(({ checksum, odd }) => ({ checksum, odd: !odd }))
+      : covering;
+    this.#at = at;
+    this.#width = width;
+    this.#shift = shift;
+    this.#littleEndian = littleEndian;
+    this.#keep = bits >= 32 ? 0 : ~((2 ** bits - 1) << shift);
+    this.#kept = keptBytes(target);
+    const usual = !littleEndian && (width === 1 || width === 2 || width === 4);
+    this.#way = !usual ? 'bytes' : bits === width * 8 ? 'whole' : 'bits';
   }
 
   /** Writes the next values into the first `count` packets of the batch. */
   write(batch: Batch, count: number): void {
     this.source.fill(batch.high, batch.low, count);
-    if (this.#overwrites) this.#overwrite(batch, count);
-    else if (this.#width === 1) this.#writeByte(batch, count);
-    else if (this.#width === 2) this.#writeWord(batch, count);
-    else if (this.#width === 4) this.#writeDoubleWord(batch, count);
+    if (this.#way === 'whole') this.#overwrite(batch, count);
+    else if (this.#way === 'bits') this.#writeBits(batch, count);
     else this.#writeBytes(batch, count);
+    if (this.covering.length === 0) return;
+    this.#sum(batch, count);
     for (const { checksum, odd } of this.covering) batch.add(checksum, odd, count);
   }
 
@@ -62,73 +68,99 @@ export class FieldWriter {
     }
   }
 
-  // The difference is the sum of `~m + m'` over the words (RFC 1624, equation 3), that is of
-  // m' - m + 0xffff.
-
-  #writeByte({ views, bases, each, low, difference }: Batch, count: number): void {
+  #writeBits({ views, bases, each, low }: Batch, count: number): void {
     const offset = this.#at;
     const keep = this.#keep;
     const shift = this.#shift;
+    const width = this.#width;
     for (let i = 0; i < count; i++) {
       const bytes = views[i & each] as Uint8Array;
-      const at = (bases[i] as number) + offset;
-      const before = bytes[at] as number;
-      const after = (before & keep) | ((low[i] as number) << shift);
-      bytes[at] = after;
-      difference[i] = ((after - before) << 8) + 0xffff;
+      let at = (bases[i] as number) + offset;
+      let word = 0;
+      for (let j = 0; j < width; j++) word = (word << 8) | (bytes[at + j] as number);
+      word = (word & keep) | ((low[i] as number) << shift);
+      if (width === 4) {
+        bytes[at++] = word >>> 24;
+        bytes[at++] = word >>> 16;
+      }
+      if (width > 1) bytes[at++] = word >>> 8;
+      bytes[at] = word;
     }
   }
 
-  #writeWord({ views, bases, each, low, difference }: Batch, count: number): void {
-    const offset = this.#at;
-    const keep = this.#keep;
-    const shift = this.#shift;
-    for (let i = 0; i < count; i++) {
-      const bytes = views[i & each] as Uint8Array;
-      const at = (bases[i] as number) + offset;
-      const before = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
-      const after = (before & keep) | ((low[i] as number) << shift);
-      bytes[at] = after >>> 8;
-      bytes[at + 1] = after;
-      difference[i] = after - before + 0xffff;
-    }
-  }
-
-  #writeDoubleWord({ views, bases, each, low, difference }: Batch, count: number): void {
-    const offset = this.#at;
-    const keep = this.#keep;
-    const shift = this.#shift;
-    for (let i = 0; i < count; i++) {
-      const bytes = views[i & each] as Uint8Array;
-      const at = (bases[i] as number) + offset;
-      const first = ((bytes[at] as number) << 8) | (bytes[at + 1] as number);
-      const second = ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
-      const kept = ((first << 16) | second) & keep;
-      const after = kept | ((low[i] as number) << shift);
-      bytes[at] = after >>> 24;
-      bytes[at + 1] = after >>> 16;
-      bytes[at + 2] = after >>> 8;
-      bytes[at + 3] = after;
-      difference[i] = (after >>> 16) + (after & 0xffff) - first - second + 2 * 0xffff;
-    }
-  }
-
-  /** Any width up to 8; always all bits of it. */
-  #writeBytes({ views, bases, each, low, high, difference }: Batch, count: number): void {
+  /** Any width up to 8, any bits of it, in either order. */
+  #writeBytes({ views, bases, each, low, high }: Batch, count: number): void {
     const last = this.#width - 1;
+    const kept = this.#kept;
     for (let i = 0; i < count; i++) {
       const bytes = views[i & each] as Uint8Array;
       const at = (bases[i] as number) + this.#at;
-      let sum = 4 * 0xffff;
+      const lower = lowerOf(high[i] as number, low[i] as number, this.#shift);
+      const upper = upperOf(high[i] as number, low[i] as number, this.#shift);
       for (let j = 0; j <= last; j++) {
-        const right = last - j; // bytes to the right of this one
-        const half = (right < 4 ? low[i] : high[i]) as number;
-        const after = (half >>> (8 * (right & 3))) & 0xff;
-        const change = after - (bytes[at + j] as number);
-        bytes[at + j] = after;
-        sum += (j & 1) === 0 ? change << 8 : change;
+        const right = this.#littleEndian ? j : last - j; // bytes that hold lower bits
+        const byte = ((right < 4 ? lower : upper) >>> (8 * (right & 3))) & 0xff;
+        const keep = kept[j] as number;
+        bytes[at + j] = keep === 0 ? byte : ((bytes[at + j] as number) & keep) | byte;
       }
-      difference[i] = sum;
     }
   }
+
+  /** The sum of the field's bits as 16-bit words, as if it began with one. */
+  #sum({ low, high, words }: Batch, count: number): void {
+    const width = this.#width;
+    // The last byte of an odd number of them is the first half of a word.
+    const shift = this.#shift + ((width & 1) === 1 && !this.#littleEndian ? 8 : 0);
+    if (width <= 2) {
+      for (let i = 0; i < count; i++) words[i] = (low[i] as number) << shift;
+      return;
+    }
+    if (width === 4 && shift === 0) {
+      for (let i = 0; i < count; i++) {
+        words[i] = ((low[i] as number) >>> 16) + ((low[i] as number) & 0xffff);
+      }
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      words[i] = wordsOf(high[i] as number, low[i] as number, shift);
+    }
+  }
+}
+
+/** The lower and the upper half of a number that is shifted to the left, modulo 2^64. */
+function lowerOf(_high: number, low: number, shift: number): number {
+  return shift < 32 ? low << shift : 0;
+}
+
+function upperOf(high: number, low: number, shift: number): number {
+  if (shift === 0) return high;
+  return shift < 32 ? (high << shift) | (low >>> (32 - shift)) : low << (shift - 32);
+}
+
+function wordsOf(high: number, low: number, shift: number): number {
+  const lower = lowerOf(high, low, shift);
+  const upper = upperOf(high, low, shift);
+  return (lower >>> 16) + (lower & 0xffff) + (upper >>> 16) + (upper & 0xffff);
+}
+
+/**
+ * What a value of a field adds to a sum that covers it, folded.
+ * @param odd it begins in the second half of a word
+ */
+export function sumOf(value: bigint, target: Target, odd: boolean): number {
+  const { width, shift, littleEndian } = target;
+  const wide = (value << BigInt(shift)) << ((width & 1) === 1 && !littleEndian ? 8n : 0n);
+  let sum = 0;
+  for (let rest = wide; rest > 0n; rest >>= 16n) sum += Number(rest & 0xffffn);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return odd === littleEndian ? sum : ((sum & 0xff) << 8) | (sum >>> 8);
+}
+
+/** For each byte of a field, the bits that are not the field's. */
+export function keptBytes({ width, bits, shift, littleEndian }: Target): Uint8Array {
+  const own = ((1n << BigInt(bits)) - 1n) << BigInt(shift);
+  return Uint8Array.from({ length: width }, (_, j) => {
+    const right = BigInt(littleEndian ? j : width - 1 - j);
+    return ~Number((own >> (8n * right)) & 0xffn) & 0xff;
+  });
 }

@@ -1,16 +1,18 @@
-// fields: what changes from packet to packet. Values come from `sources`, are written by `field-writer`,
-// and the sequence updates checksums by what has changed.
+// fields: what changes from packet to packet. Values come from sources, and are written by `field-writer`;
+// `shapes` has lengths and payloads, and `checksum-writer` adds what was written to what stays the same.
 
 import { invalidArgument } from '../../base/errors.js';
 import { checkInteger } from '../../base/validate.js';
 import type { BufferRun } from '../../index.js';
+import { rangeError } from '../base/errors.js';
 import { checkKeys } from '../base/validate.js';
 import { checkFits, Template } from '../packets/template.js';
-import { BATCH, Batch } from './batch.js';
-import { type ChecksumUpdate, updatesOf } from './checksum-update.js';
+import { BATCH, type Batch } from './batch.js';
+import type { ChecksumWriter } from './checksum-writer.js';
 import { compileFields } from './compile-fields.js';
 import type { FieldWriter } from './field-writer.js';
-import type { Field } from './fields.js';
+import type { AnyField } from './fields.js';
+import type { Shapes } from './shapes.js';
 
 /** Which packets of a stream are made. Worker i of n makes `{ first: i, stride: n }`. */
 export interface Share {
@@ -29,36 +31,48 @@ export function checkShare({ first = 0, stride = 1 }: Share): Required<Share> {
 
 /**
  * The packets of a template, one after the other: packet k has the k-th value of each field. Only
- * the fields are written, and checksums are updated by what has changed (RFC 1624), so a packet
- * costs what its fields cost. Allocates nothing.
+ * the fields are written, and checksums are made of what was written and of the sum of the rest, which is known,
+ * so a packet costs what its fields cost. Allocates nothing.
  *
  * A buffer has to hold an earlier packet of the same template: {@link PacketSequence.init} lays the first one.
  */
 export class PacketSequence {
   /** What it was compiled from. */
   readonly template: Template;
-  /** Bytes of a packet. */
+  /** Bytes of a packet; of the longest, where a field changes their length. */
   readonly length: number;
+  /** Bytes of a packet in the mean over all of them: `length`, unless a field changes it. */
+  readonly meanLength: number;
   readonly #writers: readonly FieldWriter[];
   readonly #initial: Buffer;
   /** The first packet without the zeros at its end that all have. @internal */
   readonly _laid: Buffer;
-  readonly #updates: readonly ChecksumUpdate[];
+  readonly #checksums: readonly ChecksumWriter[];
+  readonly #shapes: Shapes;
+  /** of the packets that were made by the last call, where they differ */
+  #lengths: Uint32Array | null;
   readonly #batch: Batch;
   #next = 0;
   #stride = 1;
 
   /** @internal */
-  constructor(template: Template, fields: readonly Field[]) {
+  constructor(template: Template, fields: readonly AnyField[]) {
+    const { batch, shapes, writers, checksums, initial, zeros } = compileFields(template, fields);
     this.template = template;
-    this.length = template.length;
-    const { writers, initial, zeros } = compileFields(template, fields);
+    this.length = shapes.longest;
+    this.meanLength = shapes.mean;
     this.#writers = writers;
+    this.#checksums = checksums;
+    this.#shapes = shapes;
+    this.#lengths = shapes.differ ? new Uint32Array(BATCH) : null;
     this.#initial = initial;
     this._laid = initial.subarray(0, zeros);
-    const touched = writers.flatMap(({ covering }) => covering.map(({ checksum }) => checksum));
-    this.#updates = updatesOf(template._checksums, touched);
-    this.#batch = new Batch(template._checksums.length);
+    this.#batch = batch;
+  }
+
+  /** Whether packets are of several lengths. @internal */
+  get _differ(): boolean {
+    return this.#lengths !== null;
   }
 
   /** Number of the packet that {@link PacketSequence.stamp} makes next. */
@@ -69,6 +83,7 @@ export class PacketSequence {
   /** Goes to packet `first`; from there every `stride`-th is made. */
   seek(share: Share): this {
     const { first, stride } = checkShare(share);
+    this.#shapes.seek(first, stride);
     for (const writer of this.#writers) writer.source.seek(first, stride);
     this.#next = first;
     this.#stride = stride;
@@ -84,46 +99,72 @@ export class PacketSequence {
     bytes.set(this.#initial);
   };
 
-  /** Lays as many packets one behind the other: a train for UDP segmentation offload. */
+  /**
+   * Lays as many packets one behind the other: a train for UDP segmentation offload.
+   * @throws RangeError `ERR_ZEROSEND_FIELD` for several where a field changes their length
+   */
   layTrain(bytes: Uint8Array, packets: number): void {
+    this.#checkTrain(packets);
     checkFits(this.length * packets, bytes);
     for (let i = 0; i < packets; i++) bytes.set(this.#initial, i * this.length);
   }
 
-  /** Makes the packet at `base` of a buffer, which is an earlier one of this template, the next one. */
-  stamp(bytes: Uint8Array, base = 0): void {
+  /**
+   * Makes the packet at `base` of a buffer, which is an earlier one of this template, the next one.
+   * @returns its length
+   */
+  stamp(bytes: Uint8Array, base = 0): number {
     this.#batch.views[0] = bytes;
     this.#batch.bases[0] = base;
-    this.#make(1);
+    this.#make(1, 0);
+    return this.#lengths === null ? this.length : (this.#lengths[0] as number);
   }
 
   /**
    * Makes the packets of the first `count` buffers the next ones, in order: several times faster
    * than one {@link PacketSequence.stamp} each.
    * @param train packets that lie one behind the other in each buffer; default 1
+   * @returns what `sendMany` takes: the bytes to send of each buffer, or, where a field changes the length of packets,
+   * those of each of them, in a list that holds until the next call
+   * @throws RangeError `ERR_ZEROSEND_FIELD` for a train where a field changes the length
    */
-  stampMany(buffers: readonly { readonly bytes: Uint8Array }[], count: number, train = 1): void {
+  stampMany(
+    buffers: readonly { readonly bytes: Uint8Array }[],
+    count: number,
+    train = 1,
+  ): number | Uint32Array {
+    this.#checkTrain(train);
+    this.#makeRoom(count);
     const { views, bases } = this.#batch;
     let filled = 0;
+    let made = 0;
     for (let i = 0; i < count; i++) {
       const { bytes } = buffers[i] as { bytes: Uint8Array };
       for (let j = 0; j < train; j++) {
         views[filled] = bytes;
         bases[filled] = j * this.length;
         if (++filled === BATCH) {
-          this.#make(BATCH);
+          this.#make(BATCH, made);
+          made += BATCH;
           filled = 0;
         }
       }
     }
-    if (filled > 0) this.#make(filled);
+    if (filled > 0) this.#make(filled, made);
+    return this.#lengths === null ? this.length * train : this.#lengths.subarray(0, count);
   }
 
-  /** Makes the packets of a run the next ones, in order: faster still than {@link PacketSequence.stampMany}. */
-  stampRun(run: Pick<BufferRun, 'memory' | 'view' | 'offset' | 'stride' | 'count'>): void {
+  /**
+   * Makes the packets of a run the next ones, in order: faster still than {@link PacketSequence.stampMany}.
+   * @returns as {@link PacketSequence.stampMany}
+   */
+  stampRun(
+    run: Pick<BufferRun, 'memory' | 'view' | 'offset' | 'stride' | 'count'>,
+  ): number | Uint32Array {
     const batch = this.#batch;
     const { bases } = batch;
     const { memory, stride, count } = run;
+    this.#makeRoom(count);
     let base = run.offset;
     for (let left = count; left > 0; left -= BATCH) {
       const packets = Math.min(left, BATCH);
@@ -131,24 +172,59 @@ export class PacketSequence {
       batch.view = run.view;
       batch.each = 0;
       for (let i = 0; i < packets; i++, base += stride) bases[i] = base;
-      this.#make(packets);
+      this.#make(packets, count - left);
     }
+    return this.#lengths === null ? this.length : this.#lengths.subarray(0, count);
   }
 
-  /** Makes up to {@link BATCH} packets, at places of one memory, the next ones. @internal */
-  _stampPlaces(memory: Uint8Array, view: DataView, places: Float64Array, count: number): void {
+  /**
+   * Makes up to {@link BATCH} packets, at places of one memory, the next ones.
+   * @returns as {@link PacketSequence.stampMany}, of longer lists
+   * @internal
+   */
+  _stampPlaces(
+    memory: Uint8Array,
+    view: DataView,
+    places: Float64Array,
+    count: number,
+  ): number | Uint32Array {
     const batch = this.#batch;
     batch.views[0] = memory;
     batch.view = view;
     batch.each = 0;
     for (let i = 0; i < count; i++) batch.bases[i] = places[i] as number;
-    this.#make(count);
+    this.#make(count, 0);
+    return this.#lengths ?? this.length;
   }
 
-  #make(count: number): void {
+  #checkTrain(train: number): void {
+    if (train === 1 || this.#lengths === null) return;
+    throw rangeError(
+      'ERR_ZEROSEND_FIELD',
+      `the packets of a train are of one length, and fields make them of several; received ${train}`,
+    );
+  }
+
+  #makeRoom(count: number): void {
+    if (this.#lengths !== null && this.#lengths.length < count) {
+      this.#lengths = new Uint32Array(count);
+    }
+  }
+
+  /** @param at where in the list of lengths those of these packets begin */
+  #make(count: number, at: number): void {
     const batch = this.#batch;
+    const shapes = this.#shapes;
+    shapes.choose(batch, count);
+    for (const checksum of this.#checksums) checksum.begin(batch, count);
     for (const writer of this.#writers) writer.write(batch, count);
-    for (const update of this.#updates) update.run(batch, count);
+    for (const checksum of this.#checksums) checksum.write(batch, count);
+    const lengths = this.#lengths;
+    if (lengths !== null) {
+      for (let i = 0; i < count; i++) {
+        lengths[at + i] = shapes.lengths[batch.shapes[i] as number] as number;
+      }
+    }
     batch.forget(count);
     this.#next += this.#stride * count;
   }
@@ -181,7 +257,7 @@ export class PacketSequence {
  */
 export function compile(
   template: Template,
-  fields: readonly Field[] = [],
+  fields: readonly AnyField[] = [],
   share: Share = {},
 ): PacketSequence {
   if (!(template instanceof Template)) {

@@ -1,5 +1,3 @@
-import { clock, monotonic, timeOrigin } from '../../base/timers.js';
-
 /** Makes the values of a field: numbers of up to 64 bits, each in two halves. */
 export interface Source {
   /** Goes to packet `k`. From there on, `fill` makes the value of every `stride`-th packet. */
@@ -7,10 +5,8 @@ export interface Source {
   fill(high: Uint32Array, low: Uint32Array, count: number): void;
 }
 
-const TWO_32 = 0x1_0000_0000;
-
-const lowerHalf = (value: bigint) => Number(value & 0xffff_ffffn);
-const upperHalf = (value: bigint) => lowerHalf(value >> 32n);
+export const lowerHalf = (value: bigint) => Number(value & 0xffff_ffffn);
+export const upperHalf = (value: bigint) => lowerHalf(value >> 32n);
 
 /**
  * Counts: packet k has `start + step * (k mod count)`, or with a count of 0 `start + step * k`, in either
@@ -38,7 +34,12 @@ export class CounterSource implements Source {
   #backLow = 0;
 
   /** @param modulus 2^n where the field has n bits, up to 64 */
-  constructor(start: number | bigint, step: number, count: number, modulus: number | bigint) {
+  constructor(
+    start: number | bigint,
+    step: number | bigint,
+    count: number,
+    modulus: number | bigint,
+  ) {
     this.#start = BigInt(start);
     this.#step = BigInt(step);
     this.#count = count;
@@ -109,136 +110,92 @@ export class CounterSource implements Source {
   }
 }
 
-/** The widest range whose values are chosen by 53 random bits, which a number holds. Wider ones take 64. */
-const WIDEST_SHARE = 2n ** 53n;
-
-/**
- * Random values: a hash of seed and packet number. A worker gets those of its own packets without
- * making the ones between.
- */
-export class RandomSource implements Source {
-  readonly #seed: number;
-  readonly #min: bigint;
-  readonly #range: bigint;
-  #kLow = 0;
-  #kHigh = 0;
-  #stride = 1;
-
-  /** @param range how many values there are, up to 2^64 */
-  constructor(seed: number, min: bigint, range: bigint) {
-    this.#seed = mix(seed ^ 0x6a09_e667);
-    this.#min = min;
-    this.#range = range;
-  }
-
-  seek(k: number, stride: number): void {
-    this.#kLow = k % TWO_32;
-    this.#kHigh = Math.floor(k / TWO_32);
-    this.#stride = stride;
-  }
-
-  fill(high: Uint32Array, low: Uint32Array, count: number): void {
-    const wide = this.#range > WIDEST_SHARE;
-    const minHigh = upperHalf(this.#min);
-    const minLow = lowerHalf(this.#min);
-    const range = Number(this.#range);
-    const stride = this.#stride;
-    let k = this.#kLow;
-    let salt = mix(this.#seed + this.#kHigh);
-    for (let i = 0; i < count; i++) {
-      const first = mix(Math.imul(k, 0x9e37_79b9) ^ salt);
-      const second = mix(first ^ salt);
-      if (wide) {
-        this.#scale(high, low, i, first >>> 0, second >>> 0);
-      } else {
-        // In a range that is no power of two, values differ in frequency by less than range / 2^53.
-        const share = (first >>> 0) / TWO_32 + (second >>> 11) / 0x20_0000_0000_0000;
-        const above = Math.floor(share * range);
-        const sum = minLow + (above >>> 0);
-        low[i] = sum;
-        high[i] = minHigh + Math.floor(above / TWO_32) + (sum < TWO_32 ? 0 : 1);
-      }
-      k += stride;
-      if (k >= TWO_32) {
-        k -= TWO_32;
-        salt = mix(this.#seed + ++this.#kHigh);
-      }
-    }
-    this.#kLow = k;
-  }
-
-  /**
-   * Chooses a value by 64 random bits: the range is scaled by what they are of 2^64. Values differ in
-   * frequency by less than range / 2^64.
-   */
-  #scale(high: Uint32Array, low: Uint32Array, i: number, upper: number, lower: number): void {
-    const bits = (BigInt(upper) << 32n) | BigInt(lower);
-    const value = this.#min + ((bits * this.#range) >> 64n);
-    low[i] = lowerHalf(value);
-    high[i] = upperHalf(value);
-  }
-}
-
-/** The finalizer of MurmurHash3: every bit of the result depends on every bit of the value. */
-function mix(value: number): number {
-  let h = value;
-  h = Math.imul(h ^ (h >>> 16), 0x85eb_ca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2_ae35);
-  return h ^ (h >>> 16);
-}
-
-/** Takes the values of a list one after the other, and begins anew at its end. */
+/** Takes values of a list by the numbers that another source makes. */
 export class ListSource implements Source {
-  readonly #high: Uint32Array;
+  readonly #index: Source;
+  readonly #high: Uint32Array | null;
   readonly #low: Uint32Array;
-  #at = 0;
-  #stride = 0;
 
-  constructor(values: readonly { high: number; low: number }[]) {
-    this.#high = Uint32Array.from(values, ({ high }) => high);
-    this.#low = Uint32Array.from(values, ({ low }) => low);
+  /** @param high the upper halves; null: all are 0, and what was in `high` before is left */
+  constructor(index: Source, low: Uint32Array, high: Uint32Array | null) {
+    this.#index = index;
+    this.#low = low;
+    this.#high = high;
   }
 
   seek(k: number, stride: number): void {
-    this.#at = k % this.#low.length;
-    this.#stride = stride % this.#low.length;
+    this.#index.seek(k, stride);
   }
 
   fill(high: Uint32Array, low: Uint32Array, count: number): void {
-    const length = this.#low.length;
-    let at = this.#at;
-    for (let i = 0; i < count; i++) {
-      low[i] = this.#low[at] as number;
-      high[i] = this.#high[at] as number;
-      at += this.#stride;
-      if (at >= length) at -= length;
+    this.#index.fill(high, low, count);
+    const uppers = this.#high;
+    if (uppers !== null) {
+      for (let i = 0; i < count; i++) high[i] = uppers[low[i] as number] as number;
     }
-    this.#at = at;
+    const lowers = this.#low;
+    for (let i = 0; i < count; i++) low[i] = lowers[low[i] as number] as number;
   }
 }
 
-/** Writes the time at which packets are made. Those that are made by one call of `fill` have the same. */
-export class TimeSource implements Source {
-  readonly #baseHigh: number;
-  readonly #baseLow: number;
-  readonly #perMillisecond: number;
+/** Values that are made at once where one is held for several packets. */
+const AHEAD = 256;
 
-  constructor(unit: 'ns' | 'us' | 'ms', origin: 'unix' | 'monotonic') {
-    this.#perMillisecond = { ns: 1e6, us: 1e3, ms: 1 }[unit];
-    const nanoseconds =
-      origin === 'unix'
-        ? BigInt(Math.round(timeOrigin * 1e6))
-        : monotonic() - BigInt(Math.round(clock() * 1e6));
-    const base = nanoseconds / BigInt(1e6 / this.#perMillisecond);
-    this.#baseHigh = Number(base >> 32n);
-    this.#baseLow = Number(base & 0xffff_ffffn);
+/** Holds each value of another source for so many packets: packet k has the value of `floor(k / every)`. */
+export class HeldSource implements Source {
+  readonly #inner: Source;
+  readonly #every: number;
+  readonly #high = new Uint32Array(AHEAD);
+  readonly #low = new Uint32Array(AHEAD);
+  /** `floor(k / every)`, and what is left over; how far both advance from one packet to the next */
+  #turn = 0;
+  #rest = 0;
+  #turns = 0;
+  #rests = 0;
+
+  constructor(inner: Source, every: number) {
+    this.#inner = inner;
+    this.#every = every;
   }
 
-  seek(): void {}
+  seek(k: number, stride: number): void {
+    const every = this.#every;
+    this.#turn = Math.floor(k / every);
+    this.#rest = k % every;
+    this.#turns = Math.floor(stride / every);
+    this.#rests = stride % every;
+  }
 
   fill(high: Uint32Array, low: Uint32Array, count: number): void {
-    const sum = this.#baseLow + Math.floor(clock() * this.#perMillisecond);
-    low.fill(sum % TWO_32, 0, count);
-    high.fill(this.#baseHigh + Math.floor(sum / TWO_32), 0, count);
+    // Values of all turns from the first to the last, where they are not many more than are needed.
+    const near = (this.#turns + 1) * count <= AHEAD;
+    if (near) {
+      this.#inner.seek(this.#turn, 1);
+      this.#inner.fill(this.#high, this.#low, this.#turnsWithin(count - 1) + 1);
+    }
+    const first = this.#turn;
+    for (let i = 0; i < count; i++) {
+      if (near) {
+        const at = this.#turn - first;
+        high[i] = this.#high[at] as number;
+        low[i] = this.#low[at] as number;
+      } else {
+        this.#inner.seek(this.#turn, 1);
+        this.#inner.fill(this.#high, this.#low, 1);
+        high[i] = this.#high[0] as number;
+        low[i] = this.#low[0] as number;
+      }
+      this.#turn += this.#turns;
+      this.#rest += this.#rests;
+      if (this.#rest >= this.#every) {
+        this.#rest -= this.#every;
+        this.#turn++;
+      }
+    }
+  }
+
+  /** How many turns further it is after so many packets. */
+  #turnsWithin(packets: number): number {
+    return packets * this.#turns + Math.floor((this.#rest + packets * this.#rests) / this.#every);
   }
 }

@@ -1,7 +1,7 @@
 import { describe, invalidArgument } from '../../base/errors.js';
 import { checkInteger } from '../../base/validate.js';
 import { rangeError } from '../base/errors.js';
-import { checkKeys } from '../base/validate.js';
+import { checkBoolean, checkKeys } from '../base/validate.js';
 import type { AddressKind } from '../packets/addresses.js';
 import type { Checksum } from '../packets/coverage.js';
 import { OFFLOAD_HEADER } from '../packets/offload.js';
@@ -28,13 +28,24 @@ export interface Target {
   bits: number;
   shift: number;
   address: AddressKind | null;
+  /** the first byte has the lowest bits */
+  littleEndian: boolean;
   covering: readonly Covering[];
+}
+
+/** A packet whose fields are yet to be found. */
+export interface Draft {
+  template: Template;
+  /** bytes of the shortest packet, offload header included: a field has to be in each */
+  shortest: number;
+  /** those of the template, and those that fields have asked for */
+  checksums: readonly Checksum[];
 }
 
 const NAME = /^([a-z]\w*)(?:\[(\d+)\])?(?:\.(\w+))?$/i;
 const WIDEST = 8;
 
-function badField(message: string): RangeError {
+export function badField(message: string): RangeError {
   return rangeError('ERR_ZEROSEND_FIELD', message);
 }
 
@@ -43,20 +54,30 @@ function badField(message: string): RangeError {
  * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_FIELD`,
  * `ERR_ZEROSEND_OUT_OF_RANGE`
  */
-export function resolveTarget(name: string, template: Template, target: unknown): Target {
-  if (typeof target === 'string') return namedTarget(name, template, target);
-  checkKeys(name, target, ['layer', 'offset', 'width']);
-  const { layer, offset, width } = target as Place;
+export function resolveTarget(name: string, draft: Draft, target: unknown): Target {
+  const resolved =
+    typeof target === 'string' ? namedTarget(name, draft, target) : placed(name, draft, target);
+  refuseParts(resolved, draft.checksums);
+  return resolved;
+}
+
+function placed(name: string, draft: Draft, target: unknown): Target {
+  const { template, shortest } = draft;
+  checkKeys(name, target, ['layer', 'offset', 'width', 'littleEndian']);
+  const { layer, offset, width, littleEndian = false } = target as Place;
   const start = startOf(`${name}.layer`, template, layer);
-  checkInteger(`${name}.offset`, offset, 0, template.length - 1);
+  checkInteger(`${name}.offset`, offset, 0, Math.max(shortest, template.length) - 1);
   checkInteger(`${name}.width`, width, 1, WIDEST);
-  const resolved = targetAt(template, `${layer} ${offset}+${width}`, start, { at: offset, width });
+  checkBoolean(`${name}.littleEndian`, littleEndian);
+  const span = { at: offset, width, littleEndian };
+  const resolved = targetAt(draft, `${layer} ${offset}+${width}`, start, span);
   refuseFixed(template, resolved);
   refuseBorders(template, resolved);
   return resolved;
 }
 
-function namedTarget(name: string, template: Template, target: string): Target {
+function namedTarget(name: string, draft: Draft, target: string): Target {
+  const { template } = draft;
   const [, , , field = ''] = NAME.exec(target) ?? [];
   const layer = layerOf(template, target);
   if (layer === null) throw badField(`${target} is not in the packet`);
@@ -70,7 +91,7 @@ function namedTarget(name: string, template: Template, target: string): Target {
   }
   const what = workedOut(layer, field, spec);
   if (what !== null) throw badField(`${target} would change the ${what} of ${layer.label}`);
-  return targetAt(template, target, layer.at, spec);
+  return targetAt(draft, target, layer.at, spec);
 }
 
 /** The layer that a name begins with; null: it is not in the packet; undefined: there is none such. */
@@ -82,7 +103,8 @@ function layerOf(template: Template, name: string): Layer | null | undefined {
   return layers[Number(index)] ?? null;
 }
 
-function startOf(name: string, template: Template, layer: unknown): number {
+/** Where a layer begins, by its name. */
+export function startOf(name: string, template: Template, layer: unknown): number {
   const { offsets } = template;
   if (layer === 'packet') return offsets.offload >= 0 ? OFFLOAD_HEADER : 0;
   if (layer === 'payload') return offsets.payload;
@@ -95,29 +117,32 @@ function startOf(name: string, template: Template, layer: unknown): number {
   return found.at;
 }
 
-type Span = Pick<FieldSpec, 'at' | 'width' | 'bits' | 'shift' | 'address'>;
+type Span = Pick<FieldSpec, 'at' | 'width' | 'bits' | 'shift' | 'address'> &
+  Pick<Place, 'littleEndian'>;
 
-function targetAt(template: Template, name: string, start: number, span: Span): Target {
-  const { width, bits = width * 8, shift = 0, address = null } = span;
+/** A part of a packet, which has to be in the shortest one as well. */
+export function targetAt(draft: Draft, name: string, start: number, span: Span): Target {
+  const { width, bits = width * 8, shift = 0, address = null, littleEndian = false } = span;
+  const { shortest, checksums } = draft;
   const at = start + span.at;
   const end = at + width;
-  if (end > template.length) {
-    throw badField(`${name} ends ${end - template.length} bytes behind the packet`);
+  if (end > shortest) {
+    throw badField(`${name} ends ${end - shortest} bytes behind the packet, or the shortest one`);
   }
-  const covering = coveringOf(template._checksums, at, width);
-  return { name, at, width, bits, shift, address, covering };
+  const covering = coveringOf(checksums, at, width);
+  return { name, at, width, bits, shift, address, littleEndian, covering };
 }
 
 /** The checksums that cover bytes of a packet. */
 export function coveringOf(checksums: readonly Checksum[], at: number, width: number): Covering[] {
   const overlaps = (from: number, to: number) => at < to && at + width > from;
-  return checksums.flatMap(({ from, to, pseudo, partial }, checksum) => {
+  return checksums.flatMap(({ from, to, toEnd, pseudo, partial }, checksum) => {
     if (pseudo) {
       const { source, destination, bytes } = pseudo;
       const begins = [source, destination].find((begin) => overlaps(begin, begin + bytes));
       if (begins !== undefined) return { checksum, odd: ((at - begins) & 1) === 1 };
     }
-    if (partial || !overlaps(from, to)) return [];
+    if (partial || !overlaps(from, toEnd ? Number.POSITIVE_INFINITY : to)) return [];
     return { checksum, odd: ((at - from) & 1) === 1 };
   });
 }
@@ -160,24 +185,35 @@ function refuseFixed(template: Template, target: Target): void {
   }
 }
 
-/** Throws for a number that is partly in one checksum, or layer, and partly not. */
-function refuseBorders(template: Template, target: Target): void {
-  const { _stack: layers, _checksums: checksums, offsets } = template;
-  const borders = [...layers.map(({ at }) => at), offsets.payload];
-  // A transport's checksum covers the addresses, and not what is beside them: options, say.
-  for (const { pseudo } of checksums) {
-    if (pseudo === null) continue;
-    for (const begin of [pseudo.source, pseudo.destination]) {
-      borders.push(begin, begin + pseudo.bytes);
+/** Throws for a number that is partly in one layer, and partly in another. */
+function refuseBorders({ _stack: layers, offsets }: Template, target: Target): void {
+  const border = [...layers.map(({ at }) => at), offsets.payload].find((at) => splits(target, at));
+  if (border !== undefined) throw crossing(target, border);
+}
+
+/**
+ * Throws for a number of which a sum covers a part only. A transport's covers the addresses, and not what is
+ * beside them: options, say. A CRC sees all bytes anew.
+ */
+export function refuseParts(target: Target, checksums: readonly Checksum[]): void {
+  for (const { kind, from, to, toEnd, pseudo, partial } of checksums) {
+    if (kind !== 'internet') continue;
+    const borders = partial ? [] : [from, ...(toEnd ? [] : [to])];
+    if (pseudo) {
+      const { source, destination, bytes } = pseudo;
+      for (const begin of [source, destination]) borders.push(begin, begin + bytes);
     }
+    const border = borders.find((at) => splits(target, at) && !isBetweenAddresses(checksums, at));
+    if (border !== undefined) throw crossing(target, border);
   }
-  const end = target.at + target.width;
-  const inside = (at: number) => at > target.at && at < end;
-  const border = borders.find((at) => inside(at) && !isBetweenAddresses(checksums, at));
-  if (border === undefined) return;
-  throw badField(
-    `${target.name} crosses the border at byte ${border} of the packet; use two fields ` +
-      `(${describe(end - border)} bytes are behind it)`,
+}
+
+const splits = ({ at, width }: Target, border: number) => border > at && border < at + width;
+
+function crossing({ name, at, width }: Target, border: number): RangeError {
+  return badField(
+    `${name} crosses the border at byte ${border} of the packet; use two fields ` +
+      `(${describe(at + width - border)} bytes are behind it)`,
   );
 }
 

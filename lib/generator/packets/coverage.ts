@@ -1,7 +1,10 @@
+import { crc32 } from 'node:zlib';
 import { fold, sumWords, udpChecksum, writeWord } from './checksum.js';
 import { crc32c } from './crc32c.js';
 import { misfit } from './misfit.js';
-import { fieldsOf, type Layer, numberOf } from './protocol.js';
+import { type ChecksumSpec, fieldsOf, type Layer, numberOf } from './protocol.js';
+
+export type ChecksumKind = ChecksumSpec['kind'];
 
 /** A checksum of a packet that is worked out, and what it covers; offsets from the first byte. */
 export interface Checksum {
@@ -9,7 +12,10 @@ export interface Checksum {
   /** what it covers beside the pseudo header */
   from: number;
   to: number;
-  kind: 'internet' | 'crc32c';
+  /** it covers all up to the end of the packet, however long that is */
+  toEnd: boolean;
+  kind: ChecksumKind;
+  littleEndian: boolean;
   pseudo: PseudoHeader | null;
   zeroIsNone: boolean;
   /** only the pseudo header is summed: kernel or device do the rest */
@@ -35,12 +41,15 @@ export function checksumsOf(layers: readonly Layer[], offloaded: Layer | null): 
     for (const [name, { at, checksum }] of Object.entries(fieldsOf(layer))) {
       const given = layer.values[name];
       if (checksum === undefined || (given !== undefined && given !== true)) continue;
-      const to = layer.at + layer.header + (checksum.covers === 'all' ? layer.content : 0);
+      const toEnd = checksum.covers === 'all';
+      const to = layer.at + layer.header + (toEnd ? layer.content : 0);
       found.push({
         at: layer.at + at,
         from: layer.at,
         to,
+        toEnd,
         kind: checksum.kind,
+        littleEndian: checksum.kind !== 'internet',
         pseudo: checksum.pseudoHeader ? pseudoHeaderOf(layer, to - layer.at) : null,
         zeroIsNone: checksum.zeroIsNone ?? false,
         partial: layer === offloaded,
@@ -58,18 +67,32 @@ function pseudoHeaderOf(layer: Layer, length: number): PseudoHeader {
     if (addresses?.destination !== undefined) destination ??= below.at + addresses.destination;
     if (addresses?.source === undefined || destination === undefined) continue;
     const { bytes } = addresses;
-    const sum = (numberOf(layer, 'ip') ?? 0) + (length & 0xffff) + (length >>> 16);
+    const sum = (numberOf(layer, 'ip') ?? 0) + lengthSum(length);
     return { source: below.at + addresses.source, destination, bytes, sum };
   }
   throw misfit(`${layer.label} needs ipv4 or ipv6 below it, whose addresses its checksum covers`);
 }
 
+/** A length as a pseudo header adds it, whose upper half is 0 in short packets. */
+const lengthSum = (length: number) => (length & 0xffff) + (length >>> 16);
+
+/** The same checksum in a packet of another length: where it ends, and the length in its pseudo header. */
+export function inLength(checksum: Checksum, length: number): Checksum {
+  const { from, to, toEnd, pseudo } = checksum;
+  if (!toEnd) return checksum;
+  const sum = pseudo && pseudo.sum - lengthSum(to - from) + lengthSum(length - from);
+  return { ...checksum, to: length, pseudo: pseudo && { ...pseudo, sum: sum as number } };
+}
+
+/** Bytes of a checksum. */
+export const widthOf = ({ kind }: Checksum) => (kind === 'internet' ? 2 : 4);
+
 /** Works out the checksums of the packet at `base` from its bytes. */
 export function writeChecksums(bytes: Uint8Array, base: number, checksums: readonly Checksum[]) {
   for (const checksum of checksums) {
-    const { at, from, to, kind, pseudo, zeroIsNone, partial } = checksum;
-    if (kind === 'crc32c') {
-      writeCrc(bytes, base, checksum);
+    const { at, from, to, kind, pseudo, zeroIsNone, partial, littleEndian } = checksum;
+    if (kind !== 'internet') {
+      writeCrc(bytes, base, checksum, to);
       continue;
     }
     const sum = pseudo === null ? 0 : pseudoSum(bytes, base, pseudo);
@@ -79,16 +102,26 @@ export function writeChecksums(bytes: Uint8Array, base: number, checksums: reado
     }
     writeWord(bytes, base + at, 0);
     const value = ~fold(sumWords(bytes, base + from, base + to, sum)) & 0xffff;
-    writeWord(bytes, base + at, zeroIsNone ? udpChecksum(value) : value);
+    const written = zeroIsNone ? udpChecksum(value) : value;
+    writeWord(bytes, base + at, littleEndian ? swapped(written) : written);
   }
 }
 
-/** Works out a CRC-32C: it is little-endian, the one number of a packet that is (RFC 9260, appendix A). */
-export function writeCrc(bytes: Uint8Array, base: number, { at, from, to }: Checksum): void {
+/** A 16-bit number with its bytes the other way round. */
+export const swapped = (word: number) => ((word & 0xff) << 8) | (word >>> 8);
+
+/** Works out a CRC, whose own bytes count as 0 where it covers them. */
+export function writeCrc(bytes: Uint8Array, base: number, checksum: Checksum, to: number): void {
+  const { at, from, kind, littleEndian } = checksum;
   bytes.fill(0, base + at, base + at + 4);
-  const crc = crc32c(bytes, base + from, base + to);
-  for (let i = 0; i < 4; i++) bytes[base + at + i] = crc >>> (8 * i);
+  const crc = CRC[kind as keyof typeof CRC](bytes, base + from, base + to);
+  for (let i = 0; i < 4; i++) bytes[base + at + i] = crc >>> (8 * (littleEndian ? i : 3 - i));
 }
+
+const CRC = {
+  crc32c,
+  crc32: (bytes: Uint8Array, start: number, end: number) => crc32(bytes.subarray(start, end)),
+};
 
 function pseudoSum(bytes: Uint8Array, base: number, pseudo: PseudoHeader): number {
   const source = base + pseudo.source;

@@ -28,8 +28,11 @@ export interface Layer {
 
 /** What a checksum covers, and how it is made. */
 export interface ChecksumSpec {
-  /** Ones' complement (RFC 1071) in 2 bytes, or CRC-32C (RFC 9260, appendix A) in 4. */
-  readonly kind: 'internet' | 'crc32c';
+  /**
+   * Ones' complement (RFC 1071) in 2 bytes, or in 4, the first with the lowest bits, CRC-32C (RFC 9260,
+   * appendix A) or CRC-32 (that of Ethernet and zlib).
+   */
+  readonly kind: 'internet' | 'crc32c' | 'crc32';
   /** The header alone, or all that lies behind it as well. */
   readonly covers: 'header' | 'all';
   /** The addresses of the IP header below are part of it, with protocol and length. */

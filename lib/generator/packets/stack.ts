@@ -9,7 +9,8 @@ import { PROTOCOLS } from './protocols/index.js';
 import { contentOf } from './protocols/raw.js';
 
 const MOST_LAYERS = 64;
-const LONGEST = 2 ** 20;
+/** Bytes of the longest packet. */
+export const LONGEST = 2 ** 20;
 
 /** Layers that have their places in a packet. */
 export interface Stack {
@@ -138,12 +139,24 @@ function place(
     length = wanted + start;
   }
   if (length === start) throw misfit('a packet has at least one byte');
-  for (const [i, layer] of layers.entries()) {
-    layer.content = length - layer.at - layer.header;
-    layer.below = layers[i - 1] ?? null;
-    layer.above = layers[i + 1] ?? null;
+  return { layers: resized(layers, length), start, payload: at, length };
+}
+
+/** The same layers in a packet of another length: each with its content, and those beside it. */
+export function resized<L extends Layer>(layers: readonly L[], length: number): L[] {
+  const all = layers.map((layer): Links & L => {
+    return { ...layer, content: length - layer.at - layer.header };
+  });
+  for (const [i, layer] of all.entries()) {
+    layer.below = all[i - 1] ?? null;
+    layer.above = all[i + 1] ?? null;
   }
-  return { layers, start, payload: at, length };
+  return all;
+}
+
+interface Links {
+  below: Layer | null;
+  above: Layer | null;
 }
 
 function writeHeader(bytes: Buffer, layer: Layer): void {
@@ -172,7 +185,7 @@ function contentsOf(layer: Layer, field: string, spec: FieldSpec): number | Uint
     return worked ? 0 : checkInteger(name, given as number, 0, most);
   }
   if (given === undefined) {
-    const value = worked(layer, name, spec);
+    const value = workedOut(layer, name, spec);
     if (typeof value === 'string' || value === undefined) return read(name, spec, layer, value);
     if (value <= most) return value;
     throw misfit(`${name} holds at most ${most}; the packet needs ${value}`);
@@ -181,7 +194,7 @@ function contentsOf(layer: Layer, field: string, spec: FieldSpec): number | Uint
 }
 
 /** The value of a field that is not given; undefined: there is none. */
-function worked(layer: Layer, name: string, spec: FieldSpec): number | string | undefined {
+export function workedOut(layer: Layer, name: string, spec: FieldSpec): number | string | undefined {
   const { above } = layer;
   if (spec.next !== undefined) {
     const number = above && numberOf(above, spec.next);

@@ -3,7 +3,7 @@ import { checkInteger } from '../../base/validate.js';
 import { BufferPool, PacketSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
 import { rangeError } from '../base/errors.js';
 import { checkKeys } from '../base/validate.js';
-import type { Field } from '../fields/fields.js';
+import type { AnyField } from '../fields/fields.js';
 import { compile, type PacketSequence, type Share } from '../fields/sequence.js';
 import type { PacerOptions } from '../pace/pacer.js';
 import type { Rate } from '../pace/rate.js';
@@ -39,7 +39,7 @@ export interface GenerateOptions {
    */
   template?: Template | PacketDescription;
   /** What changes from packet to packet; default nothing. */
-  fields?: readonly Field[];
+  fields?: readonly AnyField[];
   /**
    * Several kinds of packets in place of `template` and `fields`, with exact shares; not on a UDP socket
    * with `segmentSize`.
@@ -91,7 +91,7 @@ export interface CheckedGenerate extends Observed<(progress: Progress) => void> 
   pool: BufferPool;
   ownPool: boolean;
   packets: PacketSequence | Mix;
-  /** without the offload header; of a mix the mean */
+  /** without the offload header; where they differ the mean */
   packetBytes: number;
   /** packets in a buffer */
   train: number;
@@ -120,7 +120,7 @@ export function checkGenerate(options: GenerateOptions): CheckedGenerate {
  */
 export function checkStream(options: GenerateOptions): CheckedGenerate {
   const { socket } = options;
-  const { packets, longest, offload, packetBytes } = packetsOf(options);
+  const { packets, longest, differ, offload, packetBytes } = packetsOf(options);
   const { rate, count, seconds, startAt } = options;
   const ring = socket instanceof PacketSocket || socket instanceof XdpSocket;
   const { batch = ring ? DEFAULT_RUN : DEFAULT_BATCH } = options;
@@ -134,7 +134,7 @@ export function checkStream(options: GenerateOptions): CheckedGenerate {
   checkLength(socket, longest);
   return {
     socket,
-    ...choosePool(socket, options.pool, longest, options.mix !== undefined),
+    ...choosePool(socket, options.pool, longest, differ),
     packets,
     packetBytes,
     rate: rate ?? null,
@@ -157,13 +157,15 @@ function packetsOf(options: GenerateOptions) {
     const packets = checkMix(mix, mixOrder, share);
     const [first] = packets.parts;
     const offload = first !== undefined && first.template.offsets.offload >= 0;
-    return { packets, longest: packets.longest, offload, packetBytes: packets.meanBytes };
+    const { longest, meanBytes: packetBytes } = packets;
+    return { packets, longest, differ: 'a mix', offload, packetBytes };
   }
   const made = given instanceof Template ? given : template(given as PacketDescription);
   const packets = compile(made, fields, share);
   const offload = made.offsets.offload >= 0;
-  const packetBytes = packets.length - (offload ? OFFLOAD_HEADER : 0);
-  return { packets, longest: packets.length, offload, packetBytes };
+  const packetBytes = packets.meanLength - (offload ? OFFLOAD_HEADER : 0);
+  const differ = packets._differ ? 'packets of several lengths' : null;
+  return { packets, longest: packets.length, differ, offload, packetBytes };
 }
 
 function checkLength(socket: ZeroCopySocket, length: number): void {
@@ -175,11 +177,12 @@ function checkLength(socket: ZeroCopySocket, length: number): void {
   );
 }
 
+/** @param differ what it is that has packets of several lengths, which no train can have */
 function choosePool(
   socket: ZeroCopySocket,
   given: BufferPool | undefined,
   length: number,
-  mixed: boolean,
+  differ: string | null,
 ): { pool: BufferPool; ownPool: boolean; train: number } {
   if (given !== undefined && !(given instanceof BufferPool)) {
     throw invalidArgument('options.pool', 'a BufferPool', given);
@@ -192,8 +195,8 @@ function choosePool(
     return { pool: socket.pool, ownPool: false, train: 1 };
   }
   const { segmentSize, maxSendLength } = socket.info();
-  if (segmentSize > 0 && mixed) {
-    throw invalidArgument('options.socket', 'one without segmentSize for a mix', segmentSize);
+  if (segmentSize > 0 && differ !== null) {
+    throw invalidArgument('options.socket', `one without segmentSize for ${differ}`, segmentSize);
   }
   if (segmentSize > 0 && segmentSize !== length) {
     throw outOfRange(

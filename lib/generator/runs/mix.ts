@@ -4,7 +4,8 @@ import type { BufferRun } from '../../index.js';
 import { rangeError } from '../base/errors.js';
 import { checkKeys } from '../base/validate.js';
 import { BATCH } from '../fields/batch.js';
-import type { Field } from '../fields/fields.js';
+import type { AnyField } from '../fields/fields.js';
+import { interleaved } from '../fields/schedule.js';
 import { checkShare, compile, type PacketSequence, type Share } from '../fields/sequence.js';
 import type { PacketDescription } from '../packets/description.js';
 import { OFFLOAD_HEADER } from '../packets/offload.js';
@@ -15,7 +16,7 @@ export interface MixPart {
   /** The packet, as `template` of {@link GenerateOptions}. */
   template: Template | PacketDescription;
   /** What changes from packet to packet of this kind; default nothing. */
-  fields?: readonly Field[];
+  fields?: readonly AnyField[];
   /**
    * How many of all are of this kind: of 7, 4 and 1 it is 7 of each 12, exactly. A whole number from 1;
    * default 1.
@@ -52,31 +53,9 @@ function compilePart(part: MixPart, i: number): PacketSequence {
  * Which part each packet of a period is of.
  * @returns a list of as many as the weights add up to
  */
-export function scheduleOf(weights: readonly number[], order: MixOrder): Uint16Array {
-  const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const schedule = new Uint16Array(total);
-  if (order === 'sequence') {
-    let at = 0;
-    for (const [part, weight] of weights.entries()) {
-      schedule.fill(part, at, at + weight);
-      at += weight;
-    }
-    return schedule;
-  }
-  // Each gains its weight at each step; who has most is next, and pays for all (smooth weighted
-  // round-robin): within a period each comes as often as its weight says.
-  const credit = new Float64Array(weights.length);
-  for (let at = 0; at < total; at++) {
-    let best = 0;
-    for (const [part, weight] of weights.entries()) {
-      const gained = (credit[part] as number) + weight;
-      credit[part] = gained;
-      if (gained > (credit[best] as number)) best = part;
-    }
-    credit[best] = (credit[best] as number) - total;
-    schedule[at] = best;
-  }
-  return schedule;
+export function scheduleOf(weights: readonly number[], order: MixOrder): Uint32Array {
+  if (order === 'interleaved') return interleaved(weights);
+  return Uint32Array.from(weights.flatMap((weight, part) => Array<number>(weight).fill(part)));
 }
 
 /**
@@ -91,11 +70,13 @@ export class Mix {
   /** mean bytes of a packet, without the offload header */
   readonly meanBytes: number;
   readonly #counts: TemplateCount[];
-  readonly #schedule: Uint16Array;
+  readonly #schedule: Uint32Array;
   readonly #offload: number;
   /** for each part: the places of packets that are yet to be stamped */
   readonly #places: Float64Array[];
   readonly #open: Uint32Array;
+  /** which of the run those are */
+  readonly #numbers: Uint16Array[];
   /** the part of each packet of the run, and its length */
   readonly #kinds = new Uint16Array(1024);
   readonly #lengths = new Uint32Array(1024);
@@ -118,12 +99,16 @@ export class Mix {
     }
     this.#offload = (offload[0] ?? -1) >= 0 ? OFFLOAD_HEADER : 0;
     this.longest = Math.max(...this.parts.map(({ length }) => length));
-    const sum = this.parts.reduce((all, { length }, i) => all + length * (weights[i] ?? 0), 0);
+    const sum = this.parts.reduce(
+      (all, { meanLength }, i) => all + meanLength * (weights[i] as number),
+      0,
+    );
     this.meanBytes = sum / total - this.#offload;
     this.#counts = parts.map(() => ({ packets: 0, bytes: 0 }));
     this.#schedule = scheduleOf(weights, order);
     this.#places = parts.map(() => new Float64Array(BATCH));
     this.#open = new Uint32Array(parts.length);
+    this.#numbers = parts.map(() => new Uint16Array(BATCH));
     // Of n who share the packets, each goes through the whole schedule, with every n-th packet of
     // each part: so each of them keeps the shares, and together they send each packet once.
     const turn = Math.floor(first / stride);
@@ -150,14 +135,13 @@ export class Mix {
     for (let i = 0; i < count; i++) {
       const part = schedule[at] as number;
       at = at + 1 === schedule.length ? 0 : at + 1;
-      const sequence = this.parts[part] as PacketSequence;
       const place = offset + i * stride;
       const slot = first + i;
       if (this.#holds[slot] !== part) this.#lay(memory, place, slot, part);
       this.#kinds[i] = part;
-      this.#lengths[i] = sequence.length;
       const open = this.#open[part] as number;
       (this.#places[part] as Float64Array)[open] = place;
+      (this.#numbers[part] as Uint16Array)[open] = i;
       this.#open[part] = open + 1;
       if (open + 1 === BATCH) this.#stamp(part, memory, view);
     }
@@ -183,7 +167,13 @@ export class Mix {
     const count = this.#open[part] as number;
     if (count === 0) return;
     const places = this.#places[part] as Float64Array;
-    (this.parts[part] as PacketSequence)._stampPlaces(memory, view, places, count);
+    const sequence = this.parts[part] as PacketSequence;
+    const lengths = sequence._stampPlaces(memory, view, places, count);
+    const numbers = this.#numbers[part] as Uint16Array;
+    for (let j = 0; j < count; j++) {
+      const length = typeof lengths === 'number' ? lengths : (lengths[j] as number);
+      this.#lengths[numbers[j] as number] = length;
+    }
     this.#open[part] = 0;
   }
 

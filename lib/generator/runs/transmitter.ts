@@ -7,6 +7,7 @@ import {
   type ZeroCopySocket,
 } from '../../index.js';
 import type { PacketSequence } from '../fields/sequence.js';
+import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { Mix } from './mix.js';
 
 /** What the socket has accepted. */
@@ -30,7 +31,7 @@ export interface TransmitterOptions {
   socket: ZeroCopySocket;
   pool: BufferPool;
   packets: PacketSequence | Mix;
-  /** of a packet, without the offload header */
+  /** of a packet, without the offload header; where they differ, the mean */
   packetBytes: number;
   /** packets in a buffer */
   train: number;
@@ -105,19 +106,20 @@ class RunTransmitter implements Transmitter {
   send(most: number): Transmitted {
     const transmitted = this.#transmitted;
     transmitted.packets = 0;
+    transmitted.bytes = 0;
     const run = this.#socket.pool.tryAcquireRun(Math.min(most, this.#batch));
     if (run !== null) {
       try {
         if (this.#unlaid > 0) this.#lay(run);
-        this.#packets.stampRun(run);
-        this.#socket.sendMany(run, this.#packets.length);
+        const lengths = this.#packets.stampRun(run);
+        this.#socket.sendMany(run, lengths);
+        transmitted.bytes = bytesOf(lengths, run.count, this.#packetBytes, this.#packets);
       } catch (error) {
         run[Symbol.dispose]();
         throw error;
       }
       transmitted.packets = run.count;
     }
-    transmitted.bytes = transmitted.packets * this.#packetBytes;
     transmitted.sends = transmitted.packets;
     return transmitted;
   }
@@ -152,16 +154,17 @@ class TrainTransmitter implements Transmitter {
     const held = this.#acquire(Math.ceil(most / train));
     const count = Math.min(most, held * train);
     transmitted.packets = count;
-    transmitted.bytes = count * packetBytes;
+    transmitted.bytes = 0;
     transmitted.sends = held;
     if (held === 0) return transmitted;
     const buffers = this.#batch;
     // Only the last train of a run can be shorter than the others.
     const whole = Math.floor(count / train);
-    packets.stampMany(buffers, whole, train);
+    const lengths = packets.stampMany(buffers, whole, train);
     if (whole < held) packets.stampMany([buffers[whole] as PooledBuffer], 1, count % train);
+    transmitted.bytes = bytesOf(lengths, count, packetBytes, packets);
     try {
-      this.#hand(held, count);
+      this.#hand(held, count, lengths);
     } catch (error) {
       for (let i = 0; i < held; i++) buffers[i]?.[Symbol.dispose]();
       throw error;
@@ -185,17 +188,34 @@ class TrainTransmitter implements Transmitter {
     return held;
   }
 
-  #hand(held: number, count: number): void {
+  /** @param each bytes of each buffer that is full, or of all of them */
+  #hand(held: number, count: number, each: number | Uint32Array): void {
     const { socket, packets, train, batch } = this.#options;
-    const full = packets.length * train;
     const buffers = held === batch ? this.#batch : this.#batch.slice(0, held);
     const rest = count % train;
     if (rest === 0) {
-      socket.sendMany(buffers, full);
+      socket.sendMany(buffers, each);
       return;
     }
-    const lengths = new Array(held).fill(full);
+    const lengths = new Array(held).fill(each);
     lengths[held - 1] = rest * packets.length;
     socket.sendMany(buffers, lengths);
   }
+}
+
+/**
+ * Bytes of packets without their offload headers.
+ * @param lengths what `stampMany` or `stampRun` has returned
+ * @param packetBytes of a packet, where all are alike
+ */
+function bytesOf(
+  lengths: number | Uint32Array,
+  count: number,
+  packetBytes: number,
+  { template }: PacketSequence,
+): number {
+  if (typeof lengths === 'number') return count * packetBytes;
+  let bytes = template.offsets.offload < 0 ? 0 : -count * OFFLOAD_HEADER;
+  for (let i = 0; i < count; i++) bytes += lengths[i] as number;
+  return bytes;
 }

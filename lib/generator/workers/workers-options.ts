@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { invalidArgument } from '../../base/errors.js';
 import { checkInteger } from '../../base/validate.js';
 import { checkKeys } from '../base/validate.js';
-import type { Field } from '../fields/fields.js';
+import type { AnyField } from '../fields/fields.js';
 import { compile } from '../fields/sequence.js';
 import type { Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
@@ -19,7 +19,7 @@ export interface WorkersOptions {
   /** The packet: a description, for a template cannot be handed to a thread. */
   template?: PacketDescription;
   /** What changes from packet to packet; default nothing. */
-  fields?: readonly Field[];
+  fields?: readonly AnyField[];
   /** Several kinds of packets in place of `template` and `fields`: each worker sends all kinds, in their shares. */
   mix?: readonly (MixPart & { template: PacketDescription })[];
   /** How the kinds of a mix follow each other; default `'interleaved'`. */
@@ -89,7 +89,7 @@ export type JobOptions = Omit<WorkersOptions, 'socket'> & Pick<WorkerJob, 'socke
 function packetsOf({ template: one, fields = [], mix, mixOrder }: JobOptions) {
   if (mix === undefined) {
     const description = one as PacketDescription; // or template() says what is wrong
-    const { length } = compile(template(description), fields);
+    const { meanLength: length } = compile(template(description), fields);
     refuseOwnProtocols('options.template', description);
     return { packets: { template: description, fields }, length };
   }

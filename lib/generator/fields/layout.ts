@@ -1,0 +1,172 @@
+import { fold } from '../packets/checksum.js';
+import { type Checksum, inLength, widthOf, writeChecksums } from '../packets/coverage.js';
+import { lengthsOfLayers } from '../packets/lengths.js';
+import { Batch } from './batch.js';
+import { ChecksumWriter, withOuter } from './checksum-writer.js';
+import { FieldWriter, keptBytes, sumOf } from './field-writer.js';
+import type { Payloads } from './payloads.js';
+import { ShapeSource, Shapes, type ShapeSpec } from './shapes.js';
+import { StillSums } from './still-sums.js';
+import {
+  type Covering,
+  type Draft,
+  refuseOverlap,
+  refuseParts,
+  type Target,
+  targetAt,
+} from './targets.js';
+
+/** What packets of a template are made by. */
+export interface Compiled {
+  batch: Batch;
+  shapes: Shapes;
+  writers: readonly FieldWriter[];
+  checksums: readonly ChecksumWriter[];
+  /** the packet that buffers are laid with */
+  initial: Buffer;
+  /** where the bytes that are 0 in each packet begin, to its end */
+  zeros: number;
+}
+
+/** A field that follows the shape of the packet: a length of a layer. */
+interface Follower {
+  target: Target;
+  covering: readonly Covering[];
+  /** for each shape */
+  values: number[];
+}
+
+/**
+ * Works out what does not change: the bytes that buffers are laid with, and for each shape the lengths of layers and
+ * the sums to which the values of fields are added.
+ * @param bytes as long as the longest packet; becomes the first one
+ * @param parts where fields are
+ */
+export function layOut(
+  draft: Draft,
+  spec: ShapeSpec,
+  bytes: Buffer,
+  parts: readonly Target[],
+  writers: readonly FieldWriter[],
+): Compiled {
+  const { template, checksums } = draft;
+  const { lengths, payloads } = spec;
+  const at = template.offsets.payload;
+  const shapes = new Shapes(spec, at);
+  const batch = new Batch(checksums.length);
+  const followers = followersOf(draft, lengths, parts);
+  for (const { target, values } of followers) lay(bytes, target, values[0] as number);
+  if (payloads !== null) layPayload(bytes, payloads, at, parts);
+  writeChecksums(bytes, 0, checksums.map((one) => inLength(one, lengths[0] as number)));
+
+  const varying = followers.filter(({ values }) => values.some((value) => value !== values[0]));
+  const touched = [...writers, ...varying].flatMap(({ covering }) => covering);
+  const due = withOuter(checksums, [
+    ...touched.map(({ checksum }) => checksum),
+    ...[...checksums.keys()].filter((index) => isOfShape(checksums[index] as Checksum, spec, bytes, at)),
+  ]);
+  const still = Buffer.from(bytes);
+  for (const target of [...parts, ...varying.map((one) => one.target)]) clear(still, target);
+  for (const index of due) {
+    const checksum = checksums[index] as Checksum;
+    still.fill(0, checksum.at, checksum.at + widthOf(checksum));
+  }
+  if (payloads !== null) still.fill(0, at);
+  const sums = new StillSums(still, payloads, at);
+  const basesOf = (index: number) => {
+    const checksum = checksums[index] as Checksum;
+    if (checksum.kind !== 'internet') return new Uint16Array(1);
+    return Uint16Array.from(lengths, (length, shape) => {
+      let sum = sums.of(checksum, shape, length);
+      for (const { target, covering, values } of varying) {
+        const one = covering.find((covers) => covers.checksum === index);
+        if (one) sum += sumOf(BigInt(values[shape] as number), target, one.odd);
+      }
+      return fold(sum);
+    });
+  };
+  const following = varying.map(
+    ({ target, values }) => new FieldWriter(target, new ShapeSource(batch.shapes, values)),
+  );
+  const ends = parts.map((part) => part.at + part.width);
+  return {
+    batch,
+    shapes,
+    writers: [...following, ...writers],
+    checksums: due.map((index) => new ChecksumWriter(checksums, index, basesOf(index), lengths)),
+    initial: bytes,
+    zeros: payloads !== null ? bytes.length : Math.max(at, lastNonZero(bytes) + 1, ...ends),
+  };
+}
+
+/** The fields that hold another length than in the template, or one for each shape. */
+function followersOf(draft: Draft, lengths: Uint32Array, parts: readonly Target[]): Follower[] {
+  const { template, checksums } = draft;
+  const distinct = new Set(lengths).add(template.length);
+  if (distinct.size === 1) return [];
+  return lengthsOfLayers(template._stack, distinct).map(({ name, at, spec, values }) => {
+    const target = targetAt(draft, name, at - spec.at, spec);
+    refuseOverlap(name, target, parts);
+    refuseParts(target, checksums);
+    const { covering } = target;
+    // Its part of the sums is in what they begin with.
+    const alone = { ...target, covering: [] };
+    return { target: alone, covering, values: Array.from(lengths, (one) => values.get(one) as number) };
+  });
+}
+
+/** Whether a checksum is another one in each shape, even where no field has changed. */
+function isOfShape(
+  { kind, toEnd, pseudo }: Checksum,
+  { lengths, payloads }: ShapeSpec,
+  bytes: Uint8Array,
+  payloadAt: number,
+): boolean {
+  if (lengths.length === 1) return false;
+  if (payloads !== null) return true;
+  if (!toEnd) return false;
+  const shortest = lengths.reduce((least, length) => Math.min(least, length));
+  return kind !== 'internet' || pseudo !== null || lastNonZero(bytes) >= Math.max(shortest, payloadAt);
+}
+
+/** Writes a number into a packet, beside the bits that others have there. */
+function lay(bytes: Buffer, target: Target, value: number): void {
+  const { at, width, shift } = target;
+  const kept = keptBytes(target);
+  const shifted = BigInt(value) << BigInt(shift);
+  for (let j = 0; j < width; j++) {
+    const byte = Number((shifted >> BigInt(8 * (width - 1 - j))) & 0xffn);
+    bytes[at + j] = ((bytes[at + j] as number) & (kept[j] as number)) | byte;
+  }
+}
+
+function clear(bytes: Buffer, target: Target): void {
+  for (const [j, kept] of keptBytes(target).entries()) {
+    bytes[target.at + j] = (bytes[target.at + j] as number) & kept;
+  }
+}
+
+/** Lays the first payload. Where fields are, all payloads are 0: those are written over them. */
+function layPayload(
+  bytes: Buffer,
+  { bytes: all, starts }: Payloads,
+  at: number,
+  parts: readonly Target[],
+): void {
+  for (const part of parts) {
+    if (part.at < at) continue;
+    for (let i = 0; i < starts.length - 1; i++) {
+      const place = (starts[i] as number) + part.at - at;
+      all.fill(0, place, place + part.width);
+    }
+  }
+  bytes.fill(0, at);
+  bytes.set(all.subarray(starts[0], starts[1]), at);
+}
+
+/** The last byte that is not 0, or -1. */
+function lastNonZero(bytes: Uint8Array): number {
+  let at = bytes.length - 1;
+  while (at >= 0 && bytes[at] === 0) at--;
+  return at;
+}

@@ -1,0 +1,101 @@
+import type { Batch } from './batch.js';
+import type { Choice } from './choice.js';
+import type { Payloads } from './payloads.js';
+import type { Source } from './sources.js';
+
+/** Up to so many bytes a loop is faster than a call that copies. */
+const SHORT = 48;
+
+/** What is known of the shapes before the fields are. */
+export interface ShapeSpec {
+  /** bytes of each, offload header included */
+  lengths: Uint32Array;
+  /** which of them each packet has; null: there is one only */
+  choice: Choice | null;
+  payloads: Payloads | null;
+}
+
+/**
+ * The shapes that packets of a template have: each a length, and maybe a payload. Lengths of layers and sums are
+ * worked out once for each, so that a packet finds them by the number of its shape.
+ */
+export class Shapes {
+  /** bytes of each, offload header included */
+  readonly lengths: Uint32Array;
+  readonly longest: number;
+  /** whether they are of several lengths */
+  readonly differ: boolean;
+  /** the mean over all packets, offload header included */
+  readonly mean: number;
+  readonly #source: Source | null;
+  readonly #payloads: Payloads | null;
+  /** where the payload begins */
+  readonly #at: number;
+
+  /** @param at where the payload begins */
+  constructor({ lengths, choice, payloads }: ShapeSpec, at: number) {
+    this.lengths = lengths;
+    this.longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+    this.differ = lengths.some((length) => length !== this.longest);
+    this.mean = meanOf(lengths, choice?.weights ?? null);
+    this.#source = choice?.source ?? null;
+    this.#payloads = payloads;
+    this.#at = at;
+  }
+
+  seek(k: number, stride: number): void {
+    this.#source?.seek(k, stride);
+  }
+
+  /** Gives the packets of a batch their shapes, and writes their payloads. */
+  choose(batch: Batch, count: number): void {
+    if (this.#source === null) return;
+    this.#source.fill(batch.high, batch.shapes, count);
+    if (this.#payloads !== null) this.#write(batch, this.#payloads, count);
+  }
+
+  #write({ views, bases, each, shapes }: Batch, payloads: Payloads, count: number): void {
+    const { bytes, starts } = payloads;
+    for (let i = 0; i < count; i++) {
+      const shape = shapes[i] as number;
+      const start = starts[shape] as number;
+      const end = starts[shape + 1] as number;
+      const view = views[i & each] as Uint8Array;
+      const at = (bases[i] as number) + this.#at;
+      if (end - start > SHORT) bytes.copy(view, at, start, end);
+      else for (let j = start, to = at; j < end; j++, to++) view[to] = bytes[j] as number;
+    }
+  }
+}
+
+function meanOf(lengths: Uint32Array, weights: readonly number[] | null): number {
+  if (weights === null) {
+    return lengths.reduce((sum, length) => sum + length, 0) / lengths.length;
+  }
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return lengths.reduce((sum, length, i) => sum + length * (weights[i] as number), 0) / total;
+}
+
+/** Makes what belongs to the shape of each packet. */
+export class ShapeSource implements Source {
+  readonly #shapes: Uint32Array;
+  readonly #low: Uint32Array;
+  readonly #high: Uint32Array;
+
+  /** @param shapes those of the packets at work */
+  constructor(shapes: Uint32Array, values: readonly number[]) {
+    this.#shapes = shapes;
+    this.#low = Uint32Array.from(values, (value) => value % 2 ** 32);
+    this.#high = Uint32Array.from(values, (value) => value / 2 ** 32);
+  }
+
+  seek(): void {}
+
+  fill(high: Uint32Array, low: Uint32Array, count: number): void {
+    for (let i = 0; i < count; i++) {
+      const shape = this.#shapes[i] as number;
+      low[i] = this.#low[shape] as number;
+      high[i] = this.#high[shape] as number;
+    }
+  }
+}
