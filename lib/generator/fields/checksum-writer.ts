@@ -1,5 +1,5 @@
-import { readWord, udpChecksum, writeWord } from '../packets/checksum.js';
-import { type Checksum, swapped, widthOf, writeCrc } from '../packets/coverage.js';
+import { readWord, writeWord } from '../packets/checksum.js';
+import { type Checksum, finished, widthOf, writeCrc } from '../packets/coverage.js';
 import type { Batch } from './batch.js';
 import { type Covering, coveringOf } from './targets.js';
 
@@ -48,20 +48,22 @@ export class ChecksumWriter {
     for (const { checksum, odd } of this.#outer) batch.add(checksum, odd, count);
   }
 
-  #finish({ views, bases, each, sums, words }: Batch, count: number): void {
-    const { at, partial, zeroIsNone, littleEndian } = this.#checksum;
+  #finish({ views, view, bases, each, sums, words }: Batch, count: number): void {
+    const checksum = this.#checksum;
+    const { at } = checksum;
     const sum = sums[this.#index] as Int32Array;
     for (let i = 0; i < count; i++) {
       let value = sum[i] as number;
       value = (value & 0xffff) + (value >>> 16);
       value = (value & 0xffff) + (value >>> 16);
-      if (!partial) {
-        value = ~value & 0xffff;
-        if (zeroIsNone) value = udpChecksum(value);
-        if (littleEndian) value = swapped(value);
-      }
-      writeWord(views[i & each] as Uint8Array, (bases[i] as number) + at, value);
-      words[i] = value;
+      words[i] = finished(value, checksum);
+    }
+    if (each === 0) {
+      for (let i = 0; i < count; i++) view.setUint16((bases[i] as number) + at, words[i] as number);
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      writeWord(views[i] as Uint8Array, (bases[i] as number) + at, words[i] as number);
     }
   }
 

@@ -3,13 +3,12 @@ import { checkInteger } from '../../base/validate.js';
 import type { Held, ListOrder } from './fields.js';
 import { RandomSource } from './random-source.js';
 import { interleaved } from './schedule.js';
-import { CounterSource, HeldSource, ListSource, type Source } from './sources.js';
+import { HeldSource, ListSource, type Source, TurnSource } from './sources.js';
 
 /** The keys of {@link ListOrder}. */
 export const ORDER_KEYS = ['weights', 'order', 'seed', 'every'] as const;
 
 const MOST_WEIGHT = 65_536; // of all together: the length of the schedule
-const INDEX = 2n ** 32n;
 
 /** Which entry of a list each packet has. */
 export interface Choice {
@@ -19,9 +18,22 @@ export interface Choice {
   weights: readonly number[] | null;
 }
 
-/** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE` */
+/** Values of a list in its order. */
+export type Ordered = (low: Uint32Array, high: Uint32Array | null) => Source;
+
+/** @throws as {@link orderOf} */
 export function choose(name: string, options: ListOrder, size: number, place: number): Choice {
-  const { weights = null, order = 'turn', seed } = options;
+  const ordered = orderOf(name, options, size, place);
+  const numbers = Uint32Array.from({ length: size }, (_, i) => i);
+  return { source: ordered(numbers, null), weights: options.weights ?? null };
+}
+
+/**
+ * How the entries of a list follow each other.
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE`
+ */
+export function orderOf(name: string, options: ListOrder, size: number, place: number): Ordered {
+  const { weights, order = 'turn', seed } = options;
   if (order !== 'turn' && order !== 'random') {
     throw invalidArgument(`${name}.order`, "'turn' or 'random'", order);
   }
@@ -29,13 +41,14 @@ export function choose(name: string, options: ListOrder, size: number, place: nu
     throw invalidArgument(`${name}.seed`, "left out unless order is 'random'", seed);
   }
   const random = order === 'random';
-  const schedule = weights === null ? null : scheduleOf(`${name}.weights`, weights, size, random);
-  const period = schedule?.length ?? size;
-  const index = random
-    ? new RandomSource(seedOf(name, seed, place), 0n, BigInt(period))
-    : new CounterSource(0, 1, period, INDEX);
-  const source = schedule === null ? index : new ListSource(index, schedule, null);
-  return { source: held(name, source, options), weights };
+  const turns = weights && scheduleOf(`${name}.weights`, weights, size, random);
+  const inTurns = (values: Uint32Array) => turns?.map((entry) => values[entry] as number) ?? values;
+  return (low, high) => {
+    const [lowers, uppers] = [inTurns(low), high && inTurns(high)];
+    if (!random) return held(name, new TurnSource(lowers, uppers), options);
+    const index = new RandomSource(seedOf(name, seed, place), 0n, BigInt(lowers.length));
+    return held(name, new ListSource(index, lowers, uppers), options);
+  };
 }
 
 /** The seed of a field: its place in the list, where none is given. */

@@ -4,7 +4,7 @@ import { checkKeys } from '../base/validate.js';
 import { LONGEST } from '../packets/stack.js';
 import type { Template } from '../packets/template.js';
 import { readChecksum, sorted } from './checksum-field.js';
-import { choose, held, ORDER_KEYS } from './choice.js';
+import { choose, held, ORDER_KEYS, orderOf } from './choice.js';
 import { FieldWriter } from './field-writer.js';
 import type {
   AnyField,
@@ -26,7 +26,7 @@ import {
 } from './numbers.js';
 import { readPayloads } from './payloads.js';
 import type { ShapeSpec } from './shapes.js';
-import { ListSource, type Source } from './sources.js';
+import type { Source } from './sources.js';
 import {
   badField,
   type Draft,
@@ -163,8 +163,9 @@ function addField(
   const target = resolveTarget(where, draft, field.target);
   if ('list' in field) {
     const list = checkList(`${name}.list`, field.list);
+    const ordered = orderOf(name, field, list.length, place);
     for (const { part, low, high } of readList((i) => `${name}.list[${i}]`, target, list)) {
-      add(where, part, new ListSource(choose(name, field, list.length, place).source, low, high));
+      add(where, part, ordered(low, high));
     }
     return;
   }
@@ -199,12 +200,12 @@ function addLinked(
     return;
   }
   for (const [i, row] of rows.entries()) checkRow(`${name}.list[${i}]`, row, targets.length);
+  const ordered = orderOf(name, field, rows.length, place);
   for (const [column, target] of targets.entries()) {
     const values = (rows as readonly (readonly unknown[])[]).map((row) => row[column]);
     const nameOf = (i: number) => `${name}.list[${i}][${column}]`;
     for (const { part, low, high } of readList(nameOf, target, values)) {
-      const { source } = choose(name, field, rows.length, place);
-      add(`${name}.targets[${column}]`, part, new ListSource(source, low, high));
+      add(`${name}.targets[${column}]`, part, ordered(low, high));
     }
   }
 }

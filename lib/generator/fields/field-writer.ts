@@ -50,9 +50,14 @@ export class FieldWriter {
   #overwrite({ views, bases, each, low, view }: Batch, count: number): void {
     const offset = this.#at;
     const width = this.#width;
-    if (each === 0 && width === 4) {
-      for (let i = 0; i < count; i++)
-        view.setUint32((bases[i] as number) + offset, low[i] as number);
+    if (each === 0 && width > 1) {
+      if (width === 4) {
+        for (let i = 0; i < count; i++)
+          view.setUint32((bases[i] as number) + offset, low[i] as number);
+      } else {
+        for (let i = 0; i < count; i++)
+          view.setUint16((bases[i] as number) + offset, low[i] as number);
+      }
       return;
     }
     for (let i = 0; i < count; i++) {
@@ -115,9 +120,10 @@ export class FieldWriter {
       for (let i = 0; i < count; i++) words[i] = (low[i] as number) << shift;
       return;
     }
-    if (width === 4 && shift === 0) {
+    if (width <= 4) {
       for (let i = 0; i < count; i++) {
-        words[i] = ((low[i] as number) >>> 16) + ((low[i] as number) & 0xffff);
+        const word = (low[i] as number) << shift;
+        words[i] = (word >>> 16) + (word & 0xffff);
       }
       return;
     }

@@ -1,8 +1,8 @@
 import { fold } from '../packets/checksum.js';
-import { type Checksum, inLength, widthOf, writeChecksums } from '../packets/coverage.js';
+import { type Checksum, finished, inLength, widthOf, writeChecksums } from '../packets/coverage.js';
 import { lengthsOfLayers } from '../packets/lengths.js';
 import { Batch } from './batch.js';
-import { ChecksumWriter, withOuter } from './checksum-writer.js';
+import { ChecksumWriter, outerOf, withOuter } from './checksum-writer.js';
 import { FieldWriter, keptBytes, sumOf } from './field-writer.js';
 import type { Payloads } from './payloads.js';
 import { ShapeSource, Shapes, type ShapeSpec } from './shapes.js';
@@ -28,12 +28,12 @@ export interface Compiled {
   zeros: number;
 }
 
-/** A field that follows the shape of the packet: a length of a layer. */
+/** A field that follows the shape of the packet: a length of a layer, or a checksum that no other field touches. */
 interface Follower {
   target: Target;
   covering: readonly Covering[];
   /** for each shape */
-  values: number[];
+  values: ArrayLike<number>;
 }
 
 /**
@@ -59,12 +59,17 @@ export function layOut(
   if (payloads !== null) layPayload(bytes, payloads, at, parts);
   writeChecksums(bytes, 0, checksums.map((one) => inLength(one, lengths[0] as number)));
 
-  const varying = followers.filter(({ values }) => values.some((value) => value !== values[0]));
-  const touched = [...writers, ...varying].flatMap(({ covering }) => covering);
-  const due = withOuter(checksums, [
-    ...touched.map(({ checksum }) => checksum),
-    ...[...checksums.keys()].filter((index) => isOfShape(checksums[index] as Checksum, spec, bytes, at)),
+  const varying = followers.filter(({ values }) => isVaried(values));
+  const ofShape = withOuter(checksums, [
+    ...indicesOf(varying),
+    ...[...checksums.keys()].filter((index) =>
+      isOfShape(checksums[index] as Checksum, spec, bytes, at),
+    ),
   ]);
+  // A CRC is worked out of each packet, so what covers it is, too.
+  const crcs = ofShape.filter((index) => checksums[index]?.kind !== 'internet');
+  const touched = withOuter(checksums, [...indicesOf(writers), ...crcs]);
+  const due = [...new Set([...touched, ...ofShape])].sort((a, b) => a - b);
   const still = Buffer.from(bytes);
   for (const target of [...parts, ...varying.map((one) => one.target)]) clear(still, target);
   for (const index of due) {
@@ -73,27 +78,24 @@ export function layOut(
   }
   if (payloads !== null) still.fill(0, at);
   const sums = new StillSums(still, payloads, at);
-  const basesOf = (index: number) => {
+  const written: ChecksumWriter[] = [];
+  for (const index of due) {
     const checksum = checksums[index] as Checksum;
-    if (checksum.kind !== 'internet') return new Uint16Array(1);
-    return Uint16Array.from(lengths, (length, shape) => {
-      let sum = sums.of(checksum, shape, length);
-      for (const { target, covering, values } of varying) {
-        const one = covering.find((covers) => covers.checksum === index);
-        if (one) sum += sumOf(BigInt(values[shape] as number), target, one.odd);
-      }
-      return fold(sum);
-    });
-  };
+    const isSum = checksum.kind === 'internet';
+    const bases = isSum ? basesOf(index, checksum, sums, lengths, varying) : new Uint16Array(1);
+    if (isSum && !touched.includes(index)) varying.push(followerOf(checksums, index, bases));
+    else written.push(new ChecksumWriter(checksums, index, bases, lengths));
+  }
   const following = varying.map(
-    ({ target, values }) => new FieldWriter(target, new ShapeSource(batch.shapes, values)),
+    ({ target, values }) =>
+      new FieldWriter(target, new ShapeSource(batch.shapes, values, target.width)),
   );
   const ends = parts.map((part) => part.at + part.width);
   return {
     batch,
     shapes,
     writers: [...following, ...writers],
-    checksums: due.map((index) => new ChecksumWriter(checksums, index, basesOf(index), lengths)),
+    checksums: written,
     initial: bytes,
     zeros: payloads !== null ? bytes.length : Math.max(at, lastNonZero(bytes) + 1, ...ends),
   };
@@ -113,6 +115,51 @@ function followersOf(draft: Draft, lengths: Uint32Array, parts: readonly Target[
     const alone = { ...target, covering: [] };
     return { target: alone, covering, values: Array.from(lengths, (one) => values.get(one) as number) };
   });
+}
+
+const isVaried = (values: ArrayLike<number>) =>
+  Array.prototype.some.call(values, (value) => value !== values[0]);
+
+const indicesOf = (all: readonly { covering: readonly Covering[] }[]) =>
+  all.flatMap(({ covering }) => covering.map(({ checksum }) => checksum));
+
+/** For each shape, the sum of what a checksum covers but for what fields write. */
+function basesOf(
+  index: number,
+  checksum: Checksum,
+  sums: StillSums,
+  lengths: Uint32Array,
+  followers: readonly Follower[],
+): Uint16Array {
+  const covered = followers.flatMap(({ target, covering, values }) =>
+    covering
+      .filter((covers) => covers.checksum === index)
+      .map(({ odd }) => ({ target, odd, values })),
+  );
+  return Uint16Array.from(lengths, (length, shape) => {
+    let sum = sums.of(checksum, shape, length);
+    for (const { target, odd, values } of covered) {
+      sum += sumOf(BigInt(values[shape] as number), target, odd);
+    }
+    return fold(sum);
+  });
+}
+
+/** A checksum that is the same in all packets of a shape. */
+function followerOf(checksums: readonly Checksum[], index: number, bases: Uint16Array): Follower {
+  const checksum = checksums[index] as Checksum;
+  const target: Target = {
+    name: 'a checksum',
+    at: checksum.at,
+    width: 2,
+    bits: 16,
+    shift: 0,
+    address: null,
+    littleEndian: false,
+    covering: [],
+  };
+  const covering = outerOf(checksums, index);
+  return { target, covering, values: bases.map((sum) => finished(sum, checksum)) };
 }
 
 /** Whether a checksum is another one in each shape, even where no field has changed. */

@@ -7,7 +7,6 @@ import type { Template } from '../packets/template.js';
 import { type Choice, choose, held, ORDER_KEYS, seedOf } from './choice.js';
 import type { LengthField, RandomRange } from './fields.js';
 import { RandomSource } from './random-source.js';
-import { CounterSource } from './sources.js';
 
 /** Of each 12 packets, and their bytes by the outermost layer: without the FCS, or without what the kernel adds. */
 const IMIX = {
@@ -123,8 +122,8 @@ function counted(
   }
   checkInteger(`the last length of ${name}`, first + stride * (size - 1), least, most);
   const lengths = Array.from({ length: size }, (_, i) => first + i * stride);
-  const source = held(name, new CounterSource(0, 1, size, 2n ** 32n), counter);
-  return { lengths, choice: { source, weights: null } };
+  const { every } = counter;
+  return { lengths, choice: choose(name, every === undefined ? {} : { every }, size, 0) };
 }
 
 function drawn(

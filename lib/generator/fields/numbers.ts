@@ -127,7 +127,7 @@ export function readList(
   name: (i: number) => string,
   target: Target,
   list: readonly unknown[],
-): { part: Target; low: Uint32Array; high: Uint32Array }[] {
+): { part: Target; low: Uint32Array; high: Uint32Array | null }[] {
   const { address } = target;
   const values = list.map((value, i) => {
     const numeric = typeof value === 'number' || typeof value === 'bigint';
@@ -139,7 +139,7 @@ export function readList(
   const column = (part: Target, right: bigint) => ({
     part,
     low: Uint32Array.from(values, (value) => lowerHalf(value >> right)),
-    high: Uint32Array.from(values, (value) => upperHalf(value >> right)),
+    high: part.width > 4 ? Uint32Array.from(values, (value) => upperHalf(value >> right)) : null,
   });
   if (target.width <= 8) return [column(target, 0n)];
   const half = { ...target, width: 8, bits: 64 };

@@ -80,22 +80,26 @@ function meanOf(lengths: Uint32Array, weights: readonly number[] | null): number
 export class ShapeSource implements Source {
   readonly #shapes: Uint32Array;
   readonly #low: Uint32Array;
-  readonly #high: Uint32Array;
+  readonly #high: Uint32Array | null;
 
-  /** @param shapes those of the packets at work */
-  constructor(shapes: Uint32Array, values: readonly number[]) {
+  /**
+   * @param shapes those of the packets at work
+   * @param width bytes of the field
+   */
+  constructor(shapes: Uint32Array, values: ArrayLike<number>, width: number) {
     this.#shapes = shapes;
     this.#low = Uint32Array.from(values, (value) => value % 2 ** 32);
-    this.#high = Uint32Array.from(values, (value) => value / 2 ** 32);
+    this.#high = width > 4 ? Uint32Array.from(values, (value) => value / 2 ** 32) : null;
   }
 
   seek(): void {}
 
   fill(high: Uint32Array, low: Uint32Array, count: number): void {
-    for (let i = 0; i < count; i++) {
-      const shape = this.#shapes[i] as number;
-      low[i] = this.#low[shape] as number;
-      high[i] = this.#high[shape] as number;
-    }
+    const shapes = this.#shapes;
+    const lowers = this.#low;
+    for (let i = 0; i < count; i++) low[i] = lowers[shapes[i] as number] as number;
+    const uppers = this.#high;
+    if (uppers === null) return;
+    for (let i = 0; i < count; i++) high[i] = uppers[shapes[i] as number] as number;
   }
 }

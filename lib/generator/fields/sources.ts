@@ -110,13 +110,47 @@ export class CounterSource implements Source {
   }
 }
 
+/** Takes values of a list in turn, and begins anew at its end. */
+export class TurnSource implements Source {
+  readonly #high: Uint32Array | null;
+  readonly #low: Uint32Array;
+  #at = 0;
+  #stride = 0;
+
+  /** @param high the upper halves; null: nobody needs them */
+  constructor(low: Uint32Array, high: Uint32Array | null) {
+    this.#low = low;
+    this.#high = high;
+  }
+
+  seek(k: number, stride: number): void {
+    this.#at = k % this.#low.length;
+    this.#stride = stride % this.#low.length;
+  }
+
+  fill(high: Uint32Array, low: Uint32Array, count: number): void {
+    const uppers = this.#high;
+    const lowers = this.#low;
+    const length = lowers.length;
+    const stride = this.#stride;
+    let at = this.#at;
+    for (let i = 0; i < count; i++) {
+      low[i] = lowers[at] as number;
+      if (uppers !== null) high[i] = uppers[at] as number;
+      at += stride;
+      if (at >= length) at -= length;
+    }
+    this.#at = at;
+  }
+}
+
 /** Takes values of a list by the numbers that another source makes. */
 export class ListSource implements Source {
   readonly #index: Source;
   readonly #high: Uint32Array | null;
   readonly #low: Uint32Array;
 
-  /** @param high the upper halves; null: all are 0, and what was in `high` before is left */
+  /** @param high the upper halves; null: nobody needs them */
   constructor(index: Source, low: Uint32Array, high: Uint32Array | null) {
     this.#index = index;
     this.#low = low;
@@ -130,11 +164,12 @@ export class ListSource implements Source {
   fill(high: Uint32Array, low: Uint32Array, count: number): void {
     this.#index.fill(high, low, count);
     const uppers = this.#high;
-    if (uppers !== null) {
-      for (let i = 0; i < count; i++) high[i] = uppers[low[i] as number] as number;
-    }
     const lowers = this.#low;
-    for (let i = 0; i < count; i++) low[i] = lowers[low[i] as number] as number;
+    for (let i = 0; i < count; i++) {
+      const at = low[i] as number;
+      low[i] = lowers[at] as number;
+      if (uppers !== null) high[i] = uppers[at] as number;
+    }
   }
 }
 

@@ -90,25 +90,28 @@ export const widthOf = ({ kind }: Checksum) => (kind === 'internet' ? 2 : 4);
 /** Works out the checksums of the packet at `base` from its bytes. */
 export function writeChecksums(bytes: Uint8Array, base: number, checksums: readonly Checksum[]) {
   for (const checksum of checksums) {
-    const { at, from, to, kind, pseudo, zeroIsNone, partial, littleEndian } = checksum;
+    const { at, from, to, kind, pseudo, partial } = checksum;
     if (kind !== 'internet') {
       writeCrc(bytes, base, checksum, to);
       continue;
     }
-    const sum = pseudo === null ? 0 : pseudoSum(bytes, base, pseudo);
-    if (partial) {
-      writeWord(bytes, base + at, fold(sum));
-      continue;
-    }
     writeWord(bytes, base + at, 0);
-    const value = ~fold(sumWords(bytes, base + from, base + to, sum)) & 0xffff;
-    const written = zeroIsNone ? udpChecksum(value) : value;
-    writeWord(bytes, base + at, littleEndian ? swapped(written) : written);
+    const sum = pseudo === null ? 0 : pseudoSum(bytes, base, pseudo);
+    const all = partial ? sum : sumWords(bytes, base + from, base + to, sum);
+    writeWord(bytes, base + at, finished(fold(all), checksum));
   }
 }
 
+/** The word that is written where all that is covered has this sum, of 16 bits. */
+export function finished(sum: number, { partial, zeroIsNone, littleEndian }: Checksum): number {
+  if (partial) return sum;
+  const value = ~sum & 0xffff;
+  const word = zeroIsNone ? udpChecksum(value) : value;
+  return littleEndian ? swapped(word) : word;
+}
+
 /** A 16-bit number with its bytes the other way round. */
-export const swapped = (word: number) => ((word & 0xff) << 8) | (word >>> 8);
+const swapped = (word: number) => ((word & 0xff) << 8) | (word >>> 8);
 
 /** Works out a CRC, whose own bytes count as 0 where it covers them. */
 export function writeCrc(bytes: Uint8Array, base: number, checksum: Checksum, to: number): void {
