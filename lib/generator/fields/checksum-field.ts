@@ -17,7 +17,12 @@ export function readChecksum(
   field: ChecksumField,
 ): { part: Target; checksum: Checksum } {
   checkKeys(name, field, ['target', 'checksum']);
-  const range = checkKeys(`${name}.checksum`, field.checksum, ['kind', 'layer', 'offset', 'length']);
+  const range = checkKeys(`${name}.checksum`, field.checksum, [
+    'kind',
+    'layer',
+    'offset',
+    'length',
+  ]);
   const kind = checkOneOf(`${name}.checksum.kind`, range.kind, KINDS);
   const part = resolveTarget(`${name}.target`, draft, field.target);
   const { template, shortest } = draft;

@@ -16,14 +16,7 @@ import type {
 } from './fields.js';
 import { type Compiled, layOut } from './layout.js';
 import { readLengths } from './length-field.js';
-import {
-  counterOf,
-  readCounter,
-  readCounting,
-  readList,
-  readRandom,
-  readTime,
-} from './numbers.js';
+import { counterOf, readCounter, readCounting, readList, readRandom, readTime } from './numbers.js';
 import { readPayloads } from './payloads.js';
 import type { ShapeSpec } from './shapes.js';
 import type { Source } from './sources.js';

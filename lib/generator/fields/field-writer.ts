@@ -7,6 +7,7 @@ export class FieldWriter {
   /** the checksums that cover the field */
   readonly covering: readonly Covering[];
   readonly source: Source;
+  readonly target: Target;
   readonly #at: number;
   readonly #shift: number;
   /** the bits of the word that belong to others */
@@ -21,6 +22,7 @@ export class FieldWriter {
   constructor(target: Target, source: Source) {
     const { at, width, bits, shift, littleEndian, covering } = target;
     this.source = source;
+    this.target = target;
     // What lies the other way round is summed as its words are, whose bytes are swapped.
     this.covering = littleEndian
       ? covering.map(({ checksum, odd }) => ({ checksum, odd: !odd }))

@@ -5,7 +5,7 @@ import { Batch } from './batch.js';
 import { ChecksumWriter, outerOf, withOuter } from './checksum-writer.js';
 import { FieldWriter, keptBytes, sumOf } from './field-writer.js';
 import type { Payloads } from './payloads.js';
-import { ShapeSource, Shapes, type ShapeSpec } from './shapes.js';
+import { ShapeSource, type ShapeSpec, Shapes } from './shapes.js';
 import { StillSums } from './still-sums.js';
 import {
   type Covering,
@@ -57,7 +57,11 @@ export function layOut(
   const followers = followersOf(draft, lengths, parts);
   for (const { target, values } of followers) lay(bytes, target, values[0] as number);
   if (payloads !== null) layPayload(bytes, payloads, at, parts);
-  writeChecksums(bytes, 0, checksums.map((one) => inLength(one, lengths[0] as number)));
+  writeChecksums(
+    bytes,
+    0,
+    checksums.map((one) => inLength(one, lengths[0] as number)),
+  );
 
   const varying = followers.filter(({ values }) => isVaried(values));
   const ofShape = withOuter(checksums, [
@@ -71,7 +75,7 @@ export function layOut(
   const touched = withOuter(checksums, [...indicesOf(writers), ...crcs]);
   const due = [...new Set([...touched, ...ofShape])].sort((a, b) => a - b);
   const still = Buffer.from(bytes);
-  for (const target of [...parts, ...varying.map((one) => one.target)]) clear(still, target);
+  for (const { target } of [...writers, ...varying]) clear(still, target);
   for (const index of due) {
     const checksum = checksums[index] as Checksum;
     still.fill(0, checksum.at, checksum.at + widthOf(checksum));
@@ -113,7 +117,11 @@ function followersOf(draft: Draft, lengths: Uint32Array, parts: readonly Target[
     const { covering } = target;
     // Its part of the sums is in what they begin with.
     const alone = { ...target, covering: [] };
-    return { target: alone, covering, values: Array.from(lengths, (one) => values.get(one) as number) };
+    return {
+      target: alone,
+      covering,
+      values: Array.from(lengths, (one) => values.get(one) as number),
+    };
   });
 }
 
@@ -173,7 +181,9 @@ function isOfShape(
   if (payloads !== null) return true;
   if (!toEnd) return false;
   const shortest = lengths.reduce((least, length) => Math.min(least, length));
-  return kind !== 'internet' || pseudo !== null || lastNonZero(bytes) >= Math.max(shortest, payloadAt);
+  return (
+    kind !== 'internet' || pseudo !== null || lastNonZero(bytes) >= Math.max(shortest, payloadAt)
+  );
 }
 
 /** Writes a number into a packet, beside the bits that others have there. */

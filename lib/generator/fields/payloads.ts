@@ -42,7 +42,11 @@ export function readPayloads(name: string, field: PayloadField): Payloads {
   const after = contentOf(`${name}.after`, field.after);
   const { as } = field as { as?: unknown };
   if (as !== undefined && (way === 'records' || !Object.hasOwn(READ, as as string))) {
-    throw invalidArgument(`${name}.as`, way === 'records' ? 'left out' : "'text', 'hex' or 'dns'", as);
+    throw invalidArgument(
+      `${name}.as`,
+      way === 'records' ? 'left out' : "'text', 'hex' or 'dns'",
+      as,
+    );
   }
   const read = READ[(as as PayloadText | undefined) ?? 'text'];
   const writer = new Writer(`${name}.${way}`);
@@ -93,7 +97,10 @@ function* recordsOf(path: string, bytes: Buffer): Generator<Entry, void, void> {
     if (left < length) {
       throw outOfRange(`${path}: the record at byte ${at}`, `in the file as a whole`, left);
     }
-    yield { where: `${path}: the record at byte ${at}`, entry: bytes.subarray(at + 2, at + 2 + length) };
+    yield {
+      where: `${path}: the record at byte ${at}`,
+      entry: bytes.subarray(at + 2, at + 2 + length),
+    };
     at += 2 + length;
   }
 }

@@ -48,11 +48,18 @@ export function readPrefix(
   const begin = Math.min(Math.floor(prefix / 8), target.width - 1);
   const end = Math.max(Math.ceil(step / 8), begin + 1);
   if (end - begin > WIDEST) {
-    throw outOfRange(`${name}.step`, `at most /${8 * (begin + WIDEST)} behind /${prefix}`, stepGiven);
+    throw outOfRange(
+      `${name}.step`,
+      `at most /${8 * (begin + WIDEST)} behind /${prefix}`,
+      stepGiven,
+    );
   }
   initial.set(bytes, target.at);
   const width = end - begin;
-  const part = { ...target, at: target.at + begin, width, bits: 8 * width, shift: 0 };
+  const covering = target.covering.map(({ checksum, odd }) => {
+    return { checksum, odd: odd !== ((begin & 1) === 1) };
+  });
+  const part = { ...target, at: target.at + begin, width, bits: 8 * width, covering };
   const start = BigInt(`0x${bytes.toString('hex', begin, end)}`);
   return { part, start, step: step === prefix ? 0n : 1n << BigInt(8 * end - step), count };
 }

@@ -5,6 +5,9 @@ const TWO_32 = 0x1_0000_0000;
 /** The widest range, in steps of 1, whose values are chosen by 53 random bits, which a number holds. Wider ones take 64. */
 const WIDEST_SHARE = 2n ** 53n;
 
+/** Values below this need one half only. */
+const WIDEST_NARROW = 2n ** 32n;
+
 /**
  * Random values: a hash of seed and packet number. A worker gets those of its own packets without
  * making the ones between.
@@ -42,12 +45,17 @@ export class RandomSource implements Source {
     const minLow = lowerHalf(this.#min);
     const range = Number(this.#range);
     const stride = this.#stride;
+    const narrow = this.#min + this.#range * this.#step <= WIDEST_NARROW;
     let k = this.#kLow;
     let salt = mix(this.#seed + this.#kHigh);
     for (let i = 0; i < count; i++) {
       const first = mix(Math.imul(k, 0x9e37_79b9) ^ salt);
       const second = mix(first ^ salt);
-      if (wide) {
+      if (narrow) {
+        const share = (first >>> 0) / TWO_32 + (second >>> 11) / 0x20_0000_0000_0000;
+        low[i] = minLow + Math.floor(share * range) * step;
+        high[i] = 0;
+      } else if (wide) {
         this.#scale(high, low, i, first >>> 0, second >>> 0);
       } else {
         // In a range that is no power of two, values differ in frequency by less than range / 2^53.

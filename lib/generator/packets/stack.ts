@@ -194,7 +194,11 @@ function contentsOf(layer: Layer, field: string, spec: FieldSpec): number | Uint
 }
 
 /** The value of a field that is not given; undefined: there is none. */
-export function workedOut(layer: Layer, name: string, spec: FieldSpec): number | string | undefined {
+export function workedOut(
+  layer: Layer,
+  name: string,
+  spec: FieldSpec,
+): number | string | undefined {
   const { above } = layer;
   if (spec.next !== undefined) {
     const number = above && numberOf(above, spec.next);
