@@ -35,34 +35,36 @@ export interface Written {
  */
 export async function writeCapture(order: CaptureOrder): Promise<Written> {
   const { path, packets, count, packetsPerSecond, signal, onWritten } = order;
-  const { made, sequence } = packets;
-  const record = RECORD_HEADER + made.length;
-  const chunk = Buffer.alloc(Math.max(1, Math.floor(CHUNK / record)) * record);
-  for (let at = 0; at < chunk.length; at += record) {
-    chunk.writeUInt32LE(made.length, at + 8);
-    chunk.writeUInt32LE(made.length, at + 12);
-    sequence.init(chunk.subarray(at + RECORD_HEADER, at + record));
-  }
+  const { sequence } = packets;
+  const frame = Buffer.alloc(sequence.length);
+  sequence.init(frame);
+  const longest = RECORD_HEADER + sequence.length;
+  const chunk = Buffer.alloc(Math.max(CHUNK, longest));
   const first = BigInt(Date.now()) * 1_000_000n;
   const gap = packetsPerSecond === null ? 0 : 1e9 / packetsPerSecond;
   let written = 0;
+  let bytes = 0;
   await using file = await open(path, 'w');
   await file.appendFile(fileHeader());
   while (written < count && !signal.aborted) {
-    const now = Math.min(chunk.length / record, count - written);
-    for (let i = 0; i < now; i++) {
-      const at = i * record;
-      const time = first + BigInt(Math.round((written + i) * gap));
+    let at = 0;
+    while (written < count && at + longest <= chunk.length) {
+      const time = first + BigInt(Math.round(written * gap));
+      const length = sequence.stamp(frame);
       chunk.writeUInt32LE(Number(time / SECOND), at);
       chunk.writeUInt32LE(Number(time % SECOND), at + 4);
-      sequence.stamp(chunk, at + RECORD_HEADER);
+      chunk.writeUInt32LE(length, at + 8);
+      chunk.writeUInt32LE(length, at + 12);
+      frame.copy(chunk, at + RECORD_HEADER, 0, length);
+      at += RECORD_HEADER + length;
+      bytes += length;
+      written++;
     }
-    await file.appendFile(chunk.subarray(0, now * record));
-    written += now;
-    onWritten(written, written * made.length);
+    await file.appendFile(chunk.subarray(0, at));
+    onWritten(written, bytes);
     await nextTurn();
   }
-  return { packets: written, bytes: written * made.length, seconds: (written * gap) / 1e9 };
+  return { packets: written, bytes, seconds: (written * gap) / 1e9 };
 }
 
 function fileHeader(): Buffer {

@@ -143,9 +143,9 @@ async function write(
   path: string,
 ): Promise<ExitCode> {
   const { options, json, terminal, signal } = invocation;
-  const { length } = packets.made;
+  const { sequence } = packets;
   const rate = rateOf(options) as Parameters<typeof packetRate>[0] | undefined;
-  const packetsPerSecond = rate === undefined ? null : packetRate(rate, length);
+  const packetsPerSecond = rate === undefined ? null : packetRate(rate, sequence.meanLength);
   const { count: asked, seconds } = options;
   const timed = seconds !== undefined && packetsPerSecond !== null;
   const number = Math.min(
@@ -186,7 +186,7 @@ async function write(
       });
     } else {
       terminal.print(
-        `wrote ${count(written.packets)} frames of ${count(length)} bytes, ` +
+        `wrote ${count(written.packets)} frames of ${sizeOf(packets)}, ` +
           `${written.seconds.toFixed(2)} s of them, to ${path}`,
       );
       if (interrupted) terminal.print('Ended early, by a signal.');
@@ -202,7 +202,7 @@ function targetOf(options: SendOptions, packets: Packets, remote: Endpoint | nul
   const { rate, count: number, seconds, workers } = options;
   return {
     command: 'send',
-    title: titleOf(options, packets.made.length, remote),
+    title: titleOf(options, packets, remote),
     seconds: seconds ?? null,
     packets: number ?? null,
     rate: perSecond(rate),
@@ -210,9 +210,16 @@ function targetOf(options: SendOptions, packets: Packets, remote: Endpoint | nul
   };
 }
 
-function titleOf(options: SendOptions, length: number, remote: Endpoint | null): string {
+/** How long packets are, for people. */
+function sizeOf({ sequence: { length, meanLength } }: Packets): string {
+  return meanLength === length
+    ? `${count(length)} bytes`
+    : `up to ${count(length)} bytes (${count(Math.round(meanLength))} in the mean)`;
+}
+
+function titleOf(options: SendOptions, packets: Packets, remote: Endpoint | null): string {
   const { protocol, packet, xdp, output, segment, workers } = options;
-  const size = `${count(length)} bytes`;
+  const size = sizeOf(packets);
   const threads = workers > 1 ? `, ${workers} workers` : '';
   if (remote !== null) {
     const where = endpointText(remote.address, remote.port ?? 0);

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import {
+  type AnyField,
   compile,
-  type Field,
   type PacketDescription,
   type PacketSequence,
   type Template,
@@ -25,7 +25,7 @@ const USUAL = { udp: 1400, tcp: 65_536 } as const;
 /** What is sent: a packet, and what changes from one to the next. */
 export interface Packets {
   readonly description: PacketDescription;
-  readonly fields: readonly Field[];
+  readonly fields: readonly AnyField[];
   readonly made: Template;
   readonly sequence: PacketSequence;
   /** Remarks for whoever has asked for it. */
@@ -62,7 +62,24 @@ export function packetsOf(
     seeded(field, options.seed, index),
   );
   const made = template(description);
-  return { description, fields, made, sequence: compile(made, fields), notes };
+  const sequence = compiled(made, fields);
+  if (frames === null && options.segment !== undefined && sequence.meanLength !== sequence.length) {
+    throw new UsageError(
+      '--segment: datagrams of a train are of one length, and a --field changes it',
+    );
+  }
+  return { description, fields, made, sequence, notes };
+}
+
+/** Files of payloads that cannot be read are what was asked for wrongly, as that of `--template`. */
+function compiled(made: Template, fields: readonly AnyField[]): PacketSequence {
+  try {
+    return compile(made, fields);
+  } catch (error) {
+    if (error instanceof Error && 'syscall' in error)
+      throw new UsageError(`--field: ${error.message}`);
+    throw error;
+  }
 }
 
 function socketLength({ protocol, segment, size }: SendOptions): number {
@@ -135,9 +152,12 @@ function familyOf(address: string, name: string): 4 | 6 {
 }
 
 /** Random fields of different places have different seeds. */
-function seeded(field: Field, seed: number | undefined, index: number): Field {
-  if (seed === undefined || !('random' in field) || field.random.seed !== undefined) return field;
-  return { ...field, random: { ...field.random, seed: (seed + index) % 2 ** 32 } };
+function seeded(field: AnyField, seed: number | undefined, index: number): AnyField {
+  if (seed === undefined) return field;
+  const own = (seed + index) % 2 ** 32;
+  if ('random' in field) return { ...field, random: { seed: own, ...field.random } } as AnyField;
+  const drawn = 'order' in field && field.order === 'random';
+  return drawn ? ({ seed: own, ...field } as AnyField) : field;
 }
 
 /**
@@ -159,8 +179,8 @@ function readTemplate(path: string) {
   return { description, fields: fields.map((field, index) => fieldOf(field, index)) };
 }
 
-function fieldOf(field: unknown, index: number): Field {
-  if (typeof field !== 'string') return field as Field;
+function fieldOf(field: unknown, index: number): AnyField {
+  if (typeof field !== 'string') return field as AnyField;
   try {
     return readField(field);
   } catch (error) {

@@ -64,7 +64,7 @@ export async function prepare(order: Order): Promise<Prepared> {
   const { options } = order;
   if (order.remote === null) {
     const spec = ringSpec(order);
-    const init = order.packets.made.init;
+    const init = order.packets.sequence.init;
     const socket =
       'xdp' in spec
         ? await XdpSocket.open({ ...spec.xdp, init })
@@ -75,7 +75,7 @@ export async function prepare(order: Order): Promise<Prepared> {
   const socket = await UdpSocket.open(udpOptions(order));
   try {
     const train = trainOf(order, socket);
-    const { length } = order.packets.made;
+    const { length } = order.packets.sequence;
     const pool = new BufferPool({
       count: options.buffers ?? BUFFERS.udp,
       bufferSize: train * length,
@@ -169,7 +169,7 @@ function remoteOf(remote: Endpoint | null): { address: string; port: number } {
  * @throws UsageError for a `--size` that is no whole number of them, or too many
  */
 function trainOf({ options, packets }: Order, socket: ZeroCopySocket): number {
-  const { length } = packets.made;
+  const { length } = packets.sequence;
   const { segment, size } = options;
   if (segment === undefined) return 1;
   const most = Math.floor(socket.info().maxSendLength / length);
@@ -184,7 +184,7 @@ function trainOf({ options, packets }: Order, socket: ZeroCopySocket): number {
 
 function ringSpec({ options, packets }: Order) {
   const { packet, xdp, segment, buffers, queue } = options;
-  const { length } = packets.made;
+  const { length } = packets.sequence;
   const offload = packets.made.offsets.offload >= 0;
   if (xdp !== undefined) {
     const frameSize: 2048 | 4096 = length > USUAL_FRAME.xdp ? 4096 : 2048;
@@ -210,7 +210,7 @@ async function prepareStream(order: Order): Promise<Prepared> {
   const { options, packets, signal } = order;
   const buffers = options.buffers ?? BUFFERS.tcp;
   const socket = await TcpSocket.connect({ ...tcpOptions(order), signal, maxQueuedSends: buffers });
-  const pool = new BufferPool({ count: buffers, bufferSize: packets.made.length });
+  const pool = new BufferPool({ count: buffers, bufferSize: packets.sequence.length });
   return prepareRun(order, socket, { pool, train: 1 });
 }
 

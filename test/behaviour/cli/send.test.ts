@@ -531,6 +531,64 @@ describe('zerosend send --output', () => {
     },
   );
 
+  it(
+    'writes packets of changing length and payload, whose lengths and checksums others find right',
+    needs(hasTool('tshark'), 'tshark'),
+    async () => {
+      const names = join(folder, 'names.txt');
+      writeFileSync(names, 'www.example.com\nexample.org AAAA\n');
+      const flows = 'ipv4.source+udp.source=198.18.7.7+1111,198.18.8.8+2222*2';
+      const read = async (fields: readonly string[], shown: readonly string[]) => {
+        const given = fields.flatMap((field) => ['-f', field]);
+        const report = await json(['-o', file, '198.18.0.2:53', '--count', '24', ...given]);
+        const check = ['ip', 'udp'].flatMap((name) => ['-o', `${name}.check_checksum:TRUE`]);
+        const all = [
+          ...shown,
+          'ip.checksum.status',
+          'udp.checksum.status',
+          'frame.len',
+          'ip.len',
+          'udp.length',
+        ];
+        const asked = all.flatMap((name) => ['-e', name]);
+        const tshark = findTool('tshark') ?? '';
+        const text = await output([tshark, '-n', '-r', file, ...check, '-T', 'fields', ...asked]);
+        const rows = text
+          .trimEnd()
+          .split('\n')
+          .map((row) => row.split('\t'));
+        expect(rows).toHaveLength(24);
+        for (const row of rows) {
+          const [ip, udp, frame, total, length] = row.splice(-5).map(Number);
+          expect([ip, udp]).toEqual([1, 1]); // good
+          expect([total, length]).toEqual([(frame ?? 0) - 14, (frame ?? 0) - 34]);
+          row.push(String(frame));
+        }
+        expect(report.bytes).toBe(rows.reduce((sum, row) => sum + Number(row.at(-1)), 0));
+        return rows;
+      };
+      const mixed = await read(
+        ['length=imix', flows, 'ipv4.id=7..'],
+        ['ip.src', 'udp.srcport', 'ip.id'],
+      );
+      const count = (column: number, value: string) =>
+        mixed.filter((row) => row[column] === value).length;
+      expect(['60', '590', '1514'].map((size) => count(3, size))).toEqual([14, 8, 2]);
+      expect([count(0, '198.18.7.7'), count(0, '198.18.8.8')]).toEqual([8, 16]);
+      for (const [k, [ip, port, id]] of mixed.entries()) {
+        expect(port).toBe(ip === '198.18.7.7' ? '1111' : '2222');
+        expect(Number(id)).toBe(7 + k);
+      }
+      const names2 = [`payload=dns:@${names}`, 'payload@0:2=counter', 'ipv4.source=10.0.0.9/8:/24'];
+      const queries = await read(names2, ['dns.id', 'dns.qry.name', 'dns.qry.type', 'ip.src']);
+      for (const [k, row] of queries.entries()) {
+        const [id, ...rest] = row.slice(0, -1);
+        const query = k % 2 === 0 ? ['www.example.com', '1'] : ['example.org', '28'];
+        expect([Number(id), ...rest]).toEqual([k, ...query, `10.0.${k}.9`]);
+      }
+    },
+  );
+
   it('takes seconds and a rate for an end', async () => {
     const args = ['198.18.0.2', '--seconds', '2', '--rate', '84k']; // in bits: 88 bytes on the wire
     const report = await json(['-o', file, ...args]);
@@ -591,6 +649,9 @@ describe('zerosend send, a wrong command line', () => {
     [['a:1', '-f', 'nonsense'], /--field takes TARGET=VALUES.*received 'nonsense'/],
     [['a:1', '-f', 'ipv4.source=1'], /ipv4\.source is not in the packet/],
     [['a:1', '-f', 'udp.origin=1'], /udp\.origin/],
+    [['a:1', '-f', 'length=9', '-f', 'payload=x'], /fields\[1\] says how long packets are/],
+    [['a:1', '-f', 'length=9,8', '--segment', '9'], /--segment: datagrams of a train/],
+    [['a:1', '-f', 'payload=@/no/such/file'], /ENOENT.*'\/no\/such\/file'/],
     [
       ['--packet', 'a', '198.18.0.2', '-f', 'ipv4.source=5.5.5.5..::1'],
       /'5\.5\.5\.5' and '::1' are of two/,

@@ -21,6 +21,9 @@ describe('--field', () => {
     ['udp.source=time', { timestamp: {} }],
     ['udp.source=time:us:monotonic', { timestamp: { unit: 'us', clock: 'monotonic' } }],
     ['udp.source=18446744073709551615', { list: [2n ** 64n - 1n] }],
+    ['udp.source=53*7,123,443*2', { list: [53, 123, 443], weights: [7, 1, 2] }],
+    ['udp.source=random:53,123*3', { list: [53, 123], weights: [1, 3], order: 'random' }],
+    ['udp.source=random:5..90..10', { random: { min: 5, max: 90, step: 10 } }],
   ])('%s', (text, values) => {
     expect(readField(text)).toEqual({ target, ...values });
   });
@@ -44,6 +47,48 @@ describe('--field', () => {
     ],
     ['ipv4[1]@4:2=7', { target: { layer: 'ipv4[1]', offset: 4, width: 2 }, list: [7] }],
     ['ipv4[1].source=1.2.3.4', { target: 'ipv4[1].source', list: ['1.2.3.4'] }],
+    ['ipv4.source=10.0.0.0/8', { target: 'ipv4.source', counter: { prefix: '10.0.0.0/8' } }],
+    [
+      'ipv6.source=random:2001:2::/48:/64',
+      { target: 'ipv6.source', random: { prefix: '2001:2::/48', step: '/64' } },
+    ],
+    [
+      'payload@4:8le=1',
+      { target: { layer: 'payload', offset: 4, width: 8, littleEndian: true }, list: [1] },
+    ],
+    ['length=imix', { target: 'length', list: 'imix' }],
+    ['length=random:imix', { target: 'length', list: 'imix', order: 'random' }],
+    ['length=64..1514..50', { target: 'length', counter: { start: 64, step: 50, count: 30 } }],
+    ['payload.length=64*2,9', { target: 'payload.length', list: [64, 9], weights: [2, 1] }],
+    ['payload=one,two*3', { target: 'payload', list: ['one', 'two'], as: 'text', weights: [1, 3] }],
+    ['payload=hex:00,ff', { target: 'payload', list: ['00', 'ff'], as: 'hex' }],
+    ['payload=random:dns:@a:b', { target: 'payload', file: 'a:b', as: 'dns', order: 'random' }],
+    ['payload=records:@f', { target: 'payload', records: 'f' }],
+    [
+      'ipv4.source+payload@0:2=1.2.3.4+5*2,6.7.8.9+0x10',
+      {
+        targets: ['ipv4.source', { layer: 'payload', offset: 0, width: 2 }],
+        list: [
+          ['1.2.3.4', 5],
+          ['6.7.8.9', 16],
+        ],
+        weights: [2, 1],
+      },
+    ],
+    [
+      'payload@0:4=crc32:payload@4:60',
+      {
+        target: { layer: 'payload', offset: 0, width: 4 },
+        checksum: { kind: 'crc32', layer: 'payload', offset: 4, length: 60 },
+      },
+    ],
+    [
+      'payload@0:2=internet:ipv4[1]',
+      {
+        target: { layer: 'payload', offset: 0, width: 2 },
+        checksum: { kind: 'internet', layer: 'ipv4[1]' },
+      },
+    ],
     ['payload@4:8=counter', { target: { layer: 'payload', offset: 4, width: 8 }, counter: {} }],
   ])('%s', (text, field) => {
     expect(readField(text)).toEqual(field);
@@ -61,6 +106,14 @@ describe('--field', () => {
     ['udp.source=1..9..0', /steps/],
     ['udp.source=random:5', /'random:1024\.\.65535'/],
     ['udp.source=time:fast', /'time:us'/],
+    ['udp.source=random:', /'random:1024\.\.65535'/],
+    ['udp.source=random:1..9..0', /steps/],
+    ['length=imix*2', /'imix' is neither/],
+    ['ipv4.source=10.0.0.0/x', /prefixes such as/],
+    ['ipv4.source=10.0.0.0/8:24', /prefixes such as/],
+    ['payload=records:x', /records:@FILE/],
+    ['payload@0:4=crc32', /crc32:payload@4:60/],
+    ['payload@0:4=crc32:payload@x', /crc32:payload@4:60/],
   ])('refuses %s', (text, message) => {
     expect(() => readField(text)).toThrow(message);
   });
