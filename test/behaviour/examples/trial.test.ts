@@ -38,7 +38,14 @@ function changed(text: string, from: string, to: string): string {
 const [first = ''] = programsOf('README.md');
 const README = PRELUDE + changed(first, 'frame < 100', 'running');
 /** The guide's, made to run until they are told to end. */
-const GUIDE = programsOf('docs/packet-generator.md')
+const GUIDE = [
+  'packet-generator',
+  'traffic/packets',
+  'traffic/fields',
+  'traffic/rates',
+  'traffic/frames',
+]
+  .flatMap((part) => programsOf(`docs/${part}.md`))
   .filter((text) => /for \(let sent|^ {2}(count|seconds): /m.test(text))
   .map((text) =>
     text.includes('for (let sent')

@@ -143,7 +143,7 @@ describe('numbers', () => {
 
   it('go over the networks of a prefix, in turn and at random', () => {
     const over = (way: object, count: number) =>
-      right(make([{ target: 'ipv4.source', ...way } as AnyField], count)).map(source);
+      right(make([{ target: 'ipv4.source', ...way } as unknown as AnyField], count)).map(source);
     expect(over({ counter: { prefix: '10.0.0.7/8', step: '/24' } }, 3)).toEqual([
       '10.0.0.7',
       '10.0.1.7',

@@ -162,7 +162,7 @@ describe('packets of changing length', () => {
     };
     const made = make(compile(template(given), [{ target: 'length', list: [28, 90] }]), 2);
     for (const [i, bytes] of made.entries()) {
-      const { bytes: expected } = template({ ...given, length: [28, 90][i] });
+      const { bytes: expected } = template({ ...given, length: i === 0 ? 28 : 90 });
       expect(bytes.toString('hex')).toBe(expected.toString('hex'));
     }
   });
