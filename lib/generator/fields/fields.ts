@@ -93,12 +93,14 @@ export interface RandomRange {
   step?: number | bigint;
 }
 
+/** What is drawn is the same for the same seed and packet. */
+export interface Seeded {
+  /** 0 to 2^32-1; default the field's place in the list. */
+  seed?: number;
+}
+
 /** Equally likely values: always the same one for the same seed and packet. */
-export type Random = (RandomRange | PrefixRange) &
-  Held & {
-    /** 0 to 2^32-1; default the field's place in the list. */
-    seed?: number;
-  };
+export type Random = (RandomRange | PrefixRange) & Held & Seeded;
 
 /** How the entries of a list follow each other. */
 export interface ListOrder extends Held {
@@ -162,7 +164,7 @@ export type LengthField = {
     }
   | {
       /** Lengths drawn by a seed, with a `max`. `min` is by default the template's length. */
-      random: RandomRange & Held & { seed?: number };
+      random: RandomRange & Held & Seeded;
     }
   | ({
       /**

@@ -5,7 +5,7 @@ import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { LONGEST } from '../packets/stack.js';
 import type { Template } from '../packets/template.js';
 import { type Choice, choose, held, ORDER_KEYS, seedOf } from './choice.js';
-import type { LengthField, RandomRange } from './fields.js';
+import type { LengthField } from './fields.js';
 import { RandomSource } from './random-source.js';
 
 /** Of each 12 packets, and their bytes by the outermost layer: without the FCS, or without what the kernel adds. */
@@ -128,7 +128,7 @@ function counted(
 
 function drawn(
   name: string,
-  random: RandomRange & { seed?: number; every?: number },
+  random: Extract<LengthField, { random: unknown }>['random'],
   { least, most, usual }: Limits,
   place: number,
 ): Chosen {
