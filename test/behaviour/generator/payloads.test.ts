@@ -61,6 +61,19 @@ describe('payloads from a list', () => {
     );
   });
 
+  it('make the same behind a header of an odd number of bytes, whole words or not', () => {
+    const { ipv4, udp } = frame;
+    const layers = [{ ipv4 }, { udp }, { raw: 'odd' }];
+    const list = ['even', 'uneven!', ''];
+    const sequence = compile(template({ layers }), [{ target: 'payload', list }]);
+    const bytes = Buffer.alloc(sequence.length);
+    sequence.init(bytes);
+    for (const payload of list) {
+      const made = bytes.subarray(0, sequence.stamp(bytes));
+      expect(made.toString('hex')).toBe(template({ layers, payload }).bytes.toString('hex'));
+    }
+  });
+
   it('come in turn, with weights, at random, and held', () => {
     const list = ['a', 'bb', 'ccc'];
     expect(texts({ list }, 4)).toEqual(['a', 'bb', 'ccc', 'a']);
