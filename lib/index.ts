@@ -3,6 +3,7 @@ export type { LatencyBucket, LatencySummary } from './base/latency-histogram.js'
 export { BufferPool, type BufferPoolOptions, type BufferPoolStats } from './buffers/buffer-pool.js';
 export { BufferRun } from './buffers/buffer-run.js';
 export type { CompletionLatency, OldestSend } from './buffers/completion-latency.js';
+export type { BufferSlice, PartLengths, SendPart } from './buffers/parts.js';
 export type { AcquireOptions } from './buffers/pool-options.js';
 export { PooledBuffer } from './buffers/pooled-buffer.js';
 export type { CompletionsOptions } from './engine/completion-reader.js';

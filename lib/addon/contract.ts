@@ -192,6 +192,11 @@ export interface Native {
   /** What to send is in the mailbox, and so is the answer: see `sendSlot` there. */
   send(): void;
   sendPlain(handle: number, bytes: Uint8Array, length: number, flags: number): number;
+  /**
+   * One send out of parts, which are written as the requests of `sendMany` are, with an offset in place
+   * of flags; one with slab 0 is of the next of the arrays.
+   */
+  sendExtents(handle: number, count: number, flags: number, ...arrays: Uint8Array[]): number;
   /** What to send is in the mailbox: see `writeRequest` there. */
   sendMany(handle: number, count: number): number;
   /** The same of a run: see `sendSlots` there. */
@@ -203,7 +208,7 @@ export interface Native {
   openUdp(request: OpenRequest): OpenedSocket | Failure;
   openPacket(request: PacketRequest): OpenedPacket | Failure;
   openXdp(request: XdpRequest): OpenedXdp | Failure;
-  /** One packet out of several slots, which are written as the requests of `sendMany` are. */
+  /** One packet out of several slots, which are written as those of `sendExtents` are. */
   sendPacket(handle: number, count: number): number;
   /**
    * Has a transmit ring go past the slot that its frames wait for, which was given back unsent: 1; 0

@@ -81,7 +81,10 @@ export function refusedIndex(): number {
   return queued[0] as number;
 }
 
-/** Message `i` of what `native.sendMany` is to send, or part `i` of a packet (`sendPacket`). */
+/**
+ * Message `i` of what `native.sendMany` is to send.
+ * @param flags where it is part `i` of one send (`sendExtents`, `sendPacket`), its offset in the slot
+ */
 export function writeRequest(
   i: number,
   slab: number,

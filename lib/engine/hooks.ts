@@ -10,6 +10,8 @@ export interface Hooks {
   explain?(error: CodedError, length: number, index: number | undefined): Error;
   /** The error of a send that is longer than `maxLength`. */
   tooLong?(length: number): Error;
+  /** Refuses a packet out of more frames than the kernel takes. Without it a packet is one frame. */
+  checkFrames?(count: number): void;
   /** The error that ends the socket. */
   fatal?(errno: number, syscall: string): CodedError;
   /** What `info()` has to say besides. */

@@ -1,15 +1,15 @@
 import { LatencyHistogram } from '../base/latency-histogram.js';
 import { recentClock } from '../base/recent-clock.js';
+import { HeldParts } from '../buffers/parts.js';
 import { Run } from '../buffers/run.js';
 import { Slot } from '../buffers/slot.js';
 import { holdForEver, warnOfMappings } from './lost-memory.js';
-import { SendTimes } from './send-times.js';
+import { type PoolLatencies, SendTimes } from './send-times.js';
 
 // TurboFan folds constants of this module; an imported binding is loaded at each use.
 const PooledSlot = Slot;
-
 /** The memory of a send: until it completes, it is neither used again nor garbage-collected. */
-export type Holder = Slot | Uint8Array | Run;
+export type Holder = Slot | Uint8Array | Run | HeldParts;
 
 /**
  * The sends of one socket that have not completed, and what each holds:
@@ -232,6 +232,7 @@ export class InFlight {
       if (retired?.delete(id)) holdForEver(holder, id);
       if (holder instanceof PooledSlot) holder.completed(id, unsent);
       else if (holder instanceof Run) holder.completed(id, 1, unsent);
+      else if (holder instanceof HeldParts) holder.completed(id, unsent);
     }
     return fresh;
   }
@@ -293,6 +294,7 @@ export class InFlight {
   }
 }
 
-function poolOf(holder: Holder): LatencyHistogram | null {
-  return holder instanceof Uint8Array ? null : holder.slots.latency;
+function poolOf(holder: Holder): PoolLatencies {
+  if (holder instanceof Uint8Array) return null; // of no pool
+  return holder instanceof HeldParts ? holder.latencies : holder.slots.latency;
 }

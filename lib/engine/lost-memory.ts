@@ -1,3 +1,4 @@
+import { HeldParts } from '../buffers/parts.js';
 import { Run } from '../buffers/run.js';
 import { Slot } from '../buffers/slot.js';
 
@@ -21,7 +22,11 @@ export function warnOfMappings(errno: number): void {
 const lost: Uint8Array[] = [];
 
 /** Sees to it that the memory of this send is never used again, and never garbage-collected. */
-export function holdForEver(holder: Slot | Uint8Array | Run, id: number): void {
+export function holdForEver(holder: Slot | Uint8Array | Run | HeldParts, id: number): void {
+  if (holder instanceof HeldParts) {
+    for (const part of holder) holdForEver(part, id); // which of them it was is not known
+    return;
+  }
   if (holder instanceof Slot) {
     holder.slots.retire(holder.index);
     return;

@@ -1,5 +1,8 @@
-import type { LatencyHistogram } from '../base/latency-histogram.js';
+import { LatencyHistogram } from '../base/latency-histogram.js';
 import { nextStride, recentClock } from '../base/recent-clock.js';
+
+/** Where the pools of a send count how long it takes; of one out of parts they may be several. */
+export type PoolLatencies = LatencyHistogram | readonly LatencyHistogram[] | null;
 
 const FIRST_CAPACITY = 16;
 /** More marks than this are not kept: two neighbours become one then. */
@@ -27,7 +30,7 @@ export class SendTimes {
   readonly firstId: number;
   #ids = new Float64Array(FIRST_CAPACITY);
   #times = new Float64Array(FIRST_CAPACITY);
-  #pools: (LatencyHistogram | null)[] = new Array(FIRST_CAPACITY).fill(null);
+  #pools: PoolLatencies[] = new Array(FIRST_CAPACITY).fill(null);
   #mask = FIRST_CAPACITY - 1;
   #head = 0;
   #count = 0;
@@ -49,7 +52,7 @@ export class SendTimes {
    * The ids from `id` on, which the next call may cut short, are sent now.
    * @param pool where latencies of their pool are counted
    */
-  mark(id: number, pool: LatencyHistogram | null): void {
+  mark(id: number, pool: PoolLatencies): void {
     this.#mark(id, pool, recentClock.recent());
   }
 
@@ -59,7 +62,7 @@ export class SendTimes {
     this.#mark(id, this.#pools[(this.#head + this.#count - 1) & this.#mask] ?? null, now);
   }
 
-  #mark(id: number, pool: LatencyHistogram | null, now: number): void {
+  #mark(id: number, pool: PoolLatencies, now: number): void {
     const at = (this.#head + this.#count - 1) & this.#mask;
     const lastId = this.#ids[at] as number;
     const lastTime = this.#times[at] as number;
@@ -72,7 +75,7 @@ export class SendTimes {
     this.marked?.();
   }
 
-  #push(id: number, time: number, pool: LatencyHistogram | null): void {
+  #push(id: number, time: number, pool: PoolLatencies): void {
     if (this.#count > this.#mask) this.#makeRoom();
     const at = (this.#head + this.#count++) & this.#mask;
     this.#ids[at] = id;
@@ -85,13 +88,13 @@ export class SendTimes {
     const capacity = thin === 2 ? this.#count : 2 * this.#count;
     const ids = new Float64Array(capacity);
     const times = new Float64Array(capacity);
-    const pools: (LatencyHistogram | null)[] = new Array(capacity).fill(null);
+    const pools: PoolLatencies[] = new Array(capacity).fill(null);
     let count = 0;
     for (let i = 0; i < this.#count; i += thin) {
       const from = (this.#head + i) & this.#mask;
       ids[count] = this.#ids[from] as number;
       times[count] = this.#times[from] as number;
-      pools[count++] = this.#pools[from] as LatencyHistogram | null;
+      pools[count++] = this.#pools[from] as PoolLatencies;
     }
     this.#ids = ids;
     this.#times = times;
@@ -110,7 +113,9 @@ export class SendTimes {
       const stop = mark + 1 < this.#count ? Math.min(end, this.#idOf(mark + 1)) : end;
       const latency = (now - (this.#times[at] as number)) * 1e6;
       this.latency.record(latency, stop - id);
-      this.#pools[at]?.record(latency, stop - id);
+      const pool = this.#pools[at] as PoolLatencies;
+      if (pool instanceof LatencyHistogram) pool.record(latency, stop - id);
+      else if (pool !== null) for (const each of pool) each.record(latency, stop - id);
       id = stop;
     }
   }
@@ -140,7 +145,8 @@ export class SendTimes {
   /** Ranges of ids, oldest first, whose latency this pool counts, each from `first` to before `end`. */
   *ofPool(pool: LatencyHistogram, next: number): Iterable<{ first: number; end: number }> {
     for (let mark = 0; mark < this.#count; mark++) {
-      if (this.#pools[(this.#head + mark) & this.#mask] !== pool) continue;
+      const counted = this.#pools[(this.#head + mark) & this.#mask] as PoolLatencies;
+      if (counted !== pool && !(Array.isArray(counted) && counted.includes(pool))) continue;
       const end = mark + 1 < this.#count ? this.#idOf(mark + 1) : next;
       yield { first: this.#idOf(mark), end };
     }

@@ -17,6 +17,7 @@ import { checkInteger } from '../base/validate.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';
 import { type BufferRun, runOf } from '../buffers/buffer-run.js';
 import { giveBack, readBuffers, readLengths } from '../buffers/given-arrays.js';
+import type { PartLengths, SendPart } from '../buffers/parts.js';
 import { checkNotPooled, checkPlain } from '../buffers/plain-array.js';
 import {
   isPooled as isPooledBuffer,
@@ -25,6 +26,7 @@ import {
 } from '../buffers/pooled-buffer.js';
 import type { Slot } from '../buffers/slot.js';
 import type { InFlight } from './in-flight.js';
+import { PartsSender } from './parts-sender.js';
 import type { PoolsInFlight } from './pools-in-flight.js';
 import { checkLength, checkPool, nameIndex, refusal } from './refusals.js';
 import type { Limits, SocketState } from './state.js';
@@ -47,6 +49,8 @@ const ZERO_COPY = FLAG_ZERO_COPY;
  * id once it has been accepted. All that a send touches is here, or one step from here.
  */
 export class Sender {
+  /** sends out of several parts */
+  readonly parts: PartsSender;
   readonly #state: SocketState;
   readonly #reactee: Reactee;
   readonly #pools: PoolsInFlight;
@@ -73,6 +77,7 @@ export class Sender {
     this.#reapEvery = limits.reapEvery;
     this.#maxBatch = limits.maxBatch;
     this.#ownPool = limits.pool ?? null;
+    this.parts = new PartsSender(state, reactee, pools, this.#ownPool);
   }
 
   /**
@@ -91,10 +96,15 @@ export class Sender {
     this.#inFlight.markFrom(recentClock); // which listeners have let expire, if any have run
   }
 
-  one(buffer: PooledBuffer | Uint8Array, length: number | undefined, flags: number): number {
-    return isPooled(buffer)
-      ? this.pooled(buffer, length as number, flags, false)
-      : this.#plain(buffer, length, flags);
+  one(
+    buffer: PooledBuffer | Uint8Array | readonly SendPart[],
+    length: number | PartLengths | undefined,
+    flags: number,
+  ): number {
+    if (isPooled(buffer)) return this.pooled(buffer, length as number, flags, false);
+    return Array.isArray(buffer)
+      ? this.parts.send(buffer, length, flags)
+      : this.#plain(buffer as Uint8Array, length as number | undefined, flags);
   }
 
   /**
@@ -265,32 +275,6 @@ export class Sender {
       }
       writeOneLength(i, bytes, this.#policy.wants(bytes));
     }
-  }
-
-  /**
-   * One send out of several buffers, whose slots and lengths (`length` in all) are in the mailbox.
-   * The id holds the first buffer; whoever calls has the others to give back.
-   */
-  packet(buffers: readonly PooledBuffer[], length: number): number {
-    const slots = buffers.map(slotOf);
-    let begun = 0;
-    try {
-      for (; begun < slots.length; begun++) {
-        const { pool } = buffers[begun] as PooledBuffer;
-        const slot = slots[begun] as Slot;
-        slot.assertHeld('send');
-        checkPool(pool, this.#ownPool, slot.index);
-        this.#pools.use(pool, slot.verifier !== null, this.#inFlight);
-        slot.slots.beginSend(slot);
-      }
-      reactor.markBusy(this.#reactee);
-      const result = native.sendPacket(this.#handle, slots.length);
-      if (result < 0) throw refusal(this.#state, result, length, 0);
-    } catch (error) {
-      cancelSends(slots, begun);
-      throw error;
-    }
-    return this.#inFlight.add(slots[0] as Slot);
   }
 }
 

@@ -2,6 +2,7 @@ import type { OpenedSocket } from '../addon/contract.js';
 import { showAs } from '../base/inspection.js';
 import { checkInteger, checkSignal, readOptions } from '../base/validate.js';
 import { BufferRun } from '../buffers/buffer-run.js';
+import type { PartLengths, SendPart } from '../buffers/parts.js';
 import type { PooledBuffer } from '../buffers/pooled-buffer.js';
 import { DEFAULT_CLOSE_TIMEOUT, notDrained } from './closing.js';
 import { type CompletionsOptions, checkLimit, readCompletions } from './completion-reader.js';
@@ -81,6 +82,25 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
   }
 
   /**
+   * Sends parts that lie in different memory, as if they lay in a row: one id, one datagram (or with
+   * `segmentSize` one train, whose segments go across the parts), one piece of a stream. sendmsg(2) with
+   * an entry for each.
+   *
+   * A part is a pooled buffer or a plain array from its beginning on, or a slice
+   * (`{ buffer, offset, length }`) of either; they may be mixed. Each pooled part uses up one lease of its
+   * buffer, and all are held until the id completes. One payload goes to many receivers with a header for
+   * each: `payload.retain(receivers - 1)`, and it is back when the last of its sends has completed.
+   *
+   * Of a datagram without a copy each part takes a fragment of the packet for every page that it touches,
+   * of which there are 17: beyond, UDP copies it (`stats().inlineFallbacks`).
+   * @param parts 1 to 16, none of them empty
+   * @param lengths bytes of each part: an array of as many, with undefined where the part says it or a
+   * plain array is meant to its end
+   * @throws as the other `send`, with `index`, which part it is about; nothing is sent, and no lease is
+   * used up
+   */
+  send(parts: readonly SendPart[], lengths?: PartLengths, options?: SendOptions): number;
+  /**
    * Sends the first `length` bytes and returns the id. Never waits: where the kernel has no room,
    * the rest is kept in order and goes on by itself (`needDrain`, `drain`). sendto(2) with
    * MSG_ZEROCOPY.
@@ -96,7 +116,12 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
    * `…_SOCKET_CLOSED`, `…_QUEUE_FULL`, or the system's error. An error that ends the connection is
    * also reported by `error`.
    */
-  send(buffer: PooledBuffer | Uint8Array, length?: number, options?: SendOptions): number {
+  send(buffer: PooledBuffer | Uint8Array, length?: number, options?: SendOptions): number;
+  send(
+    buffer: PooledBuffer | Uint8Array | readonly SendPart[],
+    length?: number | PartLengths,
+    options?: SendOptions,
+  ): number {
     const { sender } = this.#core;
     sender.reapIfDue();
     if (options === undefined) return sender.one(buffer, length, 0);

@@ -2,6 +2,7 @@ import type { OpenedSocket } from '../addon/contract.js';
 import { rangeError, stateError } from '../base/errors.js';
 import { checkString } from '../base/validate.js';
 import { type BufferPool, type BufferPoolOptions, memoryOf } from '../buffers/buffer-pool.js';
+import type { PartLengths, SendPart } from '../buffers/parts.js';
 import { checkNotPooled, checkPlain, startOf } from '../buffers/plain-array.js';
 import { isPooled, type PooledBuffer } from '../buffers/pooled-buffer.js';
 import type { Core } from '../engine/core.js';
@@ -11,6 +12,7 @@ import type { SendOptions } from '../engine/send-options.js';
 import { coreOf, ZeroCopySocket } from '../engine/socket.js';
 import type { Protocol } from '../engine/state.js';
 import { sendTagged } from '../engine/tagged.js';
+import { RingParts } from './ring-parts.js';
 
 const IFNAMSIZ = 16;
 const KICK_EVERY = 64;
@@ -32,6 +34,7 @@ export type RingOptions = Pick<CheckedSocketOptions, 'timestamps' | keyof WatchO
 export abstract class RingSocket extends ZeroCopySocket {
   readonly #core: Core;
   readonly #pool: BufferPool;
+  readonly #parts: RingParts;
 
   /** @internal */
   protected constructor(
@@ -53,6 +56,7 @@ export abstract class RingSocket extends ZeroCopySocket {
     );
     this.#core = coreOf(this);
     this.#pool = pool;
+    this.#parts = new RingParts(this.#core, pool);
     this.once('close', () => void pool.close());
   }
 
@@ -62,6 +66,21 @@ export abstract class RingSocket extends ZeroCopySocket {
   }
 
   /**
+   * Puts one packet out of parts into the ring. It goes out from the frames of this ring among them, and
+   * plain arrays are copied.
+   *
+   * The transmit ring sends a frame as a packet, so one part may be a frame at most: what else there is
+   * is copied into it, before and behind that part. It has to lie at its place, as in
+   * `send([header, { buffer: frame, offset: 42, length: 1000 }])` with a header of 42 bytes. AF_XDP makes
+   * one packet of several frames, so the parts may be as many frames as `info().xdp.multiFrame.maxFrames`
+   * says, from any offset on, and a plain array takes a free frame of its own.
+   *
+   * Where no part is a frame, all are copied into the next free one.
+   * @throws as the other `send`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE` for more frames than make a packet,
+   * and for a frame's part that is not at its place
+   */
+  override send(parts: readonly SendPart[], lengths?: PartLengths, options?: SendOptions): number;
+  /**
    * Puts a frame into the ring and returns its id. A plain array is copied into the next free frame
    * (its completion says `'inline'`); where there is none this throws `ERR_ZEROSEND_QUEUE_FULL`.
    *
@@ -70,16 +89,25 @@ export abstract class RingSocket extends ZeroCopySocket {
    * @throws as {@link ZeroCopySocket.send}; TypeError `ERR_ZEROSEND_WRONG_POOL`, RangeError
    * `ERR_ZEROSEND_FRAME_TOO_LONG`, RangeError `ERR_ZEROSEND_FRAME_MALFORMED`
    */
-  override send(buffer: PooledBuffer | Uint8Array, length?: number, options?: SendOptions): number {
+  override send(buffer: PooledBuffer | Uint8Array, length?: number, options?: SendOptions): number;
+  override send(
+    buffer: PooledBuffer | Uint8Array | readonly SendPart[],
+    length?: number | PartLengths,
+    options?: SendOptions,
+  ): number {
     this.#core.sender.reapIfDue();
     if (options === undefined) return this.#put(buffer, length);
     return sendTagged(this.#core, options, () => this.#put(buffer, length));
   }
 
-  #put(buffer: PooledBuffer | Uint8Array, length: number | undefined): number {
-    return isPooled(buffer)
-      ? this.#core.sender.pooled(buffer, length as number, 0, false)
-      : this.#sendCopy(buffer, length);
+  #put(
+    buffer: PooledBuffer | Uint8Array | readonly SendPart[],
+    length: number | PartLengths | undefined,
+  ): number {
+    if (isPooled(buffer)) return this.#core.sender.pooled(buffer, length as number, 0, false);
+    return Array.isArray(buffer)
+      ? this.#parts.send(buffer, length)
+      : this.#sendCopy(buffer as Uint8Array, length as number | undefined);
   }
 
   #sendCopy(bytes: Uint8Array, length: number | undefined): number {

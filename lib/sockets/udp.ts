@@ -10,6 +10,7 @@ import {
   propertyOf,
   readOptions,
 } from '../base/validate.js';
+import type { PartLengths, SendPart } from '../buffers/parts.js';
 import type { PooledBuffer } from '../buffers/pooled-buffer.js';
 import { announce } from '../engine/announce.js';
 import type { Core } from '../engine/core.js';
@@ -22,7 +23,6 @@ import {
 } from '../engine/options.js';
 import type { SendOptions } from '../engine/send-options.js';
 import { coreOf, ZeroCopySocket } from '../engine/socket.js';
-import type { SocketState } from '../engine/state.js';
 import { describeSocket } from '../engine/stats.js';
 import { sendTagged } from '../engine/tagged.js';
 import {
@@ -39,6 +39,7 @@ import {
 } from './address.js';
 import { openError } from './open-error.js';
 import { checkPacing } from './pacing.js';
+import { explain, HEADERS, tooLong } from './udp-errors.js';
 
 /** Options of {@link UdpSocket.open}. */
 export interface UdpOptions extends SocketOptions {
@@ -82,7 +83,6 @@ const UDP_OPTIONS = [
 
 // The length field has 16 bits: less the UDP header, and for IPv4 less the IP header, too.
 const MAX_PAYLOAD = { 4: 65_507, 6: 65_527 } as const;
-const HEADERS = { 4: 28, 6: 48 } as const;
 
 /**
  * A UDP socket that sends from your memory (udp(7)). It does not receive: what is sent to it is
@@ -205,6 +205,13 @@ export class UdpSocket extends ZeroCopySocket {
     );
   }
 
+  /** `send` of parts to an address of your choice: as the other `sendTo`. */
+  sendTo(
+    parts: readonly SendPart[],
+    lengths: PartLengths | undefined,
+    to: SocketAddress,
+    options?: SendOptions,
+  ): number;
   /**
    * `send` to an address of your choice, also on a connected socket. Repeating the last address
    * costs nothing, unless it has a zone (`fe80::1%eth0`), whose interface is looked up each time.
@@ -217,13 +224,23 @@ export class UdpSocket extends ZeroCopySocket {
     length: number,
     to: SocketAddress,
     options?: SendOptions,
+  ): number;
+  sendTo(
+    buffer: PooledBuffer | Uint8Array | readonly SendPart[],
+    length: number | PartLengths | undefined,
+    to: SocketAddress,
+    options?: SendOptions,
   ): number {
     this.#core.sender.reapIfDue(); // first: its listeners may send elsewhere
     if (options === undefined) return this.#sendTo(buffer, length, to);
     return sendTagged(this.#core, options, () => this.#sendTo(buffer, length, to));
   }
 
-  #sendTo(buffer: PooledBuffer | Uint8Array, length: number, to: SocketAddress): number {
+  #sendTo(
+    buffer: PooledBuffer | Uint8Array | readonly SendPart[],
+    length: number | PartLengths | undefined,
+    to: SocketAddress,
+  ): number {
     checkObject('to', to);
     const address = propertyOf(to, 'address');
     const port = propertyOf(to, 'port');
@@ -247,43 +264,6 @@ export class UdpSocket extends ZeroCopySocket {
     // another index. So it is looked up for each.
     UdpSocket.#current = address.includes('%') ? null : this.#destination;
   }
-}
-
-/** A clearer error for a datagram that the kernel has refused. */
-function explain(state: SocketState, family: Family, error: CodedError, length: number): Error {
-  if (error.code === 'ENOBUFS') {
-    const { sendBufferSize } = describeSocket(state.handle);
-    return rangeError(
-      'ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL',
-      `the kernel has no room for ${length} bytes though it holds nothing of this socket: a ` +
-        `datagram in fragments may take twice the send buffer of ${sendBufferSize} bytes ` +
-        `with all overhead; raise options.sendBufferSize or send less (${error.message})`,
-    );
-  }
-  // EINVAL has many reasons (a blackhole route, a source address that does not fit); it is about
-  // the length only where segments do not fit the path, on kernels before 6.14.
-  const narrow = error.code === 'EINVAL' && segmentsExceedPath(state, family);
-  if (error.code !== 'EMSGSIZE' && !narrow) return error;
-  return rangeError(
-    'ERR_ZEROSEND_DATAGRAM_TOO_LONG',
-    `the kernel refuses ${length} bytes on this path (${error.message})`,
-  );
-}
-
-function segmentsExceedPath({ handle, segmentSize }: SocketState, family: Family): boolean {
-  if (segmentSize === 0) return false;
-  const mtu = describeSocket(handle).mtu ?? 0;
-  return mtu > 0 && segmentSize + HEADERS[family] > mtu;
-}
-
-function tooLong({ maxLength, segmentSize }: SocketState, length: number): Error {
-  const segments = segmentSize
-    ? ` (at most ${native.maxSegments()} segments of ${segmentSize})`
-    : '';
-  return rangeError(
-    'ERR_ZEROSEND_DATAGRAM_TOO_LONG',
-    `length must be at most ${maxLength}${segments}; received ${length}`,
-  );
 }
 
 /** The addresses of a host. A numeric one must be of the family, which a lookup ignores. */

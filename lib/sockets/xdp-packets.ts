@@ -1,9 +1,6 @@
-import { isEnd, KIND_FAILURE, KIND_RETIRED } from '../addon/addon.js';
 import type { OpenedXdp, SocketDescription } from '../addon/contract.js';
 import { type CodedError, outOfRange, systemError } from '../base/errors.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';
-import { type PooledBuffer, slotOf } from '../buffers/pooled-buffer.js';
-import type { Slot } from '../buffers/slot.js';
 import { describeSocket, type SocketInfo } from '../engine/stats.js';
 import { RingInterface } from './ring-interface.js';
 
@@ -13,11 +10,9 @@ const TAGGED_HEADER = 18;
 export const MODES = ['best', 'zerocopy', 'copy'] as const;
 export type Mode = (typeof MODES)[number];
 
-/** What AF_XDP has granted on an interface, and the packets out of several frames that are in flight. */
+/** What AF_XDP has granted on an interface, packets out of several frames among it. */
 export class XdpPackets extends RingInterface {
   readonly #granted: NonNullable<SocketInfo['xdp']>;
-  // The slots of each packet in flight, but for the first, which the id itself holds.
-  readonly #others = new Map<number, readonly Slot[]>();
 
   constructor(
     name: string,
@@ -40,31 +35,11 @@ export class XdpPackets extends RingInterface {
   }
 
   /** Refuses a packet out of more frames than the kernel takes. */
-  checkCount(count: number): void {
+  checkFrames(count: number): void {
     const { granted, maxFrames, reason } = this.#granted.multiFrame;
     if (count >= 1 && count <= maxFrames) return;
     const expected = granted ? `from 1 to ${maxFrames}` : `1 on this socket (${reason})`;
     throw outOfRange('buffers.length', expected, count);
-  }
-
-  /** A packet was sent: its buffers go back when its id completes. */
-  sent(id: number, buffers: readonly PooledBuffer[]): void {
-    if (buffers.length > 1) this.#others.set(id, buffers.slice(1).map(slotOf));
-  }
-
-  reclaimed(kind: number, first: number, last: number): void {
-    if (this.#others.size === 0) return;
-    if (kind === KIND_RETIRED) {
-      for (const slot of this.#others.get(first) ?? []) slot.slots.retire(slot.index);
-      return;
-    }
-    if (!isEnd(kind)) return;
-    for (let id = first; id <= last; id++) {
-      const slots = this.#others.get(id);
-      if (slots === undefined) continue;
-      this.#others.delete(id);
-      for (const slot of slots) slot.completed(id, kind >= KIND_FAILURE);
-    }
   }
 
   override explain(error: CodedError, length: number, index: number | undefined): Error {

@@ -1,11 +1,11 @@
 import { isFailure, native } from '../addon/addon.js';
 import type { OpenedXdp } from '../addon/contract.js';
-import { writeRequest } from '../addon/mailbox.js';
 import { invalidArgument } from '../base/errors.js';
 import { clock, delay } from '../base/timers.js';
 import { checkInteger, checkOneNumber, checkOneOf, readOptions } from '../base/validate.js';
 import { BufferPool, memoryOf } from '../buffers/buffer-pool.js';
 import { giveBack, readBuffers, readLengths } from '../buffers/given-arrays.js';
+import type { Part } from '../buffers/parts.js';
 import { isPooled, type PooledBuffer, slotOf } from '../buffers/pooled-buffer.js';
 import { mapSlab } from '../buffers/slab.js';
 import { LowestOrder } from '../buffers/slot-order.js';
@@ -191,27 +191,27 @@ export class XdpSocket extends RingSocket {
   #sendPacket(buffers: readonly PooledBuffer[], length: number | ArrayLike<number>): number {
     if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
     const count = buffers.length;
-    this.#packets.checkCount(count);
+    this.#packets.checkFrames(count);
     const scratch = readBuffers(buffers, count);
     const own = scratch.slice(0, count) as PooledBuffer[]; // which is kept until its completion
     giveBack(scratch, count);
     const lengths = typeof length === 'number' ? length : readLengths(length, count);
     // From here on nothing runs that is not ours.
-    const id = this.#sender.packet(own, layOut(own, lengths, this.pool.bufferSize));
-    this.#packets.sent(id, own);
-    return id;
+    const { parts, total } = layOut(own, lengths, this.pool.bufferSize);
+    return this.#sender.parts.frames(parts, total);
   }
 }
 
-/** Writes slot and length of each frame into the mailbox. Returns the length of all. */
+/** What each frame has of the packet, and the length of all. */
 function layOut(
   buffers: readonly unknown[],
   lengths: number | readonly unknown[],
   size: number,
-): number {
+): { parts: Part[]; total: number } {
   const count = buffers.length;
   const whole = typeof lengths === 'number';
   if (whole) checkInteger('length', lengths, (count - 1) * size + 1, count * size);
+  const parts: Part[] = [];
   let total = 0;
   for (let i = 0; i < count; i++) {
     const buffer = buffers[i];
@@ -220,9 +220,8 @@ function layOut(
     }
     const given = whole ? Math.min(size, lengths - total) : lengths[i];
     const bytes = checkInteger(`length[${i}]`, given, 1, size);
-    const { slab, index } = slotOf(buffer);
-    writeRequest(i, slab, index, bytes, 0);
+    parts.push({ buffer, slot: slotOf(buffer), offset: 0, length: bytes });
     total += bytes;
   }
-  return total;
+  return { parts, total };
 }

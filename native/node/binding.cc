@@ -18,7 +18,7 @@ namespace zerosend {
 namespace {
 
 // Changes whenever lib/addon and this addon would no longer understand each other.
-constexpr uint32_t kInterfaceVersion = 8;
+constexpr uint32_t kInterfaceVersion = 9;
 
 Napi::Object constants(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
@@ -47,6 +47,7 @@ Napi::Object constants(Napi::Env env) {
   add("recordSize", Mailbox::kRecordSize);
   add("requests", Mailbox::kRequests);
   add("requestSize", Mailbox::kRequestSize);
+  add("extents", kMostExtents);
   add("batchOffset", offsetof(Mailbox, batch));
   add("requestsOffset", offsetof(Mailbox, requests));
   add("callOffset", offsetof(Mailbox, call));
@@ -83,6 +84,7 @@ void bind(Napi::Env env, Napi::Object binding) {
   };
   add_hot("send", send_slot);
   add_hot("sendPlain", send_plain);
+  add_hot("sendExtents", send_extents);
   add_hot("sendMany", send_many);
   add_hot("sendRun", send_run);
   add_hot("poll", poll_socket);

@@ -47,6 +47,36 @@ bool resolve(Environment& environment, uint32_t slab_handle, uint32_t slot, uint
   return true;
 }
 
+// Points `extent` at bytes of a slot. False when they are not all in it.
+bool resolve_slot(Environment& environment, uint32_t slab_handle, uint32_t slot, uint32_t offset,
+                  uint32_t length, Extent* extent) {
+  Source source;
+  const uint64_t end = uint64_t{offset} + length;
+  if (length == 0 || end > UINT32_MAX ||
+      !resolve(environment, slab_handle, slot, static_cast<uint32_t>(end), &source)) {
+    return false;
+  }
+  *extent = {source.slab, source.data + offset, length};
+  return true;
+}
+
+// Points `extent` at bytes of a Uint8Array. False when they are not all in it.
+bool resolve_array(napi_env env, Environment& environment, napi_value array, uint32_t offset,
+                   uint32_t length, Extent* extent) {
+  napi_typedarray_type type;
+  size_t available;
+  void* data;
+  if (napi_get_typedarray_info(env, array, &type, &available, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_uint8_array || data == nullptr || length == 0 ||
+      uint64_t{offset} + length > available) {
+    return false;
+  }
+  extent->data = static_cast<const uint8_t*>(data) + offset;
+  extent->length = length;
+  extent->slab = environment.slab_around(extent->data);
+  return true;
+}
+
 int32_t send_source(Environment& environment, uint32_t handle, uint32_t flags, Source& source) {
   Socket* socket = environment.poller().find(handle);
   if (socket == nullptr) return -EBADF;
@@ -89,21 +119,55 @@ napi_value send_slot(napi_env env, napi_callback_info info) {
 napi_value send_plain(napi_env env, napi_callback_info info) {
   Call<4> call(env, info);
   uint32_t handle, length, flags;
-  napi_typedarray_type type;
-  size_t available;
-  void* data;
+  Extent extent;
   if (!call.complete || !call.read(env, 0, &handle) || !call.read(env, 2, &length) ||
       !call.read(env, 3, &flags) ||
-      napi_get_typedarray_info(env, call.arguments[1], &type, &available, &data, nullptr,
-                               nullptr) != napi_ok ||
-      type != napi_uint8_array || data == nullptr || length == 0 || length > available) {
+      !resolve_array(env, *call.environment, call.arguments[1], 0, length, &extent)) {
     return integer(env, -EINVAL);
   }
   Source source;
-  source.data = static_cast<const uint8_t*>(data);
+  source.slab = extent.slab;
+  source.data = extent.data;
   source.length = length;
-  source.slab = call.environment->slab_around(source.data);
   return integer(env, send_source(*call.environment, handle, flags, source));
+}
+
+napi_value send_extents(napi_env env, napi_callback_info info) {
+  constexpr size_t kFixed = 3;
+  napi_value arguments[kFixed + kMostExtents];
+  size_t given = kFixed + kMostExtents;
+  void* data = nullptr;
+  uint32_t handle, count, flags;
+  if (napi_get_cb_info(env, info, &given, arguments, nullptr, &data) != napi_ok || given < kFixed ||
+      napi_get_value_uint32(env, arguments[0], &handle) != napi_ok ||
+      napi_get_value_uint32(env, arguments[1], &count) != napi_ok ||
+      napi_get_value_uint32(env, arguments[2], &flags) != napi_ok || count == 0 ||
+      count > kMostExtents) {
+    return integer(env, -EINVAL);
+  }
+  Environment& environment = *static_cast<Environment*>(data);
+  Extent extents[kMostExtents];
+  uint64_t total = 0;
+  size_t next_array = kFixed;
+  const uint32_t* request = environment.mailbox().requests;
+  for (uint32_t i = 0; i < count; ++i, request += Mailbox::kRequestSize) {
+    const uint32_t slab = request[0], slot = request[1], length = request[2], offset = request[3];
+    if (slab == 0 && next_array >= given) return integer(env, -EINVAL);
+    if (!(slab == 0 ? resolve_array(env, environment, arguments[next_array++], offset, length,
+                                    &extents[i])
+                    : resolve_slot(environment, slab, slot, offset, length, &extents[i]))) {
+      return integer(env, -EINVAL);
+    }
+    total += length;
+  }
+  if (total > UINT32_MAX) return integer(env, -EINVAL);
+  Socket* socket = environment.poller().find(handle);
+  if (socket == nullptr) return integer(env, -EBADF);
+  const Address* to = (flags & kFlagDestination) ? &environment.destination : nullptr;
+  Source source;
+  source.zerocopy = (flags & kFlagZeroCopy) != 0;
+  return integer(env,
+                 socket->send_extents(source, extents, count, to, &environment.mailbox().queued));
 }
 
 napi_value send_many(napi_env env, napi_callback_info info) {

@@ -14,6 +14,9 @@ namespace zerosend {
 napi_value send_slot(napi_env env, napi_callback_info info);
 // sendPlain(handle, Uint8Array, length, flags)
 napi_value send_plain(napi_env env, napi_callback_info info);
+// sendExtents(handle, count, flags, ...Uint8Arrays): slab, slot, length and offset of each part are
+// in the mailbox, where sendMany has its requests; one with slab 0 is of the next of the arrays
+napi_value send_extents(napi_env env, napi_callback_info info);
 // sendMany(handle, count): slab, slot, length and flags of each are in the mailbox
 napi_value send_many(napi_env env, napi_callback_info info);
 // sendRun(): handle, slab, first slot and count are in the mailbox as those of send(), lengths

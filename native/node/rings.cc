@@ -117,7 +117,8 @@ Napi::Value open_xdp(Info info) {
 }
 
 // sendPacket(handle, count): one packet out of `count` slots of the socket's own memory, which are
-// written where sendMany has its requests. 0, or a negated errno or refusal.
+// written where sendMany has its requests, with an offset in place of flags. 0, or a negated errno
+// or refusal.
 Napi::Value send_packet(Info info) {
   const Napi::Env env = info.Env();
   Environment& environment = environment_of(info);
@@ -129,7 +130,7 @@ Napi::Value send_packet(Info info) {
   Part parts[XdpSocket::kMostFrames];
   const uint32_t* request = environment.mailbox().requests;
   for (uint32_t i = 0; i < count; ++i, request += Mailbox::kRequestSize) {
-    parts[i] = {request[1], request[2]};
+    parts[i] = {request[1], request[2], request[3]};
   }
   return answer(socket->send_packet(parts, count));
 }

@@ -17,14 +17,36 @@ enum class Refusal : int32_t {
 // The reason of a send that abort() has given up, beside errnos and Refusals.
 constexpr int kGivenUp = 10004;
 
-// The memory of one send: a slot of a slab, which the socket keeps mapped, or plain memory that
+// Bytes that lie in a row: of a slab, which the socket keeps mapped, or of plain memory that
 // JavaScript keeps alive until the send has completed.
-struct Source {
+struct Extent {
   Slab* slab = nullptr;  // null for plain memory
   const uint8_t* data = nullptr;
-  uint32_t slot = 0;
   uint32_t length = 0;
+};
+
+// Of one send, beside each other in different memory. As many as a datagram can have without a
+// copy: each takes one fragment of a packet at least, and the kernel has 17 (MAX_SKB_FRAGS).
+constexpr size_t kMostExtents = 16;
+
+// The memory of one send: one extent, or several.
+struct Source {
+  Slab* slab = nullptr;  // null for plain memory, and where there are several extents
+  union {
+    const uint8_t* data = nullptr;
+    const Extent* extents;  // where there are several: see KeptExtents
+  };
+  uint32_t slot = 0;
+  uint32_t length = 0;  // of all
   bool zerocopy = false;
+  uint8_t extent_count = 0;  // 0: the one that slab, data and length say
+
+  // Visits each extent.
+  template <class Visit>
+  void for_each_extent(Visit&& visit) const {
+    if (extent_count == 0) visit(Extent{slab, data, length});
+    for (size_t i = 0; i < extent_count; ++i) visit(extents[i]);
+  }
 };
 
 // The memory of several sends: neighbouring slots of a slab, which exist. The lengths are
@@ -49,6 +71,7 @@ struct Run {
 struct Part {
   uint32_t slot;
   uint32_t length;
+  uint32_t offset = 0;  // in the slot
 };
 
 }  // namespace zerosend

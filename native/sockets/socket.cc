@@ -51,12 +51,27 @@ int32_t Socket::send_packet(const Part* parts, size_t count) {
   return do_send_packet(parts, count);
 }
 
+int32_t Socket::send_extents(Source source, const Extent* extents, size_t count,
+                             const Address* destination, uint32_t* waiting) {
+  Lock lock(*this);
+  if (const int code = refusal(1)) return -code;
+  busy_ = true;
+  for (size_t i = 0; i < count; ++i) source.length += extents[i].length;
+  const int32_t result = do_send_extents(source, extents, count, destination);
+  *waiting = static_cast<uint32_t>(queued());
+  return result;
+}
+
 int32_t Socket::skip(uint32_t slot) {
   Lock lock(*this);
   return fd_ < 0 || failed_ ? 0 : do_skip(slot);
 }
 
 int32_t Socket::do_send_packet(const Part*, size_t) { return -EOPNOTSUPP; }
+
+int32_t Socket::do_send_extents(Source, const Extent*, size_t, const Address*) {
+  return -EOPNOTSUPP;
+}
 
 void Socket::poll() {
   Lock lock(*this);

@@ -56,9 +56,10 @@ class Socket {
   // Does what send_many() does, with neighbouring slots.
   int32_t send_run(const Run& run, uint32_t* queued);
 
-  // Sends several slots of the socket's own memory as one send, which has one id. A subclass that
-  // cannot do it answers EOPNOTSUPP.
+  // Sends slots of the socket's own memory as one send, with one id. EOPNOTSUPP: no such socket.
   int32_t send_packet(const Part* parts, size_t count);
+  // Does what send() does, with up to kMostExtents; `source` says all but length and memory.
+  int32_t send_extents(Source, const Extent*, size_t count, const Address*, uint32_t* queued);
   // Has a ring whose frames wait for one that was given back go past its place. Returns 1 then.
   int32_t skip(uint32_t slot);
 
@@ -182,6 +183,7 @@ class Socket {
   virtual int32_t do_send_many(const Source* sources, size_t count) REQUIRES(mutex_) = 0;
   virtual int32_t do_send_run(const Run& run) REQUIRES(mutex_) = 0;
   virtual int32_t do_send_packet(const Part* parts, size_t count) REQUIRES(mutex_);
+  virtual int32_t do_send_extents(Source, const Extent*, size_t, const Address*) REQUIRES(mutex_);
   virtual int32_t do_skip(uint32_t) REQUIRES(mutex_) { return 0; }
   // How many sends wait for room.
   virtual size_t queued() const REQUIRES(mutex_) = 0;

@@ -81,6 +81,25 @@ ssize_t send_bytes(int fd, const void* data, size_t length, int flags, const soc
   return -1;
 }
 
+// The first `most` bytes of a message, by vectors of which there are enough.
+msghdr cut_message(const msghdr& message, size_t most, iovec* vectors) {
+  msghdr cut = message;
+  cut.msg_iov = vectors;
+  cut.msg_iovlen = 0;
+  for (size_t i = 0; i < message.msg_iovlen && most > 0; ++i) {
+    const size_t length = std::min(message.msg_iov[i].iov_len, most);
+    vectors[cut.msg_iovlen++] = {message.msg_iov[i].iov_base, length};
+    most -= length;
+  }
+  return cut;
+}
+
+size_t length_of(const msghdr& message) {
+  size_t length = 0;
+  for (size_t i = 0; i < message.msg_iovlen; ++i) length += message.msg_iov[i].iov_len;
+  return length;
+}
+
 ssize_t send_message(int fd, const msghdr* message, int flags) {
   const std::optional<Step> step = sendmsg_fault.strike_flags(flags);
   const bool fails = step && step->error != 0;
@@ -88,7 +107,14 @@ ssize_t send_message(int fd, const msghdr* message, int flags) {
     if (refuses_segments(fd, static_cast<const sockaddr*>(message->msg_name), message)) {
       return refuse_late(fd, flags);
     }
-    const ssize_t result = ::sendmsg(fd, message, flags);
+    std::vector<iovec> vectors(message->msg_iovlen);
+    msghdr cut = *message;
+    if (step && step->limit >= 0) {
+      const size_t length = std::max<size_t>(length_of(cut), 1);
+      const size_t most = step->limit > 0 ? step->limit : 1 + next_random() % length;
+      cut = cut_message(*message, most, vectors.data());
+    }
+    const ssize_t result = ::sendmsg(fd, &cut, flags);
     if (result < 0 || !fails) return result;
   }
   errno = step->error;

@@ -79,6 +79,20 @@ export class Books {
     );
   }
 
+  /**
+   * One send out of slices, each of a buffer of its own.
+   * @param {{ buffer: PooledBuffer | Uint8Array, offset: number, length: number }[]} parts
+   * @param {{ address: string, port: number }} [to] of a UdpSocket
+   */
+  sendParts(parts, to) {
+    const socket = /** @type {import('zerosend').UdpSocket} */ (this.#socket);
+    const buffers = parts.map(({ buffer }) => buffer);
+    const lengths = parts.map(({ length }) => length);
+    return this.#checked(buffers, lengths, 1, () =>
+      to ? socket.sendTo(parts, undefined, to) : socket.send(parts),
+    );
+  }
+
   /** @param {PooledBuffer[]} buffers @param {number[]} lengths */
   sendMany(buffers, lengths) {
     const send = () => this.#socket.sendMany(buffers, lengths);

@@ -135,6 +135,34 @@ export class Sender {
     return result;
   }
 
+  /**
+   * Sends the next piece of the content as one send out of parts, of a pool and plain ones in turn, each
+   * from another offset on.
+   * @param {number[]} lengths @returns {string} 'accepted', or the code of the error
+   */
+  sendParts(lengths) {
+    const total = lengths.reduce((sum, length) => sum + length, 0);
+    const bytes = new Uint8Array(total);
+    this.fill(bytes, total);
+    let at = 0;
+    const parts = lengths.map((length, i) => {
+      const buffer = i % 2 === 0 ? this.acquire() : new Uint8Array(length + 8);
+      const offset = i % 8;
+      const memory = 'pool' in buffer ? buffer.bytes : buffer;
+      memory.set(bytes.subarray(at, at + length), offset);
+      at += length;
+      return { buffer, offset, length };
+    });
+    try {
+      this.books.sendParts(parts);
+    } catch (error) {
+      for (const { buffer } of parts) if ('pool' in buffer) buffer.release();
+      return /** @type {import('zerosend').CodedError} */ (error).code;
+    }
+    this.#advance(total);
+    return 'accepted';
+  }
+
   /** @param {number[]} lengths @returns {string} 'accepted', or the code of the error */
   sendMany(lengths) {
     const buffers = lengths.map(() => this.acquire());

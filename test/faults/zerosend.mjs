@@ -23,7 +23,7 @@ import { fileURLToPath } from 'node:url';
  * @property {Errno} [error] without it the call is made, within `limit`
  * @property {boolean} [after] sendto, sendmsg, sendmmsg: the call is made, within `limit`, before it
  *   fails with `error`: what the kernel has taken by then (an id, the datagram) stays taken
- * @property {number} [limit] sendto: bytes, 0 for a random number; sendmmsg: messages; recvmsg:
+ * @property {number} [limit] sendto, sendmsg: bytes, 0 for a random number; sendmmsg: messages; recvmsg:
  *   bytes of control messages
  * @property {number} [bytes] sendmmsg: of the last message within `limit`
  * @property {number} [only] strikes only calls with this option (setsockopt, getsockopt), operation

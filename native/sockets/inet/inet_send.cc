@@ -14,6 +14,21 @@ int32_t InetSocket::do_send(const Source& source, const Address* destination) {
   return send_one(source, destination);
 }
 
+int32_t InetSocket::do_send_extents(Source source, const Extent* extents, size_t count,
+                                    const Address* destination) {
+  const uint64_t id = ledger_.next_send();
+  for (size_t i = 0; i < count; ++i) {
+    // As for two sends: the send at hand has memory of both slabs where there are two.
+    if (!slabs_.keep(extents[i].slab, 2, id)) return -static_cast<int32_t>(Refusal::kWrongPool);
+  }
+  extents_.let_go(ledger_.oldest_send());
+  source.extents = extents_.keep(extents, count, id);
+  source.extent_count = static_cast<uint8_t>(count);
+  const int32_t code = send_one(source, destination);
+  if (code < 0) extents_.take_back();
+  return code;
+}
+
 int32_t InetSocket::send_one(const Source& source, const Address* destination) {
   Attempt attempt{-1, false, EAGAIN};
   if (queue_.empty()) {

@@ -38,14 +38,21 @@ void InetSocket::cut_off() {
 void InetSocket::revoke() {
   SlotReplacement slots;
   ledger_.for_each_held([&slots](const Source& held) {
-    if (held.slab) slots.add(held.slab, held.data, held.length);
+    held.for_each_extent([&slots](const Extent& extent) {
+      if (extent.slab) slots.add(extent.slab, extent.data, extent.length);
+    });
   });
   slots.run();
   ledger_.revoke(
       [this, &slots](uint64_t id, const Source& source) {
         assert_locked();
-        const int error = source.slab ? slots.error_of(source.slab, source.data, source.length)
-                                      : part_plain_memory();
+        int error = 0;
+        source.for_each_extent([this, &slots, &error](const Extent& extent) {
+          assert_locked();
+          if (error != 0) return;
+          error = extent.slab ? slots.error_of(extent.slab, extent.data, extent.length)
+                              : part_plain_memory();
+        });
         if (error != 0) note_retired(id, error);
       },
       completer());
@@ -72,7 +79,9 @@ void InetSocket::leave_behind(std::chrono::steady_clock::time_point deadline) {
 std::vector<Span> InetSocket::plain_memory() {
   std::vector<Span> spans;
   ledger_.for_each_held([&spans](const Source& held) {
-    if (!held.slab) spans.push_back({held.data, held.length});
+    held.for_each_extent([&spans](const Extent& extent) {
+      if (!extent.slab) spans.push_back({extent.data, extent.length});
+    });
   });
   return spans;
 }
@@ -86,6 +95,9 @@ int InetSocket::part_plain_memory() {
   return plain_parted_;
 }
 
-void InetSocket::rest() { slabs_.rest(ledger_.next_send(), ledger_.oldest_send()); }
+void InetSocket::rest() {
+  slabs_.rest(ledger_.next_send(), ledger_.oldest_send());
+  extents_.let_go(ledger_.oldest_send());
+}
 
 }  // namespace zerosend

@@ -15,6 +15,7 @@
 #include "kernel/send_errors.h"
 #include "kernel/syscalls.h"
 #include "sockets/budget.h"
+#include "sockets/inet/kept_extents.h"
 #include "sockets/inet/kept_slabs.h"
 #include "sockets/socket.h"
 
@@ -106,11 +107,16 @@ class InetSocket : public Socket {
   // makes 7 % of a send. Inline, since the returns of the kernel's own functions have pushed ours
   // out of the return predictor: each frame between JavaScript and the system call costs some 10
   // ns.
-  ssize_t hand_over(const uint8_t* data, size_t length, int flags, const sockaddr* to,
-                    socklen_t to_length) REQUIRES(mutex_) {
-    if (stamps_) return hand_over_stamped(data, length, flags, to, to_length);
-    return sys.sendto(fd_, data, length, flags, to, to_length);
+  ssize_t hand_over(const Source& source, uint32_t offset, size_t length, int flags,
+                    const sockaddr* to, socklen_t to_length) REQUIRES(mutex_) {
+    if (stamps_ || source.extent_count > 0) {
+      return hand_over_message(source, offset, length, flags, to, to_length);
+    }
+    return sys.sendto(fd_, source.data + offset, length, flags, to, to_length);
   }
+  // Describes `length` bytes of a send from `offset` on. Returns how many vectors that takes, which
+  // is one more for each border between extents within.
+  static size_t slice(const Source& source, uint32_t offset, size_t length, iovec* vectors);
   // Fills the batch with the first sources that agree on zero copy, and calls `each` with them.
   // Returns their number.
   template <class Each>
@@ -184,6 +190,8 @@ class InetSocket : public Socket {
   int32_t do_send(const Source& source, const Address* destination) override REQUIRES(mutex_);
   int32_t do_send_many(const Source* sources, size_t count) override REQUIRES(mutex_);
   int32_t do_send_run(const Run& run) override REQUIRES(mutex_);
+  int32_t do_send_extents(Source source, const Extent* extents, size_t count,
+                          const Address* destination) override REQUIRES(mutex_);
   uint64_t next_id() const override REQUIRES(mutex_) { return ledger_.next_send(); }
   int32_t send_one(const Source& source, const Address* destination) REQUIRES(mutex_);
   void accept_whole(const Source& source, bool zerocopy) REQUIRES(mutex_);
@@ -200,8 +208,8 @@ class InetSocket : public Socket {
   void give_up(uint64_t id, uint32_t offset, int error) REQUIRES(mutex_);
 
   // inet_transmit.cc
-  ssize_t hand_over_stamped(const uint8_t* data, size_t length, int flags, const sockaddr* to,
-                            socklen_t to_length) REQUIRES(mutex_);
+  ssize_t hand_over_message(const Source& source, uint32_t offset, size_t length, int flags,
+                            const sockaddr* to, socklen_t to_length) REQUIRES(mutex_);
   void stamp_batch(size_t count) REQUIRES(mutex_);
 
   // inet_reap.cc
@@ -226,6 +234,7 @@ class InetSocket : public Socket {
   // Result of parting all plain memory from the kernel; -1: not tried.
   int plain_parted_ GUARDED_BY(mutex_) = -1;
   KeptSlabs slabs_ GUARDED_BY(mutex_);
+  KeptExtents extents_ GUARDED_BY(mutex_);
   IdRing<Queued> queue_ GUARDED_BY(mutex_){0, 16};
   std::vector<Source> run_ GUARDED_BY(mutex_);  // scratch of do_send_run()
 };

@@ -5,6 +5,7 @@
 #include <linux/sockios.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "kernel/syscalls.h"
@@ -12,18 +13,39 @@
 
 namespace zerosend {
 
-ssize_t InetSocket::hand_over_stamped(const uint8_t* data, size_t length, int flags,
-                                      const sockaddr* to, socklen_t to_length) {
-  begin_stamping();
-  if (!stamps_->names_keys()) return sys.sendto(fd_, data, length, flags, to, to_length);
-  StampKey key(stamps_->key(0));
-  iovec part{const_cast<uint8_t*>(data), length};
+size_t InetSocket::slice(const Source& source, uint32_t offset, size_t length, iovec* vectors) {
+  size_t count = 0;
+  size_t skip = offset;
+  source.for_each_extent([&](const Extent& extent) {
+    if (length == 0) return;
+    if (skip >= extent.length) {
+      skip -= extent.length;
+      return;
+    }
+    const size_t bytes = std::min(length, extent.length - skip);
+    vectors[count++] = {const_cast<uint8_t*>(extent.data + skip), bytes};
+    length -= bytes;
+    skip = 0;
+  });
+  return count;
+}
+
+// What has a timestamp, or several extents.
+ssize_t InetSocket::hand_over_message(const Source& source, uint32_t offset, size_t length,
+                                      int flags, const sockaddr* to, socklen_t to_length) {
+  if (stamps_) begin_stamping();
+  const bool named = stamps_ && stamps_->names_keys();
+  if (!named && source.extent_count == 0) {
+    return sys.sendto(fd_, source.data + offset, length, flags, to, to_length);
+  }
+  iovec vectors[kMostExtents];
   msghdr message{};
   message.msg_name = const_cast<sockaddr*>(to);
   message.msg_namelen = to_length;
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  key.attach(&message);
+  message.msg_iov = vectors;
+  message.msg_iovlen = slice(source, offset, length, vectors);
+  StampKey key(named ? stamps_->key(0) : 0);
+  if (named) key.attach(&message);
   return sys.sendmsg(fd_, &message, flags);
 }
 

@@ -26,10 +26,9 @@ TcpSocket::~TcpSocket() { close_locked(); }
 InetSocket::Attempt TcpSocket::transmit(const Source& source, const Address*, uint32_t offset,
                                         size_t most) {
   bool zerocopy = may_zerocopy(source);
-  const uint8_t* const data = source.data + offset;
   const size_t length = std::min<size_t>(source.length - offset, most);
   for (;;) {
-    const ssize_t accepted = hand_over(data, length, send_flags(zerocopy), nullptr, 0);
+    const ssize_t accepted = hand_over(source, offset, length, send_flags(zerocopy), nullptr, 0);
     if (accepted >= 0) return {accepted, zerocopy, 0};
     const int error = errno;
     const size_t freed = settle_refusal(error, zerocopy);

@@ -55,6 +55,13 @@ int UdpSocket::answer_refusal(int error, const Address* destination, Tries* trie
       return back_off(error);
     case Response::kEarlier:
     case Response::kMaybe:
+      // A packet has 17 fragments (MAX_SKB_FRAGS), of which each extent takes one for every page
+      // that it touches. A copy needs fewer.
+      if (error == EMSGSIZE && tries->zerocopy && tries->scattered) {
+        note_fallback();
+        tries->zerocopy = false;
+        return 0;
+      }
       if (tries->earlier == 0 && !hears_of_earlier()) return error;
       if (++tries->earlier < kTriesOfEarlier) {
         // In a flood of ICMP each try takes one of its errors away, and has to be quicker than it.

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "kernel/syscalls.h"
 #include "kernel/too_many_segments.h"
@@ -46,7 +47,7 @@ struct UdpSocket::Splitting {
   Address destination;  // of the send that was refused
 
   mmsghdr messages[kSize]{};
-  iovec parts[kSize]{};
+  iovec vectors[kSize + kMostExtents]{};  // one more for each border within a segment
   Control controls[kSize]{};
 
   bool concerns(const Address* to) const {
@@ -86,23 +87,26 @@ void UdpSocket::SplittingDeleter::operator()(Splitting* state) const { delete st
 // Sends the same datagrams that sendto(2) of the whole would make. They are copied, which is what
 // the kernel does on such a way with MSG_ZEROCOPY, too. Returns how many bytes went out, in whole
 // segments, or -1 with errno.
-ssize_t UdpSocket::send_segments(const uint8_t* data, uint32_t length, const Address* destination) {
+ssize_t UdpSocket::send_segments(const Source& source, uint32_t offset,
+                                 const Address* destination) {
   Splitting& state = *splitting_;
   if (stamps_) begin_stamping();
   const bool connected = destination == nullptr || destination->length == 0;
+  const uint32_t length = source.length - offset;
   uint32_t sent = 0;
   uint64_t messages = 0;
   int answer = 0;
   while (sent < length && answer >= 0) {
     unsigned count = 0;
+    iovec* vectors = state.vectors;
     for (uint32_t at = sent; at < length && count < Splitting::kSize; ++count) {
       const uint32_t size = std::min(state.size, length - at);
-      state.parts[count] = {const_cast<uint8_t*>(data + at), size};
+      const size_t pieces = slice(source, offset + at, size, vectors);
       at += size;
       msghdr& header = state.messages[count].msg_hdr;
       header = {};
-      header.msg_iov = &state.parts[count];
-      header.msg_iovlen = 1;
+      header.msg_iov = std::exchange(vectors, vectors + pieces);
+      header.msg_iovlen = pieces;
       if (!connected) {
         header.msg_name = const_cast<sockaddr*>(&destination->base);
         header.msg_namelen = destination->length;

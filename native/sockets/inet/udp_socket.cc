@@ -25,11 +25,10 @@ InetSocket::Attempt UdpSocket::transmit(const Source& source, const Address* des
                                         uint32_t offset, size_t) {
   const Whole whole = splitting_ ? whole_to(destination) : Whole::kUsual;
   const bool split = whole == Whole::kNo;
-  Tries tries{may_zerocopy(source) && !split, split};
+  Tries tries{may_zerocopy(source) && !split, split, source.extent_count > 0};
   const bool connected = destination == nullptr || destination->length == 0;
   const sockaddr* to = connected ? nullptr : &destination->base;
   const socklen_t to_length = connected ? 0 : destination->length;
-  const uint8_t* const data = source.data + offset;
   const uint32_t length = source.length - offset;
   for (;;) {
     if (tries.zerocopy && !ledger_.certain()) {
@@ -41,8 +40,8 @@ InetSocket::Attempt UdpSocket::transmit(const Source& source, const Address* des
       }
     }
     const ssize_t accepted =
-        tries.split ? send_segments(data, length, destination)
-                    : hand_over(data, length, send_flags(tries.zerocopy), to, to_length);
+        tries.split ? send_segments(source, offset, destination)
+                    : hand_over(source, offset, length, send_flags(tries.zerocopy), to, to_length);
     if (accepted >= 0) {
       // What sendmmsg stopped at was not met again, so it was about an earlier datagram.
       if (std::exchange(stopped_early_, false)) ++tries.earlier;

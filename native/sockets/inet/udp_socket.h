@@ -33,7 +33,7 @@ class UdpSocket final : public InetSocket {
   bool start_splitting(const Address* destination) REQUIRES(mutex_);
   void stop_splitting() REQUIRES(mutex_);
   bool is_splitting() const REQUIRES(mutex_);
-  ssize_t send_segments(const uint8_t* data, uint32_t length, const Address* destination)
+  ssize_t send_segments(const Source& source, uint32_t offset, const Address* destination)
       REQUIRES(mutex_);
 
   // udp_refusal.cc
@@ -49,6 +49,7 @@ class UdpSocket final : public InetSocket {
   struct Tries {
     bool zerocopy;
     bool split;            // its segments go out one by one
+    bool scattered;        // it has several extents
     uint32_t earlier = 0;  // refusals that may have been about earlier datagrams
     uint32_t emptied = 0;  // refusals for want of buffers with nothing of the socket in the kernel
   };

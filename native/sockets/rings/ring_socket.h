@@ -128,7 +128,7 @@ class RingSocket : public Socket {
   // Whether a frame is longer than the MTU of now allows. One with a VLAN tag may be four bytes
   // longer, on Ethernet alone (packet_extra_vlan_len_allowed() in net/packet/af_packet.c).
   bool exceeds_mtu(Part frame) const {
-    return exceeds_mtu(memory_->slot(frame.slot), frame.length);
+    return exceeds_mtu(memory_->slot(frame.slot) + frame.offset, frame.length);
   }
   bool exceeds_mtu(const uint8_t* data, uint32_t length) const {
     const uint32_t mtu = interface_->mtu();

@@ -56,11 +56,12 @@ int XdpSocket::check_packet(const Part* parts, size_t count, Part* whole) const 
   uint32_t length = 0;
   for (size_t i = 0; i < count; ++i) {
     if (parts[i].slot >= memory_->slots()) return EINVAL;
-    if (parts[i].length == 0 || parts[i].length > memory_->slot_size()) return EINVAL;
+    const uint64_t end = uint64_t{parts[i].offset} + parts[i].length;
+    if (parts[i].length == 0 || end > memory_->slot_size()) return EINVAL;
     length += parts[i].length;
   }
   if (parts[0].length < link_header_.header_length) return EINVAL;  // the link header is not cut
-  *whole = {parts[0].slot, length};
+  *whole = {parts[0].slot, length, parts[0].offset};
   return exceeds_mtu(*whole) ? EMSGSIZE : 0;
 }
 
@@ -83,7 +84,7 @@ void XdpSocket::describe(Part part, uint32_t options, uint64_t id, Kind kind) {
   ++counters_[Counter::kernelSends];
   ++counters_[Counter::kernelIds];
   xdp_desc& descriptor = transmit_.at(produced_++);
-  descriptor.addr = uint64_t{part.slot} << chunk_bits_;
+  descriptor.addr = (uint64_t{part.slot} << chunk_bits_) + part.offset;
   descriptor.len = part.length;
   descriptor.options = options;
 }

@@ -347,6 +347,13 @@ export class FakeNative implements Native {
     return this.#send(handle, [{ slab: 0, slot: 0, bytes, length, flags, destination: '' }]);
   }
 
+  sendExtents(handle: number, count: number, flags: number, ...arrays: Uint8Array[]): number {
+    let length = 0;
+    for (let i = 0; i < count; i++) length += requests[REQUEST_SIZE * i + 2] as number;
+    const bytes = arrays[0] ?? null;
+    return this.#send(handle, [{ slab: 0, slot: 0, bytes, length, flags, destination: '' }]);
+  }
+
   sendMany(handle: number, count: number): number {
     const sends = Array.from({ length: count }, (_, i) => {
       const [slab, slot, length, flags] = requests.subarray(REQUEST_SIZE * i) as unknown as [

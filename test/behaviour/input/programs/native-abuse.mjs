@@ -124,6 +124,11 @@ const { socket, slab, length, flags, bytes, count, address, port, request, packe
 const functions = {
   send: { args: [], right: (value) => isNothing(value) && isErrno(call[5]), often: 20 },
   sendPlain: { args: [socket, bytes, length, flags], right: isErrno, often: 15 },
+  sendExtents: {
+    args: [socket, () => pick([1, 1, 2, 3]), flags, bytes, bytes, bytes],
+    right: isErrno,
+    often: 15,
+  },
   sendMany: { args: [socket, count], right: isErrno, often: 10 },
   sendRun: { args: [], right: (value) => isNothing(value) && isErrno(call[5]), often: 10 },
   sendPacket: { args: [socket, count], right: isErrno, often: 5 },
@@ -247,6 +252,7 @@ function once() {
   if (name === 'poll' && result > 0) add('polls with records');
   if (name === 'sendPlain' && result === 0) add('plain sends');
   if (name === 'send' && Number(call[5]) >= 0) add('sends');
+  if (name === 'sendExtents' && result === 0) add('sends of parts');
   if (name === 'sendMany' && result === 0) add('sends at once');
   if (name === 'sendPacket' && result === 0) add('packets');
   if (name === 'sendRun' && Number(call[5]) >= 0) add('runs');

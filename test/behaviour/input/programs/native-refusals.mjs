@@ -53,6 +53,18 @@ function sendRun([handle = 0, first = 0, count = 0], lengths = Array(count).fill
   return (call[5] ?? 0) | 0;
 }
 
+/** A part of slab, slot, length and offset, of a send to the socket that is returned. @param {number[]} part */
+function writePart(part) {
+  requests.set(part, 0);
+  return socket;
+}
+
+/** @param {number[]} part */
+function sendParts(part, to = socket) {
+  writePart(part);
+  return native.sendExtents(to, 1, 0, bytes);
+}
+
 const answers = {
   'no such socket': send(0, slab, 0, 10, 0),
   'a socket far beyond': send(2 ** 32 - 1, slab, 0, 10, 0),
@@ -77,6 +89,20 @@ const answers = {
   'plain, no array': native.sendPlain(socket, {}, 10, 0),
   'plain, another array': native.sendPlain(socket, new Uint16Array(100), 10, 0),
   'plain, a view': native.sendPlain(socket, new DataView(bytes.buffer), 10, 0),
+  'a closed socket, parts': sendParts([slab, 0, 10, 0], closed),
+  'parts, none': native.sendExtents(socket, 0, 0),
+  'parts, too many': native.sendExtents(socket, 17, 0, bytes),
+  'parts, too few arguments': native.sendExtents(socket, 1),
+  'parts, a missing array': native.sendExtents(writePart([0, 0, 10, 0]), 1, 0),
+  'parts, beyond the array': sendParts([0, 0, 10, 91]),
+  'parts, far beyond the array': sendParts([0, 0, 10, 2 ** 32 - 1]),
+  'parts, detached': native.sendExtents(writePart([0, 0, 10, 0]), 1, 0, lost),
+  'parts, another array': native.sendExtents(writePart([0, 0, 10, 0]), 1, 0, new Uint16Array(100)),
+  'parts, no length': sendParts([slab, 0, 0, 0]),
+  'parts, a slot beyond': sendParts([slab, 3, 10, 0]),
+  'parts, beyond the slot': sendParts([slab, 2, 10, 4087]),
+  'parts, far beyond the slot': sendParts([slab, 2, 10, 2 ** 32 - 1]),
+  'parts, a released slab': sendParts([released, 0, 10, 0]),
   'none at once': native.sendMany(socket, 0),
   'too many at once': native.sendMany(socket, 1025),
   'one slab of three': sendThree([released, 1, 10, 1]),
