@@ -5,6 +5,7 @@ export { BufferRun } from './buffers/buffer-run.js';
 export type { CompletionLatency, OldestSend } from './buffers/completion-latency.js';
 export type { BufferSlice, PartLengths, SendPart } from './buffers/parts.js';
 export type { AcquireOptions } from './buffers/pool-options.js';
+export { PoolShare, type PoolShareOptions, type PoolShareStats } from './buffers/pool-share.js';
 export { PooledBuffer } from './buffers/pooled-buffer.js';
 export type { CompletionsOptions } from './engine/completion-reader.js';
 export type {

@@ -13,8 +13,10 @@ import {
   checkAcquire,
   checkPoolOptions,
 } from './pool-options.js';
-import { type BufferPoolStats, readPoolStats } from './pool-stats.js';
+import { PoolShare, type PoolShareOptions } from './pool-share.js';
+import { type BufferPoolStats, poolFacts, readPoolStats } from './pool-stats.js';
 import { type PooledBuffer, slotOf as slotOfBuffer } from './pooled-buffer.js';
+import { type Lender, Share, Shares, type Waiting } from './share.js';
 import { mapSlab, type SlabMemory } from './slab.js';
 import type { SlotOrder } from './slot-order.js';
 import { stackOfCaller } from './verifier.js';
@@ -67,13 +69,29 @@ export class BufferPool {
   // Serves waiters with buffers whose slots are taken already and have no lease yet: see #wait.
   readonly #line = new WaitingLine<PooledBuffer>(this.#ready);
   readonly #weakly = new WeakRef(this);
+  readonly #lender: Lender = {
+    pool: this,
+    memoryOf: () => this.#memory,
+    isClosed: () => this.#closed !== null,
+    tryTake: (where, most) => this.#tryTake(where, most),
+    wait: (waiting) => this.#waitAs(waiting),
+    prepareRuns: () => this.#handles.prepareRuns(),
+    runFrom: (buffer, most) => this.#runFrom(buffer, most),
+    rejectOf: (owner) => this.#line.rejectOf(owner, () => owner.error()),
+    listen: (share) => {
+      this.#shares.add(share);
+      noteWaiting(this.#weakly);
+      this.#listen();
+    },
+  };
+  readonly #shares = new Shares();
   #closed: Promise<void> | null = null;
   #allBack: (() => void) | null = null;
 
   static {
     memoryOf = (pool) => pool.#memory;
-    showAs(BufferPool, (pool) => pool.#facts());
-    waitingOf = (pool) => pool.#line.size;
+    showAs(BufferPool, (pool) => poolFacts(pool.#memory, pool.#waiting, pool.#closed !== null));
+    waitingOf = (pool) => pool.#waiting;
   }
 
   /**
@@ -173,12 +191,16 @@ export class BufferPool {
     const { signal, priority } = checkAcquire(options);
     signal?.throwIfAborted();
     const where = this.#memory.verifier && stackOfCaller(caller);
+    return this.#waitAs({ where, priority, signal, owner: null });
+  }
+
+  #waitAs({ where, priority, signal, owner }: Waiting): PooledBuffer | Promise<PooledBuffer> {
     const take = () => this.#take(where) as PooledBuffer; // served only while something is free
     const buffer = this.#tryTake(where);
     if (buffer !== null) return buffer;
     noteWaiting(this.#weakly);
     this.#listen();
-    return this.#line.join(take, priority, signal);
+    return this.#line.join(take, priority, signal, owner);
   }
 
   /**
@@ -211,7 +233,22 @@ export class BufferPool {
 
   /** A snapshot of the counts. The first call begins to measure `completionLatency` and `oldest`. */
   stats(): BufferPoolStats {
-    return readPoolStats(this.#memory, this.#line.size);
+    return readPoolStats(this.#memory, this.#waiting);
+  }
+
+  get #waiting(): number {
+    return this.#line.size + this.#shares.waiting;
+  }
+
+  /**
+   * A view of the pool for one user of many, with a limit and a waiting line of its own.
+   * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`, Error
+   * `ERR_ZEROSEND_POOL_CLOSED`
+   */
+  share(options: PoolShareOptions): PoolShare {
+    const share = new Share(this.#lender, options);
+    if (this.#closed !== null) throw closed();
+    return new PoolShare(this, share);
   }
 
   /**
@@ -225,6 +262,7 @@ export class BufferPool {
         resolve();
       };
       this.#line.rejectAll(closed);
+      this.#shares.rejectAll();
       this.#memory.verifier?.warnOfHeld();
       this.#listen();
       this.#settle();
@@ -235,20 +273,6 @@ export class BufferPool {
   /** Closes, as at the end of a block with `await using`: waits until every buffer is back. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  #facts(): object {
-    const { free, acquired, inFlight, retired } = this.#memory.slots;
-    return {
-      bufferSize: this.bufferSize,
-      count: this.count,
-      free,
-      acquired,
-      inFlight,
-      ...(retired > 0 && { retired }),
-      ...(this.#line.size > 0 && { waiting: this.#line.size }),
-      ...(this.#closed !== null && { closed: true }),
-    };
   }
 
   #take(where: string | null, most = 1): PooledBuffer | null {
@@ -271,11 +295,12 @@ export class BufferPool {
   #settle(): void {
     const { slots } = this.#memory;
     this.#line.serve();
+    const more = this.#shares.serve();
     if (this.#allBack !== null && slots.acquired === 0 && slots.inFlight === 0) {
       this.#allBack();
       this.#allBack = null;
     }
-    if (this.#line.size === 0 && this.#allBack === null) slots.freed = null;
+    if (this.#line.size === 0 && this.#allBack === null && !more) slots.freed = null;
   }
 }
 

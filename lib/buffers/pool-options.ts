@@ -55,6 +55,12 @@ export interface AcquireOptions {
   priority?: number | undefined;
 }
 
+/** Options of {@link BufferPool.share}. */
+export interface PoolShareOptions {
+  /** Buffers that the share may have out at once, acquired or in flight: 1 to the pool's `count`. */
+  limit: number;
+}
+
 /**
  * Checks the options of a pool, and fills in the defaults.
  * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
@@ -87,4 +93,10 @@ export function checkAcquire(options: AcquireOptions | undefined): {
   if (typeof priority !== 'number') throw invalidArgument('options.priority', 'a number', priority);
   if (Number.isNaN(priority)) throw outOfRange('options.priority', 'a number', priority);
   return { signal, priority };
+}
+
+/** Checks the options of a share of so many buffers. */
+export function checkShare(options: PoolShareOptions, count: number): number {
+  const { limit } = readOptions('options', options, ['limit']);
+  return checkInteger('options.limit', limit, 1, count);
 }

@@ -38,6 +38,22 @@ export interface BufferPoolStats {
   hugePageErrno: number;
 }
 
+/** A snapshot of a share of a pool. */
+export interface PoolShareStats {
+  /** Buffers that it may have out at once. */
+  limit: number;
+  /** Buffers that it has out: with a user, or in flight. */
+  used: number;
+  /** Buffers that can be acquired by way of it now: fewer than `limit - used` where the pool has fewer. */
+  free: number;
+  /** Calls of its `acquire` that are waiting now, for its limit or for the pool. */
+  waiting: number;
+  /** How often its `tryAcquire` or `acquire` found it at its limit. */
+  dry: number;
+  /** The most that `used` has been. */
+  mostUsed: number;
+}
+
 /** Counts of a pool; measures its latency from now on. */
 export function readPoolStats(memory: PoolMemory, waiting: number): BufferPoolStats {
   const latency = memory.measure();
@@ -56,5 +72,20 @@ export function readPoolStats(memory: PoolMemory, waiting: number): BufferPoolSt
     oldest: ageOf(memory.oldest()),
     completionLatency: latencyOf(latency),
     hugePageErrno,
+  };
+}
+
+/** What console.log shows of a pool. */
+export function poolFacts({ map, slots }: PoolMemory, waiting: number, closed: boolean): object {
+  const { free, acquired, inFlight, retired } = slots;
+  return {
+    bufferSize: map.slotSize,
+    count: map.slots,
+    free,
+    acquired,
+    inFlight,
+    ...(retired > 0 && { retired }),
+    ...(waiting > 0 && { waiting }),
+    ...(closed && { closed }),
   };
 }

@@ -10,6 +10,11 @@ export interface Holding {
   sends: number;
 }
 
+/** How many slots a share of a pool has: those that it has taken, until they are back. */
+export interface Quota {
+  used: number;
+}
+
 /**
  * What the slots of a pool are in. A slot is
  *
@@ -38,6 +43,10 @@ export class Slots {
   readonly sendsOnce: boolean;
   readonly #order: SlotOrder;
   #doomed: Set<number> | null = null;
+  /** which share has taken a slot, by number; null while no share has taken any */
+  #quotas: (Quota | null)[] | null = null;
+  /** Whether none is doomed, nor of a share: then what goes back is free, and no more is to be done. */
+  #plain = true;
 
   constructor(count: number, order: SlotOrder = new LowestOrder(count)) {
     this.count = count;
@@ -116,13 +125,31 @@ export class Slots {
   retire(index: number): void {
     this.#doomed ??= new Set();
     this.#doomed.add(index);
+    this.#plain = false;
   }
 
   isRetired(index: number): boolean {
     return this.#doomed?.has(index) === true;
   }
 
+  /** These slots, which have just been taken, count against a quota until they are back. */
+  lend(first: number, count: number, quota: Quota): void {
+    this.#quotas ??= new Array(this.count).fill(null);
+    this.#quotas.fill(quota, first, first + count);
+    this.#plain = false;
+  }
+
   #put(index: number, unsent: boolean): void {
+    if (this.#plain) this.#order.put(index, unsent);
+    else this.#putMarked(index, unsent);
+  }
+
+  #putMarked(index: number, unsent: boolean): void {
+    const quota = this.#quotas?.[index];
+    if (quota) {
+      quota.used--;
+      (this.#quotas as (Quota | null)[])[index] = null;
+    }
     if (this.isRetired(index)) this.retired++;
     else this.#order.put(index, unsent);
   }
@@ -143,7 +170,7 @@ export class Slots {
 
   /** The sends of these slots have completed, or (`unsent`) never left. */
   endSends(first: number, count: number, unsent: boolean): void {
-    if (this.#doomed === null) this.#order.putRun(first, count, unsent);
+    if (this.#plain) this.#order.putRun(first, count, unsent);
     else for (let slot = first; slot < first + count; slot++) this.#put(slot, unsent);
     this.freed?.();
   }

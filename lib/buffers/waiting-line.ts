@@ -2,10 +2,12 @@ import PQueue from 'p-queue';
 import { AbortGroups } from '../base/abort-groups.js';
 
 interface Waiter<T> {
-  readonly take: () => T;
+  readonly take: () => T | Promise<T>;
   readonly priority: number;
   readonly signal: AbortSignal | undefined;
-  readonly resolve: (taken: T) => void;
+  /** for whom it waits; null: for nobody in particular */
+  readonly owner: object | null;
+  readonly resolve: (taken: T | Promise<T>) => void;
   readonly reject: (reason: unknown) => void;
 }
 
@@ -47,9 +49,14 @@ export class WaitingLine<T> {
   }
 
   /** Resolves with what `take` returns, which is called only while something is ready. */
-  join(take: () => T, priority: number, signal: AbortSignal | undefined): Promise<T> {
+  join(
+    take: () => T | Promise<T>,
+    priority: number,
+    signal: AbortSignal | undefined,
+    owner: object | null = null,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const waiter = { take, priority, signal, resolve, reject };
+      const waiter = { take, priority, signal, owner, resolve, reject };
       this.#waiters.add(waiter);
       this.#signals.add(signal, waiter);
       this.#enqueue(waiter);
@@ -69,6 +76,17 @@ export class WaitingLine<T> {
       waiter.reject(reason());
     }
     this.#waiters.clear();
+  }
+
+  /** Turns away those who wait for one owner. */
+  rejectOf(owner: object, reason: () => unknown): void {
+    for (const waiter of this.#waiters) {
+      if (waiter.owner !== owner) continue;
+      this.#waiters.delete(waiter);
+      this.#signals.delete(waiter.signal, waiter);
+      waiter.reject(reason());
+    }
+    this.#forgetThoseWhoLeft();
   }
 
   #enqueue(waiter: Waiter<T>): void {

@@ -1,0 +1,146 @@
+import { MAX_REQUESTS } from '../addon/addon.js';
+import { illegalConstructor } from '../base/errors.js';
+import { eventLoop } from '../base/event-loop.js';
+import { showAs } from '../base/inspection.js';
+import { checkInteger } from '../base/validate.js';
+import type { BufferPool } from './buffer-pool.js';
+import type { BufferRun } from './buffer-run.js';
+import type { AcquireOptions } from './pool-options.js';
+import type { PoolShareStats } from './pool-stats.js';
+import { type PooledBuffer, slotOf } from './pooled-buffer.js';
+import { Share } from './share.js';
+
+export type { PoolShareOptions } from './pool-options.js';
+export type { PoolShareStats } from './pool-stats.js';
+
+/**
+ * A part of a pool's buffers for one user of many: a limit and a waiting line of its own, over the same
+ * memory. A connection that has stalled keeps no more than the limit of its share, so that the others go
+ * on with what is left.
+ *
+ * It is a bound and not a reservation: the limits of all shares may be more than the pool has. Whoever is
+ * below its limit waits with everybody else for the next free buffer, by priority, then in order.
+ * Buffers are the pool's: any socket sends them, and each goes back by itself.
+ * @example
+ * ```js
+ * import { BufferPool, TcpSocket } from 'zerosend';
+ *
+ * const pool = new BufferPool({ bufferSize: 65536, count: 16 });
+ * const peers = ['198.18.0.2', '198.18.0.3', '198.18.0.4'];
+ * async function push(host) {
+ *   const socket = await TcpSocket.connect({ host, port: 9 });
+ *   const share = pool.share({ limit: 5 }); // one that does not read keeps 5, and the others have 11
+ *   for (let sent = 0; sent < 100; sent++) socket.send(await share.acquire(), 65536);
+ *   await socket.close();
+ *   await share.close();
+ * }
+ * await Promise.all(peers.map(push));
+ * await pool.close();
+ * ```
+ */
+export class PoolShare {
+  /** Whose buffers it hands out. */
+  readonly pool: BufferPool;
+  /** Buffers that it may have out at once: the option. */
+  readonly limit: number;
+  /** Bytes of one buffer, as of the pool. */
+  readonly bufferSize: number;
+  readonly #share: Share;
+
+  static {
+    showAs(PoolShare, (share) => share.#facts());
+  }
+
+  /** Only a pool makes shares: what stands here keeps `new` from being written elsewhere. */
+  constructor(madeByItsPool: never, ...alone: never[]);
+  /** @internal */
+  constructor(pool: BufferPool, share: Share);
+  constructor(pool: BufferPool, share: Share) {
+    if (!(share instanceof Share)) throw illegalConstructor('a PoolShare', 'pool.share(options)');
+    this.pool = pool;
+    this.limit = share.limit;
+    this.bufferSize = pool.bufferSize;
+    this.#share = share;
+  }
+
+  /** Buffers that it has out: with a user, or in flight. */
+  get used(): number {
+    return this.#share.used;
+  }
+
+  /** Buffers that can be acquired by way of it now. */
+  get free(): number {
+    return this.#share.free;
+  }
+
+  /**
+   * A free buffer, or null where the pool has none or the limit is reached. As
+   * {@link BufferPool.tryAcquire} it takes in first what has finished.
+   * @throws Error `ERR_ZEROSEND_POOL_CLOSED` when the share or its pool is closed
+   */
+  tryAcquire(): PooledBuffer | null {
+    const buffer = this.#share.tryTake(this.tryAcquire, 1);
+    if (buffer !== null) slotOf(buffer).leases = 1;
+    return buffer;
+  }
+
+  /**
+   * A buffer, as soon as the share is below its limit and the pool has one: as {@link BufferPool.acquire}.
+   * @throws Error `ERR_ZEROSEND_POOL_CLOSED` now or when the share or the pool is closed while waiting;
+   * the signal's reason when it is aborted
+   */
+  async acquire(options?: AcquireOptions): Promise<PooledBuffer> {
+    const buffer = await this.#share.wait(options, this.acquire);
+    if (eventLoop.isDue()) await eventLoop.turn();
+    slotOf(buffer).leases = 1;
+    return buffer;
+  }
+
+  /**
+   * Free buffers that lie in a row, up to `most` and to the limit: as {@link BufferPool.tryAcquireRun}.
+   * @param most 1 to 1024
+   * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, Error `ERR_ZEROSEND_POOL_CLOSED`
+   */
+  tryAcquireRun(most: number): BufferRun | null {
+    checkInteger('most', most, 1, MAX_REQUESTS);
+    this.#share.lender.prepareRuns();
+    const buffer = this.#share.tryTake(this.tryAcquireRun, most);
+    return buffer === null ? null : this.#share.runFrom(buffer, most);
+  }
+
+  /**
+   * The same as soon as a buffer can be had: as {@link BufferPool.acquireRun}.
+   * @throws as {@link PoolShare.tryAcquireRun} and {@link PoolShare.acquire}
+   */
+  async acquireRun(most: number, options?: AcquireOptions): Promise<BufferRun> {
+    checkInteger('most', most, 1, MAX_REQUESTS);
+    this.#share.lender.prepareRuns();
+    const buffer = await this.#share.wait(options, this.acquireRun);
+    if (eventLoop.isDue()) await eventLoop.turn();
+    return this.#share.runFrom(buffer, most);
+  }
+
+  /** A snapshot of the counts. */
+  stats(): PoolShareStats {
+    return this.#share.stats;
+  }
+
+  /**
+   * Hands out no more buffers and rejects those who wait. Resolves when all that it has out are back. The
+   * pool goes on. A second call returns the same promise.
+   */
+  close(): Promise<void> {
+    return this.#share.close();
+  }
+
+  /** Closes, as at the end of a block with `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #facts(): object {
+    const { limit, used, waiting } = this.#share.stats;
+    const { isClosed } = this.#share;
+    return { limit, used, ...(waiting > 0 && { waiting }), ...(isClosed && { closed: true }) };
+  }
+}

@@ -1,0 +1,247 @@
+import { stateError } from '../base/errors.js';
+import type { BufferPool } from './buffer-pool.js';
+import type { BufferRun } from './buffer-run.js';
+import type { PoolMemory } from './pool-memory.js';
+import {
+  type AcquireOptions,
+  checkAcquire,
+  checkShare,
+  type PoolShareOptions,
+} from './pool-options.js';
+import type { PoolShareStats } from './pool-stats.js';
+import type { PooledBuffer } from './pooled-buffer.js';
+import type { Quota } from './slots.js';
+import { stackOfCaller } from './verifier.js';
+import { WaitingLine } from './waiting-line.js';
+
+/** A call of `acquire`: who waits, and how. */
+export interface Waiting {
+  /** the stack of whoever called, where the pool verifies */
+  readonly where: string | null;
+  readonly priority: number;
+  readonly signal: AbortSignal | undefined;
+  /** the share by way of which it was called, or null */
+  readonly owner: Share | null;
+}
+
+/** What a share asks of its pool. */
+export interface Lender {
+  readonly pool: BufferPool;
+  memoryOf(): PoolMemory;
+  isClosed(): boolean;
+  /** as `tryAcquire`, without a lease */
+  tryTake(where: string | null, most: number): PooledBuffer | null;
+  /** as `acquire`, without a lease */
+  wait(waiting: Waiting): PooledBuffer | Promise<PooledBuffer>;
+  prepareRuns(): void;
+  runFrom(buffer: PooledBuffer, most: number): BufferRun;
+  /** Turns away those who wait in the line of the pool for this share. */
+  rejectOf(owner: Share): void;
+  /** Has `serve` of the share called when buffers come back, for as long as it answers true. */
+  listen(share: Share): void;
+}
+
+/** The shares of a pool that want to know what comes back. */
+export class Shares {
+  readonly #all = new Set<Share>();
+
+  add(share: Share): void {
+    this.#all.add(share);
+  }
+
+  /** Calls of `acquire` that wait for the limit of their share. */
+  get waiting(): number {
+    let waiting = 0;
+    for (const share of this.#all) waiting += share.waiting;
+    return waiting;
+  }
+
+  /** Buffers may be back. Returns whether any share still wants to know. */
+  serve(): boolean {
+    for (const share of this.#all) if (!share.serve()) this.#all.delete(share);
+    return this.#all.size > 0;
+  }
+
+  rejectAll(): void {
+    for (const share of this.#all) share.rejectAll();
+  }
+}
+
+/** What stands behind a PoolShare: how many buffers it has out, and who waits for it to have fewer. */
+export class Share {
+  readonly limit: number;
+  readonly lender: Lender;
+  readonly #memory: PoolMemory;
+  readonly #quota: Quota;
+  readonly #hasRoom = () => this.#quota.used < this.limit;
+  // Those who wait for the limit. Below it they wait in the line of the pool, and count as used.
+  readonly #line = new WaitingLine<PooledBuffer>(this.#hasRoom);
+  #inPoolsLine = 0;
+  #dry = 0;
+  #mostUsed = 0;
+  #closed: Promise<void> | null = null;
+  #allBack: (() => void) | null = null;
+
+  /** @throws as {@link BufferPool.share}, of its options */
+  constructor(lender: Lender, options: PoolShareOptions) {
+    this.limit = checkShare(options, lender.pool.count);
+    this.lender = lender;
+    this.#memory = lender.memoryOf();
+    this.#quota = { used: 0 };
+  }
+
+  get used(): number {
+    return this.#quota.used - this.#inPoolsLine;
+  }
+
+  get free(): number {
+    return Math.min(this.#left, this.#memory.slots.free);
+  }
+
+  /** Those who wait for the limit. */
+  get waiting(): number {
+    return this.#line.size;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed !== null || this.lender.isClosed();
+  }
+
+  get stats(): PoolShareStats {
+    return {
+      limit: this.limit,
+      used: this.used,
+      free: this.free,
+      waiting: this.#line.size + this.#inPoolsLine,
+      dry: this.#dry,
+      mostUsed: this.#mostUsed,
+    };
+  }
+
+  get #left(): number {
+    return this.limit - this.#quota.used;
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      this.#allBack = resolve;
+      this.rejectAll();
+      this.lender.rejectOf(this);
+      this.lender.listen(this);
+      this.serve();
+    });
+    return this.#closed;
+  }
+
+  /** Turns away those who wait for the limit. */
+  rejectAll(): void {
+    this.#line.rejectAll(() => this.error());
+  }
+
+  error(): Error {
+    const what = this.lender.isClosed() ? 'the pool is closed' : 'the share of the pool is closed';
+    return stateError('ERR_ZEROSEND_POOL_CLOSED', what);
+  }
+
+  /** At the limit, takes in what has finished. Returns whether a buffer may be taken, in turn. */
+  #makeRoom(): boolean {
+    if (this.isClosed) throw this.error();
+    if (!this.#hasRoom()) {
+      this.#dry++;
+      this.#memory.reapers.ask(this.lender.pool, this.#hasRoom);
+      if (this.isClosed) throw this.error(); // by a listener
+    }
+    return this.#line.size === 0 && this.#hasRoom();
+  }
+
+  /** A buffer that has no lease yet; `caller` is what the user has called. */
+  tryTake(caller: (...args: never[]) => unknown, most: number): PooledBuffer | null {
+    return this.#tryTake(this.#stack(caller), most);
+  }
+
+  #stack(caller: (...args: never[]) => unknown): string | null {
+    return this.#memory.verifier && stackOfCaller(caller);
+  }
+
+  #tryTake(where: string | null, most: number): PooledBuffer | null {
+    if (!this.#makeRoom()) return null;
+    this.#quota.used++; // first: listeners that run in there may acquire as well
+    let buffer: PooledBuffer | null = null;
+    try {
+      buffer = this.lender.tryTake(where, Math.min(most, this.#left + 1));
+    } finally {
+      if (buffer === null) this.#giveUp();
+    }
+    return buffer && this.#taken(buffer);
+  }
+
+  /** The same as soon as there is one. */
+  wait(
+    options: AcquireOptions | undefined,
+    caller: (...args: never[]) => unknown,
+  ): PooledBuffer | Promise<PooledBuffer> {
+    const { signal, priority } = checkAcquire(options);
+    signal?.throwIfAborted();
+    const waiting = { where: this.#stack(caller), priority, signal, owner: this };
+    const claim = () => this.#claim(waiting);
+    if (this.#makeRoom()) return claim();
+    this.lender.listen(this);
+    return this.#line.join(claim, priority, signal);
+  }
+
+  /** Below the limit: waits with the others of the pool, in order of the claims. */
+  #claim(waiting: Waiting): PooledBuffer | Promise<PooledBuffer> {
+    this.#quota.used++;
+    let taken: PooledBuffer | Promise<PooledBuffer>;
+    try {
+      taken = this.lender.wait(waiting);
+    } catch (error) {
+      this.#giveUp();
+      throw error;
+    }
+    if (!(taken instanceof Promise)) return this.#taken(taken);
+    this.#inPoolsLine++;
+    return taken.then(
+      (buffer) => {
+        this.#inPoolsLine--;
+        return this.#taken(buffer);
+      },
+      (error) => {
+        this.#inPoolsLine--;
+        this.#giveUp();
+        throw error;
+      },
+    );
+  }
+
+  /** Nothing was taken after all: the next who waits may have it. */
+  #giveUp(): void {
+    this.#quota.used--;
+    this.serve();
+  }
+
+  #taken(buffer: PooledBuffer, count = 1): PooledBuffer {
+    this.#memory.slots.lend(buffer.index, count, this.#quota);
+    this.#mostUsed = Math.max(this.#mostUsed, this.used);
+    return buffer;
+  }
+
+  /** The run that this buffer begins, within the limit. */
+  runFrom(buffer: PooledBuffer, most: number): BufferRun {
+    const more = this.#closed === null ? Math.min(most - 1, this.#left) : 0;
+    const run = this.lender.runFrom(buffer, 1 + more);
+    this.#quota.used += run.count - 1;
+    this.#taken(buffer, run.count);
+    return run;
+  }
+
+  /** Goes on with those who wait. Returns whether anybody does. */
+  serve(): boolean {
+    this.#line.serve();
+    if (this.#allBack !== null && this.#quota.used === 0) {
+      this.#allBack();
+      this.#allBack = null;
+    }
+    return this.#line.size > 0 || this.#allBack !== null;
+  }
+}
