@@ -8,7 +8,7 @@ const ALONE = [
   'test/behaviour/interfaces/*.test.ts',
   'test/behaviour/sending/{interfaces,told}.test.ts',
   'test/faults/{late,phantom,timestamps,timestamps-counted,too-big,wrap}.test.ts',
-  'test/truth/{leases,route-change}.test.ts',
+  'test/truth/{leases,parts,route-change}.test.ts',
 ];
 
 export default defineConfig({
