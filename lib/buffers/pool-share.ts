@@ -26,15 +26,14 @@ export type { PoolShareStats } from './pool-stats.js';
  * import { BufferPool, TcpSocket } from 'zerosend';
  *
  * const pool = new BufferPool({ bufferSize: 65536, count: 16 });
- * const peers = ['198.18.0.2', '198.18.0.3', '198.18.0.4'];
- * async function push(host) {
- *   const socket = await TcpSocket.connect({ host, port: 9 });
+ * const pushes = [1, 2, 3].map(async () => {
+ *   const socket = await TcpSocket.connect({ host: '198.18.0.2', port: 9 });
  *   const share = pool.share({ limit: 5 }); // one that does not read keeps 5, and the others have 11
  *   for (let sent = 0; sent < 100; sent++) socket.send(await share.acquire(), 65536);
- *   await socket.close();
+ *   console.log(await socket.close(), share.stats());
  *   await share.close();
- * }
- * await Promise.all(peers.map(push));
+ * });
+ * await Promise.all(pushes);
  * await pool.close();
  * ```
  */

@@ -114,6 +114,14 @@ pool._attach;
 // @ts-expect-error internal
 pool._returned(0);
 
+const share = pool.share({ limit: 2 });
+same<Awaited<ReturnType<typeof share.acquire>>, PooledBuffer>(true);
+same<ReturnType<typeof share.tryAcquire>, PooledBuffer | null>(true);
+same<typeof share.pool, BufferPool>(true);
+// @ts-expect-error a limit
+pool.share({});
+// @ts-expect-error read only
+share.limit = 3;
 // @ts-expect-error only a pool makes buffers
 new PooledBuffer();
 // @ts-expect-error only a pool makes buffers

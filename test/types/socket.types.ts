@@ -8,8 +8,10 @@ import {
   type DiagnosticMessages,
   type ErrorCode,
   PacketSocket,
+  type PooledBuffer,
   type ProcessStats,
   type processStats,
+  type SendPart,
   type SocketInfo,
   type SocketOptions,
   type SocketStats,
@@ -101,6 +103,22 @@ socket.send(new ArrayBuffer(2));
 socket.send(pool.tryAcquire(), 10);
 // @ts-expect-error a number
 socket.send(buffer, '10');
+
+// Parts.
+const udpParts: readonly SendPart[] = [buffer, new Uint8Array(2), { buffer, offset: 2, length: 2 }];
+same<ReturnType<typeof socket.send>, number>(true);
+socket.send(udpParts, [1, undefined, undefined], { tag: 'parts' });
+socket.send([new Uint8Array(2), Buffer.from('text')]);
+socket.send([buffer, buffer] as const, new Uint32Array(2));
+packet.send([new Uint8Array(2), { buffer, offset: 2, length: 2 }]);
+udp.sendTo([buffer], [1], { address: '127.0.0.1', port: 9 });
+same<Parameters<typeof socket.send>[0], PooledBuffer | Uint8Array>(true);
+// @ts-expect-error one length for each
+socket.send([buffer, buffer], 10);
+// @ts-expect-error bytes
+socket.send([buffer, 'text'], [1, 1]);
+// @ts-expect-error no such name
+socket.send([{ buffer, begin: 2 }]);
 
 same<ReturnType<typeof socket.sendMany>, { first: number; last: number }>(true);
 socket.sendMany([buffer], 10);
