@@ -194,7 +194,9 @@ function resultOf({ name, target = undefined }, slices, first) {
     slices.reduce((sum, slice) => sum + slice[key], 0);
   const ratios = ratiosOf(slices, first, YIELDS.rate);
   const threads = slices.flatMap(({ threadSeconds, sends, bytes }) =>
-    threadSeconds === null ? [] : { send: threadSeconds / sends, gigabyte: threadSeconds / bytes },
+    typeof threadSeconds !== 'number'
+      ? []
+      : { send: threadSeconds / sends, gigabyte: threadSeconds / bytes },
   );
   const told = threads.length > 0;
   return {

@@ -22,7 +22,7 @@ const WARM_UP = 0.3; // seconds at most: compiles the JavaScript, opens TCP's wi
  * @returns {Promise<S[][]>} by contestant, then by round
  */
 export async function takeTurns(contestants, { rounds, seconds, enough }) {
-  for (const contestant of contestants) await contestant.run(Math.min(WARM_UP, seconds));
+  for (const contestant of contestants) await contestant.run(Math.min(WARM_UP, 2 * seconds));
   /** @type {S[][]} */
   const slices = contestants.map(() => []);
   for (let round = 0; round < rounds; round++) {
