@@ -27,8 +27,9 @@ export const assignmentOf = ({ cSender, quick, rounds, seconds }) => ({
 });
 
 const REMARK =
-  'Gbit/s that a busy processor would send, by the CPU time of the whole process; what zero copy gains\n' +
-  'over copying is the median of rounds, with the interval that holds it with 95 %.';
+  'Gbit/s that a busy processor would send, by the CPU time of the whole process (8 divided by it are the\n' +
+  'CPU seconds of a gigabyte); what zero copy gains over copying is the median of rounds, with the interval\n' +
+  'that holds it with 95 %.';
 
 /** @type {import('./contests.mjs').Contest} */
 export const breakEven = {

@@ -5,7 +5,7 @@ import { contests, programContests } from './contests.mjs';
 import { machineText } from './machine.mjs';
 import { MECHANISMS } from './patch/programs.mjs';
 import { PUBLISHED, WAYS } from './patch/published.mjs';
-import { spread } from './report.mjs';
+import { shares, spread } from './report.mjs';
 
 /**
  * What `npm run bench -- --json` prints.
@@ -62,18 +62,19 @@ function undecided(run) {
 function programs(run, name) {
   /** @type {{ title: string } & import('./run-contest.mjs').ProgramOutcome} */
   const { title, results, goals, leftOut } = contestOf(run, name);
-  const head = ['', 'sends/s', 'CPU s/GB', 'thread µs/send', 'thread s/GB', 'by CPU', 'ratio'];
+  const head = ['', 'sends/s', 'CPU s/GB', 'thread µs/send', 'thread s/GB', 'zero-copied'];
   const rows = results.map((result, i) => [
     result.name,
     `${middle(result.sendsPerSecond, 1e3, 1)} k`,
     middle(result.cpuSecondsPerGigabyte, 1, 4),
     middle(result.threadSecondsPerSend, 1e-6, 2),
     middle(result.threadSecondsPerGigabyte, 1, 4),
+    shares(result),
     ...(i === 0 ? ['1', '1'] : [ratio(result.cpuRatio), ratio(result.ratio)]),
   ]);
   return [
     `${title}:\n`,
-    table(head, rows),
+    table([...head, 'by CPU', 'ratio'], rows),
     ...goals.map((goal, i) => {
       const target = goal.target === undefined ? '' : `; aim ${goal.target.toFixed(2)}`;
       const by = goal.by === 'cpu' ? ', by CPU' : '';

@@ -43,11 +43,18 @@ function row(result, index) {
     middle(cpuSecondsPerGigabyte, 1, 4),
     threadSecondsPerSend === null ? '' : middle(threadSecondsPerSend, 1e-6, 2),
     threadSecondsPerGigabyte === null ? '' : middle(threadSecondsPerGigabyte, 1, 4),
-    `${(100 * result.zerocopiedShare).toFixed(result.zerocopiedShare % 1 ? 1 : 0)} %`,
+    shares(result),
     index === 0 ? '1' : cpuRatio.ratio.toFixed(3),
     index === 0 ? '1' : ratio.ratio.toFixed(3),
     index === 0 ? '' : `${spread(ratio, 3)}${verdict(ratio, target)}`,
   ];
+}
+
+/** How sends completed, but for those that asked for nothing. @param {Result} result */
+export function shares({ zerocopiedShare, copiedShare }) {
+  const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(share % 1 ? 1 : 0)} %`;
+  const vain = copiedShare > 0 ? `, ${percent(copiedShare)} in vain` : '';
+  return `${percent(zerocopiedShare)}${vain}`;
 }
 
 const VERDICTS = { above: 'met', below: 'missed', undecided: 'undecided' };

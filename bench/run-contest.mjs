@@ -47,6 +47,7 @@ import { ratiosOf, takeTurns } from './turns.mjs';
  * @property {Summary | null} threadSecondsPerSend of the thread that sends; null where nobody tells
  * @property {Summary | null} threadSecondsPerGigabyte likewise
  * @property {number} zerocopiedShare 0 to 1
+ * @property {number} copiedShare of sends that asked for zero copy, and that the kernel copied all the same
  * @property {Interval} ratio bytes a second against the first program's in the same round
  * @property {Interval} cpuRatio bytes a CPU second likewise: less exact where a part of the work is
  *   done for the program elsewhere, but hardly moved by other load
@@ -190,7 +191,7 @@ const show = (/** @type {Interval} */ { ratio, low, high }) =>
  * @returns {Result}
  */
 function resultOf({ name, target = undefined }, slices, first) {
-  const total = (/** @type {'sends' | 'zerocopied'} */ key) =>
+  const total = (/** @type {'sends' | 'zerocopied' | 'copied'} */ key) =>
     slices.reduce((sum, slice) => sum + slice[key], 0);
   const ratios = ratiosOf(slices, first, YIELDS.rate);
   const threads = slices.flatMap(({ threadSeconds, sends, bytes }) =>
@@ -208,6 +209,7 @@ function resultOf({ name, target = undefined }, slices, first) {
     threadSecondsPerSend: told ? summarize(threads.map(({ send }) => send)) : null,
     threadSecondsPerGigabyte: told ? summarize(threads.map((t) => t.gigabyte * 1e9)) : null,
     zerocopiedShare: total('zerocopied') / total('sends'),
+    copiedShare: total('copied') / total('sends'),
     ratio: interval(ratios),
     cpuRatio: interval(ratiosOf(slices, first, YIELDS.cpu)),
     ratios,
