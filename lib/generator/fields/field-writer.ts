@@ -1,3 +1,4 @@
+import { fold } from '../packets/checksum.js';
 import type { Batch } from './batch.js';
 import type { Source } from './sources.js';
 import type { Covering, Target } from './targets.js';
@@ -153,14 +154,13 @@ function wordsOf(high: number, low: number, shift: number): number {
 
 /**
  * What a value of a field adds to a sum that covers it, folded.
+ * @param value below 2^53
  * @param odd it begins in the second half of a word
  */
-export function sumOf(value: bigint, target: Target, odd: boolean): number {
-  const { width, shift, littleEndian } = target;
-  const wide = (value << BigInt(shift)) << ((width & 1) === 1 && !littleEndian ? 8n : 0n);
-  let sum = 0;
-  for (let rest = wide; rest > 0n; rest >>= 16n) sum += Number(rest & 0xffffn);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+export function sumOf(value: number, target: Target, odd: boolean): number {
+  const { width, littleEndian } = target;
+  const shift = target.shift + ((width & 1) === 1 && !littleEndian ? 8 : 0);
+  const sum = fold(wordsOf(Math.floor(value / 2 ** 32), value % 2 ** 32, shift));
   return odd === littleEndian ? sum : ((sum & 0xff) << 8) | (sum >>> 8);
 }
 

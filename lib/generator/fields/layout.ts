@@ -117,11 +117,9 @@ function followersOf(draft: Draft, lengths: Uint32Array, parts: readonly Target[
     const { covering } = target;
     // Its part of the sums is in what they begin with.
     const alone = { ...target, covering: [] };
-    return {
-      target: alone,
-      covering,
-      values: Array.from(lengths, (one) => values.get(one) as number),
-    };
+    const all = new Float64Array(lengths.length);
+    for (let i = 0; i < all.length; i++) all[i] = values.get(lengths[i] as number) as number;
+    return { target: alone, covering, values: all };
   });
 }
 
@@ -147,7 +145,7 @@ function basesOf(
   return Uint16Array.from(lengths, (length, shape) => {
     let sum = sums.of(checksum, shape, length);
     for (const { target, odd, values } of covered) {
-      sum += sumOf(BigInt(values[shape] as number), target, odd);
+      sum += sumOf(values[shape] as number, target, odd);
     }
     return fold(sum);
   });

@@ -88,8 +88,13 @@ export class ShapeSource implements Source {
    */
   constructor(shapes: Uint32Array, values: ArrayLike<number>, width: number) {
     this.#shapes = shapes;
-    this.#low = Uint32Array.from(values, (value) => value % 2 ** 32);
-    this.#high = width > 4 ? Uint32Array.from(values, (value) => value / 2 ** 32) : null;
+    this.#low = new Uint32Array(values.length);
+    this.#high = width > 4 ? new Uint32Array(values.length) : null;
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i] as number;
+      this.#low[i] = value % 2 ** 32;
+      if (this.#high !== null) this.#high[i] = value / 2 ** 32;
+    }
   }
 
   seek(): void {}
