@@ -186,11 +186,12 @@ function isOfShape(
 
 /** Writes a number into a packet, beside the bits that others have there. */
 function lay(bytes: Buffer, target: Target, value: number): void {
-  const { at, width, shift } = target;
+  const { at, width, shift, littleEndian } = target;
   const kept = keptBytes(target);
   const shifted = BigInt(value) << BigInt(shift);
   for (let j = 0; j < width; j++) {
-    const byte = Number((shifted >> BigInt(8 * (width - 1 - j))) & 0xffn);
+    const right = littleEndian ? j : width - 1 - j;
+    const byte = Number((shifted >> BigInt(8 * right)) & 0xffn);
     bytes[at + j] = ((bytes[at + j] as number) & (kept[j] as number)) | byte;
   }
 }

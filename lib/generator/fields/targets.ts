@@ -117,8 +117,7 @@ export function startOf(name: string, template: Template, layer: unknown): numbe
   return found.at;
 }
 
-type Span = Pick<FieldSpec, 'at' | 'width' | 'bits' | 'shift' | 'address'> &
-  Pick<Place, 'littleEndian'>;
+type Span = Pick<FieldSpec, 'at' | 'width' | 'bits' | 'shift' | 'address' | 'littleEndian'>;
 
 /** A part of a packet, which has to be in the shortest one as well. */
 export function targetAt(draft: Draft, name: string, start: number, span: Span): Target {

@@ -51,6 +51,8 @@ export interface FieldSpec {
   readonly bits?: number;
   /** Bits to the right of it; default 0. */
   readonly shift?: number;
+  /** The first byte has the lowest bits; default false. Not of addresses and checksums. */
+  readonly littleEndian?: boolean;
   /** It holds an address, which is given as text. */
   readonly address?: AddressKind;
   /** It is given as true or false. */

@@ -226,8 +226,14 @@ function writeField(bytes: Buffer, at: number, spec: FieldSpec, value: number | 
     bytes.set(value, at);
     return;
   }
-  const { width, shift = 0 } = spec;
-  if (width <= 6) {
+  const { width, shift = 0, littleEndian = false } = spec;
+  if (littleEndian) {
+    const number = BigInt(value) << BigInt(shift);
+    for (let i = 0; i < width; i++) {
+      const byte = Number((number >> BigInt(8 * i)) & 0xffn);
+      bytes[at + i] = (bytes[at + i] as number) | byte;
+    }
+  } else if (width <= 6) {
     bytes.writeUIntBE(bytes.readUIntBE(at, width) + value * 2 ** shift, at, width);
   } else {
     const last = at + width - 8;

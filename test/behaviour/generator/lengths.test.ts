@@ -155,6 +155,32 @@ describe('packets of changing length', () => {
     }
   });
 
+  it('follow a protocol whose numbers are little-endian', () => {
+    const little: Protocol = {
+      name: 'little',
+      size: 8,
+      numbers: { ip: 201 },
+      fields: {
+        length: { at: 0, width: 3, littleEndian: true, default: ({ content }) => content },
+        flags: { at: 3, width: 2, bits: 12, littleEndian: true, default: 0xabc },
+        high: { at: 3, width: 2, bits: 4, shift: 12, littleEndian: true, default: 5 },
+        sum: { at: 6, width: 2, checksum: { kind: 'internet', covers: 'all' } },
+      },
+    };
+    const packet = (values: object, length: number) =>
+      template({ layers: [{ ipv4 }, own(little, { ...values })], length });
+    const { bytes } = packet({}, 300);
+    expect(bytes.toString('hex', 20, 26)).toBe('100100' + 'bc5a' + '00');
+    const sequence = compile(packet({}, 40), [
+      { target: 'length', list: [28, 300, 1000] },
+      { target: 'little.flags', counter: { start: 0xffe } },
+    ]);
+    for (const [k, made] of make(sequence, 6).entries()) {
+      const expected = packet({ flags: (0xffe + k) % 0x1000 }, [28, 300, 1000][k % 3] as number);
+      expect(made.toString('hex')).toBe(expected.bytes.toString('hex'));
+    }
+  });
+
   it('leave lengths and checksums that were given, right or wrong', () => {
     const given = {
       ipv4: { ...ipv4, totalLength: 77 },
