@@ -30,9 +30,13 @@ export class PartsSender {
     this.#ownPool = ownPool;
   }
 
-  /** One send out of parts, which leave as if they lay in a row. All are held until it completes. */
-  send(given: readonly unknown[], lengths: unknown, flags: number): number {
+  /**
+   * One send out of parts, which leave as if they lay in a row. All are held until it completes.
+   * @param aim says where it goes; called when the parts have been read, since their getters may send, too
+   */
+  send(given: readonly unknown[], lengths: unknown, flags: number, aim?: () => void): number {
     const unchecked = readParts(given, lengths, MOST_PARTS);
+    aim?.();
     const parts: Part[] = [];
     const arrays: Uint8Array[] = [];
     let total = 0;

@@ -241,6 +241,15 @@ export class UdpSocket extends ZeroCopySocket {
     length: number | PartLengths | undefined,
     to: SocketAddress,
   ): number {
+    const { sender } = this.#core;
+    if (Array.isArray(buffer)) {
+      return sender.parts.send(buffer, length, FLAG_DESTINATION, () => this.#aimAt(to));
+    }
+    this.#aimAt(to);
+    return sender.one(buffer, length, FLAG_DESTINATION);
+  }
+
+  #aimAt(to: SocketAddress): void {
     checkObject('to', to);
     const address = propertyOf(to, 'address');
     const port = propertyOf(to, 'port');
@@ -248,7 +257,6 @@ export class UdpSocket extends ZeroCopySocket {
     if (address !== last.address || port !== last.port || UdpSocket.#current !== last) {
       this.#setDestination(address, port);
     }
-    return this.#core.sender.one(buffer, length, FLAG_DESTINATION);
   }
 
   // The addon holds one destination for all sockets of the thread; this is whose it is.

@@ -182,6 +182,45 @@ describe('a payload that many sends share', () => {
   });
 });
 
+describe('a send of parts', () => {
+  it('goes where it was sent to, also when one of its getters sends elsewhere', async () => {
+    const [here, there] = await Promise.all(
+      [1, 2].map(async () => {
+        const peer = createSocket('udp4').bind(0, '127.0.0.1');
+        onTestFinished(() => void peer.close());
+        const got: string[] = [];
+        peer.on('message', (bytes) => got.push(bytes.toString()));
+        await once(peer, 'listening');
+        return { got, to: peer.address() };
+      }),
+    );
+    if (here === undefined || there === undefined) return;
+    const socket = tracked(await UdpSocket.open());
+    const slice = {
+      buffer: Buffer.from('right'),
+      get length() {
+        socket.sendTo(Buffer.from('elsewhere'), 9, there.to);
+        return 5;
+      },
+    };
+    expect(socket.sendTo([slice], undefined, here.to)).toBe(1);
+    await within(socket.flush(), 'flush');
+    await expect.poll(() => [here.got, there.got]).toEqual([['right'], ['elsewhere']]);
+  });
+
+  it('has timestamps, as any other', async () => {
+    const peer = await startPeer({ protocol: 'udp' });
+    const socket = await openTo(peer, { timestamps: 'software', zeroCopy: 'always' });
+    const stamped = new Set<number>();
+    socket.on('timestamp', ({ id }) => void stamped.add(id));
+    for (let i = 0; i < 4; i++) {
+      if (i % 2 === 0) socket.send([new Uint8Array(20), new Uint8Array(30)]);
+      else socket.send(new Uint8Array(50));
+    }
+    await expect.poll(() => [...stamped].sort()).toEqual([0, 1, 2, 3]);
+  });
+});
+
 describe('what is no send of parts', () => {
   let socket: UdpSocket;
   let pool: BufferPool;
