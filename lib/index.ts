@@ -40,4 +40,5 @@ export { type LinkLayer, type PacketOptions, PacketSocket } from './sockets/pack
 export type { RingSocket } from './sockets/ring.js';
 export { type TcpOptions, TcpSocket } from './sockets/tcp.js';
 export { type UdpOptions, UdpSocket } from './sockets/udp.js';
+export { UdpDestination } from './sockets/udp-destination.js';
 export { type XdpOptions, XdpSocket } from './sockets/xdp.js';

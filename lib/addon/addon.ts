@@ -42,7 +42,12 @@ export const KIND_STAMP: number = constant('stamp');
 export const KIND_STAMPED: number = constant('stamped');
 
 export const FLAG_ZERO_COPY: number = constant('flagZeroCopy');
+/** To the first destination of the mailbox. */
 export const FLAG_DESTINATION: number = constant('flagDestination');
+/** Of several messages: each to its own destination. */
+export const FLAG_EACH: number = constant('flagEach');
+/** Begins where the mailbox says, not at the start of its memory. */
+export const FLAG_BEGIN: number = constant('flagBegin');
 export const REFUSED_CLOSED: number = -constant('refusedClosed');
 export const REFUSED_QUEUE_FULL: number = -constant('refusedQueueFull');
 export const REFUSED_WRONG_POOL: number = -constant('refusedWrongPool');
@@ -51,3 +56,5 @@ export const BATCH_RECORDS: number = constant('batchRecords');
 export const RECORD_SIZE: number = constant('recordSize');
 export const MAX_REQUESTS: number = constant('requests');
 export const REQUEST_SIZE: number = constant('requestSize');
+/** Of a destination, in words of 32 bits. */
+export const ADDRESS_SIZE: number = constant('addressSize');

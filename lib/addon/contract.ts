@@ -197,8 +197,8 @@ export interface Native {
    * of flags; one with slab 0 is of the next of the arrays.
    */
   sendExtents(handle: number, count: number, flags: number, ...arrays: Uint8Array[]): number;
-  /** What to send is in the mailbox: see `writeRequest` there. */
-  sendMany(handle: number, count: number): number;
+  /** What to send is in the mailbox: see `writeRequest` there. The flags are of the call; by default 0. */
+  sendMany(handle: number, count: number, flags: number): number;
   /** The same of a run: see `sendSlots` there. */
   sendRun(): void;
   poll(handle: number): number;
@@ -230,6 +230,7 @@ export interface Native {
   /** A last look before `close`: errno of what has ended the socket, 0 if nothing has. */
   conclude(handle: number): number;
   unacknowledged(handle: number): number;
+  /** Writes the first destination of the mailbox; false where the address is none. */
   setDestination(address: string, port: number): boolean;
   maxSegments(): number;
   keepAlive(on: boolean): void;

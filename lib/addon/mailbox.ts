@@ -1,4 +1,5 @@
 import {
+  ADDRESS_SIZE,
   BATCH_RECORDS,
   constant,
   MAX_REQUESTS,
@@ -37,6 +38,14 @@ const requests = new Uint32Array(
 const REQUEST = REQUEST_SIZE;
 const RUN_ZERO_COPY = 2 ** 31; // added to a length of a run that is to go out without a copy
 
+const begins = new Uint32Array(native.mailbox, constant('beginsOffset'), MAX_REQUESTS);
+const destinations = new Uint32Array(
+  native.mailbox,
+  constant('destinationsOffset'),
+  MAX_REQUESTS * ADDRESS_SIZE,
+);
+const ADDRESS = ADDRESS_SIZE;
+
 const batch = new Float64Array(
   native.mailbox,
   constant('batchOffset'),
@@ -61,12 +70,22 @@ export function sendSlot(
   return call[ANSWER] as number;
 }
 
-/** Sends neighbouring slots, whose lengths `writeRunLength` has written. Answers as `sendSlot`. */
-export function sendSlots(handle: number, slab: number, first: number, count: number): number {
+/**
+ * Sends neighbouring slots, whose lengths `writeRunLength` has written. Answers as `sendSlot`.
+ * @param flags of the call
+ */
+export function sendSlots(
+  handle: number,
+  slab: number,
+  first: number,
+  count: number,
+  flags: number,
+): number {
   call[HANDLE] = handle;
   call[SLAB] = slab;
   call[SLOT] = first;
   call[COUNT] = count;
+  call[FLAGS] = flags;
   nativeSendRun();
   return call[ANSWER] as number;
 }
@@ -115,6 +134,25 @@ export function fillRunLengths(count: number, length: number, zeroCopy: boolean)
 
 export function runLength(i: number): number {
   return (requests[i] as number) & (RUN_ZERO_COPY - 1);
+}
+
+/** Where in its memory message `i` begins, with FLAG_BEGIN. One that is sent by itself is the first. */
+export function writeBegin(i: number, begin: number): void {
+  begins[i] = begin;
+}
+
+export function beginOf(i: number): number {
+  return begins[i] as number;
+}
+
+/** Where message `i` goes: an address as `readDestination` has given it. */
+export function writeDestination(i: number, address: Uint32Array): void {
+  destinations.set(address, i * ADDRESS);
+}
+
+/** A copy of the first destination, which `native.setDestination` has written. */
+export function readDestination(): Uint32Array {
+  return destinations.slice(0, ADDRESS);
 }
 
 // Record `i` of what has happened, which `native.poll` and the poller thread write.

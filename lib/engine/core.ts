@@ -1,6 +1,7 @@
 import { MAX_REQUESTS } from '../addon/addon.js';
 import type { OpenedSocket } from '../addon/contract.js';
 import { reactor } from '../addon/reactor.js';
+import { BatchSender } from './batch-sender.js';
 import { Completions } from './completions.js';
 import type { Emitter } from './emitter.js';
 import type { ZeroCopySocketEvents } from './events.js';
@@ -21,6 +22,7 @@ export class Core {
   readonly state: SocketState;
   readonly completions: Completions;
   readonly sender: Sender;
+  readonly batches: BatchSender;
 
   constructor(
     emitter: Emitter<ZeroCopySocketEvents>,
@@ -31,9 +33,11 @@ export class Core {
   ) {
     this.state = new SocketState(protocol, opened, options, limits);
     this.completions = new Completions(emitter, this.state);
-    this.sender = new Sender(this.state, this.completions, this.completions.pools, {
-      reapEvery: REAP_EVERY,
-      ...limits,
+    const { state, completions } = this;
+    const { pools } = completions;
+    this.sender = new Sender(state, completions, pools, { reapEvery: REAP_EVERY, ...limits });
+    this.batches = new BatchSender(state, completions, pools, this.sender, {
+      pool: limits.pool,
       // A batch is accepted whole, so all of it must have room in the queue.
       maxBatch: Math.min(MAX_REQUESTS, options.maxQueuedSends),
     });

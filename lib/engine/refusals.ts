@@ -1,5 +1,13 @@
 import { REFUSED_CLOSED, REFUSED_QUEUE_FULL, REFUSED_WRONG_POOL } from '../addon/addon.js';
-import { type CodedError, outOfRange, stateError, systemError, typeError } from '../base/errors.js';
+import type { Endpoint } from '../addon/contract.js';
+import {
+  type CodedError,
+  invalidArgument,
+  outOfRange,
+  stateError,
+  systemError,
+  typeError,
+} from '../base/errors.js';
 import { checkInteger } from '../base/validate.js';
 import { type BufferPool, memoryOf } from '../buffers/buffer-pool.js';
 import type { SocketState } from './state.js';
@@ -12,6 +20,7 @@ const IS_SHARED =
  * The error of a send that the addon or the kernel has refused.
  * @param code a negated errno or refusal
  * @param index which of several messages it was about
+ * @param about what an error of the system is about; by default what any send of the socket is
  */
 export function refusal(
   state: SocketState,
@@ -19,6 +28,7 @@ export function refusal(
   length: number,
   flags: number,
   index?: number,
+  about = (): Endpoint | { interface: string } | undefined => state.about(flags),
 ): Error {
   if (code === REFUSED_CLOSED || state.phase !== 'open') return state.closedError();
   if (code === REFUSED_QUEUE_FULL) {
@@ -28,7 +38,7 @@ export function refusal(
     );
   }
   if (code === REFUSED_WRONG_POOL) return wrongPool(`the array ${IS_SHARED}`);
-  const error = systemError(-code, state.sendCall, state.about(flags));
+  const error = systemError(-code, state.sendCall, about());
   return withSystem(state.hooks.explain?.(error, length, index) ?? error, error);
 }
 
@@ -69,6 +79,18 @@ export function checkLength(state: SocketState, length: number, available: numbe
   }
   checkInteger('length', length, 1, available);
   throw state.hooks.tooLong?.(length) ?? outOfRange('length', `at most ${maxLength}`, length);
+}
+
+/**
+ * Where in its memory a send begins. Refuses what is no place in it.
+ * @param own the only pool whose buffers the socket sends; null: any
+ */
+export function checkOffset(offset: unknown, available: number, own: BufferPool | null): number {
+  if (offset === undefined) return 0;
+  if (own !== null) {
+    throw invalidArgument('options.offset', 'left out: frames lie in a ring as they are', offset);
+  }
+  return checkInteger('options.offset', offset, 0, Math.max(available - 1, 0));
 }
 
 /** An error about one buffer of several says which. */

@@ -1,22 +1,9 @@
-import { FLAG_ZERO_COPY, native } from '../addon/addon.js';
-import {
-  fillRunLengths,
-  refusedIndex,
-  requestLength,
-  runLength,
-  sendSlot,
-  sendSlots,
-  waitingSends,
-  writeRequest,
-  writeRunLength,
-} from '../addon/mailbox.js';
+import { FLAG_BEGIN, FLAG_ZERO_COPY, native } from '../addon/addon.js';
+import { beginOf, sendSlot, waitingSends, writeBegin } from '../addon/mailbox.js';
 import { type Reactee, reactor } from '../addon/reactor.js';
 import { invalidArgument } from '../base/errors.js';
 import { recentClock } from '../base/recent-clock.js';
-import { checkInteger } from '../base/validate.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';
-import { type BufferRun, runOf } from '../buffers/buffer-run.js';
-import { giveBack, readBuffers, readLengths } from '../buffers/given-arrays.js';
 import type { PartLengths, SendPart } from '../buffers/parts.js';
 import { checkNotPooled, checkPlain } from '../buffers/plain-array.js';
 import {
@@ -28,25 +15,23 @@ import type { Slot } from '../buffers/slot.js';
 import type { InFlight } from './in-flight.js';
 import { PartsSender } from './parts-sender.js';
 import type { PoolsInFlight } from './pools-in-flight.js';
-import { checkLength, checkPool, nameIndex, refusal } from './refusals.js';
+import { checkLength, checkOffset, checkPool, refusal } from './refusals.js';
 import type { Limits, SocketState } from './state.js';
 import type { ZeroCopyPolicy } from './zero-copy-policy.js';
 
 // TurboFan folds constants of this module; an imported binding is loaded, and its type checked, at each
 // use. Functions of the addon are not called through its object, whose many properties make a
 // dictionary of it.
-const { sendPlain: nativeSendPlain, sendMany: nativeSendMany } = native;
+const { sendPlain: nativeSendPlain } = native;
 const sendOne = sendSlot;
-const writeOneOf = writeRequest;
-const writeOneLength = writeRunLength;
 const waiting = waitingSends;
 const isPooled = isPooledBuffer;
 const slotOf = slotOfBuffer;
 const ZERO_COPY = FLAG_ZERO_COPY;
 
 /**
- * Hands sends over to the addon: each is checked, written into the mailbox, and booked under the next
- * id once it has been accepted. All that a send touches is here, or one step from here.
+ * Hands sends over to the addon one by one: each is checked, written into the mailbox, and booked under
+ * the next id once it has been accepted. All that a send touches is here, or one step from here.
  */
 export class Sender {
   /** sends out of several parts */
@@ -58,7 +43,6 @@ export class Sender {
   readonly #policy: ZeroCopyPolicy;
   readonly #handle: number;
   readonly #reapEvery: number;
-  readonly #maxBatch: number;
   readonly #ownPool: BufferPool | null;
   #sinceReap = 0;
 
@@ -66,7 +50,7 @@ export class Sender {
     state: SocketState,
     reactee: Reactee,
     pools: PoolsInFlight,
-    limits: Limits & { reapEvery: number; maxBatch: number },
+    limits: Limits & { reapEvery: number },
   ) {
     this.#state = state;
     this.#reactee = reactee;
@@ -75,7 +59,6 @@ export class Sender {
     this.#policy = state.policy;
     this.#handle = state.handle;
     this.#reapEvery = limits.reapEvery;
-    this.#maxBatch = limits.maxBatch;
     this.#ownPool = limits.pool ?? null;
     this.parts = new PartsSender(state, reactee, pools, this.#ownPool);
   }
@@ -87,6 +70,12 @@ export class Sender {
    */
   reapIfDue(): void {
     if (++this.#sinceReap >= this.#reapEvery) this.#reap();
+  }
+
+  /** The same before so many sends. */
+  reapIfDueFor(sends: number): void {
+    this.#sinceReap += sends;
+    if (this.#sinceReap >= this.#reapEvery) this.#reap();
   }
 
   #reap(): void {
@@ -107,6 +96,25 @@ export class Sender {
       : this.#plain(buffer as Uint8Array, length as number | undefined, flags);
   }
 
+  /** The same, of what lies in the buffer from an offset on. */
+  from(
+    buffer: PooledBuffer | Uint8Array | readonly SendPart[],
+    length: number | PartLengths | undefined,
+    flags: number,
+    offset: number | undefined,
+  ): number {
+    if (offset === undefined) return this.one(buffer, length, flags);
+    if (Array.isArray(buffer)) {
+      throw invalidArgument('options.offset', 'left out: each part says where it begins', offset);
+    }
+    if (!isPooled(buffer)) {
+      return this.#plain(buffer as Uint8Array, length as number | undefined, flags, offset);
+    }
+    this.check(buffer, slotOf(buffer), length as number, offset);
+    writeBegin(0, offset);
+    return this.pooled(buffer, length as number, flags | FLAG_BEGIN, false);
+  }
+
   /**
    * Kept small: TurboFan inlines so many bytecodes into a caller and no more. With `#refuseOrWait` in
    * line and a default for `copied`, a send in a loop cost 54 ns of JavaScript in place of 39.
@@ -114,14 +122,19 @@ export class Sender {
    */
   pooled(buffer: PooledBuffer, length: number, flags: number, copied: boolean): number {
     const slot = slotOf(buffer);
-    if (!this.#isUsual(buffer, slot, length)) this.#check(buffer, slot, length);
+    if (!this.isUsual(buffer, slot, length)) this.check(buffer, slot, length);
     const asked = !copied && this.#policy.wants(length) ? flags | ZERO_COPY : flags;
     if (!this.#reactee.active) reactor.markBusy(this.#reactee);
     const result = sendOne(this.#handle, slot.slab, slot.index, length, asked);
     if (result !== 0) this.#refuseOrWait(result, length, flags);
     slot.slots.beginSend(slot);
-    if (slot.verifier !== null) slot.verifier.sent(slot, length, this.#inFlight.next);
+    if (slot.verifier !== null) this.#verify(slot, length, flags);
     return this.#inFlight.add(slot);
+  }
+
+  #verify(slot: Slot, length: number, flags: number): void {
+    const end = (flags & FLAG_BEGIN) === 0 ? length : beginOf(0) + length;
+    slot.verifier?.sent(slot, end, this.#inFlight.next);
   }
 
   #refuseOrWait(result: number, length: number, flags: number): void {
@@ -129,8 +142,8 @@ export class Sender {
     this.#state.waitForDrain(this.#inFlight.next);
   }
 
-  /** What nearly every send of a pooled buffer is, told by a few comparisons; if not, `#check`. */
-  #isUsual(buffer: PooledBuffer, slot: Slot, length: number): boolean {
+  /** What nearly every send of a pooled buffer is, told by a few comparisons; if not, `check`. */
+  isUsual(buffer: PooledBuffer, slot: Slot, length: number): boolean {
     return (
       buffer.pool === this.#pools.usual &&
       slot.leases > 0 &&
@@ -140,19 +153,24 @@ export class Sender {
     );
   }
 
-  #check(buffer: PooledBuffer, slot: Slot, length: number): void {
+  /** Any send of a pooled buffer. */
+  check(buffer: PooledBuffer, slot: Slot, length: number, offset?: number): void {
     slot.assertHeld('send');
     checkPool(buffer.pool, this.#ownPool, slot.index);
-    checkLength(this.#state, length, buffer.bytes.length);
+    const begin = checkOffset(offset, buffer.bytes.length, this.#ownPool);
+    checkLength(this.#state, length, buffer.bytes.length - begin);
     this.#pools.use(buffer.pool, slot.verifier !== null, this.#inFlight);
   }
 
-  #plain(buffer: Uint8Array, length: number | undefined, flags: number): number {
-    const available = checkPlain(buffer);
+  #plain(buffer: Uint8Array, length: number | undefined, flags: number, offset?: number): number {
+    const whole = checkPlain(buffer);
+    const available = whole - checkOffset(offset, whole, this.#ownPool);
     const bytes = length === undefined ? available : length;
     checkLength(this.#state, bytes, available);
     checkNotPooled(buffer);
-    const asked = this.#policy.wants(bytes) ? flags | ZERO_COPY : flags;
+    if (offset !== undefined) writeBegin(0, offset);
+    const sliced = offset === undefined ? flags : flags | FLAG_BEGIN;
+    const asked = this.#policy.wants(bytes) ? sliced | ZERO_COPY : sliced;
     reactor.markBusy(this.#reactee);
     const result = nativeSendPlain(this.#handle, buffer, bytes, asked);
     if (result < 0) throw refusal(this.#state, result, bytes, flags);
@@ -162,123 +180,9 @@ export class Sender {
     this.#inFlight.markNext();
     return id;
   }
-
-  many(
-    buffers: readonly PooledBuffer[],
-    length: number | ArrayLike<number>,
-  ): { first: number; last: number } {
-    if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
-    const count = checkInteger('buffers.length', buffers.length, 1, this.#maxBatch);
-    this.#sinceReap += count;
-    this.reapIfDue();
-    const own = readBuffers(buffers, count);
-    try {
-      const lengths = typeof length === 'number' ? length : readLengths(length, count);
-      // Nothing runs within it that is not ours.
-      return this.#sendBuffers(own, lengths, count);
-    } finally {
-      giveBack(own, count);
-    }
-  }
-
-  #sendBuffers(
-    own: unknown[],
-    lengths: number | readonly unknown[],
-    count: number,
-  ): { first: number; last: number } {
-    const slots = own as Slot[]; // which take the places of the buffers, one by one
-    let begun = 0;
-    let verified = false;
-    try {
-      for (; begun < count; begun++) {
-        const buffer = own[begun];
-        if (!isPooled(buffer)) {
-          throw invalidArgument(`buffers[${begun}]`, 'a PooledBuffer', buffer);
-        }
-        const slot = slotOf(buffer);
-        const bytes = typeof lengths === 'number' ? lengths : (lengths[begun] as number);
-        if (!this.#isUsual(buffer, slot, bytes)) {
-          this.#check(buffer, slot, bytes);
-          verified ||= slot.verifier !== null;
-        }
-        const asked = this.#policy.wants(bytes) ? ZERO_COPY : 0;
-        writeOneOf(begun, slot.slab, slot.index, bytes, asked);
-        // Now, so that a buffer named twice needs two leases.
-        slot.slots.beginSend(slot);
-        slots[begun] = slot;
-      }
-      if (!this.#reactee.active) reactor.markBusy(this.#reactee);
-      const result = nativeSendMany(this.#handle, count);
-      if (result < 0) throw this.#refusalOf(result, requestLength);
-    } catch (error) {
-      cancelSends(slots, begun);
-      if (begun < count) nameIndex(error, begun);
-      throw error;
-    }
-    const first = this.#inFlight.next;
-    for (let i = 0; verified && i < count; i++) {
-      const slot = slots[i] as Slot;
-      slot.verifier?.sent(slot, requestLength(i), first + i);
-    }
-    this.#inFlight.addMany(slots, count);
-    if (waiting() !== 0) this.#state.waitForDrain(first + count - 1);
-    return { first, last: first + count - 1 };
-  }
-
-  run(buffers: BufferRun, length: number | ArrayLike<number>): { first: number; last: number } {
-    const run = runOf(buffers);
-    this.#sinceReap += run.count;
-    this.reapIfDue();
-    run.assertHeld('send');
-    const { count } = run;
-    const { pool } = buffers;
-    checkInteger('buffers.count', count, 1, this.#maxBatch);
-    const lengths = typeof length === 'number' ? length : readLengths(length, count);
-    // While they were read it may have been sent, and be another one now.
-    run.assertHeld('send');
-    if (run.count !== count) throw invalidArgument('length', `${run.count} numbers`, length);
-    // From here to the last line nothing runs that is not ours.
-    checkPool(pool, this.#ownPool, run.first);
-    this.#writeLengths(lengths, count, pool.bufferSize);
-    if (pool !== this.#pools.usual) this.#pools.use(pool, run.verifier !== null, this.#inFlight);
-    if (!this.#reactee.active) reactor.markBusy(this.#reactee);
-    const result = sendSlots(this.#handle, run.slab, run.first, count);
-    if (result < 0) throw this.#refusalOf(result, runLength);
-    const first = this.#inFlight.addRun(run);
-    const last = first + count - 1;
-    const { verifier } = run;
-    for (let i = 0; verifier !== null && i < count; i++) verifier.sent(i, runLength(i), first + i);
-    if (result > 0) this.#state.waitForDrain(last);
-    return { first, last };
-  }
-
-  /** The error of one of several messages, whose lengths are in the mailbox. */
-  #refusalOf(result: number, lengthOf: (i: number) => number): Error {
-    const index = refusedIndex();
-    return refusal(this.#state, result, lengthOf(index), 0, index);
-  }
-
-  /** Checks the lengths of a run and writes them into the mailbox. */
-  #writeLengths(lengths: number | readonly unknown[], count: number, size: number): void {
-    if (typeof lengths === 'number') {
-      checkLength(this.#state, lengths, size);
-      fillRunLengths(count, lengths, this.#policy.wants(lengths));
-      return;
-    }
-    for (let i = 0; i < count; i++) {
-      const bytes = lengths[i] as number;
-      try {
-        checkLength(this.#state, bytes, size);
-      } catch (error) {
-        nameIndex(error, i);
-        throw error;
-      }
-      writeOneLength(i, bytes, this.#policy.wants(bytes));
-    }
-  }
 }
 
 /** The first `count` slots are not sent after all. */
-function cancelSends(slots: readonly Slot[], count: number): void {
+export function cancelSends(slots: readonly Slot[], count: number): void {
   for (const slot of slots.slice(0, count)) slot.slots.cancelSend(slot);
 }

@@ -108,7 +108,8 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
    * A pooled buffer uses up one lease and goes back to its pool when its sends have completed. A
    * plain array is held, and must be neither written to nor transferred, until then.
    * @param length bytes; required for a pooled buffer, default all of a plain array
-   * @param options a `tag` that says what it is, for whoever hears of its completion
+   * @param options a `tag` that says what it is, for whoever hears of its completion; an `offset`, where
+   * in the buffer it begins: default 0. Without a length, a plain array goes out from there to its end
    * @throws without taking an id, and the buffer stays with you: TypeError
    * `ERR_ZEROSEND_INVALID_ARGUMENT`, `…_BUFFER_FREE`, `…_BUFFER_IN_FLIGHT`, `…_BUFFER_DETACHED`,
    * `…_BUFFER_RESIZABLE`, `…_WRONG_POOL` (memory of a ring or a UMEM, also as a plain array),
@@ -125,7 +126,7 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
     const { sender } = this.#core;
     sender.reapIfDue();
     if (options === undefined) return sender.one(buffer, length, 0);
-    return sendTagged(this.#core, options, () => sender.one(buffer, length, 0));
+    return sendTagged(this.#core, options, (offset) => sender.from(buffer, length, 0, offset));
   }
 
   /**
@@ -138,20 +139,20 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
    * yours any more then; its buffers go back to the pool each by itself.
    * @param buffers at most 1024, and at most `maxQueuedSends`: all of them might have to wait
    * @param length bytes of each, or one length for each buffer
-   * @param options `tags`, one for each buffer: as of `send`
+   * @param options `tags`, one for each buffer, and `offset`, one for all or one for each: as of `send`
    */
   sendMany(
     buffers: readonly PooledBuffer[] | BufferRun,
     length: number | ArrayLike<number>,
     options?: SendManyOptions,
   ): { first: number; last: number } {
-    const { sender } = this.#core;
+    const { batches } = this.#core;
     if (options !== undefined) {
       return sendManyTagged(this.#core, buffers, length, options);
     }
     return buffers instanceof BufferRun
-      ? sender.run(buffers, length)
-      : sender.many(buffers, length);
+      ? batches.run(buffers, length)
+      : batches.many(buffers, length);
   }
 
   /**

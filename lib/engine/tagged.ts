@@ -1,39 +1,55 @@
 import { invalidArgument } from '../base/errors.js';
 import { BufferRun } from '../buffers/buffer-run.js';
 import type { PooledBuffer } from '../buffers/pooled-buffer.js';
-import { readTag, readTags, type SendManyOptions, type SendOptions } from './send-options.js';
-import type { Sender } from './sender.js';
+import type { Aim } from './aim.js';
+import type { BatchSender } from './batch-sender.js';
+import {
+  readMany,
+  readOffset,
+  readTag,
+  type SendManyOptions,
+  type SendOptions,
+} from './send-options.js';
 import type { SocketState } from './state.js';
 
 /*
- * Sends that say what they are. The options are read before anything else, since a getter may do
- * anything; a send that throws takes no id, and leaves no tag.
+ * Sends with options: a tag that says what they are, an offset where they begin. The options are read
+ * before anything else, since a getter may do anything; a send that throws takes no id, and leaves no
+ * tag.
  */
 
 /** What is needed of a socket. */
 interface Core {
-  readonly sender: Sender;
+  readonly batches: BatchSender;
   readonly state: SocketState;
 }
 
-/** @param send the send as it is without a tag */
-export function sendTagged({ state }: Core, options: SendOptions, send: () => number): number {
+/** @param send the send as it is without a tag, from an offset on that is not checked */
+export function sendTagged(
+  { state }: Core,
+  options: SendOptions,
+  send: (offset: number | undefined) => number,
+): number {
   const tag = readTag(options);
-  const id = send();
+  const id = send(readOffset(options));
   state.tag(id, tag);
   return id;
 }
 
+/** @param to where they go; null: to the peer */
 export function sendManyTagged(
-  { sender, state }: Core,
+  { batches, state }: Core,
   buffers: readonly PooledBuffer[] | BufferRun,
   length: number | ArrayLike<number>,
   options: SendManyOptions,
+  to: Aim | null = null,
 ): { first: number; last: number } {
   const isRun = buffers instanceof BufferRun;
   if (!isRun && !Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
-  const tags = readTags(options, isRun ? buffers.count : buffers.length);
-  const sent = isRun ? sender.run(buffers, length) : sender.many(buffers, length);
+  const { tags, offsets } = readMany(options, isRun ? buffers.count : buffers.length);
+  const sent = isRun
+    ? batches.run(buffers, length, offsets, to)
+    : batches.many(buffers, length, offsets, to);
   for (let i = 0; tags !== undefined && sent.first + i <= sent.last; i++) {
     state.tag(sent.first + i, tags[i]);
   }

@@ -7,7 +7,7 @@ import { checkNotPooled, checkPlain, startOf } from '../buffers/plain-array.js';
 import { isPooled, type PooledBuffer } from '../buffers/pooled-buffer.js';
 import type { Core } from '../engine/core.js';
 import type { CheckedSocketOptions, WatchOptions } from '../engine/options.js';
-import { checkLength } from '../engine/refusals.js';
+import { checkLength, checkOffset } from '../engine/refusals.js';
 import type { SendOptions } from '../engine/send-options.js';
 import { coreOf, ZeroCopySocket } from '../engine/socket.js';
 import type { Protocol } from '../engine/state.js';
@@ -97,7 +97,10 @@ export abstract class RingSocket extends ZeroCopySocket {
   ): number {
     this.#core.sender.reapIfDue();
     if (options === undefined) return this.#put(buffer, length);
-    return sendTagged(this.#core, options, () => this.#put(buffer, length));
+    return sendTagged(this.#core, options, (offset) => {
+      checkOffset(offset, 0, this.#pool);
+      return this.#put(buffer, length);
+    });
   }
 
   #put(

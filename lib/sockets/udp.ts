@@ -1,6 +1,6 @@
 import { FLAG_DESTINATION, isFailure, native } from '../addon/addon.js';
 import type { OpenedSocket, OpenRequest } from '../addon/contract.js';
-import { type CodedError, rangeError } from '../base/errors.js';
+import { type CodedError, invalidArgument, rangeError } from '../base/errors.js';
 import {
   checkBoolean,
   checkInteger,
@@ -10,21 +10,17 @@ import {
   propertyOf,
   readOptions,
 } from '../base/validate.js';
+import { BufferRun } from '../buffers/buffer-run.js';
 import type { PartLengths, SendPart } from '../buffers/parts.js';
 import type { PooledBuffer } from '../buffers/pooled-buffer.js';
 import { announce } from '../engine/announce.js';
 import type { Core } from '../engine/core.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
-import {
-  type CheckedSocketOptions,
-  checkSocketOptions,
-  SOCKET_OPTIONS,
-  type SocketOptions,
-} from '../engine/options.js';
-import type { SendOptions } from '../engine/send-options.js';
+import { type CheckedSocketOptions, checkSocketOptions } from '../engine/options.js';
+import type { SendManyOptions, SendOptions } from '../engine/send-options.js';
 import { coreOf, ZeroCopySocket } from '../engine/socket.js';
 import { describeSocket } from '../engine/stats.js';
-import { sendTagged } from '../engine/tagged.js';
+import { sendManyTagged, sendTagged } from '../engine/tagged.js';
 import {
   checkAddress,
   checkParts,
@@ -39,47 +35,18 @@ import {
 } from './address.js';
 import { openError } from './open-error.js';
 import { checkPacing } from './pacing.js';
+import {
+  aimAt,
+  checkDestination,
+  firstDestination,
+  isDestination,
+  UdpAim,
+  type UdpDestination,
+} from './udp-destination.js';
 import { explain, HEADERS, tooLong } from './udp-errors.js';
+import { UDP_OPTIONS, type UdpOptions } from './udp-options.js';
 
-/** Options of {@link UdpSocket.open}. */
-export interface UdpOptions extends SocketOptions {
-  /** 4 or 6; default that of `remote` or `address`, else 4. */
-  family?: 4 | 6 | undefined;
-  /** Local address to bind to; default any. */
-  address?: string | undefined;
-  /** Local port, 0 to 65535; default 0, any free one. */
-  port?: number | undefined;
-  /**
-   * Lets other sockets bind to the same address and port (SO_REUSEADDR, socket(7)), if they ask for it
-   * as well: so a socket of `node:dgram` can read what this one, which reads nothing, is answered. See
-   * {@link UdpSocket}. Default false.
-   */
-  reuseAddress?: boolean | undefined;
-  /** The peer of `send` and `sendMany`, by address or name; without it only `sendTo` sends. */
-  remote?:
-    | {
-        /** An IP address, or the name of a host. */
-        address: string;
-        /** 1 to 65535 */
-        port: number;
-      }
-    | undefined;
-  /**
-   * Generic segmentation offload (UDP_SEGMENT, udp(7)): each send leaves as datagrams of this many
-   * bytes, the last one shorter. 1 to 65507; default off.
-   */
-  segmentSize?: number | undefined;
-}
-
-const UDP_OPTIONS = [
-  'family',
-  'address',
-  'port',
-  'remote',
-  'segmentSize',
-  'reuseAddress',
-  ...SOCKET_OPTIONS,
-] as const;
+export type { UdpOptions } from './udp-options.js';
 
 // The length field has 16 bits: less the UDP header, and for IPv4 less the IP header, too.
 const MAX_PAYLOAD = { 4: 65_507, 6: 65_527 } as const;
@@ -214,7 +181,8 @@ export class UdpSocket extends ZeroCopySocket {
   ): number;
   /**
    * `send` to an address of your choice, also on a connected socket. Repeating the last address
-   * costs nothing, unless it has a zone (`fe80::1%eth0`), whose interface is looked up each time.
+   * costs nothing, unless it has a zone (`fe80::1%eth0`), whose interface is looked up each time. A
+   * {@link UdpDestination} is looked up once, when it is made.
    * @param to a numeric address of the socket's family, and a port from 1 to 65535
    * @throws as {@link ZeroCopySocket.send}, with `address` and `port` of the destination in errors of
    * the system; RangeError `ERR_ZEROSEND_INVALID_ADDRESS`
@@ -232,45 +200,81 @@ export class UdpSocket extends ZeroCopySocket {
     options?: SendOptions,
   ): number {
     this.#core.sender.reapIfDue(); // first: its listeners may send elsewhere
-    if (options === undefined) return this.#sendTo(buffer, length, to);
-    return sendTagged(this.#core, options, () => this.#sendTo(buffer, length, to));
+    if (options === undefined) return this.#sendTo(buffer, length, to, undefined);
+    return sendTagged(this.#core, options, (offset) => this.#sendTo(buffer, length, to, offset));
   }
 
   #sendTo(
     buffer: PooledBuffer | Uint8Array | readonly SendPart[],
     length: number | PartLengths | undefined,
     to: SocketAddress,
+    offset: number | undefined,
   ): number {
-    const { sender } = this.#core;
-    if (Array.isArray(buffer)) {
-      return sender.parts.send(buffer, length, FLAG_DESTINATION, () => this.#aimAt(to));
+    if (isDestination(to)) {
+      this.#destination = checkDestination('to', to, this.#family);
+      aimAt(to);
+      return this.#core.sender.from(buffer, length, FLAG_DESTINATION, offset);
     }
-    this.#aimAt(to);
-    return sender.one(buffer, length, FLAG_DESTINATION);
-  }
-
-  #aimAt(to: SocketAddress): void {
     checkObject('to', to);
     const address = propertyOf(to, 'address');
     const port = propertyOf(to, 'port');
     const last = this.#destination;
-    if (address !== last.address || port !== last.port || UdpSocket.#current !== last) {
+    if (address !== last.address || port !== last.port || firstDestination.of !== last) {
       this.#setDestination(address, port);
     }
+    return this.#core.sender.from(buffer, length, FLAG_DESTINATION, offset);
   }
-
-  // The addon holds one destination for all sockets of the thread; this is whose it is.
-  static #current: SocketAddress | null = null;
 
   #setDestination(givenAddress: unknown, givenPort: unknown): void {
     const { address, port } = checkParts('to', givenAddress, givenPort, 1);
-    UdpSocket.#current = null; // a refused address leaves the addon with none
+    firstDestination.of = null; // a refused address leaves the addon with none
     if (!isNumeric(address, this.#family)) throw notNumeric('to.address', address, this.#family);
     if (!native.setDestination(address, port)) throw noZone('to.address', address);
     this.#destination = { address, port };
     // A zone names an interface, and another one by the time of the next send: made again, it has
     // another index. So it is looked up for each.
-    UdpSocket.#current = address.includes('%') ? null : this.#destination;
+    firstDestination.of = address.includes('%') ? null : this.#destination;
+  }
+
+  /** As of any socket: {@link ZeroCopySocket.sendMany}, to the peer. */
+  override sendMany(
+    buffers: readonly PooledBuffer[] | BufferRun,
+    length: number | ArrayLike<number>,
+    options?: SendManyOptions,
+  ): { first: number; last: number };
+  /**
+   * The same to others than the peer, also on a connected socket, with as few system calls: each
+   * datagram to a destination of its own, or all to one.
+   *
+   * As to one peer, all or none are accepted: where the kernel refuses the first, nothing is sent, and
+   * the error names its destination. A later one that it refuses completes as `'failed'`, with the
+   * errno's name as `code`, and the others go out.
+   * @param to a destination, or as many as there are buffers, in their order
+   * @throws as {@link ZeroCopySocket.sendMany}, with `address`, `port` and `index`; RangeError
+   * `ERR_ZEROSEND_INVALID_ADDRESS` for a destination of the other family
+   */
+  override sendMany(
+    buffers: readonly PooledBuffer[] | BufferRun,
+    length: number | ArrayLike<number>,
+    to: UdpDestination | readonly UdpDestination[],
+    options?: SendManyOptions,
+  ): { first: number; last: number };
+  override sendMany(
+    buffers: readonly PooledBuffer[] | BufferRun,
+    length: number | ArrayLike<number>,
+    to?: SendManyOptions | UdpDestination | readonly UdpDestination[],
+    options?: SendManyOptions,
+  ): { first: number; last: number } {
+    if (to === undefined || !(isDestination(to) || Array.isArray(to))) {
+      if (options !== undefined) throw invalidArgument('to', 'a UdpDestination, or an array', to);
+      return super.sendMany(buffers, length, to as SendManyOptions | undefined);
+    }
+    const { batches } = this.#core;
+    const aim = new UdpAim(to, this.#family);
+    if (options !== undefined) return sendManyTagged(this.#core, buffers, length, options, aim);
+    return buffers instanceof BufferRun
+      ? batches.run(buffers, length, undefined, aim)
+      : batches.many(buffers, length, undefined, aim);
   }
 }
 

@@ -40,6 +40,8 @@ Napi::Object constants(Napi::Env env) {
   add("stamped", Record::kStamped);
   add("flagZeroCopy", kFlagZeroCopy);
   add("flagDestination", kFlagDestination);
+  add("flagEach", kFlagEach);
+  add("flagBegin", kFlagBegin);
   add("refusedClosed", static_cast<double>(Refusal::kClosed));
   add("refusedQueueFull", static_cast<double>(Refusal::kQueueFull));
   add("refusedWrongPool", static_cast<double>(Refusal::kWrongPool));
@@ -52,6 +54,9 @@ Napi::Object constants(Napi::Env env) {
   add("requestsOffset", offsetof(Mailbox, requests));
   add("callOffset", offsetof(Mailbox, call));
   add("queuedOffset", offsetof(Mailbox, queued));
+  add("beginsOffset", offsetof(Mailbox, begins));
+  add("destinationsOffset", offsetof(Mailbox, destinations));
+  add("addressSize", sizeof(Address) / sizeof(uint32_t));
   return result;
 }
 

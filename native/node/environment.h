@@ -25,6 +25,10 @@ struct Mailbox {
   uint32_t call[5];  // written by JavaScript: handle, slab, slot, length, flags of send()
   int32_t answer;    // written by C++: of send()
   uint32_t queued;   // written by C++: sends that wait for room on the socket of the last call
+  // Written by JavaScript, with the flags for them: where each message begins in its memory, and
+  // where it goes. A message that is sent by itself has the first of each.
+  uint32_t begins[kRequests];
+  Address destinations[kRequests];  // the first is written by setDestination(), too
 };
 
 // All state of one JavaScript environment (the main thread or a worker): its poller, its slabs, and
@@ -64,7 +68,6 @@ class Environment {
   Slab* slab_around(const uint8_t* data);
 
   std::vector<Source> sources;   // scratch of send_many
-  Address destination;           // of the next send with the destination flag
   uint64_t first_id = 0;         // of new sockets; tests of the wrap start elsewhere
   uint64_t first_kernel_id = 0;  // likewise
 

@@ -14,11 +14,13 @@ struct Call {
   napi_value arguments[N];
   bool complete = false;
 
-  Call(napi_env env, napi_callback_info info) {
-    size_t count = N;
+  size_t count = N;  // of the arguments that were given
+
+  // The arguments from number `least` on may be left out.
+  Call(napi_env env, napi_callback_info info, size_t least = N) {
     void* data = nullptr;
     complete =
-        napi_get_cb_info(env, info, &count, arguments, nullptr, &data) == napi_ok && count >= N;
+        napi_get_cb_info(env, info, &count, arguments, nullptr, &data) == napi_ok && count >= least;
     environment = static_cast<Environment*>(data);
   }
 
@@ -33,16 +35,16 @@ napi_value integer(napi_env env, int32_t value) {
   return result;
 }
 
-// Points `source` at a slot. False when slab, slot or length are not what they claim.
-bool resolve(Environment& environment, uint32_t slab_handle, uint32_t slot, uint32_t length,
-             Source* source) {
+// Points `source` into a slot. False when slab, slot, begin or length are not what they claim.
+bool resolve(Environment& environment, uint32_t slab_handle, uint32_t slot, uint32_t begin,
+             uint32_t length, Source* source) {
   const std::shared_ptr<Slab>* slab = environment.slab(slab_handle);
-  if (slab == nullptr || slot >= (*slab)->slots() || length == 0 || length > (*slab)->slot_size()) {
-    return false;
-  }
+  if (slab == nullptr || slot >= (*slab)->slots()) return false;
+  const size_t size = (*slab)->slot_size();
+  if (length == 0 || begin > size || length > size - begin) return false;
   source->slab = slab->get();
   source->slot = slot;
-  source->data = (*slab)->slot(slot);
+  source->data = (*slab)->slot(slot) + begin;
   source->length = length;
   return true;
 }
@@ -53,7 +55,7 @@ bool resolve_slot(Environment& environment, uint32_t slab_handle, uint32_t slot,
   Source source;
   const uint64_t end = uint64_t{offset} + length;
   if (length == 0 || end > UINT32_MAX ||
-      !resolve(environment, slab_handle, slot, static_cast<uint32_t>(end), &source)) {
+      !resolve(environment, slab_handle, slot, 0, static_cast<uint32_t>(end), &source)) {
     return false;
   }
   *extent = {source.slab, source.data + offset, length};
@@ -77,24 +79,44 @@ bool resolve_array(napi_env env, Environment& environment, napi_value array, uin
   return true;
 }
 
+// Finds out where the messages of a call go. False when the socket takes no such flags, or an
+// address is not what the library has written.
+bool find_destinations(const Mailbox& mailbox, const Socket& socket, uint32_t flags, size_t count,
+                       Destinations* to) {
+  if ((flags & (kFlagDestination | kFlagEach | kFlagBegin)) == 0) return true;
+  if (!socket.takes_aim()) return false;
+  if ((flags & (kFlagDestination | kFlagEach)) == 0) return true;
+  *to = {mailbox.destinations, (flags & kFlagEach) != 0};
+  for (size_t i = 0; i < (to->each ? count : 1); ++i) {
+    if (!to->of(i)->is_sound()) return false;
+  }
+  return true;
+}
+
 int32_t send_source(Environment& environment, uint32_t handle, uint32_t flags, Source& source) {
   Socket* socket = environment.poller().find(handle);
   if (socket == nullptr) return -EBADF;
   source.zerocopy = (flags & kFlagZeroCopy) != 0;
-  const Address* to = (flags & kFlagDestination) ? &environment.destination : nullptr;
-  return socket->send(source, to, &environment.mailbox().queued);
+  Destinations to;
+  if (!find_destinations(environment.mailbox(), *socket, flags & ~kFlagEach, 1, &to)) {
+    return -EINVAL;
+  }
+  return socket->send(source, to.first, &environment.mailbox().queued);
 }
 
 int32_t send_run(Environment& environment, Mailbox& mailbox) {
-  const auto [handle, slab_handle, first, count, unused] = mailbox.call;
+  const auto [handle, slab_handle, first, count, flags] = mailbox.call;
   Socket* socket = environment.poller().find(handle);
   if (socket == nullptr) return -EBADF;
   const std::shared_ptr<Slab>* slab = environment.slab(slab_handle);
   if (slab == nullptr || count == 0 || count > Mailbox::kRequests) return -EINVAL;
   const uint32_t slots = (*slab)->slots();
   if (first >= slots || count > slots - first) return -EINVAL;
-  const Run run{slab->get(), first, count, mailbox.requests};
-  const int32_t refused = socket->send_run(run, &mailbox.queued);
+  Destinations to;
+  if (!find_destinations(mailbox, *socket, flags, count, &to)) return -EINVAL;
+  const Run run{slab->get(), first, count, mailbox.requests,
+                (flags & kFlagBegin) ? mailbox.begins : nullptr};
+  const int32_t refused = socket->send_run(run, &mailbox.queued, to);
   return refused != 0 ? refused : mailbox.queued > 0;
 }
 
@@ -107,7 +129,8 @@ napi_value send_slot(napi_env env, napi_callback_info info) {
   Mailbox& mailbox = environment.mailbox();
   const auto [handle, slab, slot, length, flags] = mailbox.call;
   Source source;
-  if (resolve(environment, slab, slot, length, &source)) {
+  const uint32_t begin = (flags & kFlagBegin) ? mailbox.begins[0] : 0;
+  if (resolve(environment, slab, slot, begin, length, &source)) {
     const int32_t refused = send_source(environment, handle, flags, source);
     mailbox.answer = refused != 0 ? refused : mailbox.queued > 0;
   } else {
@@ -122,7 +145,9 @@ napi_value send_plain(napi_env env, napi_callback_info info) {
   Extent extent;
   if (!call.complete || !call.read(env, 0, &handle) || !call.read(env, 2, &length) ||
       !call.read(env, 3, &flags) ||
-      !resolve_array(env, *call.environment, call.arguments[1], 0, length, &extent)) {
+      !resolve_array(env, *call.environment, call.arguments[1],
+                     (flags & kFlagBegin) ? call.environment->mailbox().begins[0] : 0, length,
+                     &extent)) {
     return integer(env, -EINVAL);
   }
   Source source;
@@ -163,33 +188,40 @@ napi_value send_extents(napi_env env, napi_callback_info info) {
   if (total > UINT32_MAX) return integer(env, -EINVAL);
   Socket* socket = environment.poller().find(handle);
   if (socket == nullptr) return integer(env, -EBADF);
-  const Address* to = (flags & kFlagDestination) ? &environment.destination : nullptr;
+  Destinations to;
+  if (!find_destinations(environment.mailbox(), *socket, flags & kFlagDestination, 1, &to)) {
+    return integer(env, -EINVAL);
+  }
   Source source;
   source.zerocopy = (flags & kFlagZeroCopy) != 0;
   return integer(env,
-                 socket->send_extents(source, extents, count, to, &environment.mailbox().queued));
+                 socket->send_extents(source, extents, count, to.first, &environment.mailbox().queued));
 }
 
 napi_value send_many(napi_env env, napi_callback_info info) {
-  Call<2> call(env, info);
-  uint32_t handle, count;
+  Call<3> call(env, info, 2);
+  uint32_t handle, count, flags = 0;
   if (!call.complete || !call.read(env, 0, &handle) || !call.read(env, 1, &count) || count == 0 ||
-      count > Mailbox::kRequests) {
+      count > Mailbox::kRequests || (call.count > 2 && !call.read(env, 2, &flags))) {
     return integer(env, -EINVAL);
   }
   Environment& environment = *call.environment;
   std::vector<Source>& sources = environment.sources;
   if (sources.size() < count) sources.resize(Mailbox::kRequests);
-  const uint32_t* request = environment.mailbox().requests;
+  Mailbox& mailbox = environment.mailbox();
+  const uint32_t* request = mailbox.requests;
   for (uint32_t i = 0; i < count; ++i, request += Mailbox::kRequestSize) {
-    if (!resolve(environment, request[0], request[1], request[2], &sources[i])) {
+    const uint32_t begin = (flags & kFlagBegin) ? mailbox.begins[i] : 0;
+    if (!resolve(environment, request[0], request[1], begin, request[2], &sources[i])) {
       return integer(env, -EINVAL);
     }
     sources[i].zerocopy = (request[3] & kFlagZeroCopy) != 0;
   }
   Socket* socket = environment.poller().find(handle);
   if (socket == nullptr) return integer(env, -EBADF);
-  return integer(env, socket->send_many(sources.data(), count, &environment.mailbox().queued));
+  Destinations to;
+  if (!find_destinations(mailbox, *socket, flags, count, &to)) return integer(env, -EINVAL);
+  return integer(env, socket->send_many(sources.data(), count, &mailbox.queued, to));
 }
 
 napi_value send_run(napi_env env, napi_callback_info info) {

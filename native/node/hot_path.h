@@ -17,10 +17,11 @@ napi_value send_plain(napi_env env, napi_callback_info info);
 // sendExtents(handle, count, flags, ...Uint8Arrays): slab, slot, length and offset of each part are
 // in the mailbox, where sendMany has its requests; one with slab 0 is of the next of the arrays
 napi_value send_extents(napi_env env, napi_callback_info info);
-// sendMany(handle, count): slab, slot, length and flags of each are in the mailbox
+// sendMany(handle, count, flags): slab, slot, length and flags of each are in the mailbox; `flags`
+// are of the call, 0 where they are left out
 napi_value send_many(napi_env env, napi_callback_info info);
-// sendRun(): handle, slab, first slot and count are in the mailbox as those of send(), lengths
-// (with Run::kZeroCopy) where sendMany has its requests
+// sendRun(): handle, slab, first slot, count and flags of the call are in the mailbox as those of
+// send(), lengths (with Run::kZeroCopy) where sendMany has its requests
 napi_value send_run(napi_env env, napi_callback_info info);
 // poll(handle): the number of records now in the mailbox
 napi_value poll_socket(napi_env env, napi_callback_info info);
@@ -29,6 +30,8 @@ napi_value arm_socket(napi_env env, napi_callback_info info);
 
 // Bits of `flags`.
 constexpr unsigned kFlagZeroCopy = 1;
-constexpr unsigned kFlagDestination = 2;
+constexpr unsigned kFlagDestination = 2;  // to the first destination of the mailbox
+constexpr unsigned kFlagEach = 4;         // of a call: each message to its own destination
+constexpr unsigned kFlagBegin = 8;        // begins where the mailbox says
 
 }  // namespace zerosend

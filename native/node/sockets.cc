@@ -256,13 +256,13 @@ Napi::Value way_out(Info info) {
   return result;
 }
 
-// setDestination(address, port): of the next send with the destination flag; false when the address
-// is not numeric
+// setDestination(address, port): writes the first destination of the mailbox, that of the next send
+// with the destination flag; false when the address is not numeric
 Napi::Value set_destination(Info info) {
   if (!info[0].IsString()) return Napi::Boolean::New(info.Env(), false);
   const bool valid = Address::parse(info[0].As<Napi::String>().Utf8Value().c_str(),
                                     static_cast<uint16_t>(unsigned_of(info[1])),
-                                    &environment_of(info).destination);
+                                    &environment_of(info).mailbox().destinations[0]);
   return Napi::Boolean::New(info.Env(), valid);
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernel/address.h"
 #include "kernel/slab.h"
 
 namespace zerosend {
@@ -59,12 +60,26 @@ struct Run {
   uint32_t first;
   uint32_t count;
   const uint32_t* lengths;
+  const uint32_t* begins = nullptr;  // where in its slot each begins; null: at its start
 
+  uint32_t begin(size_t i) const { return begins == nullptr ? 0 : begins[i]; }
   uint32_t length(size_t i) const { return lengths[i] & ~kZeroCopy; }
   Source source(size_t i) const {
     const uint32_t slot = first + static_cast<uint32_t>(i);
-    return {slab, slab->slot(slot), slot, length(i), (lengths[i] & kZeroCopy) != 0};
+    const uint8_t* const data = slab->slot(slot) + begin(i);
+    return {slab, data, slot, length(i), (lengths[i] & kZeroCopy) != 0};
   }
+};
+
+// Where the messages of one call go: to the connected peer, all to one address, or each to its own.
+// The addresses are the caller's, and are read within the call only.
+struct Destinations {
+  const Address* first = nullptr;  // null: the connected peer
+  bool each = false;               // there are as many as messages
+
+  const Address* of(size_t i) const { return each ? first + i : first; }
+  // Those of the messages from number `i` on.
+  Destinations from(size_t i) const { return {of(i), each}; }
 };
 
 // A part of a packet that is laid out over several slots of a socket's own memory.

@@ -22,24 +22,25 @@ int32_t Socket::send(const Source& source, const Address* destination, uint32_t*
   return result;
 }
 
-int32_t Socket::send_many(const Source* sources, size_t count, uint32_t* waiting) {
+int32_t Socket::send_many(const Source* sources, size_t count, uint32_t* waiting,
+                          const Destinations& to) {
   Lock lock(*this);
   *waiting = 0;
   if (const int code = refusal(count)) return -code;
   busy_ = true;
   refused_at_ = 0;
-  const int32_t result = do_send_many(sources, count);
+  const int32_t result = do_send_many(sources, count, to);
   *waiting = result < 0 ? refused_at_ : static_cast<uint32_t>(queued());
   return result;
 }
 
-int32_t Socket::send_run(const Run& run, uint32_t* waiting) {
+int32_t Socket::send_run(const Run& run, uint32_t* waiting, const Destinations& to) {
   Lock lock(*this);
   *waiting = 0;
   if (const int code = refusal(run.count)) return -code;
   busy_ = true;
   refused_at_ = 0;
-  const int32_t result = do_send_run(run);
+  const int32_t result = do_send_run(run, to);
   *waiting = result < 0 ? refused_at_ : static_cast<uint32_t>(queued());
   return result;
 }

@@ -51,10 +51,14 @@ class Socket {
   // or none. A message that the kernel refuses by itself after the first was accepted completes as
   // failed. Where none was accepted, `*queued` becomes the index of the one that could not be, as
   // far as that is known, or 0.
-  int32_t send_many(const Source* sources, size_t count, uint32_t* queued);
+  int32_t send_many(const Source* sources, size_t count, uint32_t* queued,
+                    const Destinations& to = {});
 
   // Does what send_many() does, with neighbouring slots.
-  int32_t send_run(const Run& run, uint32_t* queued);
+  int32_t send_run(const Run& run, uint32_t* queued, const Destinations& to = {});
+
+  // Whether a send may begin anywhere in its slot, and say where it goes. Those of a ring may not.
+  virtual bool takes_aim() const { return false; }
 
   // Sends slots of the socket's own memory as one send, with one id. EOPNOTSUPP: no such socket.
   int32_t send_packet(const Part* parts, size_t count);
@@ -180,8 +184,9 @@ class Socket {
 
   // These do what send() and send_many() do, when the socket is open and the queue has room.
   virtual int32_t do_send(const Source& source, const Address* destination) REQUIRES(mutex_) = 0;
-  virtual int32_t do_send_many(const Source* sources, size_t count) REQUIRES(mutex_) = 0;
-  virtual int32_t do_send_run(const Run& run) REQUIRES(mutex_) = 0;
+  virtual int32_t do_send_many(const Source* sources, size_t count, const Destinations& to)
+      REQUIRES(mutex_) = 0;
+  virtual int32_t do_send_run(const Run& run, const Destinations& to) REQUIRES(mutex_) = 0;
   virtual int32_t do_send_packet(const Part* parts, size_t count) REQUIRES(mutex_);
   virtual int32_t do_send_extents(Source, const Extent*, size_t, const Address*) REQUIRES(mutex_);
   virtual int32_t do_skip(uint32_t) REQUIRES(mutex_) { return 0; }

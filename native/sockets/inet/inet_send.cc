@@ -54,16 +54,18 @@ int32_t InetSocket::send_one(const Source& source, const Address* destination) {
   return 0;
 }
 
-int32_t InetSocket::do_send_run(const Run& run) {
+int32_t InetSocket::do_send_run(const Run& run, const Destinations& to) {
   if (run_.size() < run.count) run_.resize(run.count);
   for (size_t i = 0; i < run.count; ++i) {
+    const size_t size = run.slab->slot_size();
+    if (run.begin(i) > size || run.length(i) > size - run.begin(i)) return -EINVAL;
+    if (run.length(i) == 0) return -EINVAL;
     run_[i] = run.source(i);
-    if (run_[i].length == 0 || run_[i].length > run.slab->slot_size()) return -EINVAL;
   }
-  return do_send_many(run_.data(), run.count);
+  return do_send_many(run_.data(), run.count, to);
 }
 
-int32_t InetSocket::do_send_many(const Source* sources, size_t count) {
+int32_t InetSocket::do_send_many(const Source* sources, size_t count, const Destinations& to) {
   for (size_t i = 0; i < count; ++i) {
     if (!slabs_.keep(sources[i].slab, count, ledger_.next_send())) {
       return -static_cast<int32_t>(Refusal::kWrongPool);
@@ -73,12 +75,12 @@ int32_t InetSocket::do_send_many(const Source* sources, size_t count) {
   while (done < count) {
     // A longer one goes out in parts, by itself.
     if (queue_.empty() && !failed_ && sources[done].length <= Budget::kMostBytes) {
-      const size_t sent = transmit_batch(sources + done, count - done);
+      const size_t sent = transmit_batch(sources + done, count - done, to.from(done));
       done += sent;
       if (sent > 0) continue;
     }
     const uint32_t length = sources[done].length;
-    const int32_t code = failed_ ? -reason() : send_one(sources[done], nullptr);
+    const int32_t code = failed_ ? -reason() : send_one(sources[done], to.of(done));
     if (code < 0) {
       if (done == 0) return code;
       // Earlier messages of the call have ids already, so this one takes its own and fails.

@@ -56,6 +56,7 @@ class InetSocket : public Socket {
     }
     mmsghdr messages[kSize]{};
     iovec parts[kSize]{};
+    bool addressed = false;      // the messages have destinations
     std::vector<StampKey> keys;  // empty unless timestamps were asked for
   };
 
@@ -77,7 +78,8 @@ class InetSocket : public Socket {
   // Sends as many messages as agree on zero copy with one system call, and books what was accepted.
   // Returns how many sources are dealt with; 0 leaves the first one to transmit(), which knows what
   // to do about each error.
-  virtual size_t transmit_batch(const Source* sources, size_t count) REQUIRES(mutex_) = 0;
+  virtual size_t transmit_batch(const Source* sources, size_t count, const Destinations& to)
+      REQUIRES(mutex_) = 0;
   // What the errno of a refused send calls for.
   virtual Response response(int error) const = 0;
   // A send was refused, and others that were accepted before it have gone, or will go, without it.
@@ -188,8 +190,10 @@ class InetSocket : public Socket {
 
   // inet_send.cc
   int32_t do_send(const Source& source, const Address* destination) override REQUIRES(mutex_);
-  int32_t do_send_many(const Source* sources, size_t count) override REQUIRES(mutex_);
-  int32_t do_send_run(const Run& run) override REQUIRES(mutex_);
+  bool takes_aim() const override { return true; }
+  int32_t do_send_many(const Source* sources, size_t count, const Destinations& to) override
+      REQUIRES(mutex_);
+  int32_t do_send_run(const Run& run, const Destinations& to) override REQUIRES(mutex_);
   int32_t do_send_extents(Source source, const Extent* extents, size_t count,
                           const Address* destination) override REQUIRES(mutex_);
   uint64_t next_id() const override REQUIRES(mutex_) { return ledger_.next_send(); }

@@ -49,7 +49,7 @@ InetSocket::Attempt TcpSocket::transmit(const Source& source, const Address*, ui
   }
 }
 
-size_t TcpSocket::transmit_batch(const Source* sources, size_t count) {
+size_t TcpSocket::transmit_batch(const Source* sources, size_t count, const Destinations&) {
   const bool zerocopy = may_zerocopy(sources[0]);
   const size_t gathered = gather(sources, count, [](const Source&) {});
   int error = 0;

@@ -14,7 +14,8 @@ class TcpSocket final : public InetSocket {
  private:
   Attempt transmit(const Source& source, const Address* destination, uint32_t offset,
                    size_t most) override REQUIRES(mutex_);
-  size_t transmit_batch(const Source* sources, size_t count) override REQUIRES(mutex_);
+  size_t transmit_batch(const Source* sources, size_t count, const Destinations&) override
+      REQUIRES(mutex_);
   Response response(int error) const override;
   size_t settle_refusal(int error, bool zerocopy) REQUIRES(mutex_);
   void note_hole(int error) override REQUIRES(mutex_);

@@ -53,9 +53,29 @@ InetSocket::Attempt UdpSocket::transmit(const Source& source, const Address* des
   }
 }
 
-size_t UdpSocket::transmit_batch(const Source* sources, size_t count) {
+// Writes where each of the messages that were gathered goes.
+void UdpSocket::address_batch(size_t gathered, const Destinations& to) {
+  if (to.first == nullptr && !batch_->addressed) return;
+  // What has no destination must not keep that of an earlier call, however few come now.
+  const size_t count = to.first == nullptr ? Batch::kSize : gathered;
+  for (size_t i = 0; i < count; ++i) {
+    const Address* const destination = to.of(i);
+    const bool connected = destination == nullptr || destination->length == 0;
+    msghdr& header = batch_->messages[i].msg_hdr;
+    header.msg_name = connected ? nullptr : const_cast<sockaddr*>(&destination->base);
+    header.msg_namelen = connected ? 0 : destination->length;
+  }
+  batch_->addressed = to.first != nullptr;
+}
+
+size_t UdpSocket::transmit_batch(const Source* sources, size_t count, const Destinations& to) {
   const bool zerocopy = may_zerocopy(sources[0]);
-  if (zerocopy && !ledger_.certain() && ask_for_count(nullptr, 0) != 0) return 0;
+  if (zerocopy && !ledger_.certain()) {
+    const bool connected = to.first == nullptr || to.first->length == 0;
+    const int error = connected ? ask_for_count(nullptr, 0)
+                                : ask_for_count(&to.first->base, to.first->length);
+    if (error != 0) return 0;
+  }
   if (is_splitting()) return 0;
   // Booked before the call, which takes messages whole or not at all: afterwards none of what a
   // message touches would be in the cache any more.
@@ -66,6 +86,7 @@ size_t UdpSocket::transmit_batch(const Source* sources, size_t count) {
     bytes += source.length;
     if (ahead) ledger_.add_sent(source);
   });
+  address_batch(gathered, to);
   int error = 0;
   const size_t accepted = hand_over_batch(gathered, zerocopy, &error);
   if (ahead) {

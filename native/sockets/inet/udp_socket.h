@@ -16,7 +16,9 @@ class UdpSocket final : public InetSocket {
   // udp_socket.cc
   Attempt transmit(const Source& source, const Address* destination, uint32_t offset,
                    size_t most) override REQUIRES(mutex_);
-  size_t transmit_batch(const Source* sources, size_t count) override REQUIRES(mutex_);
+  size_t transmit_batch(const Source* sources, size_t count, const Destinations& to) override
+      REQUIRES(mutex_);
+  void address_batch(size_t gathered, const Destinations& to) REQUIRES(mutex_);
   bool wants_arming() const override REQUIRES(mutex_);
   void note_error(int error) override REQUIRES(mutex_);
   void note_reading(const Drained& drained, uint64_t doubts_before) override REQUIRES(mutex_);

@@ -53,11 +53,13 @@ int32_t PacketSocket::put(Part part, bool copied) {
   return 0;
 }
 
-int32_t PacketSocket::do_send_many(const Source* sources, size_t count) {
+int32_t PacketSocket::do_send_many(const Source* sources, size_t count, const Destinations&) {
   return put_many(*this, sources, count);
 }
 
-int32_t PacketSocket::do_send_run(const Run& run) { return put_run(*this, run); }
+int32_t PacketSocket::do_send_run(const Run& run, const Destinations&) {
+  return put_run(*this, run);
+}
 
 // Hands over every frame that no missing one stands before.
 void PacketSocket::submit_waiting() {

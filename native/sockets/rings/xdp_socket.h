@@ -78,8 +78,9 @@ class XdpSocket final : public RingSocket {
   bool is_lost(const Descriptors::Descriptor& descriptor, uint64_t now) const REQUIRES(mutex_);
   void give_up_lost(uint64_t now) REQUIRES(mutex_);
 
-  int32_t do_send_many(const Source* sources, size_t count) override REQUIRES(mutex_);
-  int32_t do_send_run(const Run& run) override REQUIRES(mutex_);
+  int32_t do_send_many(const Source* sources, size_t count, const Destinations&) override
+      REQUIRES(mutex_);
+  int32_t do_send_run(const Run& run, const Destinations&) override REQUIRES(mutex_);
   int32_t put(Part frame, bool copied) override REQUIRES(mutex_);
   int32_t do_send_packet(const Part* parts, size_t count) override REQUIRES(mutex_);
   size_t queued() const override REQUIRES(mutex_) { return 0; }

@@ -1,0 +1,190 @@
+import { FLAG_BEGIN, FLAG_ZERO_COPY, native } from '../addon/addon.js';
+import {
+  beginOf,
+  refusedIndex,
+  requestLength,
+  runLength,
+  sendSlots,
+  waitingSends,
+  writeBegin,
+  writeRequest,
+} from '../addon/mailbox.js';
+import { type Reactee, reactor } from '../addon/reactor.js';
+import { invalidArgument } from '../base/errors.js';
+import { checkInteger } from '../base/validate.js';
+import type { BufferPool } from '../buffers/buffer-pool.js';
+import { type BufferRun, runOf } from '../buffers/buffer-run.js';
+import { giveBack, readBuffers, readLengths } from '../buffers/given-arrays.js';
+import {
+  isPooled as isPooledBuffer,
+  type PooledBuffer,
+  slotOf as slotOfBuffer,
+} from '../buffers/pooled-buffer.js';
+import type { Slot } from '../buffers/slot.js';
+import type { Aim } from './aim.js';
+import type { InFlight } from './in-flight.js';
+import type { PoolsInFlight } from './pools-in-flight.js';
+import { checkPool, nameIndex, refusal } from './refusals.js';
+import { type Numbers, numberAt, writeLengths } from './run-lengths.js';
+import { cancelSends, type Sender } from './sender.js';
+import type { SocketState } from './state.js';
+import type { ZeroCopyPolicy } from './zero-copy-policy.js';
+
+// As in sender.ts.
+const { sendMany: nativeSendMany } = native;
+const writeOneOf = writeRequest;
+const waiting = waitingSends;
+const isPooled = isPooledBuffer;
+const slotOf = slotOfBuffer;
+const ZERO_COPY = FLAG_ZERO_COPY;
+
+/**
+ * Hands several sends over to the addon at once: all are checked before the first is sent, and all or none
+ * are accepted. What the caller gave is read first, into lists of our own; then nothing runs that is not
+ * ours, until the last of them is booked.
+ */
+export class BatchSender {
+  readonly #state: SocketState;
+  readonly #reactee: Reactee;
+  readonly #pools: PoolsInFlight;
+  readonly #sender: Sender;
+  readonly #inFlight: InFlight;
+  readonly #policy: ZeroCopyPolicy;
+  readonly #handle: number;
+  readonly #maxBatch: number;
+  readonly #ownPool: BufferPool | null;
+
+  /** @param sender of the same socket: what a send by itself needs, each of several needs, too */
+  constructor(
+    state: SocketState,
+    reactee: Reactee,
+    pools: PoolsInFlight,
+    sender: Sender,
+    limits: { maxBatch: number; pool?: BufferPool | undefined },
+  ) {
+    this.#state = state;
+    this.#reactee = reactee;
+    this.#pools = pools;
+    this.#sender = sender;
+    this.#inFlight = state.inFlight;
+    this.#policy = state.policy;
+    this.#handle = state.handle;
+    this.#maxBatch = limits.maxBatch;
+    this.#ownPool = limits.pool ?? null;
+  }
+
+  many(
+    buffers: readonly PooledBuffer[],
+    length: number | ArrayLike<number>,
+    offsets?: Numbers,
+    to: Aim | null = null,
+  ): { first: number; last: number } {
+    if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
+    const count = checkInteger('buffers.length', buffers.length, 1, this.#maxBatch);
+    this.#sender.reapIfDueFor(count);
+    const own = readBuffers(buffers, count);
+    try {
+      const lengths = typeof length === 'number' ? length : readLengths(length, count);
+      if (to !== null) to.read(count);
+      // Nothing runs within it that is not ours.
+      return this.#sendBuffers(own, lengths, count, offsets, to);
+    } finally {
+      giveBack(own, count);
+    }
+  }
+
+  #sendBuffers(
+    own: unknown[],
+    lengths: Numbers,
+    count: number,
+    offsets: Numbers | undefined,
+    to: Aim | null,
+  ): { first: number; last: number } {
+    const slots = own as Slot[]; // which take the places of the buffers, one by one
+    const sliced = offsets !== undefined;
+    let flags = sliced ? FLAG_BEGIN : 0;
+    let begun = 0;
+    let verified = false;
+    try {
+      for (; begun < count; begun++) {
+        const buffer = own[begun];
+        if (!isPooled(buffer)) {
+          throw invalidArgument(`buffers[${begun}]`, 'a PooledBuffer', buffer);
+        }
+        const slot = slotOf(buffer);
+        const bytes = typeof lengths === 'number' ? lengths : (lengths[begun] as number);
+        if (sliced || !this.#sender.isUsual(buffer, slot, bytes)) {
+          const offset = numberAt(offsets, begun);
+          this.#sender.check(buffer, slot, bytes, offset);
+          if (sliced) writeBegin(begun, offset);
+          verified ||= slot.verifier !== null;
+        }
+        const asked = this.#policy.wants(bytes) ? ZERO_COPY : 0;
+        writeOneOf(begun, slot.slab, slot.index, bytes, asked);
+        // Now, so that a buffer named twice needs two leases.
+        slot.slots.beginSend(slot);
+        slots[begun] = slot;
+      }
+      if (!this.#reactee.active) reactor.markBusy(this.#reactee);
+      if (to !== null) flags |= to.write();
+      const result = nativeSendMany(this.#handle, count, flags);
+      if (result < 0) throw this.#refusalOf(result, requestLength, to);
+    } catch (error) {
+      cancelSends(slots, begun);
+      if (begun < count) nameIndex(error, begun);
+      throw error;
+    }
+    const first = this.#inFlight.next;
+    for (let i = 0; verified && i < count; i++) {
+      const slot = slots[i] as Slot;
+      const begin = sliced ? beginOf(i) : 0;
+      slot.verifier?.sent(slot, begin + requestLength(i), first + i);
+    }
+    this.#inFlight.addMany(slots, count);
+    if (waiting() !== 0) this.#state.waitForDrain(first + count - 1);
+    return { first, last: first + count - 1 };
+  }
+
+  run(
+    buffers: BufferRun,
+    length: number | ArrayLike<number>,
+    offsets?: Numbers,
+    to: Aim | null = null,
+  ): { first: number; last: number } {
+    const run = runOf(buffers);
+    this.#sender.reapIfDueFor(run.count);
+    run.assertHeld('send');
+    const { count } = run;
+    const { pool } = buffers;
+    checkInteger('buffers.count', count, 1, this.#maxBatch);
+    const lengths = typeof length === 'number' ? length : readLengths(length, count);
+    if (to !== null) to.read(count);
+    // While they were read it may have been sent, and be another one now.
+    run.assertHeld('send');
+    if (run.count !== count) throw invalidArgument('length', `${run.count} numbers`, length);
+    // From here to the last line nothing runs that is not ours.
+    checkPool(pool, this.#ownPool, run.first);
+    let flags = writeLengths(this.#state, count, pool.bufferSize, lengths, offsets, this.#ownPool);
+    if (pool !== this.#pools.usual) this.#pools.use(pool, run.verifier !== null, this.#inFlight);
+    if (!this.#reactee.active) reactor.markBusy(this.#reactee);
+    if (to !== null) flags |= to.write();
+    const result = sendSlots(this.#handle, run.slab, run.first, count, flags);
+    if (result < 0) throw this.#refusalOf(result, runLength, to);
+    const first = this.#inFlight.addRun(run);
+    const last = first + count - 1;
+    const { verifier } = run;
+    for (let i = 0; verifier !== null && i < count; i++) {
+      const begin = offsets === undefined ? 0 : beginOf(i);
+      verifier.sent(i, begin + runLength(i), first + i);
+    }
+    if (result > 0) this.#state.waitForDrain(last);
+    return { first, last };
+  }
+
+  /** The error of one of several messages, whose lengths are in the mailbox. */
+  #refusalOf(result: number, lengthOf: (i: number) => number, to: Aim | null): Error {
+    const index = refusedIndex();
+    const about = to === null ? undefined : () => to.at(index);
+    return refusal(this.#state, result, lengthOf(index), 0, index, about);
+  }
+}

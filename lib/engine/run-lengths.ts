@@ -1,0 +1,55 @@
+import { FLAG_BEGIN } from '../addon/addon.js';
+import {
+  fillRunLengths,
+  writeBegin as writeOneBegin,
+  writeRunLength as writeOneLength,
+} from '../addon/mailbox.js';
+import type { BufferPool } from '../buffers/buffer-pool.js';
+import { checkLength, checkOffset, nameIndex } from './refusals.js';
+import type { SocketState } from './state.js';
+
+// TurboFan folds constants of this module; an imported binding is loaded at each use.
+const writeLength = writeOneLength;
+const writeBegin = writeOneBegin;
+
+/** One number for all messages, or a list of our own with one for each. Not checked. */
+export type Numbers = number | readonly unknown[];
+
+/** Number `i` of them. */
+export function numberAt(numbers: Numbers | undefined, i: number): number {
+  return (typeof numbers === 'object' ? numbers[i] : numbers) as number;
+}
+
+/**
+ * Checks the lengths of a run, whose buffers have `size` bytes each, and writes them into the mailbox.
+ * @param own the only pool whose buffers the socket sends; null: any
+ * @returns the flags that say what was written
+ */
+export function writeLengths(
+  state: SocketState,
+  count: number,
+  size: number,
+  lengths: Numbers,
+  offsets: Numbers | undefined,
+  own: BufferPool | null,
+): number {
+  const { policy } = state;
+  if (offsets === undefined && typeof lengths === 'number') {
+    checkLength(state, lengths, size);
+    fillRunLengths(count, lengths, policy.wants(lengths));
+    return 0;
+  }
+  for (let i = 0; i < count; i++) {
+    const bytes = numberAt(lengths, i);
+    try {
+      const offset = checkOffset(numberAt(offsets, i), size, own);
+      checkLength(state, bytes, size - offset);
+      if (offsets !== undefined) writeBegin(i, offset);
+    } catch (error) {
+      nameIndex(error, i);
+      throw error;
+    }
+    writeLength(i, bytes, policy.wants(bytes));
+  }
+  return offsets === undefined ? 0 : FLAG_BEGIN;
+}

@@ -1,0 +1,42 @@
+import { SOCKET_OPTIONS, type SocketOptions } from '../engine/options.js';
+
+/** Options of {@link UdpSocket.open}. */
+export interface UdpOptions extends SocketOptions {
+  /** 4 or 6; default that of `remote` or `address`, else 4. */
+  family?: 4 | 6 | undefined;
+  /** Local address to bind to; default any. */
+  address?: string | undefined;
+  /** Local port, 0 to 65535; default 0, any free one. */
+  port?: number | undefined;
+  /**
+   * Lets other sockets bind to the same address and port (SO_REUSEADDR, socket(7)), if they ask for it
+   * as well: so a socket of `node:dgram` can read what this one, which reads nothing, is answered: see
+   * `UdpSocket`. Default false.
+   */
+  reuseAddress?: boolean | undefined;
+  /** The peer of `send` and `sendMany`, by address or name; without it only `sendTo` sends. */
+  remote?:
+    | {
+        /** An IP address, or the name of a host. */
+        address: string;
+        /** 1 to 65535 */
+        port: number;
+      }
+    | undefined;
+  /**
+   * Generic segmentation offload (UDP_SEGMENT, udp(7)): each send leaves as datagrams of this many
+   * bytes, the last one shorter. 1 to 65507; default off.
+   */
+  segmentSize?: number | undefined;
+}
+
+/** Their names. */
+export const UDP_OPTIONS = [
+  'family',
+  'address',
+  'port',
+  'remote',
+  'segmentSize',
+  'reuseAddress',
+  ...SOCKET_OPTIONS,
+] as const;
