@@ -31,6 +31,13 @@ export {
   type SocketSums,
 } from './engine/process-stats.js';
 export type { SendManyOptions, SendOptions } from './engine/send-options.js';
+export type {
+  BindSettings,
+  IpSettings,
+  SocketSettings,
+  TcpSettings,
+  UdpSettings,
+} from './engine/settings.js';
 export { ZeroCopySocket } from './engine/socket.js';
 export type { LinkInfo, SocketCounters, SocketInfo, SocketStats, TcpInfo } from './engine/stats.js';
 export type { Timestamp, TimestampStage } from './engine/timestamps.js';

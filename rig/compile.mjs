@@ -17,6 +17,7 @@ const PARTS = {
   receiver: ['receiver_options', 'receiver_report', 'receiver_tcp', 'receiver_udp'],
   frame_receiver: [],
   probe: [],
+  header_reader: [],
   bpf_load: [],
 };
 

@@ -127,4 +127,4 @@ export function whyNoOwnNamespace(): string | null;
 export function runInUserNamespace(argv: readonly string[], options?: SpawnOptions): ChildProcess;
 
 /** Compiles one of the rigs' C programs if its sources are newer; returns its path. */
-export function compileProgram(program: 'receiver' | 'frame_receiver' | 'probe' | 'bpf_load'): Promise<string>;
+export function compileProgram(program: 'receiver' | 'frame_receiver' | 'probe' | 'header_reader' | 'bpf_load'): Promise<string>;

@@ -17,6 +17,9 @@ export interface Endpoint {
   port: number;
 }
 
+/** A number for each option; one that is an interface is given by its name. */
+export type Settings = Record<string, number | string>;
+
 export interface OpenRequest {
   remote?: Endpoint | undefined;
   local?: Endpoint | undefined;
@@ -24,8 +27,8 @@ export interface OpenRequest {
   interface?: string | undefined;
   sendBufferSize: number;
   segmentSize: number;
-  /** of UDP */
-  reuseAddress?: boolean;
+  /** options of the kernel by the names of native/kernel/socket_options.cc */
+  settings: Settings;
   zeroCopy: boolean;
   maxQueuedSends: number;
   /** 0 none, 1 software, 2 hardware */
@@ -93,6 +96,8 @@ export interface OpenedXdp extends OpenedSocket {
 }
 
 export interface SocketDescription {
+  /** of a TCP or UDP socket: what the kernel tells of its options */
+  settings?: Settings;
   local?: Endpoint;
   remote?: Endpoint;
   sendBufferSize?: number;
@@ -232,6 +237,8 @@ export interface Native {
   unacknowledged(handle: number): number;
   /** Writes the first destination of the mailbox; false where the address is none. */
   setDestination(address: string, port: number): boolean;
+  /** Sets one of the options that `OpenRequest.settings` has, on an open socket. */
+  setSocketOption(handle: number, name: string, value: number | string): Failure | null;
   maxSegments(): number;
   keepAlive(on: boolean): void;
   setDeliver(deliver: (records: number) => void): void;

@@ -3,6 +3,7 @@ import { native } from '../addon/addon.js';
 import type { SocketDescription } from '../addon/contract.js';
 import type { LatencySummary } from '../base/latency-histogram.js';
 import type { CompletionLatency } from '../buffers/completion-latency.js';
+import type { SocketSettings } from './settings.js';
 import type { TimestampStage } from './timestamps.js';
 
 /** Counts of one socket since it was opened. All are exact; bytes are bytes. */
@@ -247,6 +248,9 @@ export interface SocketInfo {
   /** bytes of the longest send that this socket takes now; of a packet or XDP socket it follows the
    * MTU, up to what a frame holds */
   maxSendLength: number;
+  /** of a TCP or UDP socket: its options of the kernel as they are now. What the kernel does not tell is
+   * not there: the `multicastInterface` of IPv4, and all of a socket that is closed */
+  settings?: SocketSettings;
   /** the TCP peer has ended its side */
   peerClosed: boolean;
   /** the connection of a TCP socket; null of other sockets, and when there is none any more */

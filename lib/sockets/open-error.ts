@@ -1,13 +1,18 @@
 import type { Failure, OpenRequest } from '../addon/contract.js';
 import { type CodedError, systemError } from '../base/errors.js';
+import { isOfMulticast, nameCapability } from './settings.js';
 
 /** The error of a TCP or UDP socket that could not be opened, with what the failed call was about. */
 export function openError({ errno, syscall }: Failure, request: OpenRequest): CodedError {
   if (syscall.includes('SO_BINDTODEVICE') && request.interface) {
     return systemError(errno, syscall, { interface: request.interface });
   }
+  const { multicastInterface } = request.settings;
+  if (isOfMulticast(syscall) && multicastInterface !== undefined) {
+    return systemError(errno, syscall, { interface: String(multicastInterface) });
+  }
   const { local, remote } = request;
-  return systemError(errno, syscall, syscall === 'bind' ? local : remote);
+  return nameCapability(systemError(errno, syscall, syscall === 'bind' ? local : remote));
 }
 
 /** The error of a ring that could not be opened; one about privilege names the capability. */

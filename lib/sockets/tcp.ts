@@ -1,6 +1,6 @@
 import { isFailure, native } from '../addon/addon.js';
-import type { Endpoint, OpenedSocket, OpenRequest } from '../addon/contract.js';
-import { type CodedError, systemError } from '../base/errors.js';
+import type { Endpoint, OpenedSocket, OpenRequest, Settings } from '../addon/contract.js';
+import { type CodedError, rangeError, systemError } from '../base/errors.js';
 import { setImmediate, setTimeout } from '../base/timers.js';
 import { checkInteger, checkSignal, checkString, readOptions } from '../base/validate.js';
 import { announce } from '../engine/announce.js';
@@ -12,21 +12,38 @@ import {
   SOCKET_OPTIONS,
   type SocketOptions,
 } from '../engine/options.js';
+import type { BindSettings, TcpSettings } from '../engine/settings.js';
 import { coreOf, ZeroCopySocket } from '../engine/socket.js';
-import { familyOf, resolve } from './address.js';
+import { type Family, familyOf, isNumeric, resolve } from './address.js';
 import { openError } from './open-error.js';
+import { applySetting, checkSettings, readSettings, TCP_LATER, TCP_SETTINGS } from './settings.js';
 
 /** Options of {@link TcpSocket.connect}. */
-export interface TcpOptions extends SocketOptions {
+export interface TcpOptions extends SocketOptions, TcpSettings, BindSettings {
   /** Name or address of the host; all its addresses are tried in the system's order. */
   host: string;
   /** 1 to 65535 */
   port: number;
+  /**
+   * The numeric address of this host to connect from: bind(2). Of the peer's addresses only those of its
+   * family are tried. Default: the route's.
+   */
+  localAddress?: string | undefined;
+  /** The port to connect from, 0 to 65535; default 0, a free one. */
+  localPort?: number | undefined;
   /** Gives up connecting. Has no effect afterwards. */
   signal?: AbortSignal | undefined;
 }
 
-const TCP_OPTIONS = ['host', 'port', 'signal', ...SOCKET_OPTIONS] as const;
+const TCP_OPTIONS = [
+  'host',
+  'port',
+  'signal',
+  'localAddress',
+  'localPort',
+  ...TCP_SETTINGS,
+  ...SOCKET_OPTIONS,
+] as const;
 
 /** How often a closing socket looks whether the peer has acknowledged inline data, in ms. */
 const LINGER_POLL_MS = 2;
@@ -65,11 +82,12 @@ export class TcpSocket extends ZeroCopySocket {
       connected: () => this.#connected(),
       connectFailed: (errno) => this.#settled?.(systemError(errno, 'connect', target)),
       lingers: () => this.#lingers(),
+      details: ({ settings = {} }) => ({ settings: readSettings(settings, TCP_SETTINGS) }),
     };
   }
 
   /**
-   * Connects: socket(2), SO_ZEROCOPY, connect(2) without blocking.
+   * Connects: socket(2), SO_ZEROCOPY, bind(2) where asked for, connect(2) without blocking.
    * @throws rejects with TypeError or RangeError on bad options, the error of name resolution
    * (`ENOTFOUND`), the error of the last address that was tried (`ECONNREFUSED`, `ETIMEDOUT`,
    * `EMFILE`, `ENODEV` for an `interface` that does not exist; `ECONNREFUSED` also where the socket has
@@ -80,12 +98,21 @@ export class TcpSocket extends ZeroCopySocket {
     const checked = checkSocketOptions(given);
     const host = checkString('options.host', given.host);
     const port = checkInteger('options.port', given.port, 1, 65_535);
+    const settings = checkSettings(given, TCP_SETTINGS);
+    const local = checkLocal(given);
     const signal = checkSignal(given.signal);
     signal?.throwIfAborted();
+    const { localAddress } = given;
     let failure: CodedError | undefined;
     for (const address of await resolve(host, 0, signal)) {
+      const family = familyOf(address);
+      if (localAddress !== undefined && familyOf(localAddress) !== family) {
+        failure ??= otherFamily(localAddress, host);
+        continue;
+      }
+      const request = requestOf({ address, port }, local(family), settings, checked);
       try {
-        return await TcpSocket.#connectTo({ address, port }, checked, signal);
+        return await TcpSocket.#connectTo(request, checked, signal);
       } catch (error) {
         if (signal?.aborted) throw error;
         failure = error as CodedError;
@@ -95,25 +122,14 @@ export class TcpSocket extends ZeroCopySocket {
   }
 
   static async #connectTo(
-    target: Endpoint,
+    request: OpenRequest,
     options: CheckedSocketOptions,
     signal: AbortSignal | undefined,
   ): Promise<TcpSocket> {
     signal?.throwIfAborted();
-    const request: OpenRequest = {
-      remote: target,
-      family: familyOf(target.address),
-      interface: options.interface,
-      sendBufferSize: options.sendBufferSize,
-      segmentSize: 0,
-      zeroCopy: options.zeroCopy !== 'never',
-      maxQueuedSends: options.maxQueuedSends,
-      timestamps: options.timestamps,
-      maxPacingRate: options.maxPacingRate,
-    };
     const opened = native.openTcp(request);
     if (isFailure(opened)) throw openError(opened, request);
-    const socket = new TcpSocket(markOpened(opened), options, target);
+    const socket = new TcpSocket(markOpened(opened), options, request.remote as Endpoint);
     const onAbort = () => socket.#settled?.(null);
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
@@ -131,6 +147,19 @@ export class TcpSocket extends ZeroCopySocket {
       signal?.removeEventListener('abort', onAbort);
     }
     return announce(socket);
+  }
+
+  /**
+   * Sets an option of the connection, from now on: setsockopt(2). `info().settings` tells what holds.
+   * @param name `ttl`, `tos`, `priority`, `mark`, `keepAlive`, `keepAliveIdle`, `keepAliveInterval`,
+   * `keepAliveProbes` or `userTimeout`
+   * @param value as the option of `connect` of that name
+   * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`, RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, Error
+   * `ERR_ZEROSEND_SOCKET_CLOSED`, or the system's error (`EPERM`, …)
+   */
+  setOption<K extends keyof TcpSettings>(name: K, value: NonNullable<TcpSettings[K]>): this {
+    applySetting(this.#core.state, name, value, TCP_LATER);
+    return this;
   }
 
   #connected(): void {
@@ -166,6 +195,56 @@ export class TcpSocket extends ZeroCopySocket {
     }, LINGER_POLL_MS).unref();
     return true;
   }
+}
+
+/** Where it is to connect from, for either family; undefined: the kernel chooses. */
+function checkLocal({ localAddress, localPort = 0 }: TcpOptions) {
+  checkInteger('options.localPort', localPort, 0, 65_535);
+  if (localAddress !== undefined) {
+    const family = familyOf(checkString('options.localAddress', localAddress));
+    if (!isNumeric(localAddress, family)) throw notNumericAtAll(localAddress);
+  } else if (localPort === 0) {
+    return () => undefined;
+  }
+  return (family: Family): Endpoint => ({
+    address: localAddress ?? (family === 4 ? '0.0.0.0' : '::'),
+    port: localPort,
+  });
+}
+
+function notNumericAtAll(address: string): RangeError {
+  return rangeError(
+    'ERR_ZEROSEND_INVALID_ADDRESS',
+    `options.localAddress must be a numeric IP address; received '${address}'`,
+  );
+}
+
+function otherFamily(localAddress: string, host: string): CodedError {
+  return rangeError(
+    'ERR_ZEROSEND_INVALID_ADDRESS',
+    `options.localAddress must be of a family that '${host}' has; received '${localAddress}'`,
+  );
+}
+
+function requestOf(
+  remote: Endpoint,
+  local: Endpoint | undefined,
+  settings: Settings,
+  options: CheckedSocketOptions,
+): OpenRequest {
+  return {
+    remote,
+    local,
+    family: familyOf(remote.address),
+    interface: options.interface,
+    sendBufferSize: options.sendBufferSize,
+    segmentSize: 0,
+    settings,
+    zeroCopy: options.zeroCopy !== 'never',
+    maxQueuedSends: options.maxQueuedSends,
+    timestamps: options.timestamps,
+    maxPacingRate: options.maxPacingRate,
+  };
 }
 
 const ECONNREFUSED = 111;

@@ -1,7 +1,9 @@
 import { SOCKET_OPTIONS, type SocketOptions } from '../engine/options.js';
+import type { BindSettings, UdpSettings } from '../engine/settings.js';
+import { UDP_SETTINGS } from './settings.js';
 
 /** Options of {@link UdpSocket.open}. */
-export interface UdpOptions extends SocketOptions {
+export interface UdpOptions extends SocketOptions, UdpSettings, BindSettings {
   /** 4 or 6; default that of `remote` or `address`, else 4. */
   family?: 4 | 6 | undefined;
   /** Local address to bind to; default any. */
@@ -37,6 +39,6 @@ export const UDP_OPTIONS = [
   'port',
   'remote',
   'segmentSize',
-  'reuseAddress',
+  ...UDP_SETTINGS,
   ...SOCKET_OPTIONS,
 ] as const;

@@ -2,7 +2,6 @@ import { FLAG_DESTINATION, isFailure, native } from '../addon/addon.js';
 import type { OpenedSocket, OpenRequest } from '../addon/contract.js';
 import { type CodedError, invalidArgument, rangeError } from '../base/errors.js';
 import {
-  checkBoolean,
   checkInteger,
   checkObject,
   checkOneNumber,
@@ -18,6 +17,7 @@ import type { Core } from '../engine/core.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
 import { type CheckedSocketOptions, checkSocketOptions } from '../engine/options.js';
 import type { SendManyOptions, SendOptions } from '../engine/send-options.js';
+import type { UdpSettings } from '../engine/settings.js';
 import { coreOf, ZeroCopySocket } from '../engine/socket.js';
 import { describeSocket } from '../engine/stats.js';
 import { sendManyTagged, sendTagged } from '../engine/tagged.js';
@@ -35,6 +35,7 @@ import {
 } from './address.js';
 import { openError } from './open-error.js';
 import { checkPacing } from './pacing.js';
+import { applySetting, checkSettings, readSettings, UDP_LATER, UDP_SETTINGS } from './settings.js';
 import {
   aimAt,
   checkDestination,
@@ -94,6 +95,7 @@ export class UdpSocket extends ZeroCopySocket {
     const { state } = this.#core;
     state.hooks = {
       about: (flags) => ((flags & FLAG_DESTINATION) !== 0 ? this.#destination : state.remote()),
+      details: ({ settings = {} }) => ({ settings: readSettings(settings, UDP_SETTINGS) }),
       explain: (error, length) => explain(state, family, error, length),
       tooLong: (length) => tooLong(state, length),
     };
@@ -115,7 +117,7 @@ export class UdpSocket extends ZeroCopySocket {
     const segmentSize =
       segments === undefined ? 0 : checkInteger('options.segmentSize', segments, 1, MAX_PAYLOAD[4]);
     checkInteger('options.port', port, 0, 65_535);
-    const reuseAddress = checkBoolean('options.reuseAddress', given.reuseAddress);
+    const settings = checkSettings(given, UDP_SETTINGS);
     const to =
       given.remote === undefined ? undefined : checkAddress('options.remote', given.remote, 1);
     const from =
@@ -138,7 +140,7 @@ export class UdpSocket extends ZeroCopySocket {
           interface: checked.interface,
           sendBufferSize: checked.sendBufferSize,
           segmentSize,
-          reuseAddress,
+          settings,
           zeroCopy: checked.zeroCopy !== 'never',
           maxQueuedSends: checked.maxQueuedSends,
           timestamps: checked.timestamps,
@@ -234,6 +236,20 @@ export class UdpSocket extends ZeroCopySocket {
     // A zone names an interface, and another one by the time of the next send: made again, it has
     // another index. So it is looked up for each.
     firstDestination.of = address.includes('%') ? null : this.#destination;
+  }
+
+  /**
+   * Sets an option of the open socket, for what is sent from then on: setsockopt(2). `info().settings`
+   * tells what holds.
+   * @param name `ttl`, `tos`, `priority`, `mark`, `broadcast`, `multicastTtl`, `multicastLoop` or
+   * `multicastInterface`
+   * @param value as the option of `open` of that name
+   * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`, RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, Error
+   * `ERR_ZEROSEND_SOCKET_CLOSED`, or the system's error (`EPERM`, `ENODEV`, …)
+   */
+  setOption<K extends keyof UdpSettings>(name: K, value: NonNullable<UdpSettings[K]>): this {
+    applySetting(this.#core.state, name, value, UDP_LATER);
+    return this;
   }
 
   /** As of any socket: {@link ZeroCopySocket.sendMany}, to the peer. */

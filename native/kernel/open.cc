@@ -26,12 +26,13 @@ int set(int fd, int level, int option, int value) {
 }
 
 // Closes the descriptor, if any, and keeps the errno of the call that failed.
-Opened failure(int fd, const char* call) {
+Opened failure(int fd, const Failure& failed) {
   Opened opened;
-  opened.failed = Failure::of(call);
+  opened.failed = failed;
   if (fd >= 0) sys.close(fd);
   return opened;
 }
+Opened failure(int fd, const char* call) { return failure(fd, Failure::of(call)); }
 
 // Makes a socket with what both protocols need before they bind or connect.
 Opened open_common(int type, const OpenOptions& options, int send_buffer) {
@@ -42,6 +43,11 @@ Opened open_common(int type, const OpenOptions& options, int send_buffer) {
       sys.setsockopt(opened.fd, SOL_SOCKET, SO_BINDTODEVICE, options.interface.c_str(),
                      static_cast<socklen_t>(options.interface.size() + 1)) != 0) {
     return failure(opened.fd, "setsockopt(SO_BINDTODEVICE)");
+  }
+  for (const auto& [option, value] : options.settings) {
+    if (const Failure failed = set_socket_option(opened.fd, options.family, *option, value)) {
+      return failure(opened.fd, failed);
+    }
   }
   if (send_buffer > 0 && set(opened.fd, SOL_SOCKET, SO_SNDBUF, send_buffer) != 0) {
     return failure(opened.fd, "setsockopt(SO_SNDBUF)");
@@ -70,6 +76,15 @@ Opened open_tcp(const OpenOptions& options) {
   if (set(opened.fd, IPPROTO_TCP, TCP_NODELAY, 1) != 0) {
     return failure(opened.fd, "setsockopt(TCP_NODELAY)");
   }
+  if (options.local.length > 0) {
+    // With an address alone, connect(2) chooses the port: bind(2) would take one that no other
+    // connection may have, though those to other peers could (ip(7), Linux 4.2). A refusal costs
+    // only that.
+    if (options.local.port() == 0) set(opened.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    if (sys.bind(opened.fd, &options.local.base, options.local.length) != 0) {
+      return failure(opened.fd, "bind");
+    }
+  }
   while (sys.connect(opened.fd, &options.remote.base, options.remote.length) != 0) {
     if (errno == EINPROGRESS) break;
     if (errno != EINTR) return failure(opened.fd, "connect");
@@ -95,9 +110,6 @@ Opened open_udp(const OpenOptions& options) {
   if (options.segment_size > 0 &&
       set(opened.fd, IPPROTO_UDP, UDP_SEGMENT, static_cast<int>(options.segment_size)) != 0) {
     return failure(opened.fd, "setsockopt(UDP_SEGMENT)");
-  }
-  if (options.reuse_address && set(opened.fd, SOL_SOCKET, SO_REUSEADDR, 1) != 0) {
-    return failure(opened.fd, "setsockopt(SO_REUSEADDR)");
   }
   if (options.local.length > 0 &&
       sys.bind(opened.fd, &options.local.base, options.local.length) != 0) {

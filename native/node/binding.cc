@@ -12,6 +12,7 @@
 #include "node/devices.h"
 #include "node/environment.h"
 #include "node/hot_path.h"
+#include "node/settings.h"
 #include "node/slabs.h"
 
 namespace zerosend {
@@ -95,6 +96,7 @@ void bind(Napi::Env env, Napi::Object binding) {
   add_hot("poll", poll_socket);
   add_hot("arm", arm_socket);
   export_socket_functions(binding, environment);
+  export_settings_functions(binding, environment);
   export_ring_functions(binding, environment);
   export_slab_functions(binding, environment);
   export_device_functions(binding, environment);

@@ -16,6 +16,7 @@
 #include "node/arguments.h"
 #include "node/binding.h"
 #include "node/devices.h"
+#include "node/settings.h"
 #include "sockets/inet/tcp_socket.h"
 #include "sockets/inet/udp_socket.h"
 
@@ -53,11 +54,11 @@ Napi::Value open(Info info, bool tcp) {
         static_cast<uint64_t>(std::max<int64_t>(rate.As<Napi::Number>().Int64Value(), 0));
   }
   const auto timestamps = static_cast<Timestamps>(std::min(unsigned_of(given("timestamps")), 2u));
-  const Napi::Value reuse = given("reuseAddress");
+  const Failure unread = read_settings(given("settings"), &options);
   const Napi::Value zerocopy = given("zeroCopy");
   const uint32_t max_queued = unsigned_of(given("maxQueuedSends"));
   if (env.IsExceptionPending()) return {};
-  options.reuse_address = truth_of(reuse);
+  if (unread) return failure(env, unread);
   options.zerocopy = truth_of(zerocopy);
   if (tcp && options.remote.length == 0) return failure(env, EINVAL, "connect");
 
@@ -196,9 +197,11 @@ Napi::Value describe(Info info) {
   const int fd = socket->fd();
   set_address(result, "local", fd, ::getsockname);
   set_address(result, "remote", fd, ::getpeername);
+  const int family = option(fd, SOL_SOCKET, SO_DOMAIN);
+  const bool v6 = family == AF_INET6;
+  if (v6 || family == AF_INET) set(result, "settings", settings_of(result.Env(), fd, family));
   set(result, "sendBufferSize", option(fd, SOL_SOCKET, SO_SNDBUF));
   set(result, "maxPacingRate", pacing_rate(fd));
-  const bool v6 = option(fd, SOL_SOCKET, SO_DOMAIN) == AF_INET6;
   set(result, "mtu", v6 ? option(fd, IPPROTO_IPV6, IPV6_MTU) : option(fd, IPPROTO_IP, IP_MTU));
   socket->look_around();
   const Socket::State state = socket->state();

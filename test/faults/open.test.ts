@@ -14,6 +14,8 @@ import {
   MSG_ZEROCOPY,
   SO_BINDTODEVICE,
   SO_ERROR,
+  SO_MARK,
+  SO_PRIORITY,
   SO_SNDBUF,
   SO_ZEROCOPY,
   TCP_NODELAY,
@@ -194,5 +196,27 @@ describe.each(['tcp', 'udp'] as const)('%s', (protocol) => {
     await socket.abort();
     expect(faults('epoll_ctl').struck).toBeGreaterThan(0);
     expect(openDescriptors()).toBe(before);
+  });
+});
+
+describe('an option that needs a privilege', () => {
+  it.each([
+    ['mark', SO_MARK, 'SO_MARK', 'CAP_NET_ADMIN'],
+    ['priority', SO_PRIORITY, 'SO_PRIORITY', 'CAP_NET_ADMIN'],
+  ] as const)('%s: is refused with what it needs', async (name, only, option, needed) => {
+    const before = openDescriptors();
+    const expected = {
+      code: 'EPERM',
+      syscall: `setsockopt(${option})`,
+      message: expect.stringContaining(needed),
+    };
+    inject('setsockopt', { error: 'EPERM', only });
+    await expect(UdpSocket.open({ [name]: 7 })).rejects.toMatchObject(expected);
+    expect(openDescriptors()).toBe(before);
+    const socket = await UdpSocket.open();
+    inject('setsockopt', { error: 'EPERM', only });
+    expect(() => socket.setOption(name, 7)).toThrow(expect.objectContaining(expected));
+    expect(socket.info().settings?.[name]).toBe(0);
+    await socket.close();
   });
 });

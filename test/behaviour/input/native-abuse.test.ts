@@ -56,6 +56,17 @@ it('the addon refuses each wrong argument by itself', async () => {
     'an address that is none': { errno: EINVAL, syscall: 'connect' },
     'no address for TCP': { errno: EINVAL, syscall: 'connect' },
   });
+  const ttl = 'setsockopt(IP_TTL)';
+  expect(told.settings).toEqual([
+    { errno: EBADF, syscall: 'setsockopt' },
+    { errno: EINVAL, syscall: 'setsockopt' },
+    ...Array(3).fill({ errno: EINVAL, syscall: ttl }),
+    { errno: ENODEV, syscall: 'if_nametoindex' },
+    { errno: EINVAL, syscall: ttl },
+    { errno: ENODEV, syscall: 'if_nametoindex' },
+    { errno: EINVAL, syscall: 'setsockopt(IP_TOS)' },
+    null,
+  ]);
   expect(told).toMatchObject({ before: 0, sound: [0, 0, 0], after: 5, reused: true });
   if (!ring) return;
   const { runs } = told;

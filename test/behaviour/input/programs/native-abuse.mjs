@@ -41,12 +41,19 @@ const strange = ['127.0.0.1\0', 'fe80::1%none', '', 'x'.repeat(70_000), 'é'];
 const addresses = [...Array(15).fill('127.0.0.1'), ...Array(5).fill('::1'), ...strange];
 const ports = [sink, sink, sink + 65_536];
 
+const OPTIONS = [
+  ...['reuseAddress', 'reusePort', 'ttl', 'tos', 'priority', 'mark', 'broadcast', 'multicastTtl'],
+  ...['multicastLoop', 'multicastInterface', 'keepAlive', 'keepAliveIdle', 'userTimeout', 'none'],
+];
+
 const sound = {
   socket: () => pick(sockets) ?? 1,
   slab: () => pick(slabs) ?? 1,
   slot: () => pick([0, 0, 0, 1, 4]),
   length: () => pick([1, 100, 4096, 20_000, 65_000]),
-  flags: () => pick([0, 1, 1, 1, 2, 3, 6, 7]),
+  flags: () => pick([0, 1, 1, 1, 2, 3, 6, 7, 8, 9, 15]),
+  option: () => pick(OPTIONS),
+  value: () => pick([0, 1, 7, 255, 2 ** 32 - 1, 'lo', 'none0']),
   bytes() {
     const bytes = new Uint8Array(pick([1, 100, 20_000]));
     plain.push(bytes);
@@ -69,6 +76,7 @@ const sound = {
       segmentSize: maybe(() => pick([0, 0, 0, 500, 1400, 65_507, 1 << 20]), 9),
       zeroCopy: maybe(() => true, 9),
       maxQueuedSends: maybe(() => pick([1024, 1024, 1, 0]), 9),
+      settings: maybe(() => ({ [pick(OPTIONS)]: maybe(sound.value, 9) }), 9),
     };
     return withGetter(request);
   },
@@ -117,6 +125,7 @@ const isNothing = (value) => value === undefined;
 const isOpened = (value) => isFailure(value) || (value.handle > 0 && value.fd > 2);
 
 const { socket, slab, length, flags, bytes, count, address, port, request, packet, xdp } = sound;
+const { option, value } = sound;
 /**
  * Each function: its arguments, what its answer has to be, and how often it is called.
  * @type {Record<string, { args: (() => unknown)[], right: (value: any) => boolean, often: number }>}
@@ -129,7 +138,11 @@ const functions = {
     right: isErrno,
     often: 15,
   },
-  sendMany: { args: [socket, count], right: isErrno, often: 10 },
+  sendMany: {
+    args: [socket, count, () => pick([0, 0, 0, 0, flags()])],
+    right: isErrno,
+    often: 16,
+  },
   sendRun: { args: [], right: (value) => isNothing(value) && isErrno(call[5]), often: 10 },
   sendPacket: { args: [socket, count], right: isErrno, often: 5 },
   skip: { args: [socket, count], right: isErrno, often: 5 },
@@ -154,6 +167,11 @@ const functions = {
   conclude: { args: [socket], right: (value) => value >= 0, often: 1 },
   unacknowledged: { args: [socket], right: (value) => value >= 0, often: 3 },
   setDestination: { args: [address, port], right: (value) => typeof value === 'boolean', often: 5 },
+  setSocketOption: {
+    args: [socket, option, value],
+    right: (answer) => answer === null || isFailure(answer),
+    often: 5,
+  },
   maxSegments: { args: [], right: (value) => value === 64 || value === 128, often: 1 },
   keepAlive: { args: [() => random(2) > 0], right: isNothing, often: 2 },
   claim: { args: [], right: (value) => value.mailbox instanceof ArrayBuffer, often: 1 },
@@ -176,6 +194,8 @@ const missing = Object.keys(native).filter(
 const names = Object.entries(functions).flatMap(([name, { often }]) => Array(often).fill(name));
 const requests = new Uint32Array(native.mailbox, native.constants.requestsOffset, 4096);
 const call = new Int32Array(native.mailbox, native.constants.callOffset, 6);
+const begins = new Uint32Array(native.mailbox, native.constants.beginsOffset, 1024);
+const destinations = new Uint32Array(native.mailbox, native.constants.destinationsOffset, 8192);
 /** @type {Record<string, number>} */
 const tally = {};
 /** @type {string[]} */
@@ -202,13 +222,23 @@ function scribble() {
   const mostly = (numbers) => (random(25) > 0 ? numbers : numbers.map(() => random(2 ** 32)));
   for (let i = 0; i < 4 * 8; i += 4) requests.set(mostly(whole()), i);
   call.set(mostly([sound.socket(), ...whole()]));
+  scribbleAims(mostly);
+}
+
+/** Where messages begin and go. @param {(numbers: number[]) => number[]} mostly */
+function scribbleAims(mostly) {
+  for (let i = 0; i < 8; i++) {
+    begins.set(mostly([pick([0, 0, 1, 100, 4096])]), i);
+    // What setDestination() has written is in the first place.
+    destinations.set(mostly([...destinations.subarray(0, 8)]), 8 * i);
+  }
 }
 
 /** Handle, slab, first slot and number; the lengths are in `requests`, most of them right for a frame. */
 function scribbleRun() {
   const { handle, slab } = pick(rings) ?? { handle: 1, slab: 1 };
   const of = random(4) ? [handle, slab] : [sound.socket(), sound.slab()];
-  const run = [...of, pick([0, 0, 1, 4, 8]), pick([1, 2, 8, 64]), 0];
+  const run = [...of, pick([0, 0, 1, 4, 8]), pick([1, 2, 8, 64]), sound.flags()];
   const sane = random(25) > 0;
   call.set(sane ? run : run.map((number) => (random(2) ? number : random(2 ** 32))));
   const length = () => (random(200) === 0 ? random(2 ** 32) : pick([60, 64]));

@@ -65,7 +65,63 @@ function sendParts(part, to = socket) {
   return native.sendExtents(to, 1, 0, bytes);
 }
 
+const begins = new Uint32Array(native.mailbox, native.constants.beginsOffset, 1024);
+const destinations = new Uint32Array(native.mailbox, native.constants.destinationsOffset, 8192);
+const { flagDestination, flagEach, flagBegin } = native.constants;
+
+/**
+ * Asks for what begins there, in a slot of 4096 bytes or an array of 100.
+ * @param {number} begin @param {(flag: number) => number} ask
+ */
+function from(begin, ask) {
+  begins.fill(0).set([begin], 2);
+  begins.set([begin], 0);
+  return ask(flagBegin);
+}
+
+/** As `send`, with flags of the call. @param {number} flags */
+function runWith(flags) {
+  requests.set([60, 60, 60]);
+  call.set([socket, slab, 0, 3, flags]);
+  native.sendRun();
+  return (call[5] ?? 0) | 0;
+}
+
+/**
+ * Asks for messages to an address of which one word is this.
+ * @param {number} word which @param {number} value @param {() => number} ask
+ */
+function to(word, value, ask) {
+  native.setDestination('127.0.0.1', udp.address().port);
+  for (let i = 1; i < 3; i++) destinations.copyWithin(8 * i, 0, 8);
+  destinations[word] = value;
+  return ask();
+}
+
+const many = (/** @type {number} */ flags) => {
+  requests.set([slab, 0, 10, 1, slab, 1, 10, 1, slab, 2, 10, 1]);
+  return native.sendMany(socket, 3, flags);
+};
+
 const answers = {
+  'begins beyond its slot': from(4096, (flag) => send(socket, slab, 0, 10, flag)),
+  'begins far beyond its slot': from(2 ** 32 - 1, (flag) => send(socket, slab, 0, 10, flag)),
+  'ends beyond its slot': from(4087, (flag) => send(socket, slab, 0, 10, flag)),
+  'begins beyond its array': from(91, (flag) => native.sendPlain(socket, bytes, 10, flag)),
+  'begins far beyond its array': from(2 ** 32 - 9, (flag) =>
+    native.sendPlain(socket, bytes, 10, flag),
+  ),
+  'one of three begins beyond': from(4087, (flag) => native.sendMany(socket, 3, flag)),
+  'one of a run begins beyond': from(4037, (flag) => runWith(flag)),
+  'one of a run begins far beyond': from(2 ** 32 - 1, (flag) => runWith(flag)),
+  'an address of no family': to(0, 7, () => send(socket, slab, 0, 10, flagDestination)),
+  'an address that is too long': to(7, 29, () => send(socket, slab, 0, 10, flagDestination)),
+  'an address of another length': to(7, 28, () => send(socket, slab, 0, 10, flagDestination)),
+  'an address, plain': to(7, 3, () => native.sendPlain(socket, bytes, 10, flagDestination)),
+  'one address of three': to(16 + 7, 2 ** 32 - 1, () => many(flagEach)),
+  'one address of a run': to(16, 0xffff, () => runWith(flagEach)),
+  'an address of all': to(0, 0xffff, () => many(flagDestination)),
+  'flags that are text': native.sendMany(socket, 3, '4'),
   'no such socket': send(0, slab, 0, 10, 0),
   'a socket far beyond': send(2 ** 32 - 1, slab, 0, 10, 0),
   'a closed socket': send(closed, slab, 0, 10, 0),
@@ -161,6 +217,21 @@ const foreign = packet && [
   native.sendPlain(socket, new Uint8Array(packet.memory, 5000, 60), 60, 1),
 ];
 if (packet) {
+  // Frames of a ring lie as they are, and go where their headers say.
+  for (const [name, flags] of Object.entries({ flagDestination, flagEach, flagBegin })) {
+    from(0, () => to(0, 2, () => 0));
+    // Of one message there are not several destinations: that flag is of a call.
+    call.set([ring, packet.slab, 0, 60, flags === flagEach ? flagBegin : flags]);
+    native.send();
+    runs[`${name} of a frame`] = (call[5] ?? 0) | 0;
+    requests.set([packet.slab, 0, 60, 1]);
+    runs[`${name} of several frames`] = native.sendMany(ring, 1, flags);
+    requests.set([60, 60]);
+    call.set([ring, packet.slab, 0, 2, flags]);
+    native.sendRun();
+    runs[`${name} of a run`] = (call[5] ?? 0) | 0;
+  }
+  call.fill(0);
   runs['a view of the ring'] = native.sendPlain(
     ring,
     new Uint8Array(packet.memory, 5000, 60),
@@ -168,6 +239,18 @@ if (packet) {
     1,
   );
 }
+const settings = [
+  native.setSocketOption(closed, 'ttl', 1),
+  native.setSocketOption(socket, 'none', 1),
+  native.setSocketOption(socket, 'ttl', '1'),
+  native.setSocketOption(socket, 'ttl'),
+  native.setSocketOption(socket, 'ttl', 256),
+  native.setSocketOption(socket, 'multicastInterface', 'none0'),
+  native.openUdp({ ...request, settings: { ttl: 0 } }),
+  native.openUdp({ ...request, settings: { multicastInterface: 'none0' } }),
+  native.openUdp({ ...request, settings: { tos: 'x' } }),
+  native.setSocketOption(socket, 'ttl', 9),
+];
 const sendsOf = (/** @type {number} */ handle) =>
   native.counters(handle)[native.counterNames.indexOf('sends')];
 const before = sendsOf(socket);
@@ -190,6 +273,7 @@ if (packet) {
   runs['a closed ring'] = runOf([0, 2]);
 }
 const told = {
+  settings,
   vastXdp,
   foreign,
   grown,
