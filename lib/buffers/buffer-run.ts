@@ -3,6 +3,7 @@ import { showAs } from '../base/inspection.js';
 import { checkInteger } from '../base/validate.js';
 import type { BufferPool } from './buffer-pool.js';
 import type { Run } from './run.js';
+import type { RunVerifier } from './verifier.js';
 
 /** The memory of a pool, as its runs show it. */
 export interface RunMemory {
@@ -11,6 +12,8 @@ export interface RunMemory {
   stride: number;
   /** the buffers by themselves, by number in the pool */
   views: readonly Buffer[];
+  /** The run of slots that were cut off another one, which are held. */
+  rest(first: number, count: number, verifier: RunVerifier | null): BufferRun;
 }
 
 /** The internal object behind a run. Throws `ERR_ZEROSEND_INVALID_ARGUMENT` for one that no pool has made. */
@@ -53,7 +56,7 @@ export class BufferRun {
   readonly offset: number;
   /** Bytes from the beginning of one buffer to that of the next. */
   readonly stride: number;
-  readonly #views: readonly Buffer[];
+  readonly #memory: RunMemory;
   // In the declarations, keeps objects of the same shape from passing for a run.
   readonly #run: Run;
 
@@ -76,7 +79,7 @@ export class BufferRun {
     this.view = memory.view;
     this.offset = run.first * memory.stride;
     this.stride = memory.stride;
-    this.#views = memory.views;
+    this.#memory = memory;
     this.#run = run;
   }
 
@@ -92,7 +95,32 @@ export class BufferRun {
   bytes(index: number): Buffer {
     const { first, count, verifier } = runOf(this);
     checkInteger('index', index, 0, count - 1);
-    return verifier ? verifier.bytes(index) : (this.#views[first + index] as Buffer);
+    return verifier ? verifier.bytes(index) : (this.#memory.views[first + index] as Buffer);
+  }
+
+  /**
+   * Keeps the first `count` buffers, and gives the others back unsent: fewer were needed.
+   * @param count 1 to what it has
+   * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, TypeError as {@link BufferRun.release}
+   */
+  shorten(count: number): this {
+    const run = runOf(this);
+    run.assertHeld('shorten');
+    run.shorten(checkInteger('count', count, 1, run.count));
+    return this;
+  }
+
+  /**
+   * Keeps the first `count` buffers, and returns the others as a run of their own: to send those that
+   * are filled, and go on filling the rest.
+   * @param count 1 to one less than it has
+   * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, TypeError as {@link BufferRun.release}
+   */
+  split(count: number): BufferRun {
+    const run = runOf(this);
+    run.assertHeld('split');
+    const others = run.count - checkInteger('count', count, 1, run.count - 1);
+    return this.#memory.rest(run.first + count, others, run.cut(count));
   }
 
   /**

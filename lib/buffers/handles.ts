@@ -47,21 +47,26 @@ export class Handles {
     const { map, views } = this.#memory;
     const { memory, offset, stride } = map;
     const view = new DataView(memory, offset);
-    this.#whole = { bytes: Buffer.from(memory, offset), view, stride, views };
+    const rest: RunMemory['rest'] = (first, count, own) => this.#hold(first, count, own);
+    this.#whole = { bytes: Buffer.from(memory, offset), view, stride, views, rest };
   }
 
   /** The run of a slot that was just taken, by this buffer, and of those behind it: `count` in all. */
   run(begin: PooledBuffer, count: number): BufferRun {
     const { verifier } = this.#memory;
     if (verifier !== null) return this.#verifiedRun(begin, count, verifier);
-    const first = begin.index;
-    let run = this.#runs[first];
+    return this.#hold(begin.index, count, null);
+  }
+
+  /** The run of slots that are held. */
+  #hold(first: number, count: number, verifier: RunVerifier | null): BufferRun {
+    let run = verifier === null ? this.#runs[first] : undefined;
     // The first of a run may be back before its others.
     if (run === undefined || runOf(run).state !== 'free') {
       run = this.#makeRun(first);
-      this.#runs[first] = run;
+      if (verifier === null) this.#runs[first] = run;
     }
-    runOf(run).acquired(count, null);
+    runOf(run).acquired(count, verifier);
     return run;
   }
 
@@ -77,8 +82,6 @@ export class Handles {
     for (let i = 1; i < count; i++) buffers.push(this.buffer(begin.index + i, where));
     const verified = buffers.map((handle) => ({ handle, slot: slotOf(handle) }));
     for (const { slot } of verified) slot.leases = 1;
-    const run = this.#makeRun(begin.index);
-    runOf(run).acquired(count, new RunVerifier(verifier, verified));
-    return run;
+    return this.#hold(begin.index, count, new RunVerifier(verifier, verified));
   }
 }

@@ -53,6 +53,20 @@ export class Run {
         );
   }
 
+  /** Leaves it the first `count` slots; whoever calls has the others, and their verifier. */
+  cut(count: number): RunVerifier | null {
+    this.count = count;
+    return this.verifier === null ? null : this.verifier.cut(count);
+  }
+
+  /** Gives back all but the first `count` slots, unsent. */
+  shorten(count: number): void {
+    const others = this.count - count;
+    if (others === 0) return;
+    this.cut(count)?.released();
+    this.slots.releaseRun(this.first + count, others);
+  }
+
   /** Gives all slots back unsent. */
   release(): void {
     this.assertHeld('release');

@@ -191,11 +191,18 @@ export interface VerifiedBuffer {
 /** Checks the buffers of a run one by one. Each has a handle of its own, which the user never sees. */
 export class RunVerifier {
   readonly #verifier: Verifier;
-  readonly #buffers: readonly VerifiedBuffer[];
+  #buffers: readonly VerifiedBuffer[];
 
   constructor(verifier: Verifier, buffers: readonly VerifiedBuffer[]) {
     this.#verifier = verifier;
     this.#buffers = buffers;
+  }
+
+  /** Leaves it the first `count` buffers; the others get one of their own. */
+  cut(count: number): RunVerifier {
+    const others = new RunVerifier(this.#verifier, this.#buffers.slice(count));
+    this.#buffers = this.#buffers.slice(0, count);
+    return others;
   }
 
   bytes(i: number): Buffer {
