@@ -16,9 +16,16 @@ export { type Capture, readCapture } from './captures/capture.js';
 export type { CapturedFrame, CaptureProblem } from './captures/captured-frame.js';
 export type * from './fields/fields.js';
 export { compile, type PacketSequence, type Share } from './fields/sequence.js';
+export { PayloadSequence, withPayload } from './fields/with-payload.js';
 export { Pacer, type PacerOptions, type PacerReport } from './pace/pacer.js';
 export type { BitRate, PacketRate, Rate } from './pace/rate.js';
 export type * from './packets/description.js';
+export {
+  crc32c,
+  internetChecksum,
+  type PseudoHeaderFields,
+  pseudoHeaderSum,
+} from './packets/own-checksums.js';
 export {
   type ChecksumSpec,
   type FieldSpec,

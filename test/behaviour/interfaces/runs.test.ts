@@ -82,6 +82,33 @@ describe('runs', await needsRig('veth', { here: true }), () => {
     expect(counts(pool)).toEqual(allFree(pool));
   });
 
+  it.each(RINGS)('%s: are cut, sent in parts and given back, and take no offset', async (kind) => {
+    const { socket, pool, length } = await open(kind, stage);
+    const ids = IdChecker.of(socket);
+    const buffer = take(pool);
+    const run = takeRun(pool, 8);
+    for (const refused of [
+      codeOf(() => socket.send(buffer, length, { offset: 0 })),
+      codeOf(() => socket.send(new Uint8Array(length), length, { offset: 1 })),
+      codeOf(() => socket.sendMany([buffer], length, { offset: 0 })),
+      codeOf(() => socket.sendMany(run, length, { offset: [0, 0, 0, 0, 0, 0, 0, 0] })),
+    ]) {
+      expect(refused).toBe('ERR_ZEROSEND_INVALID_ARGUMENT');
+    }
+    socket.send(buffer, length);
+    const rest = run.split(3);
+    const last = rest.split(2);
+    socket.sendMany(run, length);
+    socket.sendMany(last.shorten(2), length); // before the rest, and in front of a slot given back
+    socket.sendMany(rest, length);
+    const again = takeRun(pool, 4); // from that slot on, of a ring
+    socket.sendMany(again, length);
+    await socket.flush();
+    expect(await socket.close()).toMatchObject({ outcome: 'drained', unfinished: 0 });
+    expect(ids.result()).toMatchObject({ ids: 8 + again.count, ...EXACT });
+    expect(counts(pool)).toEqual(allFree(pool));
+  });
+
   /** A frame, three runs, of which the middle one is held, and what has completed then. */
   async function inOrder(kind: 'packet' | 'xdp') {
     const { socket, pool, length } = await open(kind, stage);
