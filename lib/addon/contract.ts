@@ -28,7 +28,7 @@ export interface OpenRequest {
   sendBufferSize: number;
   segmentSize: number;
   /** options of the kernel by the names of native/kernel/socket_options.cc */
-  settings: Settings;
+  settings?: Settings;
   zeroCopy: boolean;
   maxQueuedSends: number;
   /** 0 none, 1 software, 2 hardware */
@@ -203,7 +203,7 @@ export interface Native {
    */
   sendExtents(handle: number, count: number, flags: number, ...arrays: Uint8Array[]): number;
   /** What to send is in the mailbox: see `writeRequest` there. The flags are of the call; by default 0. */
-  sendMany(handle: number, count: number, flags: number): number;
+  sendMany(handle: number, count: number, flags?: number): number;
   /** The same of a run: see `sendSlots` there. */
   sendRun(): void;
   poll(handle: number): number;

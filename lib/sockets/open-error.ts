@@ -7,7 +7,7 @@ export function openError({ errno, syscall }: Failure, request: OpenRequest): Co
   if (syscall.includes('SO_BINDTODEVICE') && request.interface) {
     return systemError(errno, syscall, { interface: request.interface });
   }
-  const { multicastInterface } = request.settings;
+  const { multicastInterface } = request.settings ?? {};
   if (isOfMulticast(syscall) && multicastInterface !== undefined) {
     return systemError(errno, syscall, { interface: String(multicastInterface) });
   }

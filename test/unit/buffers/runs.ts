@@ -71,7 +71,10 @@ export class FakeFrames {
     const view = new DataView(buffer, byteOffset, length);
     const run = new Run(this.slots, first, 1);
     run.acquired(1 + this.slots.extend(first, most - 1), null);
-    const memory = { bytes: this.memory, view, stride: STRIDE, views: this.#views };
+    const rest = () => {
+      throw new Error('no run is cut here');
+    };
+    const memory = { bytes: this.memory, view, stride: STRIDE, views: this.#views, rest };
     return new BufferRun(this.#pool, memory, run);
   }
 

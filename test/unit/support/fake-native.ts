@@ -483,6 +483,13 @@ export class FakeNative implements Native {
     return this.#destination !== '';
   }
 
+  setSocketOption(handle: number, name: string, value: number | string): Failure | null {
+    const socket = this.#sockets.get(handle);
+    if (socket === undefined) return { errno: EBADF, syscall: 'setsockopt' };
+    socket.description.settings = { ...socket.description.settings, [name]: value };
+    return null;
+  }
+
   maxSegments(): number {
     return 64;
   }
