@@ -42,7 +42,9 @@ let wordsOf: (destination: UdpDestination) => Uint32Array;
  * const socket = await UdpSocket.open();
  * const run = await pool.acquireRun(viewers.length);
  * for (let i = 0; i < run.count; i++) run.bytes(i).write(`for viewer ${i}`);
- * socket.sendMany(run, 12, viewers.slice(0, run.count)); // one system call, a datagram for each
+ * // One system call, a datagram for each.
+ * const { first, last } = socket.sendMany(run, 12, viewers.slice(0, run.count));
+ * console.log(`ids ${first} to ${last}`);
  * await socket.close();
  * await pool.close();
  * ```
