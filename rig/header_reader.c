@@ -1,6 +1,6 @@
 // Says of each UDP datagram how the IP header that brought it was filled in: a line
-// "<payload bytes> <TTL or hop limit> <TOS or traffic class>". The first line is the port. Ends with its
-// standard input.
+// "<payload bytes> <TTL or hop limit> <TOS or traffic class>". The first line is the port. Ends
+// with its standard input.
 //
 //     header_reader 4|6
 #define _GNU_SOURCE
@@ -34,7 +34,7 @@ int main(int count, char** arguments) {
     return 1;
   }
   printf("%d\n", ntohs(v6 ? ((struct sockaddr_in6*)&address)->sin6_port
-                         : ((struct sockaddr_in*)&address)->sin_port));
+                          : ((struct sockaddr_in*)&address)->sin_port));
   fflush(stdout);
   struct pollfd waits[] = {{.fd = fd, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
   while (poll(waits, 2, -1) > 0 && waits[1].revents == 0) {
@@ -49,7 +49,8 @@ int main(int count, char** arguments) {
     int ttl = -1;
     int tos = -1;
     for (struct cmsghdr* at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at)) {
-      if (at->cmsg_type == IP_TOS && at->cmsg_level == IPPROTO_IP) tos = *CMSG_DATA(at);
+      if (at->cmsg_type == IP_TOS && at->cmsg_level == IPPROTO_IP)
+        tos = *CMSG_DATA(at);
       else if (at->cmsg_type == IP_TTL && at->cmsg_level == IPPROTO_IP)
         memcpy(&ttl, CMSG_DATA(at), sizeof ttl);
       else if (at->cmsg_type == IPV6_HOPLIMIT && at->cmsg_level == IPPROTO_IPV6)

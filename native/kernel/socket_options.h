@@ -17,7 +17,7 @@ struct SocketOption {
   };
   const char* name;  // in JavaScript
   Place any;         // of IPv4, or of whatever has it once
-  Place v6;          // of IPv6 sockets, beside the other, which holds for packets to mapped addresses
+  Place v6;  // of IPv6 sockets, beside the other, which holds for packets to mapped addresses
   bool is_interface = false;  // holds the index of an interface, which is named in JavaScript
 };
 

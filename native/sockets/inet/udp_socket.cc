@@ -72,8 +72,8 @@ size_t UdpSocket::transmit_batch(const Source* sources, size_t count, const Dest
   const bool zerocopy = may_zerocopy(sources[0]);
   if (zerocopy && !ledger_.certain()) {
     const bool connected = to.first == nullptr || to.first->length == 0;
-    const int error = connected ? ask_for_count(nullptr, 0)
-                                : ask_for_count(&to.first->base, to.first->length);
+    const int error =
+        connected ? ask_for_count(nullptr, 0) : ask_for_count(&to.first->base, to.first->length);
     if (error != 0) return 0;
   }
   if (is_splitting()) return 0;

@@ -100,9 +100,7 @@ int32_t XdpSocket::do_send_many(const Source* sources, size_t count, const Desti
   return put_many(*this, sources, count);
 }
 
-int32_t XdpSocket::do_send_run(const Run& run, const Destinations&) {
-  return put_run(*this, run);
-}
+int32_t XdpSocket::do_send_run(const Run& run, const Destinations&) { return put_run(*this, run); }
 
 // Sends all of it or nothing: the kernel would hold the first part of a packet until the rest came.
 int32_t XdpSocket::do_send_packet(const Part* parts, size_t count) {
