@@ -87,3 +87,13 @@ export function resolve(
     });
   });
 }
+
+/** The addresses of a host. A numeric one must be of the family, which a lookup ignores. */
+export async function resolveAll(
+  name: string,
+  host: string,
+  family: Family | 0,
+): Promise<string[]> {
+  if (family !== 0 && isNumeric(host, family === 4 ? 6 : 4)) throw notNumeric(name, host, family);
+  return resolve(host, family, undefined);
+}

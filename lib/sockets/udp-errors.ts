@@ -49,3 +49,9 @@ export function tooLong({ maxLength, segmentSize }: SocketState, length: number)
     `length must be at most ${maxLength}${segments}; received ${length}`,
   );
 }
+
+/** Whether another address of the same host may do: the system refused this one, or its family. */
+export function isOfAddress(error: unknown): boolean {
+  const { code, syscall } = error as CodedError;
+  return syscall !== undefined || code === 'ERR_ZEROSEND_INVALID_ADDRESS';
+}

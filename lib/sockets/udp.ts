@@ -1,6 +1,6 @@
 import { FLAG_DESTINATION, isFailure, native } from '../addon/addon.js';
 import type { OpenedSocket, OpenRequest } from '../addon/contract.js';
-import { type CodedError, invalidArgument, rangeError } from '../base/errors.js';
+import { invalidArgument, rangeError } from '../base/errors.js';
 import {
   checkInteger,
   checkObject,
@@ -30,7 +30,7 @@ import {
   isNumeric,
   notNumeric,
   noZone,
-  resolve,
+  resolveAll,
   type SocketAddress,
 } from './address.js';
 import { openError } from './open-error.js';
@@ -44,7 +44,7 @@ import {
   UdpAim,
   type UdpDestination,
 } from './udp-destination.js';
-import { explain, HEADERS, tooLong } from './udp-errors.js';
+import { explain, HEADERS, isOfAddress, tooLong } from './udp-errors.js';
 import { UDP_OPTIONS, type UdpOptions } from './udp-options.js';
 
 export type { UdpOptions } from './udp-options.js';
@@ -292,16 +292,4 @@ export class UdpSocket extends ZeroCopySocket {
       ? batches.run(buffers, length, undefined, aim)
       : batches.many(buffers, length, undefined, aim);
   }
-}
-
-/** The addresses of a host. A numeric one must be of the family, which a lookup ignores. */
-async function resolveAll(name: string, host: string, family: Family | 0): Promise<string[]> {
-  if (family !== 0 && isNumeric(host, family === 4 ? 6 : 4)) throw notNumeric(name, host, family);
-  return resolve(host, family, undefined);
-}
-
-/** Whether another address of the same host may do: the system refused this one, or its family. */
-function isOfAddress(error: unknown): boolean {
-  const { code, syscall } = error as CodedError;
-  return syscall !== undefined || code === 'ERR_ZEROSEND_INVALID_ADDRESS';
 }
