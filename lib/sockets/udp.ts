@@ -212,10 +212,19 @@ export class UdpSocket extends ZeroCopySocket {
     to: SocketAddress,
     offset: number | undefined,
   ): number {
+    const { sender } = this.#core;
+    if (Array.isArray(buffer) && offset === undefined) {
+      return sender.parts.send(buffer, length, FLAG_DESTINATION, () => this.#aimAt(to));
+    }
+    this.#aimAt(to);
+    return sender.from(buffer, length, FLAG_DESTINATION, offset);
+  }
+
+  #aimAt(to: SocketAddress): void {
     if (isDestination(to)) {
       this.#destination = checkDestination('to', to, this.#family);
       aimAt(to);
-      return this.#core.sender.from(buffer, length, FLAG_DESTINATION, offset);
+      return;
     }
     checkObject('to', to);
     const address = propertyOf(to, 'address');
@@ -224,7 +233,6 @@ export class UdpSocket extends ZeroCopySocket {
     if (address !== last.address || port !== last.port || firstDestination.of !== last) {
       this.#setDestination(address, port);
     }
-    return this.#core.sender.from(buffer, length, FLAG_DESTINATION, offset);
   }
 
   #setDestination(givenAddress: unknown, givenPort: unknown): void {
