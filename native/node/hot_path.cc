@@ -194,8 +194,8 @@ napi_value send_extents(napi_env env, napi_callback_info info) {
   }
   Source source;
   source.zerocopy = (flags & kFlagZeroCopy) != 0;
-  return integer(env,
-                 socket->send_extents(source, extents, count, to.first, &environment.mailbox().queued));
+  return integer(
+      env, socket->send_extents(source, extents, count, to.first, &environment.mailbox().queued));
 }
 
 napi_value send_many(napi_env env, napi_callback_info info) {
