@@ -7,6 +7,7 @@ export type { BufferSlice, PartLengths, SendPart } from './buffers/parts.js';
 export type { AcquireOptions } from './buffers/pool-options.js';
 export { PoolShare, type PoolShareOptions, type PoolShareStats } from './buffers/pool-share.js';
 export { PooledBuffer } from './buffers/pooled-buffer.js';
+export { Alarm } from './engine/alarm.js';
 export type { CompletionsOptions } from './engine/completion-reader.js';
 export type {
   CompletionStallMessage,

@@ -208,6 +208,11 @@ export interface Native {
   sendRun(): void;
   poll(handle: number): number;
   arm(handle: number): number;
+  /**
+   * Has `deliver` called after so many nanoseconds, in place of what was set before; 0: not at all. The
+   * poller thread does it, whose timer is exact.
+   */
+  setAlarm(nanoseconds: number): number;
 
   openTcp(request: OpenRequest): OpenedSocket | Failure;
   openUdp(request: OpenRequest): OpenedSocket | Failure;
@@ -241,7 +246,8 @@ export interface Native {
   setSocketOption(handle: number, name: string, value: number | string): Failure | null;
   maxSegments(): number;
   keepAlive(on: boolean): void;
-  setDeliver(deliver: (records: number) => void): void;
+  /** `deliver` is told the number of records in the mailbox, and whether the alarm has rung. */
+  setDeliver(deliver: (records: number, alarm?: boolean) => void): void;
 
   createSlab(
     slotSize: number,

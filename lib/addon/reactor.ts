@@ -1,6 +1,9 @@
 import { recentClock } from '../base/recent-clock.js';
-import { queueMicrotask, setImmediate } from '../base/timers.js';
+import { throwLater } from '../base/throw-later.js';
+import { setImmediate } from '../base/timers.js';
 import { BATCH_RECORDS, native } from './addon.js';
+import { alarms } from './alarms.js';
+import { hold } from './keep-alive.js';
 import { recordFirst, recordHandle, recordKind, recordLast } from './mailbox.js';
 
 /** A socket as the reactor sees it. Its flags are the reactor's: nobody else sets them. */
@@ -71,7 +74,6 @@ class Reactor {
   #busy: Reactee[] = [];
   #spare: Reactee[] = [];
   #scheduled = false;
-  #holds = 0;
   // Events to emit: socket, and four numbers for each. The arrays are never cut, which would give
   // their memory back: a steady flow does not allocate.
   #events = 0;
@@ -81,7 +83,8 @@ class Reactor {
   readonly #turn = () => this.#onTurn();
 
   constructor() {
-    native.setDeliver((records) => {
+    native.setDeliver((records, alarm) => {
+      if (alarm) alarms.ring();
       this.#takeIn(records);
       this.#emitAll();
     });
@@ -102,7 +105,7 @@ class Reactor {
     this.#needed.delete(socket);
     if (socket.held) {
       socket.held = false;
-      this.#hold(-1);
+      hold(-1);
     }
   }
 
@@ -152,13 +155,7 @@ class Reactor {
     const wanted = socket.wantsHold();
     if (wanted === socket.held) return;
     socket.held = wanted;
-    this.#hold(wanted ? 1 : -1);
-  }
-
-  #hold(change: number): void {
-    const before = this.#holds;
-    this.#holds += change;
-    if (before === 0 || this.#holds === 0) native.keepAlive(this.#holds > 0);
+    hold(wanted ? 1 : -1);
   }
 
   #onTurn(): void {
@@ -258,13 +255,6 @@ class Reactor {
     }
     this.#events = left;
   }
-}
-
-/** Raises `error` as an uncaught exception. */
-export function throwLater(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }
 
 export const reactor = new Reactor();

@@ -1,6 +1,7 @@
 import { native } from '../addon/addon.js';
-import { type Reactee, reactor, throwLater } from '../addon/reactor.js';
+import { type Reactee, reactor } from '../addon/reactor.js';
 import { type CodedError, stateError } from '../base/errors.js';
+import { throwLater } from '../base/throw-later.js';
 import { clearTimeout, setImmediate, setTimeout } from '../base/timers.js';
 import { census } from './census.js';
 import { readStats } from './describe.js';

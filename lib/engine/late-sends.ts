@@ -1,4 +1,5 @@
-import { reactor, throwLater } from '../addon/reactor.js';
+import { reactor } from '../addon/reactor.js';
+import { throwLater } from '../base/throw-later.js';
 import { clock } from '../base/timers.js';
 import { census } from './census.js';
 import type { Completions } from './completions.js';

@@ -95,6 +95,7 @@ void bind(Napi::Env env, Napi::Object binding) {
   add_hot("sendRun", send_run);
   add_hot("poll", poll_socket);
   add_hot("arm", arm_socket);
+  add_hot("setAlarm", set_alarm);
   export_socket_functions(binding, environment);
   export_settings_functions(binding, environment);
   export_ring_functions(binding, environment);

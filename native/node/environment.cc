@@ -92,16 +92,18 @@ void Environment::deliver_ready() {
   // The rest comes with the next turn of the event loop, which is not to be starved; and the others
   // first, which one with a long backlog is not to starve.
   if (cut != 0) poller_.put_back(cut);
-  if (count == 0 || deliver_ == nullptr) return;
+  const bool alarm = poller_.take_alarm();
+  if ((count == 0 && !alarm) || deliver_ == nullptr) return;
   napi_value function;
   napi_value undefined;
-  napi_value argument;
+  napi_value arguments[2];
   if (napi_get_reference_value(env_, deliver_, &function) != napi_ok || function == nullptr ||
       napi_get_undefined(env_, &undefined) != napi_ok ||
-      napi_create_uint32(env_, static_cast<uint32_t>(count), &argument) != napi_ok) {
+      napi_create_uint32(env_, static_cast<uint32_t>(count), &arguments[0]) != napi_ok ||
+      napi_get_boolean(env_, alarm, &arguments[1]) != napi_ok) {
     return;
   }
-  napi_call_function(env_, undefined, function, 1, &argument, nullptr);
+  napi_call_function(env_, undefined, function, 2, arguments, nullptr);
 }
 
 uint32_t Environment::add_slab(std::shared_ptr<Slab> slab) {

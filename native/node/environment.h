@@ -48,7 +48,7 @@ class Environment {
   Mailbox& mailbox() { return *mailbox_; }
   std::shared_ptr<Mailbox> shared_mailbox() { return mailbox_; }
 
-  // The function that gets the number of records in the mailbox.
+  // The function that gets the number of records in the mailbox, and whether the alarm has rung.
   napi_status set_deliver(napi_value function);
 
   // Whether the process stays alive for the poller's sake.

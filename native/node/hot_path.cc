@@ -8,6 +8,8 @@
 namespace zerosend {
 namespace {
 
+constexpr double kLongestAlarm = 1e18;  // 30 years, in nanoseconds
+
 template <size_t N>
 struct Call {
   Environment* environment = nullptr;
@@ -250,6 +252,19 @@ napi_value arm_socket(napi_env env, napi_callback_info info) {
   if (!call.complete || !call.read(env, 0, &handle)) return integer(env, -EINVAL);
   Socket* socket = call.environment->poller().find(handle);
   return integer(env, socket == nullptr ? -EBADF : socket->arm());
+}
+
+napi_value set_alarm(napi_env env, napi_callback_info info) {
+  Call<1> call(env, info);
+  double nanoseconds = 0;
+  if (!call.complete ||
+      napi_get_value_double(env, call.arguments[0], &nanoseconds) != napi_ok ||
+      !(nanoseconds >= 0 && nanoseconds <= kLongestAlarm)) {
+    return integer(env, -EINVAL);
+  }
+  const Failure failure =
+      call.environment->poller().set_alarm(static_cast<uint64_t>(nanoseconds));
+  return integer(env, -failure.error);
 }
 
 }  // namespace zerosend

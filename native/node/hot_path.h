@@ -27,6 +27,8 @@ napi_value send_run(napi_env env, napi_callback_info info);
 napi_value poll_socket(napi_env env, napi_callback_info info);
 // arm(handle): 1 when that failed, so that there is news to poll
 napi_value arm_socket(napi_env env, napi_callback_info info);
+// setAlarm(nanoseconds): has the function of setDeliver() called after so long; 0: not at all
+napi_value set_alarm(napi_env env, napi_callback_info info);
 
 // Bits of `flags`.
 constexpr unsigned kFlagZeroCopy = 1;

@@ -30,6 +30,7 @@ constexpr std::chrono::seconds kAbandonTimeout{1};
 // Tokens that no socket has for its handle.
 constexpr uint64_t kWakeToken = ~uint64_t{0};
 constexpr uint64_t kLinkToken = kWakeToken - 1;
+constexpr uint64_t kAlarmToken = kWakeToken - 2;
 
 }  // namespace
 
@@ -85,9 +86,16 @@ void Poller::stop() {
 
 void Poller::close_descriptors() {
   interfaces_.stop();
+  alarm_.close();
   if (wake_fd_ >= 0) sys.close(wake_fd_);
   sys.close(epoll_fd_);
   epoll_fd_ = wake_fd_ = -1;
+}
+
+Failure Poller::set_alarm(uint64_t nanoseconds) {
+  if (nanoseconds == 0 && !running_) return {};
+  const Failure failure = start();
+  return failure ? failure : alarm_.set(epoll_fd_, kAlarmToken, nanoseconds);
 }
 
 Failure Poller::add(std::shared_ptr<Socket> socket, uint32_t* handle) {
@@ -176,6 +184,10 @@ void Poller::run() {
 void Poller::begin(const epoll_event& event) {
   if (event.data.u64 == kWakeToken) return;
   if (event.data.u64 == kLinkToken) return take_interface_news();
+  if (event.data.u64 == kAlarmToken) {
+    if (alarm_.ring()) call_due_ = true;
+    return;
+  }
   std::shared_ptr<Socket> socket = share(static_cast<uint32_t>(event.data.u64));
   if (!socket) return;
   const auto same = [&socket](const Work& work) { return work.socket == socket; };
@@ -240,11 +252,17 @@ void Poller::take_interface_news() {
   }
 }
 
-// Sleeps, but not through a stop.
+// Sleeps, but not through a stop; an alarm that rings meanwhile is told of at once.
 void Poller::pause(bool soon) {
-  const timespec time{0, soon ? kShortPauseNanoseconds : kPauseNanoseconds};
-  pollfd wake{wake_fd_, POLLIN, 0};
-  ::ppoll(&wake, 1, &time, nullptr);
+  using std::chrono::nanoseconds;
+  const auto now = std::chrono::steady_clock::now;
+  const auto end = now() + nanoseconds(soon ? kShortPauseNanoseconds : kPauseNanoseconds);
+  for (auto left = end - now(); left.count() > 0; left = end - now()) {
+    const timespec time{0, static_cast<long>(nanoseconds(left).count())};
+    pollfd wakes[] = {{wake_fd_, POLLIN, 0}, {alarm_.fd(), POLLIN, 0}};
+    if (::ppoll(wakes, 2, &time, nullptr) <= 0 || wakes[0].revents != 0) return;
+    if (alarm_.ring()) notify_();
+  }
 }
 
 }  // namespace zerosend

@@ -13,6 +13,7 @@
 #include "kernel/failure.h"
 #include "kernel/interface_watch.h"
 #include "sockets/socket.h"
+#include "threads/alarm.h"
 
 namespace zerosend {
 
@@ -47,6 +48,12 @@ class Poller {
 
   // The watch of network interfaces, which the thread listens to.
   InterfaceWatch& interfaces() { return interfaces_; }
+
+  // Has `notify` called after so many nanoseconds, besides what it is called for anyway, in place of
+  // what was set before; 0: not at all. Starts the thread.
+  Failure set_alarm(uint64_t nanoseconds);
+  // Whether the alarm has rung since it was asked last.
+  bool take_alarm() { return alarm_.take(); }
 
   // `*handle` becomes the socket's, which is never 0, or 0 where that has failed.
   Failure add(std::shared_ptr<Socket> socket, uint32_t* handle);
@@ -106,6 +113,7 @@ class Poller {
   std::vector<uint32_t> vacant_ GUARDED_BY(table_mutex_);
 
   InterfaceWatch interfaces_;
+  Alarm alarm_;
 
   Mutex ready_mutex_;
   std::vector<uint32_t> ready_ GUARDED_BY(ready_mutex_);

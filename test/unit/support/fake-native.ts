@@ -258,7 +258,11 @@ export class FakeNative implements Native {
   #slabs = new Map<number, { slotSize: number; slots: number }>();
   #nextHandle = 1;
   #destination = '';
-  #deliver: (records: number) => void = () => {};
+  #deliver: (records: number, alarm?: boolean) => void = () => {};
+  /** what setAlarm was given, in order */
+  readonly alarmCalls: number[] = [];
+  /** of setAlarm: 0, or a negated errno */
+  alarmAnswer = 0;
   #ready: FakeSocket[] = [];
 
   constructor() {
@@ -314,6 +318,11 @@ export class FakeNative implements Native {
   /** Calls `deliver` for records that the test has written into the batch. */
   deliverRaw(records: number): void {
     this.#deliver(records);
+  }
+
+  /** The timer that `setAlarm` has set has run out. */
+  ringAlarm(): void {
+    this.#deliver(0, true);
   }
 
   /** The library keeps the process alive. */
@@ -502,7 +511,12 @@ export class FakeNative implements Native {
     return this;
   }
 
-  setDeliver(deliver: (records: number) => void): void {
+  setAlarm(nanoseconds: number): number {
+    this.alarmCalls.push(nanoseconds);
+    return this.alarmAnswer;
+  }
+
+  setDeliver(deliver: (records: number, alarm?: boolean) => void): void {
     this.#deliver = deliver;
   }
 

@@ -148,6 +148,7 @@ const functions = {
   skip: { args: [socket, count], right: isErrno, often: 5 },
   poll: { args: [socket], right: isErrno, often: 15 },
   arm: { args: [socket], right: isErrno, often: 8 },
+  setAlarm: { args: [() => pick([0, 1, 1e6, 1e18])], right: isErrno, often: 4 },
   openTcp: { args: [request], right: isOpened, often: 2 },
   openUdp: { args: [request], right: isOpened, often: 6 },
   openPacket: { args: [packet], right: isOpened, often: 1 },

@@ -1,0 +1,10 @@
+import { native } from './addon.js';
+
+let holds = 0;
+
+/** Counts those for whose sake the process stays alive: `change` is 1 or -1. */
+export function hold(change: number): void {
+  const before = holds;
+  holds += change;
+  if (before === 0 || holds === 0) native.keepAlive(holds > 0);
+}
