@@ -12,11 +12,13 @@
  *   workers   generateInWorkers()
  */
 export type { GeneratorError, GeneratorErrorCode } from './base/errors.js';
+export type { Precision } from './base/sleeper.js';
 export { type Capture, readCapture } from './captures/capture.js';
 export type { CapturedFrame, CaptureProblem } from './captures/captured-frame.js';
 export type * from './fields/fields.js';
 export { compile, type PacketSequence, type Share } from './fields/sequence.js';
 export { PayloadSequence, withPayload } from './fields/with-payload.js';
+export type { ChangingRate, RatePiece } from './pace/course.js';
 export { Pacer, type PacerOptions, type PacerReport } from './pace/pacer.js';
 export type { BitRate, PacketRate, Rate } from './pace/rate.js';
 export type * from './packets/description.js';
@@ -42,10 +44,13 @@ export { type ReplayReport, replay } from './replay/replay.js';
 export type { ReplayOptions } from './replay/replay-options.js';
 export type { Rewrite } from './replay/rewrite.js';
 export type { Skipped } from './replay/sendable-frames.js';
-export { type GenerateReport, generate } from './runs/generate.js';
-export type { GenerateOptions } from './runs/generate-options.js';
+export { generate } from './runs/generate.js';
+export type { GenerateOptions, OnError } from './runs/generate-options.js';
+export type { GenerateReport } from './runs/generate-report.js';
+export type { Generation } from './runs/generation.js';
 export type { Outcomes, PoolProgress, Progress } from './runs/meter.js';
 export type { MixOrder, MixPart, TemplateCount } from './runs/mix.js';
+export type { Fill } from './runs/transmitter.js';
 export type { WorkersReport } from './workers/aggregate.js';
 export type { WorkerSocket } from './workers/protocol.js';
 export { generateInWorkers } from './workers/workers.js';

@@ -5,8 +5,8 @@ import {
   type Rate,
   type WorkersReport,
 } from '../../generator/index.js';
-import { runChecked } from '../../generator/runs/generate.js';
 import { checkGenerate, checkStream } from '../../generator/runs/generate-options.js';
+import { startRun } from '../../generator/runs/generation.js';
 import { streamInWorkers } from '../../generator/workers/workers.js';
 import {
   BufferPool,
@@ -112,7 +112,7 @@ function prepareRun(
   const check = socket instanceof TcpSocket ? checkStream : checkGenerate;
   return {
     // The buffers of a pool may be larger than was asked for, and hold more packets.
-    run: async () => runChecked({ ...check(options), ...(own && { train: own.train }) }),
+    run: async () => startRun({ ...check(options), ...(own && { train: own.train }) }),
     stats: () => socket.stats(),
     close: () => closeAll(socket, own?.pool ?? null),
   };

@@ -1,4 +1,4 @@
-import { yieldIfDue } from './sleep.js';
+import { yieldIfDue } from './yield.js';
 
 /** Work in steps: a generator that yields where it may be interrupted, and returns the result. */
 export type Steps<T> = Generator<void, T, void>;

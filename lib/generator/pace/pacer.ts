@@ -1,22 +1,24 @@
-// pace: when packets are due, at a rate.
+// pace: when packets are due, at a rate. `course` is how the rate changes, `pace` which packets are due at a
+// time, and the pacer adds the clock, the waiting and the report.
 
-import { createHistogram } from 'node:perf_hooks';
 import { outOfRange } from '../../base/errors.js';
 import { showAs } from '../../base/inspection.js';
+import { LatencyHistogram } from '../../base/latency-histogram.js';
 import { clock } from '../../base/timers.js';
 import { checkInteger } from '../../base/validate.js';
-import { pauseUntil } from '../base/sleep.js';
+import { checkPrecision, type Precision, Sleeper } from '../base/sleeper.js';
 import { checkKeys, checkPositive } from '../base/validate.js';
-import { type CheckedRate, checkRate, type Rate } from './rate.js';
+import { Pace } from './pace.js';
+import { checkRate, type Rate } from './rate.js';
 
 /** Packets that are let go at once of what a pause has left due: they go in a few ms. */
 const PORTION = 1024;
 
 /** How a rate was kept. */
 export interface PacerReport {
-  /** Packets a second, as asked for. */
+  /** Packets a second, as asked for; the mean of a rate that has changed. */
   asked: number;
-  /** Packets a second from the start to now. */
+  /** Packets a second from the start to now, pauses left out. */
   achieved: number;
   /** `achieved / asked - 1` */
   error: number;
@@ -24,7 +26,10 @@ export interface PacerReport {
   burst: number;
   /** The most packets that were let go together, after a pause. */
   largestBurst: number;
-  /** Packets that were due longer ago than `catchUp`, and were never let go. */
+  /**
+   * Packets that were never let go: due longer ago than `catchUp`, or before a pause, of which one burst
+   * goes after it.
+   */
   lost: number;
   /** Microseconds by which bursts were let go late. */
   lateness: {
@@ -45,11 +50,27 @@ export interface PacerOptions {
   index?: number;
   /** How many pacers keep the rate together, 1 to 1024; default 1. */
   of?: number;
+  /** How {@link Pacer.wait} waits; default `'sleep'`. */
+  precision?: Precision;
+}
+
+function checkBytes(bytes: number): number {
+  if (bytes !== 0 && checkPositive('options.bytes', bytes) > 2 ** 20) {
+    throw outOfRange('options.bytes', 'at most 1048576', bytes);
+  }
+  return bytes;
+}
+
+/** Microseconds of lateness. */
+export function latenessOf(histogram: LatencyHistogram): PacerReport['lateness'] {
+  const { p50, p99, max } = histogram.summary();
+  return { p50: p50 / 1000, p99: p99 / 1000, max: max / 1000 };
 }
 
 /**
- * A token bucket that never drifts: packet k is due at `start + k / rate`. Ask {@link Pacer.take} how many
- * may go now, send that many, and {@link Pacer.wait} for the next.
+ * A token bucket that never drifts: packet k is due at `start + k / rate`, and where the rate changes, when
+ * the area below it is k. Ask {@link Pacer.take} how many may go now, send that many, and
+ * {@link Pacer.wait} for the next.
  * @example
  * ```js
  * import { Pacer } from 'zerosend/generator';
@@ -58,26 +79,17 @@ export interface PacerOptions {
  * for (let sent = 0; sent < 100; ) {
  *   await pacer.wait();
  *   sent += pacer.take(); // here they would be sent
+ *   if (sent === 50) pacer.setRate(2000); // goes on from here, without a burst
  * }
  * console.log(pacer.report());
  * ```
  */
 export class Pacer {
-  readonly #rate: CheckedRate;
-  /** packets a millisecond, of this pacer */
-  readonly #perMs: number;
-  readonly #most: number;
-  readonly #lag: number;
-  readonly #lateness = createHistogram({ lowest: 1, highest: 1e10 });
-  #start = Number.NaN;
-  #taken = 0;
-  #last = 0;
-  #lastAt = 0;
-  /** packets that go without a pause between them, and whether more of them are due */
-  #together = 0;
-  #leftOver = false;
-  #largest = 0;
-  #lost = 0;
+  readonly #pace: Pace;
+  #bytes: number;
+  readonly #precision: Precision;
+  readonly #sleeper = new Sleeper();
+  #lateness = new LatencyHistogram();
 
   static {
     showAs(Pacer, (pacer) => pacer.#facts());
@@ -85,19 +97,13 @@ export class Pacer {
 
   /** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`, RangeError `ERR_ZEROSEND_OUT_OF_RANGE` */
   constructor(rate: Rate, options: PacerOptions = {}) {
-    checkKeys('options', options, ['bytes', 'index', 'of']);
-    const { bytes = 0, index = 0, of = 1 } = options;
-    if (bytes !== 0 && checkPositive('options.bytes', bytes) > 2 ** 20) {
-      throw outOfRange('options.bytes', 'at most 1048576', bytes);
-    }
+    checkKeys('options', options, ['bytes', 'index', 'of', 'precision']);
+    const { bytes = 0, index = 0, of = 1, precision } = options;
     checkInteger('options.of', of, 1, 1024);
     checkInteger('options.index', index, 0, of - 1);
-    this.#rate = checkRate('rate', rate, bytes);
-    const { packets, burst, catchUp } = this.#rate;
-    this.#perMs = Math.max(packets / of / 1000, Number.MIN_VALUE); // 0 would never be due
-    // Bursts of several pacers are due one after the other.
-    this.#lag = (index * burst) / of / this.#perMs;
-    this.#most = Math.max(burst, Math.floor((catchUp * this.#perMs) / burst) * burst);
+    this.#precision = checkPrecision(precision);
+    this.#bytes = checkBytes(bytes);
+    this.#pace = new Pace(checkRate('rate', rate, bytes), index, of);
   }
 
   /**
@@ -105,19 +111,57 @@ export class Pacer {
    * @param now in ms of `performance.now()`
    */
   start(now: number = clock()): void {
-    this.#start = now + this.#lag;
-    this.#lastAt = this.#start;
-    this.#taken = 0;
-    this.#last = 0;
-    this.#leftOver = false;
-    this.#largest = 0;
-    this.#lost = 0;
-    this.#lateness.reset();
+    this.#pace.start(now);
+    this.#lateness = new LatencyHistogram();
+    this.#sleeper.wake();
   }
 
-  /** When the next burst is due, in ms of `performance.now()`. */
+  /**
+   * When the next burst is due, in ms of `performance.now()`; Infinity while it is paused, and where the
+   * rate rests for ever. Of a rate that rests for more than a second, when to ask again.
+   */
   get due(): number {
-    return this.#start + (this.#taken + this.#lost) / this.#perMs;
+    return this.#pace.due;
+  }
+
+  /** Whether it is paused. */
+  get paused(): boolean {
+    return this.#pace.paused;
+  }
+
+  /**
+   * Goes on at another rate from now on, also while it is paused. There is no burst: the time that was
+   * waited for the next packet counts, and what is due stays due only as far as the new rate would make up
+   * for it (`catchUp`); the rest is lost. A rate that changes begins with its first piece.
+   * @param options `bytes` of each packet from now on, default as before; `now`, in ms of
+   * `performance.now()`
+   * @throws as the constructor
+   */
+  setRate(rate: Rate, options: { bytes?: number; now?: number } = {}): void {
+    checkKeys('options', options, ['bytes', 'now']);
+    const { bytes = this.#bytes, now = clock() } = options;
+    this.#pace.setRate(checkRate('rate', rate, checkBytes(bytes)), now);
+    this.#bytes = bytes;
+    this.#sleeper.wake();
+  }
+
+  /**
+   * Lets nothing go until {@link Pacer.resume}. Of what is due by now one burst goes then; the rest is lost.
+   * @param now in ms of `performance.now()`
+   */
+  pause(now: number = clock()): void {
+    if (!this.#pace.started) this.start(now);
+    this.#pace.pause(now);
+    this.#sleeper.wake();
+  }
+
+  /**
+   * Goes on where it was paused, as if no time had passed: there is no burst.
+   * @param now in ms of `performance.now()`
+   */
+  resume(now: number = clock()): void {
+    this.#pace.resume(now);
+    this.#sleeper.wake();
   }
 
   /**
@@ -131,61 +175,45 @@ export class Pacer {
    */
   take(now?: number, most?: number): number {
     const at = now ?? clock();
-    if (Number.isNaN(this.#start)) this.start(at);
-    const { burst } = this.#rate;
-    const limit = most ?? (now === undefined ? Math.max(burst, PORTION) : Number.POSITIVE_INFINITY);
+    const pace = this.#pace;
+    if (!pace.started) this.start(at);
+    const limit =
+      most ?? (now === undefined ? Math.max(pace.burst, PORTION) : Number.POSITIVE_INFINITY);
     if (!(limit >= 1)) throw outOfRange('most', 'at least 1', most);
-    const { due } = this;
-    if (at < due) return 0;
-    // Within rounding of the very moment, one burst is due at least.
-    const bursts = Math.floor(((at - due) * this.#perMs) / burst) + 1;
-    const open = Math.min(bursts * burst, this.#most);
-    const count = Math.min(open, limit);
-    this.#lost += bursts * burst - open;
-    this.#lateness.record(Math.max(1, Math.round((at - due) * 1e6)));
-    this.#taken += count;
-    this.#last = count;
-    this.#lastAt = at;
-    // What is left over goes right behind; at a rate that is never met, so does all that follows.
-    this.#together = this.#leftOver ? Math.min(this.#together + count, this.#most) : count;
-    this.#leftOver = count < open;
-    this.#largest = Math.max(this.#largest, this.#together);
+    const count = pace.take(at, limit);
+    if (count > 0) this.#lateness.record(Math.max(1, Math.round(pace.late * 1e6)), 1);
     return count;
   }
 
   /**
-   * Resolves when the next burst is due, or when the signal is aborted. The event loop has a turn
-   * every 5 ms, also where the rate is above what can be sent and the next burst always is due.
+   * Resolves when the next burst is due, or when the signal is aborted; what `setRate`, `pause` and `resume`
+   * change counts. It sleeps by a timer of the library's own thread, and does not keep a core busy
+   * ({@link Precision}). The event loop has a turn every 5 ms, also where the rate is above what can be
+   * sent and the next burst always is due.
    */
-  wait(signal?: AbortSignal): Promise<void> {
-    return pauseUntil(this.due, signal);
+  async wait(signal?: AbortSignal): Promise<void> {
+    await this.#sleeper.sleep(() => this.#pace.due, this.#precision, signal);
   }
 
   #facts(): object {
-    if (Number.isNaN(this.#start)) return { asked: this.#perMs * 1000, taken: 0 };
+    const pace = this.#pace;
+    if (!pace.started) return { asked: this.report().asked, taken: 0 };
     const { asked, achieved, burst, largestBurst, lost } = this.report();
-    return { asked, achieved, taken: this.#taken, burst, largestBurst, lost };
+    return { asked, achieved, taken: pace.taken, burst, largestBurst, lost };
   }
 
   /** How the rate has been kept. @param now the end, in ms of `performance.now()` */
-  report(now: number = this.#lastAt): PacerReport {
-    const asked = this.#perMs * 1000;
-    // The last burst takes its time as well, although nothing happens in it.
-    const elapsed = Math.max(now, this.#lastAt + this.#last / this.#perMs) - this.#start;
-    const achieved = this.#taken === 0 ? 0 : (this.#taken / elapsed) * 1000;
-    const microseconds = (value: number) => (this.#taken === 0 ? 0 : value / 1000);
+  report(now?: number): PacerReport {
+    const pace = this.#pace;
+    const { asked, achieved } = pace.report(now);
     return {
       asked,
       achieved,
       error: achieved / asked - 1,
-      burst: this.#rate.burst,
-      largestBurst: this.#largest,
-      lost: this.#lost,
-      lateness: {
-        p50: microseconds(this.#lateness.percentile(50)),
-        p99: microseconds(this.#lateness.percentile(99)),
-        max: microseconds(this.#lateness.max),
-      },
+      burst: pace.burst,
+      largestBurst: pace.largestBurst,
+      lost: pace.lost,
+      lateness: latenessOf(this.#lateness),
     };
   }
 }

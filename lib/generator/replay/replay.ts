@@ -8,7 +8,7 @@ import { withReport } from '../base/errors.js';
 import { inTurns } from '../base/steps.js';
 import type { CaptureProblem } from '../captures/captured-frame.js';
 import { claimExclusiveUse } from '../runs/exclusive-use.js';
-import type { GenerateReport } from '../runs/generate.js';
+import type { GenerateReport } from '../runs/generate-report.js';
 import { Session } from '../runs/session.js';
 import { type FrameBuffers, PooledFrames, RingFrames } from './frame-buffers.js';
 import type { NotRewritten } from './not-rewritten.js';
@@ -28,7 +28,7 @@ const BATCH = 64;
  * What a replay has sent. `packets` and `bytes` count frames, each as often as it was sent; `ended` is
  * `'count'` after the loops.
  */
-export interface ReplayReport extends Omit<GenerateReport, 'pacing' | 'templates'> {
+export interface ReplayReport extends Omit<GenerateReport, 'pacing' | 'templates' | 'refused'> {
   /** Frames of the capture that can be sent, and whole rounds of them. */
   frames: number;
   /** Whole rounds of these frames that were sent. */
@@ -116,6 +116,7 @@ class Replay {
       seconds: Number.POSITIVE_INFINITY,
       startAt: undefined,
       rateError: () => null,
+      precision: 'spin',
     });
   }
 
@@ -156,7 +157,7 @@ class Replay {
       const due = this.#due;
       const now = clock();
       if (due > now) {
-        await session.sleepUntil(due);
+        await session.sleepUntil(() => due);
         continue;
       }
       if (this.#sendDue(now) === 0) await session.room();

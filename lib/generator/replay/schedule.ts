@@ -53,13 +53,19 @@ export function* rateSchedule(
   return { due, period: at + (loopGap ?? 0), unordered: 0 };
 }
 
+/** A rate that stays. */
+type FrameBits = BitRate & { bits: number };
+
 /**
  * Checks a rate of frames, which differ in length.
  * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE`
  */
-export function checkFrameRate(rate: Rate): CheckedRate & { bits: BitRate | null } {
+export function checkFrameRate(rate: Rate): CheckedRate & { bits: FrameBits | null } {
   const checked = checkRate('options.rate', rate, 1);
-  const bits = typeof rate === 'object' && 'bits' in rate ? rate : null;
+  const bits = typeof rate === 'object' && 'bits' in rate ? (rate as FrameBits) : null;
+  if (!checked.constant || checked.seed !== null) {
+    throw invalidArgument('options.rate', 'one that stays, at even distances', rate);
+  }
   // Each frame is sent, however late, and frames have no length in common to make bursts of.
   if (typeof rate === 'object' && (rate.catchUp !== undefined || bits?.burst !== undefined)) {
     throw invalidArgument('options.rate', 'without catchUp, and in bits without burst', rate);

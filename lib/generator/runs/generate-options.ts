@@ -1,7 +1,8 @@
 import { invalidArgument, outOfRange } from '../../base/errors.js';
-import { checkInteger } from '../../base/validate.js';
+import { checkInteger, checkOneOf } from '../../base/validate.js';
 import { BufferPool, PacketSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
 import { rangeError } from '../base/errors.js';
+import { checkPrecision, type Precision } from '../base/sleeper.js';
 import { checkKeys } from '../base/validate.js';
 import type { AnyField } from '../fields/fields.js';
 import { compile, type PacketSequence, type Share } from '../fields/sequence.js';
@@ -19,12 +20,16 @@ import {
   checkSocket,
   type Observed,
 } from './run-options.js';
+import type { Fill } from './transmitter.js';
 
 const DEFAULT_BATCH = 64;
 /** Of frames: a run costs what it costs, however long it is. The kernel hears of each 64 anyway. */
 const DEFAULT_RUN = 256;
 const LARGEST_BATCH = 1024; // of sendMany
 const OWN_POOL = { count: 512, bufferSize: 2048 };
+
+/** What is done about packets that were refused; `error` is why, `packets` how many. */
+export type OnError = 'stop' | 'skip' | ((error: Error, packets: number) => 'stop' | 'skip');
 
 /** What {@link generate} sends, where, how fast and how long. */
 export interface GenerateOptions {
@@ -47,10 +52,27 @@ export interface GenerateOptions {
   mix?: readonly MixPart[];
   /** How the kinds of a mix follow each other; default `'interleaved'`. */
   mixOrder?: MixOrder;
+  /**
+   * Writes packets of your own in place of `template` or `mix`: is called with runs of buffers when they are
+   * due, and returns their lengths. Pacing, waiting for buffers, turns of the event loop and the report
+   * stay as they are. Not on a UDP socket with `segmentSize`.
+   */
+  fill?: Fill;
+  /** Mean bytes of a packet that `fill` writes, 1 to 1048576: needed for a rate in bits. */
+  packetBytes?: number;
   /** Which packets; default all. Of a mix with a `stride`, each share has all kinds in their shares. */
   share?: Share;
   /** Default: as fast as the socket takes them. */
   rate?: Rate;
+  /** How it waits for what is due; default `'sleep'`. */
+  precision?: Precision;
+  /**
+   * What a call is followed by that the socket or the kernel has refused, of up to `batch` packets: the end
+   * of the run (`'stop'`, the default), or the next packets (`'skip'`), with a count of those that were not
+   * sent (`refused`). A function says which of both. A socket that has failed or is closed ends the run in
+   * any case.
+   */
+  onError?: OnError;
   /** Ends after so many packets; default never. */
   count?: number;
   /** Ends after so many seconds; default never. */
@@ -74,8 +96,12 @@ const KEYS = [
   'fields',
   'mix',
   'mixOrder',
+  'fill',
+  'packetBytes',
   'share',
   'rate',
+  'precision',
+  'onError',
   'count',
   'seconds',
   'batch',
@@ -90,13 +116,16 @@ export interface CheckedGenerate extends Observed<(progress: Progress) => void> 
   socket: ZeroCopySocket;
   pool: BufferPool;
   ownPool: boolean;
-  packets: PacketSequence | Mix;
+  packets: PacketSequence | Mix | Fill;
+  /** which packets, of what takes the place of the template */
+  share: Share;
   /** without the offload header; where they differ the mean */
   packetBytes: number;
   /** packets in a buffer */
   train: number;
   rate: Rate | null;
   pacer: PacerOptions;
+  onError: OnError;
   count: number;
   seconds: number;
   batch: number;
@@ -121,7 +150,7 @@ export function checkGenerate(options: GenerateOptions): CheckedGenerate {
 export function checkStream(options: GenerateOptions): CheckedGenerate {
   const { socket } = options;
   const { packets, longest, differ, offload, packetBytes } = packetsOf(options);
-  const { rate, count, seconds, startAt } = options;
+  const { rate, count, seconds, startAt, onError = 'stop', share = {} } = options;
   const ring = socket instanceof PacketSocket || socket instanceof XdpSocket;
   const { batch = ring ? DEFAULT_RUN : DEFAULT_BATCH } = options;
   checkLimits(options, packetBytes);
@@ -130,15 +159,18 @@ export function checkStream(options: GenerateOptions): CheckedGenerate {
   if (startAt !== undefined && !Number.isFinite(startAt)) {
     throw invalidArgument('options.startAt', 'a time of performance.now()', startAt);
   }
-  checkOffloadHeader(socket, 'options.template.virtioNetHeader', offload);
-  checkLength(socket, longest);
+  if (typeof onError !== 'function') checkOneOf('options.onError', onError, ['stop', 'skip']);
+  const precision = checkPrecision(options.precision);
+  checkPackets(socket, offload, longest);
   return {
     socket,
     ...choosePool(socket, options.pool, longest, differ),
     packets,
+    share,
     packetBytes,
     rate: rate ?? null,
-    pacer: { bytes: packetBytes },
+    pacer: { bytes: packetBytes, precision },
+    onError,
     count: count ?? Number.POSITIVE_INFINITY,
     seconds: seconds ?? Number.POSITIVE_INFINITY,
     batch,
@@ -147,9 +179,50 @@ export function checkStream(options: GenerateOptions): CheckedGenerate {
   };
 }
 
-/** What is sent: packets of one template, or of several. */
-function packetsOf(options: GenerateOptions) {
+/** Checks packets that are to take the place of those of a run. @throws as {@link checkGenerate} */
+export function checkReplacement(
+  { socket, pool, share }: CheckedGenerate,
+  template: Template | PacketDescription,
+  fields: readonly AnyField[] | undefined,
+): Pick<CheckedGenerate, 'packets' | 'packetBytes' | 'train'> {
+  const { packets, longest, differ, offload, packetBytes } = packetsOf({
+    socket,
+    template,
+    ...(fields && { fields }),
+    share,
+  });
+  checkPackets(socket, offload, longest);
+  const { train } = choosePool(socket, pool, longest, differ);
+  return { packets, packetBytes, train };
+}
+
+/** Those that a template does not make are one by one. */
+function checkFill({ template: given, fields, mix, fill, packetBytes = 0, rate }: GenerateOptions) {
+  if (given !== undefined || fields !== undefined || mix !== undefined) {
+    throw invalidArgument('options', 'one with either template, mix or fill', { fill });
+  }
+  if (typeof fill !== 'function') throw invalidArgument('options.fill', 'a function', fill);
+  if (packetBytes !== 0 || (typeof rate === 'object' && rate !== null && 'bits' in rate)) {
+    checkInteger('options.packetBytes', packetBytes, 1, 2 ** 20);
+  }
+  return { packets: fill, longest: 1, differ: 'a function', offload: null, packetBytes };
+}
+
+/** What is sent: packets of one template, or of several, or what a function writes. */
+function packetsOf(options: GenerateOptions): {
+  packets: CheckedGenerate['packets'];
+  longest: number;
+  /** what it is whose packets are of several lengths, or may be */
+  differ: string | null;
+  /** null: not known */
+  offload: boolean | null;
+  packetBytes: number;
+} {
   const { template: given, fields, mix, mixOrder, share } = options;
+  if (options.fill !== undefined) return checkFill(options);
+  if (options.packetBytes !== undefined) {
+    throw invalidArgument('options.packetBytes', 'with fill only', options.packetBytes);
+  }
   if (mix !== undefined) {
     if (given !== undefined || fields !== undefined) {
       throw invalidArgument('options', 'one with either template or mix', { template: given });
@@ -168,7 +241,8 @@ function packetsOf(options: GenerateOptions) {
   return { packets, longest: packets.length, differ, offload, packetBytes };
 }
 
-function checkLength(socket: ZeroCopySocket, length: number): void {
+function checkPackets(socket: ZeroCopySocket, offload: boolean | null, length: number): void {
+  if (offload !== null) checkOffloadHeader(socket, 'options.template.virtioNetHeader', offload);
   const { maxSendLength } = socket.info();
   if (length <= maxSendLength) return;
   throw rangeError(

@@ -40,6 +40,8 @@ export interface Progress {
   bytes: number;
   /** What was sent of each template of `generate`, as of its report; not of a replay. */
   templates?: readonly TemplateCount[];
+  /** Of `generate`: as of its report. */
+  refused?: number;
   /** Since the last progress. */
   packetsPerSecond: number;
   /** Since the last progress. */
@@ -65,6 +67,30 @@ export interface Progress {
   latency: LatencySummary | null;
 }
 
+/** What had been sent when a progress was told, for the rates of the next one. */
+export interface Since {
+  at: number;
+  packets: number;
+  bytes: number;
+}
+
+/** Of a run that has not told how it is doing. */
+export const NO_PROGRESS: Progress = {
+  seconds: 0,
+  packets: 0,
+  bytes: 0,
+  packetsPerSecond: 0,
+  bitsPerSecond: 0,
+  inFlight: 0,
+  dry: 0,
+  rateError: null,
+  sends: 0,
+  outcomes: { zerocopy: 0, copied: 0, inline: 0, revoked: 0, failed: 0 },
+  pool: { count: 0, free: 0, acquired: 0, inFlight: 0, waiting: 0 },
+  interfaceDropped: 0,
+  latency: null,
+};
+
 /** Mean rates of what was sent in `seconds`; 0 where that is 0. */
 export function meanRates(packets: number, bytes: number, seconds: number) {
   return {
@@ -84,14 +110,16 @@ export class Meter {
   #bytes = 0;
   #dry = 0;
   #sends = 0;
-  #lastAt = 0;
-  #lastPackets = 0;
-  #lastBytes = 0;
 
   constructor(socket: ZeroCopySocket, pool: BufferPool) {
     this.#socket = socket;
     this.#pool = pool;
     this.#before = socket.stats();
+  }
+
+  /** Packets that were sent, and their bytes. */
+  get total(): TemplateCount {
+    return { packets: this.#packets, bytes: this.#bytes };
   }
 
   get stopped(): number {
@@ -101,7 +129,6 @@ export class Meter {
   /** @param at in ms of performance.now() */
   start(at: number): void {
     this.#started = at;
-    this.#lastAt = at;
   }
 
   stop(): void {
@@ -119,16 +146,17 @@ export class Meter {
     this.#dry++;
   }
 
-  progress(rateError: number | null): Progress {
-    const now = clock();
-    const seconds = Math.max(1e-6, (now - this.#lastAt) / 1000);
-    const packetsPerSecond = (this.#packets - this.#lastPackets) / seconds;
-    const bitsPerSecond = ((this.#bytes - this.#lastBytes) * 8) / seconds;
-    this.#lastAt = now;
-    this.#lastPackets = this.#packets;
-    this.#lastBytes = this.#bytes;
+  /** @param since when it was asked for last, which becomes now */
+  progress(rateError: number | null, since: Since): Progress {
+    const now = this.#stopped > 0 ? this.#stopped : clock();
+    const seconds = Math.max(1e-6, (now - Math.max(since.at, this.#started)) / 1000);
+    const packetsPerSecond = (this.#packets - since.packets) / seconds;
+    const bitsPerSecond = ((this.#bytes - since.bytes) * 8) / seconds;
+    since.at = now;
+    since.packets = this.#packets;
+    since.bytes = this.#bytes;
     return {
-      seconds: (now - this.#started) / 1000,
+      seconds: Math.max(0, now - this.#started) / 1000,
       packets: this.#packets,
       bytes: this.#bytes,
       packetsPerSecond,

@@ -1,8 +1,10 @@
 import { stateError } from '../../base/errors.js';
 import { clearInterval, clock, setInterval } from '../../base/timers.js';
 import type { BufferPool, ZeroCopySocket } from '../../index.js';
-import { pauseUntil, sleepUntil, yieldIfDue } from '../base/sleep.js';
-import { Meter, type Progress } from './meter.js';
+import { sleepUntil } from '../base/sleep.js';
+import { type Precision, Sleeper } from '../base/sleeper.js';
+import { yieldIfDue } from '../base/yield.js';
+import { Meter, type Progress, type Since } from './meter.js';
 import type { Observed } from './run-options.js';
 import { SocketEnd } from './socket-end.js';
 
@@ -12,8 +14,8 @@ const SETTLE_MS = 5000;
 const SETTLE_DOWN_MS = 1000;
 const SETTLE_LOOK_MS = 100;
 
-/** Why a run ended. `'error'`: of the report that the error of a failed run has. */
-export type Ended = 'count' | 'seconds' | 'signal' | 'error';
+/** Why a run ended. `'stop'`: by its handle; `'error'`: of the report that the error of a failed run has. */
+export type Ended = 'count' | 'seconds' | 'signal' | 'stop' | 'error';
 
 export interface SessionOptions extends Observed<(progress: Progress) => void> {
   socket: ZeroCopySocket;
@@ -23,6 +25,8 @@ export interface SessionOptions extends Observed<(progress: Progress) => void> {
   /** ms of performance.now() */
   startAt: number | undefined;
   rateError: () => number | null;
+  /** how it waits for what is due */
+  precision: Precision;
 }
 
 /**
@@ -34,13 +38,16 @@ export class Session {
   readonly meter: Meter;
   readonly #options: SessionOptions;
   readonly #stop = new AbortController();
+  readonly #sleeper = new Sleeper();
   #ended: Ended = 'count';
   #ends = Number.POSITIVE_INFINITY;
   #failure: unknown;
+  readonly #reported: Since = { at: 0, packets: 0, bytes: 0 };
 
   constructor(options: SessionOptions) {
     this.#options = options;
     this.meter = new Meter(options.socket, options.pool);
+    this.stop.addEventListener('abort', this.wake, { once: true });
   }
 
   /** Aborted when it is to end. */
@@ -58,7 +65,7 @@ export class Session {
    */
   async run(send: () => Promise<void>): Promise<void> {
     const { signal, seconds, onProgress, progressInterval, startAt } = this.#options;
-    const onAbort = () => this.#end('signal');
+    const onAbort = () => this.end('signal');
     signal?.addEventListener('abort', onAbort, { once: true });
     if (signal?.aborted) onAbort();
     const start = startAt ?? clock();
@@ -87,20 +94,26 @@ export class Session {
   /** For a run that waits; one that is busy looks at the clock by itself. */
   async #endInTime(over: AbortSignal): Promise<void> {
     await sleepUntil(this.#ends, over);
-    if (!over.aborted) this.#end('seconds');
+    if (!over.aborted) this.end('seconds');
   }
 
   /** To be called after each batch: ends by time, and lets the event loop run every so often. */
   async yieldIfDue(): Promise<void> {
     const now = clock();
-    if (now >= this.#ends) this.#end('seconds');
+    if (now >= this.#ends) this.end('seconds');
     await yieldIfDue();
   }
 
-  /** Resolves at a time of `performance.now()`, or when the run is to end. */
-  sleepUntil(time: number): Promise<void> {
-    return pauseUntil(time, this.stop);
+  /**
+   * Resolves at a time of `performance.now()`, which is asked again after each `wake`, or when the run is to
+   * end.
+   */
+  sleepUntil(time: () => number): Promise<void> {
+    return this.#sleeper.sleep(time, this.#options.precision, undefined, () => this.stop.aborted);
   }
+
+  /** What is waited for may be due earlier now. */
+  readonly wake = (): void => this.#sleeper.wake();
 
   /** Waits until a buffer is free, or what is queued has left. */
   async room(): Promise<void> {
@@ -118,15 +131,21 @@ export class Session {
     }
   }
 
-  #end(why: Ended): void {
+  /** Ends it, unless it has ended already. */
+  end(why: Ended): void {
     if (this.stop.aborted) return;
     this.#ended = why;
     this.#stop.abort();
   }
 
+  /** @param since whose rates it has: it is moved on */
+  progress(since: Since): Progress {
+    return this.meter.progress(this.#options.rateError(), since);
+  }
+
   #report(onProgress: (progress: Progress) => void): void {
     try {
-      onProgress(this.meter.progress(this.#options.rateError()));
+      onProgress(this.progress(this.#reported));
     } catch (error) {
       this.#fail(error);
     }

@@ -10,13 +10,31 @@ import type { PacketSequence } from '../fields/sequence.js';
 import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { Mix } from './mix.js';
 
+/**
+ * Fills the buffers of a run with packets. It has to fill all of them before it returns.
+ * @param run the buffers, to be written to as those of any run, and not to be sent or released
+ * @param first the number of the first packet, from 0
+ * @returns the bytes of each packet, or of all
+ */
+export type Fill = (run: BufferRun, first: number) => number | ArrayLike<number>;
+
 /** What the socket has accepted. */
 export interface Transmitted {
   packets: number;
   /** of these packets, without offload headers */
   bytes: number;
   sends: number;
+  /** why the socket has taken nothing of what it was given */
+  refusal: Refusal | null;
 }
+
+/** What a socket has refused: the packets of one call. */
+export interface Refusal {
+  error: unknown;
+  packets: number;
+}
+
+const nothing = (): Transmitted => ({ packets: 0, bytes: 0, sends: 0, refusal: null });
 
 /** Acquires buffers, makes packets in them, and sends them. */
 export interface Transmitter {
@@ -30,7 +48,7 @@ export interface Transmitter {
 export interface TransmitterOptions {
   socket: ZeroCopySocket;
   pool: BufferPool;
-  packets: PacketSequence | Mix;
+  packets: PacketSequence | Mix | Fill;
   /** of a packet, without the offload header; where they differ, the mean */
   packetBytes: number;
   /** packets in a buffer */
@@ -42,6 +60,7 @@ export interface TransmitterOptions {
 /** Runs of frames for a ring, as they cost one call each; single buffers for any other socket. */
 export function transmitterFor(options: TransmitterOptions): Transmitter {
   const { socket, packets } = options;
+  if (typeof packets === 'function') return new FillTransmitter(packets, options);
   if (packets instanceof Mix) return new MixTransmitter(packets, options);
   return socket instanceof PacketSocket || socket instanceof XdpSocket
     ? new RunTransmitter(socket, { ...options, packets })
@@ -54,7 +73,7 @@ type OfOneTemplate = TransmitterOptions & { packets: PacketSequence };
 class MixTransmitter implements Transmitter {
   readonly #mix: Mix;
   readonly #options: TransmitterOptions;
-  readonly #transmitted: Transmitted = { packets: 0, bytes: 0, sends: 0 };
+  readonly #transmitted = nothing();
 
   constructor(mix: Mix, options: TransmitterOptions) {
     this.#mix = mix;
@@ -65,21 +84,80 @@ class MixTransmitter implements Transmitter {
     const { socket, pool, batch } = this.#options;
     const transmitted = this.#transmitted;
     const run = pool.tryAcquireRun(Math.min(most, batch));
-    let bytes = 0;
-    if (run !== null) {
-      try {
-        socket.sendMany(run, this.#mix.stampRun(run));
-      } catch (error) {
-        run[Symbol.dispose]();
-        throw error;
-      }
-      bytes = this.#mix.sent(run.count);
+    transmitted.packets = transmitted.bytes = transmitted.sends = 0;
+    transmitted.refusal = null;
+    if (run !== null && handOver(socket, run, this.#mix.stampRun(run), transmitted)) {
+      transmitted.bytes = this.#mix.sent(run.count);
     }
-    transmitted.packets = run?.count ?? 0;
-    transmitted.bytes = bytes;
-    transmitted.sends = transmitted.packets;
     return transmitted;
   }
+}
+
+/**
+ * Sends a run, or gives its buffers back where that is refused. Counts its packets, but not their bytes;
+ * `transmitted` says nothing before.
+ * @returns whether it was sent
+ */
+function handOver(
+  socket: ZeroCopySocket,
+  run: BufferRun,
+  lengths: number | ArrayLike<number>,
+  transmitted: Transmitted,
+): boolean {
+  const { count } = run;
+  try {
+    socket.sendMany(run, lengths);
+  } catch (error) {
+    run[Symbol.dispose]();
+    transmitted.refusal = { error, packets: count };
+    return false;
+  }
+  transmitted.packets = transmitted.sends = count;
+  return true;
+}
+
+/** Sends runs that a function of the user's fills. */
+class FillTransmitter implements Transmitter {
+  readonly #fill: Fill;
+  readonly #options: TransmitterOptions;
+  readonly #header: number;
+  readonly #transmitted = nothing();
+  #first = 0;
+
+  constructor(fill: Fill, options: TransmitterOptions) {
+    this.#fill = fill;
+    this.#options = options;
+    this.#header = options.socket.info().virtioNetHeader === true ? OFFLOAD_HEADER : 0;
+  }
+
+  send(most: number): Transmitted {
+    const { socket, pool, batch } = this.#options;
+    const transmitted = this.#transmitted;
+    transmitted.packets = transmitted.bytes = transmitted.sends = 0;
+    transmitted.refusal = null;
+    const run = pool.tryAcquireRun(Math.min(most, batch));
+    if (run === null) return transmitted;
+    const { count } = run;
+    let lengths: number | ArrayLike<number>;
+    try {
+      lengths = this.#fill(run, this.#first);
+    } catch (error) {
+      run[Symbol.dispose]();
+      throw error;
+    }
+    this.#first += count;
+    if (handOver(socket, run, lengths, transmitted)) {
+      transmitted.bytes = sumOf(lengths, count) - count * this.#header;
+    }
+    return transmitted;
+  }
+}
+
+function sumOf(lengths: number | ArrayLike<number>, count: number): number {
+  if (typeof lengths === 'number') return lengths * count;
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += lengths[i] as number;
+  return sum;
 }
 
 /** Sends frames of a ring as runs. */
@@ -91,7 +169,7 @@ class RunTransmitter implements Transmitter {
   /** the frames that hold the template */
   readonly #laid: Uint8Array;
   #unlaid: number;
-  readonly #transmitted: Transmitted = { packets: 0, bytes: 0, sends: 0 };
+  readonly #transmitted = nothing();
 
   constructor(socket: PacketSocket | XdpSocket, options: OfOneTemplate) {
     const { packets, packetBytes, batch } = options;
@@ -105,22 +183,16 @@ class RunTransmitter implements Transmitter {
 
   send(most: number): Transmitted {
     const transmitted = this.#transmitted;
-    transmitted.packets = 0;
-    transmitted.bytes = 0;
+    transmitted.packets = transmitted.bytes = transmitted.sends = 0;
+    transmitted.refusal = null;
     const run = this.#socket.pool.tryAcquireRun(Math.min(most, this.#batch));
-    if (run !== null) {
-      try {
-        if (this.#unlaid > 0) this.#lay(run);
-        const lengths = this.#packets.stampRun(run);
-        this.#socket.sendMany(run, lengths);
-        transmitted.bytes = bytesOf(lengths, run.count, this.#packetBytes, this.#packets);
-      } catch (error) {
-        run[Symbol.dispose]();
-        throw error;
-      }
-      transmitted.packets = run.count;
+    if (run === null) return transmitted;
+    if (this.#unlaid > 0) this.#lay(run);
+    const { count } = run;
+    const lengths = this.#packets.stampRun(run);
+    if (handOver(this.#socket, run, lengths, transmitted)) {
+      transmitted.bytes = bytesOf(lengths, count, this.#packetBytes, this.#packets);
     }
-    transmitted.sends = transmitted.packets;
     return transmitted;
   }
 
@@ -140,7 +212,7 @@ class TrainTransmitter implements Transmitter {
   /** the pool's buffers that hold the template */
   readonly #laid: Uint8Array;
   readonly #batch: PooledBuffer[];
-  readonly #transmitted: Transmitted = { packets: 0, bytes: 0, sends: 0 };
+  readonly #transmitted = nothing();
 
   constructor(options: OfOneTemplate) {
     this.#options = options;
@@ -156,6 +228,7 @@ class TrainTransmitter implements Transmitter {
     transmitted.packets = count;
     transmitted.bytes = 0;
     transmitted.sends = held;
+    transmitted.refusal = null;
     if (held === 0) return transmitted;
     const buffers = this.#batch;
     // Only the last train of a run can be shorter than the others.
@@ -167,7 +240,8 @@ class TrainTransmitter implements Transmitter {
       this.#hand(held, count, lengths);
     } catch (error) {
       for (let i = 0; i < held; i++) buffers[i]?.[Symbol.dispose]();
-      throw error;
+      transmitted.packets = transmitted.bytes = transmitted.sends = 0;
+      transmitted.refusal = { error, packets: count };
     }
     return transmitted;
   }

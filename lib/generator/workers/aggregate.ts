@@ -1,5 +1,5 @@
 import type { LatencySummary } from '../../index.js';
-import type { GenerateReport } from '../runs/generate.js';
+import type { GenerateReport } from '../runs/generate-report.js';
 import { meanRates, type Outcomes, type PoolProgress, type Progress } from '../runs/meter.js';
 import type { TemplateCount } from '../runs/mix.js';
 
@@ -8,23 +8,6 @@ export interface WorkersReport extends Omit<GenerateReport, 'pacing'> {
   /** The report of each worker, in their order. */
   workers: GenerateReport[];
 }
-
-/** Of a worker that has sent no message about its progress yet. */
-export const NO_PROGRESS: Progress = {
-  seconds: 0,
-  packets: 0,
-  bytes: 0,
-  packetsPerSecond: 0,
-  bitsPerSecond: 0,
-  inFlight: 0,
-  dry: 0,
-  rateError: null,
-  sends: 0,
-  outcomes: { zerocopy: 0, copied: 0, inline: 0, revoked: 0, failed: 0 },
-  pool: { count: 0, free: 0, acquired: 0, inFlight: 0, waiting: 0 },
-  interfaceDropped: 0,
-  latency: null,
-};
 
 function total<K extends string>(parts: readonly Record<K, number>[], key: K): number {
   return parts.reduce((sum, part) => sum + part[key], 0);
@@ -90,6 +73,7 @@ export function sumProgress(parts: readonly Progress[]): Progress {
     packets: total(parts, 'packets'),
     bytes: total(parts, 'bytes'),
     templates: sumTemplates(parts),
+    refused: parts.reduce((sum, { refused = 0 }) => sum + refused, 0),
     packetsPerSecond: total(parts, 'packetsPerSecond'),
     bitsPerSecond: total(parts, 'bitsPerSecond'),
     inFlight: total(parts, 'inFlight'),
@@ -111,6 +95,7 @@ export function reportOf(last: Progress): GenerateReport {
     packets,
     bytes,
     templates: last.templates ?? [],
+    refused: last.refused ?? 0,
     seconds,
     ...meanRates(packets, bytes, seconds),
     sends,
@@ -137,6 +122,7 @@ export function sumReports(reports: GenerateReport[]): WorkersReport {
     packets,
     bytes,
     templates: sumTemplates(reports),
+    refused: total(reports, 'refused'),
     seconds,
     ...meanRates(packets, bytes, seconds),
     sends: total(reports, 'sends'),

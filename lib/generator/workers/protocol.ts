@@ -1,7 +1,7 @@
 import type { PacketOptions, TcpOptions, UdpOptions, XdpOptions } from '../../index.js';
 import type { PacketDescription } from '../packets/description.js';
-import type { GenerateReport } from '../runs/generate.js';
 import type { GenerateOptions } from '../runs/generate-options.js';
+import type { GenerateReport } from '../runs/generate-report.js';
 import type { Progress } from '../runs/meter.js';
 import type { MixPart } from '../runs/mix.js';
 

@@ -2,8 +2,9 @@
 // n-th packet.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { PacketSocket, TcpSocket, UdpSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
-import { type GenerateReport, runChecked } from '../runs/generate.js';
 import { checkGenerate, checkStream, type GenerateOptions } from '../runs/generate-options.js';
+import type { GenerateReport } from '../runs/generate-report.js';
+import { startRun } from '../runs/generation.js';
 import type { FromWorker, ToWorker, WorkerJob } from './protocol.js';
 
 type Failure = Error & { code?: string; report?: GenerateReport };
@@ -42,7 +43,7 @@ async function work(job: WorkerJob, port: MessagePort): Promise<void> {
     };
     const checked = 'tcp' in job.socket ? checkStream(options) : checkGenerate(options);
     const { index, of } = job;
-    const report = await runChecked({ ...checked, pacer: { ...checked.pacer, index, of } });
+    const report = await startRun({ ...checked, pacer: { ...checked.pacer, index, of } });
     say({ type: 'done', report });
   } finally {
     await socket.close();

@@ -6,9 +6,9 @@ import { withOwn } from '../../base/errors.js';
 import { clock, timeOrigin } from '../../base/timers.js';
 import { coded, withReport } from '../base/errors.js';
 import { sleepUntil } from '../base/sleep.js';
-import type { GenerateReport } from '../runs/generate.js';
-import type { Progress } from '../runs/meter.js';
-import { NO_PROGRESS, reportOf, sumProgress, sumReports, type WorkersReport } from './aggregate.js';
+import type { GenerateReport } from '../runs/generate-report.js';
+import { NO_PROGRESS, type Progress } from '../runs/meter.js';
+import { reportOf, sumProgress, sumReports, type WorkersReport } from './aggregate.js';
 import type { FromWorker, StreamSocket, ToWorker, WorkerJob } from './protocol.js';
 import { checkWorkers, type JobOptions, jobsOf, type WorkersOptions } from './workers-options.js';
 
