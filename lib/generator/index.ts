@@ -8,6 +8,7 @@
  *   captures  pcap and pcapng files
  *   pace      when packets are due
  *   runs      generate(), and what any run does from its start to its report
+ *   streams   generateStreams(): many streams on one socket
  *   replay    replay(): frames of a capture, rewritten, at their times
  *   workers   generateInWorkers()
  */
@@ -51,6 +52,11 @@ export type { Generation } from './runs/generation.js';
 export type { Outcomes, PoolProgress, Progress } from './runs/meter.js';
 export type { MixOrder, MixPart, TemplateCount } from './runs/mix.js';
 export type { Fill } from './runs/transmitter.js';
+export { generateStreams, type Streams } from './streams/generate-streams.js';
+export type { Stream, StreamEnded, StreamReport } from './streams/stream.js';
+export type { StreamOptions, WritePacket } from './streams/stream-options.js';
+export type { StreamsOptions, StreamsProgress } from './streams/streams-options.js';
+export type { StreamsReport } from './streams/streams-report.js';
 export type { WorkersReport } from './workers/aggregate.js';
 export type { WorkerSocket } from './workers/protocol.js';
 export { generateInWorkers } from './workers/workers.js';

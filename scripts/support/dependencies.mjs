@@ -5,7 +5,17 @@ import { dirname, join, normalize } from 'node:path';
 import { listFiles, root } from './files.mjs';
 
 const rooms = 'lib/generator';
-const ROOMS = ['base', 'packets', 'fields', 'captures', 'pace', 'runs', 'replay', 'workers'];
+const ROOMS = [
+  'base',
+  'packets',
+  'fields',
+  'captures',
+  'pace',
+  'runs',
+  'streams',
+  'replay',
+  'workers',
+];
 
 /**
  * Each folder or file, and what it may import besides itself. The longest name that a path begins

@@ -252,7 +252,7 @@ function checkPackets(socket: ZeroCopySocket, offload: boolean | null, length: n
 }
 
 /** @param differ what it is that has packets of several lengths, which no train can have */
-function choosePool(
+export function choosePool(
   socket: ZeroCopySocket,
   given: BufferPool | undefined,
   length: number,

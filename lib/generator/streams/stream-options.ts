@@ -1,0 +1,183 @@
+import { invalidArgument } from '../../base/errors.js';
+import { checkInteger, checkObject, checkString } from '../../base/validate.js';
+import type { BufferPool, ZeroCopySocket } from '../../index.js';
+import { rangeError } from '../base/errors.js';
+import { checkFunction, checkKeys, checkPositive } from '../base/validate.js';
+import type { Field } from '../fields/fields.js';
+import { compile, type PacketSequence, type Share } from '../fields/sequence.js';
+import { type CheckedRate, checkRate, type Rate } from '../pace/rate.js';
+import type { PacketDescription } from '../packets/description.js';
+import { OFFLOAD_HEADER } from '../packets/offload.js';
+import { Template, template } from '../packets/template.js';
+import { checkOffloadHeader } from '../runs/run-options.js';
+
+/**
+ * Writes one packet of a stream.
+ * @param bytes of the buffer that it is to be written to; what they held before may be anything
+ * @param number of the packet in its stream, from 0
+ * @returns its length in bytes
+ */
+export type WritePacket = (bytes: Buffer, number: number) => number;
+
+/** What a stream sends, when, and for how long. `C` is what its user ties to it. */
+export interface StreamOptions<C = unknown> {
+  /** A name for reports; default its number. */
+  name?: string;
+  /** A packet, as `template` of {@link GenerateOptions}. */
+  template?: Template | PacketDescription;
+  /** What changes from packet to packet; default nothing. */
+  fields?: readonly Field[];
+  /** Which packets; default all. */
+  share?: Share;
+  /** Writes packets of your own in place of `template`. */
+  write?: WritePacket;
+  /** Mean bytes of a packet of `write`, 1 to 1048576: needed for a rate in bits. */
+  packetBytes?: number;
+  /** Where its datagrams go: of a UDP socket without a remote. */
+  to?: {
+    /** A numeric IP address. */
+    address: string;
+    /** 1 to 65535 */
+    port: number;
+  };
+  /** How fast it sends; bursts are of one packet by default. */
+  rate: Rate;
+  /** It ends after so many packets; default never. */
+  count?: number;
+  /** It ends so many seconds after its start; default never. */
+  seconds?: number;
+  /**
+   * When its first packet is due, in ms of `performance.now()`. Default: at a time within its first distance
+   * of two packets, at most a second, so that those that join together do not all send at the same moments.
+   */
+  startAt?: number;
+  /** Anything of yours: `stream.context`, and in its report. */
+  context?: C;
+}
+
+const KEYS = [
+  'name',
+  'template',
+  'fields',
+  'share',
+  'write',
+  'packetBytes',
+  'to',
+  'rate',
+  'count',
+  'seconds',
+  'startAt',
+  'context',
+] as const satisfies readonly (keyof StreamOptions)[];
+
+/** What the packets of a stream are made by. */
+export interface Content {
+  sequence: PacketSequence | null;
+  write: WritePacket | null;
+  /** without the offload header; a mean of what `write` makes */
+  packetBytes: number;
+}
+
+/** Options that hold. */
+export interface CheckedStream {
+  name: string | undefined;
+  content: Content;
+  share: Share;
+  to: { address: string; port: number } | null;
+  rate: CheckedRate;
+  count: number;
+  seconds: number;
+  startAt: number | undefined;
+  context: unknown;
+}
+
+/** What streams send through: what their packets have to fit. */
+export interface Outlet {
+  socket: ZeroCopySocket;
+  pool: BufferPool;
+  /** of a UDP socket without a remote */
+  anywhere: boolean;
+}
+
+/** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError; and what `template` and `compile` throw */
+export function checkStream(options: StreamOptions, outlet: Outlet): CheckedStream {
+  checkKeys('options', options, KEYS);
+  const { name, count, seconds, startAt, to, share = {} } = options;
+  if (name !== undefined) checkString('options.name', name);
+  if (count !== undefined) checkInteger('options.count', count, 1, Number.MAX_SAFE_INTEGER);
+  if (seconds !== undefined) checkPositive('options.seconds', seconds);
+  if (startAt !== undefined && !Number.isFinite(startAt)) {
+    throw invalidArgument('options.startAt', 'a time of performance.now()', startAt);
+  }
+  if ((to !== undefined) !== outlet.anywhere) {
+    const wanted = outlet.anywhere
+      ? 'an address and a port'
+      : 'only for a UDP socket without remote';
+    throw invalidArgument('options.to', wanted, to);
+  }
+  const content = contentOf(options, outlet);
+  return {
+    name,
+    content,
+    share,
+    to: to === undefined ? null : checkTo(to),
+    rate: checkStreamRate(options.rate, content.packetBytes),
+    count: count ?? Number.POSITIVE_INFINITY,
+    seconds: seconds ?? Number.POSITIVE_INFINITY,
+    startAt,
+    context: options.context,
+  };
+}
+
+/** The address is checked where it is first sent to. */
+function checkTo({ address, port }: { address: string; port: number }) {
+  checkObject('options.to', { address, port });
+  checkString('options.to.address', address);
+  checkInteger('options.to.port', port, 1, 65_535);
+  return { address, port };
+}
+
+/** A rate of a stream: packets by themselves, unless it says otherwise. */
+export function checkStreamRate(rate: Rate, packetBytes: number): CheckedRate {
+  const checked = checkRate('options.rate', rate, packetBytes);
+  const given = typeof rate === 'object' && rate.burst !== undefined;
+  return given ? checked : { ...checked, burst: 1 };
+}
+
+function contentOf(options: StreamOptions, outlet: Outlet): Content {
+  const { template: given, fields, write, packetBytes = 0, rate, share } = options;
+  if (write === undefined) {
+    if (packetBytes !== 0) {
+      throw invalidArgument('options.packetBytes', 'with write only', packetBytes);
+    }
+    return sequenceOf(given as PacketDescription, fields, share, outlet);
+  }
+  if (given !== undefined || fields !== undefined) {
+    throw invalidArgument('options', 'one with either template or write', { template: given });
+  }
+  checkFunction('options.write', write);
+  if (packetBytes !== 0 || (typeof rate === 'object' && rate !== null && 'bits' in rate)) {
+    checkInteger('options.packetBytes', packetBytes, 1, 2 ** 20);
+  }
+  return { sequence: null, write, packetBytes };
+}
+
+/** Packets of a template, which have to fit socket and pool. */
+export function sequenceOf(
+  given: Template | PacketDescription,
+  fields: readonly Field[] | undefined,
+  share: Share | undefined,
+  { socket, pool }: Outlet,
+): Content {
+  const made = given instanceof Template ? given : template(given);
+  const sequence = compile(made, fields, share);
+  const offload = made.offsets.offload >= 0;
+  checkOffloadHeader(socket, 'options.template.virtioNetHeader', offload);
+  const most = Math.min(pool.bufferSize, socket.info().maxSendLength);
+  if (sequence.length > most) {
+    const what = `a packet of ${sequence.length} bytes is longer than the ${most} that can be sent`;
+    throw rangeError('ERR_ZEROSEND_FRAME_TOO_LONG', what);
+  }
+  const packetBytes = sequence.length - (offload ? OFFLOAD_HEADER : 0);
+  return { sequence, write: null, packetBytes };
+}

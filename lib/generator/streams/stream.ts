@@ -1,0 +1,260 @@
+import { showAs } from '../../base/inspection.js';
+import { LatencyHistogram } from '../../base/latency-histogram.js';
+import type { Timed } from '../../base/time-heap.js';
+import { clock } from '../../base/timers.js';
+import type { Field } from '../fields/fields.js';
+import { Pace } from '../pace/pace.js';
+import { latenessOf, type PacerReport } from '../pace/pacer.js';
+import type { Rate } from '../pace/rate.js';
+import type { PacketDescription } from '../packets/description.js';
+import type { Template } from '../packets/template.js';
+import { meanRates } from '../runs/meter.js';
+import type { CheckedStream, Content } from './stream-options.js';
+import { checkStreamRate } from './stream-options.js';
+
+/** Why a stream ended: as it was told to, because it has left, or with all of them. */
+export type StreamEnded = 'count' | 'seconds' | 'left' | 'all';
+
+/** What a stream has sent, and how it kept its pace. */
+export interface StreamReport<C = unknown> {
+  /** Its name, or its number. */
+  name: string;
+  /** What its user has tied to it. */
+  context: C;
+  /** Why it ended; null while it goes on. */
+  ended: StreamEnded | null;
+  /** Packets that the socket has accepted. */
+  packets: number;
+  /** Their bytes, without offload headers. */
+  bytes: number;
+  /** From its start to its end, or to now. */
+  seconds: number;
+  /** `packets / seconds` */
+  packetsPerSecond: number;
+  /** `8 * bytes / seconds` */
+  bitsPerSecond: number;
+  /** Packets that were refused, and left out (`onError`). */
+  refused: number;
+  /** Of the accepted packets, those whose ids failed or were revoked. */
+  failed: number;
+  /** How its rate was kept. */
+  pacing: PacerReport;
+  /** By how many microseconds the lateness of a packet differs from that of the one before, in the mean. */
+  jitter: number;
+}
+
+/** What a stream asks of those that it belongs to. */
+export interface Owner {
+  /** It has another time, or none any more. */
+  changed(stream: Running): void;
+  left(stream: Running): void;
+  contentOf(
+    template: Template | PacketDescription,
+    fields: readonly Field[] | undefined,
+    running: Running,
+  ): Content;
+}
+
+/** A stream at work: when it is due, and what it has done. */
+export class Running implements Timed {
+  /** when it has something to do: ms of performance.now() */
+  time = Number.POSITIVE_INFINITY;
+  place = -1;
+  readonly options: CheckedStream;
+  readonly pace: Pace;
+  readonly name: string;
+  content: Content;
+  /** the next packet, and how many are left */
+  next = 0;
+  left: number;
+  /** packets that were let go and are not done with */
+  open = 0;
+  ended: StreamEnded | null = null;
+  packets = 0;
+  bytes = 0;
+  refused = 0;
+  failed = 0;
+  readonly #lateness = new LatencyHistogram();
+  readonly #began: number;
+  readonly #ends: number;
+  #endedAt = Number.NaN;
+  #lastLate = Number.NaN;
+  #jitter = 0;
+  #steps = 0;
+  readonly done: Promise<void>;
+  #resolve: () => void = () => {};
+
+  /** @param start ms of performance.now() */
+  constructor(options: CheckedStream, number: number, start: number) {
+    this.options = options;
+    this.name = options.name ?? `${number}`;
+    this.content = options.content;
+    this.left = options.count;
+    this.pace = new Pace(options.rate);
+    this.pace.start(start);
+    this.#began = start;
+    this.#ends = start + options.seconds * 1000;
+    this.done = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    this.setTime();
+  }
+
+  /** Finds out when it has something to do next: to send, or to end. */
+  setTime(): void {
+    const due = this.left > 0 ? this.pace.due : Number.POSITIVE_INFINITY;
+    this.time = due < this.#ends ? due : this.#ends;
+  }
+
+  /** Whether its seconds are over. */
+  isOver(now: number): boolean {
+    return now >= this.#ends;
+  }
+
+  /** How many packets are let go at `now`. */
+  take(now: number, most: number): number {
+    const { pace } = this;
+    // Behind its end nothing is due, also where it is late.
+    const count = pace.due < this.#ends ? pace.take(now, Math.min(this.left, most)) : 0;
+    if (count > 0) {
+      const { late } = pace;
+      this.#lateness.record(Math.max(1, Math.round(late * 1e6)), 1);
+      if (!Number.isNaN(this.#lastLate)) {
+        this.#jitter += Math.abs(late - this.#lastLate);
+        this.#steps++;
+      }
+      this.#lastLate = late;
+      this.left -= count;
+      this.open += count;
+    }
+    this.setTime();
+    return count;
+  }
+
+  end(why: StreamEnded, now: number): void {
+    this.ended = why;
+    this.#endedAt = now;
+    this.#resolve();
+  }
+
+  report(): StreamReport {
+    const { name, ended, packets, bytes, refused, failed, pace } = this;
+    const now = ended === null ? clock() : this.#endedAt;
+    const seconds = Math.max(0, now - this.#began) / 1000;
+    const { asked, achieved } = pace.report(Math.max(now, this.#began));
+    return {
+      name,
+      context: this.options.context,
+      ended,
+      packets,
+      bytes,
+      seconds,
+      ...meanRates(packets, bytes, seconds),
+      refused,
+      failed,
+      pacing: {
+        asked,
+        achieved,
+        error: achieved / asked - 1,
+        burst: pace.burst,
+        largestBurst: pace.largestBurst,
+        lost: pace.lost,
+        lateness: latenessOf(this.#lateness),
+      },
+      jitter: this.#steps === 0 ? 0 : (this.#jitter / this.#steps) * 1000,
+    };
+  }
+}
+
+/**
+ * One of many streams on a socket: it has a sequence, a pace and a payload of its own. Made by
+ * `join` of {@link Streams}. Once it has ended, its methods change nothing any more.
+ */
+export class Stream<C = unknown> {
+  readonly #running: Running;
+  readonly #owner: Owner;
+
+  static {
+    showAs(Stream, (stream) => {
+      const { name, ended, packets, pacing } = stream.report();
+      return { name, ended, packets, asked: pacing.asked, achieved: pacing.achieved };
+    });
+  }
+
+  /** @internal */
+  constructor(running: Running, owner: Owner) {
+    this.#running = running;
+    this.#owner = owner;
+  }
+
+  /** As it was given, or its number among those that have joined, from 0. */
+  get name(): string {
+    return this.#running.name;
+  }
+
+  /** What its user has tied to it. */
+  get context(): C {
+    return this.#running.options.context as C;
+  }
+
+  /** Whether it is paused. */
+  get paused(): boolean {
+    return this.#running.pace.paused;
+  }
+
+  /** Why it ended; null while it goes on. */
+  get ended(): StreamEnded | null {
+    return this.#running.ended;
+  }
+
+  /** Resolves when it has ended, with its report; what is in flight then completes later. */
+  get done(): Promise<StreamReport<C>> {
+    return this.#running.done.then(() => this.report());
+  }
+
+  /** What it has sent by now. */
+  report(): StreamReport<C> {
+    return this.#running.report() as StreamReport<C>;
+  }
+
+  /**
+   * Goes on at another rate, without a burst ({@link Pacer.setRate}).
+   * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE`
+   */
+  setRate(rate: Rate): void {
+    const { pace, content, ended } = this.#running;
+    const checked = checkStreamRate(rate, content.packetBytes);
+    if (ended !== null) return;
+    pace.setRate(checked, clock());
+    this.#owner.changed(this.#running);
+  }
+
+  /** Sends nothing until `resume`; the others go on. */
+  pause(): void {
+    if (this.#running.ended !== null) return;
+    this.#running.pace.pause(clock());
+    this.#owner.changed(this.#running);
+  }
+
+  /** Goes on as if no time had passed: there is no burst. */
+  resume(): void {
+    if (this.#running.ended !== null) return;
+    this.#running.pace.resume(clock());
+    this.#owner.changed(this.#running);
+  }
+
+  /**
+   * Sends other packets from the next one on, without a gap. Fields begin with their first values, or with
+   * those of `share`. The rate stays as it is in packets.
+   * @throws as `join`
+   */
+  replace(template: Template | PacketDescription, fields?: readonly Field[]): void {
+    const content = this.#owner.contentOf(template, fields, this.#running);
+    if (this.#running.ended === null) this.#running.content = content;
+  }
+
+  /** Ends it. */
+  leave(): void {
+    if (this.#running.ended === null) this.#owner.left(this.#running);
+  }
+}

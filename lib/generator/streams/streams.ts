@@ -1,0 +1,274 @@
+// streams: many streams on one socket, each with a sequence, a pace and a payload of its own. `stream` is one
+// of them, `departures` how packets of several are made and sent, and this file when.
+
+import { stateError } from '../../base/errors.js';
+import { TimeHeap } from '../../base/time-heap.js';
+import { clock } from '../../base/timers.js';
+import type { CompletionRange } from '../../index.js';
+import { withReport } from '../base/errors.js';
+import type { Field } from '../fields/fields.js';
+import type { PacketDescription } from '../packets/description.js';
+import { OFFLOAD_HEADER } from '../packets/offload.js';
+import type { Template } from '../packets/template.js';
+import type { Progress } from '../runs/meter.js';
+import { Session } from '../runs/session.js';
+import { type Departed, type Departures, departuresFor } from './departures.js';
+import { type Owner, Running, Stream, type StreamEnded, type StreamReport } from './stream.js';
+import { type Content, checkStream, type StreamOptions, sequenceOf } from './stream-options.js';
+import type { CheckedStreams, StreamsProgress } from './streams-options.js';
+import type { StreamsReport } from './streams-report.js';
+
+/** Reports of streams that have ended, which are kept for the report of all. */
+const MOST_ENDED = 16_384;
+/** Of so many ids it is known whose they are. */
+const KNOWN_IDS = 65_536;
+const LONGEST_PHASE_MS = 1000;
+/** Multiples of it, without their whole parts, spread evenly, however many there are. */
+const GOLDEN = 0.618_033_988_749_895;
+
+/** All streams of a socket: who is due next, and what all have sent. */
+export class StreamsRun implements Owner {
+  readonly #options: CheckedStreams;
+  readonly #session: Session;
+  readonly #departures: Departures;
+  readonly #header: number;
+  readonly #since = { at: 0, packets: 0, bytes: 0 };
+  readonly #waiting = new TimeHeap<Running>();
+  readonly #streams = new Map<Running, Stream>();
+  readonly #ended: Running[] = [];
+  #joined = 0;
+  #endedBefore = 0;
+  #refused = 0;
+  #finishing = false;
+  /** packets that were let go and are not sent yet, by their streams */
+  readonly #open: (Running | null)[] = [];
+  /** no packet is looked for before that */
+  #nextSlice = 0;
+  /** whose packet an id is, by its lowest bits; made where something fails */
+  readonly #owners: (Running | null)[] = [];
+  #nextId = 0;
+
+  constructor(options: CheckedStreams) {
+    this.#options = options;
+    const { outlet, onProgress } = options;
+    const tell = onProgress && ((progress: Progress) => onProgress(this.#ofStreams(progress)));
+    this.#session = new Session({
+      ...options,
+      ...outlet,
+      startAt: undefined,
+      rateError: () => null,
+      onProgress: tell,
+    });
+    this.#departures = departuresFor(outlet);
+    this.#header = outlet.socket.info().virtioNetHeader === true ? OFFLOAD_HEADER : 0;
+  }
+
+  async toEnd(): Promise<StreamsReport> {
+    const { socket } = this.#options.outlet;
+    socket.on('complete', this.#onComplete);
+    try {
+      await this.#session.run(() => this.#send());
+    } catch (error) {
+      this.#endAll();
+      throw withReport(error, this.report());
+    } finally {
+      socket.off('complete', this.#onComplete);
+    }
+    this.#endAll();
+    return this.report();
+  }
+
+  // ---- what its user asks for ---------------------------------------------------------------------
+
+  get streams(): IterableIterator<Stream> {
+    return this.#streams.values();
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  join<C>(options: StreamOptions<C>): Stream<C> {
+    const checked = checkStream(options, this.#options.outlet);
+    if (this.#session.stop.aborted || this.#finishing) {
+      const message = 'the streams have ended, or are to end: no other can join them';
+      throw stateError('ERR_ZEROSEND_SOCKET_CLOSED', message);
+    }
+    const number = this.#joined++;
+    const { packets, burst } = checked.rate;
+    const period = Math.min((burst / packets) * 1000, LONGEST_PHASE_MS);
+    const start = checked.startAt ?? clock() + ((number * GOLDEN) % 1) * period;
+    const running = new Running(checked, number, start);
+    const stream = new Stream<C>(running, this);
+    this.#streams.set(running, stream);
+    this.changed(running);
+    return stream;
+  }
+
+  finish(): void {
+    this.#finishing = true;
+    this.#session.wake();
+  }
+
+  stop(): void {
+    this.#session.end('stop');
+  }
+
+  progress(): StreamsProgress {
+    return this.#ofStreams(this.#session.progress(this.#since));
+  }
+
+  #ofStreams({ templates: _, rateError: __, ...progress }: Progress): StreamsProgress {
+    return { ...progress, streams: this.size, refused: this.#refused };
+  }
+
+  report(): StreamsReport {
+    const { meter, ended } = this.#session;
+    const all = [...this.#ended, ...this.#streams.keys()];
+    return {
+      ended,
+      ...meter.report(),
+      refused: this.#refused,
+      joined: this.#joined,
+      streams: all.map((one): StreamReport => one.report()),
+      streamsLeftOut: this.#endedBefore,
+    };
+  }
+
+  // ---- what a stream asks for ---------------------------------------------------------------------
+
+  changed(stream: Running): void {
+    stream.setTime();
+    if (stream.place < 0) {
+      if (stream.time < Number.POSITIVE_INFINITY) this.#waiting.add(stream);
+    } else if (stream.time < Number.POSITIVE_INFINITY) {
+      this.#waiting.move(stream);
+    } else {
+      this.#waiting.remove(stream);
+    }
+    this.#session.wake();
+  }
+
+  left(stream: Running): void {
+    this.#end(stream, 'left');
+    this.#session.wake();
+  }
+
+  contentOf(
+    template: Template | PacketDescription,
+    fields: readonly Field[] | undefined,
+    { options }: Running,
+  ): Content {
+    return sequenceOf(template, fields, options.share, this.#options.outlet);
+  }
+
+  #end(stream: Running, why: StreamEnded): void {
+    if (stream.place >= 0) this.#waiting.remove(stream);
+    stream.end(why, clock());
+    this.#streams.delete(stream);
+    this.#ended.push(stream);
+    if (this.#ended.length <= MOST_ENDED) return;
+    this.#ended.shift();
+    this.#endedBefore++;
+  }
+
+  #endAll(): void {
+    for (const stream of [...this.#streams.keys()]) this.#end(stream, 'all');
+  }
+
+  // ---- the loop -----------------------------------------------------------------------------------
+
+  async #send(): Promise<void> {
+    const session = this.#session;
+    const { stop } = session;
+    const { slice, batch } = this.#options;
+    while (!stop.aborted) {
+      const now = clock();
+      if (this.#open.length === 0 && now >= this.#nextSlice) {
+        this.#letGo(now);
+        if (this.#open.length < batch) this.#nextSlice = now + slice;
+      }
+      if (this.#open.length === 0) {
+        if (this.#finishing && this.size === 0) return;
+        await session.sleepUntil(() => this.#due);
+        continue;
+      }
+      if (!this.#sendOpen()) await session.room();
+      await session.yieldIfDue();
+    }
+  }
+
+  /** When there is something to do next. */
+  get #due(): number {
+    if (this.#finishing && this.size === 0) return 0;
+    const { first } = this.#waiting;
+    return first === undefined ? Number.POSITIVE_INFINITY : Math.max(first.time, this.#nextSlice);
+  }
+
+  /** Those that are due let their packets go, the longest due first, as many as one call takes. */
+  #letGo(now: number): void {
+    const open = this.#open;
+    const { batch } = this.#options;
+    for (let left = batch; left > 0; ) {
+      const { first: stream } = this.#waiting;
+      if (stream === undefined || stream.time > now) return;
+      // One burst at a time, or one that is far behind would keep the others waiting.
+      const count = stream.take(now, Math.min(left, stream.pace.burst));
+      for (let i = 0; i < count; i++) open.push(stream);
+      left -= count;
+      if (count === 0 && stream.isOver(now)) this.#end(stream, 'seconds');
+      else if (stream.time < Number.POSITIVE_INFINITY) this.#waiting.move(stream);
+      else this.#waiting.remove(stream);
+    }
+  }
+
+  /** Sends what was let go, as far as there are buffers; returns whether there was any. */
+  #sendOpen(): boolean {
+    const open = this.#open;
+    if (this.#options.outlet.socket.needDrain) return false;
+    const departed = this.#departures.send(open, open.length);
+    const { sent, refused } = departed;
+    if (sent > 0) this.#count(departed);
+    for (let i = 0; i < sent + refused; i++) {
+      const stream = open[i] as Running;
+      if (i >= sent) stream.refused++;
+      if (--stream.open === 0 && stream.left === 0 && stream.ended === null) {
+        this.#end(stream, 'count');
+      }
+    }
+    open.splice(0, sent + refused);
+    if (refused > 0) this.#leaveOut(departed.error, refused);
+    return sent + refused > 0;
+  }
+
+  #count({ sent, first, lengths }: Departed): void {
+    let bytes = 0;
+    for (let i = 0; i < sent; i++) {
+      const stream = this.#open[i] as Running;
+      const length = (lengths[i] as number) - this.#header;
+      stream.packets++;
+      stream.bytes += length;
+      bytes += length;
+      this.#owners[(first + i) % KNOWN_IDS] = stream;
+    }
+    this.#nextId = first + sent;
+    this.#session.meter.sent(sent, bytes, sent);
+  }
+
+  #leaveOut(error: unknown, packets: number): void {
+    const { onError } = this.#options;
+    const { code } = error as { code?: unknown };
+    if (code === 'ERR_ZEROSEND_SOCKET_CLOSED' || !(error instanceof Error)) throw error;
+    const what = typeof onError === 'function' ? onError(error, packets) : onError;
+    if (what !== 'skip') throw error;
+    this.#refused += packets;
+  }
+
+  readonly #onComplete = ({ first, last, how }: CompletionRange): void => {
+    if (how !== 'failed' && how !== 'revoked') return;
+    for (let id = Math.max(first, this.#nextId - KNOWN_IDS); id <= last; id++) {
+      const stream = this.#owners[id % KNOWN_IDS];
+      if (stream) stream.failed++;
+    }
+  };
+}
