@@ -114,6 +114,7 @@ export class Course {
   /** when the line begins, and what was due by then */
   #began: number;
   #before = 0;
+  #sure = true;
 
   /** @param start ms */
   constructor(lines: Lines, start: number) {
@@ -125,6 +126,11 @@ export class Course {
   /** Moves all that is to come by so many ms. */
   shift(ms: number): void {
     this.#began += ms;
+  }
+
+  /** Whether `timeOf` has said when the packet is due, not when to ask again. */
+  get sure(): boolean {
+    return this.#sure;
   }
 
   /** Packets a ms at a time in the line that was asked for last. */
@@ -147,18 +153,24 @@ export class Course {
 
   /**
    * When packet `count`, a fraction, is due; Infinity where it never is. Of one that is further off than is
-   * looked ahead, a time before it, at which to ask again.
+   * looked ahead, a time before it, at which to ask again: then `sure` is false.
    */
   timeOf(count: number): number {
     let line = this.#line;
     let began = this.#began;
     let left = count - this.#before;
+    this.#sure = true;
     for (let at = 0; ; at++) {
       const { length } = line;
-      const after = reachOf(line, left);
+      // The first packet waits for the end of a rest; one that is late does not.
+      const rests = count === 0 && line.from === 0 && line.to === 0;
+      const after = rests ? Number.POSITIVE_INFINITY : reachOf(line, left);
       if (after <= length) return began + after;
       began += length; // of the last line endless
-      if (began - this.#began > LOOK_AHEAD_MS) return began;
+      if (began - this.#began > LOOK_AHEAD_MS) {
+        this.#sure = began === Number.POSITIVE_INFINITY;
+        return began;
+      }
       left -= areaOf(line, length);
       if (at === this.#ahead.length) this.#ahead.push(this.#pull());
       line = this.#ahead[at] as Line;

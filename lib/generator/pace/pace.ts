@@ -52,7 +52,7 @@ export class Pace {
     this.#course = new Course(lines, now);
     // Bursts of several are due one after the other.
     this.#mark = this.#index * burst;
-    this.#start = now + (this.#mark / packets) * 1000;
+    this.#start = now + (this.#mark === 0 ? 0 : (this.#mark / packets) * 1000);
     this.#rested = this.#taken = this.#lost = this.#last = this.#together = 0;
     this.#largest = this.#late = this.#arrived = this.#dueBefore = 0;
     this.#lastAt = this.#start;
@@ -105,10 +105,14 @@ export class Pace {
 
   /** How many packets may go at `now`, at most so many. They count as sent; the rest stays due. */
   take(now: number, limit: number): number {
-    const due = this.#due;
-    if (now < due || this.paused) return 0;
+    if (now < this.#due || this.paused) return 0;
     const { seed } = this.#rate;
     const count = this.#course.countAt(now);
+    while (!this.#course.sure) {
+      this.#findDue();
+      if (now < this.#due) return 0;
+    }
+    const due = this.#due;
     const open = seed === null ? this.#evenlyOpen(count) : this.#chanceOpen(count);
     if (open === 0) {
       this.#findDue();

@@ -209,7 +209,7 @@ export class Pacer {
     return {
       asked,
       achieved,
-      error: achieved / asked - 1,
+      error: asked > 0 ? achieved / asked - 1 : 0,
       burst: pace.burst,
       largestBurst: pace.largestBurst,
       lost: pace.lost,

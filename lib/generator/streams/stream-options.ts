@@ -7,9 +7,7 @@ import type { Field } from '../fields/fields.js';
 import { compile, type PacketSequence, type Share } from '../fields/sequence.js';
 import { type CheckedRate, checkRate, type Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
-import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { Template, template } from '../packets/template.js';
-import { checkOffloadHeader } from '../runs/run-options.js';
 
 /**
  * Writes one packet of a stream.
@@ -97,6 +95,10 @@ export interface Outlet {
   pool: BufferPool;
   /** of a UDP socket without a remote */
   anywhere: boolean;
+  /** bytes of a buffer before the frame, which the socket reads as an offload header */
+  header: number;
+  /** bytes of the longest packet, header included; asking the socket for it takes longer than a stream */
+  longest: number;
 }
 
 /** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError; and what `template` and `compile` throw */
@@ -167,17 +169,19 @@ export function sequenceOf(
   given: Template | PacketDescription,
   fields: readonly Field[] | undefined,
   share: Share | undefined,
-  { socket, pool }: Outlet,
+  { header, longest }: Outlet,
 ): Content {
   const made = given instanceof Template ? given : template(given);
   const sequence = compile(made, fields, share);
   const offload = made.offsets.offload >= 0;
-  checkOffloadHeader(socket, 'options.template.virtioNetHeader', offload);
-  const most = Math.min(pool.bufferSize, socket.info().maxSendLength);
-  if (sequence.length > most) {
-    const what = `a packet of ${sequence.length} bytes is longer than the ${most} that can be sent`;
+  if (offload !== header > 0) {
+    const wanted = `${header > 0}, as the socket was opened`;
+    throw invalidArgument('options.template.virtioNetHeader', wanted, offload);
+  }
+  const { length } = sequence;
+  if (length > longest) {
+    const what = `a packet of ${length} bytes is longer than the ${longest} that can be sent`;
     throw rangeError('ERR_ZEROSEND_FRAME_TOO_LONG', what);
   }
-  const packetBytes = sequence.length - (offload ? OFFLOAD_HEADER : 0);
-  return { sequence, write: null, packetBytes };
+  return { sequence, write: null, packetBytes: length - header };
 }

@@ -3,6 +3,7 @@ import type { BufferPool, ZeroCopySocket } from '../../index.js';
 import { UdpSocket } from '../../index.js';
 import { checkPrecision, type Precision } from '../base/sleeper.js';
 import { checkKeys, checkPositive } from '../base/validate.js';
+import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { choosePool, type OnError } from '../runs/generate-options.js';
 import type { Progress } from '../runs/meter.js';
 import { checkObserved, checkSocket, type Observed } from '../runs/run-options.js';
@@ -83,9 +84,15 @@ export function checkStreams(options: StreamsOptions): CheckedStreams {
   const precision = checkPrecision(options.precision);
   const observed = checkObserved<(progress: StreamsProgress) => void>(options);
   const { pool, ownPool } = choosePool(socket, options.pool, 1, false);
-  const anywhere = socket instanceof UdpSocket && !socket.info().remote;
+  const { remote, maxSendLength, virtioNetHeader } = socket.info();
   return {
-    outlet: { socket, pool, anywhere },
+    outlet: {
+      socket,
+      pool,
+      anywhere: socket instanceof UdpSocket && !remote,
+      header: virtioNetHeader === true ? OFFLOAD_HEADER : 0,
+      longest: Math.min(pool.bufferSize, maxSendLength),
+    },
     ownPool,
     precision,
     slice: slice / 1000,

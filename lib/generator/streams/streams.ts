@@ -8,7 +8,6 @@ import type { CompletionRange } from '../../index.js';
 import { withReport } from '../base/errors.js';
 import type { Field } from '../fields/fields.js';
 import type { PacketDescription } from '../packets/description.js';
-import { OFFLOAD_HEADER } from '../packets/offload.js';
 import type { Template } from '../packets/template.js';
 import type { Progress } from '../runs/meter.js';
 import { Session } from '../runs/session.js';
@@ -31,7 +30,6 @@ export class StreamsRun implements Owner {
   readonly #options: CheckedStreams;
   readonly #session: Session;
   readonly #departures: Departures;
-  readonly #header: number;
   readonly #since = { at: 0, packets: 0, bytes: 0 };
   readonly #waiting = new TimeHeap<Running>();
   readonly #streams = new Map<Running, Stream>();
@@ -60,7 +58,6 @@ export class StreamsRun implements Owner {
       onProgress: tell,
     });
     this.#departures = departuresFor(outlet);
-    this.#header = outlet.socket.info().virtioNetHeader === true ? OFFLOAD_HEADER : 0;
   }
 
   async toEnd(): Promise<StreamsReport> {
@@ -242,10 +239,11 @@ export class StreamsRun implements Owner {
   }
 
   #count({ sent, first, lengths }: Departed): void {
+    const { header } = this.#options.outlet;
     let bytes = 0;
     for (let i = 0; i < sent; i++) {
       const stream = this.#open[i] as Running;
-      const length = (lengths[i] as number) - this.#header;
+      const length = (lengths[i] as number) - header;
       stream.packets++;
       stream.bytes += length;
       bytes += length;

@@ -106,7 +106,7 @@ describe('a pacer', () => {
   });
 
   it('waits until a burst is due, by a timer and by turns of the event loop', async () => {
-    const paced = new Pacer(100);
+    const paced = new Pacer(10);
     expect(paced.take()).toBe(1);
     expect(paced.take()).toBe(0);
     let turns = 0;
