@@ -48,14 +48,14 @@ const addon = ['Release', 'Debug']
 if (addon === undefined) throw new Error('build/Release/zerosend_test.node has not been built');
 process.env.ZEROSEND_NATIVE = addon;
 
-const { BufferPool, PacketSocket, TcpSocket, UdpDestination, UdpSocket, XdpSocket } = await import(
+const { Alarm, BufferPool, PacketSocket, TcpSocket, UdpDestination, UdpSocket, XdpSocket } = await import(
   'zerosend'
 );
 const { slotOf } = await import('../../dist/buffers/pooled-buffer.js');
 /** @type {Hooks} */
 const hooks = createRequire(import.meta.url)(addon);
 
-export { BufferPool, PacketSocket, slotOf, TcpSocket, UdpDestination, UdpSocket, XdpSocket };
+export { Alarm, BufferPool, PacketSocket, slotOf, TcpSocket, UdpDestination, UdpSocket, XdpSocket };
 export const { clearFaults, faults, setFirstIds, setMapCount, refuseSegments } = hooks;
 export const { setOption, setQdiscKind } = hooks;
 

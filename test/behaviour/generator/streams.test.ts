@@ -1,0 +1,291 @@
+import { describe, expect, expectTypeOf, it, onTestFinished } from 'vitest';
+import { UdpSocket } from 'zerosend';
+import {
+  type Field,
+  type GeneratorError,
+  generateStreams,
+  type StreamOptions,
+  type Streams,
+  type StreamsOptions,
+} from 'zerosend/generator';
+import { until } from '../../support/deadline.js';
+import { Listener } from './support/listener.js';
+
+/** The stream's number, and behind it that of the packet. */
+const NUMBER: Field = { target: { layer: 'payload', offset: 4, width: 4 }, counter: {} };
+
+function numbered(stream: number, more: Partial<StreamOptions> = {}): StreamOptions {
+  const payload = Buffer.alloc(16 + stream);
+  payload.writeUInt32BE(stream);
+  return { template: { payload }, fields: [NUMBER], rate: 200, ...more };
+}
+
+async function setUp({
+  anywhere = false,
+  ...more
+}: Partial<StreamsOptions> & { anywhere?: boolean } = {}) {
+  const listener = await Listener.open();
+  const socket = await UdpSocket.open(anywhere ? {} : { remote: listener.to });
+  const streams: Streams = generateStreams({ socket, ...more });
+  streams.catch(() => {});
+  onTestFinished(async () => {
+    streams.stop();
+    await streams.catch(() => {});
+    await socket.close();
+  });
+  return { listener, socket, streams };
+}
+
+/** The numbers of packets by stream, in the order in which they came. */
+function byStream(datagrams: readonly Buffer[]): Map<number, number[]> {
+  const all = new Map<number, number[]>();
+  for (const one of datagrams) {
+    const stream = one.readUInt32BE(0);
+    expect(one.length).toBe(16 + stream);
+    expect(one.subarray(8).every((byte) => byte === 0)).toBe(true);
+    const numbers = all.get(stream) ?? [];
+    numbers.push(one.readUInt32BE(4));
+    all.set(stream, numbers);
+  }
+  return all;
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+describe('streams on one socket', () => {
+  it('have sequences, lengths and counts of their own, and each packet comes once', async () => {
+    const { streams, listener } = await setUp();
+    const joined = upTo(40).map((i) => streams.join(numbered(i, { count: 5 + i, rate: 500 })));
+    streams.finish();
+    expect(() => streams.join(numbered(0))).toThrow(
+      expect.objectContaining({ code: 'ERR_ZEROSEND_SOCKET_CLOSED' }),
+    );
+    const report = await streams;
+    const sum = joined.reduce((all, _, i) => all + 5 + i, 0);
+    expect(report).toMatchObject({ ended: 'count', packets: sum, joined: 40, streamsLeftOut: 0 });
+    const received = byStream(await listener.datagrams(sum));
+    for (const [i, stream] of joined.entries()) {
+      expect(received.get(i)).toEqual(upTo(5 + i));
+      expect(stream.report()).toMatchObject({
+        name: `${i}`,
+        ended: 'count',
+        packets: 5 + i,
+        bytes: (5 + i) * (16 + i),
+        refused: 0,
+        failed: 0,
+        pacing: { asked: 500, burst: 1 },
+      });
+    }
+    expect(report.streams.map(({ name }) => Number(name)).sort((a, b) => a - b)).toEqual(upTo(40));
+  });
+
+  it('go each to a destination of its own, from a socket without one', async () => {
+    const { streams, listener } = await setUp({ anywhere: true });
+    const other = await Listener.open();
+    streams.join(numbered(1, { to: listener.to, count: 20 }));
+    streams.join(numbered(2, { to: other.to, count: 30 }));
+    streams.finish();
+    expect((await streams).packets).toBe(50);
+    expect(byStream(await listener.datagrams(20))).toEqual(new Map([[1, upTo(20)]]));
+    expect(byStream(await other.datagrams(30))).toEqual(new Map([[2, upTo(30)]]));
+  });
+
+  it('join, pause, change and leave while the others go on', async () => {
+    const { streams, listener } = await setUp();
+    const steady = streams.join(numbered(1));
+    const paused = streams.join(numbered(2));
+    await until(() => paused.report().packets > 3, 'packets');
+    paused.pause();
+    const { packets } = paused.report();
+    const late = streams.join(numbered(3));
+    const before = steady.report().packets;
+    await until(() => late.report().packets > 5, 'packets of the late one');
+    expect(paused.report().packets).toBe(packets);
+    expect(steady.report().packets).toBeGreaterThan(before);
+    paused.resume();
+    await until(() => paused.report().packets > packets + 2, 'packets after the pause');
+    late.leave();
+    expect(late.ended).toBe('left');
+    const left = (await late.done).packets;
+    late.leave();
+    expect(streams.size).toBe(2);
+    expect([...streams]).toEqual([steady, paused]);
+    steady.setRate(5000);
+    const now = steady.report().packets;
+    await until(() => steady.report().packets > now + 200, 'the faster one');
+    streams.stop();
+    const report = await streams;
+    expect(report.ended).toBe('stop');
+    expect(steady.ended).toBe('all');
+    const received = byStream(await listener.datagrams(report.packets));
+    expect(received.get(3)?.length).toBeGreaterThanOrEqual(left);
+    for (const numbers of received.values()) expect(numbers).toEqual(upTo(numbers.length));
+  });
+
+  it('replace what they send without a gap', async () => {
+    const { streams, listener } = await setUp();
+    const stream = streams.join({
+      template: { payload: Buffer.alloc(200, 0xcc) },
+      rate: 1000,
+      count: 300,
+    });
+    await until(() => stream.report().packets > 50, 'packets');
+    stream.replace({ payload: 'new' });
+    expect(() => stream.replace({ length: 9000, payload: '' })).toThrow(
+      expect.objectContaining({ code: 'ERR_ZEROSEND_FRAME_TOO_LONG' }),
+    );
+    streams.finish();
+    await streams;
+    const all = await listener.datagrams(300);
+    const first = all.findIndex(({ length }) => length === 3);
+    expect(first).toBeGreaterThan(50);
+    for (const one of all.slice(0, first)) expect(one.equals(Buffer.alloc(200, 0xcc))).toBe(true);
+    for (const one of all.slice(first)) expect(one.toString()).toBe('new');
+  });
+
+  it('write packets of their own', async () => {
+    const { streams, listener } = await setUp();
+    const write = (bytes: Buffer, number: number) => bytes.write(`packet ${number}`);
+    const own = streams.join({ write, rate: 1000, count: 30 });
+    streams.join(numbered(7, { count: 30, rate: 1000 }));
+    streams.finish();
+    await streams;
+    const all = (await listener.datagrams(60)).map((one) => one.toString('latin1'));
+    const written = all.filter((text) => text.startsWith('packet'));
+    expect(written).toEqual(upTo(30).map((i) => `packet ${i}`));
+    expect(own.report().bytes).toBe(written.join('').length);
+    // What was written over leaves nothing in packets of templates.
+    byStream(listener.received.filter((one) => !one.toString('latin1').startsWith('packet')));
+  });
+
+  it('have a context of their users', async () => {
+    const { streams } = await setUp();
+    const call = { caller: 'a' };
+    const stream = streams.join({
+      template: { payload: 'x' },
+      rate: 100,
+      context: call,
+      name: 'n',
+    });
+    expect(stream.context).toBe(call);
+    expectTypeOf(stream.context).toEqualTypeOf<{ caller: string }>();
+    expect(stream.report()).toMatchObject({ context: call, name: 'n', ended: null });
+  });
+
+  it('end after their seconds, late or paused or not', async () => {
+    const { streams } = await setUp();
+    const startAt = performance.now();
+    const some = [
+      streams.join(numbered(1, { seconds: 0.05, rate: 1000, startAt })),
+      streams.join(numbered(2, { seconds: 0.05, rate: 0.001, startAt })),
+      streams.join(numbered(3, { seconds: 0.05, startAt })),
+    ];
+    some[2]?.pause();
+    const reports = await Promise.all(some.map(({ done }) => done));
+    expect(reports.map(({ ended }) => ended)).toEqual(['seconds', 'seconds', 'seconds']);
+    // At 0, 1, … 49 ms, but for what a busy machine leaves out.
+    expect(reports[0]?.packets).toBeLessThanOrEqual(50);
+    expect(reports[0]?.packets).toBeGreaterThan(0);
+    expect(reports[1]?.packets).toBe(1);
+  });
+
+  it('that join together do not send together', async () => {
+    const { streams } = await setUp();
+    const began = performance.now();
+    const some = upTo(100).map((i) => streams.join(numbered(i, { rate: 1, count: 1 })));
+    const times: number[] = [];
+    await Promise.all(
+      some.map(({ done }) => done.then(() => times.push(performance.now() - began))),
+    );
+    // They are spread over the second that lies between two packets.
+    const inTenths = upTo(10).map(
+      (tenth) => times.filter((t) => Math.floor(t / 100) === tenth).length,
+    );
+    expect(inTenths.filter((count) => count > 0).length).toBeGreaterThan(5);
+    expect(Math.max(...times)).toBeGreaterThan(800);
+  });
+
+  it('end with all: after seconds, and by the signal', async () => {
+    const timed = await setUp({ seconds: 0.03 });
+    const stream = timed.streams.join(numbered(1));
+    expect((await timed.streams).ended).toBe('seconds');
+    expect(stream.ended).toBe('all');
+    const stop = new AbortController();
+    const { streams } = await setUp({ signal: stop.signal });
+    streams.join(numbered(1));
+    stop.abort();
+    expect((await streams).ended).toBe('signal');
+    expect(() => streams.join(numbered(2))).toThrow(
+      expect.objectContaining({ code: 'ERR_ZEROSEND_SOCKET_CLOSED' }),
+    );
+  });
+
+  it('tell how they are doing', async () => {
+    const told: number[] = [];
+    const { streams } = await setUp({
+      onProgress: (progress) => told.push(progress.streams),
+      progressInterval: 10,
+    });
+    streams.join(numbered(1));
+    streams.join(numbered(2));
+    await until(() => told.includes(2), 'progress');
+    expect(streams.progress()).toMatchObject({ streams: 2, refused: 0 });
+    expect(streams.report().streams).toHaveLength(2);
+  });
+
+  it('fail together with what a function of one throws, and have their report', async () => {
+    const { streams, socket } = await setUp();
+    const other = streams.join(numbered(1));
+    streams.join({
+      rate: 1000,
+      write(bytes, number) {
+        if (number === 5) throw new Error('of the user');
+        return bytes.write('x');
+      },
+    });
+    const error: GeneratorError = await streams.then(
+      () => expect.unreachable(),
+      (reason) => reason,
+    );
+    expect(error.message).toBe('of the user');
+    expect(error.report).toMatchObject({ ended: 'error', joined: 2 });
+    expect(other.ended).toBe('all');
+    // Socket and pool are free again.
+    const next = generateStreams({ socket });
+    next.stop();
+    await next;
+  });
+
+  it('leave out what is refused, counted by stream, where that is asked for', async () => {
+    const { streams } = await setUp({ onError: 'skip', anywhere: true });
+    const listener = await Listener.open();
+    const bad = streams.join({ write: () => 5000, rate: 1000, count: 10, to: listener.to });
+    const good = streams.join(numbered(2, { rate: 1000, count: 10, to: listener.to }));
+    streams.finish();
+    expect(await streams).toMatchObject({ packets: 10, refused: 10 });
+    expect(bad.report()).toMatchObject({ packets: 0, refused: 10, ended: 'count' });
+    expect(good.report()).toMatchObject({ packets: 10, refused: 0, ended: 'count' });
+  });
+
+  it('do not share a socket with another run', async () => {
+    const { socket } = await setUp();
+    expect(() => generateStreams({ socket })).toThrow(
+      expect.objectContaining({ code: 'ERR_ZEROSEND_BUSY' }),
+    );
+  });
+
+  it.each<[string, object]>([
+    ['without a rate', { rate: undefined }],
+    ['with a destination that the socket has already', { to: { address: '127.0.0.1', port: 9 } }],
+    ['with a template and a function', { write: () => 1 }],
+    ['with a count of 0', { count: 0 }],
+    ['with a packet that is too long', { template: { length: 60_000, payload: '' }, fields: [] }],
+    ['with a misspelt key', { packets: 5 }],
+  ])('are refused %s', async (_, more) => {
+    const { streams } = await setUp();
+    expect(() => streams.join({ ...numbered(1), ...more } as never)).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/^ERR_ZEROSEND_/) }),
+    );
+    expect(streams.size).toBe(0);
+  });
+});
