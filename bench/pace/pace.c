@@ -1,11 +1,12 @@
-// What streams of datagrams are held against: a sender as one writes it in C, and a receiver that says how
-// evenly the packets of each stream came.
+// What streams of datagrams are held against: a sender as one writes it in C, and a receiver that
+// says how evenly the packets of each stream came.
 //
 //   pace send PORT STREAMS RATE SECONDS CHANGES   prints {"packets", "cpu"}
-//   pace receive PERIOD_NS                        prints its port, and at the end of its input what came
+//   pace receive PERIOD_NS                        prints its port, and at the end of its input what
+//   came
 //
-// A packet begins with the number of its stream and its own number in it. CHANGES is how many streams leave
-// in each tenth of a second, in whose places others come.
+// A packet begins with the number of its stream and its own number in it. CHANGES is how many
+// streams leave in each tenth of a second, in whose places others come.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <poll.h>
@@ -28,12 +29,13 @@ static int64_t now_ns(void) {
   return time.tv_sec * SECOND + time.tv_nsec;
 }
 
-static void fail(const char *what) {
+static void fail(const char* what) {
   perror(what);
   exit(1);
 }
 
-// ---- the sender: a heap of deadlines, and clock_nanosleep until the first ---------------------------
+// ---- the sender: a heap of deadlines, and clock_nanosleep until the first
+// ---------------------------
 
 struct stream {
   int64_t due;
@@ -58,10 +60,9 @@ static void sink(int at, int count) {
 
 static void send_streams(int port, int count, double rate, double seconds, int changes) {
   const int fd = socket(AF_INET, SOCK_DGRAM, 0);
-  const struct sockaddr_in to = {.sin_family = AF_INET,
-                                 .sin_port = htons(port),
-                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  if (fd < 0 || connect(fd, (const struct sockaddr *)&to, sizeof to) != 0) fail("connect");
+  const struct sockaddr_in to = {
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  if (fd < 0 || connect(fd, (const struct sockaddr*)&to, sizeof to) != 0) fail("connect");
   uint8_t packet[SIZE] = {0};
   const int64_t period = (int64_t)(SECOND / rate);
   const int64_t begin = now_ns();
@@ -104,7 +105,8 @@ static void send_streams(int port, int count, double rate, double seconds, int c
   printf("{\"packets\":%llu,\"cpu\":%.4f}\n", (unsigned long long)packets, cpu);
 }
 
-// ---- the receiver: by the kernel's time of each packet ----------------------------------------------
+// ---- the receiver: by the kernel's time of each packet
+// ----------------------------------------------
 
 static struct {
   int64_t at;
@@ -113,11 +115,11 @@ static struct {
   double jitter;
 } seen[MOST_STREAMS];
 
-static float *deviations;
+static float* deviations;
 static size_t deviation_count;
 #define MOST_DEVIATIONS (1u << 24)
 
-static void take(const uint8_t *data, int64_t at, int64_t period) {
+static void take(const uint8_t* data, int64_t at, int64_t period) {
   uint32_t head[2];
   memcpy(head, data, sizeof head);
   const uint32_t id = ntohl(head[0]) % MOST_STREAMS;
@@ -133,8 +135,8 @@ static void take(const uint8_t *data, int64_t at, int64_t period) {
   seen[id].at = at;
 }
 
-static int by_size(const void *a, const void *b) {
-  const float x = *(const float *)a, y = *(const float *)b;
+static int by_size(const void* a, const void* b) {
+  const float x = *(const float*)a, y = *(const float*)b;
   return x < y ? -1 : x > y;
 }
 
@@ -145,9 +147,9 @@ static void receive(int64_t period) {
   const int on = 1, large = 16 << 20;
   setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &large, sizeof large);
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof large);
-  if (bind(fd, (struct sockaddr *)&own, sizeof own) != 0 ||
+  if (bind(fd, (struct sockaddr*)&own, sizeof own) != 0 ||
       setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0 ||
-      getsockname(fd, (struct sockaddr *)&own, &length) != 0) {
+      getsockname(fd, (struct sockaddr*)&own, &length) != 0) {
     fail("bind");
   }
   deviations = malloc(MOST_DEVIATIONS * sizeof *deviations);
@@ -172,7 +174,7 @@ static void receive(int64_t period) {
       continue;
     }
     if (got < 8) continue;
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL;
+    for (struct cmsghdr* header = CMSG_FIRSTHDR(&message); header != NULL;
          header = CMSG_NXTHDR(&message, header)) {
       if (header->cmsg_type != SO_TIMESTAMPNS) continue;
       struct timespec time;
@@ -181,7 +183,7 @@ static void receive(int64_t period) {
       ++packets;
     }
   }
-  float *means = malloc(MOST_STREAMS * sizeof *means);
+  float* means = malloc(MOST_STREAMS * sizeof *means);
   size_t streams = 0;
   for (size_t i = 0; i < MOST_STREAMS; ++i) {
     if (seen[i].gaps > 0) means[streams++] = (float)(seen[i].jitter / seen[i].gaps);
@@ -189,16 +191,17 @@ static void receive(int64_t period) {
   qsort(means, streams, sizeof *means, by_size);
   qsort(deviations, deviation_count, sizeof *deviations, by_size);
   const float none = 0;
-  const float *m = streams > 0 ? means : &none;
-  const float *d = deviation_count > 0 ? deviations : &none;
-  printf("{\"packets\":%llu,\"streams\":%zu,\"jitter\":{\"median\":%.1f,\"p99\":%.1f,\"max\":%.1f},"
-         "\"gap\":{\"p50\":%.1f,\"p99\":%.1f,\"max\":%.1f}}\n",
-         (unsigned long long)packets, streams, m[streams / 2], m[streams * 99 / 100],
-         m[streams > 0 ? streams - 1 : 0], d[deviation_count / 2], d[deviation_count * 99 / 100],
-         d[deviation_count > 0 ? deviation_count - 1 : 0]);
+  const float* m = streams > 0 ? means : &none;
+  const float* d = deviation_count > 0 ? deviations : &none;
+  printf(
+      "{\"packets\":%llu,\"streams\":%zu,\"jitter\":{\"median\":%.1f,\"p99\":%.1f,\"max\":%.1f},"
+      "\"gap\":{\"p50\":%.1f,\"p99\":%.1f,\"max\":%.1f}}\n",
+      (unsigned long long)packets, streams, m[streams / 2], m[streams * 99 / 100],
+      m[streams > 0 ? streams - 1 : 0], d[deviation_count / 2], d[deviation_count * 99 / 100],
+      d[deviation_count > 0 ? deviation_count - 1 : 0]);
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   if (count == 7 && strcmp(words[1], "send") == 0) {
     send_streams(atoi(words[2]), atoi(words[3]), atof(words[4]), atof(words[5]), atoi(words[6]));
   } else if (count == 3 && strcmp(words[1], "receive") == 0) {

@@ -257,13 +257,11 @@ napi_value arm_socket(napi_env env, napi_callback_info info) {
 napi_value set_alarm(napi_env env, napi_callback_info info) {
   Call<1> call(env, info);
   double nanoseconds = 0;
-  if (!call.complete ||
-      napi_get_value_double(env, call.arguments[0], &nanoseconds) != napi_ok ||
+  if (!call.complete || napi_get_value_double(env, call.arguments[0], &nanoseconds) != napi_ok ||
       !(nanoseconds >= 0 && nanoseconds <= kLongestAlarm)) {
     return integer(env, -EINVAL);
   }
-  const Failure failure =
-      call.environment->poller().set_alarm(static_cast<uint64_t>(nanoseconds));
+  const Failure failure = call.environment->poller().set_alarm(static_cast<uint64_t>(nanoseconds));
   return integer(env, -failure.error);
 }
 

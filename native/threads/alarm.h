@@ -7,9 +7,9 @@
 
 namespace zerosend {
 
-// One timer by which the poller thread wakes JavaScript at a time of its own (timerfd_create(2)). It is
-// exact where the timers of the event loop have steps of a millisecond, and costs nothing while it
-// waits.
+// One timer by which the poller thread wakes JavaScript at a time of its own (timerfd_create(2)).
+// It is exact where the timers of the event loop have steps of a millisecond, and costs nothing
+// while it waits.
 class Alarm {
  public:
   Alarm() = default;
@@ -18,8 +18,8 @@ class Alarm {
 
   // ---- JavaScript thread ------------------------------------------------------------------------
 
-  // Rings once after so many nanoseconds, in place of what was set before; 0: not at all. The timer is
-  // made by the first call, and added to the epoll under `token`.
+  // Rings once after so many nanoseconds, in place of what was set before; 0: not at all. The timer
+  // is made by the first call, and added to the epoll under `token`.
   Failure set(int epoll_fd, uint64_t token, uint64_t nanoseconds);
   // Whether it has rung since it was asked last.
   bool take() { return rung_.exchange(false); }

@@ -49,8 +49,8 @@ class Poller {
   // The watch of network interfaces, which the thread listens to.
   InterfaceWatch& interfaces() { return interfaces_; }
 
-  // Has `notify` called after so many nanoseconds, besides what it is called for anyway, in place of
-  // what was set before; 0: not at all. Starts the thread.
+  // Has `notify` called after so many nanoseconds, besides what it is called for anyway, in place
+  // of what was set before; 0: not at all. Starts the thread.
   Failure set_alarm(uint64_t nanoseconds);
   // Whether the alarm has rung since it was asked last.
   bool take_alarm() { return alarm_.take(); }

@@ -16,16 +16,16 @@ import { Run } from './run.js';
  * import { PacketSocket } from 'zerosend';
  * import { generate } from 'zerosend/generator';
  *
- * const packet = (length) => ({
+ * const packet = {
  *   ethernet: { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' },
  *   ipv4: { source: '198.18.0.1', destination: '198.18.0.9' },
  *   udp: { source: 1024, destination: 9 },
- *   length,
- * });
+ *   length: 64,
+ * };
  * const socket = await PacketSocket.open({ interface: 'zsx0' });
- * const run = generate({ socket, template: packet(64), rate: 1000 });
+ * const run = generate({ socket, template: packet, rate: 1000 });
  * setTimeout(() => run.setRate(2000), 100);
- * setTimeout(() => run.replace(packet(512)), 200);
+ * setTimeout(() => run.replace({ ...packet, length: 512 }), 200);
  * setTimeout(() => run.pause(), 300);
  * setTimeout(() => run.resume(), 400);
  * setTimeout(() => run.stop(), 500);
