@@ -166,7 +166,9 @@ for (const name of values.rows.split(',')) {
   const results = {};
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const [sender, send] of Object.entries(senders)) {
-      (results[sender] ??= []).push(await measure(program, rate, send));
+      const known = results[sender] ?? [];
+      results[sender] = known;
+      known.push(await measure(program, rate, send));
     }
   }
   console.log(
