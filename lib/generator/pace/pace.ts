@@ -180,7 +180,7 @@ export class Pace {
   /** Lets nothing go until it is resumed. Of what is due, one burst goes then, and the rest never. */
   pause(now: number): void {
     if (this.paused || !this.started) return;
-    this.#dropBacklog(now, this.#rate.burst);
+    this.#dropBacklog(now);
     this.#leftOver = false;
     this.#pausedAt = now;
   }
@@ -217,20 +217,20 @@ export class Pace {
       if (before.seed !== rate.seed) this.#random = rate.seed | 0;
       this.#mark = Math.min(this.#mark - count, this.#distance());
     }
-    this.#dropBacklog(at, this.#mostAt(at));
     this.#findDue();
   }
 
-  /** Packets that are due at `now`, but for the last `most` of them, are lost. */
-  #dropBacklog(now: number, most: number): void {
+  /** Packets that are due at `now`, but for one burst, are lost. */
+  #dropBacklog(now: number): void {
+    const { burst, seed } = this.#rate;
     const count = this.#course.countAt(now);
-    const even = this.#rate.seed === null;
+    const even = seed === null;
     const open = even ? this.#evenlyOpen(count) : this.#chanceOpen(count);
-    const lost = open - most;
+    const lost = open - burst;
     if (lost <= 0) return;
     this.#lost += lost;
     if (even) this.#mark += lost * this.#of;
-    else this.#arrived = most;
+    else this.#arrived = burst;
     this.#findDue();
   }
 

@@ -15,9 +15,9 @@ import { Listener } from './support/listener.js';
 const NUMBER: Field = { target: { layer: 'payload', offset: 4, width: 4 }, counter: {} };
 
 function numbered(stream: number, more: Partial<StreamOptions> = {}): StreamOptions {
-  const payload = Buffer.alloc(16 + stream);
+  const payload = Buffer.alloc(4);
   payload.writeUInt32BE(stream);
-  return { template: { payload }, fields: [NUMBER], rate: 200, ...more };
+  return { template: { payload, length: 16 + stream }, fields: [NUMBER], rate: 200, ...more };
 }
 
 async function setUp({
@@ -145,14 +145,15 @@ describe('streams on one socket', () => {
 
   it('write packets of their own', async () => {
     const { streams, listener } = await setUp();
-    const write = (bytes: Buffer, number: number) => bytes.write(`packet ${number}`);
+    const write = (bytes: Buffer, number: number) =>
+      bytes.write(`packet ${number}`.padEnd(60, '.'));
     const own = streams.join({ write, rate: 1000, count: 30 });
     streams.join(numbered(7, { count: 30, rate: 1000 }));
     streams.finish();
     await streams;
     const all = (await listener.datagrams(60)).map((one) => one.toString('latin1'));
     const written = all.filter((text) => text.startsWith('packet'));
-    expect(written).toEqual(upTo(30).map((i) => `packet ${i}`));
+    expect(written).toEqual(upTo(30).map((i) => `packet ${i}`.padEnd(60, '.')));
     expect(own.report().bytes).toBe(written.join('').length);
     // What was written over leaves nothing in packets of templates.
     byStream(listener.received.filter((one) => !one.toString('latin1').startsWith('packet')));
