@@ -1,5 +1,5 @@
 import { describe, expect, expectTypeOf, it, onTestFinished } from 'vitest';
-import { UdpSocket } from 'zerosend';
+import { BufferPool, UdpSocket } from 'zerosend';
 import {
   type Field,
   type GeneratorError,
@@ -144,7 +144,10 @@ describe('streams on one socket', () => {
   });
 
   it('write packets of their own', async () => {
-    const { streams, listener } = await setUp();
+    // So few buffers that each holds packets of both.
+    const pool = new BufferPool({ count: 2, bufferSize: 64 });
+    onTestFinished(() => pool.close());
+    const { streams, listener } = await setUp({ pool });
     const write = (bytes: Buffer, number: number) =>
       bytes.write(`packet ${number}`.padEnd(60, '.'));
     const own = streams.join({ write, rate: 1000, count: 30 });
