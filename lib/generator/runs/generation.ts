@@ -1,4 +1,4 @@
-import type { Field } from '../fields/fields.js';
+import type { AnyField } from '../fields/fields.js';
 import type { Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
 import type { Template } from '../packets/template.js';
@@ -54,7 +54,7 @@ export interface Generation extends Promise<GenerateReport> {
    * took its place before. Fields begin with their first values, or with those of `share`.
    * @throws as `generate`
    */
-  replace(template: Template | PacketDescription, fields?: readonly Field[]): void;
+  replace(template: Template | PacketDescription, fields?: readonly AnyField[]): void;
   /** Ends it: the report comes when what is in flight has completed. `ended` is `'stop'`. */
   stop(): void;
 }
@@ -93,7 +93,7 @@ class RunHandle extends Promise<GenerateReport> implements Generation {
     this.#run?.resume();
   }
 
-  replace(template: Template | PacketDescription, fields?: readonly Field[]): void {
+  replace(template: Template | PacketDescription, fields?: readonly AnyField[]): void {
     this.#run?.replace(template, fields);
   }
 

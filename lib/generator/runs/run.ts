@@ -1,6 +1,6 @@
 import { clock } from '../../base/timers.js';
 import { withReport } from '../base/errors.js';
-import type { Field } from '../fields/fields.js';
+import type { AnyField } from '../fields/fields.js';
 import { Pacer } from '../pace/pacer.js';
 import type { Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
@@ -108,7 +108,7 @@ export class Run {
     this.#session.end('stop');
   }
 
-  replace(template: Template | PacketDescription, fields?: readonly Field[]): void {
+  replace(template: Template | PacketDescription, fields?: readonly AnyField[]): void {
     const replaced = checkReplacement(this.#options, template, fields);
     if (this.#session.stop.aborted) return;
     this.#earlier = this.#templates();

@@ -69,8 +69,7 @@ class Maker {
       this.#zeros[slot] = laid.length;
       this.#holds[slot] = sequence;
     }
-    sequence.stamp(bytes);
-    return sequence.length;
+    return sequence.stamp(bytes);
   }
 }
 

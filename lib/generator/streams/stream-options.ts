@@ -3,7 +3,7 @@ import { checkInteger, checkObject, checkString } from '../../base/validate.js';
 import type { BufferPool, ZeroCopySocket } from '../../index.js';
 import { rangeError } from '../base/errors.js';
 import { checkFunction, checkKeys, checkPositive } from '../base/validate.js';
-import type { Field } from '../fields/fields.js';
+import type { AnyField } from '../fields/fields.js';
 import { compile, type PacketSequence, type Share } from '../fields/sequence.js';
 import { type CheckedRate, checkRate, type Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
@@ -24,7 +24,7 @@ export interface StreamOptions<C = unknown> {
   /** A packet, as `template` of {@link GenerateOptions}. */
   template?: Template | PacketDescription;
   /** What changes from packet to packet; default nothing. */
-  fields?: readonly Field[];
+  fields?: readonly AnyField[];
   /** Which packets; default all. */
   share?: Share;
   /** Writes packets of your own in place of `template`. */
@@ -167,7 +167,7 @@ function contentOf(options: StreamOptions, outlet: Outlet): Content {
 /** Packets of a template, which have to fit socket and pool. */
 export function sequenceOf(
   given: Template | PacketDescription,
-  fields: readonly Field[] | undefined,
+  fields: readonly AnyField[] | undefined,
   share: Share | undefined,
   { header, longest }: Outlet,
 ): Content {
@@ -183,5 +183,5 @@ export function sequenceOf(
     const what = `a packet of ${length} bytes is longer than the ${longest} that can be sent`;
     throw rangeError('ERR_ZEROSEND_FRAME_TOO_LONG', what);
   }
-  return { sequence, write: null, packetBytes: length - header };
+  return { sequence, write: null, packetBytes: sequence.meanLength - header };
 }

@@ -2,7 +2,7 @@ import { showAs } from '../../base/inspection.js';
 import { LatencyHistogram } from '../../base/latency-histogram.js';
 import type { Timed } from '../../base/time-heap.js';
 import { clock } from '../../base/timers.js';
-import type { Field } from '../fields/fields.js';
+import type { AnyField } from '../fields/fields.js';
 import { Pace } from '../pace/pace.js';
 import { latenessOf, type PacerReport } from '../pace/pacer.js';
 import type { Rate } from '../pace/rate.js';
@@ -50,7 +50,7 @@ export interface Owner {
   left(stream: Running): void;
   contentOf(
     template: Template | PacketDescription,
-    fields: readonly Field[] | undefined,
+    fields: readonly AnyField[] | undefined,
     running: Running,
   ): Content;
 }
@@ -248,7 +248,7 @@ export class Stream<C = unknown> {
    * those of `share`. The rate stays as it is in packets.
    * @throws as `join`
    */
-  replace(template: Template | PacketDescription, fields?: readonly Field[]): void {
+  replace(template: Template | PacketDescription, fields?: readonly AnyField[]): void {
     const content = this.#owner.contentOf(template, fields, this.#running);
     if (this.#running.ended === null) this.#running.content = content;
   }

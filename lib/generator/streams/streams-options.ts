@@ -83,7 +83,7 @@ export function checkStreams(options: StreamsOptions): CheckedStreams {
   if (typeof onError !== 'function') checkOneOf('options.onError', onError, ['stop', 'skip']);
   const precision = checkPrecision(options.precision);
   const observed = checkObserved<(progress: StreamsProgress) => void>(options);
-  const { pool, ownPool } = choosePool(socket, options.pool, 1, false);
+  const { pool, ownPool } = choosePool(socket, options.pool, 1, 'streams');
   const { remote, maxSendLength, virtioNetHeader } = socket.info();
   return {
     outlet: {

@@ -6,7 +6,7 @@ import { TimeHeap } from '../../base/time-heap.js';
 import { clock } from '../../base/timers.js';
 import type { CompletionRange } from '../../index.js';
 import { withReport } from '../base/errors.js';
-import type { Field } from '../fields/fields.js';
+import type { AnyField } from '../fields/fields.js';
 import type { PacketDescription } from '../packets/description.js';
 import type { Template } from '../packets/template.js';
 import type { Progress } from '../runs/meter.js';
@@ -153,7 +153,7 @@ export class StreamsRun implements Owner {
 
   contentOf(
     template: Template | PacketDescription,
-    fields: readonly Field[] | undefined,
+    fields: readonly AnyField[] | undefined,
     { options }: Running,
   ): Content {
     return sequenceOf(template, fields, options.share, this.#options.outlet);
