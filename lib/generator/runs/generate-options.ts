@@ -1,6 +1,6 @@
-import { invalidArgument, outOfRange } from '../../base/errors.js';
+import { invalidArgument } from '../../base/errors.js';
 import { checkInteger, checkOneOf } from '../../base/validate.js';
-import { BufferPool, PacketSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
+import { type BufferPool, PacketSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
 import { rangeError } from '../base/errors.js';
 import { checkPrecision, type Precision } from '../base/sleeper.js';
 import { checkKeys } from '../base/validate.js';
@@ -11,6 +11,7 @@ import type { Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
 import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { Template, template } from '../packets/template.js';
+import { choosePool } from './choose-pool.js';
 import type { Progress } from './meter.js';
 import { checkMix, type Mix, type MixOrder, type MixPart } from './mix.js';
 import {
@@ -26,7 +27,6 @@ const DEFAULT_BATCH = 64;
 /** Of frames: a run costs what it costs, however long it is. The kernel hears of each 64 anyway. */
 const DEFAULT_RUN = 256;
 const LARGEST_BATCH = 1024; // of sendMany
-const OWN_POOL = { count: 512, bufferSize: 2048 };
 
 /** What is done about packets that were refused; `error` is why, `packets` how many. */
 export type OnError = 'stop' | 'skip' | ((error: Error, packets: number) => 'stop' | 'skip');
@@ -248,55 +248,5 @@ function checkPackets(socket: ZeroCopySocket, offload: boolean | null, length: n
   throw rangeError(
     'ERR_ZEROSEND_FRAME_TOO_LONG',
     `a packet of ${length} bytes is longer than the ${maxSendLength} that the socket sends`,
-  );
-}
-
-/** @param differ what it is that has packets of several lengths, which no train can have */
-export function choosePool(
-  socket: ZeroCopySocket,
-  given: BufferPool | undefined,
-  length: number,
-  differ: string | null,
-): { pool: BufferPool; ownPool: boolean; train: number } {
-  if (given !== undefined && !(given instanceof BufferPool)) {
-    throw invalidArgument('options.pool', 'a BufferPool', given);
-  }
-  if (socket instanceof PacketSocket || socket instanceof XdpSocket) {
-    if (given !== undefined && given !== socket.pool) {
-      throw invalidArgument('options.pool', "the socket's own, or left out", given);
-    }
-    checkBuffer(length, socket.pool);
-    return { pool: socket.pool, ownPool: false, train: 1 };
-  }
-  const { segmentSize, maxSendLength } = socket.info();
-  if (segmentSize > 0 && differ !== null) {
-    throw invalidArgument('options.socket', `one without segmentSize for ${differ}`, segmentSize);
-  }
-  if (segmentSize > 0 && segmentSize !== length) {
-    throw outOfRange(
-      'the length of the template',
-      `the socket's segmentSize (${segmentSize})`,
-      length,
-    );
-  }
-  const most = segmentSize > 0 ? Math.floor(maxSendLength / length) : 1;
-  if (given !== undefined) {
-    checkBuffer(length, given);
-    return {
-      pool: given,
-      ownPool: false,
-      train: Math.min(most, Math.floor(given.bufferSize / length)),
-    };
-  }
-  const bufferSize = Math.max(OWN_POOL.bufferSize, most * length);
-  const pool = new BufferPool({ count: OWN_POOL.count, bufferSize });
-  return { pool, ownPool: true, train: most };
-}
-
-function checkBuffer(length: number, pool: BufferPool): void {
-  if (length <= pool.bufferSize) return;
-  throw rangeError(
-    'ERR_ZEROSEND_FRAME_TOO_LONG',
-    `a packet of ${length} bytes does not fit the pool's buffers of ${pool.bufferSize}`,
   );
 }
