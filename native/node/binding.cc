@@ -19,7 +19,7 @@ namespace zerosend {
 namespace {
 
 // Changes whenever lib/addon and this addon would no longer understand each other.
-constexpr uint32_t kInterfaceVersion = 10;
+constexpr uint32_t kInterfaceVersion = 11;
 
 Napi::Object constants(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
