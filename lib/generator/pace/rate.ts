@@ -112,9 +112,10 @@ function checkSpeed(
 }
 
 function checkConstant(name: string, value: unknown, scale: number): Speed {
-  // 0 would never be due.
   const packets = Math.max(checkPositive(name, value) * scale, Number.MIN_VALUE);
-  return { packets, constant: true, lines: constantLines(packets / 1000) };
+  // 0 would never be due, not even at first.
+  const perMs = Math.max(packets / 1000, Number.MIN_VALUE);
+  return { packets, constant: true, lines: constantLines(perMs) };
 }
 
 function shaped(name: string, speed: Speed, shape: Shape): CheckedRate {
