@@ -5,17 +5,21 @@
  *   base      errors, checks, sleeping, work in steps
  *   packets   the layers and checksums of one packet, made from a description or found in a capture
  *   fields    what changes from packet to packet
- *   captures  pcap and pcapng files
+ *   captures  pcap and pcapng files, read and written
  *   pace      when packets are due
  *   runs      generate(), and what any run does from its start to its report
  *   streams   generateStreams(): many streams on one socket
- *   replay    replay(): frames of a capture, rewritten, at their times
+ *   writing   writeCapture(): packets into a file in place of a socket
  *   workers   generateInWorkers()
+ *   replay    replay(): frames of a capture, rewritten, at their times
  */
 export type { GeneratorError, GeneratorErrorCode } from './base/errors.js';
 export type { Precision } from './base/sleeper.js';
 export { type Capture, readCapture } from './captures/capture.js';
+export type { CaptureFormat } from './captures/capture-format.js';
+export { type CaptureReader, openCapture } from './captures/capture-reader.js';
 export type { CapturedFrame, CaptureProblem } from './captures/captured-frame.js';
+export type { CaptureSource } from './captures/chunks.js';
 export type * from './fields/fields.js';
 export { compile, type PacketSequence, type Share } from './fields/sequence.js';
 export { PayloadSequence, withPayload } from './fields/with-payload.js';
@@ -61,3 +65,10 @@ export type { WorkersReport } from './workers/aggregate.js';
 export type { WorkerSocket } from './workers/protocol.js';
 export { generateInWorkers } from './workers/workers.js';
 export type { WorkersOptions } from './workers/workers-options.js';
+export type { PacketsToWrite, PacketToWrite } from './writing/packets-to-write.js';
+export {
+  type WriteCaptureOptions,
+  type WriteProgress,
+  type WriteReport,
+  writeCapture,
+} from './writing/write-capture.js';

@@ -13,8 +13,9 @@ const ROOMS = [
   'pace',
   'runs',
   'streams',
-  'replay',
+  'writing',
   'workers',
+  'replay',
 ];
 
 /**

@@ -28,6 +28,11 @@ export class Terminal {
     this.colour = picocolors.createColors(forced ? forced !== '0' : wanted);
   }
 
+  /** One whose results go where its remarks go, for a command whose standard output is data. */
+  onStandardError(): Terminal {
+    return new Terminal(this.err, this.err);
+  }
+
   /** Whether a person reads what is printed, who may be shown lines that change. */
   get interactive(): boolean {
     return this.out.isTTY === true;

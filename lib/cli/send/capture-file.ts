@@ -1,92 +1,73 @@
-import { open } from 'node:fs/promises';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { writeCapture } from '../../generator/index.js';
+import { EXIT, type ExitCode, type Invocation } from '../base/command.js';
+import { unavailable } from '../base/failures.js';
+import { count } from '../base/format.js';
+import { Monitor } from '../live/monitor.js';
+import type { Reading, Target } from '../live/snapshot.js';
+import { showRun } from '../live/table.js';
+import { watchRun } from '../web/watch.js';
+import type { OPTIONS } from './options.js';
 import type { Packets } from './packet.js';
+import { rateOf } from './transmit.js';
 
-/** Nanosecond pcap (draft-ietf-opsawg-pcap), little-endian. */
-const MAGIC = 0xa1b23c4d;
-const SNAPLEN = 262_144;
-const LINKTYPE_ETHERNET = 1;
-const RECORD_HEADER = 16;
-/** Bytes that are written at once. */
-const CHUNK = 2 ** 18;
-const SECOND = 1_000_000_000n;
+/** Milliseconds between two looks at a file that is written. */
+const LOOK = 100;
 
-export interface CaptureOrder {
-  readonly path: string;
-  readonly packets: Packets;
-  readonly count: number;
-  /** Between two packets; null: without a rate, all have one time, and replay them flat out. */
-  readonly packetsPerSecond: number | null;
-  readonly signal: AbortSignal;
-  onWritten(packets: number, bytes: number): void;
-}
-
-export interface Written {
-  readonly packets: number;
-  readonly bytes: number;
-  /** From the time of the first packet to where the next one would be. */
-  readonly seconds: number;
-}
-
-/**
- * Writes the packets that would be sent to a capture, at the times at which they would be. Ends early, with
- * a file that is whole, when the signal is aborted.
- * @throws rejects with the errors of the file system
- */
-export async function writeCapture(order: CaptureOrder): Promise<Written> {
-  const { path, packets, count, packetsPerSecond, signal, onWritten } = order;
-  const { sequence } = packets;
-  const frame = Buffer.alloc(sequence.length);
-  sequence.init(frame);
-  const longest = RECORD_HEADER + sequence.length;
-  const chunk = Buffer.alloc(Math.max(CHUNK, longest));
-  const first = BigInt(Date.now()) * 1_000_000n;
-  const gap = packetsPerSecond === null ? 0 : 1e9 / packetsPerSecond;
-  let written = 0;
-  let bytes = 0;
-  await using file = await open(path, 'w');
-  await file.appendFile(fileHeader());
-  while (written < count && !signal.aborted) {
-    let at = 0;
-    while (written < count && at + longest <= chunk.length) {
-      const time = first + BigInt(Math.round(written * gap));
-      const length = sequence.stamp(frame);
-      chunk.writeUInt32LE(Number(time / SECOND), at);
-      chunk.writeUInt32LE(Number(time % SECOND), at + 4);
-      chunk.writeUInt32LE(length, at + 8);
-      chunk.writeUInt32LE(length, at + 12);
-      frame.copy(chunk, at + RECORD_HEADER, 0, length);
-      at += RECORD_HEADER + length;
-      bytes += length;
-      written++;
+/** Writes the packets that would be sent to a capture, at the times at which they would be. */
+export async function writeFile(
+  invocation: Invocation<typeof OPTIONS>,
+  { made, fields }: Packets,
+  file: string,
+  { target, size }: { target: Target; size: string },
+): Promise<ExitCode> {
+  const { options, json, signal } = invocation;
+  // What is written to standard output is the capture, and nothing else.
+  const terminal = file === '-' ? invocation.terminal.onStandardError() : invocation.terminal;
+  const monitor = new Monitor({ ...target, seconds: null });
+  await using _page = await watchRun(monitor, options, terminal);
+  const progress = terminal.progress(json);
+  showRun(monitor, terminal, progress);
+  const began = performance.now();
+  const rate = rateOf(options);
+  const { count: most, seconds } = options;
+  const timed = rate !== undefined && seconds !== undefined;
+  try {
+    const written = await writeCapture({
+      file,
+      template: made,
+      fields,
+      ...(most !== undefined && { count: most }),
+      ...(rate !== undefined && { rate }),
+      ...(timed && { seconds }),
+      signal,
+      onProgress: (so) => monitor.look(() => readingOf(so, performance.now() - began)),
+      progressInterval: LOOK,
+    });
+    monitor.end(readingOf(written, performance.now() - began));
+    const { ended, frames, bytes, packets } = written;
+    const interrupted = ended === 'signal';
+    if (json) {
+      const result = { packets, frames, bytes, seconds: written.seconds };
+      const { target: what } = monitor;
+      terminal.printJson({ command: 'send', ok: true, interrupted, target: what, file, ...result });
+    } else {
+      // Segments are shorter than the packets that they are cut of.
+      const each = frames === packets ? size : `${count(Math.round(bytes / frames))} bytes`;
+      terminal.print(
+        `wrote ${count(frames)} frames of ${each}, ` +
+          `${written.seconds.toFixed(2)} s of them, to ${file === '-' ? 'standard output' : file}`,
+      );
+      if (interrupted) terminal.print('Ended early, by a signal.');
     }
-    await file.appendFile(chunk.subarray(0, at));
-    onWritten(written, bytes);
-    await nextTurn();
+    return EXIT.OK;
+  } catch (error) {
+    progress.clear();
+    return unavailable(error, invocation, 'send', null);
   }
-  return { packets: written, bytes, seconds: (written * gap) / 1e9 };
-}
-
-function fileHeader(): Buffer {
-  const header = Buffer.alloc(24);
-  header.writeUInt32LE(MAGIC, 0);
-  header.writeUInt16LE(2, 4);
-  header.writeUInt16LE(4, 6);
-  header.writeUInt32LE(SNAPLEN, 16);
-  header.writeUInt32LE(LINKTYPE_ETHERNET, 20);
-  return header;
-}
-
-/** Packets a second of a rate; `bytes` of each on the wire. */
-export function packetRate(
-  rate: { packets: number } | { bits: number; overhead?: number },
-  bytes: number,
-): number {
-  return 'packets' in rate ? rate.packets : rate.bits / (8 * (bytes + (rate.overhead ?? 0)));
 }
 
 /** What the live view is told while a file is written: there are no ids, nor a pool. */
-export function writingReading(packets: number, bytes: number, seconds: number) {
+function readingOf({ packets, bytes }: { packets: number; bytes: number }, ms: number): Reading {
   const nothing = { outcomes: null, latency: null, pool: null, interfaceDropped: null };
-  return { seconds, packets, bytes, sends: 0, inFlight: 0, rateError: null, ...nothing };
+  return { seconds: ms / 1e3, packets, bytes, sends: 0, inFlight: 0, rateError: null, ...nothing };
 }

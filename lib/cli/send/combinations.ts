@@ -11,7 +11,7 @@ const ONLY: Readonly<Partial<Record<Name, readonly Way[]>>> = {
   'destination-mac': ['packet', 'xdp', 'output'],
   vlan: ['packet', 'xdp', 'output'],
   source: ['udp', 'packet', 'xdp', 'output'],
-  segment: ['udp', 'packet'],
+  segment: ['udp', 'packet', 'output'],
   'pacing-rate': ['udp', 'tcp'],
   'qdisc-bypass': ['packet'],
   buffers: ['udp', 'tcp', 'packet', 'xdp'],

@@ -9,11 +9,11 @@ import type { Target } from '../live/snapshot.js';
 import { showRun } from '../live/table.js';
 import { watchRun } from '../web/watch.js';
 import { type Endpoint, endpointText } from './addresses.js';
-import { packetRate, writeCapture, writingReading } from './capture-file.js';
+import { writeFile } from './capture-file.js';
 import { checkCombination } from './combinations.js';
 import { OPTIONS, type SendOptions } from './options.js';
 import { type Packets, packetsOf } from './packet.js';
-import { type Order, type Prepared, prepare, rateOf } from './transmit.js';
+import { type Order, type Prepared, prepare } from './transmit.js';
 
 export const CAPABILITY = {
   name: 'NET_RAW',
@@ -29,7 +29,7 @@ of them: how many, how fast, how many are still in flight, and how many the kern
 
 To HOST:PORT it sends by an ordinary UDP or TCP socket, which needs no privilege. With --packet or --xdp
 it sends whole frames through an interface, with any address; with --output it writes these frames to a
-capture. Ctrl-C ends it with the report. Send only into networks that you may flood.`,
+capture, - for standard output. Ctrl-C ends it with the report. Send only into networks that you may flood.`,
   positionals: 'DESTINATION',
   options: OPTIONS,
   examples: [
@@ -75,7 +75,10 @@ async function run(invocation: Invocation<typeof OPTIONS>): Promise<ExitCode> {
   } catch (error) {
     throw asUsageError(error);
   }
-  if (output !== undefined) return write(invocation, packets, output);
+  if (output !== undefined) {
+    const target = targetOf(options, packets, null);
+    return writeFile(invocation, packets, output, { target, size: sizeOf(packets) });
+  }
   return transmit(invocation, packets, frames === undefined ? (destination ?? null) : null);
 }
 
@@ -136,67 +139,6 @@ function endedBefore({ json, terminal }: Invocation<typeof OPTIONS>, target: Tar
 }
 
 type Failure = Error & { report?: Awaited<ReturnType<Prepared['run']>> };
-
-async function write(
-  invocation: Invocation<typeof OPTIONS>,
-  packets: Packets,
-  path: string,
-): Promise<ExitCode> {
-  const { options, json, terminal, signal } = invocation;
-  const { sequence } = packets;
-  const rate = rateOf(options) as Parameters<typeof packetRate>[0] | undefined;
-  const packetsPerSecond = rate === undefined ? null : packetRate(rate, sequence.meanLength);
-  const { count: asked, seconds } = options;
-  const timed = seconds !== undefined && packetsPerSecond !== null;
-  const number = Math.min(
-    asked ?? Number.POSITIVE_INFINITY,
-    timed ? Math.floor(seconds * packetsPerSecond) : Number.POSITIVE_INFINITY,
-  );
-  const monitor = new Monitor({
-    ...targetOf(options, packets, null),
-    seconds: null,
-    packets: number,
-  });
-  await using _page = await watchRun(monitor, options, terminal);
-  const progress = terminal.progress(json);
-  showRun(monitor, terminal, progress);
-  const began = performance.now();
-  const reading = (done: number, bytes: number) =>
-    writingReading(done, bytes, (performance.now() - began) / 1e3);
-  try {
-    const written = await writeCapture({
-      path,
-      packets,
-      count: number,
-      packetsPerSecond,
-      signal,
-      onWritten: (done, bytes) => monitor.look(() => reading(done, bytes)),
-    });
-    monitor.end(reading(written.packets, written.bytes));
-    const interrupted = signal.aborted;
-    if (json) {
-      const { target } = monitor;
-      terminal.printJson({
-        command: 'send',
-        ok: true,
-        interrupted,
-        target,
-        file: path,
-        ...written,
-      });
-    } else {
-      terminal.print(
-        `wrote ${count(written.packets)} frames of ${sizeOf(packets)}, ` +
-          `${written.seconds.toFixed(2)} s of them, to ${path}`,
-      );
-      if (interrupted) terminal.print('Ended early, by a signal.');
-    }
-    return EXIT.OK;
-  } catch (error) {
-    progress.clear();
-    return unavailable(error, invocation, 'send', null);
-  }
-}
 
 function targetOf(options: SendOptions, packets: Packets, remote: Endpoint | null): Target {
   const { rate, count: number, seconds, workers } = options;

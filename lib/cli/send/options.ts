@@ -29,11 +29,14 @@ export const OPTIONS = {
     placeholder: 'IFACE',
     default: none,
   }),
-  output: text('write the frames to a capture (pcap) in place of an interface', {
-    placeholder: 'FILE',
-    default: none,
-    short: 'o',
-  }),
+  output: text(
+    'write the frames to a capture in place of an interface: pcap, or what ends in .pcapng; - is standard output',
+    {
+      placeholder: 'FILE',
+      default: none,
+      short: 'o',
+    },
+  ),
   size: bytes(
     'bytes of a datagram, of a TCP send, or of a frame without its FCS; with --segment, of what is ' +
       'cut into segments (default: 1400, 64K, or the shortest frame from 64 on; with --segment of a ' +
@@ -42,7 +45,7 @@ export const OPTIONS = {
   ),
   segment: bytes(
     'have the kernel, or the device, cut each send into datagrams of so many bytes (UDP GSO), or a ' +
-      'frame into segments with so much payload (--packet)',
+      'frame into segments with so much payload (--packet; with --output they are cut here)',
     { min: 1, max: 65_507, default: none },
   ),
   rate: rateOption(

@@ -7,9 +7,20 @@ import { rangeError } from '../base/errors.js';
 import { objectsThatFit } from '../base/heap-room.js';
 import { atOnce, inTurns, type Steps } from '../base/steps.js';
 import { type CapturedFrame, type CaptureProblem, captureError } from './captured-frame.js';
-import { type CaptureFile, FrameIndex } from './frame-index.js';
-import { isPcap, readPcap } from './pcap.js';
-import { isPcapng, readPcapng } from './pcapng.js';
+import { decompressed } from './compressed.js';
+import { FrameIndex } from './frame-index.js';
+import { parserOf } from './parser.js';
+import { cutOff } from './records.js';
+
+const STEP = 4096;
+
+/** What was found in a file. */
+interface Read {
+  format: Capture['format'];
+  index: FrameIndex;
+  skippedBlocks: number;
+  problem: CaptureProblem | null;
+}
 
 /** What a capture file holds. */
 export interface Capture {
@@ -36,8 +47,9 @@ export interface Capture {
 /**
  * Reads a capture: pcap (draft-ietf-opsawg-pcap) in both byte orders, with microseconds or
  * nanoseconds, of its versions before 2.4 and as modified by Kuznetzov, or pcapng
- * (draft-ietf-opsawg-pcapng) in both byte orders, with several sections and interfaces. A file that
- * is cut off gives the frames before the cut, and `problem`.
+ * (draft-ietf-opsawg-pcapng) in both byte orders, with several sections and interfaces; compressed by
+ * gzip, and by zstd where Node.js has it (22.15). A file that is cut off gives the frames before the cut,
+ * and `problem`. All of it is in memory: {@link openCapture} reads a file as it goes.
  * @param file the path of a file, or its content
  * @throws Error `ERR_ZEROSEND_CAPTURE` with `offset` when it is neither; the file system's errors
  * @example
@@ -81,23 +93,34 @@ function isPath(file: unknown): file is string | URL {
 }
 
 function* captureOf(content: Uint8Array): Steps<Capture> {
-  const bytes = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
-  const read: CaptureFile = { index: new FrameIndex(bytes), skippedBlocks: 0, problem: null };
-  const pcapng = isPcapng(bytes);
-  if (pcapng) {
-    yield* readPcapng(bytes, read);
-  } else if (isPcap(bytes)) {
-    yield* readPcap(bytes, read);
-  } else {
-    const magic = bytes.subarray(0, 4).toString('hex');
-    const what = bytes.length < 4 ? `${bytes.length} bytes` : `a file that begins with ${magic}`;
-    throw captureError(0, `neither pcap nor pcapng: ${what}`);
+  const { buffer, byteOffset, byteLength } = decompressed(content);
+  const bytes = Buffer.from(buffer, byteOffset, byteLength);
+  const parser = parserOf(bytes);
+  const index = new FrameIndex(bytes);
+  const read: Read = { format: parser.format, index, skippedBlocks: 0, problem: null };
+  let at = parser.fileHeader;
+  for (let records = 1; at < bytes.length && read.problem === null; records++) {
+    const length = parser.lengthAt(bytes, at);
+    if (typeof length === 'number' && length <= bytes.length - at) {
+      const found = parser.read(bytes, at, length);
+      if (found === null) read.skippedBlocks += parser.isPassedOver(bytes, at) ? 1 : 0;
+      else if (typeof found === 'string') read.problem = { offset: at, message: found };
+      else read.problem = index.add(found);
+      at += length;
+    } else {
+      const { record } = parser;
+      const message =
+        typeof length === 'string' ? length : cutOff(bytes.length - at, length, record);
+      read.problem = { offset: at, message };
+    }
+    if (read.problem?.offset === 0) throw captureError(0, read.problem.message);
+    if (records % STEP === 0) yield;
   }
-  return lazily(pcapng ? 'pcapng' : 'pcap', read);
+  return lazily(read);
 }
 
 /** `frames` is an array as any other from when it is first asked for. */
-function lazily(format: Capture['format'], { index, skippedBlocks, problem }: CaptureFile) {
+function lazily({ format, index, skippedBlocks, problem }: Read): Capture {
   const be = (frames: CapturedFrame[]) => {
     indexes.delete(capture);
     const writable = { value: frames, writable: true, enumerable: true, configurable: true };

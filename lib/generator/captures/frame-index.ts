@@ -1,25 +1,12 @@
 import type { CapturedFrame, CaptureProblem } from './captured-frame.js';
+import type { FoundFrame } from './records.js';
 
 /** Frames that are kept. A file of 2 GiB, the most that Node.js reads, has fewer of 60 bytes. */
 const MOST_FRAMES = 2 ** 25;
 /** Frames without a byte, one behind the other, that are still believed. */
-const MOST_EMPTY = 1024;
+export const MOST_EMPTY = 1024;
 /** In place of the upper bits of a time: there is none. */
 const NO_TIME = -(2 ** 31);
-
-/** A frame as a reader of a file finds it. */
-export interface FoundFrame {
-  /** where its bytes begin in the file, and how many were captured */
-  start: number;
-  captured: number;
-  /** how many bytes the packet had before it was cut off by whoever captured it */
-  original: number;
-  /** how many bytes of the record come before the frame's own */
-  header: number;
-  /** ns; null where the file has none */
-  time: bigint | null;
-  linkType: number;
-}
 
 /**
  * Where the frames of a capture are: numbers in typed arrays, since objects take 230 bytes of the
@@ -113,12 +100,4 @@ export class FrameIndex {
     this.#times = longer((length) => new BigUint64Array(length), this.#times);
     this.#timesAbove = longer((length) => new Int32Array(length), this.#timesAbove);
   }
-}
-
-/** What a reader has found in a file. */
-export interface CaptureFile {
-  readonly index: FrameIndex;
-  /** of pcapng, blocks that are not frames */
-  skippedBlocks: number;
-  problem: CaptureProblem | null;
 }

@@ -1,20 +1,16 @@
-import type { Steps } from '../base/steps.js';
-import { byteOrder } from './byte-order.js';
+import { type ByteOrder, byteOrder } from './byte-order.js';
 import { captureError } from './captured-frame.js';
 import { withoutFcs } from './fcs.js';
-import type { CaptureFile } from './frame-index.js';
+import { type FoundFrame, LONGEST_RECORD, type RecordParser } from './records.js';
 
 const MICROSECONDS = 0xa1b2c3d4;
 const NANOSECONDS = 0xa1b23c4d;
 /** Alexey Kuznetzov's modification: interface, protocol and packet type follow the lengths. */
 const MODIFIED = 0xa1b2cd34;
 const MAGICS = [MICROSECONDS, NANOSECONDS, MODIFIED];
-const FILE_HEADER = 24;
+export const PCAP_FILE_HEADER = 24;
 const RECORD_HEADER = 16;
 const MODIFIED_RECORD_HEADER = 24;
-/** No capturing program takes more of a frame; a longer one means that the file is damaged. */
-const LONGEST = 2 ** 26;
-const STEP = 4096;
 
 /** Whether a file begins with one of the magic numbers of pcap, in either byte order. */
 export function isPcap(bytes: Buffer): boolean {
@@ -24,41 +20,80 @@ export function isPcap(bytes: Buffer): boolean {
   );
 }
 
-/**
- * Adds the frames of a file to its index, a few thousand with each step.
- * @throws Error `ERR_ZEROSEND_CAPTURE` for a header that is cut off or of an unknown version
- */
-export function* readPcap(bytes: Buffer, file: CaptureFile): Steps<void> {
-  if (bytes.length < FILE_HEADER) {
-    throw captureError(bytes.length, `the file header has ${FILE_HEADER} bytes`);
-  }
-  const { u16, u32 } = byteOrder(bytes, MAGICS.includes(bytes.readUInt32LE(0)));
-  const fraction = u32(0) === NANOSECONDS ? 1n : 1000n;
-  const header = u32(0) === MODIFIED ? MODIFIED_RECORD_HEADER : RECORD_HEADER;
-  const swapped = swappedLengths(u16(4), u16(6));
-  const linkType = u32(20) & 0xffff;
-  const fcs = fcsLength(u32(20));
-  for (let at = FILE_HEADER, read = 1; at < bytes.length; read++) {
-    const left = bytes.length - at;
-    let captured = left < header ? 0 : u32(at + 8);
-    let original = left < header ? 0 : u32(at + 12);
-    if (swapped(captured, original)) [captured, original] = [original, captured];
-    if (left < header || captured > left - header) {
-      const wanted = header + captured;
-      const message =
-        captured > LONGEST
-          ? `a frame of ${captured} bytes: the file is damaged`
-          : `the file is cut off: ${left} of ${wanted} bytes of a record are there`;
-      file.problem = { offset: at, message };
-      return;
+/** Reads pcap of all versions, by what its file header says. */
+export class PcapParser implements RecordParser {
+  readonly format = 'pcap';
+  readonly fileHeader = PCAP_FILE_HEADER;
+  readonly record = 'record';
+  readonly #little: boolean;
+  readonly #fraction: bigint;
+  readonly #header: number;
+  readonly #isSwapped: (first: number, second: number) => boolean;
+  readonly #linkType: number;
+  readonly #fcs: number;
+  /** the bytes that the numbers were last read of */
+  #bytes: Buffer | null = null;
+  #order: ByteOrder;
+
+  /**
+   * @param bytes the file header at least, where the file has one
+   * @throws Error `ERR_ZEROSEND_CAPTURE` for a header that is cut off or of an unknown version
+   */
+  constructor(bytes: Buffer) {
+    if (bytes.length < PCAP_FILE_HEADER) {
+      throw captureError(bytes.length, `the file header has ${PCAP_FILE_HEADER} bytes`);
     }
-    const start = at + header;
-    const time = BigInt(u32(at)) * 1_000_000_000n + BigInt(u32(at + 4)) * fraction;
-    const frame = { start, header, time, linkType, ...withoutFcs(captured, original, fcs) };
-    file.problem = file.index.add(frame);
-    if (file.problem !== null) return;
-    at = start + captured;
-    if (read % STEP === 0) yield;
+    this.#little = MAGICS.includes(bytes.readUInt32LE(0));
+    this.#order = byteOrder(bytes, this.#little);
+    const { u16, u32 } = this.#order;
+    this.#fraction = u32(0) === NANOSECONDS ? 1n : 1000n;
+    this.#header = u32(0) === MODIFIED ? MODIFIED_RECORD_HEADER : RECORD_HEADER;
+    this.#isSwapped = swappedLengths(u16(4), u16(6));
+    this.#linkType = u32(20) & 0xffff;
+    this.#fcs = fcsLength(u32(20));
+  }
+
+  lengthAt(bytes: Buffer, at: number): number | string {
+    if (bytes.length - at < this.#header) return this.#header;
+    const { captured } = this.#lengths(bytes, at);
+    if (captured > LONGEST_RECORD) return `a frame of ${captured} bytes: the file is damaged`;
+    return this.#header + captured;
+  }
+
+  isPassedOver(): boolean {
+    return false;
+  }
+
+  endProblem(): null {
+    return null;
+  }
+
+  read(bytes: Buffer, at: number): FoundFrame {
+    const { captured, original } = this.#lengths(bytes, at);
+    const { u32 } = this.#orderOf(bytes);
+    return {
+      start: at + this.#header,
+      header: this.#header,
+      time: BigInt(u32(at)) * 1_000_000_000n + BigInt(u32(at + 4)) * this.#fraction,
+      linkType: this.#linkType,
+      ...withoutFcs(captured, original, this.#fcs),
+    };
+  }
+
+  #lengths(bytes: Buffer, at: number): { captured: number; original: number } {
+    const { u32 } = this.#orderOf(bytes);
+    const captured = u32(at + 8);
+    const original = u32(at + 12);
+    if (this.#isSwapped(captured, original)) return { captured: original, original: captured };
+    return { captured, original };
+  }
+
+  #orderOf(bytes: Buffer): ByteOrder {
+    if (bytes !== this.#bytes) {
+      this.#bytes = bytes;
+      this.#order = byteOrder(bytes, this.#little);
+    }
+    return this.#order;
   }
 }
 

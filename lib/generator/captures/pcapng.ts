@@ -1,8 +1,6 @@
-import type { Steps } from '../base/steps.js';
 import { type ByteOrder, byteOrder } from './byte-order.js';
-import { captureError } from './captured-frame.js';
 import { withoutFcs } from './fcs.js';
-import type { CaptureFile } from './frame-index.js';
+import { type FoundFrame, LONGEST_RECORD, type RecordParser } from './records.js';
 
 const SECTION_HEADER = 0x0a0d0d0a;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
@@ -15,7 +13,7 @@ const OPTION_TIMESTAMP_RESOLUTION = 9;
 const OPTION_FCS_LENGTH = 13;
 const OPTION_TIMESTAMP_OFFSET = 14;
 const BLOCK_FRAME = 12; // type, length, and the length again at the end
-const STEP = 4096;
+const READ = [SECTION_HEADER, INTERFACE_DESCRIPTION, PACKET, SIMPLE_PACKET, ENHANCED_PACKET];
 
 interface Interface {
   linkType: number;
@@ -31,65 +29,69 @@ export function isPcapng(bytes: Buffer): boolean {
   return bytes.length >= 4 && bytes.readUInt32BE(0) === SECTION_HEADER;
 }
 
-/**
- * Adds the frames of a file to its index, those of a few thousand blocks with each step.
- * @throws Error `ERR_ZEROSEND_CAPTURE` when not even the first block can be read
- */
-export function readPcapng(bytes: Buffer, file: CaptureFile): Steps<void> {
-  return new Reader(bytes, file).read();
-}
-
-class Reader {
-  readonly #bytes: Buffer;
-  readonly #file: CaptureFile;
+/** Reads pcapng block by block, with what its sections and interfaces say. */
+export class PcapngParser implements RecordParser {
+  readonly format = 'pcapng';
+  readonly fileHeader = 0;
+  readonly record = 'block';
+  #bytes: Buffer;
+  #little = true;
   #order: ByteOrder;
   #interfaces: Interface[] = [];
 
-  constructor(bytes: Buffer, file: CaptureFile) {
+  /** @param bytes that the file begins with */
+  constructor(bytes: Buffer) {
     this.#bytes = bytes;
-    this.#file = file;
     this.#order = byteOrder(bytes, true);
   }
 
-  *read(): Steps<void> {
-    const file = this.#file;
-    const { length: end } = this.#bytes;
-    for (let at = 0, read = 1; at < end; read++) {
-      const damage = this.#checkBlock(at);
-      if (damage !== null && at === 0) throw captureError(0, damage);
-      const wrong = damage ?? this.#block(at, this.#order.u32(at), this.#order.u32(at + 4));
-      if (wrong !== null) file.problem = { offset: at, message: wrong };
-      if (file.problem !== null) return;
-      at += this.#order.u32(at + 4);
-      if (read % STEP === 0) yield;
-    }
-  }
-
-  /** What is wrong with the block as such. The header of a section sets the byte order. */
-  #checkBlock(at: number): string | null {
-    const bytes = this.#bytes;
+  /** The header of a section sets the byte order, by which its length is read. */
+  lengthAt(bytes: Buffer, at: number): number | string {
     const left = bytes.length - at;
-    if (left < BLOCK_FRAME) return `the file is cut off: ${left} bytes of a block are there`;
-    if (bytes.readUInt32BE(at) === SECTION_HEADER) {
-      const little = bytes.readUInt32LE(at + 8) === BYTE_ORDER_MAGIC;
-      if (!little && bytes.readUInt32BE(at + 8) !== BYTE_ORDER_MAGIC) {
+    if (left < BLOCK_FRAME) return BLOCK_FRAME;
+    const isSection = bytes.readUInt32BE(at) === SECTION_HEADER;
+    if (isSection) {
+      this.#little = bytes.readUInt32LE(at + 8) === BYTE_ORDER_MAGIC;
+      if (!this.#little && bytes.readUInt32BE(at + 8) !== BYTE_ORDER_MAGIC) {
         return 'the section has no byte order';
       }
-      this.#order = byteOrder(bytes, little);
-      if (left < 28) return `the file is cut off: ${left} bytes of a section header are there`;
     }
-    const { u32 } = this.#order;
-    const length = u32(at + 4);
+    this.#look(bytes, isSection);
+    const length = this.#order.u32(at + 4);
     if (length < BLOCK_FRAME || length % 4 !== 0) return `a block of ${length} bytes cannot be`;
-    if (length > left)
-      return `the file is cut off: ${left} of ${length} bytes of a block are there`;
-    const again = u32(at + length - 4);
+    if (length > LONGEST_RECORD && !this.isPassedOver(bytes, at)) {
+      return `a block of ${length} bytes: the file is damaged`;
+    }
+    return length;
+  }
+
+  isPassedOver(bytes: Buffer, at: number): boolean {
+    this.#look(bytes);
+    return !READ.includes(this.#order.u32(at));
+  }
+
+  endProblem(bytes: Buffer, at: number, length: number): string | null {
+    this.#look(bytes);
+    const again = this.#order.u32(at);
     return again === length ? null : `a block of ${length} bytes says ${again} at its end`;
   }
 
-  #block(at: number, type: number, length: number): string | null {
+  read(bytes: Buffer, at: number, length: number): FoundFrame | string | null {
+    const wrong = this.endProblem(bytes, at + length - 4, length);
+    return wrong ?? this.#block(at, this.#order.u32(at), length);
+  }
+
+  /** Numbers are read of these bytes from here on. */
+  #look(bytes: Buffer, anew = false): void {
+    if (bytes === this.#bytes && !anew) return;
+    this.#bytes = bytes;
+    this.#order = byteOrder(bytes, this.#little);
+  }
+
+  #block(at: number, type: number, length: number): FoundFrame | string | null {
     switch (type) {
       case SECTION_HEADER:
+        if (length < 28) return `a section header of ${length} bytes cannot be`;
         if (this.#order.u16(at + 12) !== 1) {
           return `pcapng version ${this.#order.u16(at + 12)} is not known`;
         }
@@ -105,7 +107,6 @@ class Reader {
       case SIMPLE_PACKET:
         return this.#simplePacket(at, length);
       default:
-        this.#file.skippedBlocks++;
         return null;
     }
   }
@@ -143,7 +144,7 @@ class Reader {
     }
   }
 
-  #packet(at: number, type: number, length: number): string | null {
+  #packet(at: number, type: number, length: number): FoundFrame | string {
     const { u16, u32 } = this.#order;
     const header = 28;
     if (length < header + 4) return `a packet block of ${length} bytes cannot be`;
@@ -155,11 +156,11 @@ class Reader {
     const ticks = (BigInt(u32(at + 12)) << 32n) | BigInt(u32(at + 16));
     const fcs = this.#ownFcs(at + header + Math.ceil(captured / 4) * 4, at + length - 4);
     const lengths = withoutFcs(captured, u32(at + 24), fcs || from.fcs);
-    this.#add(from, at, header, lengths, from.nanoseconds(ticks));
-    return null;
+    const { linkType } = from;
+    return { start: at + header, header, time: from.nanoseconds(ticks), linkType, ...lengths };
   }
 
-  #simplePacket(at: number, length: number): string | null {
+  #simplePacket(at: number, length: number): FoundFrame | string {
     const header = 12;
     const [from] = this.#interfaces;
     if (length < header + 4) return `a packet block of ${length} bytes cannot be`;
@@ -167,8 +168,9 @@ class Reader {
     const original = this.#order.u32(at + 8);
     const most = from.snapLength === 0 ? original : Math.min(original, from.snapLength);
     const captured = Math.min(most, length - header - 4);
-    this.#add(from, at, header, withoutFcs(captured, original, from.fcs), null);
-    return null;
+    const { linkType, fcs } = from;
+    const lengths = withoutFcs(captured, original, fcs);
+    return { start: at + header, header, time: null, linkType, ...lengths };
   }
 
   /** Bytes of checksum by the flags of a packet (bits 5 to 8); 0 where they tell nothing of it. */
@@ -178,17 +180,6 @@ class Reader {
       if (code === OPTION_FLAGS && size === 4) return (this.#order.u32(value) >>> 5) & 0xf;
     }
     return 0;
-  }
-
-  #add(
-    { linkType }: Interface,
-    at: number,
-    header: number,
-    lengths: { captured: number; original: number },
-    time: bigint | null,
-  ): void {
-    const frame = { start: at + header, header, time, linkType, ...lengths };
-    this.#file.problem = this.#file.index.add(frame);
   }
 }
 

@@ -600,6 +600,24 @@ describe('zerosend send --output', () => {
     expect((await json(['-o', file, '198.18.0.2', ...both.slice(0, 4)])).packets).toBe(500);
   });
 
+  it('cuts frames into segments, as kernel or device would', async () => {
+    const frames = ['198.18.0.2:9', '--protocol', 'tcp', '--size', '14054', '--segment', '1400'];
+    const report = await json(['-o', file, ...frames, '--count', '3', '--rate', '10']);
+    expect(report).toMatchObject({ packets: 3, frames: 30, seconds: 0.3 });
+    const { frames: written } = readCapture(file);
+    expect(written.map(({ bytes }) => bytes.length)).toEqual(Array(30).fill(1454));
+    const sequence = written.map(({ bytes }) => Buffer.from(bytes).readUInt32BE(38));
+    expect(sequence.slice(0, 10)).toEqual(Array.from({ length: 10 }, (_, k) => k * 1400));
+  });
+
+  it('writes the capture and nothing else to standard output', async () => {
+    const command = `"$0" "$1" send -o - 198.18.0.2 --count 5 --segment 100 --size 442 > "$2"`;
+    const { code, stderr } = await pipe(['sh', '-c', command, SEND[0] ?? '', SEND[1] ?? '', file]);
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(stderr).toMatch(/^wrote 20 frames of 142 bytes, .* to standard output$/m);
+    expect(readCapture(file)).toMatchObject({ problem: null, frames: { length: 20 } });
+  });
+
   it('Ctrl-C leaves a file that is whole', async () => {
     const running = new Running([
       ...SEND,

@@ -1,0 +1,73 @@
+import { createReadStream } from 'node:fs';
+import { pipeline, Readable } from 'node:stream';
+import { invalidArgument } from '../../base/errors.js';
+import { decompressorOf, MAGIC_BYTES } from './compressed.js';
+
+/** What a capture is read from as it comes. */
+export type CaptureSource = string | URL | Uint8Array | AsyncIterable<Uint8Array>;
+
+/** Bytes that are read of a file at once. */
+const CHUNK = 2 ** 18;
+
+/** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT` */
+export function checkSource(file: unknown): CaptureSource {
+  if (typeof file === 'string' || file instanceof URL || file instanceof Uint8Array) return file;
+  if (
+    typeof (Object(file) as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function'
+  ) {
+    return file as AsyncIterable<Uint8Array>;
+  }
+  throw invalidArgument('file', "a path, '-', a Uint8Array or a stream of bytes", file);
+}
+
+/** Whether it can be read only once. */
+export function isOnce(source: CaptureSource): boolean {
+  return (
+    source === '-' ||
+    !(typeof source === 'string' || source instanceof URL || source instanceof Uint8Array)
+  );
+}
+
+/**
+ * The content of a capture in pieces, decompressed where it is compressed.
+ * @throws rejects with the errors of the file system; Error `ERR_ZEROSEND_CAPTURE` for a compression that
+ * is not known; those of zlib where it is damaged
+ */
+export async function* chunksOf(source: CaptureSource): AsyncGenerator<Buffer> {
+  const raw = rawChunks(source)[Symbol.asyncIterator]();
+  try {
+    let first: Buffer = Buffer.alloc(0);
+    while (first.length < MAGIC_BYTES) {
+      const { value, done } = await raw.next();
+      if (done) break;
+      first = first.length === 0 ? bytesOf(value) : Buffer.concat([first, bytesOf(value)]);
+    }
+    const decompressor = decompressorOf(first);
+    const all = restOf(first, raw);
+    if (decompressor === null) return yield* all;
+    // Who reads it is told what goes wrong.
+    yield* pipeline(Readable.from(all), decompressor, () => {}) as AsyncIterable<Buffer>;
+  } finally {
+    await raw.return?.();
+  }
+}
+
+async function* restOf(first: Buffer, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Buffer> {
+  if (first.length > 0) yield first;
+  for (let step = await rest.next(); !step.done; step = await rest.next())
+    yield bytesOf(step.value);
+}
+
+function rawChunks(source: CaptureSource): AsyncIterable<Uint8Array> {
+  if (source === '-') return process.stdin;
+  if (source instanceof Uint8Array) return Readable.from([source]);
+  if (typeof source === 'string' || source instanceof URL) {
+    return createReadStream(source, { highWaterMark: CHUNK });
+  }
+  return source;
+}
+
+function bytesOf(chunk: unknown): Buffer {
+  if (!(chunk instanceof Uint8Array)) throw invalidArgument('file', 'a stream of bytes', chunk);
+  return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+}

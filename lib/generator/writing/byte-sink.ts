@@ -1,0 +1,48 @@
+import { open } from 'node:fs/promises';
+import { Writable } from 'node:stream';
+import { invalidArgument } from '../../base/errors.js';
+
+/** Where bytes are written to. */
+export interface ByteSink {
+  /** Resolves when the memory may be used again. */
+  write(bytes: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a file, or takes a stream, which stays open. `'-'` is standard output.
+ * @throws rejects with TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; the errors of the file system
+ */
+export async function openSink(file: unknown): Promise<ByteSink> {
+  if (file === '-') return new StreamSink(process.stdout);
+  if (file instanceof Writable) return new StreamSink(file);
+  if (typeof file !== 'string' && !(file instanceof URL)) {
+    throw invalidArgument('options.file', "a path, '-' or a Writable", file);
+  }
+  const handle = await open(file, 'w');
+  return {
+    write: (bytes) => handle.appendFile(bytes),
+    close: () => handle.close(),
+  };
+}
+
+class StreamSink implements ByteSink {
+  readonly #stream: Writable;
+  /** The callback of each write tells as well; without a listener, the event would end the process. */
+  readonly #onError = () => {};
+
+  constructor(stream: Writable) {
+    this.#stream = stream;
+    stream.on('error', this.#onError);
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#stream.write(bytes, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#stream.off('error', this.#onError);
+  }
+}

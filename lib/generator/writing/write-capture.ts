@@ -1,0 +1,365 @@
+// writing: packets into a capture file in place of a socket. `packets-to-write` makes them, `byte-sink` takes
+// the bytes.
+
+import type { Writable } from 'node:stream';
+import { invalidArgument } from '../../base/errors.js';
+import { clock, nextTurn } from '../../base/timers.js';
+import { checkInteger } from '../../base/validate.js';
+import { rangeError, withReport } from '../base/errors.js';
+import { checkKeys, checkPositive } from '../base/validate.js';
+import {
+  type CaptureEncoder,
+  type CaptureFormat,
+  encoderOf,
+  LONGEST_FRAME,
+} from '../captures/capture-format.js';
+import { type BitRate, checkRate, type Rate } from '../pace/rate.js';
+import { checkObserved } from '../runs/run-options.js';
+import { type ByteSink, openSink } from './byte-sink.js';
+import {
+  checkPacket,
+  type PacketsToWrite,
+  type PacketToWrite,
+  type Source,
+  sourceOf,
+} from './packets-to-write.js';
+
+/** What {@link writeCapture} writes, and where to. */
+export interface WriteCaptureOptions extends PacketsToWrite {
+  /** A path, `'-'` for standard output, or a stream, which is left open. */
+  file: string | URL | Writable;
+  /** Default: pcapng for a path that ends in `.pcapng`, else pcap with nanoseconds. */
+  format?: CaptureFormat;
+  /**
+   * LINKTYPE_ number of packets that have none of their own; default 1, Ethernet, and for templates what
+   * they begin with: Ethernet, or IP (101).
+   */
+  linkType?: number;
+  /** Ends after so many packets; by default with the sequence, which of templates has no end. */
+  count?: number;
+  /** Ends after so many seconds of the times that are written; needs `rate`. */
+  seconds?: number;
+  /**
+   * The times of packets that have none, as if they left at this rate. Without it those of templates have
+   * one time, and others the time at which they are written.
+   */
+  rate?: Rate;
+  /** Time of the first packet by `rate`, or of all of templates: nanoseconds since 1970; default now. */
+  startTime?: bigint;
+  /** Ends it: the file is whole up to there. */
+  signal?: AbortSignal;
+  /** Called while it is written; an error that it throws ends it. */
+  onProgress?: (progress: WriteProgress) => void;
+  /** Milliseconds between two calls of `onProgress`; default 1000. */
+  progressInterval?: number;
+}
+
+/** What has been written so far. */
+export interface WriteProgress {
+  /** Packets that were taken. */
+  packets: number;
+  /** Frames in the file: a packet that kernel or device would cut into segments has several. */
+  frames: number;
+  /** Their bytes. */
+  bytes: number;
+}
+
+/** What was written. */
+export interface WriteReport extends WriteProgress {
+  /** Why it ended: `'count'` and `'seconds'` as asked for, `'end'` of the sequence. */
+  ended: 'end' | 'count' | 'seconds' | 'signal' | 'error';
+  /** From the time of the first packet to that of the last, or at a rate to where the next would be. */
+  seconds: number;
+}
+
+const KEYS = [
+  'file',
+  'format',
+  'linkType',
+  'packets',
+  'template',
+  'fields',
+  'mix',
+  'mixOrder',
+  'first',
+  'count',
+  'seconds',
+  'rate',
+  'startTime',
+  'signal',
+  'onProgress',
+  'progressInterval',
+] as const satisfies readonly (keyof WriteCaptureOptions)[];
+
+/** Bytes that are written at once. */
+const CHUNK = 2 ** 18;
+
+/**
+ * Writes packets to a capture file in place of a socket: any sequence of them, or those of templates, as
+ * they would be sent. What kernel or device would do to frames with an offload header is done: checksums
+ * are finished, and segments are frames of their own.
+ * @throws rejects with TypeError or RangeError on bad options or packets, Error `ERR_ZEROSEND_CAPTURE`
+ * where pcap would need two link types, and the errors of the file, with `report`, what was written until then
+ * @example
+ * ```js
+ * import { openCapture, writeCapture } from 'zerosend/generator';
+ *
+ * await writeCapture({
+ *   file: 'flood.pcapng',
+ *   template: {
+ *     ethernet: { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' },
+ *     ipv4: { source: '198.18.0.1', destination: '198.18.0.2' },
+ *     udp: { source: 1024, destination: 9 },
+ *   },
+ *   fields: [{ target: 'ipv4.source', counter: { count: 250 } }],
+ *   count: 1000,
+ *   rate: 10_000,
+ * });
+ * // Any sequence: here the frames of another capture that are short.
+ * async function* short() {
+ *   for await (const frame of openCapture('flood.pcapng')) {
+ *     if (frame.bytes.length < 100) yield frame;
+ *   }
+ * }
+ * console.log(await writeCapture({ file: 'short.pcap', packets: short() }));
+ * ```
+ */
+export async function writeCapture(options: WriteCaptureOptions): Promise<WriteReport> {
+  const checked = checkOptions(options);
+  const sink = await openSink(options.file);
+  const writing = new Writing(checked, sink);
+  try {
+    await writing.toEnd();
+    return writing.report();
+  } catch (error) {
+    throw withReport(error, { ...writing.report(), ended: 'error' });
+  } finally {
+    await sink.close();
+  }
+}
+
+function checkOptions(options: WriteCaptureOptions) {
+  checkKeys('options', options, KEYS);
+  const { file, format, linkType, count, seconds, rate, startTime } = options;
+  if (format !== undefined && format !== 'pcap' && format !== 'pcapng') {
+    throw invalidArgument('options.format', "'pcap' or 'pcapng'", format);
+  }
+  if (linkType !== undefined) checkInteger('options.linkType', linkType, 0, 0xffff);
+  if (count !== undefined) checkInteger('options.count', count, 0, Number.MAX_SAFE_INTEGER);
+  if (seconds !== undefined) checkPositive('options.seconds', seconds);
+  if (seconds !== undefined && rate === undefined) {
+    throw invalidArgument('options.seconds', 'with a rate, by which packets have times', seconds);
+  }
+  if (startTime !== undefined && typeof startTime !== 'bigint') {
+    throw invalidArgument('options.startTime', 'a bigint', startTime);
+  }
+  const source = sourceOf(options);
+  const type = linkType ?? source.linkType;
+  if (type === null) {
+    throw invalidArgument(
+      'options.linkType',
+      'given, as the packets begin with no Ethernet or IP',
+      linkType,
+    );
+  }
+  const named = typeof file === 'string' || file instanceof URL ? String(file) : '';
+  return {
+    source,
+    linkType: type,
+    format: format ?? (named.endsWith('.pcapng') ? ('pcapng' as const) : ('pcap' as const)),
+    count: count ?? Number.POSITIVE_INFINITY,
+    until: (seconds ?? Number.POSITIVE_INFINITY) * 1e9,
+    times: rate === undefined ? null : timesOf(rate),
+    own: options.packets !== undefined,
+    startTime: startTime ?? BigInt(Date.now()) * 1_000_000n,
+    ...checkObserved<(progress: WriteProgress) => void>(options),
+  };
+}
+
+/** What a rate counts, how much of it a packet is, and how many packets have one time. */
+interface Times {
+  /** packets or bits */
+  perSecond: number;
+  of(bytes: number): number;
+  burst: number;
+}
+
+function timesOf(rate: Rate): Times {
+  const { packets } = checkRate('options.rate', rate, 1);
+  const given: Partial<BitRate> = typeof rate === 'object' ? (rate as Partial<BitRate>) : {};
+  const { burst = 1, bits, overhead = 0 } = given;
+  if (bits === undefined) return { perSecond: packets, of: () => 1, burst };
+  return { perSecond: bits, of: (bytes) => (bytes + overhead) * 8, burst };
+}
+
+type Checked = ReturnType<typeof checkOptions>;
+
+/** One file while it is written. */
+class Writing {
+  readonly #options: Checked;
+  readonly #source: Source;
+  readonly #sink: ByteSink;
+  #encoder: CaptureEncoder | null = null;
+  #chunk = Buffer.allocUnsafe(CHUNK);
+  #filled = 0;
+  #ended: WriteReport['ended'] = 'end';
+  #packets = 0;
+  #frames = 0;
+  #bytes = 0;
+  /** packets or bits before the next packet, and ns from the start to its burst, by a rate */
+  #before = 0;
+  #burstDue = 0;
+  #firstTime: bigint | null = null;
+  #lastTime = 0n;
+  #told = clock();
+
+  constructor(options: Checked, sink: ByteSink) {
+    this.#options = options;
+    this.#source = options.source;
+    this.#sink = sink;
+  }
+
+  async toEnd(): Promise<void> {
+    const { packets } = this.#source;
+    if (!this.#isOver()) {
+      if (Symbol.asyncIterator in packets) await this.#takeAsTheyCome(packets);
+      else await this.#takeAll(packets);
+    }
+    if (this.#encoder === null) this.#begin(this.#options.linkType);
+    await this.#flush();
+  }
+
+  async #takeAll(packets: Iterable<PacketToWrite>): Promise<void> {
+    for (const packet of packets) {
+      this.#take(packet);
+      if (this.#filled >= CHUNK) await this.#flush();
+      if (this.#isOver()) return;
+    }
+  }
+
+  /** The signal ends the waiting for a packet that does not come, too. */
+  async #takeAsTheyCome(packets: AsyncIterable<PacketToWrite>): Promise<void> {
+    const { signal } = this.#options;
+    const iterator = packets[Symbol.asyncIterator]();
+    let wake = () => {};
+    const onAbort = () => wake();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const next = () =>
+      new Promise<IteratorResult<PacketToWrite, unknown> | null>((resolve, reject) => {
+        wake = () => resolve(null);
+        iterator.next().then(resolve, reject);
+      });
+    let done = false;
+    try {
+      while (!this.#isOver()) {
+        const step = await next();
+        if (step === null) continue;
+        done = step.done === true;
+        if (step.done) return;
+        this.#take(step.value);
+        if (this.#filled >= CHUNK) await this.#flush();
+      }
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+      // One that is still waiting for a packet would make us wait for it.
+      if (!done) void iterator.return?.().catch(() => {});
+    }
+  }
+
+  report(): WriteReport {
+    const { times } = this.#options;
+    const between = this.#firstTime === null ? 0 : Number(this.#lastTime - this.#firstTime);
+    return {
+      ended: this.#ended,
+      ...this.#progress(),
+      seconds: (times === null ? between : this.#due) / 1e9,
+    };
+  }
+
+  #progress(): WriteProgress {
+    return { packets: this.#packets, frames: this.#frames, bytes: this.#bytes };
+  }
+
+  #take(given: PacketToWrite): void {
+    const { linkType: standard } = this.#options;
+    const packet = checkPacket(given, this.#packets);
+    const frames = this.#source.framesOf(packet.bytes);
+    const time = packet.time ?? this.#timeOf(packet.bytes.length - this.#source.offload);
+    this.#firstTime ??= time;
+    this.#lastTime = time;
+    const { linkType = standard } = packet;
+    for (const bytes of frames) {
+      const originalLength = packet.originalLength ?? bytes.length;
+      this.#put({ bytes, originalLength, time, linkType });
+    }
+    this.#packets++;
+  }
+
+  /** ns from the start to where the next packet is due by a rate: a quotient, as steps would add up errors */
+  get #due(): number {
+    const { times } = this.#options;
+    return times === null ? 0 : (this.#before * 1e9) / times.perSecond;
+  }
+
+  #timeOf(bytes: number): bigint {
+    const { times, own, startTime } = this.#options;
+    if (times === null) return own ? BigInt(Date.now()) * 1_000_000n : startTime;
+    if (this.#packets % times.burst === 0) this.#burstDue = this.#due;
+    this.#before += times.of(bytes);
+    return startTime + BigInt(Math.round(this.#burstDue));
+  }
+
+  #put(frame: Parameters<CaptureEncoder['lay']>[2]): void {
+    const { length } = frame.bytes;
+    if (length > LONGEST_FRAME) {
+      const message = `a frame of a capture has at most ${LONGEST_FRAME} bytes; received ${length}`;
+      throw rangeError('ERR_ZEROSEND_FRAME_TOO_LONG', message);
+    }
+    const encoder = this.#encoder ?? this.#begin(frame.linkType);
+    this.#reserve(encoder.overhead + length);
+    this.#filled = encoder.lay(this.#chunk, this.#filled, frame);
+    this.#frames++;
+    this.#bytes += length;
+  }
+
+  /** A file begins with its first frame, since pcap says there what link type all have. */
+  #begin(linkType: number): CaptureEncoder {
+    const encoder = encoderOf(this.#options.format, linkType);
+    const header = encoder.begin();
+    this.#chunk.set(header);
+    this.#filled = header.length;
+    this.#encoder = encoder;
+    return encoder;
+  }
+
+  /** The frames of one packet go together, however many they are. */
+  #reserve(bytes: number): void {
+    const wanted = this.#filled + bytes;
+    if (wanted <= this.#chunk.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(wanted, 2 * this.#chunk.length));
+    this.#chunk.copy(larger, 0, 0, this.#filled);
+    this.#chunk = larger;
+  }
+
+  #isOver(): boolean {
+    const { count, until, signal } = this.#options;
+    if (signal?.aborted) this.#ended = 'signal';
+    else if (this.#packets >= count) this.#ended = 'count';
+    else if (this.#due >= until) this.#ended = 'seconds';
+    else return false;
+    return true;
+  }
+
+  async #flush(): Promise<void> {
+    const { onProgress, progressInterval } = this.#options;
+    const bytes = this.#chunk.subarray(0, this.#filled);
+    this.#filled = 0;
+    await this.#sink.write(bytes);
+    const now = clock();
+    if (onProgress !== undefined && now - this.#told >= progressInterval) {
+      this.#told = now;
+      onProgress(this.#progress());
+    }
+    await nextTurn();
+  }
+}
