@@ -44,11 +44,19 @@ export {
 } from './packets/protocol.js';
 export type * from './packets/protocols/index.js';
 export { type Template, type TemplateLayer, template } from './packets/template.js';
+export type { Skipped } from './replay/frame-shape.js';
+export type { AddedTag, EthernetRewrite, VlanRewrite } from './replay/link-rewrite.js';
 export type { NotRewritten, NotRewrittenKind } from './replay/not-rewritten.js';
 export { type ReplayReport, replay } from './replay/replay.js';
-export type { ReplayOptions } from './replay/replay-options.js';
+export type { ReplayOptions, ReplayServer } from './replay/replay-options.js';
+export {
+  type ReplayWorkersOptions,
+  type ReplayWorkersReport,
+  replayInWorkers,
+} from './replay/replay-workers.js';
 export type { Rewrite } from './replay/rewrite.js';
-export type { Skipped } from './replay/sendable-frames.js';
+export type { Oversize } from './replay/sendable-frames.js';
+export type { Split } from './replay/split.js';
 export { generate } from './runs/generate.js';
 export type { GenerateOptions, OnError } from './runs/generate-options.js';
 export type { GenerateReport } from './runs/generate-report.js';

@@ -101,8 +101,8 @@ function replayedOf(report: AnyReport): string[] {
     `${count(frames)} frames of the capture, ${count(loops)} whole rounds`,
     ...(lateness ? [`late by ${time(lateness.p50)} (p50), ${time(lateness.p99)} (p99)`] : []),
     ...skipped.map(
-      ({ reason, frames: number, firstOffset, longest }) =>
-        `left out: ${count(number)} frames (${reason}), the first at byte ${firstOffset}, ` +
+      ({ reason, detail, frames: number, firstOffset, longest }) =>
+        `left out: ${count(number)} frames (${detail ? `${reason}: ${detail}` : reason}), the first at byte ${firstOffset}, ` +
         `the longest of ${longest} bytes`,
     ),
     ...(unordered > 0

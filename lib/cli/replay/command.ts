@@ -1,11 +1,13 @@
+import { stat } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { readCaptureInTurns } from '../../generator/captures/capture.js';
 import {
   type Capture,
-  type ReplayOptions,
+  type CaptureReader,
+  openCapture,
   type ReplayReport,
-  type Rewrite,
   replay,
+  replayInWorkers,
 } from '../../generator/index.js';
 import type { ZeroCopySocket } from '../../index.js';
 import { defineCommand, EXIT, type ExitCode, type Invocation } from '../base/command.js';
@@ -21,7 +23,8 @@ import { showRun } from '../live/table.js';
 import { endpointText } from '../send/addresses.js';
 import { watchRun } from '../web/watch.js';
 import { OPTIONS, type ReplayCommandOptions } from './options.js';
-import { measure, openFor } from './socket.js';
+import { rewriteOf } from './rewrite.js';
+import { measure, openSocket, type Size, sizeOfStream, specOf } from './socket.js';
 
 const CAPABILITY: Capability = {
   name: 'NET_RAW',
@@ -29,16 +32,18 @@ const CAPABILITY: Capability = {
 };
 const LOOK = 100; // ms
 const SOONEST = 10; // ms, of what the generator takes
+const LOADED = 2 ** 30; // bytes, at most
 const WIRE = 24; // bytes of a frame that are not in the capture: preamble, FCS, gap
 
 export const command = defineCommand({
   name: 'replay',
   summary: 'send a capture again: pcap or pcapng, at its own speed or another',
   about: `
-Sends the frames of a capture (pcap, pcapng) through an interface: as they were captured, faster, slower,
-at a rate or as fast as they go, once or many times. Addresses and ports can be changed, and checksums are
-kept right. What cannot be sent is left out and listed with the reason. Ctrl-C ends it with the report.
-CAPTURE is a file, or - for standard input.`,
+Sends the frames of a capture (pcap, pcapng, also by gzip or zstd) through an interface: as they were
+captured, faster, slower, at a rate or as fast as they go, once or many times; or through two, one for
+clients and one for servers. Addresses, ports and VLAN tags can be changed, and checksums are kept right.
+What cannot be sent is left out and listed with the reason. Ctrl-C ends it with the report. CAPTURE is a
+file, or - for standard input.`,
   positionals: 'CAPTURE',
   options: OPTIONS,
   examples: [
@@ -48,6 +53,10 @@ CAPTURE is a file, or - for standard input.`,
     [
       'zerosend replay capture.pcap --packet eth0 --destination-mac 02:00:00:00:00:02 --rewrite-address 10.0.0.0/8=198.0.0.0/8',
       'to another host of another network; the report says which addresses it did not reach',
+    ],
+    [
+      'zerosend replay capture.pcapng.gz --packet eth0 --server eth1',
+      'what clients sent through one interface, what servers sent through another',
     ],
     [
       'zerosend replay capture.pcap --udp 127.0.0.1:9 --speed max',
@@ -64,27 +73,34 @@ CAPTURE is a file, or - for standard input.`,
 async function run(invocation: Invocation<typeof OPTIONS>): Promise<ExitCode> {
   const { options, positionals, terminal, json } = invocation;
   const path = checkCombination(options, positionals);
-  const capture = await read(path);
-  const size = await measure(capture);
+  const { capture, size, content } = await open(options, path);
   const monitor = new Monitor(targetOf(options, path, size.frames));
   const capability = options.udp === undefined ? CAPABILITY : null;
   await using _page = await watchRun(monitor, options, terminal);
-  let socket: ZeroCopySocket;
+  const sockets: ZeroCopySocket[] = [];
   try {
-    socket = await openFor(options, size);
+    // Workers open theirs by themselves; what the system does not allow is found out here.
+    sockets.push(await openSocket(specOf(options, size)));
+    if (options.server !== undefined) sockets.push(await openSocket(specOf(options, size, true)));
+    if (options.workers > 1) for (const socket of sockets.splice(0)) await socket.close();
   } catch (error) {
+    for (const socket of sockets) await socket.close();
     return unavailable(asUsageError(error), invocation, 'replay', capability);
   }
   const progress = terminal.progress(json);
   showRun(monitor, terminal, progress);
   let error: Error | null = null;
-  const report = await send(invocation, socket, capture, monitor).catch((failure: Failure) => {
+  const sent =
+    options.workers > 1
+      ? sendInWorkers(invocation, size, content, monitor)
+      : send(invocation, sockets, capture, monitor);
+  const report = await sent.catch((failure: Failure) => {
     error = failure;
     return failure.report;
   });
-  const stats = socket.stats();
-  await (socket.inFlight > 0 ? socket.abort() : socket.close());
-  if (report === undefined) {
+  const stats = sockets[0]?.stats() ?? null;
+  for (const socket of sockets) await (socket.inFlight > 0 ? socket.abort() : socket.close());
+  if (report === undefined || (report.sends === 0 && isAboutCapture(error))) {
     progress.clear();
     return unavailable(aboutCapture(error, path), invocation, 'replay', capability);
   }
@@ -95,75 +111,86 @@ async function run(invocation: Invocation<typeof OPTIONS>): Promise<ExitCode> {
 type Failure = Error & { report?: ReplayReport };
 
 /** @throws rejects as `replay` does */
-async function send(
+function send(
   { options, signal }: Invocation<typeof OPTIONS>,
-  socket: ZeroCopySocket,
-  capture: Capture,
+  [socket, second]: readonly ZeroCopySocket[],
+  capture: Capture | CaptureReader,
   monitor: Monitor,
 ): Promise<ReplayReport> {
-  const { seconds } = options;
-  const inTime = new AbortController();
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    const report = await replay({
-      ...replayOptions(options),
-      socket,
-      capture,
-      signal: AbortSignal.any([signal, inTime.signal]),
-      onProgress: (progress) => {
-        // The time begins with the first frame: a large capture takes a while to be made ready.
-        if (seconds !== undefined) {
-          timer ??= setTimeout(() => inTime.abort(), (seconds - progress.seconds) * 1e3);
-        }
-        monitor.look(() => readingOf(progress));
-      },
-      progressInterval: Math.min(LOOK, Math.max(SOONEST, (seconds ?? 1) * 500)),
-    });
-    const timely = report.ended === 'signal' && !signal.aborted;
-    return timely ? { ...report, ended: 'seconds' } : report;
-  } finally {
-    clearTimeout(timer);
-  }
+  const { split } = options;
+  return replay({
+    ...replayOptions(options),
+    socket: socket as ZeroCopySocket,
+    ...(second && { server: { socket: second, ...(split !== undefined && { split }) } }),
+    capture,
+    signal,
+    onProgress: (progress) => monitor.look(() => readingOf(progress)),
+  });
 }
 
-function replayOptions(options: ReplayCommandOptions): Omit<ReplayOptions, 'socket' | 'capture'> {
-  const { rate, speed, loops, snapped, segmentation, udp } = options;
+/** @throws rejects as `replayInWorkers` does */
+function sendInWorkers(
+  { options, signal }: Invocation<typeof OPTIONS>,
+  size: Size,
+  capture: string | Uint8Array,
+  monitor: Monitor,
+): Promise<ReplayReport> {
+  const { split, workers, server } = options;
+  return replayInWorkers({
+    ...replayOptions(options),
+    socket: specOf(options, size),
+    ...(server !== undefined && {
+      server: { socket: specOf(options, size, true), ...(split !== undefined && { split }) },
+    }),
+    capture,
+    stream: size.frames === null,
+    workers,
+    signal,
+    onProgress: (progress) => monitor.look(() => readingOf(progress)),
+  });
+}
+
+function replayOptions(options: ReplayCommandOptions) {
+  const { rate, speed, loops, snapped, oversize, segmentation, udp, seconds } = options;
   const { 'loop-gap': loopGap, 'max-gap': maxGap } = options;
   const wire = rate !== undefined && 'bits' in rate && udp === undefined && { overhead: WIRE };
   return {
     ...(rate === undefined ? { speed } : { rate: { ...rate, ...wire } }),
     loops,
+    ...(seconds === undefined ? {} : { seconds }),
     ...(loopGap === undefined ? {} : { loopGap: loopGap * 1e3 }),
     ...(maxGap === undefined ? {} : { maxGap: maxGap * 1e3 }),
     rewrite: rewriteOf(options),
     snapped,
+    oversize,
     virtioNetHeader: segmentation,
+    progressInterval: Math.min(LOOK, Math.max(SOONEST, (seconds ?? 1) * 500)),
   };
 }
 
-function rewriteOf(options: ReplayCommandOptions): Rewrite {
-  const source = options['source-mac'];
-  const destination = options['destination-mac'];
-  const ports = options['rewrite-port'].map(([from, to]) => [from, portOf(to)]);
-  return {
-    ethernet: {
-      ...(source === undefined ? {} : { source }),
-      ...(destination === undefined ? {} : { destination }),
-    },
-    addresses: Object.fromEntries(options['rewrite-address']),
-    ports: Object.fromEntries(ports),
-    checksums: options.checksums,
-  };
+interface Opened {
+  capture: Capture | CaptureReader;
+  /** what workers read by themselves */
+  content: string | Uint8Array;
+  size: Size;
 }
 
-function portOf(text: string): number {
-  if (/^\d+$/.test(text) && Number(text) <= 65_535) return Number(text);
-  throw new UsageError(`--rewrite-port takes ports from 0 to 65535; received '${text}'`);
+/** A capture that is loaded, or one that is read while it is sent. */
+async function open(options: ReplayCommandOptions, path: string): Promise<Opened> {
+  const { stream, loops, workers } = options;
+  const bytes = path === '-' ? 0 : ((await attempt(path, () => stat(path)))?.size ?? 0);
+  const once = path === '-' && loops === 1 && workers === 1;
+  if (stream || bytes > LOADED || once) {
+    return { capture: openCapture(path), content: path, size: sizeOfStream(options) };
+  }
+  const content = path === '-' ? await buffer(process.stdin) : path;
+  const capture = await attempt(path, () => readCaptureInTurns(content));
+  return { capture, content, size: await measure(capture) };
 }
 
-async function read(path: string): Promise<Capture> {
+async function attempt<T>(path: string, what: () => Promise<T>): Promise<T> {
   try {
-    return await readCaptureInTurns(path === '-' ? await buffer(process.stdin) : path);
+    return await what();
   } catch (error) {
     throw new UsageError(`CAPTURE: ${(error as Error).message}; received '${path}'`);
   }
@@ -171,9 +198,12 @@ async function read(path: string): Promise<Capture> {
 
 /** A capture of which nothing can be sent is as wrong as one that cannot be read. */
 function aboutCapture(error: unknown, path: string): unknown {
-  const { code, message } = error as Error & { code?: unknown };
-  if (code !== 'ERR_ZEROSEND_CAPTURE') return asUsageError(error);
-  return new UsageError(`CAPTURE: ${message}; received '${path}'`);
+  if (!isAboutCapture(error)) return asUsageError(error);
+  return new UsageError(`CAPTURE: ${(error as Error).message}; received '${path}'`);
+}
+
+function isAboutCapture(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === 'ERR_ZEROSEND_CAPTURE';
 }
 
 /** @returns the path of the capture */
@@ -186,6 +216,14 @@ function checkCombination(options: ReplayCommandOptions, positionals: readonly s
   const ways = [packet, xdp, udp].filter((way) => way !== undefined);
   if (ways.length !== 1) throw new UsageError('takes one of --packet, --xdp and --udp');
   if (udp !== undefined && !udp.port) throw new UsageError('--udp has to be HOST:PORT');
+  if (options.split !== undefined && options.server === undefined) {
+    throw new UsageError('--split needs --server');
+  }
+  if (options.stream && path === '-' && (options.loops > 1 || options.workers > 1)) {
+    throw new UsageError(
+      '--stream reads standard input once: neither --loops nor --workers are taken',
+    );
+  }
   if (rate !== undefined && (speed !== 1 || options['max-gap'] !== undefined)) {
     throw new UsageError('--rate takes the place of --speed and --max-gap');
   }
@@ -196,7 +234,7 @@ function checkCombination(options: ReplayCommandOptions, positionals: readonly s
   return path;
 }
 
-function targetOf(options: ReplayCommandOptions, path: string, frames: number): Target {
+function targetOf(options: ReplayCommandOptions, path: string, frames: number | null): Target {
   const { packet, xdp, udp, rate, seconds } = options;
   const where =
     udp !== undefined
@@ -204,12 +242,13 @@ function targetOf(options: ReplayCommandOptions, path: string, frames: number): 
       : xdp !== undefined
         ? `through ${xdp} (AF_XDP)`
         : `through ${packet} (transmit ring)`;
+  const and = options.server === undefined ? '' : ` and ${options.server}`;
   return {
     command: 'replay',
-    title: `${count(frames)} frames of ${path} ${where}`,
+    title: `${frames === null ? 'frames' : `${count(frames)} frames`} of ${path} ${where}${and}`,
     seconds: seconds ?? null,
     packets: null,
     rate: perSecond(rate),
-    workers: 1,
+    workers: options.workers,
   };
 }

@@ -1,3 +1,4 @@
+import type { Split } from '../../generator/index.js';
 import {
   choice,
   custom,
@@ -20,6 +21,23 @@ function readPair(text: string): readonly [string, string] {
   const [from = '', to = '', ...more] = text.split('=');
   if (from === '' || to === '' || more.length > 0) throw new UsageError('takes FROM=TO');
   return [from, to];
+}
+
+function readStep(text: string): readonly [string, number] {
+  const [range, step] = readPair(text);
+  if (!/^-?\d+$/.test(step)) throw new UsageError('takes RANGE=STEP, a step as a whole number');
+  return [range, Number(step)];
+}
+
+function readSplit(text: string): Split {
+  if (text === 'first-seen' || text === 'ports') return text;
+  const [kind, list = ''] = text.split('=');
+  const all = list.split(',').filter((one) => one !== '');
+  if (kind === 'addresses' && all.length > 0) return { addresses: all };
+  if (kind === 'ports' && all.every((one) => /^\d+$/.test(one)) && all.length > 0) {
+    return { ports: all.map(Number) };
+  }
+  throw new UsageError("takes 'first-seen', 'ports', ports=LIST or addresses=LIST");
 }
 
 function readSpeed(text: string): number {
@@ -53,6 +71,26 @@ export const OPTIONS = {
     placeholder: 'HOST:PORT',
     default: none,
   }),
+  server: text(
+    'a second interface (or HOST:PORT, of --udp), through which frames of servers leave: those of ' +
+      'clients leave through the first',
+    { placeholder: 'IFACE', default: none },
+  ),
+  split: custom(
+    "how servers are told from clients: 'first-seen' (who begins is the client), 'ports' (the lower one " +
+      "is the server's), 'ports=80,443' or 'addresses=10.0.0.0/24,…' of servers",
+    readSplit,
+    { placeholder: 'RULE', default: none },
+  ),
+  workers: integer('threads that send, each by sockets of its own; a flow is sent by one of them', {
+    min: 1,
+    max: 256,
+    default: 1,
+  }),
+  stream: flag(
+    'read the capture while it is sent, in little memory; so is one of more than 1 GiB, and standard ' +
+      'input that is sent once',
+  ),
   speed: custom("times as fast as it was captured; 'max': as fast as it goes", readSpeed, {
     placeholder: 'FACTOR',
     default: 1,
@@ -68,10 +106,15 @@ export const OPTIONS = {
   'max-gap': seconds('the longest that a gap between two frames may become', gap),
   seconds: seconds('end after this time', { min: 0.001, max: 1e7, default: none }),
   'rewrite-address': repeatable(
-    "change IP addresses: '10.0.0.1=198.18.0.1', or prefixes: '10.0.0.0/8=198.0.0.0/8'; the first " +
-      'that fits is taken',
+    "change IP addresses: '10.0.0.1=198.18.0.1', prefixes: '10.0.0.0/8=198.0.0.0/8', or ranges: " +
+      "'10.0.0.1-10.0.0.9=198.18.0.1-198.18.0.3'; the first that fits is taken",
     readPair,
     { placeholder: 'FROM=TO' },
+  ),
+  'each-loop': repeatable(
+    "new addresses in each loop: those within move on by so many, such as '198.18.0.0/16=256'",
+    readStep,
+    { placeholder: 'RANGE=STEP' },
   ),
   'rewrite-port': repeatable('change UDP and TCP ports', readPair, { placeholder: 'FROM=TO' }),
   'source-mac': custom(
@@ -84,17 +127,34 @@ export const OPTIONS = {
     placeholder: 'MAC',
     default: none,
   }),
+  'rewrite-mac': repeatable('change Ethernet addresses, wherever they stand', readPair, {
+    placeholder: 'FROM=TO',
+  }),
+  'rewrite-vlan': repeatable('change ids of VLAN tags', readPair, { placeholder: 'FROM=TO' }),
+  'remove-vlan': choice('take off VLAN tags', ['outer', 'all'], { default: none }),
+  'add-vlan': integer('put a VLAN tag before what is there', { min: 0, max: 4095, default: none }),
   checksums: flag('work out wrong checksums anew, as of captures made on the sending machine'),
   snapped: choice('frames whose end was not captured', ['skip', 'send', 'pad'], {
     default: 'skip',
   }),
-  segmentation: flag('of --packet: TCP frames longer than the interface takes leave as segments'),
+  segmentation: flag(
+    'of --packet: TCP and UDP frames longer than the interface takes are cut into segments by the kernel',
+  ),
+  oversize: choice(
+    'other frames that are longer: cut into segments (TCP, UDP) or fragments (IP) here, or cut off',
+    ['skip', 'segment', 'fragment', 'truncate'],
+    { default: 'skip' },
+  ),
   buffers: integer(
     'frames of the ring; one that holds the whole capture keeps them from round to round ' +
       '(default: those of the capture, up to 4096)',
     { min: 1, max: 65_536, default: none },
   ),
-  queue: integer('of --xdp: the transmit queue', { min: 0, max: 4095, default: 0 }),
+  queue: integer('of --xdp: the transmit queue; of several workers, the first one', {
+    min: 0,
+    max: 4095,
+    default: 0,
+  }),
   'qdisc-bypass': flag('of --packet: go past the queueing discipline'),
   ...WEB_OPTIONS,
 };

@@ -1,14 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { framesOf } from '../../generator/captures/capture.js';
-import type { Capture } from '../../generator/index.js';
+import type { Capture, WorkerSocket } from '../../generator/index.js';
 import { PacketSocket, UdpSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
+import { readEndpoint } from '../send/addresses.js';
 import type { ReplayCommandOptions } from './options.js';
 
-const FRAMES = { least: 64, most: 4096 };
+const FRAMES = { least: 64, stream: 1024, most: 4096 };
 const FRAME_SIZE = 2016;
 /** Of an IPv4 or TCP frame that is captured before segmentation. */
 const LARGEST_FRAME = 65_550;
 const LARGE_FRAMES = 64;
+const JUMBO = 9216;
 const OFFLOAD_HEADER = 10;
 const TURN = 2 ** 16;
 
@@ -23,27 +25,51 @@ export async function measure(capture: Capture): Promise<{ frames: number; longe
   return { frames: frames.length, longest };
 }
 
-/** Opens what a capture is sent through; its frames fit as far as the system lets them. */
-export async function openFor(
+/** What is known of a capture before it is sent. */
+export interface Size {
+  /** null: it is read while it is sent */
+  frames: number | null;
+  longest: number;
+}
+
+/** Of a capture that is read while it is sent: jumbo frames fit, and what is captured before segmentation. */
+export function sizeOfStream({ segmentation }: ReplayCommandOptions): Size {
+  return { frames: null, longest: segmentation ? LARGEST_FRAME : JUMBO };
+}
+
+/**
+ * What a capture is sent through; its frames fit as far as the system lets them.
+ * @param server the second socket in place of the first
+ */
+export function specOf(
   options: ReplayCommandOptions,
-  { frames, longest }: { frames: number; longest: number },
-): Promise<ZeroCopySocket> {
+  { frames, longest }: Size,
+  server = false,
+): WorkerSocket {
   const { packet, xdp, udp, queue, buffers, segmentation } = options;
   if (udp !== undefined) {
-    const { address, port = 0 } = udp;
-    return UdpSocket.open({ remote: { address, port } });
+    const { address, port = 0 } = server ? readEndpoint(options.server ?? '') : udp;
+    return { udp: { remote: { address, port } } };
   }
-  const ring = buffers ?? Math.min(FRAMES.most, Math.max(FRAMES.least, frames));
+  const name = (server ? options.server : (xdp ?? packet)) ?? '';
+  const ring = buffers ?? Math.min(FRAMES.most, Math.max(FRAMES.least, frames ?? FRAMES.stream));
   if (xdp !== undefined) {
     const frameSize = longest > 2048 ? 4096 : 2048;
-    return XdpSocket.open({ interface: xdp, queue, frames: ring, frameSize });
+    return { xdp: { interface: name, queue, frames: ring, frameSize } };
   }
   const large = segmentation && buffers === undefined ? LARGE_FRAMES : ring;
-  return PacketSocket.open({
-    interface: packet ?? '',
-    frames: longest > FRAME_SIZE ? large : ring,
-    frameSize: Math.max(FRAME_SIZE, Math.min(longest, LARGEST_FRAME) + OFFLOAD_HEADER),
-    qdiscBypass: options['qdisc-bypass'],
-    virtioNetHeader: segmentation,
-  });
+  return {
+    packet: {
+      interface: name,
+      frames: longest > FRAME_SIZE ? large : ring,
+      frameSize: Math.max(FRAME_SIZE, Math.min(longest, LARGEST_FRAME) + OFFLOAD_HEADER),
+      qdiscBypass: options['qdisc-bypass'],
+      virtioNetHeader: segmentation,
+    },
+  };
+}
+
+export function openSocket(spec: WorkerSocket): Promise<ZeroCopySocket> {
+  if ('udp' in spec) return UdpSocket.open(spec.udp);
+  return 'xdp' in spec ? XdpSocket.open(spec.xdp) : PacketSocket.open(spec.packet);
 }

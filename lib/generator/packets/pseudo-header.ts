@@ -56,6 +56,8 @@ const WAYS: Record<number, (message: Message) => Way[]> = {
     const header = (frame[at + 4] as number) * 4;
     return [{ offset: 6, covered: words === 0 ? length : header + (words - 1) * 4 }];
   },
+  // GRE has a checksum where its first bit says so, over all of it (RFC 2784).
+  47: ({ frame, at }) => ((frame[at] as number) & 0x80 ? [{ offset: 4, pseudoLength: null }] : []),
   // ICMPv6 has one, and is carried by IPv6 alone.
   58: ({ family }) => (family === 6 ? [{ offset: 2 }] : []),
   // OSPF version 3 has a pseudo header over both families (RFC 5340, RFC 7949), and no checksum where an

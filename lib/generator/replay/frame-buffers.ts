@@ -48,8 +48,15 @@ export class PooledFrames implements FrameBuffers {
   readonly pool: BufferPool;
   readonly #pools: readonly BufferPool[];
   readonly #buffers: readonly PooledBuffer[];
+  /** for each frame of the replay, which buffer has it */
+  readonly #places: Uint32Array;
 
-  private constructor(pools: readonly BufferPool[], buffers: readonly PooledBuffer[]) {
+  private constructor(
+    pools: readonly BufferPool[],
+    buffers: readonly PooledBuffer[],
+    places: Uint32Array,
+  ) {
+    this.#places = places;
     this.pool = pools[0] as BufferPool;
     this.#pools = pools;
     this.#buffers = buffers;
@@ -57,17 +64,20 @@ export class PooledFrames implements FrameBuffers {
 
   /**
    * A pool for a thousand frames with each step: one for all would be one long step.
+   * @param way of the frames that are loaded
    * @throws RangeError `ERR_ZEROSEND_NO_MEMORY` for more frames than there is memory for
    */
-  static *load(frames: readonly SendableFrame[]): Steps<PooledFrames> {
+  static *load(all: readonly SendableFrame[], way: number): Steps<PooledFrames> {
+    const frames = all.filter((frame) => frame.way === way);
     const pools: BufferPool[] = [];
     const buffers: PooledBuffer[] = [];
-    const made = () => new PooledFrames(pools, buffers);
+    const made = () => new PooledFrames(pools, buffers, placesOf(all, way));
     try {
-      while (buffers.length < frames.length) {
+      // A socket that nothing leaves through has one all the same.
+      while (buffers.length < frames.length || pools.length === 0) {
         const some = frames.slice(buffers.length, buffers.length + POOL);
         const bufferSize = some.reduce((most, { bytes }) => Math.max(most, bytes.length), 1);
-        const pool = new BufferPool({ count: some.length, bufferSize });
+        const pool = new BufferPool({ count: Math.max(1, some.length), bufferSize });
         pools.push(pool);
         for (const { bytes } of some) {
           const buffer = pool.tryAcquire() as PooledBuffer;
@@ -84,11 +94,17 @@ export class PooledFrames implements FrameBuffers {
   }
 
   take(frame: number): PooledBuffer {
-    return (this.#buffers[frame] as PooledBuffer).retain();
+    return (this.#buffers[this.#places[frame] as number] as PooledBuffer).retain();
   }
 
   close(): void {
     for (const buffer of this.#buffers) buffer[Symbol.dispose]();
     for (const pool of this.#pools) void pool.close();
   }
+}
+
+/** For each frame, how many of the same way come before it. */
+function placesOf(frames: readonly SendableFrame[], way: number): Uint32Array {
+  let before = 0;
+  return Uint32Array.from(frames, (frame) => (frame.way === way ? before++ : 0));
 }

@@ -1,22 +1,23 @@
 import { PROTOCOL, readWord } from '../packets/checksum.js';
-import { ETHERTYPE, linkPayload } from '../packets/dissect.js';
 import type { Dissection } from '../packets/dissect-ip.js';
 
 /**
- * Why addresses of a frame stay as they are although addresses are rewritten:
+ * Why addresses of a frame stay as they are although addresses are rewritten. What of these is understood
+ * is rewritten, inside and out, and is not counted:
  *
- * - `arp`: ARP and RARP, with the IP and MAC addresses in them
- * - `neighbourDiscovery`: ICMPv6 router and neighbour messages, with the addresses in them and in
- *   their options
- * - `icmpError`: ICMP and ICMPv6 errors, which quote the packet that they are about
+ * - `arp`: ARP and RARP but of IPv4 over Ethernet, or with MAC addresses that are not those of the frame
+ * - `neighbourDiscovery`: ICMPv6 router and neighbour messages that are damaged, or have options that are
+ *   not known
+ * - `icmpError`: ICMP and ICMPv6 errors whose quoted packet cannot be read
  * - `controlMessage`: other messages that hold addresses: ICMP router discovery, IGMP, MLD, OSPF, PIM,
  *   VRRP, EIGRP, RSVP, mobility headers, HIP
- * - `tunnel`: a packet or frame in IP (IP in IP, GRE, EtherIP, L2TP, MPLS, PIM Register) or in UDP at a
- *   known port (VXLAN, GENEVE, GTP-U, L2TP, Teredo, GUE, GRE, MPLS)
+ * - `tunnel`: a tunnel whose content cannot be read, or of a kind that is not looked into: L2TP, PIM
+ *   Register, PPTP, and at a known UDP port GTP-U, Teredo, GUE, VXLAN-GPE
  * - `encrypted`: ESP, which may hold a packet
  * - `ipOptions`: IPv4 options with addresses (source routes, record route, timestamps), IPv6 routing
  *   headers, home addresses
- * - `mpls`, `pppoe`, `llc`: frames of MPLS, PPPoE, or with a length in place of a type (LLC, SNAP)
+ * - `mpls`, `pppoe`, `llc`: frames of MPLS, PPPoE, or with a length in place of a type (LLC) with anything
+ *   but IP or Ethernet in them
  * - `malformed`: an IP header that is cut off or cannot be
  * - `other`: any other EtherType or IP protocol
  */
@@ -37,44 +38,18 @@ export type NotRewrittenKind =
 /** Frames by kind; a kind that there is none of is left out. */
 export type NotRewritten = Partial<Record<NotRewrittenKind, number>>;
 
-const ETHERTYPES: Record<number, NotRewrittenKind> = {
-  [ETHERTYPE.ipv4]: 'malformed',
-  [ETHERTYPE.ipv6]: 'malformed',
-  2054: 'arp',
-  32821: 'arp',
-  34887: 'mpls',
-  34888: 'mpls',
-  34915: 'pppoe',
-  34916: 'pppoe',
-};
-/** Smaller numbers in its place are lengths. */
-const LEAST_ETHERTYPE = 0x600;
+/** Smaller numbers in the place of an EtherType are lengths. */
+export const LEAST_ETHERTYPE = 0x600;
 
 /** These hold MAC addresses, which stay as well. */
 const WITH_MAC_ADDRESSES: readonly NotRewrittenKind[] = ['arp', 'neighbourDiscovery'];
 
-/** The kinds that a frame is of, when so much is changed. */
-export function notRewritten(
-  frame: Uint8Array,
-  linkType: number,
-  found: Dissection | null,
+/** Whether a kind is counted when so much is changed. */
+export function isCounted(
+  kind: NotRewrittenKind,
   changes: { ip: boolean; ethernet: boolean },
-): NotRewrittenKind[] {
-  if (!changes.ip && !changes.ethernet) return [];
-  const kinds = found === null ? [linkKind(frame, linkType)] : packetKinds(frame, found);
-  return changes.ip ? kinds : kinds.filter((kind) => WITH_MAC_ADDRESSES.includes(kind));
-}
-
-function linkKind(frame: Uint8Array, linkType: number): NotRewrittenKind {
-  const type = linkPayload(frame, linkType)?.type;
-  if (type === undefined) return 'other';
-  return type < LEAST_ETHERTYPE ? 'llc' : (ETHERTYPES[type] ?? 'other');
-}
-
-function packetKinds(frame: Uint8Array, found: Dissection): NotRewrittenKind[] {
-  const kinds: NotRewrittenKind[] = found.addressesInOptions ? ['ipOptions'] : [];
-  const carried = carriedKind(frame, found);
-  return carried === null ? kinds : [...kinds, carried];
+): boolean {
+  return changes.ip || (changes.ethernet && WITH_MAC_ADDRESSES.includes(kind));
 }
 
 const PIM = 103;
@@ -121,7 +96,8 @@ const UDP_PORTS: Record<number, NotRewrittenKind> = {
   8472: 'tunnel', // VXLAN, as Linux has it by default
 };
 
-function carriedKind(frame: Uint8Array, found: Dissection): NotRewrittenKind | null {
+/** What a packet is counted as whose content is not rewritten; null: there are no addresses in it. */
+export function carriedKind(frame: Uint8Array, found: Dissection): NotRewrittenKind | null {
   const { transport: at, protocol, family } = found;
   // A later fragment has no header that would tell; the first one is counted.
   if (at < 0 || at + 4 > Math.min(found.end, frame.length)) return null;

@@ -8,20 +8,22 @@ import type { Steps } from '../base/steps.js';
 const DISORDER_MS = 100;
 const STEP = 4096;
 
-interface Timed {
+/** A frame with its time. */
+export interface Timed {
   /** ns since 1970; null where the file has none */
   readonly time: bigint | null;
 }
 
-/** The time of a capture whose own clock may jump while it is recorded. */
+/**
+ * The time of a capture whose own clock may jump while it is recorded. Whether it has, is told by the
+ * frames behind a jump, as far as they were taken together with it.
+ */
 export class RecordedClock {
   /** How many frames have no time, or one before that of an earlier frame. */
   unordered = 0;
-  readonly #frames: readonly Timed[];
   readonly #maxGap: number;
-  readonly #zero: bigint;
-  /** for each frame, the earliest time that it or one behind it has, in ms after #zero */
-  readonly #earliest: Float64Array;
+  /** the first time that there is */
+  #zero: bigint | null = null;
   /** what is added to a recorded time */
   #shift = 0;
   #last = 0;
@@ -34,33 +36,36 @@ export class RecordedClock {
   #base: { from: number; shift: number; left: 'back' | 'ahead' } | null = null;
 
   /** @param maxGap the longest that a gap between two frames may become, in ms */
-  constructor(frames: readonly Timed[], maxGap: number) {
-    this.#frames = frames;
+  constructor(maxGap: number) {
     this.#maxGap = maxGap;
-    this.#zero = frames.find(({ time }) => time !== null)?.time ?? 0n;
-    this.#earliest = new Float64Array(frames.length + 1).fill(Number.POSITIVE_INFINITY);
   }
 
-  /** Looks through the times once; to be done before the first {@link next}. */
-  *look(): Steps<void> {
-    const earliest = this.#earliest;
-    for (let i = this.#frames.length - 1; i >= 0; i--) {
-      const behind = earliest[i + 1] as number;
-      earliest[i] = Math.min(this.#timeOf(i) ?? behind, behind);
+  /** When frames are due that follow those of the last call: in ms after the first of all. */
+  *take(frames: readonly Timed[]): Steps<Float64Array> {
+    this.#zero ??= frames.find(({ time }) => time !== null)?.time ?? null;
+    // For each frame, the earliest time that one behind it has.
+    const due = new Float64Array(frames.length);
+    let earliest = Number.POSITIVE_INFINITY;
+    for (let i = frames.length - 1; i >= 0; i--) {
+      due[i] = earliest;
+      earliest = Math.min(this.#timeOf(frames[i]) ?? earliest, earliest);
       if (i % STEP === 0) yield;
     }
+    for (let i = 0; i < frames.length; i++) {
+      due[i] = this.#next(this.#timeOf(frames[i]), due[i] as number);
+      if (i % STEP === 0) yield;
+    }
+    return due;
   }
 
-  /** When a frame is due, in ms after the first; to be asked for one after the other. */
-  next(i: number): number {
-    const time = this.#timeOf(i);
+  #next(time: number | null, later: number): number {
     if (time === null) {
       this.unordered++;
       return this.#last;
     }
     const away = time - this.#recorded;
     if (away < -DISORDER_MS) this.#jump(time, 'back');
-    else if (away > DISORDER_MS && this.#isAhead(i, time)) this.#jump(time, 'ahead');
+    else if (away > DISORDER_MS && this.#isAhead(later, time)) this.#jump(time, 'ahead');
     else if (this.#base?.left === 'back' && time >= this.#base.from) this.#return(time);
     const due = time + this.#shift;
     if (due < this.#last) {
@@ -99,13 +104,12 @@ export class RecordedClock {
   }
 
   /** A jump after which frames come that belong before it: it was no gap in the traffic. */
-  #isAhead(i: number, time: number): boolean {
-    const later = this.#earliest[i + 1] as number;
+  #isAhead(later: number, time: number): boolean {
     return later >= this.#recorded && later < time - DISORDER_MS;
   }
 
-  #timeOf(i: number): number | null {
-    const time = this.#frames[i]?.time ?? null;
-    return time === null ? null : Number(time - this.#zero) / 1e6;
+  #timeOf(frame: Timed | undefined): number | null {
+    const time = frame?.time ?? null;
+    return time === null ? null : Number(time - (this.#zero ?? time)) / 1e6;
   }
 }

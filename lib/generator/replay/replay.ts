@@ -1,32 +1,31 @@
-// replay: sending the frames of a capture again. Frames are rewritten (`rewrite`), made sendable
-// (`sendable-frames`), laid into buffers (`frame-buffers`) and timed (`schedule`).
+// replay: sending the frames of a capture again. Frames are told apart (`split`), rewritten (`rewrite`), made
+// sendable (`sendable-frames`) and timed (`schedule`): all before the first is sent (`kept-feed`), or while
+// others are (`passing-feed`).
 
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { clock } from '../../base/timers.js';
-import type { PooledBuffer } from '../../index.js';
 import { withReport } from '../base/errors.js';
-import { inTurns } from '../base/steps.js';
+import { type Capture, readCaptureInTurns } from '../captures/capture.js';
+import { CaptureReader } from '../captures/capture-reader.js';
 import type { CaptureProblem } from '../captures/captured-frame.js';
 import { claimExclusiveUse } from '../runs/exclusive-use.js';
 import type { GenerateReport } from '../runs/generate-report.js';
-import { Session } from '../runs/session.js';
-import { type FrameBuffers, PooledFrames, RingFrames } from './frame-buffers.js';
+import { type Batch, Due, type Feed } from './feed.js';
+import type { Skipped } from './frame-shape.js';
+import { KeptFeed } from './kept-feed.js';
 import type { NotRewritten } from './not-rewritten.js';
+import { PassingFeed } from './passing-feed.js';
 import {
   type CheckedReplay,
   checkReplay,
-  type Plan,
-  planReplay,
   type ReplayOptions,
+  type ReplayWay,
 } from './replay-options.js';
-import type { SendableFrame, Skipped } from './sendable-frames.js';
-
-/** Frames that are handed over at once at most. */
-const BATCH = 64;
+import { SessionPair } from './session-pair.js';
 
 /**
- * What a replay has sent. `packets` and `bytes` count frames, each as often as it was sent; `ended` is
- * `'count'` after the loops.
+ * What a replay has sent, through both interfaces where there are two. `packets` and `bytes` count frames,
+ * each as often as it was sent; `ended` is `'count'` after the loops.
  */
 export interface ReplayReport extends Omit<GenerateReport, 'pacing' | 'templates' | 'refused'> {
   /** Frames of the capture that can be sent, and whole rounds of them. */
@@ -36,9 +35,9 @@ export interface ReplayReport extends Omit<GenerateReport, 'pacing' | 'templates
   /** Frames that were left out. */
   skipped: Skipped[];
   /**
-   * Frames of the capture that are sent with addresses that `rewrite.addresses` does not reach, by
-   * kind; a frame can be of two. With `rewrite.ethernet` alone only kinds whose MAC addresses stay,
-   * without either none. Payloads of applications (DNS, DHCP, SIP) are not looked into.
+   * Frames of the capture that are sent with addresses that rewriting does not reach, by kind; a frame
+   * can be of two. With `rewrite.ethernet` alone only kinds whose MAC addresses stay, without either
+   * none. Payloads of applications (DNS, DHCP, SIP) are not looked into.
    */
   notRewritten: NotRewritten;
   /** Frames whose time does not follow that of an earlier one, or that have none; sent right behind it. */
@@ -57,9 +56,10 @@ export interface ReplayReport extends Omit<GenerateReport, 'pacing' | 'templates
 }
 
 /**
- * Sends a capture again: with its own timing, faster or slower, at a rate, or flat out. Frames are
- * made ready and laid into buffers before the first is sent. Those that are due go together; none is left out
- * because it is late.
+ * Sends a capture again: with its own timing, faster or slower, at a rate, or flat out; through one interface,
+ * or clients through one and servers through another. Frames are made ready and laid into buffers before the
+ * first is sent; of what `openCapture` has opened, and with other addresses in each loop, while others are
+ * sent. Those that are due go together; none is left out because it is late.
  * @throws rejects with TypeError or RangeError on bad options; Error `ERR_ZEROSEND_BUSY` while another
  * run uses the socket; Error `ERR_ZEROSEND_CAPTURE` for a file that is no capture, or none of whose
  * frames can be sent; and with what `send` throws or what ends the socket: with `report`, what was
@@ -76,53 +76,60 @@ export interface ReplayReport extends Omit<GenerateReport, 'pacing' | 'templates
  * ```
  */
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
-  const checked = checkReplay(options);
-  const { socket, pool } = checked;
-  const leave = claimExclusiveUse(socket, pool);
-  let buffers: FrameBuffers | null = null;
+  return runReplay(checkReplay(options));
+}
+
+/** The same of checked options. @internal */
+export async function runReplay(checked: CheckedReplay): Promise<ReplayReport> {
+  const leave: (() => void)[] = [];
+  let feed: Feed | null = null;
   try {
-    const plan = await planReplay(checked);
-    buffers = pool
-      ? new RingFrames(pool, plan.ready)
-      : await inTurns(PooledFrames.load(plan.ready));
-    return await new Replay(checked, plan, buffers).toEnd();
+    for (const { socket, pool } of checked.ways) leave.push(claimExclusiveUse(socket, pool));
+    feed = await feedOf(checked);
+    return await new Replay(checked, feed).toEnd();
   } finally {
-    buffers?.close();
-    leave();
+    feed?.close();
+    for (const each of leave) each();
   }
+}
+
+/** @throws Error `ERR_ZEROSEND_CAPTURE` for a file that is no capture, or has no frame to send */
+async function feedOf(checked: CheckedReplay): Promise<KeptFeed | PassingFeed> {
+  const { capture: given, ways } = checked;
+  if (given instanceof CaptureReader) return new PassingFeed(checked, given);
+  const capture = isCapture(given) ? given : await readCaptureInTurns(given);
+  const changes = checked.loops > 1 && ways.some(({ rewriter }) => rewriter.changesEachLoop);
+  return changes ? new PassingFeed(checked, capture) : KeptFeed.make(checked, capture);
+}
+
+function isCapture(value: unknown): value is Capture {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return false;
+  // Of a capture that was read, the frames are not to be made only to look at them.
+  const frames = Object.getOwnPropertyDescriptor(value, 'frames');
+  return frames?.get !== undefined || Array.isArray((value as Capture).frames);
 }
 
 class Replay {
   readonly #options: CheckedReplay;
-  readonly #plan: Plan;
-  readonly #frames: FrameBuffers;
-  readonly #session: Session;
+  readonly #feed: Feed;
+  readonly #sessions: SessionPair;
   readonly #lateness: RecordableHistogram | null;
-  readonly #buffers: PooledBuffer[] = new Array(BATCH);
-  readonly #lengths: number[] = new Array(BATCH);
-  /** the next frame, and when its loop began */
-  #next = 0;
-  #loop = 0;
+  readonly #taken: Due;
   #began = 0;
 
-  constructor(options: CheckedReplay, plan: Plan, buffers: FrameBuffers) {
+  constructor(options: CheckedReplay, feed: Feed) {
     this.#options = options;
-    this.#plan = plan;
-    this.#frames = buffers;
-    this.#lateness = plan.timed ? createHistogram({ lowest: 1, highest: 1e12 }) : null;
-    this.#session = new Session({
-      ...options,
-      pool: buffers.pool,
-      seconds: Number.POSITIVE_INFINITY,
-      startAt: undefined,
-      rateError: () => null,
-      precision: 'spin',
-    });
+    this.#feed = feed;
+    this.#lateness = options.timed ? createHistogram({ lowest: 1, highest: 1e12 }) : null;
+    this.#sessions = new SessionPair(options, feed.pools);
+    this.#taken = new Due(options.ways.length);
   }
 
   async toEnd(): Promise<ReplayReport> {
     try {
-      await this.#session.run(() => this.#send());
+      // The time begins with the first frame, which may have to be read first.
+      if (this.#feed.due === null) await this.#feed.more(this.#options.signal ?? NEVER);
+      await this.#sessions.run(() => this.#send());
     } catch (error) {
       throw withReport(error, this.#report());
     }
@@ -130,17 +137,17 @@ class Replay {
   }
 
   #report(): ReplayReport {
-    const { ready, skipped, notRewritten, schedule, capture } = this.#plan;
     const histogram = this.#lateness;
+    const { frames, loops, skipped, notRewritten, unordered, problem } = this.#feed.report();
     return {
-      ended: this.#session.ended,
-      frames: ready.length,
-      loops: this.#loop,
-      ...this.#session.meter.report(),
+      ended: this.#sessions.ended,
+      frames,
+      loops,
+      ...this.#sessions.report(),
       skipped,
       notRewritten,
-      unordered: schedule.unordered,
-      problem: capture.problem,
+      unordered,
+      problem,
       lateness: histogram && {
         p50: histogram.percentile(50) / 1000,
         p99: histogram.percentile(99) / 1000,
@@ -150,75 +157,66 @@ class Replay {
   }
 
   async #send(): Promise<void> {
-    const session = this.#session;
-    const { stop } = session;
-    this.#began = clock();
-    while (this.#loop < this.#options.loops && !stop.aborted) {
-      const due = this.#due;
-      const now = clock();
-      if (due > now) {
-        await session.sleepUntil(() => due);
+    const sessions = this.#sessions;
+    const feed = this.#feed;
+    const { stop } = sessions;
+    this.#began = this.#options.startAt ?? clock();
+    while (!feed.ended && !stop.aborted) {
+      const { due } = feed;
+      if (due === null) {
+        await feed.more(stop);
         continue;
       }
-      if (this.#sendDue(now) === 0) await session.room();
-      await session.yieldIfDue();
+      const now = clock();
+      const at = this.#began + due;
+      if (at > now) {
+        await sessions.sleepUntil(at);
+        continue;
+      }
+      if (this.#sendDue(now) === 0) await sessions.room(feed.way);
+      await sessions.yieldIfDue();
     }
-  }
-
-  /** When the next frame is due. */
-  get #due(): number {
-    return this.#began + (this.#plan.schedule.due[this.#next] as number);
   }
 
   /** Sends frames that are due at `now`, at most a batch; returns how many. */
   #sendDue(now: number): number {
-    const { socket, loops } = this.#options;
-    const { ready, schedule } = this.#plan;
-    if (socket.needDrain) return 0;
-    const buffers = this.#buffers;
-    const lengths = this.#lengths;
-    const first = { next: this.#next, began: this.#began };
-    let bytes = 0;
-    let count = 0;
-    while (count < BATCH && this.#loop < loops && this.#due <= now) {
-      const buffer = this.#frames.take(this.#next);
-      if (buffer === null) break;
-      const frame = ready[this.#next] as SendableFrame;
-      buffers[count] = buffer;
-      lengths[count++] = frame.bytes.length;
-      bytes += frame.length;
-      if (++this.#next === ready.length) {
-        this.#next = 0;
-        this.#loop++;
-        this.#began += schedule.period;
-      }
+    const { ways } = this.#options;
+    const taken = this.#taken;
+    taken.count = 0;
+    for (const [way, batch] of taken.batches.entries()) {
+      batch.count = batch.bytes = 0;
+      batch.blocked = (ways[way] as ReplayWay).socket.needDrain;
     }
-    if (count === 0) return 0;
-    try {
-      socket.sendMany(buffers.slice(0, count), lengths.slice(0, count));
-    } catch (error) {
-      for (let i = 0; i < count; i++) buffers[i]?.release();
-      throw error;
-    }
-    this.#session.meter.sent(count, bytes, count);
-    this.#noteLateness(first, count);
-    return count;
+    this.#feed.take(now - this.#began, taken);
+    if (taken.count === 0) return 0;
+    for (const [way, batch] of taken.batches.entries())
+      if (batch.count > 0) this.#handOver(way, batch);
+    this.#noteLateness(taken);
+    return taken.count;
   }
 
-  #noteLateness({ next, began }: { next: number; began: number }, count: number): void {
+  #handOver(way: number, { buffers, lengths, count, bytes }: Batch): void {
+    try {
+      const { socket } = this.#options.ways[way] as ReplayWay;
+      socket.sendMany(buffers.slice(0, count), lengths.slice(0, count));
+    } catch (error) {
+      for (const batch of this.#taken.batches.slice(way)) {
+        for (let i = 0; i < batch.count; i++) batch.buffers[i]?.release();
+      }
+      throw error;
+    }
+    this.#sessions.sent(way, count, bytes);
+  }
+
+  #noteLateness({ times, count }: Due): void {
     const histogram = this.#lateness;
     if (histogram === null) return;
-    const { due, period } = this.#plan.schedule;
-    const now = clock();
-    let at = next;
-    let start = began;
+    const now = clock() - this.#began;
     for (let i = 0; i < count; i++) {
-      const late = now - (start + (due[at] as number));
-      histogram.record(Math.max(1, Math.round(late * 1e6)));
-      if (++at === due.length) {
-        at = 0;
-        start += period;
-      }
+      histogram.record(Math.max(1, Math.round((now - (times[i] as number)) * 1e6)));
     }
   }
 }
+
+/** For who has no signal. */
+const NEVER = new AbortController().signal;

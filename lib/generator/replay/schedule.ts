@@ -4,53 +4,90 @@ import { type BitRate, type CheckedRate, checkRate, type Rate } from '../pace/ra
 import { RecordedClock } from './recorded-clock.js';
 import type { SendableFrame } from './sendable-frames.js';
 
-/** When each frame of a replay's loop is due. */
-export interface Schedule {
-  /** when each is due, in ms after the first */
-  due: Float64Array;
-  /** ms from the first frame of a loop to the first of the next */
-  period: number;
+/** When the frames of a loop are due, which are taken one after the other, any number at a time. */
+export interface Timing {
+  /** ms after the first of the loop, for frames that follow those of the last call */
+  take(frames: readonly SendableFrame[]): Steps<Float64Array>;
+  /** ms from the first frame of a loop to the first of the next, when all were taken */
+  readonly period: number;
   /** how many frames have no time, or one before that of an earlier frame; each is sent right behind that */
-  unordered: number;
+  readonly unordered: number;
 }
 
 const STEP = 4096;
 
-/** The schedule as it was recorded, `speed` times as fast; with Infinity all frames are due at once. */
-export function* recordedSchedule(
-  ready: readonly SendableFrame[],
-  { speed, loopGap, maxGap }: { speed: number; loopGap: number | undefined; maxGap: number },
-): Steps<Schedule> {
-  const clock = new RecordedClock(ready, speed === Number.POSITIVE_INFINITY ? 0 : maxGap * speed);
-  const due = new Float64Array(ready.length);
-  yield* clock.look();
-  for (let i = 0; i < ready.length; i++) {
-    due[i] = clock.next(i) / speed;
-    if (i % STEP === 0) yield;
+/** As recorded, `speed` times as fast; with Infinity all frames are due at once. */
+export class RecordedTiming implements Timing {
+  readonly #clock: RecordedClock;
+  readonly #speed: number;
+  readonly #loopGap: number | undefined;
+  #last = 0;
+  #frames = 0;
+
+  constructor({
+    speed,
+    loopGap,
+    maxGap,
+  }: { speed: number; loopGap: number | undefined; maxGap: number }) {
+    this.#clock = new RecordedClock(speed === Number.POSITIVE_INFINITY ? 0 : maxGap * speed);
+    this.#speed = speed;
+    this.#loopGap = loopGap;
   }
-  // Without another wish the next loop comes as one more frame at the mean distance.
-  const last = due.at(-1) ?? 0;
-  const mean = ready.length > 1 ? last / (ready.length - 1) : 0;
-  return { due, period: last + (loopGap ?? mean), unordered: clock.unordered };
+
+  *take(frames: readonly SendableFrame[]): Steps<Float64Array> {
+    const due = yield* this.#clock.take(frames);
+    for (let i = 0; i < due.length; i++) due[i] = (due[i] as number) / this.#speed;
+    this.#last = due.at(-1) ?? this.#last;
+    this.#frames += frames.length;
+    return due;
+  }
+
+  /** Without another wish the next loop comes as one more frame at the mean distance. */
+  get period(): number {
+    const mean = this.#frames > 1 ? this.#last / (this.#frames - 1) : 0;
+    return this.#last + (this.#loopGap ?? mean);
+  }
+
+  get unordered(): number {
+    return this.#clock.unordered;
+  }
 }
 
 /** At a rate; a rate in bits counts the length of each frame. */
-export function* rateSchedule(
-  ready: readonly SendableFrame[],
-  rate: Rate,
-  loopGap: number | undefined,
-): Steps<Schedule> {
-  const due = new Float64Array(ready.length);
-  const { packets, burst, bits } = checkFrameRate(rate);
-  let at = 0;
-  for (let i = 0; i < ready.length; i++) {
-    const { length } = ready[i] as SendableFrame;
-    due[i] = bits ? at : (Math.floor(i / burst) * burst * 1000) / packets;
-    const wire = length + (bits?.overhead ?? 0);
-    at += bits ? (wire * 8 * 1000) / bits.bits : 1000 / packets;
-    if (i % STEP === 0) yield;
+export class RateTiming implements Timing {
+  readonly unordered = 0;
+  readonly #rate: ReturnType<typeof checkFrameRate>;
+  readonly #loopGap: number | undefined;
+  #frames = 0;
+  #bits = 0;
+
+  constructor(rate: Rate, loopGap: number | undefined) {
+    this.#rate = checkFrameRate(rate);
+    this.#loopGap = loopGap;
   }
-  return { due, period: at + (loopGap ?? 0), unordered: 0 };
+
+  *take(frames: readonly SendableFrame[]): Steps<Float64Array> {
+    const due = new Float64Array(frames.length);
+    const { burst, bits } = this.#rate;
+    for (let i = 0; i < frames.length; i++) {
+      due[i] = bits
+        ? this.#at
+        : (Math.floor(this.#frames / burst) * burst * 1000) / this.#rate.packets;
+      this.#bits += ((frames[i] as SendableFrame).length + (bits?.overhead ?? 0)) * 8;
+      this.#frames++;
+      if (i % STEP === 0) yield;
+    }
+    return due;
+  }
+
+  get period(): number {
+    return this.#at + (this.#loopGap ?? 0);
+  }
+
+  get #at(): number {
+    const { bits, packets } = this.#rate;
+    return bits ? (this.#bits * 1000) / bits.bits : (this.#frames * 1000) / packets;
+  }
 }
 
 /** A rate that stays. */

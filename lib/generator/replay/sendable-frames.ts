@@ -3,29 +3,21 @@ import { objectsThatFit } from '../base/heap-room.js';
 import type { Steps } from '../base/steps.js';
 import { type Capture, framesOf } from '../captures/capture.js';
 import type { CapturedFrame } from '../captures/captured-frame.js';
-import { PROTOCOL, readWord, writeWord } from '../packets/checksum.js';
-import { dissect, LINKTYPE_ETHERNET, linkPayload } from '../packets/dissect.js';
+import { readWord } from '../packets/checksum.js';
+import { dissect, LINKTYPE_ETHERNET } from '../packets/dissect.js';
 import type { Dissection } from '../packets/dissect-ip.js';
+import { fragmentsOf } from '../packets/fragments.js';
 import { ETHERNET_HEADER } from '../packets/protocols/ethernet.js';
 import { VLAN_TAG } from '../packets/protocols/vlan.js';
-import { type NotRewritten, type NotRewrittenKind, notRewritten } from './not-rewritten.js';
-import { offloadHeader } from './replay-offload.js';
+import { segmentable, segmentsOf } from '../packets/segments.js';
+import { type Made, payloadOf, type Skipped, Unsendable, withEthernet } from './frame-shape.js';
+import type { NotRewritten } from './not-rewritten.js';
+import { behindOffloadHeader, segmentedByKernel } from './replay-offload.js';
 import type { Rewriter } from './rewrite.js';
+import type { Side } from './split.js';
 
-/** Why frames of a capture were left out: how many, and where in the file the first one is. */
-export interface Skipped {
-  /**
-   * Why: the end was not captured, longer than the socket sends, no Ethernet frame (for a packet or
-   * XDP socket), or without UDP payload (for a UDP socket).
-   */
-  reason: 'snapped' | 'too long' | 'no Ethernet frame' | 'no UDP payload';
-  /** How many were left out. */
-  frames: number;
-  /** Where in the file the first of them begins, in bytes. */
-  firstOffset: number;
-  /** How many bytes the longest of them has. */
-  longest: number;
-}
+/** What becomes of frames that are longer than the interface takes. */
+export type Oversize = 'skip' | 'segment' | 'fragment' | 'truncate';
 
 /** A frame as it is sent: rewritten, and with an offload header where the socket takes one. */
 export interface SendableFrame {
@@ -33,6 +25,8 @@ export interface SendableFrame {
   /** how many bytes it has without an offload header */
   length: number;
   time: bigint | null;
+  /** which of the sockets it leaves through */
+  way: number;
 }
 
 /** What limits the frames that a socket takes. */
@@ -45,12 +39,14 @@ export interface Destination {
   mtu: number;
   virtioNetHeader: boolean;
   snapped: 'skip' | 'send' | 'pad';
+  oversize?: Oversize;
 }
 
-/** How many bytes of the heap a frame takes that is ready, with the header of its array. */
-const SENDABLE_ON_HEAP = 300;
-/** How many frames one step goes through. */
-const STEP = 64;
+/** One of the ways that frames take: what is changed in them, and what the socket takes. */
+export interface Way {
+  rewriter: Rewriter;
+  destination: Destination;
+}
 
 /** The frames of a capture that a socket can send, and what is to be said of the others. */
 export interface SendableFrames {
@@ -60,6 +56,11 @@ export interface SendableFrames {
   notRewritten: NotRewritten;
 }
 
+/** How many bytes of the heap a frame takes that is ready, with the header of its array. */
+const SENDABLE_ON_HEAP = 300;
+/** How many frames one step goes through. */
+const STEP = 64;
+
 /**
  * Makes the frames of a capture ready for a socket, a few with each step; counts those that cannot be
  * sent.
@@ -68,119 +69,172 @@ export interface SendableFrames {
 export function* makeSendable(
   capture: Capture,
   rewriter: Rewriter,
-  to: Destination,
+  destination: Destination,
 ): Steps<SendableFrames> {
-  const skipped = new Map<Skipped['reason'], Skipped>();
-  const stayed: NotRewritten = {};
-  const ready: SendableFrame[] = [];
-  const most = objectsThatFit(SENDABLE_ON_HEAP);
-  const frames = framesOf(capture);
-  for (let i = 0; i < frames.length; i++) {
-    if (i % STEP === 0) yield;
-    if (ready.length > most) {
-      const message = `the heap does not hold more than ${most} frames (--max-old-space-size)`;
-      throw rangeError('ERR_ZEROSEND_CAPTURE', message);
+  const maker = new FrameMaker([{ rewriter, destination }], null);
+  const ready = yield* maker.makeAll(capture);
+  return { ready, skipped: maker.skipped, notRewritten: maker.notRewritten };
+}
+
+/** Makes captured frames ready to be sent, one after the other. */
+export class FrameMaker {
+  readonly #ways: readonly Way[];
+  readonly #split: { sideOf(frame: CapturedFrame): Side } | null;
+  readonly #isOurs: ((frame: CapturedFrame) => boolean) | null;
+  readonly #skipped = new Map<string, Skipped>();
+  readonly #stayed: NotRewritten = {};
+  #counts = true;
+  /** of the next packet that is cut into fragments of IPv6 */
+  #fragmentId = 1;
+
+  /**
+   * @param split says through which way each frame leaves; null: through the only one
+   * @param isOurs tells which frames somebody else sends, who only take their time here
+   */
+  constructor(
+    ways: readonly Way[],
+    split: { sideOf(frame: CapturedFrame): Side } | null,
+    isOurs: ((frame: CapturedFrame) => boolean) | null = null,
+  ) {
+    this.#isOurs = isOurs;
+    this.#ways = ways;
+    this.#split = split;
+  }
+
+  /** What was left out so far. */
+  get skipped(): Skipped[] {
+    return [...this.#skipped.values()];
+  }
+
+  get notRewritten(): NotRewritten {
+    return { ...this.#stayed };
+  }
+
+  /** Goes to a loop, from 0. What is left out is counted in the first one. */
+  set loop(loop: number) {
+    this.#counts = loop === 0;
+    for (const { rewriter } of this.#ways) rewriter.loop = loop;
+  }
+
+  *makeAll(capture: Capture): Steps<SendableFrame[]> {
+    const ready: SendableFrame[] = [];
+    const most = objectsThatFit(SENDABLE_ON_HEAP);
+    const frames = framesOf(capture);
+    for (let i = 0; i < frames.length; i++) {
+      if (i % STEP === 0) yield;
+      if (ready.length > most) {
+        const message = `the heap does not hold more than ${most} frames (--max-old-space-size)`;
+        throw rangeError('ERR_ZEROSEND_CAPTURE', message);
+      }
+      this.make(frames.frame(i), ready);
     }
-    const frame = frames.frame(i);
-    const kinds: NotRewrittenKind[] = [];
-    const made = makeFrameSendable(frame, rewriter, to, kinds);
-    if (typeof made !== 'string') {
-      ready.push(made);
-      for (const kind of kinds) stayed[kind] = (stayed[kind] ?? 0) + 1;
-      continue;
+    return ready;
+  }
+
+  /** Adds to `ready` what a frame is sent as: nothing where it is left out, several where it is cut. */
+  make(frame: CapturedFrame, ready: SendableFrame[]): void {
+    if (this.#isOurs?.(frame) === false) {
+      ready.push({ bytes: NOTHING, length: frame.originalLength, time: frame.time, way: OTHERS });
+      return;
     }
-    const { offset: firstOffset, originalLength } = frame;
-    const entry = skipped.get(made) ?? { reason: made, frames: 0, firstOffset, longest: 0 };
+    const side = this.#split?.sideOf(frame) ?? 0;
+    const way = this.#ways[side] as Way;
+    const made = this.#madeFor(way, frame);
+    if (made instanceof Unsendable) this.#leaveOut(frame, made);
+    else for (const one of made) ready.push({ ...one, time: frame.time, way: side });
+  }
+
+  #leaveOut({ offset, originalLength }: CapturedFrame, { reason, detail }: Unsendable): void {
+    if (!this.#counts) return;
+    const key = `${reason} ${detail}`;
+    const about = detail === undefined ? { reason } : { reason, detail };
+    const entry = this.#skipped.get(key) ?? {
+      ...about,
+      frames: 0,
+      firstOffset: offset,
+      longest: 0,
+    };
     entry.frames++;
     entry.longest = Math.max(entry.longest, originalLength);
-    skipped.set(made, entry);
+    this.#skipped.set(key, entry);
   }
-  return { ready, skipped: [...skipped.values()], notRewritten: stayed };
-}
 
-/** @param kinds gets the kinds of addresses in the frame that are not rewritten */
-function makeFrameSendable(
-  frame: CapturedFrame,
-  rewriter: Rewriter,
-  to: Destination,
-  kinds: NotRewrittenKind[],
-): SendableFrame | Skipped['reason'] {
-  const snapped = frame.bytes.length < frame.originalLength;
-  if (snapped && to.snapped === 'skip') return 'snapped';
-  let bytes = withEthernet(frame, rewriter, to.kind === 'datagram');
-  if (bytes === null) return 'no Ethernet frame';
-  const wireLength = bytes.length + (snapped ? frame.originalLength - frame.bytes.length : 0);
-  if (snapped && to.snapped === 'pad') {
-    const padded = new Uint8Array(wireLength);
-    padded.set(bytes);
-    bytes = padded;
+  #madeFor({ rewriter, destination: to }: Way, frame: CapturedFrame): Made[] | Unsendable {
+    const snapped = frame.bytes.length < frame.originalLength;
+    if (snapped && to.snapped === 'skip') return new Unsendable('snapped');
+    const datagram = to.kind === 'datagram';
+    let bytes = datagram ? Uint8Array.from(frame.bytes) : withEthernet(frame, rewriter);
+    if (bytes instanceof Unsendable) return bytes;
+    if (!datagram && bytes.length < ETHERNET_HEADER) return new Unsendable('no Ethernet frame');
+    if (!datagram) bytes = rewriter.retag(bytes);
+    const wireLength = bytes.length + (snapped ? frame.originalLength - frame.bytes.length : 0);
+    if (snapped && to.snapped === 'pad') {
+      const padded = new Uint8Array(wireLength);
+      padded.set(bytes);
+      bytes = padded;
+    }
+    const linkType = datagram ? frame.linkType : LINKTYPE_ETHERNET;
+    const kinds = rewriter.apply(bytes, linkType, wireLength);
+    const found = dissect(bytes, linkType, wireLength);
+    const made = datagram ? payloadOf(bytes, found, to.maxLength) : this.#fitted(bytes, found, to);
+    if (made instanceof Unsendable || !this.#counts) return made;
+    for (const kind of kinds) {
+      // Headers of a packet whose payload is sent stay here.
+      if (datagram && kind === 'ipOptions') continue;
+      this.#stayed[kind] = (this.#stayed[kind] ?? 0) + 1;
+    }
+    return made;
   }
-  const linkType = to.kind === 'datagram' ? frame.linkType : LINKTYPE_ETHERNET;
-  const found = dissect(bytes, linkType, wireLength);
-  rewriter.apply(bytes, found, linkType === LINKTYPE_ETHERNET);
-  const stay = notRewritten(bytes, linkType, found, rewriter.changes);
-  kinds.push(...stay.filter((kind) => to.kind === 'frame' || kind !== 'ipOptions'));
-  if (to.kind === 'datagram') return payloadOf(bytes, found, frame.time, to);
-  const tagged = ((bytes[12] as number) << 8) + (bytes[13] as number) === 0x8100;
-  const most = to.mtu + ETHERNET_HEADER + (tagged ? VLAN_TAG : 0);
-  const { length } = bytes;
-  if (length < ETHERNET_HEADER) return 'no Ethernet frame';
-  if (to.virtioNetHeader) {
-    const offloaded = offloadHeader(bytes, found, most);
-    if (offloaded === null) return 'too long';
-    bytes = offloaded;
-  } else if (length > most) {
-    return 'too long';
+
+  /** A frame as the interface takes it, or what it is cut into. */
+  #fitted(bytes: Uint8Array, found: Dissection | null, to: Destination): Made[] | Unsendable {
+    const tagged = readWord(bytes, 12) === 0x8100;
+    const most = to.mtu + ETHERNET_HEADER + (tagged ? VLAN_TAG : 0);
+    const { virtioNetHeader, maxLength, oversize = 'skip' } = to;
+    const asSent = (frame: Uint8Array): Made => {
+      const { length } = frame;
+      return { bytes: virtioNetHeader ? behindOffloadHeader(frame) : frame, length };
+    };
+    if (bytes.length > most) {
+      const offloaded = virtioNetHeader ? segmentedByKernel(bytes, found, most) : null;
+      if (offloaded !== null && offloaded.length <= maxLength) {
+        return [{ bytes: offloaded, length: bytes.length }];
+      }
+      const parts = this.#cut(bytes, found, most, oversize);
+      if (typeof parts === 'string') return new Unsendable('too long', parts || undefined);
+      return parts.map(asSent);
+    }
+    const made = asSent(bytes);
+    return made.bytes.length > maxLength ? new Unsendable('too long') : [made];
   }
-  return bytes.length > to.maxLength ? 'too long' : { bytes, length, time: frame.time };
-}
 
-/** A copy of the frame, with an Ethernet header before it where it has none but could have. */
-function withEthernet(frame: CapturedFrame, rewriter: Rewriter, bare: boolean): Uint8Array | null {
-  if (bare || frame.linkType === LINKTYPE_ETHERNET) return Uint8Array.from(frame.bytes);
-  const { source, destination } = rewriter;
-  const link = linkPayload(frame.bytes, frame.linkType);
-  if (link === null || source === null || destination === null) return null;
-  const payload = frame.bytes.subarray(link.at);
-  const type = typeOrLength(link.type, frame.originalLength - link.at);
-  if (type === null) return null;
-  const bytes = new Uint8Array(ETHERNET_HEADER + payload.length);
-  bytes.set(destination, 0);
-  bytes.set(source, 6);
-  writeWord(bytes, 12, type);
-  bytes.set(payload, ETHERNET_HEADER);
-  return bytes;
-}
-
-const LEAST_TYPE = 0x600;
-const LONGEST_PAYLOAD = 1500;
-/** What Linux has for the EtherType of frames that have none: raw 802.3, and 802.2 (if_ether.h). */
-const TYPELESS = [0x0001, 0x0004];
-
-/** What an Ethernet header says; null for what Ethernet does not carry. */
-function typeOrLength(type: number, length: number): number | null {
-  if (type >= LEAST_TYPE) return type;
-  return TYPELESS.includes(type) && length <= LONGEST_PAYLOAD ? length : null;
-}
-
-const UDP_HEADER = 8;
-
-function payloadOf(
-  bytes: Uint8Array,
-  found: Dissection | null,
-  time: bigint | null,
-  to: Destination,
-): SendableFrame | Skipped['reason'] {
-  if (found === null || found.protocol !== PROTOCOL.udp || found.fragment || found.transport < 0) {
-    return 'no UDP payload';
+  /** Cuts a frame as was asked for; a text: why it cannot be. */
+  #cut(
+    bytes: Uint8Array,
+    found: Dissection | null,
+    most: number,
+    how: Oversize,
+  ): Uint8Array[] | string {
+    switch (how) {
+      case 'skip':
+        return '';
+      case 'truncate':
+        return [bytes.subarray(0, most)];
+      case 'segment': {
+        const payload = segmentable(bytes, found);
+        if (found === null || payload === null || payload >= most) {
+          return 'no whole TCP or UDP packet that could be cut into segments';
+        }
+        return segmentsOf(bytes, found, payload, most - payload);
+      }
+      case 'fragment': {
+        const parts = fragmentsOf(bytes, found, most, this.#fragmentId++);
+        return parts ?? 'no whole IP packet that could be cut into fragments';
+      }
+    }
   }
-  const there = Math.min(found.end, bytes.length);
-  if (found.transport + UDP_HEADER > there) return 'no UDP payload';
-  // A datagram may end before its packet; one that says that it ends behind it is cut off there.
-  const said = readWord(bytes, found.transport + 4);
-  const end = said < UDP_HEADER ? there : Math.min(found.transport + said, there);
-  const payload = bytes.subarray(found.transport + UDP_HEADER, end);
-  if (payload.length === 0) return 'no UDP payload';
-  if (payload.length > to.maxLength) return 'too long';
-  return { bytes: payload, length: payload.length, time };
 }
+
+const NOTHING = new Uint8Array(0);
+/** The way of frames that somebody else sends. */
+export const OTHERS = 255;

@@ -185,8 +185,11 @@ interface Times {
 }
 
 function timesOf(rate: Rate): Times {
-  const { packets } = checkRate('options.rate', rate, 1);
-  const given: Partial<BitRate> = typeof rate === 'object' ? (rate as Partial<BitRate>) : {};
+  const { packets, constant, seed } = checkRate('options.rate', rate, 1);
+  if (!constant || seed !== null) {
+    throw invalidArgument('options.rate', 'one that stays, at even distances', rate);
+  }
+  const given = (typeof rate === 'object' ? rate : {}) as Partial<BitRate & { bits: number }>;
   const { burst = 1, bits, overhead = 0 } = given;
   if (bits === undefined) return { perSecond: packets, of: () => 1, burst };
   return { perSecond: bits, of: (bytes) => (bytes + overhead) * 8, burst };

@@ -199,6 +199,58 @@ describe(
       expect(readFileSync(page, 'utf8')).toMatch(/^<!doctype html>/i);
     });
 
+    it('reads a pipe while it is sent, and sends clients and servers through two interfaces', async () => {
+      const pair = ['zsx0', 'zsx1'].flatMap((name) => [
+        `link add ${name} type ifb`,
+        `link set ${name} up`,
+      ]);
+      const path = captureOf(frames(200));
+      const options =
+        '--packet zsx0 --server zsx1 --speed max --json --add-vlan 7 --each-loop 10.0.0.0/8=1';
+      const command = `gzip -c ${path} | "$0" "$1" replay - ${options}`;
+      const [node = '', main = ''] = REPLAY;
+      const { code, stdout, stderr } = await pipe([
+        ...ownNamespace(pair),
+        ...['sh', '-c', command, node, main],
+      ]);
+      expect(code, stderr).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ ok: true, packets: 200, frames: 200, loops: 1 });
+      const twice = await pipe([
+        ...ownNamespace(pair),
+        ...[...REPLAY, path, ...options.split(' '), '--stream', '--loops', '3', '--split', 'ports'],
+      ]);
+      expect(twice.code, twice.stderr).toBe(0);
+      const report = JSON.parse(twice.stdout);
+      expect(report).toMatchObject({ packets: 600, frames: 200, loops: 3 });
+      expect(report.target.title).toMatch(/^frames of .* through zsx0 .* and zsx1$/);
+    });
+
+    it.each<string[]>([[], ['--stream'], ['-']])(
+      'sends by several workers %j',
+      async (...words) => {
+        const path = captureOf(frames(200));
+        const [input, ...more] = words.includes('-') ? ['-'] : [path, ...words];
+        const args = [
+          input ?? '',
+          ...more,
+          '--packet',
+          SINK,
+          '--workers',
+          '2',
+          '--loops',
+          '2',
+          '--json',
+        ];
+        const running = new Running([...sink(), ...REPLAY, ...args, '--speed', '10']);
+        running.child.stdin?.end(readFileSync(path));
+        const { code, stdout, stderr } = await running.ended();
+        expect(code, stderr).toBe(0);
+        const report = JSON.parse(stdout);
+        expect(report).toMatchObject({ ok: true, packets: 400, frames: 200, loops: 2, failed: 0 });
+        expect(report.workers).toHaveLength(2);
+      },
+    );
+
     it('says that nothing of a capture can be sent', async () => {
       const path = captureOf([{ bytes: new Uint8Array(9000), time: 0n }], 'jumbo.pcap');
       const { code, stderr } = await pipe([...sink(), ...REPLAY, path, '--packet', SINK]);
@@ -244,6 +296,13 @@ describe('zerosend replay, a wrong command line', () => {
     [['GOOD', '--udp', '127.0.0.1:9', '--rewrite-port', '53'], /takes FROM=TO/],
     [['GOOD', '--udp', '127.0.0.1:9', '--rewrite-port', '53=x'], /--rewrite-port .*received 'x'/],
     [['GOOD', '--udp', '127.0.0.1:9', '--rewrite-address', 'a=b'], /rewrite\.addresses/],
+    [['GOOD', '--udp', '127.0.0.1:9', '--each-loop', '10.0.0.0/8=x'], /RANGE=STEP/],
+    [['GOOD', '--udp', '127.0.0.1:9', '--rewrite-vlan', '1=4096'], /--rewrite-vlan .*'4096'/],
+    [['GOOD', '--udp', '127.0.0.1:9', '--split', 'ports'], /--split needs --server/],
+    [['GOOD', '--udp', '127.0.0.1:9', '--split', 'x'], /'first-seen', 'ports'.*received 'x'/],
+    [['-', '--udp', '127.0.0.1:9', '--stream', '--loops', '2'], /standard input once/],
+    [['/no/such.pcap', '--packet', 'a', '--stream'], /CAPTURE: ENOENT/],
+    [['/proc/self/status', '--udp', '127.0.0.1:9', '--stream'], /CAPTURE: neither pcap nor/],
     [['/no/such.pcap', '--packet', 'a'], /CAPTURE: ENOENT.*received '\/no\/such\.pcap'/],
     [['/proc/self/status', '--packet', 'a'], /CAPTURE: neither pcap nor pcapng/],
   ])('%j', async (args, message) => {

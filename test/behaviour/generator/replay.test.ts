@@ -181,6 +181,31 @@ describe('replay, over veth', await needsRig('veth', { here: true }), () => {
     },
   );
 
+  it.each<[string, object, number]>([
+    ['UDP', { ipv4: IPV4, udp: PORTS }, 42],
+    ['UDP over IPv6, tagged', { vlan: { id: 7 }, ipv6: IPV6, udp: PORTS }, 66],
+    ['TCP behind a hop-by-hop header', { hop: true }, 82],
+  ])('has the kernel cut %s', async (_, layers, headers) => {
+    const payload = new Uint8Array(20_000).map((_, i) => i % 251);
+    const behind = [{ ethernet: ETHERNET }, { ipv6: IPV6 }, { hopByHop: {} }, { tcp: PORTS }];
+    const packet = 'hop' in layers ? { layers: behind } : { ethernet: ETHERNET, ...layers };
+    const { bytes } = template({ ...packet, payload } as Parameters<typeof template>[0]);
+    const virtioNetHeader = true;
+    const ring = { frameSize: 32_000, frames: 8, virtioNetHeader };
+    const capture = pcap([{ bytes, time: 0n }]);
+    const { heard, frames } = await wire.hear(
+      () => wire.run('packet', ring, (socket) => replay({ socket, capture, virtioNetHeader })),
+      { save: true },
+    );
+    const most = 1514 + ('vlan' in layers ? 4 : 0);
+    const count = Math.ceil(20_000 / (most - headers));
+    // The receiver does not look behind extension headers: tshark does, in rewrite-judged.test.ts.
+    const other = 'hop' in layers ? count : 0;
+    expect(heard).toMatchObject({ ...INTACT, frames: count, other });
+    const sent = Buffer.concat(frames.map((frame) => frame.subarray(headers)));
+    expect(sent.equals(payload)).toBe(true);
+  });
+
   it.each([
     [true, false],
     [false, true],
@@ -359,7 +384,6 @@ describe('replay, through a UDP socket', () => {
 
 describe('rewriting', async () => {
   const { Rewriter } = await import('../../../lib/generator/replay/rewrite.js');
-  const { dissect } = await import('../../../lib/generator/packets/dissect.js');
   const rewriter = new Rewriter({
     addresses: { '0.0.0.0/1': '198.18.0.0/1', '128.0.0.0/3': '0.0.0.0/3', '::/4': 'f000::/4' },
     ports: { 0: 65_535, 1: 0, 65535: 1 },
@@ -370,7 +394,7 @@ describe('rewriting', async () => {
       fc.property(description, (packet) => {
         const { bytes } = template({ ...packet, ethernet: ETHERNET, virtioNetHeader: false });
         const frame = Buffer.from(bytes);
-        rewriter.apply(frame, dissect(frame, 1), true);
+        rewriter.apply(frame, 1);
         expect(parse(frame).problems).toEqual([]);
       }),
       { numRuns: 500 },
@@ -384,9 +408,9 @@ describe('rewriting', async () => {
     frame[40]! ^= 0x55;
     const wrong = ['IPv4 header checksum', 'UDP checksum'];
     expect(parse(frame).problems).toEqual(wrong);
-    rewriter.apply(frame, dissect(frame, 1), true);
+    rewriter.apply(frame, 1);
     expect(parse(frame).problems).toEqual(wrong);
-    new Rewriter({ checksums: true }).apply(frame, dissect(frame, 1), true);
+    new Rewriter({ checksums: true }).apply(frame, 1);
     expect(parse(frame).problems).toEqual([]);
   });
 
@@ -394,7 +418,7 @@ describe('rewriting', async () => {
     const udp = { ...PORTS, checksum: 'none' as const };
     const frame = Buffer.from(template({ ethernet: ETHERNET, ipv4: IPV4, udp }).bytes);
     for (const each of [rewriter, new Rewriter({ checksums: true })]) {
-      each.apply(frame, dissect(frame, 1), true);
+      each.apply(frame, 1);
       expect(frame.readUInt16BE(40)).toBe(0);
     }
   });
@@ -404,11 +428,11 @@ describe('rewriting', async () => {
     const later = Buffer.from(whole);
     later.writeUInt16BE(0x0010, 20); // fragment offset
     const before = later.toString('hex', 34);
-    rewriter.apply(later, dissect(later, 1), true);
+    rewriter.apply(later, 1);
     expect(later.toString('hex', 34)).toBe(before);
     for (let length = 0; length < whole.length; length++) {
       const cut = Buffer.from(whole.subarray(0, length));
-      rewriter.apply(cut, dissect(cut, 1), length >= 14);
+      rewriter.apply(cut, 1);
       expect(cut).toHaveLength(length);
     }
   });

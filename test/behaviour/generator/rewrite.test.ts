@@ -96,6 +96,18 @@ function expected(
   return bytes;
 }
 
+const isIcmp = ({ name }: { name: string }) => name === 'icmp' || name === 'icmpv6';
+
+/** Errors, and neighbour discovery, in which addresses are rewritten as well. */
+function holdsAddresses({ frame, checks }: Stack): boolean {
+  const icmp = checks.find(isIcmp);
+  if (icmp === undefined || icmp.at + 2 > frame.length) return false;
+  const type = frame[icmp.at - 2] as number;
+  return icmp.name === 'icmp'
+    ? [3, 4, 5, 11, 12].includes(type)
+    : type < 5 || (type > 132 && type < 138);
+}
+
 const dice = fc.gen().map((gen) => new Dice((max) => gen(fc.integer, { min: 0, max })));
 
 describe('rewriting, over random stacks of protocols', () => {
@@ -108,7 +120,8 @@ describe('rewriting, over random stacks of protocols', () => {
         const options = optionsOf(rewrite, checksums);
         const { frame } = rewritten(made.frame, options, made.wireLength);
         const want = expected(made, rewrite);
-        const moved = !want.equals(made.frame);
+        const holds = holdsAddresses(made);
+        const moved = holds || !want.equals(made.frame);
         for (const { name, at, residue, complete, optional } of made.checks) {
           if (at + 2 > frame.length) continue;
           const [before, after] = [made.frame.readUInt16BE(at), frame.readUInt16BE(at)];
@@ -125,7 +138,9 @@ describe('rewriting, over random stacks of protocols', () => {
           if (!moved && was === 0) expect(after).toBe(before);
           seen.add(`${made.family} ${name} ${complete} ${was === 0}`);
         }
-        expect(frame.toString('hex'), made.name).toBe(want.toString('hex'));
+        // What a message holds is for layered-rewrite.test.ts; here, its checksum counts.
+        const end = holds ? (made.checks.find(isIcmp)?.at ?? 0) : frame.length;
+        expect(frame.toString('hex', 0, end), made.name).toBe(want.toString('hex', 0, end));
       }),
       { numRuns: 4000 },
     );

@@ -1,0 +1,427 @@
+// Replays that are read as they go, through two sockets, for a time, or with other addresses in each loop.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import { afterAll, describe, expect, it } from 'vitest';
+import {
+  openCapture,
+  type PacketDescription,
+  type ReplayOptions,
+  readCapture,
+  replay,
+  replayInWorkers,
+  template,
+} from 'zerosend/generator';
+import { openTo, startPeer } from '../../support/endpoints.js';
+import { parse } from './support/oracle.js';
+import { pcap, type Written } from './support/pcap-writer.js';
+import { sendable } from './support/sendable.js';
+import { ETHERNET } from './support/wire.js';
+
+const { Rewriter } = await import('../../../lib/generator/replay/rewrite.js');
+const { Splitter } = await import('../../../lib/generator/replay/split.js');
+
+const folder = mkdtempSync(join(tmpdir(), 'zerosend-ways-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const CLIENT = '10.1.2.3';
+const SERVER = '10.9.9.9';
+const MS = 1_000_000n;
+const payload = (length: number) => new Uint8Array(length);
+
+/** A datagram of a client or of a server. */
+function datagram(from: 'client' | 'server', length: number, port = 4000): Uint8Array {
+  const ask = from === 'client';
+  return template({
+    ethernet: ETHERNET,
+    ipv4: { source: ask ? CLIENT : SERVER, destination: ask ? SERVER : CLIENT },
+    udp: { source: ask ? port : 53, destination: ask ? 53 : port },
+    payload: payload(length),
+  }).bytes;
+}
+
+const numbered = (count: number): Written[] =>
+  Array.from({ length: count }, (_, i) => ({
+    bytes: datagram('client', 20 + (i % 50)),
+    time: BigInt(i) * MS,
+  }));
+
+async function sent(options: Omit<ReplayOptions, 'socket'>) {
+  const receiver = await startPeer({ protocol: 'udp', discard: true });
+  const socket = await openTo(receiver);
+  const report = await replay({ socket, ...options });
+  const heard = await receiver.until(({ datagrams }) => datagrams >= report.packets);
+  return { report, heard };
+}
+
+describe('replay of a capture that is read as it goes', () => {
+  const file = join(folder, 'capture.pcap.gz');
+  writeFileSync(file, gzipSync(pcap(numbered(3000))));
+
+  it('sends the same as of one that was loaded, loop after loop', async () => {
+    const flat = { speed: Number.POSITIVE_INFINITY, loops: 3 };
+    const loaded = await sent({ capture: file, ...flat });
+    const passing = await sent({ capture: openCapture(file), ...flat });
+    const facts = ({ report, heard }: Awaited<ReturnType<typeof sent>>) => {
+      const { packets, bytes, frames, loops, skipped, notRewritten, unordered, problem } = report;
+      const { datagrams, minLength, maxLength } = heard;
+      const told = { packets, bytes, frames, loops, skipped, notRewritten, unordered, problem };
+      return { ...told, ended: report.ended, datagrams, minLength, maxLength };
+    };
+    expect(facts(passing)).toEqual(facts(loaded));
+    expect(passing.report).toMatchObject({ packets: 9000, loops: 3, frames: 3000 });
+  });
+
+  it('keeps its times, and those of its rate', async () => {
+    const capture = () => openCapture(pcap(numbered(201)));
+    const recorded = (await sent({ capture: capture() })).report;
+    expect(recorded.seconds).toBeGreaterThanOrEqual(0.2);
+    expect(recorded.lateness?.p50).toBeGreaterThan(0);
+    const flat = { speed: Number.POSITIVE_INFINITY, loopGap: 400 };
+    const twice = (await sent({ capture: capture(), ...flat, loops: 3 })).report;
+    expect(twice.seconds).toBeGreaterThanOrEqual(0.8);
+    const rated = (await sent({ capture: capture(), rate: 1000 })).report;
+    expect(rated.seconds).toBeGreaterThanOrEqual(0.2);
+  });
+
+  it('sends what comes out of a pipe as it comes, and ends while it waits for more', async () => {
+    const bytes = pcap(numbered(5));
+    const pipe = new PassThrough();
+    pipe.write(bytes);
+    const stop = new AbortController();
+    const receiver = await startPeer({ protocol: 'udp', discard: true });
+    const socket = await openTo(receiver);
+    const capture = openCapture(pipe);
+    const running = replay({ socket, capture, speed: 1000, signal: stop.signal });
+    await receiver.until(({ datagrams }) => datagrams === 5);
+    stop.abort();
+    expect(await running).toMatchObject({ ended: 'signal', packets: 5 });
+    expect(pipe.destroyed).toBe(true);
+  });
+
+  it('says what is wrong as of any capture', async () => {
+    const receiver = await startPeer({ protocol: 'udp', discard: true });
+    const socket = await openTo(receiver);
+    const refused = (capture: ReplayOptions['capture'], options: object = {}) =>
+      expect(replay({ socket, capture, ...options })).rejects;
+    const code = 'ERR_ZEROSEND_CAPTURE';
+    await refused(openCapture(Buffer.from('no capture'))).toMatchObject({ code });
+    await refused(openCapture(pcap([]))).toMatchObject({ code });
+    await refused(openCapture(join(folder, 'none'))).toMatchObject({ code: 'ENOENT' });
+    const stream = openCapture(Readable.from([pcap(numbered(1))]));
+    await refused(stream, { loops: 2 }).toMatchObject({ code: 'ERR_ZEROSEND_INVALID_ARGUMENT' });
+    const cut = pcap(numbered(9)).subarray(0, -1);
+    const { report } = await sent({ capture: openCapture(cut), speed: 100 });
+    expect(report).toMatchObject({ packets: 8, problem: { message: /cut off/ } });
+  });
+
+  it('ends after so many seconds', async () => {
+    for (const capture of [readCapture(pcap(numbered(50))), openCapture(pcap(numbered(50)))]) {
+      const { report } = await sent({
+        capture,
+        loops: Number.POSITIVE_INFINITY,
+        seconds: 0.25,
+        speed: 20,
+      });
+      expect(report.ended).toBe('seconds');
+      expect(report.seconds).toBeGreaterThanOrEqual(0.25);
+      expect(report.loops).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe('replay through two sockets', () => {
+  const dialogue = pcap(
+    Array.from({ length: 600 }, (_, i) => ({
+      bytes:
+        i % 3 === 0
+          ? datagram('client', 100, 4000 + i)
+          : datagram('server', 200, 4000 + i - (i % 3)),
+      time: BigInt(i) * MS,
+    })),
+  );
+
+  it.each([
+    ['loaded', () => dialogue],
+    ['as it goes', () => openCapture(dialogue)],
+  ])('sends what clients sent through one, and servers through the other: %s', async (_, make) => {
+    const peers = await Promise.all(
+      [1, 2].map(() => startPeer({ protocol: 'udp', discard: true })),
+    );
+    const [client, server] = await Promise.all(peers.map((peer) => openTo(peer)));
+    const reports: number[] = [];
+    const report = await replay({
+      socket: client!,
+      server: { socket: server! },
+      capture: make(),
+      speed: 10,
+      loops: 2,
+      onProgress: ({ packets }) => reports.push(packets),
+      progressInterval: 10,
+    });
+    expect(report).toMatchObject({
+      packets: 1200,
+      sends: 1200,
+      loops: 2,
+      failed: 0,
+      unfinished: 0,
+    });
+    expect(report.bytes).toBe(400 * 100 + 800 * 200);
+    expect(reports.at(-1)).toBeGreaterThan(300);
+    const heard = await Promise.all(
+      peers.map((peer, i) => peer.until(({ datagrams }) => datagrams >= (i === 0 ? 400 : 800))),
+    );
+    expect(heard[0]).toMatchObject({ datagrams: 400, minLength: 100, maxLength: 100 });
+    expect(heard[1]).toMatchObject({ datagrams: 800, minLength: 200, maxLength: 200 });
+  });
+
+  it('ends as a whole when one of them is closed', async () => {
+    const peers = await Promise.all(
+      [1, 2].map(() => startPeer({ protocol: 'udp', discard: true })),
+    );
+    const [client, server] = await Promise.all(peers.map((peer) => openTo(peer)));
+    const running = replay({
+      socket: client!,
+      server: { socket: server! },
+      capture: dialogue,
+      loops: Number.POSITIVE_INFINITY,
+    });
+    const failed = expect(running).rejects.toMatchObject({ code: 'ERR_ZEROSEND_SOCKET_CLOSED' });
+    await peers[1]!.until(({ datagrams }) => datagrams > 10);
+    await server!.abort();
+    await failed;
+  });
+
+  it('refuses the same socket twice, and rules that are none', async () => {
+    const socket = await openTo(await startPeer({ protocol: 'udp', discard: true }));
+    const other = await openTo(await startPeer({ protocol: 'udp', discard: true }));
+    const refused = (server: object, code: string) =>
+      expect(replay({ socket, capture: dialogue, server: server as never })).rejects.toMatchObject({
+        code,
+      });
+    await refused({ socket }, 'ERR_ZEROSEND_INVALID_ARGUMENT');
+    await refused({ socket: other, split: 'never' }, 'ERR_ZEROSEND_INVALID_ARGUMENT');
+    await refused({ socket: other, split: { ports: [70_000] } }, 'ERR_ZEROSEND_OUT_OF_RANGE');
+    await refused({ socket: other, split: { addresses: ['x'] } }, 'ERR_ZEROSEND_INVALID_ADDRESS');
+  });
+
+  const sides = (splitter: InstanceType<typeof Splitter>, frames: Uint8Array[]) =>
+    frames.map((bytes) =>
+      splitter.sideOf({ bytes, originalLength: bytes.length, time: 0n, linkType: 1, offset: 0 }),
+    );
+  const made = (layers: Partial<PacketDescription>, turned = false) =>
+    template({
+      ethernet: turned ? { source: ETHERNET.destination, destination: ETHERNET.source } : ETHERNET,
+      ...layers,
+    } as PacketDescription).bytes;
+  const ip = (turned: boolean) =>
+    turned ? { source: SERVER, destination: CLIENT } : { source: CLIENT, destination: SERVER };
+
+  it('tells them apart by the rule', () => {
+    const frames = [datagram('server', 9), datagram('client', 9), datagram('server', 9)];
+    expect(sides(new Splitter(), frames)).toEqual([0, 1, 0]); // who comes first is the client
+    expect(sides(new Splitter('ports'), frames)).toEqual([1, 0, 1]);
+    expect(sides(new Splitter({ ports: [4000] }), frames)).toEqual([0, 1, 0]);
+    expect(sides(new Splitter({ addresses: ['10.9.0.0/16'] }), frames)).toEqual([1, 0, 1]);
+    expect(sides(new Splitter({ addresses: ['10.1.2.1-10.1.2.9'] }), frames)).toEqual([0, 1, 0]);
+  });
+
+  it('knows who answers a SYN, and whose ARP and fragments are whose', () => {
+    const ports = { source: 80, destination: 4000 };
+    const answer = made({ ipv4: ip(true), tcp: { ...ports, flags: ['syn', 'ack'] } }, true);
+    const data = made({ ipv4: ip(false), tcp: { source: 4000, destination: 80 } });
+    const arp = { senderEthernet: ETHERNET.source, senderIpv4: CLIENT, targetIpv4: SERVER };
+    const asks = template({ layers: [{ ethernet: ETHERNET }, { arp }] }).bytes;
+    const back = { source: ETHERNET.destination, destination: ETHERNET.source };
+    const tells = template({ layers: [{ ethernet: back }, { arp }] }).bytes;
+    const splitter = new Splitter();
+    expect(sides(splitter, [asks, tells, answer, data, tells, asks])).toEqual([0, 1, 1, 0, 1, 0]);
+  });
+});
+
+describe('replay in workers', () => {
+  const flows = pcap(
+    Array.from({ length: 900 }, (_, i) => ({
+      bytes: datagram(i % 2 === 0 ? 'client' : 'server', 50, 4000 + (i % 90) - (i % 2)),
+      time: BigInt(i) * MS,
+    })),
+  );
+
+  it.each([false, true])(
+    'sends each flow from one of them, at its time; stream: %s',
+    async (stream) => {
+      const path = join(folder, 'flows.pcap');
+      writeFileSync(path, flows);
+      const receiver = await startPeer({ protocol: 'udp', discard: true });
+      const remote = { address: '127.0.0.1', port: receiver.port };
+      const heard: number[] = [];
+      const report = await replayInWorkers({
+        workers: 3,
+        socket: { udp: { remote } },
+        capture: path,
+        stream,
+        speed: 4,
+        loops: 2,
+        onProgress: ({ packets }) => heard.push(packets),
+        progressInterval: 20,
+      });
+      expect(report).toMatchObject({
+        ...{ packets: 1800, frames: 900, loops: 2, ended: 'count', failed: 0, unfinished: 0 },
+        ...{ skipped: [], unordered: 0, problem: null },
+      });
+      expect(report.seconds).toBeGreaterThanOrEqual(0.44);
+      expect(report.workers.map(({ packets }) => packets > 100)).toEqual([true, true, true]);
+      await receiver.until(({ datagrams }) => datagrams === 1800);
+      expect(heard.length).toBeGreaterThan(0);
+    },
+  );
+
+  it('tells what goes wrong in one of them, and stops with its signal', async () => {
+    const udp = { remote: { address: '127.0.0.1', port: 9 } };
+    const code = (options: object) =>
+      replayInWorkers({ workers: 2, socket: { udp }, capture: flows, ...options } as never).then(
+        () => null,
+        (error: { code?: string }) => error.code,
+      );
+    expect(await code({ capture: Buffer.from('no capture') })).toBe('ERR_ZEROSEND_CAPTURE');
+    expect(await code({ capture: 5 })).toBe('ERR_ZEROSEND_INVALID_ARGUMENT');
+    expect(await code({ workers: 0 })).toBe('ERR_ZEROSEND_OUT_OF_RANGE');
+    expect(await code({ speed: 0 })).toBe('ERR_ZEROSEND_OUT_OF_RANGE');
+    expect(await code({ socket: {} })).toBe('ERR_ZEROSEND_INVALID_ARGUMENT');
+    const { ended } = await replayInWorkers({
+      workers: 2,
+      socket: { udp },
+      capture: flows,
+      loops: Number.POSITIVE_INFINITY,
+      signal: AbortSignal.timeout(300),
+    });
+    expect(ended).toBe('signal');
+  });
+});
+
+describe('replay with other addresses in each loop', () => {
+  it('makes the frames anew, and counts what they are once', () => {
+    const rewriter = new Rewriter({ eachLoop: { '10.1.0.0/16': 256 } });
+    expect(rewriter.changesEachLoop).toBe(true);
+    const frame = Buffer.from(datagram('client', 9));
+    rewriter.loop = 2;
+    rewriter.apply(frame, 1);
+    expect([...frame.subarray(26, 30)].join('.')).toBe('10.1.4.3');
+    expect(parse(frame).problems).toEqual([]);
+  });
+
+  it('sends all loops of it', async () => {
+    const capture = pcap([...numbered(100), { bytes: new Uint8Array(60), time: 0n }]);
+    const rewrite = { eachLoop: { '10.0.0.0/8': 1 } };
+    const { report, heard } = await sent({ capture, rewrite, loops: 4, speed: 1000 });
+    expect(report).toMatchObject({ packets: 400, frames: 100, loops: 4, ended: 'count' });
+    expect(report.skipped).toMatchObject([{ reason: 'no UDP payload', frames: 1 }]);
+    expect(heard.datagrams).toBe(400);
+  });
+});
+
+describe('frames longer than the interface takes', () => {
+  const IPV6 = { source: '2001:2::1', destination: '2001:2::2' };
+  const long = (layers: Partial<PacketDescription>) =>
+    template({ ethernet: ETHERNET, ...layers, payload: payload(4000) } as PacketDescription).bytes;
+  const tcp = long({ ipv4: ip(), tcp: { source: 1, destination: 2, flags: ['fin', 'ack'] } });
+  const udp6 = long({ ipv6: IPV6, vlan: { id: 5 }, udp: { source: 1, destination: 2 } });
+  function ip() {
+    return { source: CLIENT, destination: SERVER, id: 77 };
+  }
+  const framesOf = (bytes: Uint8Array, oversize: 'skip' | 'segment' | 'fragment' | 'truncate') => {
+    const frames = [{ bytes, originalLength: bytes.length, time: 0n, linkType: 1, offset: 24 }];
+    const capture = {
+      format: 'pcap' as const,
+      frames,
+      snapped: 0,
+      skippedBlocks: 0,
+      problem: null,
+    };
+    const to = { kind: 'frame', maxLength: 9000, mtu: 1500, snapped: 'skip' } as const;
+    const rewriter = new Rewriter();
+    return sendable(capture, rewriter, { ...to, virtioNetHeader: false, oversize });
+  };
+
+  it('are cut into segments here, whose checksums are right', () => {
+    for (const [frame, headers] of [
+      [tcp, 54],
+      [udp6, 66],
+    ] as const) {
+      const { ready, skipped } = framesOf(frame, 'segment');
+      expect(skipped).toEqual([]);
+      expect(ready.map(({ length }) => length - headers).reduce((a, b) => a + b)).toBe(4000);
+      for (const { bytes, length } of ready) {
+        expect(length).toBeLessThanOrEqual(headers === 66 ? 1518 : 1514);
+        expect(parse(Buffer.from(bytes)).problems).toEqual([]);
+      }
+    }
+  });
+
+  it.each([
+    ['IPv4', tcp, 34],
+    ['IPv6, behind a hop-by-hop header', null, 62],
+  ] as const)('are cut into fragments that make up the packet: %s', (name, given, headers) => {
+    const behind = [{ ethernet: ETHERNET }, { ipv6: IPV6 }, { hopByHop: {} }];
+    const layers = [...behind, { udp: { source: 1, destination: 2 } }];
+    const content = Uint8Array.from({ length: 4000 }, (_, i) => i % 250);
+    const frame = given ?? template({ layers, payload: content }).bytes;
+    const { ready } = framesOf(frame, 'fragment');
+    expect(ready.length).toBe(3);
+    const v6 = name.startsWith('IPv6');
+    const extra = v6 ? 8 : 0;
+    const whole = Buffer.concat(ready.map(({ bytes }) => bytes.subarray(headers + extra)));
+    expect(whole.equals(Buffer.from(frame).subarray(headers))).toBe(true);
+    let offset = 0;
+    for (const [i, { bytes, length }] of ready.entries()) {
+      const view = Buffer.from(bytes);
+      const last = i === 2;
+      expect(length).toBeLessThanOrEqual(1514);
+      if (v6) {
+        expect([view[54], view[62]]).toEqual([44, 17]);
+        expect(view.readUInt16BE(64)).toBe(offset + Number(!last));
+        expect(view.readUInt16BE(18)).toBe(length - 54);
+      } else {
+        expect(view.readUInt16BE(18)).toBe(77);
+        expect(view.readUInt16BE(20)).toBe(offset / 8 + (last ? 0 : 0x2000));
+        expect(view.readUInt16BE(16)).toBe(length - 14);
+        expect(parse(view).problems.filter((problem) => /header/.test(problem))).toEqual([]);
+      }
+      offset += length - headers - extra;
+    }
+  });
+
+  it('are cut off, or left out with the reason', () => {
+    expect(framesOf(tcp, 'truncate').ready.map(({ length }) => length)).toEqual([1514]);
+    expect(framesOf(tcp, 'skip').skipped).toEqual([
+      { reason: 'too long', frames: 1, firstOffset: 24, longest: 4054 },
+    ]);
+    const arp = new Uint8Array(4000);
+    for (const how of ['segment', 'fragment'] as const) {
+      expect(framesOf(arp, how).skipped).toMatchObject([
+        { detail: expect.stringContaining('whole') },
+      ]);
+    }
+  });
+
+  it('say which link type cannot be put into Ethernet, and what would let it', () => {
+    const frames = [105, 101].map((linkType) => {
+      return { bytes: tcp.subarray(14), originalLength: 4040, time: 0n, linkType, offset: 0 };
+    });
+    const capture = {
+      format: 'pcap' as const,
+      frames,
+      snapped: 0,
+      skippedBlocks: 0,
+      problem: null,
+    };
+    const to = { kind: 'frame', maxLength: 9000, mtu: 9000, snapped: 'skip' } as const;
+    const { skipped } = sendable(capture, new Rewriter(), { ...to, virtioNetHeader: false });
+    expect(skipped.map(({ detail }) => detail)).toEqual([
+      expect.stringMatching(/link type 105/),
+      expect.stringMatching(/link type 101: rewrite.ethernet has to say source and destination/),
+    ]);
+  });
+});
