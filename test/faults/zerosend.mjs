@@ -48,9 +48,8 @@ const addon = ['Release', 'Debug']
 if (addon === undefined) throw new Error('build/Release/zerosend_test.node has not been built');
 process.env.ZEROSEND_NATIVE = addon;
 
-const { Alarm, BufferPool, PacketSocket, TcpSocket, UdpDestination, UdpSocket, XdpSocket } = await import(
-  'zerosend'
-);
+const { Alarm, BufferPool, PacketSocket, TcpSocket, UdpDestination, UdpSocket, XdpSocket } =
+  await import('zerosend');
 const { slotOf } = await import('../../dist/buffers/pooled-buffer.js');
 /** @type {Hooks} */
 const hooks = createRequire(import.meta.url)(addon);

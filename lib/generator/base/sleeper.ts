@@ -4,9 +4,9 @@ import { Alarm } from '../../index.js';
 import { yieldIfDue } from './yield.js';
 
 /**
- * How to wait for a time. `'sleep'` sleeps up to it, by an alarm, and is woken some ten microseconds late:
+ * How to wait for a time. `'sleep'` sleeps up to it, by an alarm, and is woken some tens of microseconds late:
  * it costs two changes of threads for each wait. `'spin'` sleeps until 250 µs before it, and then looks once
- * a turn of the event loop: a few microseconds late, where a core is free, for a quarter of a core at 1000
+ * a turn of the event loop: late by such a turn, where a core is free, for a quarter of a core at 1000
  * waits a second, and all of one from 4000 on.
  */
 export type Precision = 'sleep' | 'spin';
