@@ -74,9 +74,5 @@ export type { WorkerSocket } from './workers/protocol.js';
 export { generateInWorkers } from './workers/workers.js';
 export type { WorkersOptions } from './workers/workers-options.js';
 export type { PacketsToWrite, PacketToWrite } from './writing/packets-to-write.js';
-export {
-  type WriteCaptureOptions,
-  type WriteProgress,
-  type WriteReport,
-  writeCapture,
-} from './writing/write-capture.js';
+export { type WriteReport, writeCapture } from './writing/write-capture.js';
+export type { WriteCaptureOptions, WriteProgress } from './writing/write-options.js';

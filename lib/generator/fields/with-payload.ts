@@ -151,10 +151,14 @@ export function withPayload(
   }
   const sequence = compile(template, fields, share);
   for (const [i, field] of fields.entries()) {
-    const target: unknown = field.target;
-    const isNamed = typeof target === 'string';
-    if (isNamed || (target as { layer?: unknown } | undefined)?.layer !== 'payload') continue;
+    if (!isOfPayload(field.target)) continue;
     throw rangeError('ERR_ZEROSEND_FIELD', `fields[${i}] is of the payload, which is given`);
   }
   return new PayloadSequence(template, fields.length === 0 ? null : sequence);
+}
+
+/** Whether a field is of the payload's bytes, or of its length. Of those that are linked, none is. */
+function isOfPayload(target: unknown): boolean {
+  if (typeof target === 'string') return target === 'length' || target.startsWith('payload');
+  return (target as { layer?: unknown } | undefined)?.layer === 'payload';
 }

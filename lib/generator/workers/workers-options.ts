@@ -122,6 +122,9 @@ export function jobsOf(options: JobOptions): WorkerJob[] {
   const { packets, length } = packetsOf(options);
   const { rate, count, seconds, batch } = options;
   checkLimits(options, length, workers);
+  if (rate instanceof Object && Object.values(rate).some((speed) => typeof speed === 'function')) {
+    throw invalidArgument('options.rate', 'no function: a thread cannot be handed one', rate);
+  }
   const { progressInterval } = checkObserved(options);
   return Array.from({ length: workers }, (_, index) => ({
     socket,

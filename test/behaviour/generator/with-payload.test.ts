@@ -124,11 +124,17 @@ describe('withPayload()', () => {
     expectError(write(Buffer.alloc(65_508), Buffer.alloc(70_000)), coded(RangeError, 'TEMPLATE'));
     expect(packets.next).toBe(0);
     expect(bytes.every((byte) => byte === FILL)).toBe(true);
-    const field: Field = { target: { layer: 'payload', offset: 0, width: 4 }, counter: {} };
-    expectError(
-      thrownBy(() => withPayload(plain, [field])),
-      coded(RangeError, 'FIELD'),
-    );
+    for (const field of [
+      { target: { layer: 'payload', offset: 0, width: 4 }, counter: {} },
+      { target: 'length', list: [60, 64] },
+      { target: 'payload.length', list: [60, 64] },
+      { target: 'payload', list: ['a', 'b'] },
+    ]) {
+      expectError(
+        thrownBy(() => withPayload(plain, [field as unknown as Field])),
+        coded(RangeError, 'FIELD'),
+      );
+    }
     expectError(
       thrownBy(() => withPayload({} as never)),
       wrongType({}),

@@ -135,6 +135,7 @@ describe('generateInWorkers', () => {
     ['no workers', { workers: 0 }],
     ['fewer packets than workers', { count: 1 }],
     ['a rate of 0', { rate: 0 }],
+    ['a rate that is a function, which no thread can be given', { rate: { packets: () => 10 } }],
     ['a field that is not there', { fields: [{ target: 'udp.source', counter: {} }] }],
     ['a misspelt key', { worker: 2 }],
     ['a protocol of its own', { template: { layers: [own({ name: 'x', size: 1, fields: {} })] } }],
