@@ -169,15 +169,19 @@ describe.each(['TCP', 'UDP'] as const)('over %s, a plain buffer', (protocol) => 
     const pooled = witness.acquire();
     for (const wrong of values.NOT_A_BUFFER) {
       const buffer = wrong.value as Uint8Array;
-      witness.refuses(() => socket.send(buffer), wrongType(wrong));
-      witness.refuses(() => socket.send(buffer, 5), wrongType(wrong));
+      // An array is one of parts, of which each has a length, and the first is none.
+      const isArray = Array.isArray(buffer);
+      const part = wrongType(isArray ? { shown: 'parts[0] ' } : wrong);
+      const refusal = wrongType(isArray ? { shown: 'lengths must be an array of 3' } : wrong);
+      witness.refuses(() => socket.send(buffer), part);
+      witness.refuses(() => socket.send(buffer, 5), refusal);
       witness.refuses(
         () => socket.sendMany([pooled, wrong.value as PooledBuffer], 5),
         wrongType(wrong),
       );
       if (socket instanceof UdpSocket) {
         const to = { address: '127.0.0.1', port: witness.peer.port };
-        witness.refuses(() => socket.sendTo(buffer, 5, to), wrongType(wrong));
+        witness.refuses(() => socket.sendTo(buffer, 5, to), refusal);
       }
     }
     // sendMany is for pooled buffers alone.

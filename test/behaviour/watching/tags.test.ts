@@ -101,7 +101,7 @@ describe('tags', () => {
 
   it.each<[string, unknown, RegExp]>([
     ['a tag that is not in an object', 'tag', /options must be an object/],
-    ['an option that there is not', { tags: 1 }, /object with tag only/],
+    ['an option that there is not', { tags: 1 }, /object with tag, offset only/],
     ['null', null, /options must be an object/],
   ])('of send: %s is refused', async (_name, options, message) => {
     const socket = await openTo(await startPeer({ protocol: 'udp', family: 4 }));

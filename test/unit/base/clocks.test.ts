@@ -6,7 +6,8 @@ const root = new URL('../../../', import.meta.url);
 const MAY_ASK = [
   'native/kernel/timestamping.cc',
   'lib/cli/live/monitor.ts',
-  'lib/cli/send/capture-file.ts',
+  'lib/generator/writing/write-capture.ts',
+  'lib/generator/writing/write-options.ts',
   'scripts/changelog.mjs',
 ];
 const WALL_CLOCK =
