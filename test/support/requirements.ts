@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { TestContext, TestOptions } from 'vitest';
 import { whyNoOwnNamespace } from '../../rig/index.mjs';
@@ -39,9 +39,20 @@ export function needsHere(context: TestContext, condition: boolean, need: string
   context.skip(skipReason);
 }
 
-/** Whether the tests run with the effective user id 0. It does not tell which capabilities it has. */
+/**
+ * Whether the tests run as root, who can become other users; that of a user namespace of one's own cannot,
+ * since it maps nobody else (user_namespaces(7)). It does not tell which capabilities it has.
+ */
 export function isRoot(): boolean {
-  return process.geteuid?.() === 0;
+  return process.geteuid?.() === 0 && !/^\s*0\s+\d+\s+1\s*$/.test(uidMap());
+}
+
+function uidMap(): string {
+  try {
+    return readFileSync('/proc/self/uid_map', 'utf8');
+  } catch {
+    return ''; // without /proc
+  }
 }
 
 /** Whether this file of tests has a network namespace of its own: vitest.config.ts says which have. */
