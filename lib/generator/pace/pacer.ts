@@ -61,10 +61,19 @@ function checkBytes(bytes: number): number {
   return bytes;
 }
 
-/** Microseconds of lateness. */
-export function latenessOf(histogram: LatencyHistogram): PacerReport['lateness'] {
-  const { p50, p99, max } = histogram.summary();
-  return { p50: p50 / 1000, p99: p99 / 1000, max: max / 1000 };
+/** How a pace has been kept. @param now the end, in ms of `performance.now()` */
+export function pacingOf(pace: Pace, lateness: LatencyHistogram, now?: number): PacerReport {
+  const { asked, achieved } = pace.report(now);
+  const { p50, p99, max } = lateness.summary();
+  return {
+    asked,
+    achieved,
+    error: asked > 0 ? achieved / asked - 1 : 0,
+    burst: pace.burst,
+    largestBurst: pace.largestBurst,
+    lost: pace.lost,
+    lateness: { p50: p50 / 1000, p99: p99 / 1000, max: max / 1000 },
+  };
 }
 
 /**
@@ -204,16 +213,6 @@ export class Pacer {
 
   /** How the rate has been kept. @param now the end, in ms of `performance.now()` */
   report(now?: number): PacerReport {
-    const pace = this.#pace;
-    const { asked, achieved } = pace.report(now);
-    return {
-      asked,
-      achieved,
-      error: asked > 0 ? achieved / asked - 1 : 0,
-      burst: pace.burst,
-      largestBurst: pace.largestBurst,
-      lost: pace.lost,
-      lateness: latenessOf(this.#lateness),
-    };
+    return pacingOf(this.#pace, this.#lateness, now);
   }
 }

@@ -4,7 +4,7 @@ import type { Timed } from '../../base/time-heap.js';
 import { clock } from '../../base/timers.js';
 import type { AnyField } from '../fields/fields.js';
 import { Pace } from '../pace/pace.js';
-import { latenessOf, type PacerReport } from '../pace/pacer.js';
+import { type PacerReport, pacingOf } from '../pace/pacer.js';
 import type { Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
 import type { Template } from '../packets/template.js';
@@ -141,7 +141,6 @@ export class Running implements Timed {
     const { name, ended, packets, bytes, refused, failed, pace } = this;
     const now = ended === null ? clock() : this.#endedAt;
     const seconds = Math.max(0, now - this.#began) / 1000;
-    const { asked, achieved } = pace.report(Math.max(now, this.#began));
     return {
       name,
       context: this.options.context,
@@ -152,15 +151,7 @@ export class Running implements Timed {
       ...meanRates(packets, bytes, seconds),
       refused,
       failed,
-      pacing: {
-        asked,
-        achieved,
-        error: asked > 0 ? achieved / asked - 1 : 0,
-        burst: pace.burst,
-        largestBurst: pace.largestBurst,
-        lost: pace.lost,
-        lateness: latenessOf(this.#lateness),
-      },
+      pacing: pacingOf(pace, this.#lateness, Math.max(now, this.#began)),
       jitter: this.#steps === 0 ? 0 : (this.#jitter / this.#steps) * 1000,
     };
   }
