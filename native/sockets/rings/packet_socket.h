@@ -82,7 +82,7 @@ class PacketSocket final : public RingSocket {
   void set_status(uint32_t index, uint32_t value) {
     __atomic_store_n(&header(index)->tp_status, value, __ATOMIC_RELEASE);
   }
-  int check(Part frame) const override REQUIRES(mutex_);
+  int check(const Part& frame) const override REQUIRES(mutex_);
   void submit_waiting() REQUIRES(mutex_);
   void hand_over(Frame& frame) REQUIRES(mutex_);
   ssize_t send_ring(const sockaddr_ll* to) REQUIRES(mutex_);
@@ -100,7 +100,7 @@ class PacketSocket final : public RingSocket {
   int32_t do_send_many(const Source* sources, size_t count, const Destinations&) override
       REQUIRES(mutex_);
   int32_t do_send_run(const Run& run, const Destinations&) override REQUIRES(mutex_);
-  int32_t put(Part part, bool copied) override REQUIRES(mutex_);
+  int32_t put(const Part& part, bool copied) override REQUIRES(mutex_);
   size_t queued() const override REQUIRES(mutex_) { return waiting_; }
   void fail_queued() override REQUIRES(mutex_);
   void cut_off() override REQUIRES(mutex_);

@@ -41,7 +41,7 @@ int32_t RingSocket::do_send(const Source& source, const Address*) {
   return put(frame, !source.zerocopy);
 }
 
-void RingSocket::fail_accepted(Part frame, int error) {
+void RingSocket::fail_accepted(const Part& frame, int error) {
   count_unsent(frame.length);
   complete(accept(frame), Outcome::kFailed, error);
 }

@@ -50,10 +50,10 @@ class RingSocket : public Socket {
   // ---- what a subclass does ---------------------------------------------------------------------
 
   // Returns 0, or the errno for a frame that must not reach the ring. Its slot exists.
-  virtual int check(Part frame) const REQUIRES(mutex_) = 0;
+  virtual int check(const Part& frame) const REQUIRES(mutex_) = 0;
   // As do_send(), of a frame that was checked; `copied` when the caller copied plain memory into
   // it.
-  virtual int32_t put(Part frame, bool copied) REQUIRES(mutex_) = 0;
+  virtual int32_t put(const Part& frame, bool copied) REQUIRES(mutex_) = 0;
   // Has the kernel look at the ring. Calls kicked() with what it answered. Bounded: what the kernel
   // does not take now is left for the next kick.
   virtual void kick() REQUIRES(mutex_) = 0;
@@ -77,7 +77,7 @@ class RingSocket : public Socket {
 
   // Returns 0, or the errno for a frame that must not reach the ring, by the MTU of now.
   template <class Ring>
-  static int check_now(Ring& ring, Part frame) REQUIRES(ring.mutex_) {
+  static int check_now(Ring& ring, const Part& frame) REQUIRES(ring.mutex_) {
     const int error = ring.check(frame);
     return error == EMSGSIZE && ring.look_again() ? ring.check(frame) : error;
   }
@@ -120,14 +120,14 @@ class RingSocket : public Socket {
   }
 
   // Takes the next id.
-  uint64_t accept(Part frame) REQUIRES(mutex_) {
+  uint64_t accept(const Part& frame) REQUIRES(mutex_) {
     count_send(frame.length);
     return next_id_++;
   }
 
   // Whether a frame is longer than the MTU of now allows. One with a VLAN tag may be four bytes
   // longer, on Ethernet alone (packet_extra_vlan_len_allowed() in net/packet/af_packet.c).
-  bool exceeds_mtu(Part frame) const {
+  bool exceeds_mtu(const Part& frame) const {
     return exceeds_mtu(memory_->slot(frame.slot) + frame.offset, frame.length);
   }
   bool exceeds_mtu(const uint8_t* data, uint32_t length) const {
@@ -165,7 +165,7 @@ class RingSocket : public Socket {
   }
 
   // Earlier frames of the call have ids already, so this one takes its own and fails.
-  void fail_accepted(Part frame, int error) REQUIRES(mutex_);
+  void fail_accepted(const Part& frame, int error) REQUIRES(mutex_);
 
   // Ids that have ended, mostly in the order in which they were given out: completed as few ranges,
   // the last of them when it goes out of scope.

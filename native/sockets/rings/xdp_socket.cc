@@ -38,7 +38,7 @@ bool XdpSocket::has_room(size_t descriptors) {
 }
 
 // An invalid descriptor would never come back, so everything is checked here.
-int XdpSocket::check(Part frame) const {
+int XdpSocket::check(const Part& frame) const {
   const uint32_t header = std::max(link_header_.header_length, 1u);
   if (frame.length > memory_->slot_size() || frame.length < header) return EINVAL;
   return exceeds_mtu(frame) ? EMSGSIZE : 0;
@@ -79,7 +79,7 @@ void XdpSocket::submit(uint32_t descriptors) {
 }
 
 // Writes a descriptor of a send, which the kernel does not see yet.
-void XdpSocket::describe(Part part, uint32_t options, uint64_t id, Kind kind) {
+void XdpSocket::describe(const Part& part, uint32_t options, uint64_t id, Kind kind) {
   descriptors_.add(part.slot, id, kind);
   ++counters_[Counter::kernelSends];
   ++counters_[Counter::kernelIds];
@@ -89,7 +89,7 @@ void XdpSocket::describe(Part part, uint32_t options, uint64_t id, Kind kind) {
   descriptor.options = options;
 }
 
-int32_t XdpSocket::put(Part frame, bool copied) {
+int32_t XdpSocket::put(const Part& frame, bool copied) {
   if (!make_room(1)) return -static_cast<int32_t>(Refusal::kQueueFull);
   describe(frame, 0, accept(frame), copied ? Kind::kCopied : Kind::kWhole);
   submit(1);

@@ -71,7 +71,7 @@ class XdpSocket final : public RingSocket {
   // What frames and packets have in common.
   inline bool has_room(size_t descriptors) REQUIRES(mutex_);
   inline bool make_room(size_t descriptors) REQUIRES(mutex_);
-  inline void describe(Part part, uint32_t options, uint64_t id, Kind kind) REQUIRES(mutex_);
+  inline void describe(const Part& part, uint32_t options, uint64_t id, Kind kind) REQUIRES(mutex_);
   inline void submit(uint32_t descriptors) REQUIRES(mutex_);
   bool ends_send(const Descriptors::Descriptor& descriptor, Outcome* outcome) REQUIRES(mutex_);
   int check_packet(const Part* parts, size_t count, Part* whole) const REQUIRES(mutex_);
@@ -81,7 +81,7 @@ class XdpSocket final : public RingSocket {
   int32_t do_send_many(const Source* sources, size_t count, const Destinations&) override
       REQUIRES(mutex_);
   int32_t do_send_run(const Run& run, const Destinations&) override REQUIRES(mutex_);
-  int32_t put(Part frame, bool copied) override REQUIRES(mutex_);
+  int32_t put(const Part& frame, bool copied) override REQUIRES(mutex_);
   int32_t do_send_packet(const Part* parts, size_t count) override REQUIRES(mutex_);
   size_t queued() const override REQUIRES(mutex_) { return 0; }
   void fail_queued() override REQUIRES(mutex_) {}
@@ -89,7 +89,7 @@ class XdpSocket final : public RingSocket {
   void withdraw(int error) override REQUIRES(mutex_);
   void revoke() override REQUIRES(mutex_);
   bool under_way() const override REQUIRES(mutex_) { return descriptors_.count() > 0; }
-  int check(Part frame) const override REQUIRES(mutex_);
+  int check(const Part& frame) const override REQUIRES(mutex_);
   void kick() override REQUIRES(mutex_);
   uint32_t untaken() override REQUIRES(mutex_);
   size_t reap() override REQUIRES(mutex_);
