@@ -1,27 +1,19 @@
 import { MAX_REQUESTS } from '../addon/addon.js';
-import { stateError } from '../base/errors.js';
 import { eventLoop } from '../base/event-loop.js';
 import { showAs } from '../base/inspection.js';
 import { checkInteger } from '../base/validate.js';
 import type { BufferRun } from './buffer-run.js';
-import { Handles } from './handles.js';
+import { closed, Lender } from './lender.js';
 import { markPooled } from './plain-array.js';
 import { PoolMemory } from './pool-memory.js';
-import {
-  type AcquireOptions,
-  type BufferPoolOptions,
-  checkAcquire,
-  checkPoolOptions,
-} from './pool-options.js';
+import { type AcquireOptions, type BufferPoolOptions, checkPoolOptions } from './pool-options.js';
 import { PoolShare, type PoolShareOptions } from './pool-share.js';
 import { type BufferPoolStats, poolFacts, readPoolStats } from './pool-stats.js';
 import { type PooledBuffer, slotOf as slotOfBuffer } from './pooled-buffer.js';
-import { type Lender, Share, Shares, type Waiting } from './share.js';
+import { Share } from './share.js';
 import { mapSlab, type SlabMemory } from './slab.js';
 import type { SlotOrder } from './slot-order.js';
 import { stackOfCaller } from './verifier.js';
-import { noteWaiting } from './waiting-at-exit.js';
-import { WaitingLine } from './waiting-line.js';
 
 export type { BufferPoolOptions } from './pool-options.js';
 export type { BufferPoolStats } from './pool-stats.js';
@@ -64,34 +56,14 @@ export class BufferPool {
   /** Buffers of the pool: the option. */
   readonly count: number;
   readonly #memory: PoolMemory;
-  readonly #handles: Handles;
-  readonly #ready = () => this.#memory.slots.ready;
-  // Serves waiters with buffers whose slots are taken already and have no lease yet: see #wait.
-  readonly #line = new WaitingLine<PooledBuffer>(this.#ready);
-  readonly #weakly = new WeakRef(this);
-  readonly #lender: Lender = {
-    pool: this,
-    memoryOf: () => this.#memory,
-    isClosed: () => this.#closed !== null,
-    tryTake: (where, most) => this.#tryTake(where, most),
-    wait: (waiting) => this.#waitAs(waiting),
-    prepareRuns: () => this.#handles.prepareRuns(),
-    runFrom: (buffer, most) => this.#runFrom(buffer, most),
-    rejectOf: (owner) => this.#line.rejectOf(owner, () => owner.error()),
-    listen: (share) => {
-      this.#shares.add(share);
-      noteWaiting(this.#weakly);
-      this.#listen();
-    },
-  };
-  readonly #shares = new Shares();
-  #closed: Promise<void> | null = null;
-  #allBack: (() => void) | null = null;
+  readonly #lender: Lender;
 
   static {
     memoryOf = (pool) => pool.#memory;
-    showAs(BufferPool, (pool) => poolFacts(pool.#memory, pool.#waiting, pool.#closed !== null));
-    waitingOf = (pool) => pool.#waiting;
+    showAs(BufferPool, (pool) =>
+      poolFacts(pool.#memory, pool.#lender.waiting, pool.#lender.isClosed),
+    );
+    waitingOf = (pool) => pool.#lender.waiting;
   }
 
   /**
@@ -111,7 +83,7 @@ export class BufferPool {
     this.bufferSize = map.slotSize;
     this.count = map.slots;
     this.#memory = new PoolMemory(this, map, isRing, order, verify);
-    this.#handles = new Handles(this, this.#memory);
+    this.#lender = new Lender(this, this.#memory);
     if (measureLatency) this.#memory.measure();
     if (init) {
       for (const [index, view] of this.#memory.views.entries()) init(view, index);
@@ -142,24 +114,9 @@ export class BufferPool {
    * @throws Error `ERR_ZEROSEND_POOL_CLOSED`
    */
   tryAcquire(): PooledBuffer | null {
-    const buffer = this.#tryTake(this.#memory.verifier && stackOfCaller(this.tryAcquire));
+    const buffer = this.#lender.tryTake(this.#memory.verifier && stackOfCaller(this.tryAcquire), 1);
     if (buffer !== null) slotOf(buffer).leases = 1;
     return buffer;
-  }
-
-  /** Takes a slot, which counts as acquired from then on, and gives it no lease yet. */
-  #tryTake(where: string | null, most = 1): PooledBuffer | null {
-    if (this.#closed !== null) throw closed();
-    if (this.#line.size === 0) {
-      const buffer = this.#take(where, most);
-      if (buffer !== null) return buffer;
-    }
-    if (!this.#memory.slots.ready) {
-      this.#memory.slots.misses.dry++;
-      this.#memory.reapers.ask(this, this.#ready);
-      if (this.#closed !== null) throw closed(); // by a listener
-    }
-    return this.#line.size > 0 ? null : this.#take(where, most);
   }
 
   /**
@@ -173,34 +130,11 @@ export class BufferPool {
    * signal's reason when it is aborted
    */
   async acquire(options?: AcquireOptions): Promise<PooledBuffer> {
-    const buffer = await this.#wait(options, this.acquire);
+    const lender = this.#lender;
+    const buffer = await lender.wait(lender.asked(options, this.acquire, null));
     if (eventLoop.isDue()) await eventLoop.turn();
     slotOf(buffer).leases = 1;
     return buffer;
-  }
-
-  /**
-   * A slot as soon as there is one, with no lease. It gets one only when whoever waits goes on: until
-   * then the handle may be known to its last user, whose release or send has to be refused. To be
-   * awaited at once, so that those who wait go on in the order in which they are served.
-   */
-  #wait(
-    options: AcquireOptions | undefined,
-    caller: (...args: never[]) => unknown,
-  ): PooledBuffer | Promise<PooledBuffer> {
-    const { signal, priority } = checkAcquire(options);
-    signal?.throwIfAborted();
-    const where = this.#memory.verifier && stackOfCaller(caller);
-    return this.#waitAs({ where, priority, signal, owner: null });
-  }
-
-  #waitAs({ where, priority, signal, owner }: Waiting): PooledBuffer | Promise<PooledBuffer> {
-    const take = () => this.#take(where) as PooledBuffer; // served only while something is free
-    const buffer = this.#tryTake(where);
-    if (buffer !== null) return buffer;
-    noteWaiting(this.#weakly);
-    this.#listen();
-    return this.#line.join(take, priority, signal, owner);
   }
 
   /**
@@ -212,10 +146,10 @@ export class BufferPool {
    */
   tryAcquireRun(most: number): BufferRun | null {
     checkInteger('most', most, 1, MAX_REQUESTS);
-    this.#handles.prepareRuns();
-    const where = this.#memory.verifier && stackOfCaller(this.tryAcquireRun);
-    const buffer = this.#tryTake(where, most);
-    return buffer === null ? null : this.#runFrom(buffer, most);
+    const lender = this.#lender;
+    lender.handles.prepareRuns();
+    const buffer = lender.tryTake(lender.stackOf(this.tryAcquireRun), most);
+    return buffer === null ? null : lender.runFrom(buffer, most);
   }
 
   /**
@@ -225,19 +159,16 @@ export class BufferPool {
    */
   async acquireRun(most: number, options?: AcquireOptions): Promise<BufferRun> {
     checkInteger('most', most, 1, MAX_REQUESTS);
-    this.#handles.prepareRuns();
-    const buffer = await this.#wait(options, this.acquireRun);
+    const lender = this.#lender;
+    lender.handles.prepareRuns();
+    const buffer = await lender.wait(lender.asked(options, this.acquireRun, null));
     if (eventLoop.isDue()) await eventLoop.turn();
-    return this.#runFrom(buffer, most);
+    return lender.runFrom(buffer, most);
   }
 
   /** A snapshot of the counts. The first call begins to measure `completionLatency` and `oldest`. */
   stats(): BufferPoolStats {
-    return readPoolStats(this.#memory, this.#waiting);
-  }
-
-  get #waiting(): number {
-    return this.#line.size + this.#shares.waiting;
+    return readPoolStats(this.#memory, this.#lender.waiting);
   }
 
   /**
@@ -247,7 +178,7 @@ export class BufferPool {
    */
   share(options: PoolShareOptions): PoolShare {
     const share = new Share(this.#lender, options);
-    if (this.#closed !== null) throw closed();
+    if (this.#lender.isClosed) throw closed();
     return new PoolShare(this, share);
   }
 
@@ -256,54 +187,11 @@ export class BufferPool {
    * buffer that its user keeps is waited for without end. A second call returns the same promise.
    */
   close(): Promise<void> {
-    this.#closed ??= new Promise((resolve) => {
-      this.#allBack = () => {
-        this.#memory.release();
-        resolve();
-      };
-      this.#line.rejectAll(closed);
-      this.#shares.rejectAll();
-      this.#memory.verifier?.warnOfHeld();
-      this.#listen();
-      this.#settle();
-    });
-    return this.#closed;
+    return this.#lender.close();
   }
 
   /** Closes, as at the end of a block with `await using`: waits until every buffer is back. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-
-  #take(where: string | null, most = 1): PooledBuffer | null {
-    const slot = this.#memory.slots.take(most);
-    return slot < 0 ? null : this.#handles.buffer(slot, where);
-  }
-
-  #runFrom(buffer: PooledBuffer, most: number): BufferRun {
-    // A pool that has been closed since the first was taken hands out no more.
-    const more = this.#closed === null ? this.#memory.slots.extend(buffer.index, most - 1) : 0;
-    return this.#handles.run(buffer, 1 + more);
-  }
-
-  /** Somebody waits for slots to be freed. While nobody does, a completion is spared the call. */
-  #listen(): void {
-    this.#memory.slots.freed ??= () => this.#settle();
-  }
-
-  /** Slots may have been freed: serves those who wait for one, or for all of them. */
-  #settle(): void {
-    const { slots } = this.#memory;
-    this.#line.serve();
-    const more = this.#shares.serve();
-    if (this.#allBack !== null && slots.acquired === 0 && slots.inFlight === 0) {
-      this.#allBack();
-      this.#allBack = null;
-    }
-    if (this.#line.size === 0 && this.#allBack === null && !more) slots.freed = null;
-  }
-}
-
-function closed(): Error {
-  return stateError('ERR_ZEROSEND_POOL_CLOSED', 'the pool is closed');
 }

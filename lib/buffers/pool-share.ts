@@ -102,7 +102,7 @@ export class PoolShare {
    */
   tryAcquireRun(most: number): BufferRun | null {
     checkInteger('most', most, 1, MAX_REQUESTS);
-    this.#share.lender.prepareRuns();
+    this.#share.lender.handles.prepareRuns();
     const buffer = this.#share.tryTake(this.tryAcquireRun, most);
     return buffer === null ? null : this.#share.runFrom(buffer, most);
   }
@@ -113,7 +113,7 @@ export class PoolShare {
    */
   async acquireRun(most: number, options?: AcquireOptions): Promise<BufferRun> {
     checkInteger('most', most, 1, MAX_REQUESTS);
-    this.#share.lender.prepareRuns();
+    this.#share.lender.handles.prepareRuns();
     const buffer = await this.#share.wait(options, this.acquireRun);
     if (eventLoop.isDue()) await eventLoop.turn();
     return this.#share.runFrom(buffer, most);

@@ -1,45 +1,12 @@
 import { stateError } from '../base/errors.js';
-import type { BufferPool } from './buffer-pool.js';
 import type { BufferRun } from './buffer-run.js';
+import type { Lender, Waiting } from './lender.js';
 import type { PoolMemory } from './pool-memory.js';
-import {
-  type AcquireOptions,
-  checkAcquire,
-  checkShare,
-  type PoolShareOptions,
-} from './pool-options.js';
+import { type AcquireOptions, checkShare, type PoolShareOptions } from './pool-options.js';
 import type { PoolShareStats } from './pool-stats.js';
 import type { PooledBuffer } from './pooled-buffer.js';
 import type { Quota } from './slots.js';
-import { stackOfCaller } from './verifier.js';
 import { WaitingLine } from './waiting-line.js';
-
-/** A call of `acquire`: who waits, and how. */
-export interface Waiting {
-  /** the stack of whoever called, where the pool verifies */
-  readonly where: string | null;
-  readonly priority: number;
-  readonly signal: AbortSignal | undefined;
-  /** the share by way of which it was called, or null */
-  readonly owner: Share | null;
-}
-
-/** What a share asks of its pool. */
-export interface Lender {
-  readonly pool: BufferPool;
-  memoryOf(): PoolMemory;
-  isClosed(): boolean;
-  /** as `tryAcquire`, without a lease */
-  tryTake(where: string | null, most: number): PooledBuffer | null;
-  /** as `acquire`, without a lease */
-  wait(waiting: Waiting): PooledBuffer | Promise<PooledBuffer>;
-  prepareRuns(): void;
-  runFrom(buffer: PooledBuffer, most: number): BufferRun;
-  /** Turns away those who wait in the line of the pool for this share. */
-  rejectOf(owner: Share): void;
-  /** Has `serve` of the share called when buffers come back, for as long as it answers true. */
-  listen(share: Share): void;
-}
 
 /** The shares of a pool that want to know what comes back. */
 export class Shares {
@@ -86,7 +53,7 @@ export class Share {
   constructor(lender: Lender, options: PoolShareOptions) {
     this.limit = checkShare(options, lender.pool.count);
     this.lender = lender;
-    this.#memory = lender.memoryOf();
+    this.#memory = lender.memory;
     this.#quota = { used: 0 };
   }
 
@@ -104,7 +71,7 @@ export class Share {
   }
 
   get isClosed(): boolean {
-    return this.#closed !== null || this.lender.isClosed();
+    return this.#closed !== null || this.lender.isClosed;
   }
 
   get stats(): PoolShareStats {
@@ -127,7 +94,7 @@ export class Share {
       this.#allBack = resolve;
       this.rejectAll();
       this.lender.rejectOf(this);
-      this.lender.listen(this);
+      this.lender.listenFor(this);
       this.serve();
     });
     return this.#closed;
@@ -139,7 +106,7 @@ export class Share {
   }
 
   error(): Error {
-    const what = this.lender.isClosed() ? 'the pool is closed' : 'the share of the pool is closed';
+    const what = this.lender.isClosed ? 'the pool is closed' : 'the share of the pool is closed';
     return stateError('ERR_ZEROSEND_POOL_CLOSED', what);
   }
 
@@ -156,11 +123,7 @@ export class Share {
 
   /** A buffer that has no lease yet; `caller` is what the user has called. */
   tryTake(caller: (...args: never[]) => unknown, most: number): PooledBuffer | null {
-    return this.#tryTake(this.#stack(caller), most);
-  }
-
-  #stack(caller: (...args: never[]) => unknown): string | null {
-    return this.#memory.verifier && stackOfCaller(caller);
+    return this.#tryTake(this.lender.stackOf(caller), most);
   }
 
   #tryTake(where: string | null, most: number): PooledBuffer | null {
@@ -180,13 +143,11 @@ export class Share {
     options: AcquireOptions | undefined,
     caller: (...args: never[]) => unknown,
   ): PooledBuffer | Promise<PooledBuffer> {
-    const { signal, priority } = checkAcquire(options);
-    signal?.throwIfAborted();
-    const waiting = { where: this.#stack(caller), priority, signal, owner: this };
+    const waiting = this.lender.asked(options, caller, this);
     const claim = () => this.#claim(waiting);
     if (this.#makeRoom()) return claim();
-    this.lender.listen(this);
-    return this.#line.join(claim, priority, signal);
+    this.lender.listenFor(this);
+    return this.#line.join(claim, waiting.priority, waiting.signal);
   }
 
   /** Below the limit: waits with the others of the pool, in order of the claims. */

@@ -3,11 +3,13 @@ import type { Endpoint } from '../addon/contract.js';
 import { readDestination, writeDestination } from '../addon/mailbox.js';
 import { invalidArgument, rangeError } from '../base/errors.js';
 import { showAs } from '../base/inspection.js';
+import { checkObject, propertyOf } from '../base/validate.js';
 import { readEach } from '../buffers/given-arrays.js';
 import type { Aim } from '../engine/aim.js';
 import { nameIndex } from '../engine/refusals.js';
 import {
   checkAddress,
+  checkParts,
   type Family,
   familyOf,
   isNumeric,
@@ -17,10 +19,10 @@ import {
 } from './address.js';
 
 /**
- * What the first destination of the mailbox is of, which all sockets of the thread share; null: of
- * nobody. Whoever writes it says so.
+ * Whose the first destination of the mailbox is, which all sockets of the thread share; null: nobody's.
+ * Whoever writes it says so.
  */
-export const firstDestination: { of: SocketAddress | null } = { of: null };
+let first: SocketAddress | null = null;
 
 /** Whether it was made by `new UdpDestination`: not a Proxy, nor an object of the same shape. */
 export let isDestination: (value: unknown) => value is UdpDestination;
@@ -80,7 +82,7 @@ export class UdpDestination implements SocketAddress {
         `to.address must be a numeric IP address; received '${address}'`,
       );
     }
-    firstDestination.of = null;
+    first = null;
     if (!native.setDestination(address, port)) throw noZone('to.address', address);
     this.#words = readDestination();
     this.address = address;
@@ -89,11 +91,36 @@ export class UdpDestination implements SocketAddress {
   }
 }
 
-/** Has the next send with FLAG_DESTINATION go there. */
-export function aimAt(to: UdpDestination): void {
-  if (firstDestination.of === to) return;
-  firstDestination.of = to;
-  writeDestination(0, wordsOf(to));
+/**
+ * Has the next send with FLAG_DESTINATION go to an address that a user has given. Returns it as it was
+ * checked.
+ * @param last what was returned for the send before, to the same address as a rule
+ * @throws as {@link UdpSocket.sendTo}, of the address
+ */
+export function aimAt(to: SocketAddress, last: SocketAddress, family: Family): SocketAddress {
+  if (isDestination(to)) return aimAtDestination(checkDestination('to', to, family));
+  checkObject('to', to);
+  const address = propertyOf(to, 'address');
+  const port = propertyOf(to, 'port');
+  if (address === last.address && port === last.port && first === last) return last;
+  return aimAtAddress(address, port, family);
+}
+
+function aimAtDestination(to: UdpDestination): UdpDestination {
+  if (first !== to) writeDestination(0, wordsOf(to));
+  first = to;
+  return to;
+}
+
+function aimAtAddress(givenAddress: unknown, givenPort: unknown, family: Family): SocketAddress {
+  const to = checkParts('to', givenAddress, givenPort, 1);
+  first = null; // a refused address leaves the addon with none
+  if (!isNumeric(to.address, family)) throw notNumeric('to.address', to.address, family);
+  if (!native.setDestination(to.address, to.port)) throw noZone('to.address', to.address);
+  // A zone names an interface, and another one by the time of the next send: made again, it has
+  // another index. So it is looked up for each.
+  if (!to.address.includes('%')) first = to;
+  return to;
 }
 
 /** Where the datagrams of a `sendMany` go: all of them to one destination, or each to its own. */
@@ -129,10 +156,10 @@ export class UdpAim implements Aim {
   write(): number {
     const destinations = this.#destinations;
     if (!Array.isArray(this.#given)) {
-      aimAt(destinations[0] as UdpDestination);
+      aimAtDestination(destinations[0] as UdpDestination);
       return FLAG_DESTINATION;
     }
-    firstDestination.of = null;
+    first = null;
     for (let i = 0; i < destinations.length; i++) {
       writeDestination(i, wordsOf(destinations[i] as UdpDestination));
     }
@@ -146,7 +173,7 @@ export class UdpAim implements Aim {
 }
 
 /** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`, RangeError `ERR_ZEROSEND_INVALID_ADDRESS` */
-export function checkDestination(name: string, value: unknown, family: Family): UdpDestination {
+function checkDestination(name: string, value: unknown, family: Family): UdpDestination {
   if (!isDestination(value)) throw invalidArgument(name, 'a UdpDestination', value);
   if (value.family !== family) throw notNumeric(`${name}.address`, value.address, family);
   return value;

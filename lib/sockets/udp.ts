@@ -1,14 +1,7 @@
 import { FLAG_DESTINATION, isFailure, native } from '../addon/addon.js';
 import type { OpenedSocket, OpenRequest } from '../addon/contract.js';
 import { invalidArgument, rangeError } from '../base/errors.js';
-import {
-  checkInteger,
-  checkObject,
-  checkOneNumber,
-  checkString,
-  propertyOf,
-  readOptions,
-} from '../base/validate.js';
+import { checkInteger, checkOneNumber, checkString, readOptions } from '../base/validate.js';
 import { BufferRun } from '../buffers/buffer-run.js';
 import type { PartLengths, SendPart } from '../buffers/parts.js';
 import type { PooledBuffer } from '../buffers/pooled-buffer.js';
@@ -23,27 +16,16 @@ import { describeSocket } from '../engine/stats.js';
 import { sendManyTagged, sendTagged } from '../engine/tagged.js';
 import {
   checkAddress,
-  checkParts,
   type Family,
   familyOf,
   isMapped,
-  isNumeric,
-  notNumeric,
-  noZone,
   resolveAll,
   type SocketAddress,
 } from './address.js';
 import { openError } from './open-error.js';
 import { checkPacing } from './pacing.js';
 import { applySetting, checkSettings, readSettings, UDP_LATER, UDP_SETTINGS } from './settings.js';
-import {
-  aimAt,
-  checkDestination,
-  firstDestination,
-  isDestination,
-  UdpAim,
-  type UdpDestination,
-} from './udp-destination.js';
+import { aimAt, isDestination, UdpAim, type UdpDestination } from './udp-destination.js';
 import { explain, HEADERS, isOfAddress, tooLong } from './udp-errors.js';
 import { UDP_OPTIONS, type UdpOptions } from './udp-options.js';
 
@@ -221,29 +203,7 @@ export class UdpSocket extends ZeroCopySocket {
   }
 
   #aimAt(to: SocketAddress): void {
-    if (isDestination(to)) {
-      this.#destination = checkDestination('to', to, this.#family);
-      aimAt(to);
-      return;
-    }
-    checkObject('to', to);
-    const address = propertyOf(to, 'address');
-    const port = propertyOf(to, 'port');
-    const last = this.#destination;
-    if (address !== last.address || port !== last.port || firstDestination.of !== last) {
-      this.#setDestination(address, port);
-    }
-  }
-
-  #setDestination(givenAddress: unknown, givenPort: unknown): void {
-    const { address, port } = checkParts('to', givenAddress, givenPort, 1);
-    firstDestination.of = null; // a refused address leaves the addon with none
-    if (!isNumeric(address, this.#family)) throw notNumeric('to.address', address, this.#family);
-    if (!native.setDestination(address, port)) throw noZone('to.address', address);
-    this.#destination = { address, port };
-    // A zone names an interface, and another one by the time of the next send: made again, it has
-    // another index. So it is looked up for each.
-    firstDestination.of = address.includes('%') ? null : this.#destination;
+    this.#destination = aimAt(to, this.#destination, this.#family);
   }
 
   /**

@@ -82,7 +82,7 @@ const MAY_KNOW = {
  * @type {readonly string[]}
  */
 const CIRCLES = [
-  'lib/buffers/buffer-pool.ts lib/buffers/buffer-run.ts lib/buffers/handles.ts lib/buffers/pool-share.ts lib/buffers/pooled-buffer.ts lib/buffers/share.ts',
+  'lib/buffers/buffer-pool.ts lib/buffers/buffer-run.ts lib/buffers/handles.ts lib/buffers/lender.ts lib/buffers/pool-share.ts lib/buffers/pooled-buffer.ts lib/buffers/share.ts',
 ];
 
 /** `import`, `import type`, `export … from` and `import()` of a file, and `#include "…"`. */
