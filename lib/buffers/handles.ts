@@ -2,7 +2,7 @@ import { BufferRun, type RunMemory, runOf } from './buffer-run.js';
 import type { PoolMemory } from './pool-memory.js';
 import { PooledBuffer, slotOf } from './pooled-buffer.js';
 import { Run } from './run.js';
-import { Slot } from './slot.js';
+import { Slot } from './slots.js';
 import { RunVerifier, type Verifier } from './verifier.js';
 
 /**

@@ -6,7 +6,7 @@ import { checkInteger, readOptions } from '../base/validate.js';
 import { readEach } from './given-arrays.js';
 import { checkNotPooled, checkPlain } from './plain-array.js';
 import { isPooled, type PooledBuffer, slotOf } from './pooled-buffer.js';
-import { Slot } from './slot.js';
+import { Slot } from './slots.js';
 
 /** Some of the bytes of a buffer, as a part of a send. */
 export interface BufferSlice {

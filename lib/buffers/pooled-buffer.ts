@@ -2,8 +2,7 @@ import { invalidArgument } from '../base/errors.js';
 import { showAs } from '../base/inspection.js';
 import { checkInteger } from '../base/validate.js';
 import type { BufferPool } from './buffer-pool.js';
-import { Slot } from './slot.js';
-import { Slots } from './slots.js';
+import { Slot, Slots } from './slots.js';
 
 /**
  * Whether a pool has made it: not a Proxy, nor an object with its prototype, whose properties could

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { stateError, typeError } from '../base/errors.js';
 import { queueMicrotask } from '../base/timers.js';
-import type { Slot, SlotVerifier } from './slot.js';
+import type { Slot, SlotVerifier } from './slots.js';
 
 /**
  * What is remembered of a free slot: the checksum of what it held when it went back, and the stack of

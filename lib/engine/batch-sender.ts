@@ -20,7 +20,7 @@ import {
   type PooledBuffer,
   slotOf as slotOfBuffer,
 } from '../buffers/pooled-buffer.js';
-import type { Slot } from '../buffers/slot.js';
+import type { Slot } from '../buffers/slots.js';
 import type { Aim } from './aim.js';
 import type { InFlight } from './in-flight.js';
 import type { PoolsInFlight } from './pools-in-flight.js';

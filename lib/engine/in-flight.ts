@@ -2,7 +2,7 @@ import { LatencyHistogram } from '../base/latency-histogram.js';
 import { recentClock } from '../base/recent-clock.js';
 import { HeldParts } from '../buffers/parts.js';
 import { Run } from '../buffers/run.js';
-import { Slot } from '../buffers/slot.js';
+import { Slot } from '../buffers/slots.js';
 import { holdForEver, warnOfMappings } from './lost-memory.js';
 import { type PoolLatencies, SendTimes } from './send-times.js';
 

@@ -1,6 +1,6 @@
 import { HeldParts } from '../buffers/parts.js';
 import { Run } from '../buffers/run.js';
-import { Slot } from '../buffers/slot.js';
+import { Slot } from '../buffers/slots.js';
 
 /** The errno of a slot that is retired since the process may have no more mappings (MappingBudget). */
 const ENOSPC = 28;

@@ -5,7 +5,7 @@ import { outOfRange } from '../base/errors.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';
 import { checkPart, HeldParts, MOST_PARTS, type Part, readParts } from '../buffers/parts.js';
 import type { PooledBuffer } from '../buffers/pooled-buffer.js';
-import type { Slot } from '../buffers/slot.js';
+import type { Slot } from '../buffers/slots.js';
 import type { Holder } from './in-flight.js';
 import type { PoolsInFlight } from './pools-in-flight.js';
 import { checkPool, nameIndex, refusal } from './refusals.js';

@@ -11,7 +11,7 @@ import {
   type PooledBuffer,
   slotOf as slotOfBuffer,
 } from '../buffers/pooled-buffer.js';
-import type { Slot } from '../buffers/slot.js';
+import type { Slot } from '../buffers/slots.js';
 import type { InFlight } from './in-flight.js';
 import { PartsSender } from './parts-sender.js';
 import type { PoolsInFlight } from './pools-in-flight.js';

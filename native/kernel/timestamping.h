@@ -6,8 +6,8 @@
 #include <memory>
 
 #include "core/instant.h"
-#include "core/notification.h"
 #include "core/stamp_book.h"
+#include "kernel/error_queue.h"
 
 namespace zerosend {
 

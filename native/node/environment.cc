@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "node/hot_path.h"
+
 namespace zerosend {
 
 Environment::Environment(napi_env env)
@@ -52,23 +54,6 @@ void Environment::keep_alive(bool on) {
   }
 }
 
-size_t Environment::collect(uint32_t handle, Socket& socket, size_t at, bool* more) {
-  Record records[64];
-  *more = true;
-  while (*more && at < Mailbox::kRecords) {
-    const size_t room = Mailbox::kRecords - at;
-    const size_t count = socket.take(records, room < 64 ? room : 64, more);
-    for (size_t i = 0; i < count; ++i) {
-      double* out = mailbox_->batch + Mailbox::kRecordSize * at++;
-      out[0] = handle;
-      out[1] = records[i].kind;
-      out[2] = static_cast<double>(records[i].first);
-      out[3] = static_cast<double>(records[i].last);
-    }
-  }
-  return at;
-}
-
 void Environment::on_notify(napi_env env, napi_value, void* self, void*) {
   if (env == nullptr) return;  // the environment is ending
   static_cast<Environment*>(self)->deliver_ready();
@@ -86,7 +71,7 @@ void Environment::deliver_ready() {
       continue;
     }
     bool more = false;
-    count = collect(handle, *socket, count, &more);
+    count = collect(*mailbox_, handle, *socket, count, &more);
     if (more) cut = handle;
   }
   // The rest comes with the next turn of the event loop, which is not to be starved; and the others

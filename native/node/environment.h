@@ -54,9 +54,6 @@ class Environment {
   // Whether the process stays alive for the poller's sake.
   void keep_alive(bool on);
 
-  // Moves the socket's records into the mailbox; returns their number.
-  size_t collect(uint32_t handle, Socket& socket, size_t at, bool* more);
-
   // Slabs by handle, never 0. The table holds a slab until its pool lets go of it.
   uint32_t add_slab(std::shared_ptr<Slab> slab);
   void remove_slab(uint32_t handle);
@@ -83,7 +80,8 @@ class Environment {
   napi_ref deliver_ = nullptr;
   bool kept_alive_ = false;
   std::shared_ptr<Mailbox> mailbox_;
-  // A slab that is not in the table any more, and where it was, since it may be gone.
+  // A slab that is not in the table any more. Its addresses are kept, since the slab itself may
+  // have been unmapped when somebody asks for them.
   struct Released {
     const uint8_t* begin;
     const uint8_t* end;

@@ -235,6 +235,23 @@ napi_value send_run(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+size_t collect(Mailbox& mailbox, uint32_t handle, Socket& socket, size_t at, bool* more) {
+  Record records[64];
+  *more = true;
+  while (*more && at < Mailbox::kRecords) {
+    const size_t room = Mailbox::kRecords - at;
+    const size_t count = socket.take(records, room < 64 ? room : 64, more);
+    for (size_t i = 0; i < count; ++i) {
+      double* out = mailbox.batch + Mailbox::kRecordSize * at++;
+      out[0] = handle;
+      out[1] = records[i].kind;
+      out[2] = static_cast<double>(records[i].first);
+      out[3] = static_cast<double>(records[i].last);
+    }
+  }
+  return at;
+}
+
 napi_value poll_socket(napi_env env, napi_callback_info info) {
   Call<1> call(env, info);
   uint32_t handle;
@@ -243,7 +260,8 @@ napi_value poll_socket(napi_env env, napi_callback_info info) {
   if (socket == nullptr) return integer(env, -EBADF);
   socket->poll();
   bool more;
-  return integer(env, static_cast<int32_t>(call.environment->collect(handle, *socket, 0, &more)));
+  const size_t records = collect(call.environment->mailbox(), handle, *socket, 0, &more);
+  return integer(env, static_cast<int32_t>(records));
 }
 
 napi_value arm_socket(napi_env env, napi_callback_info info) {

@@ -2,7 +2,13 @@
 
 #include <node_api.h>
 
+#include <cstddef>
+#include <cstdint>
+
 namespace zerosend {
+
+class Socket;
+struct Mailbox;
 
 // The functions that run for each send: raw Node-API and integers only, a third of the cost of an
 // object wrap. JavaScript thread. `data` of each is the Environment. They return 0 (or a count), or
@@ -25,6 +31,9 @@ napi_value send_many(napi_env env, napi_callback_info info);
 napi_value send_run(napi_env env, napi_callback_info info);
 // poll(handle): the number of records now in the mailbox
 napi_value poll_socket(napi_env env, napi_callback_info info);
+// Moves records of a socket into the mailbox, from number `at` on. Returns how many records there
+// are in it then; `*more` says whether the socket has some left.
+size_t collect(Mailbox& mailbox, uint32_t handle, Socket& socket, size_t at, bool* more);
 // arm(handle): 1 when that failed, so that there is news to poll
 napi_value arm_socket(napi_env env, napi_callback_info info);
 // setAlarm(nanoseconds): has the function of setDeliver() called after so long; 0: not at all

@@ -1,5 +1,5 @@
-// InetSocket: what comes back. Everything here runs under the lock; do_ready() on the poller
-// thread, the rest on either.
+// InetSocket: what comes back. Everything here runs under the lock: do_poll() on the JavaScript
+// thread, do_ready() on the poller thread, the rest on either.
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -11,6 +11,13 @@
 #include "sockets/inet/inet_socket.h"
 
 namespace zerosend {
+
+void InetSocket::do_poll() {
+  flush();
+  drain(Budget::kMostNotes);  // what is left waits for the next poll, or for the poller thread
+  if (slabs_.several()) slabs_.let_go(ledger_.oldest_send());
+  end_if_unreadable();
+}
 
 // Reads up to `most` messages: the completions of what is outstanding, or, with `foreign`, all that
 // the error queue has, late ones included.

@@ -14,14 +14,6 @@ InetSocket::InetSocket(const Setup& setup)
       ledger_(setup.first_id, setup.first_kernel_id),
       zerocopy_granted_(setup.zerocopy) {}
 
-// JavaScript thread.
-void InetSocket::do_poll() {
-  flush();
-  drain(Budget::kMostNotes);  // what is left waits for the next poll, or for the poller thread
-  if (slabs_.several()) slabs_.let_go(ledger_.oldest_send());
-  end_if_unreadable();
-}
-
 uint32_t InetSocket::interest() const { return queue_.empty() ? 0u : EPOLLOUT; }
 
 Socket::State InetSocket::do_state() const {

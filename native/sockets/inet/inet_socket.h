@@ -10,7 +10,7 @@
 
 #include "core/id_ring.h"
 #include "core/ledger.h"
-#include "core/notification.h"
+#include "kernel/error_queue.h"
 #include "kernel/page_replacement.h"
 #include "kernel/send_errors.h"
 #include "kernel/syscalls.h"

@@ -76,6 +76,24 @@ describe('the documents', () => {
     }
   });
 
+  it('walk one send through sixteen files or fewer, each of which has what it is opened for', () => {
+    const [, walk = ''] =
+      /\| file \| step \|.*\n\|[-|]+\n((?:\|.*\n)+)/.exec(read('ARCHITECTURE.md')) ?? [];
+    const rows = [...walk.matchAll(/^\| `([^`]+)` \|[^|]+\|(.*)\|$/gm)];
+    expect(rows.length).toBeGreaterThan(9);
+    expect(rows.length).toBeLessThanOrEqual(16);
+    expect(new Set(rows.map(([, file]) => file?.replace(/\.\w+$/, ''))).size).toBe(rows.length);
+    for (const [, file = '', what = ''] of rows) {
+      const both = [file, file.replace(/\.cc$/, '.h')].filter((name) =>
+        existsSync(join(root, name)),
+      );
+      const text = both.map(read).join('\n');
+      for (const [, name] of what.matchAll(/`(\w+)`/g)) {
+        expect([file, name, new RegExp(`\\b${name}\\b`).test(text)]).toEqual([file, name, true]);
+      }
+    }
+  });
+
   it('can be reached from the index, each with a line', () => {
     const index = read('docs/README.md');
     const listed = new Set(

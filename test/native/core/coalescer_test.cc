@@ -1,5 +1,3 @@
-#include "core/coalescer.h"
-
 #include <algorithm>
 #include <cstdint>
 #include <map>
@@ -7,6 +5,7 @@
 
 #include "harness.h"
 #include "random.h"
+#include "sockets/news.h"
 
 using zerosend::Coalescer;
 using zerosend::Outcome;

@@ -1,9 +1,9 @@
 // Why sends have failed: the reason travels with the range, and ranges of several reasons are
 // several ranges.
 
-#include "core/coalescer.h"
 #include "core/ledger.h"
 #include "harness.h"
+#include "sockets/news.h"
 
 using zerosend::Coalescer;
 using zerosend::Ledger;

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
-#include "core/coalescer.h"
 #include "core/ledger.h"
 #include "harness.h"
 #include "random.h"
+#include "sockets/news.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 extern "C" size_t __sanitizer_get_current_allocated_bytes();

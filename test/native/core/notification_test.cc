@@ -1,4 +1,4 @@
-#include "core/notification.h"
+#include "kernel/error_queue.h"
 
 // clang-format off: linux/errqueue.h uses struct timespec without declaring it
 #include <time.h>

@@ -4,9 +4,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/coalescer.h"
 #include "input.h"
 #include "ledger_reference.h"
+#include "sockets/news.h"
 
 namespace fuzz {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <memory>
 
-#include "core/notification.h"
+#include "kernel/error_queue.h"
 
 namespace fuzz {
 namespace {

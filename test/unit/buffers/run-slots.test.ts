@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { LowestOrder, RingOrder } from '../../../lib/buffers/slot-order.js';
-import { type Holding, Slots } from '../../../lib/buffers/slots.js';
+import { Slot, Slots } from '../../../lib/buffers/slots.js';
 
 type Part = { first: number; count: number };
 
@@ -24,6 +24,12 @@ function cut(parts: Part[], pick: number, length: number): Part | undefined {
   return { first: part.first + from, count };
 }
 
+function leased(slots: Slots, index: number): Slot {
+  const slot = new Slot(slots, index, 1, null);
+  slot.leases = 1;
+  return slot;
+}
+
 it.each([
   ['RingOrder', (count: number) => new RingOrder(count)],
   ['LowestOrder', (count: number) => new LowestOrder(count)],
@@ -35,10 +41,10 @@ it.each([
       const slots = new Slots(count, makeOrder(count));
       const held: Part[] = []; // runs
       const sent: Part[] = [];
-      const singles: Holding[] = [];
+      const singles: Slot[] = [];
       const doomed = new Set<number>();
       const gone = new Set<number>();
-      const singlesSent: Holding[] = [];
+      const singlesSent: Slot[] = [];
       const back = ({ first, count }: Part) => {
         for (let slot = first; slot < first + count; slot++) if (doomed.has(slot)) gone.add(slot);
       };
@@ -47,7 +53,7 @@ it.each([
         if (what === 'run' || what === 'single') {
           const first = slots.take();
           if (first < 0) continue;
-          if (what === 'single') singles.push({ index: first, leases: 1, sends: 0 });
+          if (what === 'single') singles.push(leased(slots, first));
           else held.push({ first, count: 1 + slots.extend(first, length - 1) });
         } else if (what === 'send') {
           // A run is sent whole.

@@ -1,9 +1,8 @@
 import type { BufferPool } from '../../../lib/buffers/buffer-pool.js';
 import { BufferRun } from '../../../lib/buffers/buffer-run.js';
 import { Run } from '../../../lib/buffers/run.js';
-import { Slot } from '../../../lib/buffers/slot.js';
 import { LowestOrder, type SlotOrder } from '../../../lib/buffers/slot-order.js';
-import { Slots } from '../../../lib/buffers/slots.js';
+import { Slot, Slots } from '../../../lib/buffers/slots.js';
 
 export const STRIDE = 16;
 export const SIZE = 10;

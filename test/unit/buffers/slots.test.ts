@@ -1,22 +1,25 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RingOrder } from '../../../lib/buffers/slot-order.js';
-import { type Holding, Slots } from '../../../lib/buffers/slots.js';
+import { Slot, Slots } from '../../../lib/buffers/slots.js';
 
 const FREE = { leases: 0, sends: 0 };
 
 /** The slots of a pool with who holds them, by number. */
 class Table {
   readonly slots: Slots;
-  readonly #holders: Holding[];
+  readonly #holders: Slot[];
 
   constructor(count: number) {
     this.slots = new Slots(count);
-    this.#holders = Array.from({ length: count }, (_, index) => ({ index, leases: 0, sends: 0 }));
+    this.#holders = Array.from(
+      { length: count },
+      (_, index) => new Slot(this.slots, index, 1, null),
+    );
   }
 
-  #of(slot: number): Holding {
-    return this.#holders[slot] as Holding;
+  #of(slot: number): Slot {
+    return this.#holders[slot] as Slot;
   }
 
   take(): number {

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Slot } from '../../../lib/buffers/slot.js';
-import { Slots } from '../../../lib/buffers/slots.js';
+import { Slot, Slots } from '../../../lib/buffers/slots.js';
 import { InFlight } from '../../../lib/engine/in-flight.js';
 import { until } from '../../support/deadline.js';
 
