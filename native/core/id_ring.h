@@ -27,7 +27,6 @@ class IdRing {
   uint64_t end() const { return end_; }
   uint64_t size() const { return end_ - begin_; }
   bool empty() const { return begin_ == end_; }
-  bool contains(uint64_t id) const { return id - begin_ < end_ - begin_; }
 
   T& operator[](uint64_t id) { return slots_[id & mask_]; }
   const T& operator[](uint64_t id) const { return slots_[id & mask_]; }

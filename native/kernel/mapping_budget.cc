@@ -34,6 +34,4 @@ bool MappingBudget::take(std::ptrdiff_t mappings) {
   return false;
 }
 
-std::ptrdiff_t MappingBudget::taken() { return in_use; }
-
 }  // namespace zerosend

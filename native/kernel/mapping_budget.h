@@ -13,9 +13,6 @@ class MappingBudget {
   // Takes so many more; a negative number gives back. False when there are not as many: nothing is
   // taken then. Any thread.
   static bool take(std::ptrdiff_t mappings);
-
-  // Returns how many are taken at the moment.
-  static std::ptrdiff_t taken();
 };
 
 }  // namespace zerosend

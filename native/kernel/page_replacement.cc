@@ -139,10 +139,6 @@ int with_child(Check&& check) {
 
 }  // namespace
 
-int break_sharing_with_kernel() {
-  return with_child([] { return 0; });
-}
-
 int part_spans_from_kernel(const std::vector<Span>& spans) {
   const std::vector<PageRange> pages = pages_of(spans);
   if (const int error = pass_to_children(pages)) return error;

@@ -16,19 +16,17 @@ namespace zerosend {
 // errno; after an error the mapping is as it was.
 int replace_mapping(uint8_t* address, size_t length);
 
-// Has all private memory of the process marked copy-on-write, by a child that does nothing but
-// exit. This is for memory that we do not own (plain Uint8Arrays somewhere in the heap, next to
+// Has all private memory of the process marked copy-on-write, by a child that does nothing but wait
+// and exit. This is for memory that we do not own (plain Uint8Arrays somewhere in the heap, next to
 // other data). A page to which the kernel holds a reference is then copied at the process's next
 // write to it; all others stay where they are. Safe while other threads run. Costs page-table
-// copying (about 15 ms a GiB of small pages in use), so it is for giving up only. Returns 0 or an
-// errno. Which pages were marked is not known then: see PageSharing.
-int break_sharing_with_kernel();
-
-// Does the same for certain memory, which it has the child get where V8 withholds it, and looks at
-// the result: returns 0 only if every page of the spans was seen to be marked. EOPNOTSUPP when one
-// was not, or that cannot be told, and when a span lies in memory that is never copied on write (a
-// shared mapping, reserved huge pages); else the errno of what failed. After an error none of the
-// spans may be written again.
+// copying (about 15 ms a GiB of small pages in use), so it is for giving up only.
+//
+// The spans are what has to be marked. The child is made to get them where V8 withholds them, and
+// what came of it is looked at (PageSharing): returns 0 only if every page of the spans was seen to
+// be marked. EOPNOTSUPP when one was not, or that cannot be told, and when a span lies in memory
+// that is never copied on write (a shared mapping, reserved huge pages); else the errno of what
+// failed. After an error none of the spans may be written again.
 int part_spans_from_kernel(const std::vector<Span>& spans);
 
 }  // namespace zerosend

@@ -126,16 +126,4 @@ void Slab::replace_slots(uint32_t first, uint32_t count, std::vector<GivenUp>* g
   add(to, behind, EBUSY);
 }
 
-int Slab::replace_pages(const uint8_t* data, size_t length) {
-  uint32_t first = 0;
-  uint32_t count = 0;
-  slots_around(data, length, &first, &count);
-  std::vector<GivenUp> given_up;
-  replace_slots(first, count, &given_up);
-  for (const GivenUp& piece : given_up) {
-    if (piece.error != 0) return piece.error;
-  }
-  return 0;
-}
-
 }  // namespace zerosend

@@ -77,10 +77,6 @@ class Slab : public std::enable_shared_from_this<Slab> {
   //   else        the errno of mmap, madvise or mremap
   void replace_slots(uint32_t first, uint32_t count, std::vector<GivenUp>* given_up);
 
-  // Does the same for all slots that the bytes touch. Returns 0, or the errno of one that failed.
-  int replace_pages(const uint8_t* data, size_t length);
-  int replace_pages(uint32_t index) { return replace_pages(slot(index), slot_size_); }
-
  private:
   Slab(uint8_t* base, size_t mapped, size_t stride, size_t offset, size_t slot_size, uint32_t slots,
        size_t unit)

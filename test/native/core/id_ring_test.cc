@@ -31,22 +31,15 @@ TEST(id_ring_starts_empty_at_its_first_id) {
   CHECK_EQ(ring.end(), 41u);
   CHECK(ring.empty());
   CHECK_EQ(ring.size(), 0u);
-  CHECK(!ring.contains(40));
-  CHECK(!ring.contains(41));
 }
 
-TEST(id_ring_contains_exactly_its_window) {
+TEST(id_ring_has_exactly_its_window) {
   IdRing<int> ring(10);
   for (int i = 0; i < 5; ++i) CHECK_EQ(ring.push(i), 10u + static_cast<unsigned>(i));
   ring.pop_front();
   ring.pop_back();
   CHECK_EQ(ring.begin(), 11u);
   CHECK_EQ(ring.end(), 14u);
-  CHECK(!ring.contains(10));
-  CHECK(ring.contains(11));
-  CHECK(ring.contains(13));
-  CHECK(!ring.contains(14));
-  CHECK(!ring.contains(~uint64_t{0}));
   CHECK_EQ(ring.front(), 1);
   CHECK_EQ(ring[13], 3);
 }

@@ -21,7 +21,6 @@ using harness::all_are;
 using harness::FailNext;
 using harness::kPage;
 using harness::Reader;
-using zerosend::break_sharing_with_kernel;
 using zerosend::part_spans_from_kernel;
 using zerosend::replace_mapping;
 using zerosend::Syscalls;
@@ -128,7 +127,13 @@ TEST(replace_mapping_says_what_failed_and_changes_nothing) {
   CHECK(kernel.sees_only(5));  // still the same pages: such memory must never be used again
 }
 
-TEST(break_sharing_parts_all_memory_from_the_kernel) {
+// Parts memory that nobody reads: a child is made and ends.
+int part_some_memory() {
+  const Pages pages(1);
+  return part_spans_from_kernel({{pages.data(), 1}});
+}
+
+TEST(part_spans_parts_all_memory_from_the_kernel) {
   // From the allocator, in one page with other data, as a plain array in a heap is.
   std::vector<uint8_t> plain(3 * kPage, 1);
   Pages pages(2);
@@ -136,7 +141,8 @@ TEST(break_sharing_parts_all_memory_from_the_kernel) {
   Reader kernel[2];
   kernel[0].hold(plain.data() + 100, 2 * kPage);
   kernel[1].hold(pages.data(), pages.length());
-  CHECK_EQ(break_sharing_with_kernel(), 0);
+  CHECK_EQ(
+      part_spans_from_kernel({{plain.data() + 100, 2 * kPage}, {pages.data(), pages.length()}}), 0);
   CHECK(all_are(plain.data(), plain.size(), 1));
   std::memset(plain.data(), 2, plain.size());
   pages.fill(2);
@@ -145,37 +151,37 @@ TEST(break_sharing_parts_all_memory_from_the_kernel) {
   CHECK(all_are(plain.data(), plain.size(), 2));
 }
 
-TEST(break_sharing_leaves_no_child_and_no_signal) {
+TEST(part_spans_leaves_no_child_and_no_signal) {
   const WatchChildSignals watch;
-  for (int i = 0; i < 5; ++i) CHECK_EQ(break_sharing_with_kernel(), 0);
+  for (int i = 0; i < 5; ++i) CHECK_EQ(part_some_memory(), 0);
   CHECK_EQ(child_signals.load(), 0);
   CHECK_EQ(::waitpid(-1, nullptr, __WALL | WNOHANG), -1);
   CHECK_EQ(errno, ECHILD);
 }
 
-TEST(break_sharing_takes_no_child_of_anybody_else) {
+TEST(part_spans_takes_no_child_of_anybody_else) {
   const pid_t other = ::fork();
   if (other == 0) ::_exit(7);
   siginfo_t ended{};
   CHECK_EQ(::waitid(P_PID, static_cast<id_t>(other), &ended, WEXITED | WNOWAIT), 0);
-  CHECK_EQ(break_sharing_with_kernel(), 0);
+  CHECK_EQ(part_some_memory(), 0);
   int status = 0;
   CHECK_EQ(::waitpid(other, &status, WNOHANG), other);
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
 }
 
-TEST(break_sharing_works_where_children_are_ignored) {
+TEST(part_spans_works_where_children_are_ignored) {
   struct sigaction before{};
   struct sigaction ignore{};
   ignore.sa_handler = SIG_IGN;
   ::sigaction(SIGCHLD, &ignore, &before);
-  CHECK_EQ(break_sharing_with_kernel(), 0);
+  CHECK_EQ(part_some_memory(), 0);
   ::sigaction(SIGCHLD, &before, nullptr);
   CHECK_EQ(::waitpid(-1, nullptr, __WALL | WNOHANG), -1);
   CHECK_EQ(errno, ECHILD);
 }
 
-TEST(break_sharing_restores_the_signal_mask) {
+TEST(part_spans_restores_the_signal_mask) {
   sigset_t mine;
   sigset_t before;
   sigset_t after;
@@ -184,7 +190,7 @@ TEST(break_sharing_restores_the_signal_mask) {
   ::pthread_sigmask(SIG_SETMASK, &mine, &before);
   for (const int error : {0, EAGAIN}) {
     const FailNext fail(&Syscalls::clone_process, error);
-    CHECK_EQ(break_sharing_with_kernel(), error);
+    CHECK_EQ(part_some_memory(), error);
     ::pthread_sigmask(SIG_SETMASK, nullptr, &after);
     for (int signal = 1; signal < 32; ++signal) {
       CHECK_EQ(sigismember(&after, signal), sigismember(&mine, signal));
@@ -193,7 +199,7 @@ TEST(break_sharing_restores_the_signal_mask) {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-TEST(break_sharing_is_safe_while_other_threads_write) {
+TEST(part_spans_is_safe_while_other_threads_write) {
   std::atomic<bool> stop{false};
   std::atomic<uint64_t> wrong{0};
   std::vector<std::thread> threads;
@@ -205,7 +211,7 @@ TEST(break_sharing_is_safe_while_other_threads_write) {
       }
     });
   }
-  for (int i = 0; i < 10; ++i) CHECK_EQ(break_sharing_with_kernel(), 0);
+  for (int i = 0; i < 10; ++i) CHECK_EQ(part_some_memory(), 0);
   stop = true;
   for (std::thread& thread : threads) thread.join();
   CHECK_EQ(wrong.load(), 0u);
@@ -219,9 +225,9 @@ TEST(part_spans_reaches_memory_that_children_do_not_get) {
   {
     Reader kernel;
     kernel.hold(pages.data(), pages.length());
-    CHECK_EQ(break_sharing_with_kernel(), 0);
+    CHECK_EQ(part_some_memory(), 0);
     pages.fill(2);
-    CHECK(kernel.sees_only(2));  // it did nothing for them
+    CHECK(kernel.sees_only(2));  // a child alone did nothing for them
   }
   Reader kernel;
   kernel.hold(pages.data(), pages.length());

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "check.h"
+#include "kernel/slot_replacement.h"
 
 namespace stress {
 
@@ -59,7 +60,10 @@ void Pool::replace_one() {
   uint8_t* const memory = bytes(slot);
   memory[0] = 0x5a;
   memory[slot_size_ - 1] = 0xa5;
-  const int error = slab_->replace_pages(slot);
+  zerosend::SlotReplacement replacement;
+  replacement.add(slab_.get(), memory, slot_size_);
+  replacement.run();
+  const int error = replacement.error_of(slab_.get(), memory, slot_size_);
   MUST(memory[0] == 0x5a && memory[slot_size_ - 1] == 0xa5,
        "replacing the pages of slot %u changed it (errno %d)", slot, error);
 }
