@@ -1,3 +1,4 @@
+import { byContainer, byNamespace, byPod, bySetcap } from './capability.js';
 import { EXIT, type ExitCode } from './command.js';
 import { UsageError } from './options.js';
 import type { Terminal } from './terminal.js';
@@ -50,15 +51,17 @@ export function unavailable(
 }
 
 function adviceOn(name: string, tryBy: string): string[] {
-  const capability = `cap_${name.toLowerCase()}`;
+  // Into an interface that drops all.
+  const inSink = `sh -c 'ip link add zsx0 type ifb && ip link set zsx0 up && ${tryBy}'`;
+  const ways = [
+    bySetcap(name, process.execPath),
+    byContainer('docker', name, false),
+    byPod(name, false),
+    byNamespace(inSink),
+  ];
   return [
     '',
     `This needs the capability CAP_${name}. One of these gives it:`,
-    `  sudo setcap ${capability}+ep ${process.execPath}`,
-    '      from then on whoever may run this node has it (setcap -r takes it back)',
-    `  docker run --cap-add ${name} …`,
-    `      in a container (Kubernetes: securityContext.capabilities.add: ["${name}"])`,
-    `  unshare -Urn sh -c 'ip link add zsx0 type ifb && ip link set zsx0 up && ${tryBy}'`,
-    '      needs no privilege: in a network of your own, into an interface that drops all',
+    ...ways.flatMap(({ type, what }) => [`  ${type}`, `      ${what}`]),
   ];
 }

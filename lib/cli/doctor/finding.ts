@@ -1,3 +1,5 @@
+import type { Remedy } from '../base/capability.js';
+
 /**
  * - `works`: it was tried, and did what it should
  * - `limited`: it works, but less well than it could; `means` says how
@@ -18,13 +20,6 @@ export interface Refusal {
   readonly errno?: number;
   readonly syscall?: string;
   readonly message: string;
-}
-
-/** A command that changes what was found. */
-export interface Remedy {
-  readonly type: string;
-  /** what it does, and what it costs */
-  readonly what: string;
 }
 
 /** One line of the report. `id`, `group` and `verdict` are stable; programs go by them. */

@@ -1,4 +1,4 @@
-import type { Remedy } from './finding.js';
+import { byContainer, byNamespace, byPod, bySetcap, type Remedy } from '../base/capability.js';
 import type { Container } from './system/container.js';
 import type { Capability } from './system/privileges.js';
 import type { Changed, Setting } from './system/settings.js';
@@ -14,50 +14,22 @@ type Subject = Pick<System, 'container' | 'privileges' | 'settings' | 'node' | '
 /** How this process, as it stands, can get a capability. The first way is the one to try first. */
 export function toGet(capability: Capability, system: Subject): Remedy[] {
   const { privileges, container, node } = system;
-  const short = capability.replace('CAP_', '');
+  const name = capability.replace('CAP_', '');
+  const isRoot = privileges.uid === 0;
   const reachable = privileges.bounding?.includes(capability) !== false;
+  const adds = isRoot || !reachable;
   const remedies: Remedy[] = [];
-  if (privileges.uid !== 0 && reachable && !privileges.noNewPrivileges) {
-    remedies.push({
-      type: `sudo setcap ${capability.toLowerCase()}+ep ${node.path}`,
-      what: 'gives it to every program that this node runs, whoever starts it',
-    });
+  if (!isRoot && reachable && !privileges.noNewPrivileges) {
+    remedies.push(bySetcap(name, node.path));
   }
-  if (container) remedies.push(inContainer(container.kind, short, privileges.uid === 0, reachable));
-  remedies.push({
-    type: 'unshare -Urn …',
-    what: 'runs a program with all capabilities over a network of its own, which is empty at first',
-  });
+  if (container?.kind === 'kubernetes') remedies.push(byPod(name, !isRoot, adds));
+  else if (container) remedies.push(byContainer(toolOf(container.kind), name, !isRoot, adds));
+  remedies.push(byNamespace('…'));
   return remedies;
 }
 
-/**
- * How a container is started so that its program has a capability. Those that are added are of its root;
- * other users get none.
- */
-function inContainer(
-  kind: Container['kind'],
-  name: string,
-  isRoot: boolean,
-  reachable: boolean,
-): Remedy {
-  const adds = isRoot || !reachable;
-  if (kind === 'kubernetes') {
-    const user = isRoot ? [] : ['runAsUser: 0'];
-    const capabilities = adds ? [`capabilities: { add: ["${name}"] }`] : [];
-    return {
-      type: `securityContext: { ${[...user, ...capabilities].join(', ')} }`,
-      what: "in the container's entry of the pod",
-    };
-  }
-  const tool = kind === 'podman' ? 'podman' : 'docker';
-  const options = [...(isRoot ? [] : ['--user root']), ...(adds ? [`--cap-add ${name}`] : [])];
-  return {
-    type: `${tool} run ${options.join(' ')} …`,
-    what: isRoot
-      ? 'starts the container anew with the capability'
-      : 'starts the container anew, with the capability, which only its root has',
-  };
+function toolOf(kind: Container['kind']): 'docker' | 'podman' {
+  return kind === 'podman' ? 'podman' : 'docker';
 }
 
 /** How a setting of the kernel is changed from here. */
@@ -88,9 +60,8 @@ function ofContainer(kind: Container['kind'], name: string, value: number): Reme
       what: 'in the pod, where the kubelet allows it (--allowed-unsafe-sysctls)',
     };
   }
-  const tool = kind === 'podman' ? 'podman' : 'docker';
   return {
-    type: `${tool} run --sysctl ${name}=${value} …`,
+    type: `${toolOf(kind)} run --sysctl ${name}=${value} …`,
     what: 'sets it for the container alone',
   };
 }
@@ -105,8 +76,8 @@ export function toLock(system: Subject): Remedy[] {
     remedies.push({ type: `ulimit -l ${most}`, what: 'in this shell, before the program' });
   }
   if (container && container.kind !== 'kubernetes') {
-    const tool = container.kind === 'podman' ? 'podman' : 'docker';
-    remedies.push({ type: `${tool} run --ulimit memlock=-1 …`, what: 'lifts it in the container' });
+    const type = `${toolOf(container.kind)} run --ulimit memlock=-1 …`;
+    remedies.push({ type, what: 'lifts it in the container' });
   }
   // Root of a user namespace may not raise it.
   const within = system.privileges.inUserNamespace;

@@ -1,5 +1,5 @@
 import type { DeviceDescription } from '../../../addon/contract.js';
-import type { Remedy } from '../finding.js';
+import type { Remedy } from '../../base/capability.js';
 import { sudo } from '../remedies.js';
 import type { System } from '../system/system.js';
 

@@ -1,5 +1,6 @@
 import type { DeviceDescription } from '../../../addon/contract.js';
-import type { Finding, Refusal, Remedy } from '../finding.js';
+import type { Remedy } from '../../base/capability.js';
+import type { Finding, Refusal } from '../finding.js';
 import type { ProbeName } from '../probes/list.js';
 import { sudo } from '../remedies.js';
 import { copyingOf } from './copying.js';

@@ -1,5 +1,6 @@
 import type { DeviceDescription } from '../../../addon/contract.js';
-import type { Finding, Refusal, Remedy } from '../finding.js';
+import type { Remedy } from '../../base/capability.js';
+import type { Finding, Refusal } from '../finding.js';
 import type { Attempt } from '../probes/attempt.js';
 import type { Attempts } from '../probes/run.js';
 import type { System } from '../system/system.js';
