@@ -9,7 +9,7 @@ export type Protocol = SocketInfo['protocol'];
 export const PROTOCOLS = ['tcp', 'udp', 'packet', 'xdp'] as const satisfies readonly Protocol[];
 
 /** What has been counted of the sockets of one kind. */
-export class Past {
+class Past {
   opened = 0;
   closed = 0;
   /** closed after an error */

@@ -5,7 +5,7 @@ import { type CodedError, stateError, systemError } from '../base/errors.js';
  * The error of a socket that has been asked for a rate (SO_MAX_PACING_RATE) that nothing would keep:
  * the kernel accepts the option all the same, and sends at full speed.
  */
-export function pacingRefused(
+function pacingRefused(
   reason: string,
   about: { interface?: string; qdisc?: string } = {},
 ): CodedError {

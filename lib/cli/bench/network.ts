@@ -34,7 +34,7 @@ export interface RingTarget {
 }
 
 /** Runs ip(8). @throws Error with its own words */
-export function ip(...args: readonly string[]): void {
+function ip(...args: readonly string[]): void {
   try {
     execFileSync('ip', args, {
       env: IP_ENVIRONMENT,

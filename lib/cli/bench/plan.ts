@@ -54,7 +54,7 @@ const BATCHES = { quick: [1, 8, 64], full: [1, 4, 16, 64, 256] };
 const POOLS = { quick: [16, 64, 256], full: [8, 16, 32, 64, 128, 256, 512] };
 
 /** Of small datagrams: what a system call costs beside them is what batches spare. */
-export const BATCH_SIZE = 1024;
+const BATCH_SIZE = 1024;
 /** The share of the time that goes into sending; the rest is for opening, filling and closing. */
 const SHARE = 0.75;
 /** Slices that a way is warmed up by, which count for time only. */

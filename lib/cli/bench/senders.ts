@@ -55,7 +55,7 @@ async function measure(sender: Sender, seconds: number): Promise<Slice> {
 const stride = (size: number) => Math.max(2, Math.min(64, Math.floor(2 ** 20 / size)));
 
 /** What a socket has done since now. */
-export function countsOf(socket: ZeroCopySocket, size: number): () => Counts {
+function countsOf(socket: ZeroCopySocket, size: number): () => Counts {
   const first = socket.stats();
   return () => {
     const { sends, zerocopy, inlineFallbacks, failed, revoked } = socket.stats();

@@ -15,7 +15,7 @@ import { OPTIONS, type SendOptions } from './options.js';
 import { type Packets, packetsOf } from './packet.js';
 import { type Order, type Prepared, prepare } from './transmit.js';
 
-export const CAPABILITY = {
+const CAPABILITY = {
   name: 'NET_RAW',
   tryBy: 'zerosend send --packet zsx0 198.18.0.2:9',
 } as const;

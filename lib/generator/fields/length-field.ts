@@ -63,7 +63,7 @@ export function readLengths(
 }
 
 /** Where the outermost layer begins: behind the offload header. */
-export const startOf = ({ offsets }: Template) => (offsets.offload < 0 ? 0 : OFFLOAD_HEADER);
+const startOf = ({ offsets }: Template) => (offsets.offload < 0 ? 0 : OFFLOAD_HEADER);
 
 function imixOf({ _stack: [outermost] }: Template): readonly number[] {
   if (outermost === undefined) return IMIX.datagram;

@@ -23,36 +23,16 @@ export function fold(sum: number): number {
 }
 
 /**
- * How the sum changes when bytes at an even distance from where it begins go from one word to
- * another: the term `~m + m'` of RFC 1624, equation 3. Add the terms of all words that change, and
- * hand them to {@link updated}.
- */
-export function change(before: number, after: number): number {
-  return (~before & 0xffff) + after;
-}
-
-/** The checksum after a {@link change}: `HC' = ~(~HC + ~m + m')` (RFC 1624, equation 3). */
-export function updated(checksum: number, change: number): number {
-  let sum = (~checksum & 0xffff) + change;
-  sum = (sum & 0xffff) + (sum >>> 16);
-  sum = (sum & 0xffff) + (sum >>> 16);
-  return ~sum & 0xffff;
-}
-
-/**
- * The checksum after the sum of what it covers has changed by `difference`, which may be negative.
- * A change of 0 that is written as 0xffff would turn a checksum of 0xffff into the other zero, so the
+ * The checksum after the sum of what it covers has changed by `difference`, which may be negative:
+ * `HC' = ~(~HC + ~m + m')` (RFC 1624, equation 3), where `difference` is the sum of all `m' - m`. A
+ * change of 0 that is written as 0xffff would turn a checksum of 0xffff into the other zero, so the
  * change is brought below 0xffff: what has not changed keeps its checksum.
  */
 export function shifted(checksum: number, difference: number): number {
-  return updated(checksum, ((difference % 0xffff) + 0xffff) % 0xffff);
-}
-
-/** {@link updated} for a sum that is not complemented: the pseudo header's, for checksum offload. */
-export function updatedPartial(sum: number, change: number): number {
-  let total = sum + change;
-  total = (total & 0xffff) + (total >>> 16);
-  return (total & 0xffff) + (total >>> 16);
+  let sum = (~checksum & 0xffff) + (((difference % 0xffff) + 0xffff) % 0xffff);
+  sum = (sum & 0xffff) + (sum >>> 16);
+  sum = (sum & 0xffff) + (sum >>> 16);
+  return ~sum & 0xffff;
 }
 
 /** A UDP checksum of 0 means that there is none, so 0xffff stands for it (RFC 768, RFC 8200). */

@@ -180,7 +180,7 @@ export class VlanRewriter {
 }
 
 /** Where the tags of an Ethernet frame begin, and where the EtherType is that follows them. */
-export function tagsOf(frame: Uint8Array): { tags: number[]; end: number } {
+function tagsOf(frame: Uint8Array): { tags: number[]; end: number } {
   const tags: number[] = [];
   let end = MAC_ADDRESSES;
   while (end + 6 <= frame.length && TAGS.includes(readWord(frame, end))) {

@@ -48,33 +48,10 @@ export interface Way {
   destination: Destination;
 }
 
-/** The frames of a capture that a socket can send, and what is to be said of the others. */
-export interface SendableFrames {
-  ready: SendableFrame[];
-  skipped: Skipped[];
-  /** Of the frames that are ready, those with addresses that are not rewritten. */
-  notRewritten: NotRewritten;
-}
-
 /** How many bytes of the heap a frame takes that is ready, with the header of its array. */
 const SENDABLE_ON_HEAP = 300;
 /** How many frames one step goes through. */
 const STEP = 64;
-
-/**
- * Makes the frames of a capture ready for a socket, a few with each step; counts those that cannot be
- * sent.
- * @throws RangeError `ERR_ZEROSEND_CAPTURE` for more frames than the heap holds
- */
-export function* makeSendable(
-  capture: Capture,
-  rewriter: Rewriter,
-  destination: Destination,
-): Steps<SendableFrames> {
-  const maker = new FrameMaker([{ rewriter, destination }], null);
-  const ready = yield* maker.makeAll(capture);
-  return { ready, skipped: maker.skipped, notRewritten: maker.notRewritten };
-}
 
 /** Makes captured frames ready to be sent, one after the other. */
 export class FrameMaker {
@@ -116,6 +93,10 @@ export class FrameMaker {
     for (const { rewriter } of this.#ways) rewriter.loop = loop;
   }
 
+  /**
+   * Makes all frames of a capture ready, a few with each step; counts those that cannot be sent.
+   * @throws RangeError `ERR_ZEROSEND_CAPTURE` for more frames than the heap holds
+   */
   *makeAll(capture: Capture): Steps<SendableFrame[]> {
     const ready: SendableFrame[] = [];
     const most = objectsThatFit(SENDABLE_ON_HEAP);
