@@ -13,10 +13,11 @@ namespace zerosend {
 // Reading arguments and answering, for the functions that are not on the hot path. JavaScript
 // thread.
 //
-// A worker can be terminated while it is in one of them. From then on Node-API refuses whatever
-// could run JavaScript, setting a property included; node-addon-api turns a refusal into an
-// exception, and one that cannot be thrown into the end of the process. So properties are read and
-// set, and functions made, by what follows, which lets a refusal pass: nobody will see the answer.
+// A worker can be terminated while it is in one of these functions. From then on Node-API refuses
+// every call that could run JavaScript, setting a property included. node-addon-api makes an
+// exception of the refusal, and where that cannot be thrown, it ends the process. So properties are
+// read and set, and functions are made, by the helpers below, which ignore a refusal: nobody will
+// see the answer of a worker that has been terminated.
 
 using Info = const Napi::CallbackInfo&;
 
@@ -34,8 +35,9 @@ inline bool truth_of(const Napi::Value& value) {
   return value.IsBoolean() && value.As<Napi::Boolean>().Value();
 }
 
-// Of the object itself: what somebody has put on Object.prototype is nobody's argument. Empty when
-// there is none, when a getter throws, and from then on.
+// Reads a property that the object itself has: what somebody has put on Object.prototype is not an
+// argument. The value is empty when the object has none, when its getter throws, and for any
+// property after that, as long as the exception is pending.
 inline Napi::Value property(const Napi::Value& object, const char* name) {
   const napi_env env = object.Env();
   napi_value key = nullptr;
@@ -53,7 +55,8 @@ inline bool has(const Napi::Object& object, const char* name) {
   return !property(object, name).IsEmpty();
 }
 
-// Makes the property, where an assignment would obey a setter or a constant of Object.prototype.
+// Defines a property. An assignment would call a setter of that name on Object.prototype, and would
+// fail where there is a read-only property of that name.
 template <class T>
 void set(Napi::Object object, const char* name, const T& value) {
   napi_property_descriptor property{};

@@ -115,11 +115,11 @@ void bind(Napi::Env env, Napi::Object binding) {
   if (instance->extension != nullptr) instance->extension(env, binding, environment);
 }
 
-// claim(): a binding for the caller alone: the exports themselves for the first one, and another
-// object with an environment of its own for each one after. The mailbox, the records and the
-// function that is told of them have room for one user; Node.js hands the same exports to every
-// copy of the library that finds the same file (a linked package, a bundle, a registry that was
-// reset).
+// claim(): returns a binding that nobody else uses. The first caller gets the exports of the
+// module, each later one a new object with an environment of its own. A mailbox, and the function
+// that is told of records, can serve one copy of the library only, and there may be several copies
+// in a thread (a linked package, a bundle, a registry of modules that was reset): all of them load
+// the same file, for which Node.js hands out the same exports each time.
 Napi::Value claim(Info info) {
   Instance* instance = info.Env().GetInstanceData<Instance>();
   if (!instance->claimed) {

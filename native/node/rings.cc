@@ -16,7 +16,8 @@
 namespace zerosend {
 namespace {
 
-// Adds the socket to the poller and describes it. Empty with a pending exception, or a failure.
+// Adds the socket to the poller. Returns what JavaScript has to know of it, or a failure; an empty
+// value where an exception is pending.
 template <class Ring>
 Napi::Object admit(Info info, const std::shared_ptr<Ring>& socket) {
   uint32_t handle = 0;
@@ -34,7 +35,8 @@ Napi::Object admit(Info info, const std::shared_ptr<Ring>& socket) {
   return result;
 }
 
-// A failure, and when it was the queue's, how many queues the interface has.
+// Describes why an XDP socket could not be opened. Where it was bind(2) that failed, which may be
+// for want of such a queue, the number of queues of the interface is added.
 Napi::Object refused_queue(Napi::Env env, const XdpOptions& options, const Failure& failed) {
   Napi::Object result = failure(env, failed);
   if (result.IsEmpty() || std::strcmp(failed.call, "bind") != 0) return result;

@@ -6,10 +6,11 @@
 
 namespace zerosend {
 
-// The descriptors of an AF_XDP socket that have not come back. Each is on two lists: of its chunk,
-// since an address that comes back does not tell the sends of one chunk apart, and of all in the
-// order in which they were handed over, so that the one that is out longest is at hand. Under the
-// socket's lock, on either thread.
+// The descriptors of an AF_XDP socket that have not come back. Each is on two lists. The list of
+// its chunk is in order of sending: the kernel gives back an address only, and where a chunk was
+// sent several times, that is taken for the oldest send of it. The list of all is in the order in
+// which they were handed over, and begins with the one that has been out for longest. Used under
+// the socket's lock, on either thread.
 class Descriptors {
  public:
   enum class Kind : uint8_t {

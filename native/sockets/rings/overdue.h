@@ -4,14 +4,15 @@
 
 namespace zerosend {
 
-// Which descriptors the kernel took as long ago as a deadline: remembers when it had taken how
-// many. Marks are a fraction of the deadline apart, so that it is exact to an eighth. Under the
-// socket's lock, on either thread.
+// Tells which descriptors the kernel took longer ago than a deadline. For that it keeps marks, each
+// of which says how many had been taken at a time. Marks are at least an eighth of the deadline
+// apart, so sixteen of them are enough, and a descriptor is told of at most an eighth too late.
+// Used under the socket's lock, on either thread.
 class Overdue {
  public:
   explicit Overdue(uint32_t deadline_ms) : deadline_ms_(deadline_ms) {}
 
-  // By now the kernel has taken so many.
+  // Notes that the kernel has taken so many in all by now.
   void note_taken(uint64_t taken, uint64_t now_ms) {
     if (end_ != first_) {
       const Mark& last = marks_[(end_ - 1) % kMarks];
@@ -21,7 +22,7 @@ class Overdue {
     marks_[end_++ % kMarks] = {taken, now_ms};
   }
 
-  // Positions below were taken as long ago as the deadline.
+  // Returns the position below which all were taken at least a deadline ago.
   uint64_t below(uint64_t now_ms) {
     for (; first_ != end_; ++first_) {
       const Mark& mark = marks_[first_ % kMarks];

@@ -14,8 +14,10 @@
 
 namespace zerosend {
 
-// The kernel takes frames in order, so where the last is taken, all are. Otherwise the head catches
-// up: each frame is passed once. Each that was taken has used up a key of timestamps.
+// Moves the head behind the frames that the kernel has taken. It takes them in ring order, so one
+// look at the last frame that was handed over tells whether it has taken them all. If not, or if
+// each taken frame has to be booked under its key of timestamps, the head goes on frame by frame,
+// and so passes each frame once.
 void PacketSocket::follow_kernel() {
   if (untaken_ == 0) return;
   if (!stamps_ && !(status(before(submit_)) & kAskedFor)) {
@@ -67,37 +69,42 @@ void PacketSocket::kick() {
       patience_.forget();
     }
     if (untaken_ == 0) return;
-    // It has stopped half-way. Whatever has come back makes room; else the timer tries again.
+    // The kernel has stopped half-way. Where frames have come back since, they have made room, and
+    // a kick is worth another try; where none has, the timer tries again later.
     if (!stopped_at_malformed() && reap() == 0) return;
   }
 }
 
-// Whether a kick with this answer has stopped at a frame that may never go, whatever becomes free.
+// Whether the kernel may refuse the frame at the head for ever, so that it is not enough to wait
+// for room and to kick again. `error` is what the kick has answered.
 //
-// ENOBUFS tells of a frame that was dropped: by a filter of the interface, by a queueing discipline
-// that it is too large for, by the other end of a veth pair whose MTU is smaller. A queue that is
-// full answers the same, and what of it is the socket's own makes room by leaving; with nothing of
-// the socket in the kernel there is no telling.
+// ENOBUFS has two causes that look the same. The frame itself was dropped: by a filter of the
+// interface, by a queueing discipline that it is too large for, by the other end of a veth pair
+// whose MTU is smaller. Or a queue is full, and has room again when frames leave it. If frames of
+// this socket are in the kernel, waiting for them to leave may help; with none there, the frame is
+// suspected.
 //
-// A device without queue answers ENOMEM, time and again, to a frame that it cannot segment. Memory
-// that is really short does not stay so for long, as long as nothing else gets through.
+// ENOMEM, of a frame with an offload header, may come from a device without a queue that cannot
+// segment it, and then comes each time. Memory that is really short is so for a moment only; how
+// long the frame is tried again decides between the two (Patience).
 bool PacketSocket::refuses_frame(int error) const {
   if (error == ENOBUFS) return submitted_ == untaken_;
   return error == ENOMEM && options_.virtio_net_header;
 }
 
-// The frame at the head was refused: one that is for too long fails alone.
+// The frame at the head was refused. When that has gone on for too long, it is marked as the kernel
+// marks a malformed frame, so that pass_over() has it fail by itself and goes on behind it.
 void PacketSocket::note_refused() {
   if (untaken_ == 0 || !patience_.is_over(frames_[head_].id, coarse_ms())) return;
   set_status(head_, TP_STATUS_WRONG_FORMAT);
 }
 
-// The kernel stays at a frame that it calls malformed (the interface's MTU has shrunk, say) until
-// the place is filled with a right one, and PACKET_LOSS, which would have it go on, cannot be set
-// once there is a ring. So that frame alone fails, and its place is lent for an empty frame to the
-// loopback device, which drops it: a send may name another device than the one of the socket. Where
-// there is no such device (a namespace in which it is down) those behind the frame fail with it.
-// Returns whether the kernel has gone on.
+// Goes on behind a frame that the kernel calls malformed, for instance since the interface's MTU
+// has shrunk. The kernel stops at such a frame until a right one stands in its place. (PACKET_LOSS
+// would have it go on, but cannot be set once there is a ring.) So the frame fails by itself, and
+// an empty frame is sent from its place. That one goes to the loopback device, which drops it:
+// sendto(2) may name another device than the socket's. Where the loopback device is down, the
+// frames behind the malformed one fail as well. Returns whether the kernel has gone on.
 bool PacketSocket::pass_over() {
   if (frames_[head_].state == Frame::State::kSubmitted) {
     frames_[head_].state = Frame::State::kRejected;
@@ -124,11 +131,12 @@ bool PacketSocket::pass_over() {
   }
 }
 
-// An empty frame goes out from the place at the head, by the loopback device, and nothing else.
-// Returns whether the kernel has taken it.
+// Has the kernel send an empty frame from the place at the head to the loopback device, and stop
+// behind it. Returns whether the kernel has taken the place.
 bool PacketSocket::lend_to_loopback(int* error) {
   constexpr int kLoopback = 1;  // LOOPBACK_IFINDEX of the kernel, in every network namespace
-  // The frame is not for the device itself, and of a protocol that nobody listens for.
+  // Its destination is not the address of the loopback device, and its protocol (an experimental
+  // one) is one that nobody listens for: whoever gets it drops it.
   static constexpr uint8_t kEmpty[ETH_HLEN] = {2, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0x88, 0xb5};
   constexpr size_t kMost = sizeof(OffloadHeader) + sizeof kEmpty;
   sockaddr_ll loopback{};
@@ -148,7 +156,8 @@ bool PacketSocket::lend_to_loopback(int* error) {
   if (!options_.cooked) std::memcpy(bytes + offload, kEmpty, sizeof kEmpty);
   place->tp_len = options_.cooked ? 0 : static_cast<uint32_t>(offload + sizeof kEmpty);
   place->tp_snaplen = place->tp_len;
-  // The kernel must stop behind it.
+  // The frame behind the head is for the socket's own device. While it is marked as available, the
+  // kernel stops there.
   const uint32_t behind = after(head_);
   if (untaken_ > 1) set_status(behind, TP_STATUS_AVAILABLE);
   set_status(head_, TP_STATUS_SEND_REQUEST);
@@ -161,10 +170,10 @@ bool PacketSocket::lend_to_loopback(int* error) {
   return taken;
 }
 
-// JavaScript thread. Frames wait for one that its user has given back unsent, and nobody fills its
-// place. So the place goes out as an empty frame, which the loopback device drops, and takes no id.
-// First the kernel has to have taken all that stands before it, or that would go by the loopback
-// device as well.
+// JavaScript thread. The frame of this slot was given back unsent, frames wait behind it, and
+// nobody takes the slot to fill it. So an empty frame is sent from it to the loopback device, which
+// drops it; no id is used. The frames before it must have been taken by then: a call for the
+// loopback device would send them there too.
 int32_t PacketSocket::do_skip(uint32_t slot) {
   if (slot != submit_ || waiting_ == 0 || frames_[slot].state != Frame::State::kIdle) return 0;
   if (untaken() > 0) kick();
@@ -190,9 +199,10 @@ int32_t PacketSocket::do_skip(uint32_t slot) {
   return 1;
 }
 
-// Takes back what the kernel has not touched. It looks at the ring only within a kick, and kicks
-// are serialised, so nobody races for these frames. Their ids fail, and the slots come back to the
-// pool, which hands them out next.
+// Takes back the frames that the kernel has not taken. The kernel looks at the ring only within a
+// call of sendto(2), and those are made under the lock, so it cannot take a frame meanwhile. The
+// ids fail, and the slots go back to the pool, which hands them out next, since the kernel waits at
+// their places.
 void PacketSocket::withdraw(int error) {
   const uint32_t before_withdrawal = submitted_;
   while (submitted_ > 0) {
@@ -213,8 +223,9 @@ void PacketSocket::withdraw(int error) {
   if (submitted_ != before_withdrawal && !failed_) look_again();
 }
 
-// Is called before a kick. Where keys were lost count of, the kernel counts anew as soon as it
-// holds no frame whose timestamps could be taken for those of what follows.
+// Is called before a kick. When it is not known any more how far the kernel has counted its keys of
+// timestamps, none are asked for until the kernel holds no frame of the socket. Then no old
+// timestamp can be on its way, and both sides begin to count at 0 again.
 void PacketSocket::begin_stamping() {
   if (stamps_->paused() && submitted_ == untaken_) {
     read_stamps();
@@ -223,10 +234,11 @@ void PacketSocket::begin_stamping() {
   stamps_->about_to_send();
 }
 
-// Is called after a kick that was refused, and after what it has taken was followed. A frame that
-// the driver or the queueing discipline refuses goes again with another key. Where its 'scheduled'
-// tells of the key that it has used up, the count goes on; where the kernel may have used up one
-// without (there is no queueing discipline to be scheduled by), it is lost.
+// Is called after a kick that was refused, when the frames that it did take are booked. A frame
+// that the driver or the queueing discipline refuses may have used up a key, and is sent again with
+// the next one. If it passed a queueing discipline, there is a timestamp 'scheduled' with that key
+// on the error queue, and the count of keys follows it. If there is none, it cannot be known
+// whether a key was used up, and the count is lost.
 void PacketSocket::note_refused_key(int error) {
   if (error == EAGAIN || error == EINTR || error == ENOMEM || error == ENETDOWN) return;
   const uint32_t key = stamps_->key(0);

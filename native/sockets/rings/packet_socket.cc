@@ -20,8 +20,8 @@ uint32_t PacketSocket::max_length() const {
   return std::min(slot, device);
 }
 
-// A frame that the kernel calls malformed stops the ring, so everything that it checks is checked
-// here before (tpacket_snd in net/packet/af_packet.c). Returns 0 or an errno.
+// Checks all that the kernel checks (tpacket_snd in net/packet/af_packet.c), before a frame gets
+// into the ring: the kernel stops at a frame that it calls malformed. Returns 0 or an errno.
 int PacketSocket::check(const Part& frame) const {
   if (frame.length > max_length()) return frame.length > memory_->slot_size() ? EINVAL : EMSGSIZE;
   if (!options_.virtio_net_header) {
@@ -61,7 +61,7 @@ int32_t PacketSocket::do_send_run(const Run& run, const Destinations&) {
   return put_run(*this, run);
 }
 
-// Hands over every frame that no missing one stands before.
+// Hands over the frames from submit_ on, up to the first place that has not been filled.
 void PacketSocket::submit_waiting() {
   while (frames_[submit_].state == Frame::State::kWaiting) {
     --waiting_;
@@ -70,7 +70,7 @@ void PacketSocket::submit_waiting() {
   if (waiting_ == 0 && !failed_) note_drained();
 }
 
-// The frame is the one at submit_.
+// Hands `frame`, which is the one at submit_, over to the kernel: it takes it with the next kick.
 void PacketSocket::hand_over(Frame& frame) {
   const uint32_t index = submit_;
   tpacket2_hdr* const shared = header(index);

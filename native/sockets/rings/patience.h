@@ -5,9 +5,10 @@
 
 namespace zerosend {
 
-// How long a frame that is refused each time is tried again before it fails alone. The next may be
-// of the same kind, so patience gets shorter with each that has failed, until for a while none has.
-// Under the socket's lock, on either thread.
+// Decides for how long a frame that the kernel refuses each time is tried again, before it fails
+// and those behind it go on. The next frame may be refused for the same reason, so each failure
+// halves the time that the next one gets, from a second down to a few milliseconds. After ten
+// seconds without a failure it is a second again. Used under the socket's lock, on either thread.
 class Patience {
  public:
   // The frame with this id is at the head and was refused. Returns whether patience with it is

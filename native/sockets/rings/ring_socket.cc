@@ -33,7 +33,7 @@ void RingSocket::finish_output() {
 }
 
 int32_t RingSocket::do_send(const Source& source, const Address*) {
-  // A view of this memory is not a slot of it.
+  // What is sent has to begin where the slot does: a plain array over the same memory may not.
   if (source.slab != memory_.get() || source.data != memory_->slot(source.slot)) return -EINVAL;
   const Part frame{source.slot, source.length};
   begin_sending();
@@ -72,8 +72,8 @@ void RingSocket::catch_up() {
   if (interface_watch_->has_news()) look_again();
 }
 
-// The interface is asked outside of the lock: the answer may have to wait for somebody who changes
-// the network, and the poller thread should not.
+// The interface is asked before the lock is taken. The kernel answers when nobody else is changing
+// the network, and the poller thread should not wait for the lock as long.
 void RingSocket::look_around() {
   InterfaceFacts facts;
   const Failure failed = read_interface(interface_->index(), &facts);
@@ -87,12 +87,14 @@ void RingSocket::look_around() {
   // The interface's own count may begin anew, with its driver.
   if (facts.tx_dropped < dropped_before_) dropped_before_ = 0;
   uint64_t& dropped = counters_[Counter::interfaceDropped];
-  // The kernel tells of a carrier that was lost up to a second late.
+  // The kernel announces a lost carrier up to a second after the event. An interface that has
+  // dropped packets since the last look may have lost it.
   if (facts.tx_dropped - dropped_before_ > dropped) note_link();
   dropped = facts.tx_dropped - dropped_before_;
 }
 
-// What is sent while the interface cannot send waits, or is dropped by it: somebody should know.
+// Tells JavaScript, once for each time that the interface goes down, that it is down: frames that
+// were handed over wait meanwhile, or are dropped by it.
 void RingSocket::note_link() {
   if (interface_->claim_down()) news_.tell(Record::kLinkDown);
 }

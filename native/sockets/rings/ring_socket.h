@@ -22,17 +22,18 @@ inline uint32_t power_of_two(uint32_t at_least) {
 // Kicks are batched: the ring is kicked after so many frames, when JavaScript polls, and by the
 // timer.
 //
-// A kick that succeeds need not have told the kernel of all frames: it stops half-way where
-// SO_SNDBUF runs out or the device takes no more, and says so by no return value that can be relied
-// on. So which frames the kernel has taken is read from the ring, and whatever is left there is
-// kicked again: by the next poll, by the timer, and when the socket closes.
+// After a kick that has succeeded, frames may be left all the same: the kernel stops half-way where
+// SO_SNDBUF runs out or the device takes no more, and the value that the call returns does not show
+// it. So which frames it has taken is read from the ring, and those that are left are kicked again:
+// by the next poll, by the timer, and when the socket closes.
 //
-// A frame that comes back says by its place which one it is. So the subclass keeps the id of each
-// with the frame, and no ledger is needed.
+// The kernel gives a frame back by its place in the ring, or by its address. So the subclass keeps
+// the id of each frame with that, and needs no ledger.
 //
-// The socket is bound to an interface by its index, and the interface lives a life of its own: its
-// MTU and name change, it goes down, it is removed. InterfaceWatch tells of that by the poller
-// thread. Before a frame is refused as too long, the kernel is asked once more.
+// The socket is bound to an interface by its index. Meanwhile the interface may change its MTU or
+// its name, go down, or be removed; the poller thread hears of that (InterfaceWatch). That news may
+// come a little late, so before a frame is refused as too long, the kernel is asked for the MTU of
+// now.
 class RingSocket : public Socket {
  public:
   // JavaScript thread.
@@ -72,7 +73,9 @@ class RingSocket : public Socket {
   // called while opening, before anybody else knows the socket.
   Failure begin(const std::string& name, uint32_t ifindex, InterfaceWatch& interfaces);
 
-  // Asks for the interface's MTU, under the lock, which is rare enough where a frame is refused.
+  // Asks the kernel for the interface's MTU and state. It does so while it holds the lock, which is
+  // tolerable, as this happens only where a frame is about to be refused, or after a rest. Returns
+  // whether there was an answer.
   bool look_again() REQUIRES(mutex_);
 
   // Returns 0, or the errno for a frame that must not reach the ring, by the MTU of now.
@@ -82,8 +85,9 @@ class RingSocket : public Socket {
     return error == EMSGSIZE && ring.look_again() ? ring.check(frame) : error;
   }
 
-  // To be called before frames are checked. After a rest, news that the poller thread has not come
-  // to is asked for; while JavaScript sends on, it comes with that thread.
+  // To be called before frames are checked. After a rest the kernel may have news of interfaces
+  // that the poller thread has not read yet, and the first send asks for it. While sends go on, it
+  // is enough that the poller thread reads the news as it comes.
   void begin_sending() REQUIRES(mutex_) {
     if (rested_ && !kernel_checks_mtu_) catch_up();
   }
@@ -101,8 +105,9 @@ class RingSocket : public Socket {
   void do_interface_gone() override REQUIRES(mutex_);
   State do_state() const override REQUIRES(mutex_);
 
-  // do_send_many() and do_send_run() of the subclass `Ring`, whose check() and put() are called
-  // directly: through the table they would be a third of what they cost.
+  // These are do_send_many() and do_send_run() for the subclass `Ring`. They are templates so that
+  // check() and put() of each frame are direct calls: virtual calls made up a third of the cost of
+  // a frame.
   template <class Ring>
   static int32_t put_many(Ring& ring, const Source* sources, size_t count) REQUIRES(ring.mutex_) {
     for (size_t i = 0; i < count; ++i) {
@@ -147,7 +152,8 @@ class RingSocket : public Socket {
   template <class Ring, class FrameAt>
   static int32_t put_all(Ring& ring, size_t count, FrameAt frame_at) REQUIRES(ring.mutex_) {
     ring.begin_sending();
-    // Checked before the first is put: a hole in the ring would hold up the frames behind it.
+    // All are checked before the first is put: a place that stays empty between them would hold up
+    // the frames behind it.
     for (size_t i = 0; i < count; ++i) {
       if (const int error = check_now(ring, frame_at(i))) {
         ring.refused_at_ = static_cast<uint32_t>(i);
@@ -164,11 +170,13 @@ class RingSocket : public Socket {
     return 0;
   }
 
-  // Earlier frames of the call have ids already, so this one takes its own and fails.
+  // Gives a frame of a call an id with which it fails at once: the frames before it have been
+  // accepted, so the call as a whole can no longer be refused.
   void fail_accepted(const Part& frame, int error) REQUIRES(mutex_);
 
-  // Ids that have ended, mostly in the order in which they were given out: completed as few ranges,
-  // the last of them when it goes out of scope.
+  // Collects ids that have ended, and completes neighbours that have ended alike as one range: a
+  // range when an id comes that does not continue it, and the last range when this object goes out
+  // of scope.
   class Ended {
    public:
     explicit Ended(RingSocket& socket) : socket_(socket) {}
@@ -203,7 +211,8 @@ class RingSocket : public Socket {
   // Milliseconds of a clock that never steps, exact to a few.
   static uint64_t coarse_ms();
 
-  // Books the answer of a kick. It says nothing of which frames were taken.
+  // Counts the answer of a kick, and fails the socket if it is fatal. Which frames were taken is
+  // not known by the answer: see untaken().
   void kicked(ssize_t result, int error) REQUIRES(mutex_);
 
   const std::shared_ptr<Slab> memory_;           // the only slots that can be sent

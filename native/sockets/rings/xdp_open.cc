@@ -24,10 +24,11 @@ constexpr uint16_t kUseSg = 1 << 4;  // XDP_USE_SG, Linux 6.6
 
 }  // namespace
 
-// Tries what the options allow, the best first: packets of several frames, but not at the price of
-// zero copy, which a kernel that may choose by itself would give up for them. An attempt that fails
-// leaves the socket as it was. Where the queue is in use, the caller tries again from the
-// beginning.
+// Tries the modes that the options allow, the best first: zero copy before copying, and in each
+// mode packets of several frames (XDP_USE_SG) before packets of one. The mode is always named,
+// since a kernel that is left to choose would give up zero copy for the sake of packets of several
+// frames. bind(2) leaves the socket as it was when it fails. Where the queue is in use (EBUSY),
+// nothing else is tried, and JavaScript opens the socket anew later.
 Failure XdpSocket::bind_queue(const XdpOptions& options, uint32_t ifindex) {
   using Mode = XdpOptions::Mode;
   sockaddr_xdp address{};
@@ -114,8 +115,9 @@ Failure XdpSocket::open(const XdpOptions& options, int epoll_fd, InterfaceWatch&
                         uint64_t first_id, std::shared_ptr<XdpSocket>* opened) {
   const uint32_t ifindex = if_nametoindex(options.interface.c_str());
   if (ifindex == 0) return Failure::of("if_nametoindex");
-  // Before there is a book over each chunk: of a slab that no page stands behind there may be
-  // billions, and the books would be gigabytes until the kernel refused it.
+  // To be checked before the list of chunks is made, which has an entry for each. A slab that was
+  // never touched costs no memory and may have billions of slots; the list would take gigabytes
+  // before the kernel refused the slab.
   if (options.umem->slots() > kMostChunks) return {EINVAL, "setsockopt(XDP_UMEM_REG)"};
   const int fd = sys.socket(AF_XDP, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return Failure::of("socket");

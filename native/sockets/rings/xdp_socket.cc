@@ -28,11 +28,12 @@ XdpSocket::XdpSocket(int fd, int epoll_fd, const XdpOptions& options, uint64_t f
 
 XdpSocket::~XdpSocket() { close_locked(); }
 
-// The kernel stops when it cannot announce a completion, so no more may be under way than the
-// completion ring holds.
+// Whether so many descriptors more can be handed over. The kernel stops when the completion ring is
+// full, so no more may be under way than that ring holds.
 bool XdpSocket::has_room(size_t descriptors) {
   if (descriptors_.count() + descriptors > completion_.size()) return false;
-  // The kernel's counter is read when it may matter, not for each frame.
+  // How far the kernel has read is looked up only where the last known value leaves no room: its
+  // counter is written by another processor, and reading it for each frame would be slow.
   if (produced_ - taken_ + descriptors > transmit_.size()) taken_ = transmit_.other_consumer();
   return produced_ - taken_ + descriptors <= transmit_.size();
 }
@@ -190,15 +191,17 @@ bool XdpSocket::ends_send(const Descriptors::Descriptor& descriptor, Outcome* ou
   return true;
 }
 
-// Whether a descriptor that the kernel took as long ago as the deadline is lost: one that others
-// have overtaken is. Without that a slow device may have it still, as long as anything comes back.
+// Whether a descriptor that the kernel took longer ago than the deadline counts as lost. It does
+// when one that was handed over later has come back. Otherwise the device may be slow and have it
+// still; then it counts as lost only when nothing at all has come back for as long as the deadline.
 bool XdpSocket::is_lost(const Descriptors::Descriptor& descriptor, uint64_t now) const {
   return descriptor.position < returned_ || now - last_progress_ms_ >= deadline_ms_;
 }
 
-// A device reset can swallow completions. A frame that the kernel took long ago is given up, also
-// while others come back: its id completes as revoked, and its chunk is retired. What waits in the
-// ring is not lost. Costs one look at the frame that is out longest, and one for each that is lost.
+// Gives up descriptors whose completions the device has swallowed, as it may when it is reset:
+// their ids complete as revoked, and their chunks are retired. Descriptors that the kernel has not
+// taken from the ring yet are never lost. Only the descriptor that has been out for longest is
+// looked at, and the next one when that one is lost.
 void XdpSocket::give_up_lost(uint64_t now) {
   const uint64_t overdue = overdue_.below(now);
   while (const Descriptors::Descriptor* oldest = descriptors_.oldest()) {
@@ -229,8 +232,9 @@ void XdpSocket::cut_off() {
   reap();
 }
 
-// The kernel reads the ring no more, as after the interface was removed: what it has not taken was
-// never sent. Those are the last that were handed over.
+// Takes back the descriptors that the kernel has not taken, which are the last that were handed
+// over, and fails their ids. To be called when the kernel does not read the ring any more, for
+// instance after the interface was removed.
 void XdpSocket::withdraw(int error) {
   while (untaken() > 0 && descriptors_.count() > 0) {
     --produced_;
