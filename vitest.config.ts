@@ -3,6 +3,7 @@ import { alonePool } from './test/support/alone-pool.js';
 
 /** What changes interfaces and routes under its sockets: see test/support/alone-pool.ts. */
 const ALONE = [
+  'test/behaviour/examples/session.test.ts',
   'test/behaviour/generator/{generate,mix,replay,varying,workers}.test.ts',
   'test/behaviour/input/udp-limits.test.ts',
   'test/behaviour/interfaces/*.test.ts',

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { GENERATOR_EXAMPLES } from './generator-examples.js';
@@ -92,11 +92,18 @@ const TESTED: Record<string, () => Promise<void>> = {
   },
 };
 
+/** Those whose tests need a server, a receiver or a router, and have a file of their own. */
+const IN_OWN_FILE = ['dns-load', 'media', 'session'];
+
 describe('examples', () => {
   it.each(Object.entries(TESTED))('%s runs as it stands', (_, test) => test());
 
   it('has a test for each', () => {
     const programs = readdirSync(examples).filter((name) => name.endsWith('.mjs'));
-    expect(Object.keys(TESTED).sort()).toEqual(programs.sort());
+    const own = IN_OWN_FILE.map((name) => `${name}.mjs`);
+    expect([...Object.keys(TESTED), ...own].sort()).toEqual(programs.sort());
+    for (const name of IN_OWN_FILE) {
+      expect(existsSync(new URL(`${name}.test.ts`, import.meta.url))).toBe(true);
+    }
   });
 });
