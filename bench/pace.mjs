@@ -2,7 +2,7 @@
 // What pacing costs, and how evenly packets leave, against a program in C that sleeps by clock_nanosleep, in
 // rounds that take turns. A receiver, which is not ours, takes the kernel's time of each datagram.
 //
-//   node bench/pace.mjs [--rows 1000,25000,streams] [--rounds 3] [--seconds 2] [--streams 1000] [--changes 10]
+//   node bench/pace.mjs [--rows 1000,25000,streams,peers] [--rounds 3] [--seconds 2] [--streams 1000] [--changes 10]
 //
 // A row is a rate of one stream in packets a second, or `streams`: many at 50 a second, of which `changes` leave
 // in each tenth of a second and others come in their places. `jitter` is the mean deviation of a stream's
@@ -18,7 +18,7 @@ import { generate, generateStreams } from 'zerosend/generator';
 
 const { values } = parseArgs({
   options: {
-    rows: { type: 'string', default: '1000,25000,streams' },
+    rows: { type: 'string', default: '1000,25000,streams,peers' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '2' },
     streams: { type: 'string', default: '1000' },
@@ -62,32 +62,41 @@ async function measure(program, rate, send) {
   return { ...came, ...sent };
 }
 
-/** @param {string} program @param {number} streams @param {number} rate @param {number} changes @returns {Sender} */
-const inC = (program, streams, rate, changes) => async (port) => {
-  const words = ['send', port, streams, rate, seconds, changes].map(String);
-  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
-  let text = '';
-  child.stdout.on('data', (data) => {
-    text += data;
-  });
-  await once(child, 'close');
-  const { packets, cpu } = JSON.parse(text);
-  return { packets, cpu: cpu / seconds };
-};
+/**
+ * @param {string} program @param {number} streams @param {number} rate @param {number} changes
+ * @param {number} [peers] addresses that streams go to; 0: all to the same
+ * @returns {Sender}
+ */
+const inC =
+  (program, streams, rate, changes, peers = 0) =>
+  async (port) => {
+    const words = ['send', port, streams, rate, seconds, changes, peers].map(String);
+    const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let text = '';
+    child.stdout.on('data', (data) => {
+      text += data;
+    });
+    await once(child, 'close');
+    const { packets, cpu } = JSON.parse(text);
+    return { packets, cpu: cpu / seconds };
+  };
 
 /**
- * @param {number} port
+ * @param {import('zerosend').UdpOptions} options
  * @param {(socket: UdpSocket) => PromiseLike<{ packets: number }>} run
  * @returns {Promise<Sent>}
  */
-async function timed(port, run) {
-  const socket = await UdpSocket.open({ remote: { address: '127.0.0.1', port } });
+async function timed(options, run) {
+  const socket = await UdpSocket.open(options);
   const before = process.cpuUsage();
   const { packets } = await run(socket);
   const { user, system } = process.cpuUsage(before);
   await socket.close();
   return { packets, cpu: (user + system) / 1e6 / seconds };
 }
+
+/** @param {number} port */
+const toPort = (port) => ({ remote: { address: '127.0.0.1', port } });
 
 const numbered = /** @type {import('zerosend/generator').Field[]} */ ([
   { target: { layer: 'payload', offset: 4, width: 4 }, counter: {} },
@@ -105,7 +114,7 @@ function packet(id) {
  * @returns {Sender}
  */
 const oneStream = (rate, precision, burst) => (port) =>
-  timed(port, (socket) =>
+  timed(toPort(port), (socket) =>
     generate({
       socket,
       template: packet(0),
@@ -116,32 +125,50 @@ const oneStream = (rate, precision, burst) => (port) =>
     }),
   );
 
-/** @param {number} count @param {number} changes @param {number} slice @returns {Sender} */
-const manyStreams = (count, changes, slice) => (port) =>
-  timed(port, (socket) => {
-    const streams = generateStreams({ socket, seconds, slice });
-    let joined = 0;
-    const join = () =>
-      streams.join({ template: packet(joined++), fields: numbered, rate: STREAM_RATE });
-    const there = Array.from({ length: count }, join);
-    const changing = setInterval(() => {
-      for (const one of there.splice(0, changes)) one.leave();
-      for (let i = 0; i < changes; i++) there.push(join());
-    }, 100);
-    return streams.finally(() => clearInterval(changing));
-  });
+/** Address `id` of those that streams go to, as in pace.c. @param {number} id @param {number} port */
+const peer = (id, port) => ({ address: `127.1.${(id >> 8) & 255}.${id & 255}`, port });
+
+/**
+ * @param {number} count @param {number} changes @param {number} slice
+ * @param {number} [peers] addresses that streams go to; 0: all to the same
+ * @returns {Sender}
+ */
+const manyStreams =
+  (count, changes, slice, peers = 0) =>
+  (port) =>
+    timed(peers > 0 ? {} : toPort(port), (socket) => {
+      const last = performance.now() + seconds * 1000 - 100; // then nobody can join any more
+      const streams = generateStreams({ socket, seconds, slice });
+      let joined = 0;
+      const join = () =>
+        streams.join({
+          template: packet(joined),
+          fields: numbered,
+          rate: STREAM_RATE,
+          ...(peers > 0 ? { to: peer(joined % peers, port) } : {}),
+          name: `${joined++}`,
+        });
+      const there = Array.from({ length: count }, join);
+      const changing = setInterval(() => {
+        if (performance.now() > last) return;
+        for (const one of there.splice(0, changes)) one.leave();
+        for (let i = 0; i < changes; i++) there.push(join());
+      }, 100);
+      return streams.finally(() => clearInterval(changing));
+    });
 
 /** @param {string} program @param {string} name @returns {{ rate: number, senders: Record<string, Sender> }} */
 function rowOf(program, name) {
   const changes = Number(values.changes);
   const count = Number(values.streams);
-  if (name === 'streams') {
+  if (name === 'streams' || name === 'peers') {
+    const peers = name === 'peers' ? Math.min(count, 65_536) : 0;
     return {
       rate: STREAM_RATE,
       senders: {
-        'C, clock_nanosleep': inC(program, count, STREAM_RATE, changes),
-        generateStreams: manyStreams(count, changes, 100),
-        'generateStreams, slice 1000': manyStreams(count, changes, 1000),
+        'C, clock_nanosleep': inC(program, count, STREAM_RATE, changes, peers),
+        generateStreams: manyStreams(count, changes, 100, peers),
+        'generateStreams, slice 1000': manyStreams(count, changes, 1000, peers),
       },
     };
   }

@@ -1,12 +1,12 @@
 // What streams of datagrams are held against: a sender as one writes it in C, and a receiver that
 // says how evenly the packets of each stream came.
 //
-//   pace send PORT STREAMS RATE SECONDS CHANGES   prints {"packets", "cpu"}
-//   pace receive PERIOD_NS                        prints its port, and at the end of its input what
-//   came
+//   pace send PORT STREAMS RATE SECONDS CHANGES PEERS   prints {"packets", "cpu"}
+//   pace receive PERIOD_NS                              prints its port, and what came at the end
 //
 // A packet begins with the number of its stream and its own number in it. CHANGES is how many
-// streams leave in each tenth of a second, in whose places others come.
+// streams leave in each tenth of a second, in whose places others come. With PEERS 0 all go to
+// 127.0.0.1, with more each to one of so many addresses behind 127.1.0.0.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <poll.h>
@@ -58,11 +58,17 @@ static void sink(int at, int count) {
   heap[at] = one;
 }
 
-static void send_streams(int port, int count, double rate, double seconds, int changes) {
+#define FIRST_PEER 0x7f010000u  // 127.1.0.0
+
+static void send_streams(int port, int count, double rate, double seconds, int changes,
+                         uint32_t peers) {
   const int fd = socket(AF_INET, SOCK_DGRAM, 0);
-  const struct sockaddr_in to = {
+  struct sockaddr_in to = {
       .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  if (fd < 0 || connect(fd, (const struct sockaddr*)&to, sizeof to) != 0) fail("connect");
+  if (fd < 0) fail("socket");
+  if (peers == 0 && connect(fd, (const struct sockaddr*)&to, sizeof to) != 0) fail("connect");
+  const struct sockaddr* peer = peers == 0 ? NULL : (const struct sockaddr*)&to;
+  const socklen_t peer_length = peers == 0 ? 0 : sizeof to;
   uint8_t packet[SIZE] = {0};
   const int64_t period = (int64_t)(SECOND / rate);
   const int64_t begin = now_ns();
@@ -86,7 +92,8 @@ static void send_streams(int port, int count, double rate, double seconds, int c
     while (heap[0].due <= now) {
       const uint32_t head[2] = {htonl(heap[0].id), htonl(heap[0].next++)};
       memcpy(packet, head, sizeof head);
-      if (send(fd, packet, SIZE, 0) == SIZE) ++packets;
+      if (peers > 0) to.sin_addr.s_addr = htonl(FIRST_PEER + heap[0].id % peers);
+      if (sendto(fd, packet, SIZE, 0, peer, peer_length) == SIZE) ++packets;
       heap[0].due += period;
       sink(0, count);
     }
@@ -142,8 +149,10 @@ static int by_size(const void* a, const void* b) {
 
 static void receive(int64_t period) {
   const int fd = socket(AF_INET, SOCK_DGRAM, 0);
-  struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  // Of any address of loopback, and of no other interface.
+  struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY)};
   socklen_t length = sizeof own;
+  if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) != 0) fail("SO_BINDTODEVICE");
   const int on = 1, large = 16 << 20;
   setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &large, sizeof large);
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &large, sizeof large);
@@ -202,8 +211,9 @@ static void receive(int64_t period) {
 }
 
 int main(int count, char** words) {
-  if (count == 7 && strcmp(words[1], "send") == 0) {
-    send_streams(atoi(words[2]), atoi(words[3]), atof(words[4]), atof(words[5]), atoi(words[6]));
+  if (count == 8 && strcmp(words[1], "send") == 0) {
+    send_streams(atoi(words[2]), atoi(words[3]), atof(words[4]), atof(words[5]), atoi(words[6]),
+                 (uint32_t)atoi(words[7]));
   } else if (count == 3 && strcmp(words[1], "receive") == 0) {
     receive(atoll(words[2]));
   } else {

@@ -39,6 +39,7 @@ export function refusal(
   }
   if (code === REFUSED_WRONG_POOL) return wrongPool(`the array ${IS_SHARED}`);
   const error = systemError(-code, state.sendCall, about());
+  if (index !== undefined) nameIndex(error, index);
   return withSystem(state.hooks.explain?.(error, length, index) ?? error, error);
 }
 

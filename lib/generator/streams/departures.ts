@@ -1,41 +1,20 @@
-import type { PooledBuffer, UdpSocket } from '../../index.js';
+import type { BufferRun, UdpDestination, UdpSocket } from '../../index.js';
 import type { PacketSequence } from '../fields/sequence.js';
 import type { Running } from './stream.js';
 import type { Outlet } from './stream-options.js';
 
+const MOST = 1024;
+
 /** What has become of packets that were to be sent. */
 export interface Departed {
-  /** so many of the first were sent, and so many behind them were refused */
-  sent: number;
-  refused: number;
-  /** why */
-  error: unknown;
-  /** the id of the first; those of the others follow */
-  first: number;
-  /** bytes of each packet */
+  /** so many of the first are done with: sent, or refused */
+  done: number;
+  /** bytes of each of them; 0 of one that was refused */
   readonly lengths: Uint32Array;
-}
-
-const MOST = 1024;
-const departed = (): Departed => ({
-  sent: 0,
-  refused: 0,
-  error: null,
-  first: 0,
-  lengths: new Uint32Array(MOST),
-});
-
-/** Makes packets of several streams and sends them. The same object is returned each time. */
-export interface Departures {
-  /**
-   * Sends packets, each the next of its stream, the first of so many that there are buffers for.
-   * @throws what `write` of a stream throws; then none of them was sent
-   */
-  send(streams: readonly (Running | null)[], count: number): Departed;
-}
-
-export function departuresFor(outlet: Outlet): Departures {
-  return outlet.anywhere ? new ToEach(outlet) : new InRuns(outlet);
+  /** the id of each that was sent */
+  readonly ids: Float64Array;
+  /** why some were refused, in their order */
+  refusals: { error: unknown; packets: number }[];
 }
 
 /**
@@ -73,87 +52,122 @@ class Maker {
   }
 }
 
-/** To where the socket sends: runs of buffers, each handed over by one call. */
-class InRuns implements Departures {
+/** Makes packets of several streams and sends them: runs of buffers, each handed over by one call. */
+export class Departures {
   readonly #outlet: Outlet;
   readonly #maker: Maker;
-  readonly #departed = departed();
+  /** where each packet goes, of a socket without a remote */
+  readonly #to: UdpDestination[] = [];
+  /** what `write` of streams has returned, which may be anything */
+  readonly #given: number[] = [];
+  /** packets by one call: fewer where the socket would let fewer wait (`maxQueuedSends`) */
+  #most = MOST;
+  readonly #departed: Departed = {
+    done: 0,
+    lengths: new Uint32Array(MOST),
+    ids: new Float64Array(MOST),
+    refusals: [],
+  };
 
   constructor(outlet: Outlet) {
     this.#outlet = outlet;
     this.#maker = new Maker(outlet);
   }
 
+  /**
+   * Sends packets, each the next of its stream, the first of so many that there are buffers for. The same
+   * object is returned each time.
+   * @throws what `write` of a stream throws; then none of them was sent
+   */
   send(streams: readonly (Running | null)[], most: number): Departed {
-    const { socket, pool } = this.#outlet;
     const departed = this.#departed;
-    departed.sent = departed.refused = 0;
-    const run = pool.tryAcquireRun(most);
+    departed.done = 0;
+    if (departed.refusals.length > 0) departed.refusals = [];
+    const run = this.#outlet.pool.tryAcquireRun(Math.min(most, this.#most));
     if (run === null) return departed;
-    const { count } = run;
-    const { lengths } = departed;
+    this.#make(run, streams);
+    departed.done = run.count;
+    this.#handOver(run, 0);
+    return departed;
+  }
+
+  #make(run: BufferRun, streams: readonly (Running | null)[]): void {
+    const { count, first } = run;
+    const aimed = this.#outlet.family !== null;
+    const given = this.#given;
+    const to = this.#to;
+    given.length = count;
+    if (aimed) to.length = count;
     try {
       for (let i = 0; i < count; i++) {
-        lengths[i] = this.#maker.make(streams[i] as Running, run.first + i, run.bytes(i));
+        const stream = streams[i] as Running;
+        given[i] = this.#maker.make(stream, first + i, run.bytes(i));
+        if (aimed) to[i] = stream.options.to as UdpDestination;
       }
     } catch (error) {
-      run[Symbol.dispose]();
+      run.release();
       throw error;
     }
-    try {
-      departed.first = socket.sendMany(run, lengths.subarray(0, count)).first;
-      departed.sent = count;
-    } catch (error) {
-      run[Symbol.dispose]();
-      departed.refused = count;
-      departed.error = error;
-    }
-    return departed;
-  }
-}
-
-/** Each to the destination of its stream, one by one. */
-class ToEach implements Departures {
-  readonly #outlet: Outlet;
-  readonly #maker: Maker;
-  readonly #departed = departed();
-
-  constructor(outlet: Outlet) {
-    this.#outlet = outlet;
-    this.#maker = new Maker(outlet);
   }
 
-  send(streams: readonly (Running | null)[], most: number): Departed {
-    const { pool, socket } = this.#outlet;
-    const departed = this.#departed;
-    departed.sent = departed.refused = 0;
-    while (departed.sent < most && !socket.needDrain) {
-      const stream = streams[departed.sent] as Running;
-      const buffer = pool.tryAcquire();
-      if (buffer === null) break;
-      const length = this.#make(stream, buffer);
-      departed.lengths[departed.sent] = length;
+  /**
+   * All of a run are sent or none. So where one of them is refused, those before it and those behind it are
+   * sent without it.
+   * @param from which of the packets is the first of the run
+   */
+  #handOver(run: BufferRun, from: number): void {
+    for (let rest: BufferRun | null = run; rest !== null; ) {
+      const count: number = rest.count;
       try {
-        const to = stream.options.to as { address: string; port: number };
-        const id = (socket as UdpSocket).sendTo(buffer, length, to);
-        if (departed.sent === 0) departed.first = id;
+        this.#note(from, count, this.#sendRun(rest, from, count));
+        return;
       } catch (error) {
-        buffer[Symbol.dispose]();
-        departed.refused = 1;
-        departed.error = error;
-        break;
+        const { index, code } = error as { index?: number; code?: string };
+        if (index === undefined && code === 'ERR_ZEROSEND_OUT_OF_RANGE' && count > 1) {
+          const most = count >> 1;
+          this.#most = most;
+          const others = rest.split(most);
+          this.#handOver(rest, from);
+          rest = others;
+          from += most;
+          continue;
+        }
+        if (index === undefined) {
+          this.#refuse(rest, from, error);
+          return;
+        }
+        const behind: BufferRun | null = index + 1 < count ? rest.split(index + 1) : null;
+        const refused = index > 0 ? rest.split(index) : rest;
+        if (index > 0) this.#handOver(rest, from);
+        this.#refuse(refused, from + index, error);
+        rest = behind;
+        from += index + 1;
       }
-      departed.sent++;
     }
-    return departed;
   }
 
-  #make(stream: Running, buffer: PooledBuffer): number {
-    try {
-      return this.#maker.make(stream, buffer.index, buffer.bytes as Buffer);
-    } catch (error) {
-      buffer.release();
-      throw error;
+  /** @returns the id of the first */
+  #sendRun(run: BufferRun, from: number, count: number): number {
+    const { socket, family } = this.#outlet;
+    const all = from === 0 && count === this.#given.length;
+    const lengths = all ? this.#given : this.#given.slice(from, from + count);
+    if (family === null) return socket.sendMany(run, lengths).first;
+    const to = all ? this.#to : this.#to.slice(from, from + count);
+    return (socket as UdpSocket).sendMany(run, lengths, to).first;
+  }
+
+  #note(from: number, count: number, first: number): void {
+    const { lengths, ids } = this.#departed;
+    for (let i = 0; i < count; i++) {
+      lengths[from + i] = this.#given[from + i] as number;
+      ids[from + i] = first + i;
     }
+  }
+
+  #refuse(run: BufferRun, from: number, error: unknown): void {
+    const { count: packets } = run;
+    run.release();
+    this.#departed.lengths.fill(0, from, from + packets);
+    this.#departed.refusals.push({ error, packets });
   }
 }

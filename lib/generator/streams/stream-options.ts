@@ -1,6 +1,12 @@
+import { isIP } from 'node:net';
 import { invalidArgument } from '../../base/errors.js';
-import { checkInteger, checkObject, checkString } from '../../base/validate.js';
-import type { BufferPool, ZeroCopySocket } from '../../index.js';
+import { checkInteger, checkObject, checkString, propertyOf } from '../../base/validate.js';
+import {
+  type BufferPool,
+  type SocketAddress,
+  UdpDestination,
+  type ZeroCopySocket,
+} from '../../index.js';
 import { rangeError } from '../base/errors.js';
 import { checkFunction, checkKeys, checkPositive } from '../base/validate.js';
 import type { AnyField } from '../fields/fields.js';
@@ -31,13 +37,11 @@ export interface StreamOptions<C = unknown> {
   write?: WritePacket;
   /** Mean bytes of a packet of `write`, 1 to 1048576: needed for a rate in bits. */
   packetBytes?: number;
-  /** Where its datagrams go: of a UDP socket without a remote. */
-  to?: {
-    /** A numeric IP address. */
-    address: string;
-    /** 1 to 65535 */
-    port: number;
-  };
+  /**
+   * Where its datagrams go: of a UDP socket without a remote. A numeric address of the socket's family, or a
+   * {@link UdpDestination}.
+   */
+  to?: SocketAddress;
   /** How fast it sends; bursts are of one packet by default. */
   rate: Rate;
   /** It ends after so many packets; default never. */
@@ -81,7 +85,7 @@ export interface CheckedStream {
   name: string | undefined;
   content: Content;
   share: Share;
-  to: { address: string; port: number } | null;
+  to: UdpDestination | null;
   rate: CheckedRate;
   count: number;
   seconds: number;
@@ -93,8 +97,8 @@ export interface CheckedStream {
 export interface Outlet {
   socket: ZeroCopySocket;
   pool: BufferPool;
-  /** of a UDP socket without a remote */
-  anywhere: boolean;
+  /** of a UDP socket without a remote: that of the addresses that it sends to; null: it knows where to */
+  family: 4 | 6 | null;
   /** bytes of a buffer before the frame, which the socket reads as an offload header */
   header: number;
   /** bytes of the longest packet, header included; asking the socket for it takes longer than a stream */
@@ -111,10 +115,10 @@ export function checkStream(options: StreamOptions, outlet: Outlet): CheckedStre
   if (startAt !== undefined && !Number.isFinite(startAt)) {
     throw invalidArgument('options.startAt', 'a time of performance.now()', startAt);
   }
-  if ((to !== undefined) !== outlet.anywhere) {
-    const wanted = outlet.anywhere
-      ? 'an address and a port'
-      : 'only for a UDP socket without remote';
+  const { family } = outlet;
+  if ((to !== undefined) !== (family !== null)) {
+    const wanted =
+      family !== null ? 'an address and a port' : 'only for a UDP socket without remote';
     throw invalidArgument('options.to', wanted, to);
   }
   const content = contentOf(options, outlet);
@@ -122,7 +126,7 @@ export function checkStream(options: StreamOptions, outlet: Outlet): CheckedStre
     name,
     content,
     share,
-    to: to === undefined ? null : checkTo(to),
+    to: family === null ? null : checkTo(to, family),
     rate: checkStreamRate(options.rate, content.packetBytes),
     count: count ?? Number.POSITIVE_INFINITY,
     seconds: seconds ?? Number.POSITIVE_INFINITY,
@@ -131,12 +135,17 @@ export function checkStream(options: StreamOptions, outlet: Outlet): CheckedStre
   };
 }
 
-/** The address is checked where it is first sent to. */
-function checkTo({ address, port }: { address: string; port: number }) {
-  checkObject('options.to', { address, port });
-  checkString('options.to.address', address);
-  checkInteger('options.to.port', port, 1, 65_535);
-  return { address, port };
+/** Where the datagrams of a stream go, parsed once. */
+function checkTo(given: unknown, family: 4 | 6): UdpDestination {
+  const to = checkObject('options.to', given);
+  if (to instanceof UdpDestination && to.family === family) return to;
+  const address = checkString('options.to.address', propertyOf(to, 'address'));
+  const port = checkInteger('options.to.port', propertyOf(to, 'port'), 1, 65_535);
+  if (isIP(address) !== family) {
+    const what = `options.to.address must be a numeric IPv${family} address; received '${address}'`;
+    throw rangeError('ERR_ZEROSEND_INVALID_ADDRESS', what);
+  }
+  return new UdpDestination({ address, port });
 }
 
 /** A rate of a stream: packets by themselves, unless it says otherwise. */

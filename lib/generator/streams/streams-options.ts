@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { checkInteger, checkOneOf } from '../../base/validate.js';
 import type { BufferPool, ZeroCopySocket } from '../../index.js';
 import { UdpSocket } from '../../index.js';
@@ -73,6 +74,9 @@ export interface CheckedStreams extends Observed<(progress: StreamsProgress) => 
   onError: OnError;
 }
 
+/** @param address the own one; undefined of a socket that is closed, which sends nothing any more */
+const familyOf = (address = '') => (isIPv6(address) ? 6 : 4);
+
 /** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE` */
 export function checkStreams(options: StreamsOptions): CheckedStreams {
   checkKeys('options', options, KEYS);
@@ -85,12 +89,12 @@ export function checkStreams(options: StreamsOptions): CheckedStreams {
   const precision = checkPrecision(options.precision);
   const observed = checkObserved<(progress: StreamsProgress) => void>(options);
   const { pool, ownPool } = choosePool(socket, options.pool, 1, 'streams');
-  const { remote, maxSendLength, virtioNetHeader } = socket.info();
+  const { local, remote, maxSendLength, virtioNetHeader } = socket.info();
   return {
     outlet: {
       socket,
       pool,
-      anywhere: socket instanceof UdpSocket && !remote,
+      family: socket instanceof UdpSocket && !remote ? familyOf(local?.address) : null,
       header: virtioNetHeader === true ? OFFLOAD_HEADER : 0,
       longest: Math.min(pool.bufferSize, maxSendLength),
     },

@@ -11,7 +11,7 @@ import type { PacketDescription } from '../packets/description.js';
 import type { Template } from '../packets/template.js';
 import type { Progress } from '../runs/meter.js';
 import { Session } from '../runs/session.js';
-import { type Departed, type Departures, departuresFor } from './departures.js';
+import { type Departed, Departures } from './departures.js';
 import { type Owner, Running, Stream, type StreamEnded, type StreamReport } from './stream.js';
 import { type Content, checkStream, type StreamOptions, sequenceOf } from './stream-options.js';
 import type { CheckedStreams, StreamsProgress } from './streams-options.js';
@@ -57,7 +57,7 @@ export class StreamsRun implements Owner {
       rateError: () => null,
       onProgress: tell,
     });
-    this.#departures = departuresFor(outlet);
+    this.#departures = new Departures(outlet);
   }
 
   async toEnd(): Promise<StreamsReport> {
@@ -224,33 +224,39 @@ export class StreamsRun implements Owner {
     const open = this.#open;
     if (this.#options.outlet.socket.needDrain) return false;
     const departed = this.#departures.send(open, open.length);
-    const { sent, refused } = departed;
-    if (sent > 0) this.#count(departed);
-    for (let i = 0; i < sent + refused; i++) {
+    const { done, refusals } = departed;
+    this.#count(departed);
+    for (let i = 0; i < done; i++) {
       const stream = open[i] as Running;
-      if (i >= sent) stream.refused++;
       if (--stream.open === 0 && stream.left === 0 && stream.ended === null) {
         this.#end(stream, 'count');
       }
     }
-    open.splice(0, sent + refused);
-    if (refused > 0) this.#leaveOut(departed.error, refused);
-    return sent + refused > 0;
+    open.splice(0, done);
+    for (const { error, packets } of refusals) this.#leaveOut(error, packets);
+    return done > 0;
   }
 
-  #count({ sent, first, lengths }: Departed): void {
+  #count({ done, lengths, ids }: Departed): void {
     const { header } = this.#options.outlet;
+    let sent = 0;
     let bytes = 0;
-    for (let i = 0; i < sent; i++) {
+    for (let i = 0; i < done; i++) {
       const stream = this.#open[i] as Running;
+      if (lengths[i] === 0) {
+        stream.refused++;
+        continue;
+      }
       const length = (lengths[i] as number) - header;
+      const id = ids[i] as number;
       stream.packets++;
       stream.bytes += length;
       bytes += length;
-      this.#owners[(first + i) % KNOWN_IDS] = stream;
+      sent++;
+      this.#owners[id % KNOWN_IDS] = stream;
+      this.#nextId = id + 1;
     }
-    this.#nextId = first + sent;
-    this.#session.meter.sent(sent, bytes, sent);
+    if (sent > 0) this.#session.meter.sent(sent, bytes, sent);
   }
 
   #leaveOut(error: unknown, packets: number): void {

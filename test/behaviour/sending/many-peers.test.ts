@@ -167,7 +167,12 @@ describe('sendMany() to destinations', () => {
     const socket = await open();
     const run = pool.tryAcquireRun(3) as BufferRun;
     const refusal = thrownBy(() => socket.sendMany(run, 100, [forbidden(), peer.to, peer.to]));
-    expect(refusal).toMatchObject({ code: 'EACCES', address: '127.255.255.255', port: 9 });
+    expect(refusal).toMatchObject({
+      code: 'EACCES',
+      address: '127.255.255.255',
+      port: 9,
+      index: 0,
+    });
     expect(thrownBy(() => socket.sendMany(run, 100, forbidden()))).toMatchObject({
       code: 'EACCES',
     });
