@@ -1,4 +1,5 @@
 // What errors and failed ranges say, where it takes a network of one's own to provoke them.
+import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import {
@@ -12,6 +13,7 @@ import {
 } from 'zerosend';
 import { event } from '../../support/deadline.js';
 import { addPair, ip, ownLinks } from '../../support/links.js';
+import { OtherNamespace } from '../../support/other-namespace.js';
 
 /** A name with the addresses that a test gives it. Made before the library binds the function. */
 const several = await vi.hoisted(async () => {
@@ -144,3 +146,39 @@ describe('a failed range', ownLinks(), () => {
     expect(errors).toEqual(['ENXIO']);
   });
 });
+
+it(
+  'a peer that acknowledges nothing any more ends a connection after its userTimeout',
+  ownLinks(),
+  async () => {
+    const other = await OtherNamespace.open();
+    const { name, peer } = addPair();
+    other.take(peer);
+    ip(`address add 198.18.8.1/24 dev ${name}`);
+    other.run(`ip address add 198.18.8.2/24 dev ${peer}`);
+    const program = `require('net').createServer((connection) => connection.resume())
+    .listen(7000, '198.18.8.2', () => console.log('ready'))`;
+    const [file = '', ...prefix] = [...other.prefix, process.execPath];
+    const server = spawn(file, [...prefix, '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    onTestFinished(() => void server.kill('SIGKILL'));
+    await event(server.stdout, 'data');
+    const options = { host: '198.18.8.2', port: 7000 };
+    const impatient = await TcpSocket.connect({ ...options, userTimeout: 600 });
+    const patient = await TcpSocket.connect(options);
+    for (const socket of [impatient, patient]) {
+      socket.on('error', () => {});
+      onTestFinished(() => void socket.abort());
+      await socket.completed(socket.send(Buffer.alloc(1000, 'heard')));
+    }
+    // What leaves from now on is for an interface that is not there.
+    ip(`neigh replace 198.18.8.2 lladdr 02:00:00:00:00:99 dev ${name} nud permanent`);
+    const began = performance.now();
+    const failed = event<CodedError>(impatient, 'error');
+    for (const socket of [impatient, patient]) socket.send(Buffer.alloc(1000, 'not heard'));
+    expect(await failed).toMatchObject({ code: 'ETIMEDOUT' });
+    expect(performance.now() - began).toBeGreaterThan(550);
+    expect(patient.info().local).toBeDefined(); // it is open
+  },
+);
