@@ -13,7 +13,8 @@ import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { Template, template } from '../packets/template.js';
 import { choosePool } from './choose-pool.js';
 import type { Progress } from './meter.js';
-import { checkMix, type Mix, type MixOrder, type MixPart } from './mix.js';
+import { checkMix, type MixOrder, type MixPart } from './mix.js';
+import { MixedRuns } from './mixed-runs.js';
 import {
   checkLimits,
   checkObserved,
@@ -116,7 +117,7 @@ export interface CheckedGenerate extends Observed<(progress: Progress) => void> 
   socket: ZeroCopySocket;
   pool: BufferPool;
   ownPool: boolean;
-  packets: PacketSequence | Mix | Fill;
+  packets: PacketSequence | MixedRuns | Fill;
   /** which packets, of what takes the place of the template */
   share: Share;
   /** without the offload header; where they differ the mean */
@@ -227,10 +228,10 @@ function packetsOf(options: GenerateOptions): {
     if (given !== undefined || fields !== undefined) {
       throw invalidArgument('options', 'one with either template or mix', { template: given });
     }
-    const packets = checkMix(mix, mixOrder, share);
-    const [first] = packets.parts;
-    const offload = first !== undefined && first.template.offsets.offload >= 0;
-    const { longest, meanBytes: packetBytes } = packets;
+    const parts = checkMix(mix, mixOrder, share);
+    const packets = new MixedRuns(parts);
+    const { longest, meanBytes: packetBytes } = parts;
+    const offload = parts.offload > 0;
     return { packets, longest, differ: 'a mix', offload, packetBytes };
   }
   const made = given instanceof Template ? given : template(given as PacketDescription);

@@ -8,7 +8,8 @@ import type { Template } from '../packets/template.js';
 import { type CheckedGenerate, checkReplacement } from './generate-options.js';
 import type { GenerateReport } from './generate-report.js';
 import type { Progress } from './meter.js';
-import { Mix, type TemplateCount } from './mix.js';
+import type { TemplateCount } from './mix.js';
+import { MixedRuns } from './mixed-runs.js';
 import { Session } from './session.js';
 import { type Refusal, type Transmitter, transmitterFor } from './transmitter.js';
 
@@ -145,7 +146,7 @@ export class Run {
   /** What was sent of each template. */
   #templates(): TemplateCount[] {
     const { packets: sent, before } = this.#sending;
-    if (sent instanceof Mix) return [...this.#earlier, ...sent.counts];
+    if (sent instanceof MixedRuns) return [...this.#earlier, ...sent.counts];
     const { packets, bytes } = this.#session.meter.total;
     const own = { packets: packets - before.packets, bytes: bytes - before.bytes };
     return [...this.#earlier, own];

@@ -8,7 +8,7 @@ import {
 } from '../../index.js';
 import type { PacketSequence } from '../fields/sequence.js';
 import { OFFLOAD_HEADER } from '../packets/offload.js';
-import { Mix } from './mix.js';
+import { MixedRuns } from './mixed-runs.js';
 
 /**
  * Fills the buffers of a run with packets. It has to fill all of them before it returns.
@@ -48,7 +48,7 @@ export interface Transmitter {
 export interface TransmitterOptions {
   socket: ZeroCopySocket;
   pool: BufferPool;
-  packets: PacketSequence | Mix | Fill;
+  packets: PacketSequence | MixedRuns | Fill;
   /** of a packet, without the offload header; where they differ, the mean */
   packetBytes: number;
   /** packets in a buffer */
@@ -61,7 +61,7 @@ export interface TransmitterOptions {
 export function transmitterFor(options: TransmitterOptions): Transmitter {
   const { socket, packets } = options;
   if (typeof packets === 'function') return new FillTransmitter(packets, options);
-  if (packets instanceof Mix) return new MixTransmitter(packets, options);
+  if (packets instanceof MixedRuns) return new MixTransmitter(packets, options);
   return socket instanceof PacketSocket || socket instanceof XdpSocket
     ? new RunTransmitter(socket, { ...options, packets })
     : new TrainTransmitter({ ...options, packets });
@@ -71,11 +71,11 @@ type OfOneTemplate = TransmitterOptions & { packets: PacketSequence };
 
 /** Sends packets of several templates as runs. */
 class MixTransmitter implements Transmitter {
-  readonly #mix: Mix;
+  readonly #mix: MixedRuns;
   readonly #options: TransmitterOptions;
   readonly #transmitted = nothing();
 
-  constructor(mix: Mix, options: TransmitterOptions) {
+  constructor(mix: MixedRuns, options: TransmitterOptions) {
     this.#mix = mix;
     this.#options = options;
   }

@@ -1,5 +1,6 @@
 import type { BufferRun, UdpDestination, UdpSocket } from '../../index.js';
 import type { PacketSequence } from '../fields/sequence.js';
+import type { TemplateCount } from '../runs/mix.js';
 import type { Running } from './stream.js';
 import type { Outlet } from './stream-options.js';
 
@@ -13,6 +14,8 @@ export interface Departed {
   readonly lengths: Uint32Array;
   /** the id of each that was sent */
   readonly ids: Float64Array;
+  /** where each is to be counted */
+  readonly counts: TemplateCount[];
   /** why some were refused, in their order */
   refusals: { error: unknown; packets: number }[];
 }
@@ -31,11 +34,16 @@ class Maker {
     this.#zeros = new Uint32Array(pool.count).fill(pool.bufferSize);
   }
 
+  /** Which template the packet that was made last is of. */
+  kind = 0;
+
   /** Makes the next packet of a stream in a slot; returns its length. */
   make(stream: Running, slot: number, bytes: Buffer): number {
-    const { sequence, write } = stream.content;
+    const { mix, write } = stream.content;
+    this.kind = mix === null ? 0 : mix.next();
+    const sequence = mix === null ? stream.content.sequence : mix.parts[this.kind];
     const number = stream.next++;
-    if (sequence === null) {
+    if (!sequence) {
       this.#holds[slot] = null;
       this.#zeros[slot] = bytes.length;
       return (write as NonNullable<typeof write>)(bytes, number);
@@ -66,6 +74,7 @@ export class Departures {
     done: 0,
     lengths: new Uint32Array(MOST),
     ids: new Float64Array(MOST),
+    counts: [],
     refusals: [],
   };
 
@@ -96,12 +105,14 @@ export class Departures {
     const aimed = this.#outlet.family !== null;
     const given = this.#given;
     const to = this.#to;
+    const { counts } = this.#departed;
     given.length = count;
     if (aimed) to.length = count;
     try {
       for (let i = 0; i < count; i++) {
         const stream = streams[i] as Running;
         given[i] = this.#maker.make(stream, first + i, run.bytes(i));
+        counts[i] = stream.content.counts[this.#maker.kind] as TemplateCount;
         if (aimed) to[i] = stream.options.to as UdpDestination;
       }
     } catch (error) {

@@ -14,6 +14,13 @@ import { compile, type PacketSequence, type Share } from '../fields/sequence.js'
 import { type CheckedRate, checkRate, type Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
 import { Template, template } from '../packets/template.js';
+import {
+  checkMix,
+  type MixOrder,
+  type MixPart,
+  type MixParts,
+  type TemplateCount,
+} from '../runs/mix.js';
 
 /**
  * Writes one packet of a stream.
@@ -33,6 +40,10 @@ export interface StreamOptions<C = unknown> {
   fields?: readonly AnyField[];
   /** Which packets; default all. */
   share?: Share;
+  /** Several templates with weights in place of `template` and `fields`, as of {@link GenerateOptions}. */
+  mix?: readonly MixPart[];
+  /** How the kinds of a mix follow each other; default `'interleaved'`. */
+  mixOrder?: MixOrder;
   /** Writes packets of your own in place of `template`. */
   write?: WritePacket;
   /** Mean bytes of a packet of `write`, 1 to 1048576: needed for a rate in bits. */
@@ -62,6 +73,8 @@ const KEYS = [
   'template',
   'fields',
   'share',
+  'mix',
+  'mixOrder',
   'write',
   'packetBytes',
   'to',
@@ -74,10 +87,14 @@ const KEYS = [
 
 /** What the packets of a stream are made by. */
 export interface Content {
+  /** of the template; null where `mix` or `write` make them */
   sequence: PacketSequence | null;
+  mix: MixParts | null;
   write: WritePacket | null;
-  /** without the offload header; a mean of what `write` makes */
+  /** without the offload header; a mean of a mix, and of what `write` makes */
   packetBytes: number;
+  /** what was sent of each template */
+  counts: readonly TemplateCount[];
 }
 
 /** Options that hold. */
@@ -156,21 +173,41 @@ export function checkStreamRate(rate: Rate, packetBytes: number): CheckedRate {
 }
 
 function contentOf(options: StreamOptions, outlet: Outlet): Content {
-  const { template: given, fields, write, packetBytes = 0, rate, share } = options;
+  const { template: given, fields, mix, mixOrder, write, packetBytes = 0, rate, share } = options;
+  const single = given !== undefined || fields !== undefined;
+  const ways = [single, mix !== undefined, write !== undefined].filter(Boolean).length;
+  if (ways > 1) {
+    throw invalidArgument('options', 'one with one of template, mix, write', Object.keys(options));
+  }
+  if (mixOrder !== undefined && mix === undefined) {
+    throw invalidArgument('options.mixOrder', 'with a mix only', mixOrder);
+  }
   if (write === undefined) {
     if (packetBytes !== 0) {
       throw invalidArgument('options.packetBytes', 'with write only', packetBytes);
     }
-    return sequenceOf(given as PacketDescription, fields, share, outlet);
-  }
-  if (given !== undefined || fields !== undefined) {
-    throw invalidArgument('options', 'one with either template or write', { template: given });
+    return mix === undefined
+      ? sequenceOf(given as PacketDescription, fields, share, outlet)
+      : mixOf(mix, mixOrder, share, outlet);
   }
   checkFunction('options.write', write);
   if (packetBytes !== 0 || (typeof rate === 'object' && rate !== null && 'bits' in rate)) {
     checkInteger('options.packetBytes', packetBytes, 1, 2 ** 20);
   }
-  return { sequence: null, write, packetBytes };
+  return { sequence: null, mix: null, write, packetBytes, counts: [{ packets: 0, bytes: 0 }] };
+}
+
+/** Packets of a mix, which have to fit socket and pool. */
+export function mixOf(
+  given: readonly MixPart[],
+  order: MixOrder | undefined,
+  share: Share | undefined,
+  outlet: Outlet,
+): Content {
+  const mix = checkMix(given, order, share);
+  checkFit('options.mix', mix.longest, mix.offload > 0, outlet);
+  const { meanBytes: packetBytes, counts } = mix;
+  return { sequence: null, mix, write: null, packetBytes, counts };
 }
 
 /** Packets of a template, which have to fit socket and pool. */
@@ -178,19 +215,29 @@ export function sequenceOf(
   given: Template | PacketDescription,
   fields: readonly AnyField[] | undefined,
   share: Share | undefined,
-  { header, longest }: Outlet,
+  outlet: Outlet,
 ): Content {
   const made = given instanceof Template ? given : template(given);
   const sequence = compile(made, fields, share);
   const offload = made.offsets.offload >= 0;
+  checkFit('options.template', sequence.length, offload, outlet);
+  const packetBytes = sequence.meanLength - outlet.header;
+  return { sequence, mix: null, write: null, packetBytes, counts: [{ packets: 0, bytes: 0 }] };
+}
+
+/** @param length bytes of the longest packet @param offload whether there is a header before each */
+function checkFit(
+  name: string,
+  length: number,
+  offload: boolean,
+  { header, longest }: Outlet,
+): void {
   if (offload !== header > 0) {
     const wanted = `${header > 0}, as the socket was opened`;
-    throw invalidArgument('options.template.virtioNetHeader', wanted, offload);
+    throw invalidArgument(`${name}.virtioNetHeader`, wanted, offload);
   }
-  const { length } = sequence;
   if (length > longest) {
     const what = `a packet of ${length} bytes is longer than the ${longest} that can be sent`;
     throw rangeError('ERR_ZEROSEND_FRAME_TOO_LONG', what);
   }
-  return { sequence, write: null, packetBytes: sequence.meanLength - header };
 }

@@ -9,6 +9,7 @@ import type { Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
 import type { Template } from '../packets/template.js';
 import { meanRates } from '../runs/meter.js';
+import { copyCounts, type MixPart, type TemplateCount } from '../runs/mix.js';
 import type { CheckedStream, Content } from './stream-options.js';
 import { checkStreamRate } from './stream-options.js';
 
@@ -27,6 +28,8 @@ export interface StreamReport<C = unknown> {
   packets: number;
   /** Their bytes, without offload headers. */
   bytes: number;
+  /** Of those, what was sent of each template: of a mix in its order, and behind those that it had before. */
+  templates: readonly TemplateCount[];
   /** From its start to its end, or to now. */
   seconds: number;
   /** `packets / seconds` */
@@ -49,7 +52,7 @@ export interface Owner {
   changed(stream: Running): void;
   left(stream: Running): void;
   contentOf(
-    template: Template | PacketDescription,
+    packets: Template | PacketDescription | readonly MixPart[],
     fields: readonly AnyField[] | undefined,
     running: Running,
   ): Content;
@@ -70,10 +73,10 @@ export class Running implements Timed {
   /** packets that were let go and are not done with */
   open = 0;
   ended: StreamEnded | null = null;
-  packets = 0;
-  bytes = 0;
   refused = 0;
   failed = 0;
+  /** of the packets before `replace` */
+  readonly #earlier: TemplateCount[] = [];
   readonly #lateness = new LatencyHistogram();
   readonly #began: number;
   readonly #ends: number;
@@ -137,8 +140,17 @@ export class Running implements Timed {
     this.#resolve();
   }
 
+  /** Sends other packets from the next one on. */
+  replace(content: Content): void {
+    this.#earlier.push(...this.content.counts);
+    this.content = content;
+  }
+
   report(): StreamReport {
-    const { name, ended, packets, bytes, refused, failed, pace } = this;
+    const { name, ended, refused, failed, pace } = this;
+    const templates = copyCounts([...this.#earlier, ...this.content.counts]);
+    const packets = templates.reduce((sum, one) => sum + one.packets, 0);
+    const bytes = templates.reduce((sum, one) => sum + one.bytes, 0);
     const now = ended === null ? clock() : this.#endedAt;
     const seconds = Math.max(0, now - this.#began) / 1000;
     return {
@@ -147,6 +159,7 @@ export class Running implements Timed {
       ended,
       packets,
       bytes,
+      templates,
       seconds,
       ...meanRates(packets, bytes, seconds),
       refused,
@@ -237,11 +250,16 @@ export class Stream<C = unknown> {
   /**
    * Sends other packets from the next one on, without a gap. Fields begin with their first values, or with
    * those of `share`. The rate stays as it is in packets.
+   * @param packets a template, or the parts of a mix
+   * @param fields of the template
    * @throws as `join`
    */
-  replace(template: Template | PacketDescription, fields?: readonly AnyField[]): void {
-    const content = this.#owner.contentOf(template, fields, this.#running);
-    if (this.#running.ended === null) this.#running.content = content;
+  replace(
+    packets: Template | PacketDescription | readonly MixPart[],
+    fields?: readonly AnyField[],
+  ): void {
+    const content = this.#owner.contentOf(packets, fields, this.#running);
+    if (this.#running.ended === null) this.#running.replace(content);
   }
 
   /** Ends it. */

@@ -1,7 +1,7 @@
 // streams: many streams on one socket, each with a sequence, a pace and a payload of its own. `stream` is one
 // of them, `departures` how packets of several are made and sent, and this file when.
 
-import { stateError } from '../../base/errors.js';
+import { invalidArgument, stateError } from '../../base/errors.js';
 import { TimeHeap } from '../../base/time-heap.js';
 import { clock } from '../../base/timers.js';
 import type { CompletionRange } from '../../index.js';
@@ -10,10 +10,17 @@ import type { AnyField } from '../fields/fields.js';
 import type { PacketDescription } from '../packets/description.js';
 import type { Template } from '../packets/template.js';
 import type { Progress } from '../runs/meter.js';
+import type { MixPart, TemplateCount } from '../runs/mix.js';
 import { Session } from '../runs/session.js';
 import { type Departed, Departures } from './departures.js';
 import { type Owner, Running, Stream, type StreamEnded, type StreamReport } from './stream.js';
-import { type Content, checkStream, type StreamOptions, sequenceOf } from './stream-options.js';
+import {
+  type Content,
+  checkStream,
+  mixOf,
+  type StreamOptions,
+  sequenceOf,
+} from './stream-options.js';
 import type { CheckedStreams, StreamsProgress } from './streams-options.js';
 import type { StreamsReport } from './streams-report.js';
 
@@ -152,11 +159,16 @@ export class StreamsRun implements Owner {
   }
 
   contentOf(
-    template: Template | PacketDescription,
+    packets: Template | PacketDescription | readonly MixPart[],
     fields: readonly AnyField[] | undefined,
-    { options }: Running,
+    { options: { share } }: Running,
   ): Content {
-    return sequenceOf(template, fields, options.share, this.#options.outlet);
+    const { outlet } = this.#options;
+    if (!Array.isArray(packets)) {
+      return sequenceOf(packets as Template | PacketDescription, fields, share, outlet);
+    }
+    if (fields !== undefined) throw invalidArgument('fields', 'left out with a mix', fields);
+    return mixOf(packets as readonly MixPart[], undefined, share, outlet);
   }
 
   #end(stream: Running, why: StreamEnded): void {
@@ -237,7 +249,7 @@ export class StreamsRun implements Owner {
     return done > 0;
   }
 
-  #count({ done, lengths, ids }: Departed): void {
+  #count({ done, lengths, ids, counts }: Departed): void {
     const { header } = this.#options.outlet;
     let sent = 0;
     let bytes = 0;
@@ -249,8 +261,9 @@ export class StreamsRun implements Owner {
       }
       const length = (lengths[i] as number) - header;
       const id = ids[i] as number;
-      stream.packets++;
-      stream.bytes += length;
+      const count = counts[i] as TemplateCount;
+      count.packets++;
+      count.bytes += length;
       bytes += length;
       sent++;
       this.#owners[id % KNOWN_IDS] = stream;

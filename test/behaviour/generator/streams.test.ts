@@ -4,6 +4,7 @@ import {
   type Field,
   type GeneratorError,
   generateStreams,
+  type MixPart,
   type StreamOptions,
   type Streams,
   type StreamsOptions,
@@ -146,6 +147,78 @@ describe('streams on one socket', () => {
     expect(first).toBeGreaterThan(50);
     for (const one of all.slice(0, first)) expect(one.equals(Buffer.alloc(200, 0xcc))).toBe(true);
     for (const one of all.slice(first)) expect(one.toString()).toBe('new');
+  });
+
+  it('may each be a mix, with exact shares', async () => {
+    // So few buffers that each holds packets of all kinds.
+    const pool = new BufferPool({ count: 4, bufferSize: 400 });
+    onTestFinished(() => pool.close());
+    const { streams, listener } = await setUp({ pool });
+    const many = { count: 120, rate: 4000 };
+    const part = (stream: number, kind: number, length: number, weight: number): MixPart => {
+      const payload = Buffer.alloc(4);
+      payload.writeUInt16BE(stream);
+      payload.writeUInt16BE(kind, 2);
+      return { template: { payload, length }, fields: [NUMBER], weight };
+    };
+    const three = [part(1, 0, 20, 3), part(1, 1, 300, 2), part(1, 2, 60, 1)];
+    const mixed = streams.join({ mix: three, ...many });
+    const two = [part(2, 0, 390, 1), part(2, 1, 12, 1)];
+    streams.join({ mix: two, mixOrder: 'sequence', share: { first: 1, stride: 2 }, ...many });
+    streams.join({ ...numbered(3), ...many });
+    streams.finish();
+    expect((await streams).packets).toBe(360);
+    const kinds: Record<string, number[]> = {};
+    const all = await listener.datagrams(360);
+    for (const one of all) {
+      const [stream, kind] = [one.readUInt16BE(0), one.readUInt16BE(2)];
+      if (stream === 0) continue;
+      const { template: packet } = (stream === 1 ? three : two)[kind] as MixPart;
+      expect(one.length).toBe((packet as { length: number }).length);
+      expect(one.subarray(8).every((byte) => byte === 0)).toBe(true);
+      kinds[`${stream}`] ??= [];
+      kinds[`${stream}`]?.push(kind);
+      // Each kind counts by itself.
+      const before = kinds[`${stream}`]?.filter((other) => other === kind).length ?? 0;
+      expect(one.readUInt32BE(4)).toBe(stream === 1 ? before - 1 : 2 * before - 1);
+    }
+    for (let at = 0; at < 120; at += 6) {
+      expect(kinds[1]?.slice(at, at + 6).sort()).toEqual([0, 0, 0, 1, 1, 2]);
+    }
+    expect(kinds[2]).toEqual(upTo(120).map((i) => i % 2));
+    byStream(all.filter((one) => one.readUInt16BE(0) === 0));
+    expect(mixed.report()).toMatchObject({
+      packets: 120,
+      bytes: 60 * 20 + 40 * 300 + 20 * 60,
+      templates: [
+        { packets: 60, bytes: 60 * 20 },
+        { packets: 40, bytes: 40 * 300 },
+        { packets: 20, bytes: 20 * 60 },
+      ],
+    });
+  });
+
+  it('become a mix, and a template again, and count each', async () => {
+    const { streams, listener } = await setUp();
+    const stream = streams.join({ template: { payload: 'one' }, rate: 3000, count: 200 });
+    await until(() => stream.report().packets > 10, 'packets');
+    const mix = [{ template: { payload: 'mix' }, weight: 3 }, { template: { payload: 'rest' } }];
+    stream.replace(mix);
+    await until(() => (stream.report().templates[2]?.packets ?? 0) > 5, 'packets of the mix');
+    expect(() => stream.replace(mix, [])).toThrow(
+      expect.objectContaining({ code: 'ERR_ZEROSEND_INVALID_ARGUMENT' }),
+    );
+    stream.replace({ payload: 'last' });
+    streams.finish();
+    await streams;
+    const texts = (await listener.datagrams(200)).map(String);
+    const { templates, packets } = stream.report();
+    expect(packets).toBe(200);
+    expect(templates.map((one) => one.packets)).toEqual(
+      ['one', 'mix', 'rest', 'last'].map((text) => texts.filter((other) => other === text).length),
+    );
+    const [, three = 0, rest = 0] = templates.map((one) => one.packets);
+    expect(Math.abs(three - 3 * rest)).toBeLessThanOrEqual(3);
   });
 
   it('write packets of their own', async () => {
@@ -381,6 +454,13 @@ describe('streams on one socket', () => {
     ['without a rate', { rate: undefined }],
     ['with a destination that the socket has already', { to: { address: '127.0.0.1', port: 9 } }],
     ['with a template and a function', { write: () => 1 }],
+    ['with a template and a mix', { mix: [{ template: { payload: 'x' } }] }],
+    ['with an order of no mix', { mixOrder: 'sequence' }],
+    ['with an empty mix', { mix: [], template: undefined, fields: undefined }],
+    [
+      'with a mix of which one is too long',
+      { mix: [{ template: { length: 60_000 } }], template: undefined, fields: undefined },
+    ],
     ['with a count of 0', { count: 0 }],
     ['with a packet that is too long', { template: { length: 60_000, payload: '' }, fields: [] }],
     ['with a misspelt key', { packets: 5 }],
