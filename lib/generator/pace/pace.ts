@@ -1,3 +1,4 @@
+import { Chance } from './chance.js';
 import { Course } from './course.js';
 import type { CheckedRate } from './rate.js';
 
@@ -19,9 +20,9 @@ export class Pace {
   #due = Number.NaN;
   /** when it was paused; NaN: it is not */
   #pausedAt = Number.NaN;
-  /** of chance arrivals: packets that are due, and the state of the generator of distances */
+  /** of chance arrivals: packets that are due, and what draws their distances */
   #arrived = 0;
-  #random = 0;
+  #chance = new Chance(0);
 
   #start = Number.NaN;
   #rested = 0;
@@ -60,7 +61,7 @@ export class Pace {
     this.#steady = constant;
     this.#pausedAt = Number.NaN;
     if (seed !== null) {
-      this.#random = (seed + Math.imul(this.#index, 0x9e37_79b9)) | 0;
+      this.#chance = new Chance(seed + Math.imul(this.#index, 0x9e37_79b9));
       this.#mark = this.#distance();
     }
     this.#findDue();
@@ -156,15 +157,7 @@ export class Pace {
 
   /** Of all the packets of the course, from one burst of chance to the next: as in a Poisson process. */
   #distance(): number {
-    return -Math.log(this.#uniform()) * this.#rate.burst * this.#of;
-  }
-
-  /** Above 0 and below 1 (mulberry32). */
-  #uniform(): number {
-    this.#random = (this.#random + 0x6d2b_79f5) | 0;
-    let mixed = Math.imul(this.#random ^ (this.#random >>> 15), this.#random | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return (((mixed ^ (mixed >>> 14)) >>> 0) + 0.5) / 2 ** 32;
+    return this.#chance.distance() * this.#rate.burst * this.#of;
   }
 
   #mostAt(now: number): number {
@@ -214,7 +207,7 @@ export class Pace {
       this.#mark = Math.min(this.#mark - count, each) - this.#arrived * this.#of;
       this.#arrived = 0;
     } else {
-      if (before.seed !== rate.seed) this.#random = rate.seed | 0;
+      if (before.seed !== rate.seed) this.#chance = new Chance(rate.seed);
       this.#mark = Math.min(this.#mark - count, this.#distance());
     }
     this.#findDue();

@@ -1,9 +1,11 @@
 import { invalidArgument, outOfRange } from '../../base/errors.js';
 import { checkInteger } from '../../base/validate.js';
 import { type BufferPool, PacketSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
+import { checkPrecision, type Precision } from '../base/sleeper.js';
 import { checkBoolean, checkKeys, checkPositive } from '../base/validate.js';
 import type { Capture } from '../captures/capture.js';
 import { CaptureReader } from '../captures/capture-reader.js';
+import { type FrameRate, Warp } from '../pace/frame-rate.js';
 import type { Rate } from '../pace/rate.js';
 import type { Progress } from '../runs/meter.js';
 import {
@@ -13,7 +15,7 @@ import {
   type Observed,
 } from '../runs/run-options.js';
 import { type Rewrite, Rewriter } from './rewrite.js';
-import { checkFrameRate, RateTiming, RecordedTiming, type Timing } from './schedule.js';
+import { checkReplayRate, RateTiming, RecordedTiming, type Timing } from './schedule.js';
 import { FrameMaker, type Oversize, type Way } from './sendable-frames.js';
 import { type FlowShare, isOfShare } from './share.js';
 import { type Split, Splitter } from './split.js';
@@ -34,8 +36,13 @@ export interface ReplayOptions {
   capture: string | URL | Uint8Array | Capture | CaptureReader;
   /** How many times as fast as recorded; Infinity is as fast as the socket takes them. Default 1. */
   speed?: number;
-  /** A rate that is kept in place of `speed`. One in bits goes by each frame's length. */
+  /**
+   * A rate that is kept in place of `speed`. One in bits goes by each frame's length. One that changes goes on from
+   * loop to loop; a function is not for workers.
+   */
   rate?: Rate;
+  /** How it waits for what is due, as of `generate`; default `'spin'`. */
+  precision?: Precision;
   /** How often the capture is sent; Infinity goes on until the signal. Default 1; a stream is read once. */
   loops?: number;
   /** Milliseconds between the last frame of a loop and the next loop; default the mean distance. */
@@ -88,6 +95,7 @@ const KEYS = [
   'capture',
   'speed',
   'rate',
+  'precision',
   'loops',
   'loopGap',
   'maxGap',
@@ -118,8 +126,11 @@ export interface CheckedReplay extends Observed<(progress: Progress) => void> {
   capture: ReplayOptions['capture'];
   /** when the frames of a loop are due */
   timing: () => Timing;
+  /** at a rate that changes: when what it counts is due */
+  warp: (() => Warp) | null;
   /** frames have times at which they are due */
   timed: boolean;
+  precision: Precision;
   loops: number;
   seconds: number;
   /** of a worker: its part of the frames, and when it begins, in ms of performance.now() */
@@ -136,7 +147,7 @@ export function checkReplay(options: ReplayOptions): CheckedReplay {
   checkKeys('options', options, KEYS);
   const { speed = 1, rate, loops = 1, loopGap, seconds, server, capture } = options;
   const maxGap = options.maxGap ?? Number.POSITIVE_INFINITY;
-  checkSpeed(options);
+  const checkedRate = checkSpeed(options);
   if (loops !== Number.POSITIVE_INFINITY) {
     checkInteger('options.loops', loops, 1, Number.MAX_SAFE_INTEGER);
   }
@@ -161,9 +172,11 @@ export function checkReplay(options: ReplayOptions): CheckedReplay {
     splitter: server === undefined ? null : new Splitter(server.split),
     capture,
     timing: () =>
-      rate === undefined
+      checkedRate === null
         ? new RecordedTiming({ speed, loopGap, maxGap })
-        : new RateTiming(rate, loopGap),
+        : new RateTiming(checkedRate, loopGap),
+    warp: checkedRate?.perSecond === null ? () => new Warp(checkedRate) : null,
+    precision: checkPrecision(options.precision ?? 'spin'),
     timed: rate !== undefined || speed !== Number.POSITIVE_INFINITY,
     loops,
     seconds: seconds ?? Number.POSITIVE_INFINITY,
@@ -173,7 +186,7 @@ export function checkReplay(options: ReplayOptions): CheckedReplay {
   };
 }
 
-function checkSpeed({ speed, rate, loopGap, maxGap }: ReplayOptions): void {
+function checkSpeed({ speed, rate, loopGap, maxGap }: ReplayOptions): FrameRate | null {
   if (speed !== undefined && rate !== undefined) {
     throw invalidArgument('options', 'one with either speed or rate', { speed, rate });
   }
@@ -186,7 +199,7 @@ function checkSpeed({ speed, rate, loopGap, maxGap }: ReplayOptions): void {
   }
   checkGap('options.loopGap', loopGap);
   checkGap('options.maxGap', maxGap);
-  if (rate !== undefined) checkFrameRate(rate);
+  return rate === undefined ? null : checkReplayRate(rate, loopGap);
 }
 
 function wayOf(

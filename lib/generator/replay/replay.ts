@@ -8,6 +8,7 @@ import { withReport } from '../base/errors.js';
 import { type Capture, readCaptureInTurns } from '../captures/capture.js';
 import { CaptureReader } from '../captures/capture-reader.js';
 import type { CaptureProblem } from '../captures/captured-frame.js';
+import type { Warp } from '../pace/frame-rate.js';
 import { claimExclusiveUse } from '../runs/exclusive-use.js';
 import type { GenerateReport } from '../runs/generate-report.js';
 import { type Batch, Due, type Feed } from './feed.js';
@@ -115,9 +116,14 @@ class Replay {
   readonly #sessions: SessionPair;
   readonly #lateness: RecordableHistogram | null;
   readonly #taken: Due;
+  /** at a rate that changes: of the next frame, and of those that were sent last */
+  readonly #ahead: Warp | null;
+  readonly #behind: Warp | null;
   #began = 0;
 
   constructor(options: CheckedReplay, feed: Feed) {
+    this.#ahead = options.warp?.() ?? null;
+    this.#behind = options.warp?.() ?? null;
     this.#options = options;
     this.#feed = feed;
     this.#lateness = options.timed ? createHistogram({ lowest: 1, highest: 1e12 }) : null;
@@ -167,19 +173,22 @@ class Replay {
         await feed.more(stop);
         continue;
       }
+      const at = this.#began + (this.#ahead?.timeOf(due) ?? due);
       const now = clock();
-      const at = this.#began + due;
       if (at > now) {
         await sessions.sleepUntil(at);
         continue;
       }
-      if (this.#sendDue(now) === 0) await sessions.room(feed.way);
+      const passed = now - this.#began;
+      // Within rounding, the frame that is due may be one that is not yet.
+      const until = Math.max(due, this.#ahead?.markAt(passed) ?? passed);
+      if (this.#sendDue(until) === 0) await sessions.room(feed.way);
       await sessions.yieldIfDue();
     }
   }
 
-  /** Sends frames that are due at `now`, at most a batch; returns how many. */
-  #sendDue(now: number): number {
+  /** Sends frames that are due until then, as the feed has it, at most a batch; returns how many. */
+  #sendDue(until: number): number {
     const { ways } = this.#options;
     const taken = this.#taken;
     taken.count = 0;
@@ -187,7 +196,7 @@ class Replay {
       batch.count = batch.bytes = 0;
       batch.blocked = (ways[way] as ReplayWay).socket.needDrain;
     }
-    this.#feed.take(now - this.#began, taken);
+    this.#feed.take(until, taken);
     if (taken.count === 0) return 0;
     for (const [way, batch] of taken.batches.entries())
       if (batch.count > 0) this.#handOver(way, batch);
@@ -213,7 +222,9 @@ class Replay {
     if (histogram === null) return;
     const now = clock() - this.#began;
     for (let i = 0; i < count; i++) {
-      histogram.record(Math.max(1, Math.round((now - (times[i] as number)) * 1e6)));
+      const due = times[i] as number;
+      const late = now - (this.#behind?.timeOf(due) ?? due);
+      histogram.record(Math.max(1, Math.round(late * 1e6)));
     }
   }
 }

@@ -1,6 +1,7 @@
 import { invalidArgument } from '../../base/errors.js';
 import type { Steps } from '../base/steps.js';
-import { type BitRate, type CheckedRate, checkRate, type Rate } from '../pace/rate.js';
+import { checkFrameRate, type FrameRate, Marks } from '../pace/frame-rate.js';
+import type { Rate } from '../pace/rate.js';
 import { RecordedClock } from './recorded-clock.js';
 import type { SendableFrame } from './sendable-frames.js';
 
@@ -53,59 +54,48 @@ export class RecordedTiming implements Timing {
   }
 }
 
-/** At a rate; a rate in bits counts the length of each frame. */
+/**
+ * At a rate; a rate in bits counts the length of each frame. At a rate that changes, times are marks, which are
+ * due when the rate has counted so far: `Warp` says when that is.
+ */
 export class RateTiming implements Timing {
   readonly unordered = 0;
-  readonly #rate: ReturnType<typeof checkFrameRate>;
+  readonly #marks: Marks;
+  readonly #each: number;
   readonly #loopGap: number | undefined;
-  #frames = 0;
-  #bits = 0;
 
-  constructor(rate: Rate, loopGap: number | undefined) {
-    this.#rate = checkFrameRate(rate);
+  constructor(rate: FrameRate, loopGap: number | undefined) {
+    this.#marks = new Marks(rate);
+    const { perSecond, scale } = rate;
+    this.#each = perSecond === null ? scale : 1000 / perSecond;
     this.#loopGap = loopGap;
   }
 
   *take(frames: readonly SendableFrame[]): Steps<Float64Array> {
     const due = new Float64Array(frames.length);
-    const { burst, bits } = this.#rate;
     for (let i = 0; i < frames.length; i++) {
-      due[i] = bits
-        ? this.#at
-        : (Math.floor(this.#frames / burst) * burst * 1000) / this.#rate.packets;
-      this.#bits += ((frames[i] as SendableFrame).length + (bits?.overhead ?? 0)) * 8;
-      this.#frames++;
+      due[i] = this.#marks.next((frames[i] as SendableFrame).length) * this.#each;
       if (i % STEP === 0) yield;
     }
     return due;
   }
 
   get period(): number {
-    return this.#at + (this.#loopGap ?? 0);
-  }
-
-  get #at(): number {
-    const { bits, packets } = this.#rate;
-    return bits ? (this.#bits * 1000) / bits.bits : (this.#frames * 1000) / packets;
+    return this.#marks.before * this.#each + (this.#loopGap ?? 0);
   }
 }
 
-/** A rate that stays. */
-type FrameBits = BitRate & { bits: number };
-
 /**
- * Checks a rate of frames, which differ in length.
+ * Checks a rate of frames, each of which is sent, however late.
  * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE`
  */
-export function checkFrameRate(rate: Rate): CheckedRate & { bits: FrameBits | null } {
-  const checked = checkRate('options.rate', rate, 1);
-  const bits = typeof rate === 'object' && 'bits' in rate ? (rate as FrameBits) : null;
-  if (!checked.constant || checked.seed !== null) {
-    throw invalidArgument('options.rate', 'one that stays, at even distances', rate);
-  }
-  // Each frame is sent, however late, and frames have no length in common to make bursts of.
-  if (typeof rate === 'object' && (rate.catchUp !== undefined || bits?.burst !== undefined)) {
+export function checkReplayRate(rate: Rate, loopGap: number | undefined): FrameRate {
+  const checked = checkFrameRate(rate, null);
+  if (typeof rate === 'object' && (rate.catchUp !== undefined || ('bits' in rate && rate.burst))) {
     throw invalidArgument('options.rate', 'without catchUp, and in bits without burst', rate);
   }
-  return { ...checked, bits };
+  if (checked.perSecond === null && loopGap !== undefined) {
+    throw invalidArgument('options.loopGap', 'only at a rate that stays', loopGap);
+  }
+  return checked;
 }

@@ -15,7 +15,7 @@ export class SessionPair {
 
   constructor(options: CheckedReplay, pools: readonly BufferPool[]) {
     this.pools = pools;
-    const { onProgress, signal, seconds, progressInterval, startAt } = options;
+    const { onProgress, signal, seconds, progressInterval, startAt, precision } = options;
     this.#sessions = options.ways.map(({ socket }, way) => {
       const first = way === 0;
       return new Session({
@@ -25,7 +25,7 @@ export class SessionPair {
         seconds,
         startAt,
         rateError: () => null,
-        precision: 'spin',
+        precision,
         progressInterval,
         onProgress: first && onProgress ? (own) => onProgress(this.#progress(own)) : undefined,
       });

@@ -1,6 +1,12 @@
 import { invalidArgument } from '../../base/errors.js';
 import { checkInteger, checkOneOf } from '../../base/validate.js';
-import { type BufferPool, PacketSocket, XdpSocket, type ZeroCopySocket } from '../../index.js';
+import {
+  type BufferPool,
+  PacketSocket,
+  PoolShare,
+  XdpSocket,
+  type ZeroCopySocket,
+} from '../../index.js';
 import { rangeError } from '../base/errors.js';
 import { checkPrecision, type Precision } from '../base/sleeper.js';
 import { checkKeys } from '../base/validate.js';
@@ -36,8 +42,11 @@ export type OnError = 'stop' | 'skip' | ((error: Error, packets: number) => 'sto
 export interface GenerateOptions {
   /** An open UDP socket with a remote, packet or XDP socket. It stays open. */
   socket: ZeroCopySocket;
-  /** For a UDP socket, where buffers come from; default a pool of its own. */
-  pool?: BufferPool;
+  /**
+   * For a UDP socket, where buffers come from; default a pool of its own. Of a pool that others use as well,
+   * a share: each packet is laid anew then, as a buffer may have been written to by others.
+   */
+  pool?: BufferPool | PoolShare;
   /**
    * A packet as the socket takes it: for a UDP socket the payload of a datagram, else a frame. On a
    * UDP socket with `segmentSize`, which must be the length of the template, a send is a train of
@@ -115,8 +124,8 @@ const KEYS = [
 /** Options that hold, with their defaults. */
 export interface CheckedGenerate extends Observed<(progress: Progress) => void> {
   socket: ZeroCopySocket;
-  pool: BufferPool;
-  ownPool: boolean;
+  pool: RunPool;
+  ownPool: BufferPool | null;
   packets: PacketSequence | MixedRuns | Fill;
   /** which packets, of what takes the place of the template */
   share: Share;
@@ -152,7 +161,7 @@ export function checkStream(options: GenerateOptions): CheckedGenerate {
   const { socket } = options;
   const { packets, longest, differ, offload, packetBytes } = packetsOf(options);
   const { rate, count, seconds, startAt, onError = 'stop', share = {} } = options;
-  const ring = socket instanceof PacketSocket || socket instanceof XdpSocket;
+  const ring = isRing(socket);
   const { batch = ring ? DEFAULT_RUN : DEFAULT_BATCH } = options;
   checkLimits(options, packetBytes);
   checkInteger('options.batch', batch, 1, LARGEST_BATCH);
@@ -160,12 +169,12 @@ export function checkStream(options: GenerateOptions): CheckedGenerate {
   if (startAt !== undefined && !Number.isFinite(startAt)) {
     throw invalidArgument('options.startAt', 'a time of performance.now()', startAt);
   }
-  if (typeof onError !== 'function') checkOneOf('options.onError', onError, ['stop', 'skip']);
+  checkOnError(onError);
   const precision = checkPrecision(options.precision);
   checkPackets(socket, offload, longest);
   return {
     socket,
-    ...choosePool(socket, options.pool, longest, differ),
+    ...runPool(socket, options.pool, longest, differ),
     packets,
     share,
     packetBytes,
@@ -180,6 +189,32 @@ export function checkStream(options: GenerateOptions): CheckedGenerate {
   };
 }
 
+/** Where a run has its buffers from. */
+export type RunPool = BufferPool | PoolShare;
+
+/** As {@link choosePool}; a share has the buffers of its pool. */
+function runPool(
+  socket: ZeroCopySocket,
+  given: RunPool | undefined,
+  longest: number,
+  differ: string | null,
+): Pick<CheckedGenerate, 'pool' | 'ownPool' | 'train'> {
+  const share = given instanceof PoolShare ? given : null;
+  if (share !== null && isRing(socket)) {
+    throw invalidArgument('options.pool', "the socket's own, or left out", given);
+  }
+  const { pool, ownPool, train } = choosePool(
+    socket,
+    share?.pool ?? (given as BufferPool | undefined),
+    longest,
+    differ,
+  );
+  return { pool: share ?? pool, ownPool: ownPool ? pool : null, train };
+}
+
+const isRing = (socket: ZeroCopySocket) =>
+  socket instanceof PacketSocket || socket instanceof XdpSocket;
+
 /** Checks packets that are to take the place of those of a run. @throws as {@link checkGenerate} */
 export function checkReplacement(
   { socket, pool, share }: CheckedGenerate,
@@ -193,8 +228,13 @@ export function checkReplacement(
     share,
   });
   checkPackets(socket, offload, longest);
-  const { train } = choosePool(socket, pool, longest, differ);
+  const { train } = runPool(socket, pool, longest, differ);
   return { packets, packetBytes, train };
+}
+
+/** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT` */
+export function checkOnError(value: unknown): void {
+  if (typeof value !== 'function') checkOneOf('options.onError', value, ['stop', 'skip']);
 }
 
 /** Those that a template does not make are one by one. */

@@ -115,11 +115,11 @@ export function startRun(checked: CheckedGenerate): Generation {
     const run = new Run(checked);
     const done = run.toEnd().finally(() => {
       leave();
-      if (ownPool) void pool.close();
+      void ownPool?.close();
     });
     return new RunHandle(run, done);
   } catch (error) {
-    if (ownPool) void pool.close();
+    void ownPool?.close();
     return failedRun(error);
   }
 }

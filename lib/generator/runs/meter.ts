@@ -1,5 +1,11 @@
 import { clock } from '../../base/timers.js';
-import type { BufferPool, LatencySummary, SocketStats, ZeroCopySocket } from '../../index.js';
+import {
+  type BufferPool,
+  type LatencySummary,
+  PoolShare,
+  type SocketStats,
+  type ZeroCopySocket,
+} from '../../index.js';
 import type { TemplateCount } from './mix.js';
 
 /** Ids that have completed, by how they did so: `CompletionRange.how`. */
@@ -16,7 +22,7 @@ export interface Outcomes {
   failed: number;
 }
 
-/** The buffers that a run sends from, of several workers all of them. */
+/** The buffers that a run sends from, of several workers all of them; of a share, as many as its limit. */
 export interface PoolProgress {
   /** Buffers in all. */
   count: number;
@@ -102,7 +108,7 @@ export function meanRates(packets: number, bytes: number, seconds: number) {
 /** Counts what a run sends, and makes the figures of its progress and its report. */
 export class Meter {
   readonly #socket: ZeroCopySocket;
-  readonly #pool: BufferPool;
+  readonly #pool: BufferPool | PoolShare;
   readonly #before: SocketStats;
   #started = 0;
   #stopped = 0;
@@ -111,7 +117,7 @@ export class Meter {
   #dry = 0;
   #sends = 0;
 
-  constructor(socket: ZeroCopySocket, pool: BufferPool) {
+  constructor(socket: ZeroCopySocket, pool: BufferPool | PoolShare) {
     this.#socket = socket;
     this.#pool = pool;
     this.#before = socket.stats();
@@ -171,6 +177,11 @@ export class Meter {
   }
 
   #poolProgress(): PoolProgress {
+    if (this.#pool instanceof PoolShare) {
+      // A run that tells how it is doing has none at hand: what it has out is in flight.
+      const { limit, free, used, waiting } = this.#pool.stats();
+      return { count: limit, free, acquired: 0, inFlight: used, waiting };
+    }
     const { count, free, acquired, inFlight, waiting } = this.#pool.stats();
     return { count, free, acquired, inFlight, waiting };
   }

@@ -71,6 +71,13 @@ export class MixedRuns {
     return this.#lengths.subarray(0, count);
   }
 
+  /** The buffers of a run may hold anything: others have written to them. */
+  forget({ first, count }: BufferRun): void {
+    this.#growTo(first + count);
+    this.#holds.fill(-1, first, first + count);
+    this.#zeros.fill(this.longest, first, first + count);
+  }
+
   /** Counts the packets of the run that was stamped last as sent; returns their bytes. */
   sent(count: number): number {
     const { counts, offload } = this.#mix;

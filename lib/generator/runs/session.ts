@@ -1,6 +1,6 @@
 import { stateError } from '../../base/errors.js';
 import { clearInterval, clock, setInterval } from '../../base/timers.js';
-import type { BufferPool, ZeroCopySocket } from '../../index.js';
+import type { BufferPool, PoolShare, ZeroCopySocket } from '../../index.js';
 import { sleepUntil } from '../base/sleep.js';
 import { type Precision, Sleeper } from '../base/sleeper.js';
 import { yieldIfDue } from '../base/yield.js';
@@ -19,7 +19,7 @@ export type Ended = 'count' | 'seconds' | 'signal' | 'stop' | 'error';
 
 export interface SessionOptions extends Observed<(progress: Progress) => void> {
   socket: ZeroCopySocket;
-  pool: BufferPool;
+  pool: BufferPool | PoolShare;
   /** Infinity: no end by time */
   seconds: number;
   /** ms of performance.now() */

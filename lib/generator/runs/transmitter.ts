@@ -3,6 +3,7 @@ import {
   type BufferRun,
   PacketSocket,
   type PooledBuffer,
+  PoolShare,
   XdpSocket,
   type ZeroCopySocket,
 } from '../../index.js';
@@ -47,7 +48,7 @@ export interface Transmitter {
 
 export interface TransmitterOptions {
   socket: ZeroCopySocket;
-  pool: BufferPool;
+  pool: BufferPool | PoolShare;
   packets: PacketSequence | MixedRuns | Fill;
   /** of a packet, without the offload header; where they differ, the mean */
   packetBytes: number;
@@ -86,6 +87,7 @@ class MixTransmitter implements Transmitter {
     const run = pool.tryAcquireRun(Math.min(most, batch));
     transmitted.packets = transmitted.bytes = transmitted.sends = 0;
     transmitted.refusal = null;
+    if (run !== null && pool instanceof PoolShare) this.#mix.forget(run);
     if (run !== null && handOver(socket, run, this.#mix.stampRun(run), transmitted)) {
       transmitted.bytes = this.#mix.sent(run.count);
     }
@@ -209,14 +211,15 @@ class RunTransmitter implements Transmitter {
 /** Sends buffers one by one, each with a train of packets. */
 class TrainTransmitter implements Transmitter {
   readonly #options: OfOneTemplate;
-  /** the pool's buffers that hold the template */
-  readonly #laid: Uint8Array;
+  /** the pool's buffers that hold the template; null of a share, since others write to them as well */
+  readonly #laid: Uint8Array | null;
   readonly #batch: PooledBuffer[];
   readonly #transmitted = nothing();
 
   constructor(options: OfOneTemplate) {
     this.#options = options;
-    this.#laid = new Uint8Array(options.pool.count);
+    const { pool } = options;
+    this.#laid = pool instanceof PoolShare ? null : new Uint8Array(pool.count);
     this.#batch = new Array(options.batch);
   }
 
@@ -249,13 +252,14 @@ class TrainTransmitter implements Transmitter {
   #acquire(most: number): number {
     const { pool, packets, train, batch } = this.#options;
     const wanted = Math.min(most, batch);
+    const laid = this.#laid;
     let held = 0;
     while (held < wanted) {
       const buffer = pool.tryAcquire();
       if (buffer === null) break;
-      if (this.#laid[buffer.index] === 0) {
+      if (laid === null || laid[buffer.index] === 0) {
         packets.layTrain(buffer.bytes, train);
-        this.#laid[buffer.index] = 1;
+        if (laid !== null) laid[buffer.index] = 1;
       }
       this.#batch[held++] = buffer;
     }

@@ -39,7 +39,10 @@ export interface WorkerJob {
   of: number;
   first: number;
   /** of `generate`, as it is */
-  run: Pick<GenerateOptions, 'rate' | 'count' | 'seconds' | 'batch' | 'progressInterval'>;
+  run: Pick<
+    GenerateOptions,
+    'rate' | 'precision' | 'onError' | 'count' | 'seconds' | 'batch' | 'progressInterval'
+  >;
 }
 
 /** Messages to a worker. It answers the start by nothing, and a stop by its report. */

@@ -1,12 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { invalidArgument } from '../../base/errors.js';
 import { checkInteger } from '../../base/validate.js';
+import { checkPrecision, type Precision } from '../base/sleeper.js';
 import { checkKeys } from '../base/validate.js';
 import type { AnyField } from '../fields/fields.js';
 import { compile } from '../fields/sequence.js';
 import type { Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
 import { Template, template } from '../packets/template.js';
+import { checkOnError } from '../runs/generate-options.js';
 import type { Progress } from '../runs/meter.js';
 import { checkMix, type MixOrder, type MixPart } from '../runs/mix.js';
 import { checkLimits, checkObserved } from '../runs/run-options.js';
@@ -30,6 +32,13 @@ export interface WorkersOptions {
   first?: number;
   /** The rate of all together. By default packets leave as fast as the sockets take them. */
   rate?: Rate;
+  /** How each waits for what is due; default `'sleep'`. */
+  precision?: Precision;
+  /**
+   * What a call is followed by that a socket or the kernel has refused, as of `generate`: the end of all, or the
+   * next packets. No function, which a thread cannot be handed.
+   */
+  onError?: 'stop' | 'skip';
   /** Ends after so many packets of all together, at least one for each worker; default never. */
   count?: number;
   /** Ends after so many seconds; default never. */
@@ -56,6 +65,8 @@ const KEYS = [
   'workers',
   'first',
   'rate',
+  'precision',
+  'onError',
   'count',
   'seconds',
   'batch',
@@ -120,7 +131,16 @@ export function jobsOf(options: JobOptions): WorkerJob[] {
   checkInteger('options.workers', workers, 1, 256);
   checkInteger('options.first', first, 0, Number.MAX_SAFE_INTEGER);
   const { packets, length } = packetsOf(options);
-  const { rate, count, seconds, batch } = options;
+  const { rate, precision, onError, count, seconds, batch } = options;
+  checkPrecision(precision);
+  checkOnError(onError ?? 'stop');
+  if (typeof onError === 'function') {
+    throw invalidArgument(
+      'options.onError',
+      "'stop' or 'skip': threads share no functions",
+      onError,
+    );
+  }
   checkLimits(options, length, workers);
   if (rate instanceof Object && Object.values(rate).some((speed) => typeof speed === 'function')) {
     throw invalidArgument('options.rate', 'no function: a thread cannot be handed one', rate);
@@ -134,6 +154,8 @@ export function jobsOf(options: JobOptions): WorkerJob[] {
     first,
     run: {
       ...(rate === undefined ? {} : { rate }),
+      ...(precision === undefined ? {} : { precision }),
+      ...(onError === undefined ? {} : { onError }),
       ...(count === undefined ? {} : { count: Math.ceil((count - index) / workers) }),
       ...(seconds === undefined ? {} : { seconds }),
       ...(batch === undefined ? {} : { batch }),

@@ -4,6 +4,7 @@
 import { clock, nextTurn } from '../../base/timers.js';
 import { rangeError, withReport } from '../base/errors.js';
 import { type CaptureEncoder, encoderOf, LONGEST_FRAME } from '../captures/capture-format.js';
+import { type FrameRate, Marks, Warp } from '../pace/frame-rate.js';
 import { type ByteSink, openSink } from './byte-sink.js';
 import { checkPacket, type PacketToWrite, type Source } from './packets-to-write.js';
 import {
@@ -80,9 +81,7 @@ class Writing {
   #packets = 0;
   #frames = 0;
   #bytes = 0;
-  /** packets or bits before the next packet, and ns from the start to its burst, by a rate */
-  #before = 0;
-  #burstDue = 0;
+  readonly #times: Times | null;
   #firstTime: bigint | null = null;
   #lastTime = 0n;
   #told = clock();
@@ -91,6 +90,7 @@ class Writing {
     this.#options = options;
     this.#source = options.source;
     this.#sink = sink;
+    this.#times = options.rate && new Times(options.rate);
   }
 
   async toEnd(): Promise<void> {
@@ -141,12 +141,12 @@ class Writing {
   }
 
   report(): WriteReport {
-    const { times } = this.#options;
+    const next = this.#times?.next ?? Number.NaN;
     const between = this.#firstTime === null ? 0 : Number(this.#lastTime - this.#firstTime);
     return {
       ended: this.#ended,
       ...this.#progress(),
-      seconds: (times === null ? between : this.#due) / 1e9,
+      seconds: (Number.isFinite(next) ? next : between) / 1e9,
     };
   }
 
@@ -169,18 +169,10 @@ class Writing {
     this.#packets++;
   }
 
-  /** ns from the start to where the next packet is due by a rate: a quotient, as steps would add up errors */
-  get #due(): number {
-    const { times } = this.#options;
-    return times === null ? 0 : (this.#before * 1e9) / times.perSecond;
-  }
-
   #timeOf(bytes: number): bigint {
-    const { times, own, startTime } = this.#options;
-    if (times === null) return own ? BigInt(Date.now()) * 1_000_000n : startTime;
-    if (this.#packets % times.burst === 0) this.#burstDue = this.#due;
-    this.#before += times.of(bytes);
-    return startTime + BigInt(Math.round(this.#burstDue));
+    const { own, startTime } = this.#options;
+    if (this.#times === null) return own ? BigInt(Date.now()) * 1_000_000n : startTime;
+    return startTime + BigInt(Math.round(this.#times.take(bytes)));
   }
 
   #put(frame: Parameters<CaptureEncoder['lay']>[2]): void {
@@ -217,9 +209,12 @@ class Writing {
 
   #isOver(): boolean {
     const { count, until, signal } = this.#options;
+    const next = this.#times?.next ?? 0;
     if (signal?.aborted) this.#ended = 'signal';
     else if (this.#packets >= count) this.#ended = 'count';
-    else if (this.#due >= until) this.#ended = 'seconds';
+    else if (next >= until && next < Number.POSITIVE_INFINITY) this.#ended = 'seconds';
+    else if (next === Number.POSITIVE_INFINITY)
+      this.#ended = 'end'; // a rest without end
     else return false;
     return true;
   }
@@ -235,5 +230,38 @@ class Writing {
       onProgress(this.#progress());
     }
     await nextTurn();
+  }
+}
+
+/** The times of packets at a rate, in ns from the start. */
+class Times {
+  readonly #rate: FrameRate;
+  readonly #marks: Marks;
+  /** of bursts, and of what follows them, which may be before the next burst by chance */
+  readonly #warp: Warp | null;
+  readonly #after: Warp | null;
+
+  constructor(rate: FrameRate) {
+    this.#rate = rate;
+    this.#marks = new Marks(rate);
+    this.#warp = rate.perSecond === null ? new Warp(rate) : null;
+    this.#after = rate.perSecond === null ? new Warp(rate) : null;
+  }
+
+  /** Of the next packet, which has so many bytes. */
+  take(bytes: number): number {
+    return this.#timeOf(this.#marks.next(bytes), this.#warp);
+  }
+
+  /** Of where the next packet is due. */
+  get next(): number {
+    return this.#timeOf(this.#marks.before, this.#after);
+  }
+
+  /** By a quotient, as steps would add up errors. */
+  #timeOf(mark: number, warp: Warp | null): number {
+    const { perSecond, scale } = this.#rate;
+    if (perSecond !== null) return (mark * 1e9) / perSecond;
+    return (warp as Warp).timeOf(mark * scale) * 1e6;
   }
 }

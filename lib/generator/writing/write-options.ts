@@ -3,7 +3,8 @@ import { invalidArgument } from '../../base/errors.js';
 import { checkInteger } from '../../base/validate.js';
 import { checkKeys, checkPositive } from '../base/validate.js';
 import type { CaptureFormat } from '../captures/capture-format.js';
-import { type BitRate, checkRate, type Rate } from '../pace/rate.js';
+import { checkFrameRate } from '../pace/frame-rate.js';
+import type { Rate } from '../pace/rate.js';
 import { checkObserved } from '../runs/run-options.js';
 import { type PacketsToWrite, sourceOf } from './packets-to-write.js';
 
@@ -97,30 +98,11 @@ export function checkOptions(options: WriteCaptureOptions) {
     format: format ?? (named.endsWith('.pcapng') ? ('pcapng' as const) : ('pcap' as const)),
     count: count ?? Number.POSITIVE_INFINITY,
     until: (seconds ?? Number.POSITIVE_INFINITY) * 1e9,
-    times: rate === undefined ? null : timesOf(rate),
+    rate: rate === undefined ? null : checkFrameRate(rate, 1),
     own: options.packets !== undefined,
     startTime: startTime ?? BigInt(Date.now()) * 1_000_000n,
     ...checkObserved<(progress: WriteProgress) => void>(options),
   };
-}
-
-/** What a rate counts, how much of it a packet is, and how many packets have one time. */
-interface Times {
-  /** packets or bits */
-  perSecond: number;
-  of(bytes: number): number;
-  burst: number;
-}
-
-function timesOf(rate: Rate): Times {
-  const { packets, constant, seed } = checkRate('options.rate', rate, 1);
-  if (!constant || seed !== null) {
-    throw invalidArgument('options.rate', 'one that stays, at even distances', rate);
-  }
-  const given = (typeof rate === 'object' ? rate : {}) as Partial<BitRate & { bits: number }>;
-  const { burst = 1, bits, overhead = 0 } = given;
-  if (bits === undefined) return { perSecond: packets, of: () => 1, burst };
-  return { perSecond: bits, of: (bytes) => (bytes + overhead) * 8, burst };
 }
 
 /** Options of {@link writeCapture} that have been checked. */

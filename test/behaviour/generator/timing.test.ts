@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generate, Pacer, type ReplayOptions, replay } from 'zerosend/generator';
 import { atOnce } from '../../../lib/generator/base/steps.js';
 import { RecordedClock } from '../../../lib/generator/replay/recorded-clock.js';
+import { checkReplayRate, RateTiming } from '../../../lib/generator/replay/schedule.js';
+import type { SendableFrame } from '../../../lib/generator/replay/sendable-frames.js';
 import { openTo, startPeer } from '../../support/endpoints.js';
 import { pcap, type Written } from './support/pcap-writer.js';
 
@@ -13,6 +15,13 @@ function due(times: readonly (number | null)[], maxGap = Number.POSITIVE_INFINIT
   const frames = times.map((time) => ({ time: time === null ? null : BigInt(time) * MS }));
   const clock = new RecordedClock(maxGap);
   return { due: [...atOnce(clock.take(frames))], unordered: clock.unordered };
+}
+
+/** When, in ms, the last of 200 frames is due at 2000 a second, as by chance. */
+function endOf(seed: number): number {
+  const rate = checkReplayRate({ packets: 2000, arrivals: 'poisson', burst: 1, seed }, undefined);
+  const frames = Array.from({ length: 200 }, () => ({ length: 50 }) as SendableFrame);
+  return atOnce(new RateTiming(rate, undefined).take(frames)).at(-1) as number;
 }
 
 const every = (count: number, step: number, from = 0) =>
@@ -144,6 +153,56 @@ describe('waiting', () => {
     );
     expect(report.ended).toBe('signal');
     expect(report.packets).toBeGreaterThan(1);
+  });
+
+  it('is by looking at the clock, or by sleeping where that is asked for', async () => {
+    const { socket } = await setUp();
+    const frames = every(100, 2).map((time) => ({ bytes: frame, time: BigInt(time) * MS }));
+    const capture = pcap(frames);
+    /** How often the event loop goes round. */
+    const turns = async (precision?: 'sleep' | 'spin') => {
+      const before = performance.nodeTiming.uvMetricsInfo.loopCount;
+      await replay({ socket, capture, ...(precision && { precision }) });
+      return performance.nodeTiming.uvMetricsInfo.loopCount - before;
+    };
+    const [usual, spinning, sleeping] = [await turns(), await turns('spin'), await turns('sleep')];
+    expect(Math.min(usual, spinning)).toBeGreaterThan(sleeping + 100);
+    const exact = { socket, capture, precision: 'exact' } as unknown as ReplayOptions;
+    await expect(replay(exact)).rejects.toMatchObject({ code: 'ERR_ZEROSEND_INVALID_ARGUMENT' });
+  });
+
+  it('follows a rate that changes, from loop to loop', async () => {
+    const { socket } = await setUp();
+    const capture = pcap(every(20, 1).map(() => ({ bytes: frame, time: 0n })));
+    // 40 frames while it falls; one that began anew with the second loop would take 0.31 s.
+    const fall = (each: number) => [{ from: 150 * each, to: 50 * each, seconds: 0.4 }];
+    const all = { socket, capture, loops: 2 };
+    // Payloads of 4 bytes, and 20 more.
+    for (const rate of [{ packets: fall(1) }, { bits: fall(24 * 8), overhead: 20 }]) {
+      const { packets, seconds, lateness } = await replay({ ...all, rate });
+      expect(packets).toBe(40);
+      expect(seconds).toBeGreaterThan(0.376); // 150 t - 125 t² = 39
+      expect(seconds - (lateness?.max ?? 0) / 1e6).toBeLessThan(0.4);
+      expect(lateness?.p50).toBeLessThan(80_000);
+    }
+    const rate = { packets: fall(1) };
+    await expect(replay({ ...all, rate, loopGap: 5 })).rejects.toMatchObject({
+      code: 'ERR_ZEROSEND_INVALID_ARGUMENT',
+    });
+  });
+
+  it('is as by chance where that is asked for', async () => {
+    const { socket } = await setUp();
+    const capture = pcap(every(200, 1).map(() => ({ bytes: frame, time: 0n })));
+    const rate = { packets: 2000, arrivals: 'poisson', burst: 1 } as const;
+    const replayed = (seed: number) => replay({ socket, capture, rate: { ...rate, seed } });
+    // When the last one was due: some 0.1 s after the first, and of two seeds not at the same time.
+    const [first = 0, second] = [endOf(1), endOf(2)];
+    expect(first).not.toBe(second);
+    const report = await replayed(1);
+    expect(report.packets).toBe(200);
+    expect(report.seconds).toBeGreaterThanOrEqual(first / 1000);
+    expect(report.seconds - (report.lateness?.max ?? 0) / 1e6).toBeLessThan(first / 1000 + 0.01);
   });
 
   it('is bounded by maxGap, in time as it is sent', async () => {

@@ -7,8 +7,10 @@ import {
   type Progress,
   type WorkersOptions,
 } from 'zerosend/generator';
+import { checkWorkers } from '../../../lib/generator/workers/workers-options.js';
 import { needsRig } from '../../rig/needs.js';
 import { startPeer } from '../../support/endpoints.js';
+import { ip } from '../../support/links.js';
 import { ETHERNET, INTACT, Wire } from './support/wire.js';
 
 const sequence = { layer: 'payload', offset: 0, width: 4 } as const;
@@ -78,6 +80,63 @@ describe('generateInWorkers, over veth', await needsRig('veth', { here: true }),
   });
 });
 
+describe(
+  'generateInWorkers, where the kernel refuses',
+  await needsRig('veth', { here: true }),
+  () => {
+    let wire: Wire;
+    beforeAll(async () => {
+      wire = await Wire.set('veth');
+    });
+    afterAll(() => wire?.dispose());
+
+    /** Sends until it has been refused, and has been allowed again. */
+    async function send(onError: 'stop' | 'skip' | undefined, address: string) {
+      const { name } = wire.rig.senderInterface;
+      ip(`route replace ${address}/32 dev ${name}`);
+      const end = new AbortController();
+      let sent = 0;
+      let refused = false;
+      return generateInWorkers({
+        socket: { udp: { remote: { address, port: 9 }, zeroCopy: 'never' } },
+        template: { length: 32 },
+        workers: 2,
+        rate: 2000,
+        ...(onError && { onError }),
+        signal: end.signal,
+        progressInterval: 20,
+        onProgress(progress) {
+          if (progress.packets > 0 && sent === 0) {
+            sent = progress.packets;
+            ip(`route replace prohibit ${address}/32`);
+          }
+          if (!refused && (progress.refused ?? 0) > 0) {
+            refused = true;
+            sent = progress.packets;
+            ip(`route del prohibit ${address}/32`);
+            ip(`route replace ${address}/32 dev ${name}`);
+          }
+          if (refused && progress.packets > sent) end.abort();
+        },
+      });
+    }
+
+    it('goes on where it is told to, and counts what was refused', async () => {
+      const report = await send('skip', '198.18.0.77');
+      expect(report.ended).toBe('signal');
+      expect(report.refused).toBeGreaterThan(0);
+      expect(report.refused).toBe(report.workers.reduce((sum, { refused }) => sum + refused, 0));
+    });
+
+    it('ends otherwise', async () => {
+      await expect(send(undefined, '198.18.0.78')).rejects.toMatchObject({
+        code: 'EACCES',
+        report: { ended: 'error', refused: 0 },
+      });
+    });
+  },
+);
+
 describe('generateInWorkers', () => {
   it('sends datagrams, each worker from a socket of its own', async () => {
     const receiver = await startPeer({ protocol: 'udp', discard: true });
@@ -110,6 +169,17 @@ describe('generateInWorkers', () => {
     await receiver.until(({ datagrams }) => datagrams >= 500);
   });
 
+  it('has each worker wait and go on as it is told to', () => {
+    const options = { socket: { udp: {} }, template: { payload: 'x' }, workers: 2 };
+    const runs = checkWorkers({ ...options, precision: 'spin', onError: 'skip' }).map(
+      ({ run }) => run,
+    );
+    expect(runs).toEqual(
+      Array(2).fill(expect.objectContaining({ precision: 'spin', onError: 'skip' })),
+    );
+    expect(Object.keys(checkWorkers(options)[0]?.run ?? {})).toEqual(['progressInterval']);
+  });
+
   it('fails with the error of a worker, and stops those that wait for it', async () => {
     const receiver = await startPeer({ protocol: 'udp', discard: true });
     const free = await UdpSocket.open({ address: '127.0.0.1' });
@@ -138,6 +208,9 @@ describe('generateInWorkers', () => {
     ['a rate that is a function, which no thread can be given', { rate: { packets: () => 10 } }],
     ['a field that is not there', { fields: [{ target: 'udp.source', counter: {} }] }],
     ['a misspelt key', { worker: 2 }],
+    ['a precision that is none', { precision: 'exact' }],
+    ['a policy that is none', { onError: 'ignore' }],
+    ['a policy that is a function, which no thread can be given', { onError: () => 'skip' }],
     ['a protocol of its own', { template: { layers: [own({ name: 'x', size: 1, fields: {} })] } }],
   ])('refuses %s', async (_, change) => {
     const good = { socket: { udp: {} }, template: { payload: 'x' }, workers: 2, count: 2 };
