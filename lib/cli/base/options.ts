@@ -145,8 +145,15 @@ export function seconds<T extends number | undefined>(
   help: string,
   valued: Valued<T> & Bounds,
 ): OptionSpec<number | T> {
-  const units = { s: 1, ms: 1e-3, m: 60, h: 3600 };
-  return quantity(help, 'a time such as 2s or 250ms', { placeholder: 'TIME', ...valued }, units);
+  return quantity(help, TIME, { placeholder: 'TIME', ...valued }, TIME_UNITS);
+}
+
+const TIME = 'a time such as 2s or 250ms';
+const TIME_UNITS = { s: 1, ms: 1e-3, m: 60, h: 3600 };
+
+/** A time within a value of several parts, in seconds. @throws UsageError */
+export function readSeconds(text: string): number {
+  return quantityOf(text, TIME, { min: 1e-6, max: 1e9 }, TIME_UNITS, false);
 }
 
 function quantity<T extends number | undefined>(
@@ -156,12 +163,20 @@ function quantity<T extends number | undefined>(
   units: Readonly<Record<string, number>>,
   whole = false,
 ): OptionSpec<number | T> {
-  const read = (given: string): number => {
-    const [, digits = '', unit = ''] = /^\s*([\d.]+(?:e\d+)?)\s*([a-zA-Z]*)\s*$/.exec(given) ?? [];
-    const factor = unit === '' ? 1 : (units[unit] ?? Number.NaN);
-    const value = digits === '' ? Number.NaN : Number(digits) * factor;
-    if (value >= min && value <= max && (!whole || Number.isInteger(value))) return value;
-    throw new UsageError(`has to be ${kind}, from ${min} to ${max}`);
-  };
+  const read = (given: string) => quantityOf(given, kind, { min, max }, units, whole);
   return { help, ...valued, read };
+}
+
+function quantityOf(
+  given: string,
+  kind: string,
+  { min, max }: Bounds,
+  units: Readonly<Record<string, number>>,
+  whole: boolean,
+): number {
+  const [, digits = '', unit = ''] = /^\s*([\d.]+(?:e\d+)?)\s*([a-zA-Z]*)\s*$/.exec(given) ?? [];
+  const factor = unit === '' ? 1 : (units[unit] ?? Number.NaN);
+  const value = digits === '' ? Number.NaN : Number(digits) * factor;
+  if (value >= min && value <= max && (!whole || Number.isInteger(value))) return value;
+  throw new UsageError(`has to be ${kind}, from ${min} to ${max}`);
 }

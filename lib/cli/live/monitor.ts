@@ -1,3 +1,4 @@
+import { foldedParts, partsOf } from './parts.js';
 import type { Reading, Snapshot, Target } from './snapshot.js';
 import { Window } from './window.js';
 
@@ -45,14 +46,14 @@ export class Monitor {
     const now = performance.now();
     if (now - this.#lookedAt < SOONEST || this.#latest?.state === 'ended') return;
     this.#lookedAt = now;
-    const reading = read();
+    const reading = foldedParts(read(), this.target);
     this.#window.add(reading);
     this.#tell(reading, 'running');
   }
 
   /** Takes in the last reading, whose rates are those of the whole run. */
   end(reading: Reading): void {
-    if (this.#latest?.state !== 'ended') this.#tell(reading, 'ended');
+    if (this.#latest?.state !== 'ended') this.#tell(foldedParts(reading, this.target), 'ended');
   }
 
   #tell(reading: Reading, state: Snapshot['state']): void {
@@ -67,6 +68,7 @@ export class Monitor {
       ...rates,
       ...sharesOf(reading),
       late,
+      parts: partsOf(target, reading, state === 'ended' ? null : this.#window.oldest),
     });
     this.#latest = snapshot;
     this.#keep(snapshot);

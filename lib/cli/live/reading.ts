@@ -1,11 +1,14 @@
-import type { Outcomes, PoolProgress, Progress } from '../../generator/index.js';
+import type { Outcomes, PoolProgress, Progress, StreamsProgress } from '../../generator/index.js';
 import type { LatencySummary } from '../../index.js';
-import type { Latency, PoolState, Reading } from './snapshot.js';
+import type { Latency, PartCount, PoolState, Reading } from './snapshot.js';
 
 /** What a run of the generator tells while it goes on. */
-export function readingOf(progress: Progress): Reading {
-  const { seconds, packets, bytes, sends, inFlight, outcomes, rateError, interfaceDropped } =
-    progress;
+export function readingOf(
+  progress: Progress | StreamsProgress,
+  parts: readonly PartCount[] | null = null,
+): Reading {
+  const { seconds, packets, bytes, sends, inFlight, outcomes, interfaceDropped } = progress;
+  const rateError = 'rateError' in progress ? progress.rateError : null;
   return {
     seconds,
     packets,
@@ -17,6 +20,7 @@ export function readingOf(progress: Progress): Reading {
     pool: { ...poolState(progress.pool), dry: progress.dry },
     interfaceDropped,
     rateError,
+    parts,
   };
 }
 
@@ -42,7 +46,11 @@ export interface RunReport {
 }
 
 /** The same of its end: what is not in a report is as it was at the last look. */
-export function lastReading(report: RunReport, last: Reading | null): Reading {
+export function lastReading(
+  report: RunReport,
+  last: Omit<Reading, 'parts'> | null,
+  parts: readonly PartCount[] | null = null,
+): Reading {
   const { packets, bytes, seconds, sends, unfinished, interfaceDropped, outcomes } = report;
   return {
     packets,
@@ -55,6 +63,7 @@ export function lastReading(report: RunReport, last: Reading | null): Reading {
     latency: microseconds(report.latency),
     pool: last && poolAfter(last.pool, unfinished),
     rateError: last?.rateError ?? null,
+    parts,
   };
 }
 

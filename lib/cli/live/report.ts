@@ -1,12 +1,18 @@
-import type { GenerateReport, ReplayReport, WorkersReport } from '../../generator/index.js';
+import type {
+  GenerateReport,
+  ReplayReport,
+  StreamsReport,
+  WorkersReport,
+} from '../../generator/index.js';
 import type { SocketStats } from '../../index.js';
 import { EXIT, type ExitCode } from '../base/command.js';
 import { bits, bytes, count, share, time } from '../base/format.js';
 import type { Terminal } from '../base/terminal.js';
+import { type PartEnding, partLines } from './parts.js';
 import type { Target } from './snapshot.js';
 import { percent } from './table.js';
 
-type AnyReport = GenerateReport | WorkersReport | ReplayReport;
+type AnyReport = GenerateReport | WorkersReport | StreamsReport | ReplayReport;
 
 /** How a run has ended, for people and as JSON. */
 export interface Ending<R extends AnyReport> {
@@ -16,11 +22,13 @@ export interface Ending<R extends AnyReport> {
   readonly error: Error | null;
   /** The counters of the socket, where it is at hand. */
   readonly stats: SocketStats | null;
+  /** What was sent of each part of the target, where it has any. */
+  readonly parts?: readonly PartEnding[] | null;
 }
 
 /** Says how a run has ended; returns the exit code that says the same. */
 export function printEnding<R extends AnyReport>(
-  { target, report, error, stats }: Ending<R>,
+  { target, report, error, stats, parts = null }: Ending<R>,
   terminal: Terminal,
   json: boolean,
 ): ExitCode {
@@ -33,11 +41,15 @@ export function printEnding<R extends AnyReport>(
       error: error && { code: (error as { code?: unknown }).code ?? null, message: error.message },
       target,
       ...report,
+      ...(target.parts !== null && { parts }),
       stats,
     });
   } else {
     terminal.print(terminal.colour.bold(target.title));
     for (const line of linesOf(report)) terminal.print(line);
+    if (target.parts !== null && parts !== null) {
+      for (const line of partLines(target.parts.names, parts, report.packets)) terminal.print(line);
+    }
     if (error !== null) terminal.note(`zerosend: ${error.message}`);
   }
   return ok ? EXIT.OK : EXIT.FAILED;
@@ -55,6 +67,9 @@ function linesOf(report: AnyReport): string[] {
     lines.push(`completed within ${p50} (p50), ${p99} (p99), ${max} (max)`);
   }
   lines.push(...pacingOf(report), ...replayedOf(report));
+  if ('refused' in report && report.refused > 0) {
+    lines.push(`${count(report.refused)} packets were refused, and left out`);
+  }
   if (dry > 0) lines.push(`no buffer was free ${count(dry)} times: sending waited for completions`);
   if (interfaceDropped > 0) {
     lines.push(`the interface has dropped ${count(interfaceDropped)} packets meanwhile`);

@@ -11,6 +11,8 @@
  * `history` keeps. The last snapshot of a run has `state: 'ended'`, and comes once.
  */
 
+import type { ShownRate } from '../base/rate.js';
+
 /** What is sent, where to, and where it is to end: the same in all snapshots of a run. */
 export interface Target {
   readonly command: 'send' | 'replay';
@@ -21,9 +23,28 @@ export interface Target {
   /** Packets after which it ends; null: not by a count. */
   readonly packets: number | null;
   /** The rate that was asked for; null: as fast as it goes. */
-  readonly rate: { readonly packetsPerSecond: number } | { readonly bitsPerSecond: number } | null;
+  readonly rate: ShownRate | null;
   /** Threads that send. */
   readonly workers: number;
+  /** What is told apart: the templates of a mix, or the entries of a file of streams; null: nothing. */
+  readonly parts: {
+    readonly of: 'templates' | 'streams';
+    readonly names: readonly string[];
+  } | null;
+}
+
+/** What was sent of one part. */
+export interface PartCount {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+/** The same at one moment, with its rates; those behind the first few are summed up as one. */
+export interface Part extends PartCount {
+  readonly name: string;
+  /** Over the last second, and of the last snapshot over the whole run, as of the snapshot. */
+  readonly packetsPerSecond: number;
+  readonly bitsPerSecond: number;
 }
 
 /** Buffers of all pools that are sent from. */
@@ -72,10 +93,12 @@ export interface Reading {
   readonly interfaceDropped: number | null;
   /** By how much the rate was missed so far (0.01: one percent too many); null without a rate. */
   readonly rateError: number | null;
+  /** Of each part of the target; null: not told apart, or not told yet. */
+  readonly parts: readonly PartCount[] | null;
 }
 
 /** One moment of a run. */
-export interface Snapshot extends Reading {
+export interface Snapshot extends Omit<Reading, 'parts'> {
   readonly target: Target;
   readonly state: 'running' | 'ended';
   /** Milliseconds since 1970. */
@@ -93,4 +116,5 @@ export interface Snapshot extends Reading {
    * order, else at least so many.
    */
   readonly late: number;
+  readonly parts: readonly Part[] | null;
 }

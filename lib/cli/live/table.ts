@@ -1,9 +1,12 @@
 import { bits, bytes, count, share, time } from '../base/format.js';
 import type { Progress, Terminal } from '../base/terminal.js';
 import type { Monitor } from './monitor.js';
+import { partRows } from './parts.js';
 import type { PoolState, Snapshot } from './snapshot.js';
 
 const BAR = 20;
+/** Of names that users give. */
+const WIDEST = 24;
 
 /** Shows a run while it goes on, until it ends: in place on a terminal, elsewhere a line a second. */
 export function showRun(monitor: Monitor, terminal: Terminal, progress: Progress): void {
@@ -33,7 +36,12 @@ export function tableOf(snapshot: Snapshot, colour: Terminal['colour']): string[
   if (interfaceDropped) {
     rows.push(['dropped', warn(`${count(interfaceDropped)} packets by the interface`, true)]);
   }
-  const lines = rows.map(([name, value]) => `  ${colour.dim(name.padEnd(13))} ${value}`);
+  if (snapshot.parts !== null) rows.push(...partRows(snapshot.parts, snapshot.packets));
+  const width = Math.min(WIDEST, Math.max(13, ...rows.map(([name]) => name.length)));
+  const lines = rows.map(([name, value]) => {
+    const shown = name.length > width ? `${name.slice(0, width - 1)}…` : name.padEnd(width);
+    return `  ${colour.dim(shown)} ${value}`;
+  });
   return [colour.bold(target.title), `  ${progressOf(snapshot)}`, ...lines];
 }
 

@@ -16,6 +16,11 @@ export class Window {
     }
   }
 
+  /** The one that rates are counted from; null: from the start of the run. */
+  get oldest(): Reading | null {
+    return this.#readings.length > 1 ? (this.#readings[0] as Reading) : null;
+  }
+
   /** From the oldest reading to the newest; with a single one, from the start of the run. */
   rates() {
     const last = this.#readings.at(-1);

@@ -5,6 +5,7 @@ import {
   type Capture,
   type CaptureReader,
   openCapture,
+  type Rate,
   type ReplayReport,
   replay,
   replayInWorkers,
@@ -23,7 +24,7 @@ import { showRun } from '../live/table.js';
 import { endpointText } from '../send/addresses.js';
 import { watchRun } from '../web/watch.js';
 import { OPTIONS, type ReplayCommandOptions } from './options.js';
-import { rewriteOf } from './rewrite.js';
+import { rewriteOf, serverRewriteOf } from './rewrite.js';
 import { measure, openSocket, type Size, sizeOfStream, specOf } from './socket.js';
 
 const CAPABILITY: Capability = {
@@ -117,11 +118,10 @@ function send(
   capture: Capture | CaptureReader,
   monitor: Monitor,
 ): Promise<ReplayReport> {
-  const { split } = options;
   return replay({
     ...replayOptions(options),
     socket: socket as ZeroCopySocket,
-    ...(second && { server: { socket: second, ...(split !== undefined && { split }) } }),
+    ...(second && { server: { socket: second, ...serverOptions(options) } }),
     capture,
     signal,
     onProgress: (progress) => monitor.look(() => readingOf(progress)),
@@ -135,12 +135,12 @@ function sendInWorkers(
   capture: string | Uint8Array,
   monitor: Monitor,
 ): Promise<ReplayReport> {
-  const { split, workers, server } = options;
+  const { workers, server } = options;
   return replayInWorkers({
     ...replayOptions(options),
     socket: specOf(options, size),
     ...(server !== undefined && {
-      server: { socket: specOf(options, size, true), ...(split !== undefined && { split }) },
+      server: { socket: specOf(options, size, true), ...serverOptions(options) },
     }),
     capture,
     stream: size.frames === null,
@@ -150,12 +150,32 @@ function sendInWorkers(
   });
 }
 
-function replayOptions(options: ReplayCommandOptions) {
-  const { rate, speed, loops, snapped, oversize, segmentation, udp, seconds } = options;
-  const { 'loop-gap': loopGap, 'max-gap': maxGap } = options;
-  const wire = rate !== undefined && 'bits' in rate && udp === undefined && { overhead: WIRE };
+function serverOptions(options: ReplayCommandOptions) {
+  const { split } = options;
+  const rewrite = serverRewriteOf(options);
+  return { ...(split !== undefined && { split }), ...(rewrite !== undefined && { rewrite }) };
+}
+
+/** The rate as the generator takes it. */
+function rateOf(options: ReplayCommandOptions): Rate | undefined {
+  const { bursts, burst, poisson, seed, udp } = options;
+  const rate = options.rate ?? bursts;
+  if (rate === undefined) return undefined;
   return {
-    ...(rate === undefined ? { speed } : { rate: { ...rate, ...wire } }),
+    ...rate,
+    ...('bits' in rate && udp === undefined && { overhead: WIRE }),
+    ...(burst !== undefined && { burst }),
+    ...(poisson && { arrivals: 'poisson' as const, ...(seed !== undefined && { seed }) }),
+  };
+}
+
+function replayOptions(options: ReplayCommandOptions) {
+  const rate = rateOf(options);
+  const { speed, loops, snapped, oversize, segmentation, precision, seconds } = options;
+  const { 'loop-gap': loopGap, 'max-gap': maxGap } = options;
+  return {
+    ...(rate === undefined ? { speed } : { rate }),
+    precision,
     loops,
     ...(seconds === undefined ? {} : { seconds }),
     ...(loopGap === undefined ? {} : { loopGap: loopGap * 1e3 }),
@@ -208,7 +228,8 @@ function isAboutCapture(error: unknown): boolean {
 
 /** @returns the path of the capture */
 function checkCombination(options: ReplayCommandOptions, positionals: readonly string[]): string {
-  const { packet, xdp, udp, rate, speed, segmentation } = options;
+  const { packet, xdp, udp, speed, segmentation, burst, bursts, poisson } = options;
+  const rate = options.rate ?? bursts;
   const [path, stray] = positionals;
   if (path === undefined || stray !== undefined) {
     throw new UsageError(`takes one CAPTURE; received ${count(positionals.length)}`);
@@ -219,13 +240,24 @@ function checkCombination(options: ReplayCommandOptions, positionals: readonly s
   if (options.split !== undefined && options.server === undefined) {
     throw new UsageError('--split needs --server');
   }
+  const ofServers = ['server-source-mac', 'server-destination-mac', 'server-rewrite'] as const;
+  const needy = ofServers.find((name) => options[name] !== undefined);
+  if (needy !== undefined && options.server === undefined) {
+    throw new UsageError(`--${needy} needs --server`);
+  }
+  if (bursts !== undefined && (options.rate ?? burst) !== undefined) {
+    throw new UsageError('--bursts takes the place of --rate and --burst');
+  }
+  if (rate === undefined && (poisson || burst !== undefined)) {
+    throw new UsageError(`--${poisson ? 'poisson' : 'burst'} needs a --rate`);
+  }
   if (options.stream && path === '-' && (options.loops > 1 || options.workers > 1)) {
     throw new UsageError(
       '--stream reads standard input once: neither --loops nor --workers are taken',
     );
   }
   if (rate !== undefined && (speed !== 1 || options['max-gap'] !== undefined)) {
-    throw new UsageError('--rate takes the place of --speed and --max-gap');
+    throw new UsageError('a --rate takes the place of --speed and --max-gap');
   }
   const bypass = options['qdisc-bypass'];
   if ((segmentation || bypass) && packet === undefined) {
@@ -235,7 +267,7 @@ function checkCombination(options: ReplayCommandOptions, positionals: readonly s
 }
 
 function targetOf(options: ReplayCommandOptions, path: string, frames: number | null): Target {
-  const { packet, xdp, udp, rate, seconds } = options;
+  const { packet, xdp, udp, seconds } = options;
   const where =
     udp !== undefined
       ? `to ${endpointText(udp.address, udp.port ?? 0)} (UDP)`
@@ -248,7 +280,8 @@ function targetOf(options: ReplayCommandOptions, path: string, frames: number | 
     title: `${frames === null ? 'frames' : `${count(frames)} frames`} of ${path} ${where}${and}`,
     seconds: seconds ?? null,
     packets: null,
-    rate: perSecond(rate),
+    rate: perSecond(options.rate ?? options.bursts),
     workers: options.workers,
+    parts: null,
   };
 }

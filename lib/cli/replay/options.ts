@@ -10,7 +10,7 @@ import {
   text,
   UsageError,
 } from '../base/options.js';
-import { rateOption } from '../base/rate.js';
+import { RATE_SYNTAX, rateOption, readBursts } from '../base/rate.js';
 import { readEndpoint, readMac } from '../send/addresses.js';
 import { WEB_OPTIONS } from '../web/watch.js';
 
@@ -96,7 +96,28 @@ export const OPTIONS = {
     default: 1,
   }),
   rate: rateOption(
-    "in place of its own timing: frames a second ('250k'), or bits a second ('100Mbit', as on the wire)",
+    `in place of its own timing: frames a second ('250k'), or bits a second ('100Mbit', as on the wire); ${RATE_SYNTAX}`,
+  ),
+  bursts: custom(
+    "in place of --rate: so many frames at once, again after each TIME, such as '250/50ms'",
+    readBursts,
+    { placeholder: 'N/TIME', default: none },
+  ),
+  burst: integer('frames that leave together at a --rate of frames', {
+    min: 1,
+    max: 65_536,
+    default: none,
+  }),
+  poisson: flag('at a --rate: frames follow each other as by chance, at the same mean rate'),
+  seed: integer('of --poisson: the same distances again', {
+    min: 0,
+    max: 2 ** 32 - 1,
+    default: none,
+  }),
+  precision: choice(
+    'how it waits: by looking at the clock all the time, for up to a core, or asleep, late by some 70 µs',
+    ['spin', 'sleep'],
+    { default: 'spin' },
   ),
   loops: custom("how often; 'forever': until Ctrl-C", readLoops, {
     placeholder: 'N',
@@ -125,6 +146,24 @@ export const OPTIONS = {
   ),
   'destination-mac': custom('change the Ethernet destination of all frames', readMac, {
     placeholder: 'MAC',
+    default: none,
+  }),
+  'server-source-mac': custom(
+    'the Ethernet source of frames of servers, in place of --source-mac',
+    readMac,
+    { placeholder: 'MAC', default: none },
+  ),
+  'server-destination-mac': custom(
+    'the Ethernet destination of frames of servers, in place of --destination-mac',
+    readMac,
+    { placeholder: 'MAC', default: none },
+  ),
+  rewrite: text(
+    'what is changed, as a JSON file: the `rewrite` of the library; options add to it',
+    { placeholder: 'FILE', default: none },
+  ),
+  'server-rewrite': text('the same for frames of servers, for which the others do not count then', {
+    placeholder: 'FILE',
     default: none,
   }),
   'rewrite-mac': repeatable('change Ethernet addresses, wherever they stand', readPair, {

@@ -1,9 +1,53 @@
+import { readFileSync } from 'node:fs';
 import type { Rewrite } from '../../generator/index.js';
 import { UsageError } from '../base/options.js';
 import type { ReplayCommandOptions } from './options.js';
 
 /** What is changed in frames, by the options; whether it can be is judged by the library. */
 export function rewriteOf(options: ReplayCommandOptions): Rewrite {
+  const { rewrite: path } = options;
+  const own = ownRewrite(options);
+  return path === undefined ? own : merged(readRewrite('--rewrite', path), own);
+}
+
+/** The same for frames of servers; undefined: as in those of clients. @throws UsageError */
+export function serverRewriteOf(options: ReplayCommandOptions): Rewrite | undefined {
+  const { 'server-rewrite': path } = options;
+  const source = options['server-source-mac'];
+  const destination = options['server-destination-mac'];
+  if (path === undefined && source === undefined && destination === undefined) return undefined;
+  const base = path === undefined ? rewriteOf(options) : readRewrite('--server-rewrite', path);
+  const ethernet = {
+    ...(source === undefined ? {} : { source }),
+    ...(destination === undefined ? {} : { destination }),
+  };
+  return merged(base, { ethernet });
+}
+
+function readRewrite(option: string, path: string): Rewrite {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new UsageError(`${option}: ${(error as Error).message}`);
+  }
+  if (typeof content === 'object' && content !== null && !Array.isArray(content)) return content;
+  throw new UsageError(`${option}: ${path} has to hold an object`);
+}
+
+/** What options say is added to what a file says, and counts where both say something. */
+function merged(file: Rewrite, own: Rewrite): Rewrite {
+  const all: Record<string, unknown> = { ...file };
+  for (const [key, value] of Object.entries(own)) {
+    const there = all[key];
+    if (typeof value !== 'object') all[key] = value || there;
+    else if (typeof there !== 'object' || there === null) all[key] = value;
+    else all[key] = merged(there as Rewrite, value as Rewrite);
+  }
+  return all;
+}
+
+function ownRewrite(options: ReplayCommandOptions): Rewrite {
   const source = options['source-mac'];
   const destination = options['destination-mac'];
   const remove = options['remove-vlan'];

@@ -7,7 +7,7 @@ import type { Reading, Target } from '../live/snapshot.js';
 import { showRun } from '../live/table.js';
 import { watchRun } from '../web/watch.js';
 import type { OPTIONS } from './options.js';
-import type { Packets } from './packet.js';
+import type { Content, Traffic } from './traffic.js';
 import { rateOf } from './transmit.js';
 
 /** Milliseconds between two looks at a file that is written. */
@@ -16,7 +16,7 @@ const LOOK = 100;
 /** Writes the packets that would be sent to a capture, at the times at which they would be. */
 export async function writeFile(
   invocation: Invocation<typeof OPTIONS>,
-  { made, fields }: Packets,
+  { content }: Traffic,
   file: string,
   { target, size }: { target: Target; size: string },
 ): Promise<ExitCode> {
@@ -29,13 +29,13 @@ export async function writeFile(
   showRun(monitor, terminal, progress);
   const began = performance.now();
   const rate = rateOf(options);
-  const { count: most, seconds } = options;
+  const { count: most, seconds, first } = options;
   const timed = rate !== undefined && seconds !== undefined;
   try {
     const written = await writeCapture({
       file,
-      template: made,
-      fields,
+      ...(content as Exclude<Content, { streams: unknown }>), // which are refused before
+      first,
       ...(most !== undefined && { count: most }),
       ...(rate !== undefined && { rate }),
       ...(timed && { seconds }),
@@ -69,5 +69,14 @@ export async function writeFile(
 /** What the live view is told while a file is written: there are no ids, nor a pool. */
 function readingOf({ packets, bytes }: { packets: number; bytes: number }, ms: number): Reading {
   const nothing = { outcomes: null, latency: null, pool: null, interfaceDropped: null };
-  return { seconds: ms / 1e3, packets, bytes, sends: 0, inFlight: 0, rateError: null, ...nothing };
+  return {
+    seconds: ms / 1e3,
+    packets,
+    bytes,
+    sends: 0,
+    inFlight: 0,
+    rateError: null,
+    parts: null,
+    ...nothing,
+  };
 }

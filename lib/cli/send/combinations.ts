@@ -25,6 +25,11 @@ const WAYS: Readonly<Record<Way, string>> = {
 };
 /** What the file of `--template` says of frames. */
 const IN_TEMPLATE = ['source', 'source-mac', 'destination-mac', 'vlan'] as const;
+/** What says how packets are made: one of these, and with files of several templates nothing of one packet. */
+const FILES = ['template', 'mix', 'streams'] as const;
+const OF_ONE_PACKET = ['size', 'payload', 'segment'] as const;
+/** What streams have for themselves, or all of them have none of. */
+const OF_ONE_STREAM = ['rate', 'bursts', 'burst', 'catch-up', 'count'] as const;
 
 /**
  * Finds out what is meant, and refuses options that do not go together.
@@ -45,16 +50,15 @@ export function checkCombination(
   const frames = way !== 'udp' && way !== 'tcp';
   checkWorkers(options, way);
   checkEnd(options, way);
-  if (options.burst !== undefined && options.rate === undefined) {
-    throw new UsageError('--burst needs a --rate');
-  }
+  checkFiles(options, way);
+  checkRate(options, way);
   if (frames && options.template !== undefined) {
     const twice = IN_TEMPLATE.find((name) => options[name] !== undefined);
     if (twice !== undefined) {
       throw new UsageError(`--template says what is in frames: --${twice} is not taken as well`);
     }
   }
-  return destinationOf(positionals, frames);
+  return destinationOf(positionals, frames || options.streams !== undefined, frames);
 }
 
 function wayOf({ protocol, packet, xdp, output }: SendOptions): Way {
@@ -81,20 +85,67 @@ function checkWorkers({ workers, segment, size, buffers, count }: SendOptions, w
   }
 }
 
-function checkEnd({ count, seconds, rate }: SendOptions, way: Way): void {
+function checkEnd({ count, seconds, rate, bursts }: SendOptions, way: Way): void {
   if (way !== 'output' || count !== undefined) return;
-  if (seconds === undefined || rate === undefined) {
+  if (seconds === undefined || (rate ?? bursts) === undefined) {
     throw new UsageError('--output needs an end: --count, or --seconds and --rate');
   }
 }
 
-function destinationOf(positionals: readonly string[], frames: boolean): Endpoint | undefined {
+function checkFiles(options: SendOptions, way: Way): void {
+  const [file, another] = FILES.filter((name) => options[name] !== undefined);
+  if (another !== undefined) throw new UsageError(`takes one of --${file} and --${another}`);
+  if (file === undefined || file === 'template') return;
+  const one = OF_ONE_PACKET.find((name) => options[name] !== undefined);
+  if (one !== undefined)
+    throw new UsageError(`--${file} says what packets are: --${one} is not taken as well`);
+  if (file === 'mix') return;
+  if (way === 'tcp' || way === 'output') {
+    throw new UsageError(
+      `--streams are for UDP sockets, --packet and --xdp; this would send by ${WAYS[way]}`,
+    );
+  }
+  const own = OF_ONE_STREAM.find((name) => options[name] !== undefined);
+  if (own !== undefined)
+    throw new UsageError(`--streams: each has its own: --${own} is not taken as well`);
+  if (options.poisson)
+    throw new UsageError('--streams: each has its own rate: --poisson is not taken as well');
+  if (options.first > 0) throw new UsageError('--streams: --first is not taken as well');
+  if (options.workers > 1)
+    throw new UsageError('--streams go from one thread: --workers is not taken as well');
+}
+
+function checkRate(options: SendOptions, way: Way): void {
+  const { rate, bursts, burst, poisson } = options;
+  if (bursts !== undefined && (rate ?? burst) !== undefined) {
+    throw new UsageError('--bursts takes the place of --rate and --burst');
+  }
+  const asked = rate ?? bursts;
+  if (asked === undefined) {
+    const [needy] = [
+      ...(burst === undefined ? [] : ['burst']),
+      ...(poisson ? ['poisson'] : []),
+      ...(options['catch-up'] === undefined ? [] : ['catch-up']),
+    ];
+    if (needy !== undefined) throw new UsageError(`--${needy} needs a --rate`);
+  }
+  if (way === 'output' && options['catch-up'] !== undefined) {
+    throw new UsageError('--catch-up is for what is sent: nothing is late in a file');
+  }
+}
+
+/** @param optional whether it may be left out */
+function destinationOf(
+  positionals: readonly string[],
+  optional: boolean,
+  frames: boolean,
+): Endpoint | undefined {
   const [text, stray] = positionals;
   if (stray !== undefined) {
     throw new UsageError(`takes one DESTINATION; received '${positionals.join("' and '")}'`);
   }
   if (text === undefined) {
-    if (frames) return undefined;
+    if (optional) return undefined;
     throw new UsageError('DESTINATION is missing: where to, as HOST:PORT');
   }
   let endpoint: Endpoint;

@@ -12,8 +12,9 @@ import { type Endpoint, endpointText } from './addresses.js';
 import { writeFile } from './capture-file.js';
 import { checkCombination } from './combinations.js';
 import { OPTIONS, type SendOptions } from './options.js';
-import { type Packets, packetsOf } from './packet.js';
-import { type Order, type Prepared, prepare } from './transmit.js';
+import type { Order, Prepared, SendReport } from './order.js';
+import { type Traffic, trafficOf } from './traffic.js';
+import { prepare } from './transmit.js';
 
 const CAPABILITY = {
   name: 'NET_RAW',
@@ -51,6 +52,18 @@ capture, - for standard output. Ctrl-C ends it with the report. Send only into n
       'by AF_XDP, from two threads, each by a transmit queue of its own',
     ],
     [
+      "zerosend send 192.0.2.7:9 --rate '1k..100k/30s,100k/10s,repeat'",
+      'a rate that rises for 30 s, stays for 10 s, and begins anew',
+    ],
+    [
+      'zerosend send --packet eth0 198.18.0.2:9 --mix mix.json --rate 50k --poisson',
+      'templates of a file in exact shares, as if by chance',
+    ],
+    [
+      'zerosend send --streams calls.json',
+      'many streams, each at its own pace, as a file describes them',
+    ],
+    [
       'zerosend send -o flood.pcap 198.18.0.2:53 -f payload@0:4=counter --count 1000 --rate 10k',
       'what would be sent, as a capture',
     ],
@@ -68,35 +81,40 @@ async function run(invocation: Invocation<typeof OPTIONS>): Promise<ExitCode> {
   const destination = checkCombination(options, positionals);
   const { packet, xdp, output } = options;
   const frames = packet ?? xdp ?? output;
-  let packets: Packets;
+  let traffic: Traffic;
   try {
     const through = frames === undefined ? null : { interfaceName: packet ?? xdp ?? null };
-    packets = packetsOf(options, destination, through);
+    traffic = trafficOf(options, destination, through);
   } catch (error) {
     throw asUsageError(error);
   }
   if (output !== undefined) {
-    const target = targetOf(options, packets, null);
-    return writeFile(invocation, packets, output, { target, size: sizeOf(packets) });
+    const target = targetOf(options, traffic, null);
+    return writeFile(invocation, traffic, output, { target, size: sizeOf(traffic) });
   }
-  return transmit(invocation, packets, frames === undefined ? (destination ?? null) : null);
+  const { content } = traffic;
+  const apart = 'streams' in content && content.streams.some(({ to }) => to !== undefined);
+  const remote = frames !== undefined || apart ? null : (destination ?? null);
+  return transmit(invocation, traffic, remote);
 }
 
 async function transmit(
   invocation: Invocation<typeof OPTIONS>,
-  packets: Packets,
+  traffic: Traffic,
   remote: Endpoint | null,
 ): Promise<ExitCode> {
   const { options, json, terminal, signal } = invocation;
-  const capability = remote === null ? CAPABILITY : null;
-  const monitor = new Monitor(targetOf(options, packets, remote));
+  const frames = (options.packet ?? options.xdp) !== undefined;
+  const capability = frames ? CAPABILITY : null;
+  const monitor = new Monitor(targetOf(options, traffic, remote));
   await using _page = await watchRun(monitor, options, terminal);
   const order: Order = {
     options,
-    packets,
+    traffic,
+    frames,
     remote,
     signal,
-    onProgress: (progress) => monitor.look(() => readingOf(progress)),
+    onProgress: (progress, parts) => monitor.look(() => readingOf(progress, parts)),
   };
   let prepared: Prepared;
   try {
@@ -105,7 +123,7 @@ async function transmit(
     if (signal.aborted) return endedBefore(invocation, monitor.target);
     return unavailable(asUsageError(error), invocation, 'send', capability);
   }
-  for (const note of packets.notes) terminal.note(`zerosend: ${note}`);
+  for (const note of traffic.notes) terminal.note(`zerosend: ${note}`);
   const progress = terminal.progress(json);
   showRun(monitor, terminal, progress);
   let error: Error | null = null;
@@ -119,13 +137,14 @@ async function transmit(
     if (signal.aborted) return endedBefore(invocation, monitor.target);
     return unavailable(asUsageError(error), invocation, 'send', capability);
   }
-  monitor.end(lastReading(report, monitor.latest));
+  const parts = prepared.partsOf(report);
+  monitor.end(lastReading(report, monitor.latest, parts));
   const stats = prepared.stats();
   if (stats !== null && stats.softErrors > 0) {
     const answers = count(stats.softErrors);
     terminal.note(`zerosend: ${answers} ICMP errors came back: does anybody listen there?`);
   }
-  const ending = { target: monitor.target, report, error, stats };
+  const ending = { target: monitor.target, report, error, stats, parts };
   return printEnding(ending, terminal, json);
 }
 
@@ -138,30 +157,47 @@ function endedBefore({ json, terminal }: Invocation<typeof OPTIONS>, target: Tar
   return EXIT.OK;
 }
 
-type Failure = Error & { report?: Awaited<ReturnType<Prepared['run']>> };
+type Failure = Error & { report?: SendReport };
 
-function targetOf(options: SendOptions, packets: Packets, remote: Endpoint | null): Target {
-  const { rate, count: number, seconds, workers } = options;
+function targetOf(options: SendOptions, traffic: Traffic, remote: Endpoint | null): Target {
+  const { count: number, seconds, workers } = options;
+  const { parts } = traffic;
   return {
     command: 'send',
-    title: titleOf(options, packets, remote),
+    title: titleOf(options, traffic, remote),
     seconds: seconds ?? null,
     packets: number ?? null,
-    rate: perSecond(rate),
+    rate: perSecond(options.rate ?? options.bursts),
     workers,
+    parts: parts.length === 0 ? null : { of: kindOf(traffic), names: parts },
   };
 }
 
+const kindOf = ({ content }: Traffic) => ('streams' in content ? 'streams' : 'templates');
+
 /** How long packets are, for people. */
-function sizeOf({ sequence: { length, meanLength } }: Packets): string {
-  return meanLength === length
-    ? `${count(length)} bytes`
-    : `up to ${count(length)} bytes (${count(Math.round(meanLength))} in the mean)`;
+function sizeOf({ longest, mean }: Traffic): string {
+  if (mean === null) return `up to ${count(longest)} bytes`;
+  return mean === longest
+    ? `${count(longest)} bytes`
+    : `up to ${count(longest)} bytes (${count(Math.round(mean))} in the mean)`;
 }
 
-function titleOf(options: SendOptions, packets: Packets, remote: Endpoint | null): string {
+function titleOf(options: SendOptions, traffic: Traffic, remote: Endpoint | null): string {
   const { protocol, packet, xdp, output, segment, workers } = options;
-  const size = sizeOf(packets);
+  const size = sizeOf(traffic);
+  const { content } = traffic;
+  if ('streams' in content) {
+    const number = content.streams.reduce((sum, { copies }) => sum + copies, 0);
+    const way = packet ?? xdp;
+    const where =
+      way !== undefined
+        ? `frames through ${way} (${xdp === undefined ? 'transmit ring' : 'AF_XDP'})`
+        : remote === null
+          ? 'UDP datagrams'
+          : `UDP datagrams to ${endpointText(remote.address, remote.port ?? 0)}`;
+    return `${count(number)} streams of ${options.streams}: ${where}, ${size}`;
+  }
   const threads = workers > 1 ? `, ${workers} workers` : '';
   if (remote !== null) {
     const where = endpointText(remote.address, remote.port ?? 0);

@@ -10,7 +10,7 @@ import {
   seconds,
   text,
 } from '../base/options.js';
-import { rateOption } from '../base/rate.js';
+import { RATE_SYNTAX, rateOption, readBursts } from '../base/rate.js';
 import { WEB_OPTIONS } from '../web/watch.js';
 import { readEndpoint, readMac } from './addresses.js';
 import { FIELD_SYNTAX, readField } from './fields.js';
@@ -49,10 +49,26 @@ export const OPTIONS = {
     { min: 1, max: 65_507, default: none },
   ),
   rate: rateOption(
-    "packets a second ('1000', '250k'), or bits a second ('100Mbit', of frames as on the wire); " +
+    `packets a second ('1000', '250k'), or bits a second ('100Mbit', of frames as on the wire); ${RATE_SYNTAX}; ` +
       'default: as fast as it goes',
   ),
+  bursts: custom(
+    "in place of --rate: so many packets at once, again after each TIME, such as '250/50ms'",
+    readBursts,
+    { placeholder: 'N/TIME', default: none },
+  ),
   burst: integer('packets that leave together at a --rate', { min: 1, max: 65_536, default: none }),
+  poisson: flag('packets (or bursts) follow each other as by chance, at the same mean rate'),
+  'catch-up': seconds(
+    'after a hold-up (a full ring, a busy machine) what was due within so long goes at once, what was ' +
+      'due before is left out (default: 100ms)',
+    { min: 1e-6, max: 1e6, default: none },
+  ),
+  precision: choice(
+    'how it waits: asleep, late by some 70 µs, or by looking at the clock all the time, for up to a core',
+    ['sleep', 'spin'],
+    { default: 'sleep' },
+  ),
   count: integer('end after so many packets', { min: 1, max: 2 ** 53 - 1, default: none }),
   seconds: seconds('end after this time; default: at Ctrl-C', {
     min: 0.001,
@@ -65,7 +81,12 @@ export const OPTIONS = {
     default: 1,
   }),
   field: repeatable(FIELD_SYNTAX, readField, { placeholder: 'TARGET=VALUES', short: 'f' }),
-  seed: integer('of random fields: the same values again', {
+  first: integer('number of the first packet: fields begin with the values that it has', {
+    min: 0,
+    max: 2 ** 53 - 1,
+    default: 0,
+  }),
+  seed: integer('of random fields and of --poisson: the same values again', {
     min: 0,
     max: 2 ** 32 - 1,
     default: none,
@@ -75,6 +96,16 @@ export const OPTIONS = {
     placeholder: 'FILE',
     default: none,
   }),
+  mix: text(
+    'several templates with shares of their own, as a JSON file: a list of parts, each with a weight, a ' +
+      "template (an object, or another file) and fields, or { parts, order: 'sequence' }",
+    { placeholder: 'FILE', default: none },
+  ),
+  streams: text(
+    "many streams, as a JSON file: a list, each with a rate (as --rate), a template, fields, 'to', 'copies', " +
+      "'count', 'join' and 'leave' (times) and 'changes'; it ends when all have",
+    { placeholder: 'FILE', default: none },
+  ),
   source: custom(
     'where it comes from: the local address and port of a socket, or those in the frames ' +
       "(default: the interface's address, port 1024)",
@@ -96,6 +127,16 @@ export const OPTIONS = {
     ['auto', 'always', 'never'],
     { default: 'auto' },
   ),
+  'on-error': choice(
+    'what follows a packet that the socket or the kernel refuses: the end, or the next packets',
+    ['stop', 'skip'],
+    { default: 'stop' },
+  ),
+  batch: integer('sends handed over at once (default: 64; of frames, and of streams, 256)', {
+    min: 1,
+    max: 1024,
+    default: none,
+  }),
   buffers: integer('buffers of the pool, or frames of the ring', {
     min: 1,
     max: 65_536,

@@ -1,16 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import {
-  type AnyField,
-  compile,
-  type PacketDescription,
-  type PacketSequence,
-  type Template,
-  template,
-} from '../../generator/index.js';
+import type { PacketDescription } from '../../generator/index.js';
 import { UsageError } from '../base/options.js';
 import { type Endpoint, endpointText, neighbourMac, ownAddresses } from './addresses.js';
-import { readField } from './fields.js';
 import type { SendOptions } from './options.js';
 
 const PORT = { source: 1024, destination: 9 };
@@ -22,65 +13,25 @@ const HEADERS = { ethernet: 14, vlan: 4, 4: 20, 6: 40, udp: 8, tcp: 20 } as cons
 /** Bytes of a send without `--size`. */
 const USUAL = { udp: 1400, tcp: 65_536 } as const;
 
-/** What is sent: a packet, and what changes from one to the next. */
-export interface Packets {
-  readonly description: PacketDescription;
-  readonly fields: readonly AnyField[];
-  readonly made: Template;
-  readonly sequence: PacketSequence;
-  /** Remarks for whoever has asked for it. */
-  readonly notes: readonly string[];
-}
+/** What packets are sent as: frames through an interface (null: into a file), or what a socket sends. */
+export type Frames = { readonly interfaceName: string | null } | null;
 
 /**
- * Makes the packet that the options describe, or the file of `--template`.
- * @param interfaceName that frames go through; null: no frames, but what a socket sends
- * @throws UsageError; what `template` and `compile` throw
+ * The packet that the options describe, without a file.
+ * @param notes remarks for whoever has asked for it, which are added to
+ * @throws UsageError
  */
-export function packetsOf(
+export function describePacket(
   options: SendOptions,
   destination: Endpoint | undefined,
-  frames: { readonly interfaceName: string | null } | null,
-): Packets {
-  const file = options.template === undefined ? null : readTemplate(options.template);
-  if (file !== null && frames !== null && destination !== undefined) {
-    throw new UsageError(
-      '--template FILE says where frames go: a DESTINATION is not taken as well',
-    );
-  }
-  const notes: string[] = [];
-  const payload = options.payload === undefined ? {} : { payload: options.payload };
-  const described =
-    file !== null
-      ? { ...file.description, ...payload }
-      : frames === null
-        ? { ...payload, length: socketLength(options) }
-        : frameOf(options, destination, frames.interfaceName, notes);
-  const length = frames === null ? (options.segment ?? options.size) : options.size;
-  const description = { ...described, ...(length === undefined ? {} : { length }) };
-  const fields = [...(file?.fields ?? []), ...options.field].map((field, index) =>
-    seeded(field, options.seed, index),
-  );
-  const made = template(description);
-  const sequence = compiled(made, fields);
-  if (frames === null && options.segment !== undefined && sequence.meanLength !== sequence.length) {
-    throw new UsageError(
-      '--segment: datagrams of a train are of one length, and a --field changes it',
-    );
-  }
-  return { description, fields, made, sequence, notes };
+  frames: Frames,
+  notes: string[],
+): PacketDescription {
+  if (frames !== null) return frameOf(options, destination, frames.interfaceName, notes);
+  return { ...payloadOf(options), length: socketLength(options) };
 }
 
-/** Files of payloads that cannot be read are what was asked for wrongly, as that of `--template`. */
-function compiled(made: Template, fields: readonly AnyField[]): PacketSequence {
-  try {
-    return compile(made, fields);
-  } catch (error) {
-    if (error instanceof Error && 'syscall' in error)
-      throw new UsageError(`--field: ${error.message}`);
-    throw error;
-  }
-}
+export const payloadOf = ({ payload }: SendOptions) => (payload === undefined ? {} : { payload });
 
 function socketLength({ protocol, segment, size }: SendOptions): number {
   return segment ?? size ?? USUAL[protocol];
@@ -93,7 +44,9 @@ function frameOf(
   notes: string[],
 ): PacketDescription {
   if (destination === undefined) {
-    throw new UsageError('frames need a DESTINATION, such as 198.18.0.2:9, or --template FILE');
+    throw new UsageError(
+      'frames need a DESTINATION, such as 198.18.0.2:9, or files that say where they go (--template)',
+    );
   }
   const { protocol, source, vlan, payload = '', segment } = options;
   const family = familyOf(destination.address, 'DESTINATION');
@@ -149,49 +102,4 @@ function familyOf(address: string, name: string): 4 | 6 {
     throw new UsageError(`${name} of frames has to be an IP address; received '${address}'`);
   }
   return family as 4 | 6;
-}
-
-/** Random fields of different places have different seeds. */
-function seeded(field: AnyField, seed: number | undefined, index: number): AnyField {
-  if (seed === undefined) return field;
-  const own = (seed + index) % 2 ** 32;
-  if ('random' in field) return { ...field, random: { seed: own, ...field.random } } as AnyField;
-  const drawn = 'order' in field && field.order === 'random';
-  return drawn ? ({ seed: own, ...field } as AnyField) : field;
-}
-
-/**
- * Reads a packet from a file: the keys of a PacketDescription, and `fields`, each an object or in the
- * short syntax. Bytes are written as `{ "hex": "00ff" }`.
- */
-function readTemplate(path: string) {
-  let content: unknown;
-  try {
-    content = JSON.parse(readFileSync(path, 'utf8'), revive);
-  } catch (error) {
-    throw new UsageError(`--template: ${(error as Error).message}`);
-  }
-  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
-    throw new UsageError(`--template: ${path} has to hold an object`);
-  }
-  const { fields = [], ...description } = content as PacketDescription & { fields?: unknown };
-  if (!Array.isArray(fields)) throw new UsageError('--template: fields has to be an array');
-  return { description, fields: fields.map((field, index) => fieldOf(field, index)) };
-}
-
-function fieldOf(field: unknown, index: number): AnyField {
-  if (typeof field !== 'string') return field as AnyField;
-  try {
-    return readField(field);
-  } catch (error) {
-    throw new UsageError(`--template: fields[${index}] ${(error as Error).message}`);
-  }
-}
-
-function revive(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  const { hex, ...more } = value as { hex?: unknown };
-  if (typeof hex !== 'string' || Object.keys(more).length > 0) return value;
-  if (!/^([\da-f]{2})*$/i.test(hex)) throw new UsageError(`'${hex}' is not hexadecimal`);
-  return Uint8Array.from(Buffer.from(hex, 'hex'));
 }

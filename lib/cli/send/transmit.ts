@@ -1,17 +1,10 @@
-import {
-  type GenerateReport,
-  generateInWorkers,
-  type Progress,
-  type Rate,
-  type WorkersReport,
-} from '../../generator/index.js';
+import { generateInWorkers, type Progress, type Rate } from '../../generator/index.js';
 import { checkGenerate, checkStream } from '../../generator/runs/generate-options.js';
 import { startRun } from '../../generator/runs/generation.js';
 import { streamInWorkers } from '../../generator/workers/workers.js';
 import {
   BufferPool,
   PacketSocket,
-  type SocketStats,
   TcpSocket,
   UdpSocket,
   XdpSocket,
@@ -20,7 +13,8 @@ import {
 import { UsageError } from '../base/options.js';
 import type { Endpoint } from './addresses.js';
 import type { SendOptions } from './options.js';
-import type { Packets } from './packet.js';
+import type { Order, Prepared, SendReport } from './order.js';
+import { startStreams } from './streams.js';
 
 /** Milliseconds between two looks at a run. */
 const LOOK = 100;
@@ -32,53 +26,42 @@ const USUAL_FRAME = { packet: 2016, xdp: 2048 } as const;
 const LARGE_FRAMES = 64;
 const BUFFERS = { udp: 512, tcp: 256, frames: 1024 } as const;
 
-/** What is to be sent, and how. */
-export interface Order {
-  readonly options: SendOptions;
-  readonly packets: Packets;
-  /** of a socket; null: frames say themselves where they go */
-  readonly remote: Endpoint | null;
-  readonly signal: AbortSignal;
-  readonly onProgress: (progress: Progress) => void;
-}
-
-/** A run that can begin: all that it needs of the system is there. */
-export interface Prepared {
-  run(): Promise<GenerateReport | WorkersReport>;
-  /** The counters of the socket; null: those of workers are in their threads. */
-  stats(): SocketStats | null;
-  close(): Promise<void>;
-}
-
 /** The rate as the generator takes it. */
-export function rateOf({ rate, burst, packet, xdp, output }: SendOptions): Rate | undefined {
+export function rateOf(options: SendOptions): Rate | undefined {
+  const { burst, bursts, poisson, seed, packet, xdp, output } = options;
+  const rate = options.rate ?? bursts;
   if (rate === undefined) return undefined;
   const frames = packet ?? xdp ?? output;
-  const more = burst === undefined ? {} : { burst };
-  return { ...rate, ...('bits' in rate && frames !== undefined && { overhead: WIRE }), ...more };
+  const catchUp = options['catch-up'];
+  return {
+    ...rate,
+    ...('bits' in rate && frames !== undefined && { overhead: WIRE }),
+    ...(burst !== undefined && { burst }),
+    ...(catchUp !== undefined && { catchUp: catchUp * 1e3 }),
+    ...(poisson && { arrivals: 'poisson' as const, ...(seed !== undefined && { seed }) }),
+  };
 }
 
 /** Opens what is sent through. Workers open their sockets by themselves, when they run. */
 export async function prepare(order: Order): Promise<Prepared> {
   if (order.options.workers > 1) return prepareWorkers(order);
   const { options } = order;
-  if (order.remote === null) {
+  if (order.frames) {
     const spec = ringSpec(order);
-    const init = order.packets.sequence.init;
+    const init = order.traffic.init && { init: order.traffic.init };
     const socket =
       'xdp' in spec
-        ? await XdpSocket.open({ ...spec.xdp, init })
-        : await PacketSocket.open({ ...spec.packet, init });
+        ? await XdpSocket.open({ ...spec.xdp, ...init })
+        : await PacketSocket.open({ ...spec.packet, ...init });
     return prepareRun(order, socket, null);
   }
   if (options.protocol === 'tcp') return prepareStream(order);
   const socket = await UdpSocket.open(udpOptions(order));
   try {
     const train = trainOf(order, socket);
-    const { length } = order.packets.sequence;
     const pool = new BufferPool({
       count: options.buffers ?? BUFFERS.udp,
-      bufferSize: train * length,
+      bufferSize: train * order.traffic.longest,
     });
     return prepareRun(order, socket, { pool, train });
   } catch (error) {
@@ -89,16 +72,22 @@ export async function prepare(order: Order): Promise<Prepared> {
 
 function limitsOf({ options, signal, onProgress }: Order) {
   const rate = rateOf(options);
-  const { count, seconds } = options;
+  const { count, seconds, precision, batch } = options;
   return {
     ...(rate === undefined ? {} : { rate }),
+    precision,
+    onError: options['on-error'],
     ...(count === undefined ? {} : { count }),
     ...(seconds === undefined ? {} : { seconds }),
+    ...(batch === undefined ? {} : { batch }),
     signal,
-    onProgress,
+    onProgress: (progress: Progress) => onProgress(progress, progress.templates ?? null),
     progressInterval: LOOK,
   };
 }
+
+/** Of the runs of one sequence: they report by template themselves. */
+const templatesOf = (report: SendReport) => ('templates' in report ? report.templates : null);
 
 /** @param own what a socket that has no pool sends from: packets of a buffer, at most, and buffers */
 function prepareRun(
@@ -106,15 +95,22 @@ function prepareRun(
   socket: ZeroCopySocket,
   own: { readonly pool: BufferPool; readonly train: number } | null,
 ): Prepared {
-  const { made: template, fields } = order.packets;
+  const { content } = order.traffic;
   const pool = own && { pool: own.pool };
-  const options = { socket, ...pool, template, fields, ...limitsOf(order) };
-  const check = socket instanceof TcpSocket ? checkStream : checkGenerate;
-  return {
-    // The buffers of a pool may be larger than was asked for, and hold more packets.
-    run: async () => startRun({ ...check(options), ...(own && { train: own.train }) }),
+  const common = {
     stats: () => socket.stats(),
     close: () => closeAll(socket, own?.pool ?? null),
+  };
+  if ('streams' in content)
+    return { ...common, ...startStreams(order, content, { socket, ...pool }) };
+  const { first } = order.options;
+  const options = { socket, ...pool, ...content, share: { first }, ...limitsOf(order) };
+  const check = socket instanceof TcpSocket ? checkStream : checkGenerate;
+  return {
+    ...common,
+    // The buffers of a pool may be larger than was asked for, and hold more packets.
+    run: async () => startRun({ ...check(options), ...(own && { train: own.train }) }),
+    partsOf: templatesOf,
   };
 }
 
@@ -125,10 +121,11 @@ async function closeAll(socket: ZeroCopySocket, pool: BufferPool | null): Promis
 }
 
 function prepareWorkers(order: Order): Prepared {
-  const { options, packets, remote } = order;
-  const { description: template, fields } = packets;
-  const run = { template, fields, workers: options.workers, ...limitsOf(order) };
-  const frames = remote === null;
+  const { options, traffic, frames } = order;
+  // Streams go from one thread.
+  const content = traffic.content as Exclude<typeof traffic.content, { streams: unknown }>;
+  const { first, workers } = options;
+  const run = { ...content, first, workers, ...limitsOf(order) };
   return {
     run: () =>
       options.protocol === 'tcp' && !frames
@@ -137,6 +134,7 @@ function prepareWorkers(order: Order): Prepared {
             ...run,
             socket: frames ? ringSpec(order) : { udp: udpOptions(order) },
           }),
+    partsOf: templatesOf,
     stats: () => null,
     close: async () => {},
   };
@@ -154,7 +152,7 @@ function udpOptions({ options, remote }: Order) {
   const { source, segment } = options;
   return {
     ...common(options),
-    remote: remoteOf(remote),
+    ...(remote === null ? {} : { remote: remoteOf(remote) }),
     ...(source === undefined ? {} : { address: source.address, port: source.port ?? 0 }),
     ...(segment === undefined ? {} : { segmentSize: segment }),
   };
@@ -168,8 +166,8 @@ function remoteOf(remote: Endpoint | null): { address: string; port: number } {
  * Datagrams of a send.
  * @throws UsageError for a `--size` that is no whole number of them, or too many
  */
-function trainOf({ options, packets }: Order, socket: ZeroCopySocket): number {
-  const { length } = packets.sequence;
+function trainOf({ options, traffic }: Order, socket: ZeroCopySocket): number {
+  const { longest: length } = traffic;
   const { segment, size } = options;
   if (segment === undefined) return 1;
   const most = Math.floor(socket.info().maxSendLength / length);
@@ -182,10 +180,9 @@ function trainOf({ options, packets }: Order, socket: ZeroCopySocket): number {
   return train;
 }
 
-function ringSpec({ options, packets }: Order) {
+function ringSpec({ options, traffic }: Order) {
   const { packet, xdp, segment, buffers, queue } = options;
-  const { length } = packets.sequence;
-  const offload = packets.made.offsets.offload >= 0;
+  const { longest: length, offload } = traffic;
   if (xdp !== undefined) {
     const frameSize: 2048 | 4096 = length > USUAL_FRAME.xdp ? 4096 : 2048;
     return { xdp: { interface: xdp, queue, frameSize, frames: buffers ?? BUFFERS.frames } };
@@ -207,10 +204,10 @@ function ringSpec({ options, packets }: Order) {
  * them are lost in a stream; here that is what was asked for.
  */
 async function prepareStream(order: Order): Promise<Prepared> {
-  const { options, packets, signal } = order;
+  const { options, traffic, signal } = order;
   const buffers = options.buffers ?? BUFFERS.tcp;
   const socket = await TcpSocket.connect({ ...tcpOptions(order), signal, maxQueuedSends: buffers });
-  const pool = new BufferPool({ count: buffers, bufferSize: packets.sequence.length });
+  const pool = new BufferPool({ count: buffers, bufferSize: traffic.longest });
   return prepareRun(order, socket, { pool, train: 1 });
 }
 

@@ -281,6 +281,33 @@ describe('zerosend replay --udp', () => {
   });
 });
 
+describe('zerosend replay at a rate that changes', () => {
+  it('takes pieces, bursts and chance, and sleeps where it is told to', async () => {
+    const receiver = createSocket('udp4');
+    onTestFinished(() => void receiver.close());
+    receiver.bind(0, '127.0.0.1');
+    await once(receiver, 'listening');
+    const to = `127.0.0.1:${receiver.address().port}`;
+    const replayed = async (...args: string[]) => {
+      const line = [captureOf(frames(100)), '--udp', to, ...args, '--json'];
+      const { code, stdout, stderr } = await pipe([...REPLAY, ...line]);
+      expect(code, stderr).toBe(0);
+      return JSON.parse(stdout);
+    };
+    // 50 datagrams: 25 in the first tenth of a second, and then none for another.
+    const steps = await replayed('--rate', '250/100ms,0/100ms,5k', '--precision', 'sleep');
+    expect(steps).toMatchObject({
+      packets: 50,
+      target: { rate: { changes: '0 to 5000 packets/s' } },
+    });
+    expect(steps.seconds).toBeGreaterThan(0.2);
+    // Four bursts after the first, 20 ms apart.
+    const bursts = await replayed('--bursts', '10/20ms', '--poisson', '--seed', '3');
+    expect(bursts.packets).toBe(50);
+    expect((await replayed('--bursts', '10/20ms')).seconds).toBeGreaterThan(0.079);
+  });
+});
+
 describe('zerosend replay, a wrong command line', () => {
   const good = () => captureOf(frames(3));
   it.each<[string[], RegExp]>([
@@ -299,6 +326,16 @@ describe('zerosend replay, a wrong command line', () => {
     [['GOOD', '--udp', '127.0.0.1:9', '--each-loop', '10.0.0.0/8=x'], /RANGE=STEP/],
     [['GOOD', '--udp', '127.0.0.1:9', '--rewrite-vlan', '1=4096'], /--rewrite-vlan .*'4096'/],
     [['GOOD', '--udp', '127.0.0.1:9', '--split', 'ports'], /--split needs --server/],
+    [
+      ['GOOD', '--udp', '127.0.0.1:9', '--server-source-mac', '02:00:00:00:00:03'],
+      /needs --server/,
+    ],
+    [['GOOD', '--udp', '127.0.0.1:9', '--poisson'], /--poisson needs a --rate/],
+    [
+      ['GOOD', '--udp', '127.0.0.1:9', '--rate', '5', '--bursts', '5/1s'],
+      /--bursts takes the place/,
+    ],
+    [['GOOD', '--udp', '127.0.0.1:9', '--rewrite', '/no/such'], /--rewrite: ENOENT/],
     [['GOOD', '--udp', '127.0.0.1:9', '--split', 'x'], /'first-seen', 'ports'.*received 'x'/],
     [['-', '--udp', '127.0.0.1:9', '--stream', '--loops', '2'], /standard input once/],
     [['/no/such.pcap', '--packet', 'a', '--stream'], /CAPTURE: ENOENT/],

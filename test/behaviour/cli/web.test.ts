@@ -1,7 +1,7 @@
 // The page of `--web`, of real runs of real sockets: what the server answers, and what a browser shows.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -472,6 +472,43 @@ describe('the page in a browser', needs(hasTool('chromium'), 'the tool chromium'
     expect(await textOf(page, 'note')).toContain('the end of the run');
     expect(complaints).toEqual([]);
     expect(readFileSync(file, 'utf8')).not.toMatch(/(?:src|href)="/);
+  });
+});
+
+describe('a page that tells templates apart', needs(hasTool('chromium'), 'chromium'), () => {
+  const chromium = new Chromium();
+
+  it('has a row for each, on a phone as well', async () => {
+    const to = await listener();
+    const place = folder();
+    const [mix, file] = [join(place, 'mix.json'), join(place, 'end.html')];
+    const parts = [
+      { name: 'short', weight: 2, template: { length: 100 } },
+      { name: 'a longer name, with <b>signs</b>', template: { length: 1000 } },
+    ];
+    writeFileSync(mix, JSON.stringify(parts));
+    const args = [to, '--mix', mix, '--count', '300', '--rate', '3k', '--web-save', file];
+    const { code, stderr } = await pipe([process.execPath, zerosend, 'send', ...args, '--json']);
+    expect(code, stderr).toBe(0);
+    const { page, complaints } = await chromium.visit(pathToFileURL(file).href, {
+      offline: true,
+      viewport: { width: 375, height: 812 },
+    });
+    const cells = await page
+      .locator('#parts tbody tr')
+      .evaluateAll((rows: Dom[]) =>
+        rows.map((row) => [...row.cells].map((cell: Dom) => cell.innerText)),
+      );
+    expect(cells.map((row) => row.slice(0, 3))).toEqual([
+      ['short', '66.7%', '200'],
+      ['a longer name, with <b>signs</b>', '33.3%', '100'],
+    ]);
+    expect(await page.locator('#parts-title').innerText()).toBe('By template');
+    const width = await page.evaluate(
+      () => (globalThis as Dom).document.documentElement.scrollWidth,
+    );
+    expect(width).toBe(375);
+    expect(complaints).toEqual([]);
   });
 });
 

@@ -11,6 +11,7 @@ const TARGET: Target = {
   packets: null,
   rate: null,
   workers: 1,
+  parts: null,
 };
 const NOTHING: Reading = {
   seconds: 0,
@@ -23,6 +24,7 @@ const NOTHING: Reading = {
   pool: null,
   interfaceDropped: null,
   rateError: null,
+  parts: null,
 };
 
 describe('Monitor', () => {
@@ -108,6 +110,51 @@ describe('Monitor', () => {
     expect(heard[1]).toBe(monitor.history[1]);
     expect(Object.isFrozen(heard[0])).toBe(true);
     expect(JSON.parse(JSON.stringify(heard[0]))).toEqual(heard[0]);
+  });
+
+  it('tells templates and streams apart, with rates of their own', () => {
+    const names = ['short', 'long'];
+    const monitor = new Monitor({ ...TARGET, parts: { of: 'templates', names } });
+    for (let tenth = 1; tenth <= 20; tenth++) {
+      // The second begins after a second.
+      const late = Math.max(0, tenth - 10);
+      lookAt(monitor, tenth, {
+        parts: [
+          { packets: tenth * 10, bytes: tenth * 1000 },
+          { packets: late * 20, bytes: late * 20_000 },
+        ],
+      });
+    }
+    const [short, long] = monitor.latest?.parts ?? [];
+    expect(short).toMatchObject({ name: 'short', packets: 200, bytes: 20_000 });
+    expect(short?.packetsPerSecond).toBeCloseTo(100);
+    expect(short?.bitsPerSecond).toBeCloseTo(80_000);
+    expect(long).toMatchObject({ name: 'long', packets: 200 });
+    expect(long?.packetsPerSecond).toBeCloseTo(200);
+    const parts = [
+      { packets: 300, bytes: 3000 },
+      { packets: 100, bytes: 1000 },
+    ];
+    monitor.end({ ...NOTHING, seconds: 4, packets: 400, bytes: 4000, parts });
+    expect(monitor.latest?.parts?.map((part) => part.packetsPerSecond)).toEqual([75, 25]);
+  });
+
+  it('sums up those that are too many to be shown', () => {
+    const names = Array.from({ length: 40 }, (_, i) => `stream ${i}`);
+    const monitor = new Monitor({ ...TARGET, parts: { of: 'streams', names } });
+    const parts = names.map((_, i) => ({ packets: i, bytes: 10 * i }));
+    lookAt(monitor, 1, { parts });
+    const told = monitor.latest?.parts ?? [];
+    expect(told).toHaveLength(16);
+    expect(told.at(14)).toMatchObject({ name: 'stream 14', packets: 14 });
+    const rest = (39 * 40) / 2 - (14 * 15) / 2;
+    expect(told.at(15)).toMatchObject({ name: '25 others', packets: rest, bytes: 10 * rest });
+  });
+
+  it('tells no parts of a run that has none', () => {
+    const monitor = new Monitor(TARGET);
+    lookAt(monitor, 1, { parts: [{ packets: 5, bytes: 5 }] });
+    expect(monitor.latest?.parts).toBeNull();
   });
 
   it('keeps the whole of a long run, in even steps and bounded memory', () => {

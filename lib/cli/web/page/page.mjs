@@ -62,6 +62,7 @@ function showSnapshot(snapshot) {
     failed === null && dropped === 0 ? '–' : count((failed ?? 0) + dropped),
     `${orNone(count)(failed)} ids failed, ${orNone(count)(interfaceDropped)} packets dropped by the interface`,
   );
+  showParts(snapshot);
   element('late-tile').classList.toggle('bad', late > 0);
   element('failed-tile').classList.toggle('bad', (failed ?? 0) + dropped > 0);
   const parts = [
@@ -78,6 +79,35 @@ function showSnapshot(snapshot) {
   ];
   element('passed').textContent =
     `${passed(snapshot.seconds)}${of.length > 0 ? ` of ${of.join(' or ')}` : ''}`;
+}
+
+/** What was sent of each template or kind of streams, where they are told apart. */
+function showParts({ target, parts, packets }) {
+  element('parts').hidden = parts === null;
+  if (parts === null) return;
+  element('parts-title').textContent =
+    `By ${target.parts.of === 'streams' ? 'stream' : 'template'}`;
+  const rows = element('parts-rows');
+  for (const [i, part] of parts.entries()) {
+    const row = rows.rows[i] ?? rowAtEnd(rows);
+    const texts = [
+      part.name,
+      share(packets > 0 ? part.packets / packets : 0),
+      count(part.packets),
+      count(part.packetsPerSecond),
+      bits(part.bitsPerSecond),
+    ];
+    for (const [cell, text] of texts.entries()) row.cells[cell].textContent = text;
+  }
+}
+
+function rowAtEnd(rows) {
+  const row = rows.insertRow();
+  const name = document.createElement('th');
+  name.scope = 'row';
+  row.append(name);
+  for (let cell = 0; cell < 4; cell++) row.insertCell();
+  return row;
 }
 
 function rateText({ packetsPerSecond, state }, rateError) {
