@@ -1,6 +1,14 @@
 /** Packets that are worked on at once: enough to pay for the loops, few enough for the caches. */
 export const BATCH = 64;
 
+/** Writes something into the packets of a batch, which may be another value in each. */
+export interface Writer {
+  /** Goes to packet `k`; from there on every `stride`-th is written. */
+  seek(k: number, stride: number): void;
+  /** Writes into the first `count` packets. */
+  write(batch: Batch, count: number): void;
+}
+
 /** At most {@link BATCH} packets that field writers work on, and what they have found out about them. */
 export class Batch {
   /** packet i begins at bases[i] of views[i & each] */

@@ -1,14 +1,14 @@
 import { fold } from '../packets/checksum.js';
-import type { Batch } from './batch.js';
+import type { Batch, Writer } from './batch.js';
 import type { Source } from './sources.js';
 import type { Covering, Target } from './targets.js';
 
 /** Writes a field's values into packets, and notes the sum of what it has written. */
-export class FieldWriter {
+export class FieldWriter implements Writer {
   /** the checksums that cover the field */
   readonly covering: readonly Covering[];
-  readonly source: Source;
   readonly target: Target;
+  readonly #source: Source;
   readonly #at: number;
   readonly #shift: number;
   /** the bits of the word that belong to others */
@@ -22,7 +22,7 @@ export class FieldWriter {
 
   constructor(target: Target, source: Source) {
     const { at, width, bits, shift, littleEndian, covering } = target;
-    this.source = source;
+    this.#source = source;
     this.target = target;
     // What lies the other way round is summed as its words are, whose bytes are swapped.
     this.covering = littleEndian
@@ -38,9 +38,13 @@ export class FieldWriter {
     this.#way = !usual ? 'bytes' : bits === width * 8 ? 'whole' : 'bits';
   }
 
-  /** Writes the next values into the first `count` packets of the batch. */
+  seek(k: number, stride: number): void {
+    this.#source.seek(k, stride);
+  }
+
+  /** Writes the next values. */
   write(batch: Batch, count: number): void {
-    this.source.fill(batch.high, batch.low, count);
+    this.#source.fill(batch.high, batch.low, count);
     if (this.#way === 'whole') this.#overwrite(batch, count);
     else if (this.#way === 'bits') this.#writeBits(batch, count);
     else this.#writeBytes(batch, count);

@@ -1,11 +1,11 @@
 import { fold } from '../packets/checksum.js';
 import { type Checksum, finished, inLength, widthOf, writeChecksums } from '../packets/coverage.js';
 import { lengthsOfLayers } from '../packets/lengths.js';
-import { Batch } from './batch.js';
+import { Batch, type Writer } from './batch.js';
 import { ChecksumWriter, outerOf, withOuter } from './checksum-writer.js';
 import { FieldWriter, keptBytes, sumOf } from './field-writer.js';
 import type { Payloads } from './payloads.js';
-import { ShapeSource, type ShapeSpec, Shapes } from './shapes.js';
+import { ShapeSource, type ShapeSpec, Shapes, ShapeWriter } from './shapes.js';
 import { StillSums } from './still-sums.js';
 import {
   type Covering,
@@ -20,7 +20,7 @@ import {
 export interface Compiled {
   batch: Batch;
   shapes: Shapes;
-  writers: readonly FieldWriter[];
+  writers: readonly Writer[];
   checksums: readonly ChecksumWriter[];
   /** the packet that buffers are laid with */
   initial: Buffer;
@@ -90,10 +90,12 @@ export function layOut(
     if (isSum && !touched.includes(index)) varying.push(followerOf(checksums, index, bases));
     else written.push(new ChecksumWriter(checksums, index, bases, lengths));
   }
-  const following = varying.map(
-    ({ target, values }) =>
-      new FieldWriter(target, new ShapeSource(batch.shapes, values, target.width)),
-  );
+  const following = varying.map(({ target, values }) => {
+    const { at, width, bits, littleEndian } = target;
+    return width === 2 && bits === 16 && !littleEndian
+      ? new ShapeWriter(at, values)
+      : new FieldWriter(target, new ShapeSource(batch.shapes, values, width));
+  });
   const ends = parts.map((part) => part.at + part.width);
   return {
     batch,

@@ -10,6 +10,8 @@ import type { PayloadField, PayloadText } from './fields.js';
 /** Payloads one behind the other in one memory. */
 export interface Payloads {
   readonly bytes: Buffer;
+  /** the same bytes */
+  readonly words: DataView;
   /** where each begins, and behind them where the last one ends */
   readonly starts: Float64Array;
 }
@@ -136,6 +138,7 @@ class Writer {
       throw invalidArgument(this.#name, 'one with at least one entry', received);
     }
     const starts = Float64Array.from(this.#starts.concat(this.#at));
-    return { bytes: this.#bytes.subarray(0, this.#at), starts };
+    const bytes = this.#bytes.subarray(0, this.#at);
+    return { bytes, words: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), starts };
   }
 }

@@ -7,10 +7,9 @@ import type { BufferRun } from '../../index.js';
 import { rangeError } from '../base/errors.js';
 import { checkKeys } from '../base/validate.js';
 import { checkFits, Template } from '../packets/template.js';
-import { BATCH, type Batch } from './batch.js';
+import { BATCH, type Batch, type Writer } from './batch.js';
 import type { ChecksumWriter } from './checksum-writer.js';
 import { compileFields } from './compile-fields.js';
-import type { FieldWriter } from './field-writer.js';
 import type { AnyField } from './fields.js';
 import type { Shapes } from './shapes.js';
 
@@ -43,7 +42,7 @@ export class PacketSequence {
   readonly length: number;
   /** Bytes of a packet in the mean over all of them: `length`, unless a field changes it. */
   readonly meanLength: number;
-  readonly #writers: readonly FieldWriter[];
+  readonly #writers: readonly Writer[];
   readonly #initial: Buffer;
   /** The first packet without the zeros at its end that all have. @internal */
   readonly _laid: Buffer;
@@ -84,7 +83,7 @@ export class PacketSequence {
   seek(share: Share): this {
     const { first, stride } = checkShare(share);
     this.#shapes.seek(first, stride);
-    for (const writer of this.#writers) writer.source.seek(first, stride);
+    for (const writer of this.#writers) writer.seek(first, stride);
     this.#next = first;
     this.#stride = stride;
     return this;

@@ -74,6 +74,53 @@ describe('payloads from a list', () => {
     }
   });
 
+  it('of every length are the same in runs as one by one, and touch nothing behind them', () => {
+    const list = Array.from({ length: 140 }, (_, i) => {
+      return Uint8Array.from({ length: 12 + i }, (_, j) => (31 * i + 7 * j) & 0xff);
+    });
+    for (const packet of [{ payload: 'x' }, { ...frame, payload: '' }]) {
+      const compiled = () =>
+        compile(template(packet), [
+          { target: 'payload', list },
+          { target: { layer: 'payload', offset: 8, width: 2 }, counter: {} },
+        ]);
+      const [single, sequence] = [compiled(), compiled()];
+      const stride = sequence.length + 3;
+      const memory = Buffer.alloc(1 + stride * list.length, 0xee);
+      const wanted = Buffer.from(memory);
+      for (let i = 0; i < list.length; i++) {
+        sequence.init(memory.subarray(1 + i * stride));
+        wanted.set(
+          memory.subarray(1 + i * stride, 1 + i * stride + sequence.length),
+          1 + i * stride,
+        );
+      }
+      const view = new DataView(memory.buffer, memory.byteOffset, memory.length);
+      const run = { memory, view, offset: 1, stride, count: list.length };
+      const lengths = sequence.stampRun(run) as Uint32Array;
+      for (const i of list.keys()) {
+        expect(lengths[i]).toBe(single.stamp(wanted, 1 + i * stride));
+      }
+      expect(memory.equals(wanted)).toBe(true);
+    }
+    // Shorter than a word.
+    const short = [[1], [2, 3], [4, 5, 6], [7, 8, 9, 10], [11, 12, 13, 14, 15]];
+    const sequence = compile(template({ payload: 'x' }), [
+      { target: 'payload', list: short.map((one) => Uint8Array.from(one)) },
+    ]);
+    const memory = Buffer.alloc(5 * 8, 0xee);
+    const view = new DataView(memory.buffer, memory.byteOffset, memory.length);
+    sequence.stampRun({ memory, view, offset: 0, stride: 8, count: 5 });
+    const rows = Array.from({ length: 5 }, (_, i) => memory.toString('hex', 8 * i, 8 * i + 8));
+    expect(rows).toEqual([
+      '01eeeeeeeeeeeeee',
+      '0203eeeeeeeeeeee',
+      '040506eeeeeeeeee',
+      '0708090aeeeeeeee',
+      '0b0c0d0e0feeeeee',
+    ]);
+  });
+
   it('come in turn, with weights, at random, and held', () => {
     const list = ['a', 'bb', 'ccc'];
     expect(texts({ list }, 4)).toEqual(['a', 'bb', 'ccc', 'a']);
