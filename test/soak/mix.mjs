@@ -229,12 +229,13 @@ async function send() {
   }
 }
 const report = await send();
-// tcpdump reads a full block at once, and the last one when its time is over.
-const STILL = 2000; // ms
+// tcpdump gets blocks of packets when they are full or old, and writes what it has for the signal.
+const STILL = 3000; // ms
 for (let last = -1, since = performance.now(); came.packets < count; ) {
   if (last !== came.packets) [last, since] = [came.packets, performance.now()];
   if (performance.now() - since > STILL) break;
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  tcpdump.kill('SIGUSR2');
+  await new Promise((resolve) => setTimeout(resolve, 50));
 }
 tcpdump.kill('SIGINT');
 await once(tcpdump, 'close');

@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { canMakeNamespaces, hasTool, needs } from '../support/requirements.js';
+import { needsRig } from '../rig/needs.js';
+import { hasTool, isRoot, needs } from '../support/requirements.js';
 import { ask } from '../support/run.js';
 
 const tools = ['tcpdump', 'nft'].filter((tool) => !hasTool(tool));
 
-describe('a mix over veth', needs(canMakeNamespaces(), 'making network namespaces'), () => {
-  describe('judged by others', needs(tools.length === 0, `the programs ${tools}`), () => {
+describe('a mix over veth', await needsRig('veth-copy'), () => {
+  // tcpdump becomes another user, or root once more, which root of a user namespace cannot.
+  const judges = needs(isRoot() && tools.length === 0, ['root', ...tools].join(', '));
+  describe('judged by others', judges, () => {
     // Six kinds in three sizes: what `node test/soak/mix.mjs` does with two million.
     it.each([
       ['packet', '2'],
