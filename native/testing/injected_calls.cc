@@ -115,7 +115,7 @@ ssize_t send_message(int fd, const msghdr* message, int flags) {
       cut = cut_message(*message, most, vectors.data());
     }
     const ssize_t result = ::sendmsg(fd, &cut, flags);
-    if (result < 0 || !fails) return result;
+    if (!fails) return result;
   }
   errno = step->error;
   return -1;
