@@ -13,13 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef SOL_UDP
-#define SOL_UDP 17
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
-
 // Large enough that a receiver which loses the processor for a moment does not lose datagrams.
 enum { kUdpReceiveBuffer = 32 << 20 };
 

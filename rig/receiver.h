@@ -8,6 +8,13 @@
 
 #include "pattern.h"
 
+#ifndef SOL_UDP
+#define SOL_UDP 17
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
 enum { kReadBytes = 1 << 18 };
 
 typedef struct {

@@ -6,13 +6,6 @@
 
 #include "receiver.h"
 
-#ifndef SOL_UDP
-#define SOL_UDP 17
-#endif
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
-
 enum { kBatch = 16, kDatagramBytes = 65536, kWindow = 1 << 18, kMaxFlows = 4096 };
 
 // A flow is what one seed brings. The bitmap remembers which of the last kWindow sequences came.

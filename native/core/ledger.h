@@ -43,6 +43,7 @@ class Ledger {
   uint64_t next_send() const { return sends_.end(); }
   // Every send before this one is complete.
   uint64_t oldest_send() const { return sends_.begin(); }
+  // Nobody but tests asks for it.
   uint64_t next_kernel() const { return kernel_.end(); }
   // How many sends are not complete. Nobody but tests asks, so they are counted only then.
   uint64_t open_or_outstanding() const {
@@ -83,9 +84,6 @@ class Ledger {
       sends_.pop_back();
     }
   }
-
-  // The send that took an outstanding kernel id, which was given out less than 2^32 ids ago.
-  uint64_t owner(uint32_t kernel_id) const { return kernel_[widen(kernel_id)]; }
 
   Payload& payload(uint64_t id) { return sends_[id].payload; }
 

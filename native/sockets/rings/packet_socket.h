@@ -48,7 +48,6 @@ class PacketSocket final : public RingSocket {
 
   const std::shared_ptr<Slab>& ring() const { return memory_; }
   uint32_t max_length() const;
-  uint32_t header_length() const { return header_length_; }
   // Bytes that a frame may be longer where it has a VLAN tag.
   uint32_t tag_length() const { return options_.cooked ? 0 : link_header_.tag_length; }
 

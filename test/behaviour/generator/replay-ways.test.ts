@@ -323,6 +323,7 @@ describe('replay with other addresses in each loop', () => {
 });
 
 describe('frames longer than the interface takes', () => {
+  const EMPTY = { format: 'pcap', snapped: 0, skippedBlocks: 0, problem: null } as const;
   const IPV6 = { source: '2001:2::1', destination: '2001:2::2' };
   const long = (layers: Partial<PacketDescription>) =>
     template({ ethernet: ETHERNET, ...layers, payload: payload(4000) } as PacketDescription).bytes;
@@ -333,13 +334,7 @@ describe('frames longer than the interface takes', () => {
   }
   const framesOf = (bytes: Uint8Array, oversize: 'skip' | 'segment' | 'fragment' | 'truncate') => {
     const frames = [{ bytes, originalLength: bytes.length, time: 0n, linkType: 1, offset: 24 }];
-    const capture = {
-      format: 'pcap' as const,
-      frames,
-      snapped: 0,
-      skippedBlocks: 0,
-      problem: null,
-    };
+    const capture = { ...EMPTY, frames };
     const to = { kind: 'frame', maxLength: 9000, mtu: 1500, snapped: 'skip' } as const;
     const rewriter = new Rewriter();
     return sendable(capture, rewriter, { ...to, virtioNetHeader: false, oversize });
@@ -410,13 +405,7 @@ describe('frames longer than the interface takes', () => {
     const frames = [105, 101].map((linkType) => {
       return { bytes: tcp.subarray(14), originalLength: 4040, time: 0n, linkType, offset: 0 };
     });
-    const capture = {
-      format: 'pcap' as const,
-      frames,
-      snapped: 0,
-      skippedBlocks: 0,
-      problem: null,
-    };
+    const capture = { ...EMPTY, frames };
     const to = { kind: 'frame', maxLength: 9000, mtu: 9000, snapped: 'skip' } as const;
     const { skipped } = sendable(capture, new Rewriter(), { ...to, virtioNetHeader: false });
     expect(skipped.map(({ detail }) => detail)).toEqual([

@@ -342,19 +342,6 @@ TEST(ledger_settles_kernel_ids_with_any_outcome) {
   CHECK_EQ(text(book.done), "1/4 2/4 0/1 3/1 ");
 }
 
-TEST(ledger_knows_the_owner_of_a_kernel_id) {
-  for (const uint64_t start : {uint64_t{0}, kWrap - 2, kWrap + 5}) {
-    Book book(7, start);
-    book.send(2);
-    const uint64_t inlined = book.ledger.open(0);
-    book.ledger.close(inlined, book.sink());
-    book.send();
-    CHECK_EQ(book.ledger.owner(static_cast<uint32_t>(start)), 7u);
-    CHECK_EQ(book.ledger.owner(static_cast<uint32_t>(start + 1)), 7u);
-    CHECK_EQ(book.ledger.owner(static_cast<uint32_t>(start + 2)), 9u);
-  }
-}
-
 TEST(ledger_visits_what_the_kernel_may_still_read) {
   Book book;
   book.send();

@@ -165,7 +165,6 @@ class Check {
     auto at = outstanding.begin();
     std::advance(at, input.byte() % outstanding.size());
     const auto first = static_cast<uint32_t>(at->first);
-    expect(ledger_.owner(first) == at->second, "owner() names another send");
     notify(first, first + static_cast<uint32_t>(input.below(5)), input);
   }
 
