@@ -38,7 +38,7 @@ export interface StreamsOptions {
   seconds?: number;
   /** Ends all, which then report. */
   signal?: AbortSignal;
-  /** As of `generate`; of a UDP socket without a remote, a call is one packet. */
+  /** As of `generate`; it is asked about each packet that is refused, and the others are sent. */
   onError?: OnError;
   /** Called while they run; an error that it throws ends them all. */
   onProgress?: (progress: StreamsProgress) => void;
