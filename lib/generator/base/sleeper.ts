@@ -1,4 +1,4 @@
-import { clock, nextTurn } from '../../base/timers.js';
+import { clock, setImmediate } from '../../base/timers.js';
 import { checkOneOf } from '../../base/validate.js';
 import { Alarm } from '../../index.js';
 import { yieldIfDue } from './yield.js';
@@ -21,50 +21,86 @@ export function checkPrecision(value: unknown = 'sleep'): Precision {
   return checkOneOf('options.precision', value, ['sleep', 'spin']);
 }
 
+/** Who sleeps, and until when. */
+interface Waiting {
+  readonly time: () => number;
+  readonly precision: Precision;
+  readonly signal: AbortSignal | undefined;
+  readonly ended: () => boolean;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const never = () => false;
+
 /** Sleeps until a time that may change meanwhile. */
 export class Sleeper {
   readonly #alarm = new Alarm(() => this.wake());
-  #waiting: (() => void)[] = [];
+  #waiting: Waiting[] = [];
 
   /** All who sleep look whether it is time. */
   readonly wake = (): void => {
     this.#alarm.clear();
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const resolve of waiting) resolve();
+    for (const one of waiting) this.#look(one);
   };
 
   /**
    * Resolves at a time, or when the signal is aborted. Where the time is past, gives the event loop a turn if
    * it has had none for 5 ms.
-   * @param time ms of performance.now(), asked again after each wake
+   *
+   * A paced run sleeps for each of its packets, so this makes one promise for each, and no other.
+   * @param time ms of performance.now(), asked again after each wake; what it throws, it is rejected with
    * @param ended whether it is not to be waited for any more: for who calls `wake` then, and spares what
    * listening to a signal costs each time
    */
-  async sleep(
+  sleep(
     time: () => number,
     precision: Precision = 'sleep',
     signal?: AbortSignal,
-    ended: () => boolean = () => false,
+    ended: () => boolean = never,
   ): Promise<void> {
-    for (let slept = false; ; slept = true) {
-      const due = time();
-      const left = due - clock();
-      if (!(left > 0) || signal?.aborted || ended()) {
-        if (!slept) await yieldIfDue();
+    return new Promise((resolve, reject) => {
+      const one = { time, precision, signal, ended, resolve, reject };
+      try {
+        if (this.#isOver(one)) {
+          resolve(yieldIfDue());
+          return;
+        }
+      } catch (error) {
+        reject(error);
         return;
       }
-      if (precision === 'spin' && left <= SPIN_MS) await nextTurn();
-      else await this.#until(precision === 'spin' ? due - SPIN_MS : due, signal);
-    }
+      signal?.addEventListener('abort', this.wake);
+      this.#look(one);
+    });
   }
 
-  async #until(time: number, signal: AbortSignal | undefined): Promise<void> {
-    const woken = new Promise<void>((resolve) => this.#waiting.push(resolve));
+  #isOver({ time, signal, ended }: Waiting): boolean {
+    return !(time() - clock() > 0) || signal?.aborted === true || ended();
+  }
+
+  /** Lets one go on, or has it wait on. */
+  #look(one: Waiting): void {
+    const { precision, signal } = one;
+    try {
+      const due = one.time();
+      const left = due - clock();
+      if (left > 0 && signal?.aborted !== true && !one.ended()) {
+        if (precision === 'spin' && left <= SPIN_MS) setImmediate(() => this.#look(one));
+        else this.#wait(one, precision === 'spin' ? due - SPIN_MS : due);
+        return;
+      }
+      one.resolve();
+    } catch (error) {
+      one.reject(error);
+    }
+    signal?.removeEventListener('abort', this.wake);
+  }
+
+  #wait(one: Waiting, time: number): void {
+    this.#waiting.push(one);
     this.#alarm.set(Math.min(time, this.#alarm.time, clock() + LONGEST_MS));
-    if (signal === undefined) return woken;
-    signal.addEventListener('abort', this.wake, { once: true });
-    await woken;
-    signal.removeEventListener('abort', this.wake);
   }
 }

@@ -160,12 +160,21 @@ export class Run {
     this.#begun = true;
     this.#pacer?.start(start);
     if (this.#paused) this.#pacer?.pause(start);
+    let slept = true;
     while (this.#left > 0 && !stop.aborted) {
       if (this.#open === 0) this.#open = this.#take();
       if (this.#open === 0 || this.#paused) {
-        await session.sleepUntil(() => this.#due);
+        await session.sleepUntil(this.#nextDue);
         this.#together = 0;
+        slept = true;
         continue;
+      }
+      // Who has slept has let the event loop go round.
+      const turn = slept ? undefined : session.yieldIfDue();
+      slept = false;
+      if (turn !== undefined) {
+        await turn;
+        continue; // it may have been paused meanwhile, or have come to its end
       }
       const sent = this.#sendBatch(this.#open);
       this.#open -= sent;
@@ -177,15 +186,15 @@ export class Run {
         await session.room();
         this.#together = 0;
       }
-      await session.yieldIfDue();
+      session.endIfOver();
     }
   }
 
   /** When there is something to send next. */
-  get #due(): number {
+  readonly #nextDue = (): number => {
     if (this.#paused) return Number.POSITIVE_INFINITY;
     return this.#open > 0 || this.#pacer === null ? 0 : this.#pacer.due;
-  }
+  };
 
   /** How many packets are due now, at most those of one call. */
   #take(): number {

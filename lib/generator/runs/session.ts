@@ -39,6 +39,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #stop = new AbortController();
   readonly #sleeper = new Sleeper();
+  readonly #isStopped = () => this.#stop.signal.aborted;
   #ended: Ended = 'count';
   #ends = Number.POSITIVE_INFINITY;
   #failure: unknown;
@@ -97,11 +98,18 @@ export class Session {
     if (!over.aborted) this.end('seconds');
   }
 
-  /** To be called after each batch: ends by time, and lets the event loop run every so often. */
-  async yieldIfDue(): Promise<void> {
-    const now = clock();
-    if (now >= this.#ends) this.end('seconds');
-    await yieldIfDue();
+  /**
+   * To be called after each batch: ends by time, and lets the event loop run every so often.
+   * @returns what is to be awaited, where there is something
+   */
+  yieldIfDue(): Promise<void> | undefined {
+    this.endIfOver();
+    return yieldIfDue();
+  }
+
+  /** Ends by time, to the packet: the timer that does so for one that waits is up to 2 ms late. */
+  endIfOver(): void {
+    if (clock() >= this.#ends) this.end('seconds');
   }
 
   /**
@@ -109,7 +117,7 @@ export class Session {
    * end.
    */
   sleepUntil(time: () => number): Promise<void> {
-    return this.#sleeper.sleep(time, this.#options.precision, undefined, () => this.stop.aborted);
+    return this.#sleeper.sleep(time, this.#options.precision, undefined, this.#isStopped);
   }
 
   /** What is waited for may be due earlier now. */

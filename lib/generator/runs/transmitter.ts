@@ -269,14 +269,15 @@ class TrainTransmitter implements Transmitter {
   /** @param each bytes of each buffer that is full, or of all of them */
   #hand(held: number, count: number, each: number | Uint32Array): void {
     const { socket, packets, train, batch } = this.#options;
-    const buffers = held === batch ? this.#batch : this.#batch.slice(0, held);
     const rest = count % train;
-    if (rest === 0) {
-      socket.sendMany(buffers, each);
+    if (held === 1 && typeof each === 'number') {
+      // As a paced run has it: a send by itself makes no list, and costs less.
+      socket.send(this.#batch[0] as PooledBuffer, rest === 0 ? each : rest * packets.length);
       return;
     }
-    const lengths = new Array(held).fill(each);
-    lengths[held - 1] = rest * packets.length;
+    const buffers = held === batch ? this.#batch : this.#batch.slice(0, held);
+    const lengths = rest === 0 ? each : new Array<number>(held).fill(each as number);
+    if (rest > 0) (lengths as number[])[held - 1] = rest * packets.length;
     socket.sendMany(buffers, lengths);
   }
 }
