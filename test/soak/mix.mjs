@@ -230,7 +230,7 @@ async function send() {
 }
 const report = await send();
 // tcpdump gets blocks of packets when they are full or old, and writes what it has for the signal.
-const STILL = 3000; // ms
+const STILL = 10_000; // ms
 for (let last = -1, since = performance.now(); came.packets < count; ) {
   if (last !== came.packets) [last, since] = [came.packets, performance.now()];
   if (performance.now() - since > STILL) break;

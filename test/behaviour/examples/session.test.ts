@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,7 +44,12 @@ async function dump(name: string, ...more: string[]) {
   await until(() => said.includes('listening on'), 'tcpdump that listens');
   /** Once these bytes have come, everything before them has. */
   return async (last: string) => {
-    const came = () => existsSync(file) && readFileSync(file).includes(last);
+    let size = 0;
+    const came = () => {
+      const before = size;
+      size = statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+      return size > before && readFileSync(file).includes(last);
+    };
     await until(came, `'${last}' at ${name}`, 20_000);
     child.kill('SIGINT');
     await within(once(child, 'exit'), 'the end of tcpdump');
