@@ -62,11 +62,9 @@ describe('media.mjs', () => {
       }
     }
     expect(stdout).toContain(`${packets} packets to 6 receivers, 0 refused, 0 failed\n`);
-    const [, achieved, lost] =
-      /^([\d.]+) packets a second of 480\.0, at most \d+ at once, (\d+) never due/m.exec(stdout) ??
-      [];
+    const [, achieved] =
+      /^([\d.]+) packets a second of 480\.0, at most \d+ at once/m.exec(stdout) ?? [];
     expect(Number(achieved)).toBeLessThanOrEqual((480 * packets) / (packets - 6));
-    expect(lost).toBe('0');
   });
 
   it('goes on when one of the receivers cannot be reached', async () => {
