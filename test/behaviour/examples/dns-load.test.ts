@@ -119,7 +119,7 @@ describe('dns-load.mjs', () => {
       if (number % 4 === 2) reply(() => {}); // once more
     });
     const { port } = server.address();
-    const options = ['--rate', '500', '--count', '40', '--timeout', '500'];
+    const options = ['--rate', '500', '--count', '40', '--timeout', '1500'];
     const { stdout, seen } = await load(port, ...options);
     expectAll(seen, 40);
     expect(asked.map((query) => query.readUInt16BE(0))).toEqual(asked.map((_, i) => i));
