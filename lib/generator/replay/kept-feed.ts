@@ -101,7 +101,7 @@ export class KeptFeed implements Feed {
       if (at > until) break;
       const way = ways[next] as number;
       const batch = into.batches[way] as Batch;
-      if (batch.blocked) break;
+      if (batch.blocked || batch.count < into.count) break;
       const buffer = (this.#buffers[way] as FrameBuffers).take(next);
       if (buffer === null) break;
       into.add(batch, buffer, this.#sent[next] as number, this.#lengths[next] as number, at);

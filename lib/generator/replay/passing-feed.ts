@@ -91,6 +91,8 @@ export class PassingFeed implements Feed {
       if (at > until) break;
       const { bytes, length, way } = this.#queue[this.#head] as SendableFrame;
       const batch = into.batches[way] as Batch;
+      // Frames of the other way, which come before it, are to leave before it.
+      if (batch.count < into.count) break;
       const buffer = batch.blocked ? null : (this.pools[way] as BufferPool).tryAcquire();
       if (buffer === null) break;
       buffer.bytes.set(bytes);

@@ -258,10 +258,18 @@ describe('generate, through a UDP socket', () => {
     const receiver = await startPeer({ protocol: 'udp', discard: true });
     const socket = await openTo(receiver);
     let ticks = 0;
-    const ticker = setInterval(() => ticks++, 5);
-    await generate({ socket, template: { payload: 'x' }, seconds: 0.3 });
+    const enough = new AbortController();
+    const ticker = setInterval(() => {
+      if (++ticks === 10) enough.abort();
+    }, 5);
+    const { ended } = await generate({
+      socket,
+      template: { payload: 'x' },
+      seconds: 20,
+      signal: enough.signal,
+    });
     clearInterval(ticker);
-    expect(ticks).toBeGreaterThan(5);
+    expect(ended).toBe('signal');
   });
 
   it('gives its buffers back when a send is refused', async () => {
