@@ -1,5 +1,5 @@
 import { invalidArgument } from '../../base/errors.js';
-import { checkInteger, checkOneOf } from '../../base/validate.js';
+import { checkInteger } from '../../base/validate.js';
 import {
   type BufferPool,
   PacketSocket,
@@ -25,8 +25,10 @@ import {
   checkLimits,
   checkObserved,
   checkOffloadHeader,
+  checkOnError,
   checkSocket,
   type Observed,
+  type OnError,
 } from './run-options.js';
 import type { Fill } from './transmitter.js';
 
@@ -34,9 +36,6 @@ const DEFAULT_BATCH = 64;
 /** Of frames: a run costs what it costs, however long it is. The kernel hears of each 64 anyway. */
 const DEFAULT_RUN = 256;
 const LARGEST_BATCH = 1024; // of sendMany
-
-/** What is done about packets that were refused; `error` is why, `packets` how many. */
-export type OnError = 'stop' | 'skip' | ((error: Error, packets: number) => 'stop' | 'skip');
 
 /** What {@link generate} sends, where, how fast and how long. */
 export interface GenerateOptions {
@@ -230,11 +229,6 @@ export function checkReplacement(
   checkPackets(socket, offload, longest);
   const { train } = runPool(socket, pool, longest, differ);
   return { packets, packetBytes, train };
-}
-
-/** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT` */
-export function checkOnError(value: unknown): void {
-  if (typeof value !== 'function') checkOneOf('options.onError', value, ['stop', 'skip']);
 }
 
 /** Those that a template does not make are one by one. */

@@ -1,5 +1,5 @@
 import { invalidArgument } from '../../base/errors.js';
-import { checkInteger, checkSignal } from '../../base/validate.js';
+import { checkInteger, checkOneOf, checkSignal } from '../../base/validate.js';
 import { TcpSocket, ZeroCopySocket } from '../../index.js';
 import { checkFunction, checkPositive } from '../base/validate.js';
 import { checkRate } from '../pace/rate.js';
@@ -12,6 +12,22 @@ export interface Observed<F> {
   onProgress: F | undefined;
   /** ms between two calls */
   progressInterval: number;
+}
+
+/** What is done about packets that were refused; `error` is why, `packets` how many. */
+export type OnError = 'stop' | 'skip' | ((error: Error, packets: number) => 'stop' | 'skip');
+
+/** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT` */
+export function checkOnError(value: unknown): void {
+  if (typeof value !== 'function') checkOneOf('options.onError', value, ['stop', 'skip']);
+}
+
+/** Throws why packets were refused, unless they are to be left out. A socket that is closed refuses all. */
+export function skipOrThrow(onError: OnError, error: unknown, packets: number): void {
+  const { code } = error as { code?: unknown };
+  if (code === 'ERR_ZEROSEND_SOCKET_CLOSED' || !(error instanceof Error)) throw error;
+  const what = typeof onError === 'function' ? onError(error, packets) : onError;
+  if (what !== 'skip') throw error;
 }
 
 /** Checks what {@link Observed} holds. */

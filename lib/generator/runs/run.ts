@@ -10,6 +10,7 @@ import type { GenerateReport } from './generate-report.js';
 import type { Progress } from './meter.js';
 import type { TemplateCount } from './mix.js';
 import { MixedRuns } from './mixed-runs.js';
+import { skipOrThrow } from './run-options.js';
 import { Session } from './session.js';
 import { type Refusal, type Transmitter, transmitterFor } from './transmitter.js';
 
@@ -220,11 +221,7 @@ export class Run {
   }
 
   #leaveOut({ error, packets }: Refusal): number {
-    const { onError } = this.#options;
-    const { code } = error as { code?: unknown };
-    if (code === 'ERR_ZEROSEND_SOCKET_CLOSED' || !(error instanceof Error)) throw error;
-    const what = typeof onError === 'function' ? onError(error, packets) : onError;
-    if (what !== 'skip') throw error;
+    skipOrThrow(this.#options.onError, error, packets);
     this.#refused += packets;
     return packets;
   }

@@ -6,9 +6,8 @@ import { checkPrecision, type Precision } from '../base/sleeper.js';
 import { checkKeys, checkPositive } from '../base/validate.js';
 import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { choosePool } from '../runs/choose-pool.js';
-import type { OnError } from '../runs/generate-options.js';
 import type { Progress } from '../runs/meter.js';
-import { checkObserved, checkSocket, type Observed } from '../runs/run-options.js';
+import { checkObserved, checkSocket, type Observed, type OnError } from '../runs/run-options.js';
 import type { Outlet } from './stream-options.js';
 
 /** How streams are doing, all together. */

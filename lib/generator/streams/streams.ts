@@ -11,6 +11,7 @@ import type { PacketDescription } from '../packets/description.js';
 import type { Template } from '../packets/template.js';
 import type { Progress } from '../runs/meter.js';
 import type { MixPart, TemplateCount } from '../runs/mix.js';
+import { skipOrThrow } from '../runs/run-options.js';
 import { Session } from '../runs/session.js';
 import { type Departed, Departures } from './departures.js';
 import { type Owner, Running, Stream, type StreamEnded, type StreamReport } from './stream.js';
@@ -273,11 +274,7 @@ export class StreamsRun implements Owner {
   }
 
   #leaveOut(error: unknown, packets: number): void {
-    const { onError } = this.#options;
-    const { code } = error as { code?: unknown };
-    if (code === 'ERR_ZEROSEND_SOCKET_CLOSED' || !(error instanceof Error)) throw error;
-    const what = typeof onError === 'function' ? onError(error, packets) : onError;
-    if (what !== 'skip') throw error;
+    skipOrThrow(this.#options.onError, error, packets);
     this.#refused += packets;
   }
 

@@ -8,10 +8,9 @@ import { compile } from '../fields/sequence.js';
 import type { Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
 import { Template, template } from '../packets/template.js';
-import { checkOnError } from '../runs/generate-options.js';
 import type { Progress } from '../runs/meter.js';
 import { checkMix, type MixOrder, type MixPart } from '../runs/mix.js';
-import { checkLimits, checkObserved } from '../runs/run-options.js';
+import { checkLimits, checkObserved, checkOnError } from '../runs/run-options.js';
 import type { WorkerJob, WorkerSocket } from './protocol.js';
 
 /** The options of `generate`, for all workers together. Each worker gets a copy of them. */
