@@ -43,7 +43,7 @@ export function byPod(name: string, user: boolean, adds = true): Remedy {
   ];
   return {
     type: `securityContext: { ${fields.join(', ')} }`,
-    what: "in the container's entry of the pod",
+    what: "in the container's entry of the pod, in Kubernetes",
   };
 }
 
