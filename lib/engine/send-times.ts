@@ -56,10 +56,14 @@ export class SendTimes {
     this.#mark(id, pool, recentClock.recent());
   }
 
-  /** The same of the pool of those before, if it is not due already, with a time that is known. */
+  /**
+   * The same of the pool of those before, if it is not due already, with a time that is known. It is not worth
+   * its place either where the mark before it is younger than those are apart that pay.
+   */
   markAt(id: number, now: number): void {
-    if (this.due <= id) return;
-    this.#mark(id, this.#pools[(this.#head + this.#count - 1) & this.#mask] ?? null, now);
+    const at = (this.#head + this.#count - 1) & this.#mask;
+    if (this.due <= id || now - (this.#times[at] as number) < recentClock.pause) return;
+    this.#mark(id, this.#pools[at] ?? null, now);
   }
 
   #mark(id: number, pool: PoolLatencies, now: number): void {

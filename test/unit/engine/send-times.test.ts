@@ -51,6 +51,28 @@ describe('SendTimes', () => {
     expect(marks).toBeLessThan(20_000 / 10);
   });
 
+  it('takes the time of a reap for what follows, no oftener than pays', () => {
+    const times = new SendTimes(new LatencyHistogram(), 0, 0);
+    times.mark(0, null);
+    times.due = 1000;
+    // A reap after each 4 sends of a microsecond; of 15 µs that marks have to be apart.
+    for (let id = 1; id <= 400; id++) {
+      now.ms = 1000 + id / 1000;
+      if (id % 4 === 0) times.markAt(id, now.ms);
+      times.due = 1000;
+      expect(now.ms - times.timeOf(id)).toBeLessThan(0.02);
+    }
+    const marks = new Set(Array.from({ length: 401 }, (_, id) => times.timeOf(id)));
+    expect(marks.size).toBeGreaterThan(20);
+    expect(marks.size).toBeLessThan(30);
+    // One that is due anyway is left to the send.
+    const last = times.timeOf(400);
+    now.ms += 1;
+    times.due = 401;
+    times.markAt(401, now.ms);
+    expect(times.timeOf(401)).toBe(last);
+  });
+
   it('counts ids that complete in any order, and none that were sent before it began', () => {
     const times = new SendTimes(new LatencyHistogram(), 3, 10);
     send(times, 10, [1, 1, 1, 1]); // at 1001, 1002, …
