@@ -22,6 +22,11 @@ export interface PartOfFile extends Described {
 
 /** One entry of a file of streams: so many of a kind. */
 export interface StreamsOfFile extends Described {
+  /** in place of what is described: several templates */
+  readonly mix: {
+    readonly parts: readonly PartOfFile[];
+    readonly order: MixOrder | undefined;
+  } | null;
   readonly name: string;
   readonly to: Endpoint | undefined;
   readonly rate: Rate;
@@ -119,15 +124,17 @@ export function readMix(path: string): { parts: PartOfFile[]; order: MixOrder | 
         parts: unknown;
         order: MixOrder | undefined;
       });
-  return {
-    parts: listOf(place, 'parts', parts).map((part, i) => {
-      const here = place.at(`parts[${i}]`);
-      const keys = ['name', 'weight', 'template', 'fields'];
-      const { name, weight, ...more } = checkObject(here, part, 'has to be', keys);
-      return { name: nameOf(here, name, `template ${i + 1}`), weight, ...partOf(more, here) };
-    }),
-    order,
-  };
+  return { parts: partsOf(place, 'parts', parts), order };
+}
+
+function partsOf(place: Place, name: string, parts: unknown): PartOfFile[] {
+  const inside = place.where && `${place.where}.`;
+  return listOf(place, name, parts).map((part, i) => {
+    const here = place.at(`${inside}${name}[${i}]`);
+    const keys = ['name', 'weight', 'template', 'fields'];
+    const { name: own, weight, ...more } = checkObject(here, part, 'has to be', keys);
+    return { name: nameOf(here, own, `template ${i + 1}`), weight, ...partOf(more, here) };
+  });
 }
 
 /**
@@ -156,6 +163,8 @@ const STREAM_KEYS = [
   'to',
   'template',
   'fields',
+  'mix',
+  'order',
   'rate',
   'copies',
   'count',
@@ -166,7 +175,11 @@ const STREAM_KEYS = [
 
 function streamOf(place: Place, given: unknown, i: number): StreamsOfFile {
   const stream = checkObject(place, given, 'has to be', STREAM_KEYS);
-  const { name, to, rate, copies = 1, count, join, leave, changes = [], ...more } = stream;
+  const { name, to, rate, copies = 1, count, join, leave, changes = [], ...what } = stream;
+  const { mix, order, ...more } = what;
+  if (mix === undefined ? order !== undefined : Object.keys(more).length > 0) {
+    throw place.wrong('takes either template and fields, or mix and order');
+  }
   if (typeof copies !== 'number' || !Number.isInteger(copies) || copies < 1) {
     throw place.wrong(
       `copies has to be a whole number from 1 on; received ${JSON.stringify(copies)}`,
@@ -187,7 +200,11 @@ function streamOf(place: Place, given: unknown, i: number): StreamsOfFile {
     changes: listOf(place, 'changes', changes)
       .map((one, at) => changeOf(place.at(`${place.where}.changes[${at}]`), one))
       .sort((a, b) => a.at - b.at),
-    ...partOf(more, place),
+    mix:
+      mix === undefined
+        ? null
+        : { parts: partsOf(place, 'mix', mix), order: order as MixOrder | undefined },
+    ...(mix === undefined ? partOf(more, place) : { description: {}, fields: [] }),
   };
 }
 

@@ -1,7 +1,6 @@
 import { withReport } from '../../generator/base/errors.js';
 import {
   generateStreams,
-  type PacketDescription,
   type Stream,
   type StreamReport,
   type Streams,
@@ -12,7 +11,7 @@ import { checkStreamRate } from '../../generator/streams/stream-options.js';
 import { Alarm, type BufferPool, type ZeroCopySocket } from '../../index.js';
 import type { StreamChange, StreamsOfFile } from './files.js';
 import type { Order, Prepared, StreamsOfKind } from './order.js';
-import type { Content } from './traffic.js';
+import { type Content, plainParts } from './traffic.js';
 
 /** Milliseconds between two looks at a run. */
 const LOOK = 100;
@@ -148,7 +147,12 @@ function joined(
   begin: number,
   { remote, frames, traffic }: Order,
 ): Stream[] {
-  const { name, copies, description, fields, rate, count, join, leave } = entry;
+  const { name, copies, description: template, fields, mix, rate, count, join, leave } = entry;
+  const { parts = [], order } = mix ?? {};
+  const content =
+    mix === null
+      ? { template, fields }
+      : { mix: plainParts(parts), ...(order && { mixOrder: order }) };
   const to = entry.to && { address: entry.to.address, port: entry.to.port ?? 0 };
   const goal = remote === null && !frames && to !== undefined ? { to } : {};
   const { packets, burst } = checkStreamRate(rate, traffic.longest);
@@ -157,8 +161,7 @@ function joined(
     streams.join({
       name: copies === 1 ? name : `${name} ${i + 1}`,
       ...goal,
-      template: description as PacketDescription,
-      fields,
+      ...content,
       share: { first: i, stride: copies },
       rate,
       ...(count === undefined ? {} : { count }),

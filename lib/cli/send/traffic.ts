@@ -11,7 +11,14 @@ import { OFFLOAD_HEADER } from '../../generator/packets/offload.js';
 import { checkMix } from '../../generator/runs/mix.js';
 import { UsageError } from '../base/options.js';
 import type { Endpoint } from './addresses.js';
-import { type Described, readMix, readStreams, readTemplate, type StreamsOfFile } from './files.js';
+import {
+  type Described,
+  type PartOfFile,
+  readMix,
+  readStreams,
+  readTemplate,
+  type StreamsOfFile,
+} from './files.js';
 import type { SendOptions } from './options.js';
 import { describePacket, type Frames, payloadOf } from './packet.js';
 
@@ -95,15 +102,7 @@ function templateOf({ options, destination, frames, notes }: Making): Traffic {
 
 function mixOf(path: string, making: Making): Traffic {
   const { parts, order } = readMix(path);
-  const whole = completed(parts, making, 'mix');
-  const mix = whole.map(({ description, fields }, i) => {
-    const weight = parts[i]?.weight;
-    return {
-      template: description,
-      fields,
-      ...(weight === undefined ? {} : { weight: weight as number }),
-    };
-  });
+  const mix = plainParts(completed(parts, making, 'mix'));
   const { longest, meanBytes, parts: made } = asFile('--mix', () => checkMix(mix, order));
   const offload = (made[0]?.template.offsets.offload ?? -1) >= 0;
   return {
@@ -117,17 +116,38 @@ function mixOf(path: string, making: Making): Traffic {
   };
 }
 
+/** Parts as the generator takes them. */
+export const plainParts = (parts: readonly PartOfFile[]): PlainPart[] =>
+  parts.map(({ description, fields, weight }) => ({
+    template: description,
+    fields,
+    ...(weight === undefined ? {} : { weight: weight as number }),
+  }));
+
 function streamsOf(path: string, making: Making): Traffic {
   const { streams: given, slice } = readStreams(path);
-  const whole = completed(given, making, 'streams');
+  // All templates there are, since where some of them have no headers, the command line has to have them.
+  const whole = completed(
+    given.flatMap((stream): Described[] => [...(stream.mix?.parts ?? [stream])]),
+    making,
+    'streams',
+  );
   if (making.frames === null) checkGoals(given, making.destination);
   // Where all go to one place, the socket does, and packets are handed over by runs.
   const apart = making.frames === null && given.some(({ to }) => to !== undefined);
-  const streams = given.map((stream, i): StreamsOfFile => {
+  const streams = given.map((stream): StreamsOfFile => {
     const to = apart ? (stream.to ?? making.destination) : undefined;
-    return { ...stream, ...(whole[i] as Described), to };
+    const { mix } = stream;
+    if (mix === null) return { ...stream, ...(whole.shift() as Described), to };
+    const parts = whole.splice(0, mix.parts.length) as PartOfFile[];
+    return { ...stream, mix: { ...mix, parts }, to };
   });
-  const made = streams.map((stream) => compiled(stream, `--streams: ${stream.name}:`));
+  const made = streams.flatMap((stream) => {
+    const where = `--streams: ${stream.name}:`;
+    const { mix } = stream;
+    if (mix === null) return [compiled(stream, where)];
+    return asFile(where, () => checkMix(plainParts(mix.parts), mix.order).parts);
+  });
   // What takes the place of a template later has to fit the same buffers.
   const later = streams.flatMap(({ changes, name }) =>
     changes.flatMap(({ described }) =>
@@ -167,11 +187,11 @@ function checkGoals(streams: readonly StreamsOfFile[], destination: Endpoint | u
  * Descriptions of files as the socket takes them: of frames, what has no headers of its own gets those of the
  * command line. Fields of the command line are added to each.
  */
-function completed(
-  all: readonly Described[],
+function completed<D extends Described>(
+  all: readonly D[],
   making: Making,
   option: 'mix' | 'streams',
-): Described[] {
+): D[] {
   const { options, destination, frames, notes } = making;
   const bare = ({ description }: Described) =>
     Object.keys(description).every((key) => key === 'payload' || key === 'length');
@@ -181,10 +201,11 @@ function completed(
   const { payload: _, length, ...headers } = frame as PacketDescription;
   return all.map((one) => {
     const fields = fieldsOf(one.fields, options);
-    if (!(needed && bare(one))) return { description: one.description, fields };
+    if (!(needed && bare(one))) return { ...one, fields };
     // The shortest frame, but for those that say how long they are, or by what they hold.
     const own = 'payload' in one.description ? {} : { length };
-    return { description: { ...headers, ...own, ...one.description } as PacketDescription, fields };
+    const description = { ...headers, ...own, ...one.description } as PacketDescription;
+    return { ...one, description, fields };
   });
 }
 

@@ -343,6 +343,27 @@ describe('zerosend send --streams', () => {
     expect(stream.pacing.asked).toBeLessThan(3500);
   });
 
+  it('may be of several kinds of packets each', async () => {
+    const { to, heard, until: all } = await listener();
+    const mix = [
+      { weight: 2, template: { payload: '....a' }, fields: [NUMBER] },
+      { template: { payload: '....bb' } },
+    ];
+    const streams = file([
+      { name: 'mixed', rate: '2k', count: 30, mix, order: 'sequence' },
+      { name: 'plain', rate: '2k', count: 10, template: { payload: '.' } },
+    ]);
+    const report = await json([to, '--streams', streams]);
+    await all(40);
+    const mixed = heard.filter(({ length }) => length > 1).map(({ length }) => length);
+    expect(mixed).toEqual(Array.from({ length: 30 }, (_, k) => (k % 3 === 2 ? 6 : 5)));
+    expect(report.parts).toMatchObject([
+      { packets: 30, bytes: 160 },
+      { packets: 10, bytes: 10 },
+    ]);
+    expect(report.streams[0].name === 'mixed' || report.streams[1].name === 'mixed').toBe(true);
+  });
+
   it('tells of each kind in the report', async () => {
     const { to } = await listener();
     const streams = file([

@@ -77,6 +77,37 @@ describe('files of packets that are wrong', () => {
   });
 });
 
+describe('templates of streams', () => {
+  it('have the headers of the command line where they have none, in mixes as well', () => {
+    const path = file([
+      { rate: 1, mix: [{ template: { length: 64 } }, { weight: 3, template: { length: 100 } }] },
+      { rate: 1, template: { payload: 'x' } },
+    ]);
+    const { content, longest } = traffic(['--packet', 'x', '198.18.0.2:9', '--streams', path]);
+    expect(longest).toBe(100);
+    const streams = 'streams' in content ? content.streams : [];
+    const parts = streams[0]?.mix?.parts ?? [];
+    expect(parts.map(({ description, weight }) => [description.length, weight])).toEqual([
+      [64, undefined],
+      [100, 3],
+    ]);
+    for (const { description } of [...parts, ...streams.slice(1)])
+      expect(description.ipv4?.destination).toBe('198.18.0.2');
+  });
+
+  it.each([
+    [
+      { rate: 1, mix: [{ template: {} }], template: {} },
+      /takes either template and fields, or mix/,
+    ],
+    [{ rate: 1, template: {}, order: 'sequence' }, /takes either template and fields, or mix/],
+    [{ rate: 1, mix: [{ template: 5 }] }, /streams\[0\]\.mix\[0\] template has to be an object/],
+  ])('are refused: %j', (stream, message) => {
+    const path = file([stream]);
+    expect(() => traffic(['127.0.0.1:9', '--streams', path])).toThrow(message);
+  });
+});
+
 describe('what goes to one place', () => {
   const STREAM = { rate: 1, template: { payload: 'x' } };
   it('has no goal for each stream, so that packets are handed over by runs', () => {
