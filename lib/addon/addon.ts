@@ -48,6 +48,12 @@ export const FLAG_DESTINATION: number = constant('flagDestination');
 export const FLAG_EACH: number = constant('flagEach');
 /** Begins where the mailbox says, not at the start of its memory. */
 export const FLAG_BEGIN: number = constant('flagBegin');
+/** Of a send by itself: it may answer PROMPT. Only while the end of all sends before it is known. */
+export const FLAG_PROMPT: number = constant('flagPrompt');
+/** With FLAG_PROMPT: the send would begin a range of them. */
+export const FLAG_RANGE: number = constant('flagRange');
+/** The answer of a send that has completed, since the kernel has copied it: no record will tell of it. */
+export const PROMPT: number = constant('prompt');
 export const REFUSED_CLOSED: number = -constant('refusedClosed');
 export const REFUSED_QUEUE_FULL: number = -constant('refusedQueueFull');
 export const REFUSED_WRONG_POOL: number = -constant('refusedWrongPool');

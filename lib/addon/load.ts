@@ -7,7 +7,7 @@ import { findBinary, libc, shippedTargets, target } from './binary.js';
 import type { Native } from './contract.js';
 
 /** Raised with the addon's whenever the two would no longer understand each other. */
-const INTERFACE_VERSION = 11;
+const INTERFACE_VERSION = 12;
 
 const BUILD = "'npx zerosend build' builds it here (g++, make and python3 needed)";
 

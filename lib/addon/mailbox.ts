@@ -53,7 +53,10 @@ const batch = new Float64Array(
 );
 const RECORD = RECORD_SIZE;
 
-/** Sends a slot. Answers 0, or 1 when sends wait for room, or a negated errno or refusal. */
+/**
+ * Sends a slot. Answers 0, or 1 when sends wait for room, or a negated errno or refusal; with FLAG_PROMPT
+ * also PROMPT.
+ */
 export function sendSlot(
   handle: number,
   slab: number,

@@ -1,42 +1,14 @@
 import { recentClock } from '../base/recent-clock.js';
 import { throwLater } from '../base/throw-later.js';
 import { setImmediate } from '../base/timers.js';
-import { BATCH_RECORDS, native } from './addon.js';
+import { BATCH_RECORDS, KIND_INLINE, native } from './addon.js';
 import { alarms } from './alarms.js';
 import { hold } from './keep-alive.js';
 import { recordFirst, recordHandle, recordKind, recordLast } from './mailbox.js';
+import { promptSends } from './prompt-sends.js';
+import type { Reactee } from './reactee.js';
 
-/** A socket as the reactor sees it. Its flags are the reactor's: nobody else sets them. */
-export interface Reactee {
-  readonly handle: number;
-  /** sends since the reactor last looked */
-  active: boolean;
-  /** on the reactor's list */
-  scheduled: boolean;
-  /** between `add` and `remove` */
-  added: boolean;
-  /** must not be garbage-collected */
-  needed: boolean;
-  /** counted among those that keep the process alive */
-  held: boolean;
-  /** events that are to be emitted */
-  untold: number;
-  /**
-   * Takes a record in: buffers go back now, events are left for later. Returns the id below which all
-   * have completed.
-   */
-  reclaim(kind: number, first: number, last: number): number;
-  /** Emits the event of a record; `low` is what `reclaim` returned for it. */
-  tell(kind: number, first: number, last: number, low: number): void;
-  /** Ends the socket if nothing is left to do. Nothing is done while events are untold. */
-  settle(): void;
-  /** A turn is over, or (`idle`) it waits for news: what is not in flight can be let go. */
-  rest(idle: boolean): void;
-  /** Whether the process should stay alive for it. */
-  wantsHold(): boolean;
-  /** Whether it has something to tell, so that it must not be garbage-collected. */
-  hasNews(): boolean;
-}
+export type { Reactee } from './reactee.js';
 
 /**
  * Connects this thread's sockets with the addon: hands them the batches, and decides who reaps.
@@ -81,10 +53,12 @@ class Reactor {
   readonly #eventNumbers: number[] = [];
   #emitting = false;
   readonly #turn = () => this.#onTurn();
+  readonly #bookPrompt = (socket: Reactee) => this.#takePrompt(socket);
 
   constructor() {
     native.setDeliver((records, alarm) => {
       if (alarm) alarms.ring();
+      promptSends.take(this.#bookPrompt);
       this.#takeIn(records);
       this.#emitAll();
     });
@@ -128,6 +102,17 @@ class Reactor {
     setImmediate(this.#turn);
   }
 
+  /** There are some `promptSends`: takes their buffers back, and tells their sockets if these are few. */
+  look(): void {
+    if (promptSends.areOfManySockets) {
+      promptSends.take(null);
+      return;
+    }
+    recentClock.expire();
+    promptSends.take(this.#bookPrompt);
+    this.#emitAll();
+  }
+
   /** Takes in what has finished on one socket, and emits what is to be told, unless a listener asks. */
   poll(socket: Reactee): void {
     recentClock.expire();
@@ -136,6 +121,8 @@ class Reactor {
   }
 
   #collect(socket: Reactee): void {
+    promptSends.take(this.#bookPrompt);
+    this.#takePrompt(socket);
     let records: number;
     do {
       records = native.poll(socket.handle);
@@ -184,6 +171,13 @@ class Reactor {
     turn.length = 0;
   }
 
+  /** Leaves what is to be told of sends that were answered PROMPT: it comes before records of the socket. */
+  #takePrompt(socket: Reactee): void {
+    const count = socket.reclaimPrompt();
+    const { low } = socket;
+    if (count > 0) this.#leave(socket, KIND_INLINE, low - count, low - 1, low);
+  }
+
   /** @param polled the socket of the records, where it is known */
   #takeIn(records: number, polled?: Reactee): void {
     recentClock.beginBatch();
@@ -192,20 +186,26 @@ class Reactor {
       const handle = recordHandle(i);
       if (socket === undefined || socket.handle !== handle) {
         socket = this.#sockets.get(handle)?.deref();
+        if (socket !== undefined) this.#takePrompt(socket);
       }
       if (socket === undefined) continue; // closed meanwhile
-      const kind = recordKind(i);
-      const first = recordFirst(i);
-      const last = recordLast(i);
-      const low = socket.reclaim(kind, first, last);
-      socket.untold++;
-      const event = this.#events++;
-      this.#eventSockets[event] = socket;
-      this.#eventNumbers[4 * event] = kind;
-      this.#eventNumbers[4 * event + 1] = first;
-      this.#eventNumbers[4 * event + 2] = last;
-      this.#eventNumbers[4 * event + 3] = low;
+      this.#book(socket, recordKind(i), recordFirst(i), recordLast(i));
     }
+  }
+
+  /** Takes one record in, and leaves its event for later. */
+  #book(socket: Reactee, kind: number, first: number, last: number): void {
+    this.#leave(socket, kind, first, last, socket.reclaim(kind, first, last));
+  }
+
+  #leave(socket: Reactee, kind: number, first: number, last: number, low: number): void {
+    socket.untold++;
+    const event = this.#events++;
+    this.#eventSockets[event] = socket;
+    this.#eventNumbers[4 * event] = kind;
+    this.#eventNumbers[4 * event + 1] = first;
+    this.#eventNumbers[4 * event + 2] = last;
+    this.#eventNumbers[4 * event + 3] = low;
   }
 
   /** Emits the events that there are now. Those that come about meanwhile are left. */

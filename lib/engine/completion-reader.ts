@@ -117,15 +117,17 @@ export class CompletionReader {
 
 /** The readers of one socket. */
 export class CompletionReaders {
+  /** how many there are: asked for each range */
+  size = 0;
   readonly #readers = new Set<CompletionReader>();
 
-  get size(): number {
-    return this.#readers.size;
-  }
-
   add(limit: number): CompletionReader {
-    const reader = new CompletionReader(limit, (leaving) => this.#readers.delete(leaving));
+    const reader = new CompletionReader(limit, (leaving) => {
+      this.#readers.delete(leaving);
+      this.size = this.#readers.size;
+    });
     this.#readers.add(reader);
+    this.size = this.#readers.size;
     return reader;
   }
 
@@ -136,6 +138,7 @@ export class CompletionReaders {
   end(error: Error | null): void {
     for (const reader of this.#readers) reader.end(error);
     this.#readers.clear();
+    this.size = 0;
   }
 }
 

@@ -51,7 +51,8 @@ export class Completions implements Reactee, Reaper {
   held = false;
   untold = 0;
   readonly closing: Closing;
-  readonly waiters = new IdWaiters();
+  /** null while nobody waits */
+  #waiters: IdWaiters | null = null;
   readonly weakly: WeakRef<Reaper> = new WeakRef<Reaper>(this);
   readonly pools: PoolsInFlight;
   readonly #emitter: Emitter<ZeroCopySocketEvents>;
@@ -69,6 +70,12 @@ export class Completions implements Reactee, Reaper {
     this.#inFlight = state.inFlight;
   }
 
+  /** Who waits for ids. */
+  get waiters(): IdWaiters {
+    this.#waiters ??= new IdWaiters();
+    return this.#waiters;
+  }
+
   /** Takes in and tells what has finished. Returns the number of ids that have completed. */
   poll(): number {
     if (this.#state.phase === 'closed') return 0;
@@ -84,8 +91,15 @@ export class Completions implements Reactee, Reaper {
     if (kind === KIND_RETIRED) inFlight.retire(first, last);
     else if (kind === KIND_PASSED) inFlight.passed(first);
     if (isEnd(kind)) this.#complete(kind, first, last);
-    this.#state.hooks.reclaimed?.(kind, first, last);
     return inFlight.low;
+  }
+
+  get low(): number {
+    return this.#inFlight.low;
+  }
+
+  reclaimPrompt(): number {
+    return this.#inFlight.completePrompt();
   }
 
   #complete(kind: number, first: number, last: number): void {
@@ -100,9 +114,9 @@ export class Completions implements Reactee, Reaper {
   tell(kind: number, first: number, last: number, low: number): void {
     const state = this.#state;
     if (state.phase === 'closed') return; // it never was open: see Closing.discard
-    if (!this.waiters.empty) {
-      if (isEnd(kind)) this.waiters.settle(this.#inFlight, first, last, low);
-      else this.waiters.settle(this.#inFlight, 0, -1, low);
+    if (this.#waiters !== null) {
+      if (isEnd(kind)) this.#settleWaiters(this.#waiters, first, last, low);
+      else this.#settleWaiters(this.#waiters, 0, -1, low);
     }
     if (isEnd(kind)) {
       this.#tellEnd(kind, first, last);
@@ -144,7 +158,7 @@ export class Completions implements Reactee, Reaper {
         ? { first, last, how: 'failed', code: failureCode(kind - KIND_FAILURE) }
         : { first, last, how: HOW[kind] as CompletionRange['how'] };
     if (taken !== undefined) range.tags = taken;
-    readers.push(range);
+    if (readers.size > 0) readers.push(range);
     recentClock.expire(); // for what listeners send
     this.#emitter.emit('complete', range);
     recentClock.expire(); // for what is sent after them
@@ -154,10 +168,16 @@ export class Completions implements Reactee, Reaper {
   settle(): void {
     if (this.#state.isBeingHandedOver) return;
     // Those who have begun to wait within a listener of the last event: all there is has been told.
-    if (this.untold === 0 && !this.waiters.empty) {
-      this.waiters.settle(this.#inFlight, 0, -1, this.#inFlight.low);
+    if (this.untold === 0 && this.#waiters !== null) {
+      this.#settleWaiters(this.#waiters, 0, -1, this.#inFlight.low);
     }
+    if (this.#state.phase !== 'closing') return;
     if (this.untold === 0 && this.#inFlight.size === 0) this.closing.finishIfDue();
+  }
+
+  #settleWaiters(waiters: IdWaiters, first: number, last: number, low: number): void {
+    waiters.settle(this.#inFlight, first, last, low);
+    if (waiters.empty) this.#waiters = null;
   }
 
   mayHold(pool: object): boolean {

@@ -18,8 +18,6 @@ export interface Hooks {
   details?(kernel: SocketDescription): Partial<SocketInfo>;
   /** A send waits for room, where none has waited before. */
   waits?(): void;
-  /** A record has been taken in, and its buffers are back. */
-  reclaimed?(kind: number, first: number, last: number): void;
   /** The interface could not send what was handed over: called once each time that it is down. */
   linkDown?(): void;
   connected?(): void;

@@ -32,7 +32,7 @@ export class IdWaiters {
     waiter.reject(reason);
   });
 
-  /** Whether nobody waits: the usual case, asked for each batch. */
+  /** Whether nobody waits. */
   get empty(): boolean {
     return this.#byId.size === 0 && this.#flushes.size === 0;
   }

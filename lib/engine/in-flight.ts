@@ -1,15 +1,12 @@
 import { LatencyHistogram } from '../base/latency-histogram.js';
 import { recentClock } from '../base/recent-clock.js';
-import { HeldParts } from '../buffers/parts.js';
-import { Run } from '../buffers/run.js';
-import { Slot } from '../buffers/slots.js';
+import type { Run } from '../buffers/run.js';
+import { endHolding, enlarged, type Holder, markPools, poolOf } from './holder.js';
 import { holdForEver, warnOfMappings } from './lost-memory.js';
-import { type PoolLatencies, SendTimes } from './send-times.js';
+import { SendTimes } from './send-times.js';
 
-// TurboFan folds constants of this module; an imported binding is loaded at each use.
-const PooledSlot = Slot;
-/** The memory of a send: until it completes, it is neither used again nor garbage-collected. */
-export type Holder = Slot | Uint8Array | Run | HeldParts;
+/** A program may have thousands of sockets, each with a send or two in flight. */
+const FIRST_CAPACITY = 16;
 
 /**
  * The sends of one socket that have not completed, and what each holds:
@@ -29,8 +26,10 @@ export class InFlight {
   /** every id below has completed */
   low: number;
   #done: number; // the first id plus the number of those that have completed
-  #ring: (Holder | null)[] = new Array(64).fill(null);
-  #mask = 63;
+  #ring: (Holder | null)[] = new Array(FIRST_CAPACITY).fill(null);
+  #mask = FIRST_CAPACITY - 1;
+  /** ids from `low` to here are those of `addPrompt`, and have no place in the ring */
+  #promptEnd: number;
   /** From this id on a send needs more than its place: a larger ring, or the time noted. */
   #limit: number;
   #most = 0;
@@ -50,6 +49,7 @@ export class InFlight {
     this.next = first;
     this.low = first;
     this.#done = first;
+    this.#promptEnd = first;
     this.#limit = first + this.#ring.length;
   }
 
@@ -90,9 +90,31 @@ export class InFlight {
     return this.next++;
   }
 
+  /** Whether all ids have been told, but for those of `addPrompt`, which are the latest; times are not noted. */
+  get takesPrompt(): boolean {
+    return this.times === null && (this.next === this.low || this.next === this.#promptEnd);
+  }
+
+  /** Takes the next id for a send that has completed within its call, and holds nothing. */
+  addPrompt(): number {
+    this.#promptEnd = ++this.next;
+    return this.next - 1;
+  }
+
+  /** All of `addPrompt` are told of now. Returns how many there are: they end at `low`. */
+  completePrompt(): number {
+    const count = this.#promptEnd - this.low;
+    if (count <= 0) return 0;
+    if (this.size > this.#most) this.#most = this.size;
+    this.#done += count;
+    this.low = this.#promptEnd;
+    this.#setLimit();
+    return count;
+  }
+
   addMany(holders: readonly Holder[], count = holders.length): void {
     if (this.next + count > this.#limit) this.#prepare(count, holders[0] as Holder);
-    if (this.times !== null) this.#markPools(holders, count, this.times);
+    if (this.times !== null) markPools(holders, count, this.times, this.next);
     const ring = this.#ring;
     const mask = this.#mask;
     const first = this.next;
@@ -120,16 +142,6 @@ export class InFlight {
     this.#setLimit();
   }
 
-  /** Sends of one batch may be of several pools. */
-  #markPools(holders: readonly Holder[], count: number, times: SendTimes): void {
-    let pool = poolOf(holders[0] as Holder);
-    for (let i = 1; i < count; i++) {
-      const other = poolOf(holders[i] as Holder);
-      if (other !== pool) times.mark(this.next + i, other);
-      pool = other;
-    }
-  }
-
   #setLimit(): void {
     const full = this.low + this.#ring.length;
     this.#limit = this.times === null ? full : Math.min(full, this.times.due);
@@ -145,6 +157,7 @@ export class InFlight {
 
   has(id: number): boolean {
     if (id < this.low || id >= this.next) return false;
+    if (id < this.#promptEnd) return true;
     if (this.#ring[id & this.#mask] !== null) return true;
     const run = this.#runOf(id);
     return run !== null && id >= run.nextId;
@@ -230,9 +243,7 @@ export class InFlight {
       ring[id & mask] = null;
       fresh++;
       if (retired?.delete(id)) holdForEver(holder, id);
-      if (holder instanceof PooledSlot) holder.completed(id, unsent);
-      else if (holder instanceof Run) holder.completed(id, 1, unsent);
-      else if (holder instanceof HeldParts) holder.completed(id, unsent);
+      endHolding(holder, id, unsent);
     }
     return fresh;
   }
@@ -283,18 +294,7 @@ export class InFlight {
   }
 
   #grow(): void {
-    const old = this.#ring;
-    const mask = old.length * 2 - 1;
-    const ring: (Holder | null)[] = new Array(old.length * 2).fill(null);
-    for (let id = this.low; id < this.next; id++) {
-      ring[id & mask] = old[id & this.#mask] as Holder | null;
-    }
-    this.#ring = ring;
-    this.#mask = mask;
+    this.#ring = enlarged(this.#ring, this.low, this.next);
+    this.#mask = this.#ring.length - 1;
   }
-}
-
-function poolOf(holder: Holder): PoolLatencies {
-  if (holder instanceof Uint8Array) return null; // of no pool
-  return holder instanceof HeldParts ? holder.latencies : holder.slots.latency;
 }

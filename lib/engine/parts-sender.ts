@@ -6,7 +6,7 @@ import type { BufferPool } from '../buffers/buffer-pool.js';
 import { checkPart, HeldParts, MOST_PARTS, type Part, readParts } from '../buffers/parts.js';
 import type { PooledBuffer } from '../buffers/pooled-buffer.js';
 import type { Slot } from '../buffers/slots.js';
-import type { Holder } from './in-flight.js';
+import type { Holder } from './holder.js';
 import type { PoolsInFlight } from './pools-in-flight.js';
 import { checkPool, nameIndex, refusal } from './refusals.js';
 import type { SocketState } from './state.js';

@@ -17,7 +17,7 @@ export class PoolsInFlight {
   readonly #maxLength: number;
   #latest: BufferPool | null = null;
   #slots: Slots | null = null; // of the latest pool
-  readonly #earlier = new Map<BufferPool, number>(); // by that id, the lowest first
+  #earlier: Map<BufferPool, number> | null = null; // by that id, the lowest first; null while empty
   /**
    * The latest pool, unless it verifies: of its buffers a send looks only at leases and length, which
    * is at most `usualLength`.
@@ -41,8 +41,11 @@ export class PoolsInFlight {
     this.usual = verifies ? null : pool;
     this.usualLength = Math.min(pool.bufferSize, this.#maxLength);
     // The send at hand may have buffers of both.
-    if (this.#latest !== null) this.#earlier.set(this.#latest, next + MAX_REQUESTS);
-    if (!this.#earlier.delete(pool)) memoryOf(pool).reapers.add(this.#reaper);
+    if (this.#latest !== null) {
+      this.#earlier ??= new Map();
+      this.#earlier.set(this.#latest, next + MAX_REQUESTS);
+    }
+    if (this.#earlier?.delete(pool) !== true) memoryOf(pool).reapers.add(this.#reaper);
     this.#latest = pool;
     this.letGo(low);
   }
@@ -50,24 +53,26 @@ export class PoolsInFlight {
   /** Sends are about to complete. */
   noteInFlight(): void {
     this.#slots?.noteInFlight();
-    if (this.#earlier.size === 0) return;
+    if (this.#earlier === null) return;
     for (const pool of this.#earlier.keys()) memoryOf(pool).slots.noteInFlight();
   }
 
   /** Lets go of pools whose sends have completed, but for the latest. */
   letGo(low: number): void {
+    if (this.#earlier === null) return;
     for (const [pool, end] of this.#earlier) {
       if (end > low) return;
       this.#earlier.delete(pool);
       memoryOf(pool).reapers.delete(this.#reaper);
     }
+    this.#earlier = null;
   }
 
   /** Lets go of all: nothing is in flight. */
   clear(): void {
     if (this.#latest === null) return; // then there are no earlier ones
-    for (const pool of this.#earlier.keys()) memoryOf(pool).reapers.delete(this.#reaper);
-    this.#earlier.clear();
+    for (const pool of this.#earlier?.keys() ?? []) memoryOf(pool).reapers.delete(this.#reaper);
+    this.#earlier = null;
     memoryOf(this.#latest).reapers.delete(this.#reaper);
     this.#latest = null;
     this.#slots = null;
@@ -75,6 +80,6 @@ export class PoolsInFlight {
   }
 
   has(pool: object): boolean {
-    return pool === this.#latest || this.#earlier.has(pool as BufferPool);
+    return pool === this.#latest || this.#earlier?.has(pool as BufferPool) === true;
   }
 }

@@ -1,5 +1,13 @@
-import { FLAG_BEGIN, FLAG_ZERO_COPY, native } from '../addon/addon.js';
+import {
+  FLAG_BEGIN,
+  FLAG_PROMPT,
+  FLAG_RANGE,
+  FLAG_ZERO_COPY,
+  native,
+  PROMPT,
+} from '../addon/addon.js';
 import { beginOf, sendSlot, waitingSends, writeBegin } from '../addon/mailbox.js';
+import { promptSends as threadsPromptSends } from '../addon/prompt-sends.js';
 import { type Reactee, reactor } from '../addon/reactor.js';
 import { invalidArgument } from '../base/errors.js';
 import { recentClock } from '../base/recent-clock.js';
@@ -27,7 +35,11 @@ const sendOne = sendSlot;
 const waiting = waitingSends;
 const isPooled = isPooledBuffer;
 const slotOf = slotOfBuffer;
+const promptSends = threadsPromptSends;
 const ZERO_COPY = FLAG_ZERO_COPY;
+const GOES_ON = FLAG_PROMPT;
+const BEGINS_RANGE = FLAG_PROMPT | FLAG_RANGE;
+const IS_PROMPT = PROMPT;
 
 /**
  * Hands sends over to the addon one by one: each is checked, written into the mailbox, and booked under
@@ -70,6 +82,7 @@ export class Sender {
    */
   reapIfDue(): void {
     if (++this.#sinceReap >= this.#reapEvery) this.#reap();
+    else if (promptSends.count >= this.#reapEvery) this.#look();
   }
 
   /** The same before so many sends. */
@@ -83,6 +96,11 @@ export class Sender {
     if (this.#inFlight.size === 0 || this.#state.phase === 'closed') return;
     reactor.poll(this.#reactee);
     this.#inFlight.markFrom(recentClock); // which listeners have let expire, if any have run
+  }
+
+  #look(): void {
+    reactor.look();
+    this.#inFlight.markFrom(recentClock);
   }
 
   one(
@@ -123,13 +141,27 @@ export class Sender {
   pooled(buffer: PooledBuffer, length: number, flags: number, copied: boolean): number {
     const slot = slotOf(buffer);
     if (!this.isUsual(buffer, slot, length)) this.check(buffer, slot, length);
-    const asked = !copied && this.#policy.wants(length) ? flags | ZERO_COPY : flags;
+    const asked =
+      !copied && this.#policy.wants(length) ? flags | ZERO_COPY : flags | this.#promptFlags();
     if (!this.#reactee.active) reactor.markBusy(this.#reactee);
     const result = sendOne(this.#handle, slot.slab, slot.index, length, asked);
-    if (result !== 0) this.#refuseOrWait(result, length, flags);
+    if (result !== 0 && result !== IS_PROMPT) this.#refuseOrWait(result, length, flags);
     slot.slots.beginSend(slot);
     if (slot.verifier !== null) this.#verify(slot, length, flags);
-    return this.#inFlight.add(slot);
+    if (result !== IS_PROMPT) return this.#inFlight.add(slot);
+    return this.#addPrompt(slot);
+  }
+
+  #addPrompt(slot: Slot | null): number {
+    const id = this.#inFlight.addPrompt();
+    promptSends.add(this.#reactee, slot, id);
+    return id;
+  }
+
+  #promptFlags(): number {
+    const inFlight = this.#inFlight;
+    if (!inFlight.takesPrompt) return 0;
+    return inFlight.next === inFlight.low ? BEGINS_RANGE : GOES_ON;
   }
 
   #verify(slot: Slot, length: number, flags: number): void {
@@ -170,13 +202,13 @@ export class Sender {
     checkNotPooled(buffer);
     if (offset !== undefined) writeBegin(0, offset);
     const sliced = offset === undefined ? flags : flags | FLAG_BEGIN;
-    const asked = this.#policy.wants(bytes) ? sliced | ZERO_COPY : sliced;
+    const asked = this.#policy.wants(bytes) ? sliced | ZERO_COPY : sliced | this.#promptFlags();
     reactor.markBusy(this.#reactee);
     const result = nativeSendPlain(this.#handle, buffer, bytes, asked);
     if (result < 0) throw refusal(this.#state, result, bytes, flags);
     if (waiting() !== 0) this.#state.waitForDrain(this.#inFlight.next);
     this.#inFlight.markNext(); // it is of no pool, and those around it are
-    const id = this.#inFlight.add(buffer);
+    const id = result === IS_PROMPT ? this.#addPrompt(null) : this.#inFlight.add(buffer);
     this.#inFlight.markNext();
     return id;
   }

@@ -38,6 +38,12 @@ class IdRing {
     return end_ - 1;
   }
 
+  // Gives out an id that has left already, of an empty window: no slot is touched.
+  uint64_t pass() {
+    ++begin_;
+    return end_++;
+  }
+
   // Adds an id whose T the caller fills in: it may hold what an earlier id left there.
   T& extend() {
     if (size() > mask_) grow();

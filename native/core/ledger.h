@@ -38,7 +38,7 @@ class Ledger {
  public:
   // The first ids are injected by tests of the wrap only.
   explicit Ledger(uint64_t first_send = 0, uint64_t first_kernel = 0)
-      : sends_(first_send), kernel_(first_kernel) {}
+      : sends_(first_send, kFew), kernel_(first_kernel, kFew) {}
 
   uint64_t next_send() const { return sends_.end(); }
   // Every send before this one is complete.
@@ -73,6 +73,17 @@ class Ledger {
     ++kernel_outstanding_;
     kernel_.push(id);
     return id;
+  }
+
+  // What open(), add_inline_piece() and close() amount to when one piece was all: the send is
+  // complete, and no sink hears of it. While nothing else is in flight, nothing is kept of it.
+  uint64_t add_copied() {
+    if (sends_.empty()) return sends_.pass();
+    Send& send = sends_.extend();
+    send.pending = 0;
+    send.outcome = Outcome::kInline;
+    send.complete = true;
+    return sends_.end() - 1;
   }
 
   // Takes the newest `count` sends of add_sent() back as if they had never been: the kernel did not
@@ -216,6 +227,9 @@ class Ledger {
   }
 
  private:
+  // Of many sockets, each has few sends in flight, and what it keeps of them is to stay in a cache.
+  static constexpr size_t kFew = 16;
+
   // What stands in the place of a send that took a kernel id: it has been notified, or it is of a
   // refused send and has not.
   static constexpr uint64_t kNotified = ~uint64_t{0};

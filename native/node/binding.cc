@@ -19,7 +19,7 @@ namespace zerosend {
 namespace {
 
 // Changes whenever lib/addon and this addon would no longer understand each other.
-constexpr uint32_t kInterfaceVersion = 11;
+constexpr uint32_t kInterfaceVersion = 12;
 
 Napi::Object constants(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
@@ -43,6 +43,8 @@ Napi::Object constants(Napi::Env env) {
   add("flagDestination", kFlagDestination);
   add("flagEach", kFlagEach);
   add("flagBegin", kFlagBegin);
+  add("flagPrompt", kFlagPrompt);
+  add("flagRange", kFlagRange);
   add("refusedClosed", static_cast<double>(Refusal::kClosed));
   add("refusedQueueFull", static_cast<double>(Refusal::kQueueFull));
   add("refusedWrongPool", static_cast<double>(Refusal::kWrongPool));
@@ -55,6 +57,7 @@ Napi::Object constants(Napi::Env env) {
   add("requestsOffset", offsetof(Mailbox, requests));
   add("callOffset", offsetof(Mailbox, call));
   add("queuedOffset", offsetof(Mailbox, queued));
+  add("prompt", kPrompt);
   add("beginsOffset", offsetof(Mailbox, begins));
   add("destinationsOffset", offsetof(Mailbox, destinations));
   add("addressSize", sizeof(Address) / sizeof(uint32_t));

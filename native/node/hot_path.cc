@@ -103,7 +103,10 @@ int32_t send_source(Environment& environment, uint32_t handle, uint32_t flags, S
   if (!find_destinations(environment.mailbox(), *socket, flags & ~kFlagEach, 1, &to)) {
     return -EINVAL;
   }
-  return socket->send(source, to.first, &environment.mailbox().queued);
+  const Prompt prompt = !(flags & kFlagPrompt) ? Prompt::kNo
+                        : (flags & kFlagRange) ? Prompt::kFirst
+                                               : Prompt::kNext;
+  return socket->send(source, to.first, &environment.mailbox().queued, prompt);
 }
 
 int32_t send_run(Environment& environment, Mailbox& mailbox) {

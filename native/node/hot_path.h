@@ -15,10 +15,10 @@ struct Mailbox;
 // a negated errno or Refusal, and never throw; arguments that TypeScript should not have let
 // through answer -EINVAL.
 
-// send(): its arguments and its answer, which is 1 when sends wait for room, are in the mailbox:
-// reading and making JavaScript numbers would cost more than the call.
+// send(): its arguments and its answer, which is 1 when sends wait for room or kPrompt, are in the
+// mailbox: reading and making JavaScript numbers would cost more than the call.
 napi_value send_slot(napi_env env, napi_callback_info info);
-// sendPlain(handle, Uint8Array, length, flags)
+// sendPlain(handle, Uint8Array, length, flags): answers 0 or kPrompt
 napi_value send_plain(napi_env env, napi_callback_info info);
 // sendExtents(handle, count, flags, ...Uint8Arrays): slab, slot, length and offset of each part are
 // in the mailbox, where sendMany has its requests; one with slab 0 is of the next of the arrays
@@ -44,5 +44,7 @@ constexpr unsigned kFlagZeroCopy = 1;
 constexpr unsigned kFlagDestination = 2;  // to the first destination of the mailbox
 constexpr unsigned kFlagEach = 4;         // of a call: each message to its own destination
 constexpr unsigned kFlagBegin = 8;        // begins where the mailbox says
+constexpr unsigned kFlagPrompt = 16;      // of a send by itself: kPrompt may be answered,
+constexpr unsigned kFlagRange = 32;       // which would begin a range
 
 }  // namespace zerosend

@@ -83,9 +83,9 @@ class News {
   size_t take(Record* out, size_t max, uint64_t* ranges);
 
  private:
-  IdRing<Record> before_{0, 16};
+  IdRing<Record> before_{0, 2};
   Coalescer completed_;
-  IdRing<Record> after_{0, 16};
+  IdRing<Record> after_{0, 2};
 };
 
 }  // namespace zerosend

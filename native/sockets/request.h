@@ -15,6 +15,11 @@ enum class Refusal : int32_t {
   kWrongPool = 10003,  // memory of a ring or a UMEM, which is another socket's
 };
 
+// The answer of a send that has completed within its call, and of which no record will tell.
+constexpr int32_t kPrompt = 2;
+// Whether it may be answered, for the first id of a range or one that goes on with it.
+enum class Prompt : uint8_t { kNo, kFirst, kNext };
+
 // The reason of a send that abort() has given up, beside errnos and Refusals.
 constexpr int kGivenUp = 10004;
 

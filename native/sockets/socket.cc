@@ -13,13 +13,17 @@ int Socket::refusal(size_t count) const {
   return 0;
 }
 
-int32_t Socket::send(const Source& source, const Address* destination, uint32_t* waiting) {
+int32_t Socket::send(const Source& source, const Address* destination, uint32_t* waiting,
+                     Prompt prompt) {
   Lock lock(*this);
   if (const int code = refusal(1)) return -code;
   busy_ = true;
-  const int32_t result = do_send(source, destination);
+  bool done = false;
+  const int32_t result = do_send(source, destination, prompt == Prompt::kNo ? nullptr : &done);
   *waiting = static_cast<uint32_t>(queued());
-  return result;
+  if (!done) return result;
+  if (prompt == Prompt::kFirst) ++counters_[Counter::ranges];
+  return kPrompt;
 }
 
 int32_t Socket::send_many(const Source* sources, size_t count, uint32_t* waiting,

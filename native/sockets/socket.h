@@ -44,8 +44,11 @@ class Socket {
 
   // Sends or queues. Returns 0 when the send was accepted and has the next id; else a negated errno
   // or Refusal, and no id was taken. `*queued` becomes the number of sends that wait for room.
-  // `destination` is null for the connected peer.
-  int32_t send(const Source& source, const Address* destination, uint32_t* queued);
+  // `destination` is null for the connected peer. With `prompt`, the answer is kPrompt in place of
+  // a record when the kernel has copied all of it. JavaScript makes ranges of these, says whether
+  // it would begin one, and asks only while it knows of the end of all sends before.
+  int32_t send(const Source& source, const Address* destination, uint32_t* queued,
+               Prompt prompt = Prompt::kNo);
 
   // Does what send() would do for each in turn, with as few system calls as possible. Accepts all
   // or none. A message that the kernel refuses by itself after the first was accepted completes as
@@ -183,7 +186,9 @@ class Socket {
   // ---- what a subclass does ---------------------------------------------------------------------
 
   // These do what send() and send_many() do, when the socket is open and the queue has room.
-  virtual int32_t do_send(const Source& source, const Address* destination) REQUIRES(mutex_) = 0;
+  // `*done`, unless null, becomes true in place of a record of a send that has completed.
+  virtual int32_t do_send(const Source& source, const Address* destination, bool* done)
+      REQUIRES(mutex_) = 0;
   virtual int32_t do_send_many(const Source* sources, size_t count, const Destinations& to)
       REQUIRES(mutex_) = 0;
   virtual int32_t do_send_run(const Run& run, const Destinations& to) REQUIRES(mutex_) = 0;
@@ -234,9 +239,12 @@ class Socket {
   }
   // `error` says why an id is kFailed: an errno, a Refusal or kGivenUp.
   void complete(uint64_t first, uint64_t last, Outcome outcome, int error = 0) REQUIRES(mutex_) {
-    counters_[Counter::completed] += last - first + 1;
-    counters_[kOutcomeCounters[static_cast<size_t>(outcome)]] += last - first + 1;
+    count_completed(last - first + 1, outcome);
     news_.complete(first, last, outcome, error);
+  }
+  void count_completed(uint64_t count, Outcome outcome) REQUIRES(mutex_) {
+    counters_[Counter::completed] += count;
+    counters_[kOutcomeCounters[static_cast<size_t>(outcome)]] += count;
   }
   void complete(uint64_t id, Outcome outcome, int error = 0) REQUIRES(mutex_) {
     complete(id, id, outcome, error);

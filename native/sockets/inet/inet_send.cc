@@ -8,10 +8,10 @@
 
 namespace zerosend {
 
-int32_t InetSocket::do_send(const Source& source, const Address* destination) {
+int32_t InetSocket::do_send(const Source& source, const Address* destination, bool* done) {
   if (!slabs_.keep(source.slab, 1, ledger_.next_send()))
     return -static_cast<int32_t>(Refusal::kWrongPool);
-  return send_one(source, destination);
+  return send_one(source, destination, done);
 }
 
 int32_t InetSocket::do_send_extents(Source source, const Extent* extents, size_t count,
@@ -29,7 +29,7 @@ int32_t InetSocket::do_send_extents(Source source, const Extent* extents, size_t
   return code;
 }
 
-int32_t InetSocket::send_one(const Source& source, const Address* destination) {
+int32_t InetSocket::send_one(const Source& source, const Address* destination, bool* done) {
   Attempt attempt{-1, false, EAGAIN};
   if (queue_.empty()) {
     attempt = transmit(source, destination, 0, Budget::kMostBytes);
@@ -40,7 +40,7 @@ int32_t InetSocket::send_one(const Source& source, const Address* destination) {
   }
   const auto accepted = static_cast<uint32_t>(std::max<ssize_t>(attempt.accepted, 0));
   if (accepted == source.length) {
-    accept_whole(source, attempt.zerocopy);
+    accept_whole(source, attempt.zerocopy, done);
     return 0;
   }
   const uint64_t id = ledger_.open(source);
@@ -95,8 +95,9 @@ int32_t InetSocket::do_send_many(const Source* sources, size_t count, const Dest
   return 0;
 }
 
-// The kernel took all of a send at once.
-void InetSocket::accept_whole(const Source& source, bool zerocopy) {
+// The kernel took all of a send at once. `*done`, unless null, becomes true in place of a record
+// when that has completed it.
+void InetSocket::accept_whole(const Source& source, bool zerocopy, bool* done) {
   const uint32_t length = source.length;
   count_send(length);
   ++counters_[Counter::kernelSends];
@@ -105,9 +106,13 @@ void InetSocket::accept_whole(const Source& source, bool zerocopy) {
     ++counters_[Counter::kernelIds];
     id = ledger_.add_sent(source);
   } else {
-    id = ledger_.open(source);
-    ledger_.add_inline_piece(id);
-    ledger_.close(id, completer());
+    id = ledger_.add_copied();
+    if (done == nullptr) {
+      complete(id, Outcome::kInline);
+    } else {
+      count_completed(1, Outcome::kInline);
+      *done = true;
+    }
   }
   if (stamps_) stamps_->accepted(id, length, true);
 }

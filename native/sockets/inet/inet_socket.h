@@ -189,7 +189,8 @@ class InetSocket : public Socket {
   };
 
   // inet_send.cc
-  int32_t do_send(const Source& source, const Address* destination) override REQUIRES(mutex_);
+  int32_t do_send(const Source& source, const Address* destination, bool* done) override
+      REQUIRES(mutex_);
   bool takes_aim() const override { return true; }
   int32_t do_send_many(const Source* sources, size_t count, const Destinations& to) override
       REQUIRES(mutex_);
@@ -197,8 +198,9 @@ class InetSocket : public Socket {
   int32_t do_send_extents(Source source, const Extent* extents, size_t count,
                           const Address* destination) override REQUIRES(mutex_);
   uint64_t next_id() const override REQUIRES(mutex_) { return ledger_.next_send(); }
-  int32_t send_one(const Source& source, const Address* destination) REQUIRES(mutex_);
-  void accept_whole(const Source& source, bool zerocopy) REQUIRES(mutex_);
+  int32_t send_one(const Source& source, const Address* destination, bool* done = nullptr)
+      REQUIRES(mutex_);
+  void accept_whole(const Source& source, bool zerocopy, bool* done = nullptr) REQUIRES(mutex_);
   void accept_piece(uint64_t id, bool zerocopy, uint32_t bytes, bool last) REQUIRES(mutex_);
 
   // inet_queue.cc
@@ -239,7 +241,7 @@ class InetSocket : public Socket {
   int plain_parted_ GUARDED_BY(mutex_) = -1;
   KeptSlabs slabs_ GUARDED_BY(mutex_);
   KeptExtents extents_ GUARDED_BY(mutex_);
-  IdRing<Queued> queue_ GUARDED_BY(mutex_){0, 16};
+  IdRing<Queued> queue_ GUARDED_BY(mutex_){0, 2};
   std::vector<Source> run_ GUARDED_BY(mutex_);  // scratch of do_send_run()
 };
 

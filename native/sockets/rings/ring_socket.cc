@@ -32,7 +32,7 @@ void RingSocket::finish_output() {
   if (untaken() > 0) kick();
 }
 
-int32_t RingSocket::do_send(const Source& source, const Address*) {
+int32_t RingSocket::do_send(const Source& source, const Address*, bool*) {
   // What is sent has to begin where the slot does: a plain array over the same memory may not.
   if (source.slab != memory_.get() || source.data != memory_->slot(source.slot)) return -EINVAL;
   const Part frame{source.slot, source.length};

@@ -92,7 +92,7 @@ class RingSocket : public Socket {
     if (rested_ && !kernel_checks_mtu_) catch_up();
   }
 
-  int32_t do_send(const Source& source, const Address*) override REQUIRES(mutex_);
+  int32_t do_send(const Source& source, const Address*, bool*) override REQUIRES(mutex_);
   void do_poll() override REQUIRES(mutex_);
   void do_ready(uint32_t events) override REQUIRES(mutex_);
   Failure start_watching() override REQUIRES(mutex_);

@@ -1,19 +1,79 @@
 import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { TcpSocket } from 'zerosend';
+import type { TcpSocket, UdpSocket } from 'zerosend';
 import { announceSeed } from '../../../rig/pattern.mjs';
 import { Completions } from '../../support/completions.js';
 import { StreamContent } from '../../support/content.js';
-import { within } from '../../support/deadline.js';
+import { turn, within } from '../../support/deadline.js';
 import {
   connectTo,
   expectAllFree,
   expectSum,
   makePool,
+  openTo,
   startPeer,
 } from '../../support/endpoints.js';
 
 const SOCKETS = 200;
+
+describe(`${SOCKETS} sockets that take turns with datagrams`, () => {
+  it('which are copied: few buffers go round, without a turn of the event loop', async () => {
+    const peer = await startPeer({ protocol: 'udp', discard: true });
+    const pool = makePool({ count: 64 });
+    const sockets: UdpSocket[] = [];
+    for (let i = 0; i < SOCKETS; i++) sockets.push(await openTo(peer, { zeroCopy: 'never' }));
+    const completions = sockets.map((socket) => new Completions(socket));
+    const rounds = 40;
+    for (let round = 0; round < rounds; round++) {
+      for (const socket of sockets) {
+        const buffer = pool.tryAcquire();
+        if (buffer === null) throw new Error('the pool is dry');
+        expect(buffer.index).toBeLessThan(17); // the lowest free one: those before it are in use
+        expect(socket.send(buffer, 100)).toBe(round);
+      }
+    }
+    // Told in ranges, not one by one.
+    for (const { ranges } of completions) expect(ranges).toBeLessThanOrEqual(rounds / 10);
+    await within(Promise.all(sockets.map((socket) => socket.flush())), 'all flushes');
+    for (const each of completions) each.expectEachOnce(rounds);
+    for (const [i, socket] of sockets.entries()) {
+      const { completed, inlined, ranges } = socket.stats();
+      expect({ completed, inlined, ranges }).toEqual({
+        completed: rounds,
+        inlined: rounds,
+        ranges: completions[i]?.ranges,
+      });
+    }
+    expectAllFree(pool);
+    expect(pool.stats().mostInFlight).toBeLessThanOrEqual(16);
+  });
+
+  it('which are copied or not, at random: each id is told once', async () => {
+    const peer = await startPeer({ protocol: 'udp', discard: true });
+    const pool = makePool({ count: 24 });
+    const sockets: UdpSocket[] = [];
+    for (let i = 0; i < SOCKETS / 4; i++) sockets.push(await openTo(peer));
+    const completions = sockets.map((socket) => new Completions(socket));
+    const rounds = 60;
+    let state = 1;
+    for (let i = 0; i < rounds * sockets.length; i++) {
+      const socket = sockets[i % sockets.length] as UdpSocket;
+      state = (state * 1_103_515_245 + 12_345) % 2 ** 31;
+      const length = state % 3 === 0 ? 30_000 : 100; // above the threshold, and below
+      if (state % 5 === 0) socket.send(new Uint8Array(length));
+      else socket.send(pool.tryAcquire() ?? (await pool.acquire()), length);
+      if (state % 101 === 0) socket.stats(); // from then on its sends are timed
+      if (state % 103 === 0) await turn();
+      expectSum(pool);
+    }
+    await within(Promise.all(sockets.map((socket) => socket.flush())), 'all flushes');
+    for (const each of completions) each.expectEachOnce(rounds);
+    expectAllFree(pool);
+    for (const [i, socket] of sockets.entries()) {
+      expect(socket.stats().ranges).toBe(completions[i]?.ranges);
+    }
+  });
+});
 
 describe(`${SOCKETS} sockets on one pool`, () => {
   it('each have ids of their own and deliver their own stream', async () => {

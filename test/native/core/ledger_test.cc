@@ -225,6 +225,26 @@ TEST(ledger_keeps_a_send_until_it_is_closed) {
   CHECK(book.done[0] == (Completion{0, Outcome::kZeroCopy, 7}));
 }
 
+TEST(ledger_takes_ids_for_copied_sends_and_keeps_nothing_of_them) {
+  Book book;
+  for (uint64_t i = 0; i < 100; ++i) CHECK_EQ(book.ledger.add_copied(), i);
+  CHECK_EQ(book.ledger.oldest_send(), 100u);
+  CHECK_EQ(book.ledger.open_or_outstanding(), 0u);
+  CHECK_EQ(book.send(), 100u);
+  CHECK_EQ(book.ledger.add_copied(), 101u);  // behind one that is in flight
+  CHECK_EQ(book.send(), 102u);
+  CHECK_EQ(book.ledger.oldest_send(), 100u);
+  book.notify(0, 0);
+  CHECK_EQ(book.ledger.oldest_send(), 102u);
+  book.notify(1, 1);
+  CHECK_EQ(book.ledger.oldest_send(), 103u);
+  CHECK_EQ(book.ledger.add_copied(), 103u);
+  CHECK_EQ(text(book.done), "100/0 102/0 ");  // no sink hears of the others
+  int held = 0;
+  book.ledger.for_each_held([&held](int) { ++held; });
+  CHECK_EQ(held, 0);
+}
+
 TEST(ledger_completes_an_inline_send_when_it_is_closed) {
   Book book;
   book.send();  // in flight before it

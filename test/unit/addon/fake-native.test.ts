@@ -91,6 +91,21 @@ describe.each([
     native.releaseSlab(pool);
   });
 
+  it('answers that a copied send has completed, to who asks, and tells it by no record', () => {
+    const handle = open();
+    const pool = slab();
+    const ask = real.FLAG_PROMPT;
+    expect(sendSlot(handle, pool, 0, 100, ask)).toBe(real.PROMPT);
+    expect(native.sendPlain(handle, new Uint8Array(10), 10, ask)).toBe(real.PROMPT);
+    expect(poll(handle)).toEqual([]);
+    expect(sendSlot(handle, pool, 0, 100, 0)).toBe(0); // not asked for
+    expect(poll(handle)).toEqual([[KIND_INLINE, 2, 2]]);
+    expect(sendSlot(handle, pool, 1, 100, ask)).toBe(real.PROMPT);
+    expect(sendSlot(handle, pool, 2, 4097, ask)).toBe(-EINVAL);
+    native.close(handle);
+    native.releaseSlab(pool);
+  });
+
   it('revokes or completes by the end of abort what was sent without a copy', () => {
     const handle = open();
     expect(native.sendPlain(handle, new Uint8Array(10), 10, FLAG_ZERO_COPY)).toBe(0);

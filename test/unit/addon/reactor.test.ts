@@ -63,6 +63,16 @@ class Member implements Reactee {
     log.push(`${this.name} takes ${first}`);
     return first;
   }
+  /** ids that were answered PROMPT, up to `low` */
+  prompt = 0;
+  low = 0;
+  reclaimPrompt(): number {
+    const count = this.prompt;
+    this.prompt = 0;
+    this.low += count;
+    if (count > 0) log.push(`${this.name} takes ${count} of its own`);
+    return count;
+  }
   tell(_kind: number, first: number): void {
     log.push(`${this.name} tells ${first}`);
     this.listener(first);
@@ -144,6 +154,27 @@ describe('a batch', () => {
       'b tells 5',
     ]);
   });
+
+  it.each(['polled', 'delivered'] as const)(
+    'that is %s comes behind the sends that were answered as complete',
+    (way) => {
+      const [a, b] = [new Member('a'), new Member('b')];
+      a.prompt = 3;
+      a.news(3);
+      b.prompt = 1;
+      if (way === 'polled') reactor.poll(a);
+      else deliver(a);
+      expect(log).toEqual([
+        'a takes 3 of its own',
+        'a takes 3',
+        'a tells 0',
+        'a tells 3',
+        'a settles',
+      ]);
+      reactor.poll(b); // nothing else is told of it
+      expect(tells().at(-1)).toBe('b tells 0');
+    },
+  );
 
   it('passes over sockets that are closed or were never there', () => {
     const [a, b, c] = [new Member('a'), new Member('b'), new Member('c')];

@@ -23,6 +23,8 @@ const actual = await vi.importActual<typeof import('../../../lib/addon/addon.js'
 const {
   BATCH_RECORDS,
   FLAG_DESTINATION,
+  FLAG_PROMPT,
+  FLAG_RANGE,
   FLAG_ZERO_COPY,
   GIVEN_UP,
   KIND_CONNECTED,
@@ -34,6 +36,7 @@ const {
   KIND_REVOKED,
   KIND_ZEROCOPY,
   MAX_REQUESTS,
+  PROMPT,
   RECORD_SIZE,
   REFUSED_CLOSED,
   REFUSED_QUEUE_FULL,
@@ -165,6 +168,14 @@ export class FakeSocket {
     }
   }
 
+  /** Whether the last send has completed within its call: then no record tells of it. */
+  answerPrompt(): boolean {
+    const last = this.completed.at(-1);
+    if (last?.first !== this.nextId - 1) return false;
+    this.completed.pop();
+    return true;
+  }
+
   flush(): void {
     if (this.failed || this.queue.length === 0) return;
     while (this.queue.length > 0 && this.room > 0) this.#hand(this.queue.shift() as number);
@@ -196,6 +207,12 @@ export class FakeSocket {
 
   get hasNews(): boolean {
     return this.retired.length + this.completed.length + this.notices.length > 0;
+  }
+
+  /** Whether the id has not completed, or a record is to tell that it has. */
+  knows(id: number): boolean {
+    if (this.withKernel.has(id) || this.queue.includes(id)) return true;
+    return this.completed.some(({ first, last }) => first <= id && id <= last);
   }
 
   get outstanding(): boolean {
@@ -550,12 +567,19 @@ export class FakeNative implements Native {
     const refusal = socket.refusal(sends.length);
     if (refusal !== 0) return refusal;
     socket.busy = true;
+    const mayBePrompt = ((sends[0]?.flags ?? 0) & FLAG_PROMPT) !== 0;
+    if (mayBePrompt && (socket.outstanding || socket.completed.length > 0)) {
+      this.violations.push(
+        `socket ${handle} asks for PROMPT before all earlier ids have been told`,
+      );
+    }
     for (const send of sends) {
       const elsewhere = (send.flags & FLAG_DESTINATION) !== 0;
-      socket.accept({ ...send, destination: elsewhere ? this.#destination : '' });
+      const flags = send.flags & ~(FLAG_PROMPT | FLAG_RANGE);
+      socket.accept({ ...send, flags, destination: elsewhere ? this.#destination : '' });
     }
     queued[0] = socket.queue.length;
-    return 0;
+    return mayBePrompt && socket.answerPrompt() ? PROMPT : 0;
   }
 
   #collect(socket: FakeSocket, at: number): number {

@@ -1,0 +1,51 @@
+import { HeldParts } from '../buffers/parts.js';
+import { Run } from '../buffers/run.js';
+import { Slot } from '../buffers/slots.js';
+import type { PoolLatencies, SendTimes } from './send-times.js';
+
+// TurboFan folds constants of this module; an imported binding is loaded at each use.
+const PooledSlot = Slot;
+
+/** The memory of a send: until it completes, it is neither used again nor garbage-collected. */
+export type Holder = Slot | Uint8Array | Run | HeldParts;
+
+/** The send `id` of this memory has completed, or (`unsent`) never left. */
+export function endHolding(holder: Holder, id: number, unsent: boolean): void {
+  if (holder instanceof PooledSlot) holder.completed(id, unsent);
+  else if (holder instanceof Run) holder.completed(id, 1, unsent);
+  else if (holder instanceof HeldParts) holder.completed(id, unsent);
+}
+
+/** Where the pool of this memory counts latencies; null for memory that is of no pool. */
+export function poolOf(holder: Holder): PoolLatencies {
+  if (holder instanceof Uint8Array) return null;
+  return holder instanceof HeldParts ? holder.latencies : holder.slots.latency;
+}
+
+/** Sends of one batch, which begins with the id `first`, may be of several pools. */
+export function markPools(
+  holders: readonly Holder[],
+  count: number,
+  times: SendTimes,
+  first: number,
+): void {
+  let pool = poolOf(holders[0] as Holder);
+  for (let i = 1; i < count; i++) {
+    const other = poolOf(holders[i] as Holder);
+    if (other !== pool) times.mark(first + i, other);
+    pool = other;
+  }
+}
+
+/** A ring of twice the size, with what stands at the ids from `low` to before `next`. */
+export function enlarged(
+  ring: readonly (Holder | null)[],
+  low: number,
+  next: number,
+): (Holder | null)[] {
+  const larger: (Holder | null)[] = new Array(ring.length * 2).fill(null);
+  for (let id = low; id < next; id++) {
+    larger[id & (larger.length - 1)] = ring[id & (ring.length - 1)] as Holder | null;
+  }
+  return larger;
+}
