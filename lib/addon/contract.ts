@@ -122,6 +122,9 @@ export interface SocketDescription {
   tcp?: TcpDescription;
 }
 
+/** What `ends` tells. */
+export type EndsDescription = Pick<SocketDescription, 'local' | 'remote' | 'acknowledged'>;
+
 /** What TCP_INFO tells, in its units; what the kernel does not know is missing. */
 export interface TcpDescription {
   acknowledged?: number;
@@ -230,6 +233,8 @@ export interface Native {
   close(handle: number): void;
   counters(handle: number): number[];
   describe(handle: number): SocketDescription;
+  /** A part of it, for a tenth of the time. */
+  ends(handle: number): EndsDescription;
   /** The interface by which packets leave for an address, and its queueing disciplines. */
   wayOut(
     remote: Endpoint,

@@ -9,7 +9,7 @@ import { closeChannel, errorChannel } from './diagnostics.js';
 import type { Emitter } from './emitter.js';
 import type { CloseReport, ZeroCopySocketEvents } from './events.js';
 import type { SocketState } from './state.js';
-import { describeSocket } from './stats.js';
+import { describeEnds } from './stats.js';
 
 /** ms without progress after which a socket that closes gives up */
 export const DEFAULT_CLOSE_TIMEOUT = 5000;
@@ -149,8 +149,8 @@ export class Closing {
       const failure = native.conclude(state.handle);
       if (failure !== 0) state.error = state.fatal(failure);
     }
-    const { acknowledged = -1, ...kernel } = describeSocket(state.handle);
-    state.look(kernel);
+    const { acknowledged = -1, ...ends } = describeEnds(state.handle);
+    state.look(ends);
     const stats = readStats(state);
     state.finalStats = stats;
     state.tags = null;

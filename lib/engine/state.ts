@@ -1,11 +1,16 @@
-import type { Endpoint, OpenedSocket, SocketDescription } from '../addon/contract.js';
+import type {
+  Endpoint,
+  EndsDescription,
+  OpenedSocket,
+  SocketDescription,
+} from '../addon/contract.js';
 import { type CodedError, stateError, systemError } from '../base/errors.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';
 import { CompletionReaders } from './completion-reader.js';
 import type { Hooks } from './hooks.js';
 import { InFlight } from './in-flight.js';
 import type { CheckedSocketOptions } from './options.js';
-import { describeSocket, type SocketStats } from './stats.js';
+import { describeEnds, describeSocket, type SocketStats } from './stats.js';
 import { Tags } from './tags.js';
 import { TimestampReader } from './timestamps.js';
 import { ZeroCopyPolicy } from './zero-copy-policy.js';
@@ -101,7 +106,7 @@ export class SocketState {
   }
 
   /** Remembers both ends, which a connection that was reset has no more. */
-  look({ local, remote }: SocketDescription): Ends {
+  look({ local, remote }: EndsDescription): Ends {
     const isLost = remote === undefined && this.#ends.remote !== undefined;
     if ((local ?? remote) !== undefined && !isLost) this.#ends = { local, remote };
     return this.#ends;
@@ -113,7 +118,7 @@ export class SocketState {
   }
 
   remote(): Endpoint | undefined {
-    return this.look(describeSocket(this.handle)).remote;
+    return this.look(describeEnds(this.handle)).remote;
   }
 
   /** The error that ends the socket. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { native } from '../addon/addon.js';
-import type { SocketDescription } from '../addon/contract.js';
+import type { EndsDescription, SocketDescription } from '../addon/contract.js';
 import type { LatencySummary } from '../base/latency-histogram.js';
 import type { CompletionLatency } from '../buffers/completion-latency.js';
 import type { SocketSettings } from './settings.js';
@@ -278,6 +278,12 @@ export function readCounters(handle: number): SocketCounters {
 export function describeSocket(handle: number | null): SocketDescription {
   const nothing: SocketDescription = Object.create(null);
   return handle === null ? nothing : Object.assign(nothing, native.describe(handle));
+}
+
+/** What sockets are asked for that come and go: both ends, and what has been acknowledged. */
+export function describeEnds(handle: number): EndsDescription {
+  const nothing: EndsDescription = Object.create(null);
+  return Object.assign(nothing, native.ends(handle));
 }
 
 function read(path: string): string {

@@ -1,5 +1,6 @@
 import { isFailure, native } from '../addon/addon.js';
 import type { Endpoint, OpenedSocket, OpenRequest, Settings } from '../addon/contract.js';
+import { reactor } from '../addon/reactor.js';
 import { type CodedError, rangeError, systemError } from '../base/errors.js';
 import { setImmediate, setTimeout } from '../base/timers.js';
 import { checkInteger, checkSignal, checkString, readOptions } from '../base/validate.js';
@@ -14,6 +15,7 @@ import {
 } from '../engine/options.js';
 import type { BindSettings, TcpSettings } from '../engine/settings.js';
 import { coreOf, ZeroCopySocket } from '../engine/socket.js';
+import { describeEnds } from '../engine/stats.js';
 import { type Family, familyOf, isNumeric, resolve } from './address.js';
 import { openError } from './open-error.js';
 import { applySetting, checkSettings, readSettings, TCP_LATER, TCP_SETTINGS } from './settings.js';
@@ -135,6 +137,7 @@ export class TcpSocket extends ZeroCopySocket {
     try {
       const error = await new Promise<CodedError | null>((settle) => {
         socket.#settled = settle;
+        reactor.poll(socket.#core.completions); // it may be up already
       });
       if (error !== null) throw error;
       signal?.throwIfAborted();
@@ -164,7 +167,7 @@ export class TcpSocket extends ZeroCopySocket {
 
   #connected(): void {
     const { completions, state } = this.#core;
-    const { local, remote } = state.look(state.describe());
+    const { local, remote } = state.look(describeEnds(state.handle));
     if (local && remote && local.address === remote.address && local.port === remote.port) {
       this.#settled?.(connectedToItself(this.#target));
       return;
@@ -182,8 +185,9 @@ export class TcpSocket extends ZeroCopySocket {
 
   /**
    * Inline data has completed but may still be on its way: a close before it is acknowledged would
-   * turn into a reset if the peer talks. There is no event for that, so look again. The timer does not
-   * keep the process alive: what does is decided in one place, the reactor.
+   * turn into a reset if the peer talks. There is no event for that but the peer's own end, with which most
+   * peers answer ours (Record::kPeerEnded): so look again. The timer does not keep the process alive: what
+   * does is decided in one place, the reactor.
    */
   #lingers(): boolean {
     const { completions, state } = this.#core;

@@ -1,5 +1,5 @@
 import { FLAG_DESTINATION, isFailure, native } from '../addon/addon.js';
-import type { OpenedSocket, OpenRequest } from '../addon/contract.js';
+import type { OpenedSocket, OpenRequest, SocketDescription } from '../addon/contract.js';
 import { invalidArgument, rangeError } from '../base/errors.js';
 import { checkInteger, checkOneNumber, checkString, readOptions } from '../base/validate.js';
 import { BufferRun } from '../buffers/buffer-run.js';
@@ -12,7 +12,7 @@ import { type CheckedSocketOptions, checkSocketOptions } from '../engine/options
 import type { SendManyOptions, SendOptions } from '../engine/send-options.js';
 import type { UdpSettings } from '../engine/settings.js';
 import { coreOf, ZeroCopySocket } from '../engine/socket.js';
-import { describeSocket } from '../engine/stats.js';
+import { describeEnds, describeSocket } from '../engine/stats.js';
 import { sendManyTagged, sendTagged } from '../engine/tagged.js';
 import {
   checkAddress,
@@ -141,7 +141,8 @@ export class UdpSocket extends ZeroCopySocket {
     if (options.maxPacingRate > 0) checkPacing(remote, options.interface);
     const opened = native.openUdp(request);
     if (isFailure(opened)) throw openError(opened, request);
-    const { mtu = 0, remote: peer } = describeSocket(opened.handle);
+    const { mtu = 0, remote: peer }: SocketDescription =
+      segmentSize > 0 ? describeSocket(opened.handle) : describeEnds(opened.handle);
     const onWire: Family = peer && isMapped(peer.address) ? 4 : family;
     if (remote && mtu > 0 && segmentSize + HEADERS[onWire] > mtu) {
       native.close(opened.handle);

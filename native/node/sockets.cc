@@ -189,6 +189,18 @@ void set_tcp(Napi::Object result, const TcpFacts& facts, int64_t acknowledged) {
   set(result, "tcp", tcp);
 }
 
+// ends(handle): both addresses, and what a TCP peer has acknowledged: a few system calls, where
+// describe() makes dozens
+Napi::Value ends(Info info) {
+  Napi::Object result = Napi::Object::New(info.Env());
+  Socket* socket = socket_of(info);
+  if (socket == nullptr || socket->fd() < 0) return result;
+  set_address(result, "local", socket->fd(), ::getsockname);
+  set_address(result, "remote", socket->fd(), ::getpeername);
+  set(result, "acknowledged", static_cast<double>(socket->state().acknowledged));
+  return result;
+}
+
 // describe(handle): what the kernel says of the socket now
 Napi::Value describe(Info info) {
   Napi::Object result = Napi::Object::New(info.Env());
@@ -285,6 +297,7 @@ void export_socket_functions(Napi::Object exports, Environment* environment) {
   set_function<abort_socket>(exports, "abort", environment);
   set_function<close_socket>(exports, "close", environment);
   set_function<counters>(exports, "counters", environment);
+  set_function<ends>(exports, "ends", environment);
   set_function<describe>(exports, "describe", environment);
   set_function<way_out>(exports, "wayOut", environment);
   set_function<conclude>(exports, "conclude", environment);

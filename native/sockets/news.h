@@ -21,6 +21,7 @@ struct Record {
     kPassed = 13,    // first: an id that fails, past whose place in the ring the kernel has gone
     kRetired = 11,   // first: an id whose memory must never be written or freed again
     kLinkDown = 14,  // frames were handed over while the interface could not send
+    kPeerEnded = 15,   // of a TCP connection that closes: the peer has ended its side
     kFailure = 65536,  // and up, plus the reason: a range of ids that failed for it
   };
   uint32_t kind;

@@ -178,7 +178,7 @@ Socket::Wake Socket::on_ready(uint32_t events) {
   wake.news = !news_.empty();
   wake.unfinished = unfinished_ && !failed_;
   wake.rearm = wants_arming() && (!busy_ || queued() > 0);
-  wake.soon = queued() > 0;
+  wake.soon = queued() > 0 || closing_;
   return wake;
 }
 

@@ -144,7 +144,7 @@ class Socket {
     bool news = false;        // records wait for JavaScript
     bool unfinished = false;  // on_ready() is due again, at once
     bool rearm = false;       // arm again, after a pause
-    bool soon = false;        // the pause should be short: sends are waiting for room
+    bool soon = false;  // the pause should be short: sends wait for room, or somebody for the end
   };
   Wake on_ready(uint32_t events);
   // JavaScript waits for the lock.

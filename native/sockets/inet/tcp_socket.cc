@@ -1,6 +1,7 @@
 #include "sockets/inet/tcp_socket.h"
 
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -89,6 +90,8 @@ void TcpSocket::do_ready(uint32_t events) {
   if (events & EPOLLHUP) hung_up_ = true;
   if (events & (EPOLLIN | EPOLLRDHUP)) discard_input();
   InetSocket::do_ready(events);
+  // By its end the peer acknowledges ours, for which close() waits.
+  if (closing_ && peer_closed_) news_.tell(Record::kPeerEnded);
 }
 
 uint32_t TcpSocket::interest() const {
@@ -99,6 +102,14 @@ uint32_t TcpSocket::interest() const {
 // An idle connection is watched for input, the peer's end and resets, but after a hang-up that
 // would fire for ever.
 bool TcpSocket::wants_arming() const { return is_outstanding() || (!failed_ && !hung_up_); }
+
+// To a peer on this host the connection is up when connect(2) returns: then there is nothing to
+// wake the poller thread for.
+Failure TcpSocket::start_watching() {
+  pollfd up{fd_, POLLOUT, 0};
+  if (::poll(&up, 1, 0) > 0) finish_connecting();
+  return InetSocket::start_watching();
+}
 
 void TcpSocket::finish_connecting() {
   if (const int error = take_error()) return fail(error, true);
@@ -136,7 +147,9 @@ void TcpSocket::finish_output() {
 // Drops the write queue and resets; the completions stay readable, which close() would forbid. What
 // a queueing discipline or a driver holds is not freed by this.
 void TcpSocket::cut_off() {
-  acknowledged_ = acknowledged();
+  TcpFacts facts;
+  read_facts(&facts);
+  acknowledged_ = acknowledged(facts);
   cut_off_ = true;
   sockaddr unspecified{};
   unspecified.sa_family = AF_UNSPEC;
@@ -158,23 +171,27 @@ void TcpSocket::before_close() {
 Socket::State TcpSocket::do_state() const {
   State state = InetSocket::do_state();
   state.peer_closed = peer_closed_;
-  state.acknowledged = acknowledged();
-  if (!connecting_ && !cut_off_ && !read_tcp_facts(fd_, &state.tcp)) state.tcp.closed = true;
+  if (!read_facts(&state.tcp)) state.tcp.closed = true;
   state.is_connected = !connecting_ && !cut_off_ && !state.tcp.closed;
+  state.acknowledged = acknowledged(state.tcp);
   return state;
 }
 
 uint64_t TcpSocket::do_progress() const {
-  return static_cast<uint64_t>(std::max<int64_t>(acknowledged(), 0));
+  TcpFacts facts;
+  read_facts(&facts);
+  return static_cast<uint64_t>(std::max<int64_t>(acknowledged(facts), 0));
+}
+
+bool TcpSocket::read_facts(TcpFacts* facts) const {
+  return !connecting_ && !cut_off_ && read_tcp_facts(fd_, facts);
 }
 
 // Bytes that the peer has acknowledged, or -1. The kernel counts the SYN and the FIN as one byte
 // each (tcp_snd_una_update in net/ipv4/tcp_input.c): the one always comes first, the other is
 // behind all that was sent. It forgets the count when the connection is cut off.
-int64_t TcpSocket::acknowledged() const {
-  if (connecting_ || cut_off_) return acknowledged_;
-  TcpFacts facts;
-  if (!read_tcp_facts(fd_, &facts) || facts.bytes_acked < 0) return acknowledged_;
+int64_t TcpSocket::acknowledged(const TcpFacts& facts) const {
+  if (facts.bytes_acked < 0) return acknowledged_;
   const auto acked = static_cast<uint64_t>(facts.bytes_acked > 0 ? facts.bytes_acked - 1 : 0);
   const auto& counted = counters_.values();
   const uint64_t sent = counted[static_cast<size_t>(Counter::bytes)] -

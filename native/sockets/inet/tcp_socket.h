@@ -25,6 +25,7 @@ class TcpSocket final : public InetSocket {
   void do_ready(uint32_t events) override REQUIRES(mutex_);
   uint32_t interest() const override REQUIRES(mutex_);
   bool wants_arming() const override REQUIRES(mutex_);
+  Failure start_watching() override REQUIRES(mutex_);
   void finish_connecting() REQUIRES(mutex_);
   void discard_input() REQUIRES(mutex_);
 
@@ -34,7 +35,9 @@ class TcpSocket final : public InetSocket {
   void before_close() override REQUIRES(mutex_);
   State do_state() const override REQUIRES(mutex_);
   uint64_t do_progress() const override REQUIRES(mutex_);
-  int64_t acknowledged() const REQUIRES(mutex_);
+  // False, and nothing read, where the kernel does not tell, or there is no connection (any more).
+  bool read_facts(TcpFacts* facts) const REQUIRES(mutex_);
+  int64_t acknowledged(const TcpFacts& facts) const REQUIRES(mutex_);
 
   bool shut_down_ GUARDED_BY(mutex_) = false;     // SHUT_WR was sent
   bool cut_off_ GUARDED_BY(mutex_) = false;       // the connection was dissolved

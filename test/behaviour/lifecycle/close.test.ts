@@ -13,6 +13,7 @@ import {
   overLoopback,
   startPeer,
 } from '../../support/endpoints.js';
+import { Program } from '../../support/program.js';
 import { expectIntact } from '../../support/receiver.js';
 
 /** Sends more than kernel and peer hold, so that ids are outstanding until the peer reads. */
@@ -95,6 +96,22 @@ for (const family of families) {
     });
   });
 }
+
+describe('without timers', () => {
+  it('a connection to this host is up at once, and close() hears of the end of its peer', async () => {
+    const fast = await startPeer({ protocol: 'tcp' });
+    const peer = await startPeer(slow);
+    const url = new URL('./programs/without-timers.mjs', import.meta.url);
+    const program = new Program(url, { fast: fast.port, slow: peer.port });
+    const { wakes, open } = await program.next('closing');
+    expect(Math.min(...wakes)).toBe(0); // a busy machine may take longer for some
+    expect(open).toBe(true);
+    await peer.resume();
+    expect(await program.next('closed')).toMatchObject({ outcome: 'drained', ids: 1 });
+    expect(await program.exit()).toMatchObject({ code: 0, stderr: '' });
+    await peer.until(({ bytes, eof }) => bytes === 400_000 && eof === 1);
+  });
+});
 
 describe('close()', () => {
   it('of a socket whose peer never stops talking ends, and the peer has every byte', async () => {

@@ -486,6 +486,10 @@ export class FakeNative implements Native {
     return this.#sockets.get(handle)?.description ?? {};
   }
 
+  ends(handle: number): SocketDescription {
+    return this.describe(handle);
+  }
+
   progress(handle: number): number {
     const socket = this.#sockets.get(handle);
     if (socket === undefined) return 0;
