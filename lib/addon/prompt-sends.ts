@@ -6,18 +6,21 @@ interface PromptHolder {
   completed(id: number, unsent: boolean): void;
 }
 
+/** After so many sends buffers go back. */
+const GIVE_BACK_EVERY = 16;
+
 /**
  * The latest sends of this thread that have completed within their calls, since the kernel has copied them:
- * their sockets are to be told, and their slots to go back to their pools. Both is done after some sends,
- * whichever sockets these were of, so that few buffers are in use, which a cache holds.
+ * their slots are to go back to their pools, and their sockets to be told. That is done when one of the
+ * sockets is looked at.
  *
- * Where many sockets take turns, only the slots go back. To tell each socket of each send would cost more
- * than the send, since nothing of a socket is in a cache any more when its turn comes: it is told of several
- * together, when it looks for completions itself, or when the event loop turns.
+ * Where many sockets take turns, that would be late, and few buffers are to be in use, which a cache holds.
+ * So the slots go back after some sends by themselves. To tell each socket of each send would cost more than
+ * the send, since nothing of a socket is in a cache any more when its turn comes: it is told of several
+ * together, when it is looked at.
  */
 class PromptSends {
-  /** how many there are */
-  count = 0;
+  #count = 0;
   // Never cut, which would give their memory back: a steady flow does not allocate.
   readonly #sockets: (Reactee | null)[] = [];
   readonly #holders: (PromptHolder | null)[] = [];
@@ -25,16 +28,18 @@ class PromptSends {
 
   /** @param holder null for memory that is of no pool */
   add(socket: Reactee, holder: PromptHolder | null, id: number): void {
-    this.#sockets[this.count] = socket;
-    this.#holders[this.count] = holder;
-    this.#ids[this.count++] = id;
+    this.#sockets[this.#count] = socket;
+    this.#holders[this.#count] = holder;
+    this.#ids[this.#count++] = id;
+    if (this.#count % GIVE_BACK_EVERY === 0 && this.#areOfManySockets()) this.take(null);
   }
 
-  /** Whether none of their sockets has sent twice. */
-  get areOfManySockets(): boolean {
+  /** Whether none of the sockets has sent twice lately. */
+  #areOfManySockets(): boolean {
     const sockets = this.#sockets;
-    for (let i = 1; i < this.count; i++) {
-      for (let j = 0; j < i; j++) {
+    const begin = this.#count - GIVE_BACK_EVERY;
+    for (let i = begin + 1; i < this.#count; i++) {
+      for (let j = begin; j < i; j++) {
         if (sockets[i] === sockets[j]) return false;
       }
     }
@@ -47,8 +52,8 @@ class PromptSends {
    * @param tell called with each socket, or null
    */
   take(tell: ((socket: Reactee) => void) | null): void {
-    const { count } = this;
-    this.count = 0;
+    const count = this.#count;
+    this.#count = 0;
     let slots: PromptHolder['slots'] | null = null;
     for (let i = 0; i < count; i++) {
       const holder = this.#holders[i] as PromptHolder | null;

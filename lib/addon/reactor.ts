@@ -102,17 +102,6 @@ class Reactor {
     setImmediate(this.#turn);
   }
 
-  /** There are some `promptSends`: takes their buffers back, and tells their sockets if these are few. */
-  look(): void {
-    if (promptSends.areOfManySockets) {
-      promptSends.take(null);
-      return;
-    }
-    recentClock.expire();
-    promptSends.take(this.#bookPrompt);
-    this.#emitAll();
-  }
-
   /** Takes in what has finished on one socket, and emits what is to be told, unless a listener asks. */
   poll(socket: Reactee): void {
     recentClock.expire();

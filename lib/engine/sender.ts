@@ -82,7 +82,6 @@ export class Sender {
    */
   reapIfDue(): void {
     if (++this.#sinceReap >= this.#reapEvery) this.#reap();
-    else if (promptSends.count >= this.#reapEvery) this.#look();
   }
 
   /** The same before so many sends. */
@@ -96,11 +95,6 @@ export class Sender {
     if (this.#inFlight.size === 0 || this.#state.phase === 'closed') return;
     reactor.poll(this.#reactee);
     this.#inFlight.markFrom(recentClock); // which listeners have let expire, if any have run
-  }
-
-  #look(): void {
-    reactor.look();
-    this.#inFlight.markFrom(recentClock);
   }
 
   one(
@@ -134,7 +128,7 @@ export class Sender {
   }
 
   /**
-   * Kept small: TurboFan inlines so many bytecodes into a caller and no more. With `#refuseOrWait` in
+   * Kept small: TurboFan inlines so many bytecodes into a caller and no more. With `#takeAnswer` in
    * line and a default for `copied`, a send in a loop cost 54 ns of JavaScript in place of 39.
    * @param copied it is a copy already, for which no zero copy is asked
    */
@@ -145,11 +139,17 @@ export class Sender {
       !copied && this.#policy.wants(length) ? flags | ZERO_COPY : flags | this.#promptFlags();
     if (!this.#reactee.active) reactor.markBusy(this.#reactee);
     const result = sendOne(this.#handle, slot.slab, slot.index, length, asked);
-    if (result !== 0 && result !== IS_PROMPT) this.#refuseOrWait(result, length, flags);
+    if (result !== 0) return this.#takeAnswer(result, slot, length, flags);
     slot.slots.beginSend(slot);
     if (slot.verifier !== null) this.#verify(slot, length, flags);
-    if (result !== IS_PROMPT) return this.#inFlight.add(slot);
-    return this.#addPrompt(slot);
+    return this.#inFlight.add(slot);
+  }
+
+  #takeAnswer(result: number, slot: Slot, length: number, flags: number): number {
+    if (result !== IS_PROMPT) this.#refuseOrWait(result, length, flags);
+    slot.slots.beginSend(slot);
+    if (slot.verifier !== null) this.#verify(slot, length, flags);
+    return result === IS_PROMPT ? this.#addPrompt(slot) : this.#inFlight.add(slot);
   }
 
   #addPrompt(slot: Slot | null): number {
