@@ -1,8 +1,9 @@
 import { native } from '../addon/addon.js';
 import { reactor } from '../addon/reactor.js';
 import { LatencyHistogram } from '../base/latency-histogram.js';
+import { readCounters } from './kernel-facts.js';
 import type { SocketState } from './state.js';
-import { readCounters, type SocketCounters, type SocketInfo } from './stats.js';
+import type { SocketCounters, SocketInfo } from './stats.js';
 
 /** Which kind of socket it is. */
 export type Protocol = SocketInfo['protocol'];

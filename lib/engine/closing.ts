@@ -8,8 +8,8 @@ import { readStats } from './describe.js';
 import { closeChannel, errorChannel } from './diagnostics.js';
 import type { Emitter } from './emitter.js';
 import type { CloseReport, ZeroCopySocketEvents } from './events.js';
+import { describeEnds } from './kernel-facts.js';
 import type { SocketState } from './state.js';
-import { describeEnds } from './stats.js';
 
 /** ms without progress after which a socket that closes gives up */
 export const DEFAULT_CLOSE_TIMEOUT = 5000;

@@ -3,14 +3,9 @@ import { systemError } from '../base/errors.js';
 import { showAddress } from '../base/inspection.js';
 import { clock } from '../base/timers.js';
 import { latencyOf } from '../buffers/completion-latency.js';
+import { readCounters, readLimits } from './kernel-facts.js';
 import type { SocketState } from './state.js';
-import {
-  readCounters,
-  readLimits,
-  type SocketInfo,
-  type SocketStats,
-  type TcpInfo,
-} from './stats.js';
+import type { SocketInfo, SocketStats, TcpInfo } from './stats.js';
 
 export function readStats(state: SocketState): SocketStats {
   if (state.finalStats !== null) return { ...state.finalStats };

@@ -10,7 +10,8 @@ import {
 import { knownPools } from '../buffers/known-pools.js';
 import type { SendInFlight } from '../buffers/reapers.js';
 import { addCounters, census, PROTOCOLS } from './census.js';
-import { readCounters, type SocketCounters, type SocketInfo } from './stats.js';
+import { readCounters } from './kernel-facts.js';
+import type { SocketCounters, SocketInfo } from './stats.js';
 
 /**
  * What sockets have come to: the counters are sums over all there have been, so they never fall; the

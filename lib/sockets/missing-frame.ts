@@ -1,7 +1,7 @@
 import { native } from '../addon/addon.js';
 import { clock, setTimeout } from '../base/timers.js';
 import type { RingOrder } from '../buffers/slot-order.js';
-import { describeSocket } from '../engine/stats.js';
+import { describeSocket } from '../engine/kernel-facts.js';
 
 const LOOK_MS = 10;
 /** For how long frames wait for one that is held before that is told. */

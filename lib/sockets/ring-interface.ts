@@ -2,7 +2,8 @@ import type { LinkDescription, SocketDescription } from '../addon/contract.js';
 import { type CodedError, rangeError, systemError } from '../base/errors.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';
 import type { Hooks } from '../engine/hooks.js';
-import { describeSocket, type LinkInfo, type SocketInfo } from '../engine/stats.js';
+import { describeSocket } from '../engine/kernel-facts.js';
+import type { LinkInfo, SocketInfo } from '../engine/stats.js';
 
 /** By IF_OPER_*. */
 const OPERSTATES: readonly LinkInfo['operstate'][] = [

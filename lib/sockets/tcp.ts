@@ -6,6 +6,7 @@ import { setImmediate, setTimeout } from '../base/timers.js';
 import { checkInteger, checkSignal, checkString, readOptions } from '../base/validate.js';
 import { announce } from '../engine/announce.js';
 import type { Core } from '../engine/core.js';
+import { describeEnds } from '../engine/kernel-facts.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
 import {
   type CheckedSocketOptions,
@@ -15,7 +16,6 @@ import {
 } from '../engine/options.js';
 import type { BindSettings, TcpSettings } from '../engine/settings.js';
 import { coreOf, ZeroCopySocket } from '../engine/socket.js';
-import { describeEnds } from '../engine/stats.js';
 import { type Family, familyOf, isNumeric, resolve } from './address.js';
 import { openError } from './open-error.js';
 import { applySetting, checkSettings, readSettings, TCP_LATER, TCP_SETTINGS } from './settings.js';

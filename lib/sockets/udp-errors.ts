@@ -1,7 +1,7 @@
 import { native } from '../addon/addon.js';
 import { type CodedError, rangeError } from '../base/errors.js';
+import { describeSocket } from '../engine/kernel-facts.js';
 import type { SocketState } from '../engine/state.js';
-import { describeSocket } from '../engine/stats.js';
 import type { Family } from './address.js';
 
 /** Bytes of the headers of a datagram on the wire, IP and UDP. */

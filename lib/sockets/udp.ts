@@ -7,12 +7,12 @@ import type { PartLengths, SendPart } from '../buffers/parts.js';
 import type { PooledBuffer } from '../buffers/pooled-buffer.js';
 import { announce } from '../engine/announce.js';
 import type { Core } from '../engine/core.js';
+import { describeEnds, describeSocket } from '../engine/kernel-facts.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
 import { type CheckedSocketOptions, checkSocketOptions } from '../engine/options.js';
 import type { SendManyOptions, SendOptions } from '../engine/send-options.js';
 import type { UdpSettings } from '../engine/settings.js';
 import { coreOf, ZeroCopySocket } from '../engine/socket.js';
-import { describeEnds, describeSocket } from '../engine/stats.js';
 import { sendManyTagged, sendTagged } from '../engine/tagged.js';
 import {
   checkAddress,

@@ -1,7 +1,8 @@
 import type { OpenedXdp, SocketDescription } from '../addon/contract.js';
 import { type CodedError, outOfRange, systemError } from '../base/errors.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';
-import { describeSocket, type SocketInfo } from '../engine/stats.js';
+import { describeSocket } from '../engine/kernel-facts.js';
+import type { SocketInfo } from '../engine/stats.js';
 import { RingInterface } from './ring-interface.js';
 
 /** Bytes of a link header with a VLAN tag, which the MTU leaves out. */

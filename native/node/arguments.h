@@ -27,6 +27,11 @@ inline uint32_t unsigned_of(const Napi::Value& value) {
   return value.IsNumber() ? value.As<Napi::Number>().Uint32Value() : 0;
 }
 
+// The socket whose handle is the first argument; null when it is closed.
+inline Socket* socket_of(Info info) {
+  return environment_of(info).poller().find(unsigned_of(info[0]));
+}
+
 inline std::string string_of(const Napi::Value& value) {
   return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::string();
 }

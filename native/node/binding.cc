@@ -100,6 +100,7 @@ void bind(Napi::Env env, Napi::Object binding) {
   add_hot("arm", arm_socket);
   add_hot("setAlarm", set_alarm);
   export_socket_functions(binding, environment);
+  export_description_functions(binding, environment);
   export_settings_functions(binding, environment);
   export_ring_functions(binding, environment);
   export_slab_functions(binding, environment);

@@ -11,11 +11,10 @@
 #include "core/range.h"
 #include "kernel/address.h"
 #include "kernel/failure.h"
-#include "kernel/interface.h"
-#include "kernel/tcp_facts.h"
 #include "kernel/timestamping.h"
 #include "sockets/news.h"
 #include "sockets/request.h"
+#include "sockets/socket_state.h"
 #include "sockets/watch.h"
 
 namespace zerosend {
@@ -112,26 +111,7 @@ class Socket {
 
   Counters counters();
 
-  // What only some sockets know; describe() of the binding reads it.
-  struct State {
-    bool peer_closed = false;    // the peer's FIN was read
-    bool ids_uncertain = false;  // zero copy is off because kernel ids can no longer be matched
-    int timestamp_error = 0;     // errno of SO_TIMESTAMPING
-    int failure = 0;             // errno of the fatal error; set by state()
-    bool link_down = false;      // frames wait for the interface to come up
-    bool splits_sends = false;   // segments go out one by one, since the way out refuses the whole
-    // Of sockets that are bound to one interface:
-    InterfaceFacts interface;     // as last asked for; index 0 for other sockets
-    bool interface_gone = false;  // the interface was removed
-    uint32_t max_length = 0;      // of a frame
-    // Of a TCP connection that is or was up: bytes that the peer has acknowledged; else -1.
-    int64_t acknowledged = -1;
-    bool is_connected = false;  // a TCP connection that is up, as `tcp` says
-    TcpFacts tcp;
-    // Of a transmit ring: frames that wait for one before them, and which that is.
-    size_t waiting = 0;
-    uint32_t missing = 0;
-  };
+  using State = SocketState;
   State state();
 
   // Returns a number that grows whenever anything moves on its way: an id completes, the kernel

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernel/interface.h"
+#include "kernel/tcp_facts.h"
+
+namespace zerosend {
+
+// What only some sockets know; node/describe.cc tells JavaScript.
+struct SocketState {
+  bool peer_closed = false;    // the peer's FIN was read
+  bool ids_uncertain = false;  // zero copy is off because kernel ids can no longer be matched
+  int timestamp_error = 0;     // errno of SO_TIMESTAMPING
+  int failure = 0;             // errno of the fatal error; set by state()
+  bool link_down = false;      // frames wait for the interface to come up
+  bool splits_sends = false;   // segments go out one by one, since the way out refuses the whole
+  // Of sockets that are bound to one interface:
+  InterfaceFacts interface;     // as last asked for; index 0 for other sockets
+  bool interface_gone = false;  // the interface was removed
+  uint32_t max_length = 0;      // of a frame
+  // Of a TCP connection that is or was up: bytes that the peer has acknowledged; else -1.
+  int64_t acknowledged = -1;
+  bool is_connected = false;  // a TCP connection that is up, as `tcp` says
+  TcpFacts tcp;
+  // Of a transmit ring: frames that wait for one before them, and which that is.
+  size_t waiting = 0;
+  uint32_t missing = 0;
+};
+
+}  // namespace zerosend
