@@ -51,7 +51,7 @@ const sound = {
   slab: () => pick(slabs) ?? 1,
   slot: () => pick([0, 0, 0, 1, 4]),
   length: () => pick([1, 100, 4096, 20_000, 65_000]),
-  flags: () => pick([0, 1, 1, 1, 2, 3, 6, 7, 8, 9, 15]),
+  flags: () => pick([0, 1, 1, 1, 2, 3, 6, 7, 8, 9, 15, 16, 48, 63]),
   option: () => pick(OPTIONS),
   value: () => pick([0, 1, 7, 255, 2 ** 32 - 1, 'lo', 'none0']),
   bytes() {
@@ -157,6 +157,7 @@ const functions = {
   abort: { args: [socket], right: isNothing, often: 1 },
   close: { args: [socket], right: isNothing, often: 2 },
   counters: { args: [socket], right: Array.isArray, often: 3 },
+  ends: { args: [socket], right: (value) => typeof value === 'object', often: 3 },
   describe: { args: [socket], right: (value) => typeof value === 'object', often: 3 },
   wayOut: {
     args: [() => ({ address: address(), port: port() }), () => pick([undefined, 'lo', 'none0'])],
