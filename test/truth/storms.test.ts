@@ -48,7 +48,9 @@ describe('every id completes exactly once, and all arrives', await needsRig('vet
   describe('within RLIMIT_MEMLOCK, of a user without capabilities', needsUsers(), () => {
     it.each([
       ['that some sends fit into', 512 * 1024, 'zerocopy'],
-      ['that not one send fits into', 64 * 1024, 'inline'],
+      // The poller thread may cut a send of a stream in two, where its bytes for one wake end: of these
+      // parts the larger one does not fit either.
+      ['that not one send fits into', 32 * 1024, 'inline'],
     ] as const)('%s', async (_, memlock, how) => {
       const rig = await rigUp('veth', { rate: '400mbit' });
       const options = { user: NOBODY, memlock, root: readableCopy() };
