@@ -61,6 +61,9 @@ void Client::take_in(const Record& record) {
     case Record::kLinkDown:
       MUST(ring(), "key %u: a socket without an interface is told of one", key);
       return;
+    case Record::kPeerEnded:
+      MUST(kind == Kind::kTcp, "key %u: no connection, whose peer has ended", key);
+      return;
     default:
       break;
   }
