@@ -8,8 +8,6 @@ import { recordFirst, recordHandle, recordKind, recordLast } from './mailbox.js'
 import { promptSends } from './prompt-sends.js';
 import type { Reactee } from './reactee.js';
 
-export type { Reactee } from './reactee.js';
-
 /**
  * Connects this thread's sockets with the addon: hands them the batches, and decides who reaps.
  *
@@ -178,15 +176,14 @@ class Reactor {
         if (socket !== undefined) this.#takePrompt(socket);
       }
       if (socket === undefined) continue; // closed meanwhile
-      this.#book(socket, recordKind(i), recordFirst(i), recordLast(i));
+      const kind = recordKind(i);
+      const first = recordFirst(i);
+      const last = recordLast(i);
+      this.#leave(socket, kind, first, last, socket.reclaim(kind, first, last));
     }
   }
 
-  /** Takes one record in, and leaves its event for later. */
-  #book(socket: Reactee, kind: number, first: number, last: number): void {
-    this.#leave(socket, kind, first, last, socket.reclaim(kind, first, last));
-  }
-
+  /** Leaves an event for later; `low` is the id below which all have completed. */
   #leave(socket: Reactee, kind: number, first: number, last: number, low: number): void {
     socket.untold++;
     const event = this.#events++;

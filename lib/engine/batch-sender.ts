@@ -9,7 +9,8 @@ import {
   writeBegin,
   writeRequest,
 } from '../addon/mailbox.js';
-import { type Reactee, reactor } from '../addon/reactor.js';
+import type { Reactee } from '../addon/reactee.js';
+import { reactor } from '../addon/reactor.js';
 import { invalidArgument } from '../base/errors.js';
 import { checkInteger } from '../base/validate.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';

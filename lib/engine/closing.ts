@@ -1,5 +1,6 @@
 import { native } from '../addon/addon.js';
-import { type Reactee, reactor } from '../addon/reactor.js';
+import type { Reactee } from '../addon/reactee.js';
+import { reactor } from '../addon/reactor.js';
 import { type CodedError, stateError } from '../base/errors.js';
 import { throwLater } from '../base/throw-later.js';
 import { clearTimeout, setImmediate, setTimeout } from '../base/timers.js';

@@ -117,17 +117,15 @@ export class CompletionReader {
 
 /** The readers of one socket. */
 export class CompletionReaders {
-  /** how many there are: asked for each range */
-  size = 0;
   readonly #readers = new Set<CompletionReader>();
 
+  get size(): number {
+    return this.#readers.size;
+  }
+
   add(limit: number): CompletionReader {
-    const reader = new CompletionReader(limit, (leaving) => {
-      this.#readers.delete(leaving);
-      this.size = this.#readers.size;
-    });
+    const reader = new CompletionReader(limit, (leaving) => this.#readers.delete(leaving));
     this.#readers.add(reader);
-    this.size = this.#readers.size;
     return reader;
   }
 
@@ -138,7 +136,6 @@ export class CompletionReaders {
   end(error: Error | null): void {
     for (const reader of this.#readers) reader.end(error);
     this.#readers.clear();
-    this.size = 0;
   }
 }
 

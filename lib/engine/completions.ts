@@ -15,7 +15,8 @@ import {
   KIND_ZEROCOPY,
 } from '../addon/addon.js';
 import { failureCode } from '../addon/failures.js';
-import { type Reactee, reactor } from '../addon/reactor.js';
+import type { Reactee } from '../addon/reactee.js';
+import { reactor } from '../addon/reactor.js';
 import type { LatencyHistogram } from '../base/latency-histogram.js';
 import { recentClock } from '../base/recent-clock.js';
 import type { Reaper, SendInFlight } from '../buffers/reapers.js';

@@ -1,6 +1,7 @@
 import { FLAG_ZERO_COPY, native } from '../addon/addon.js';
 import { waitingSends, writeRequest } from '../addon/mailbox.js';
-import { type Reactee, reactor } from '../addon/reactor.js';
+import type { Reactee } from '../addon/reactee.js';
+import { reactor } from '../addon/reactor.js';
 import { outOfRange } from '../base/errors.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';
 import { checkPart, HeldParts, MOST_PARTS, type Part, readParts } from '../buffers/parts.js';

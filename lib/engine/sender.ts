@@ -8,7 +8,8 @@ import {
 } from '../addon/addon.js';
 import { beginOf, sendSlot, waitingSends, writeBegin } from '../addon/mailbox.js';
 import { promptSends as threadsPromptSends } from '../addon/prompt-sends.js';
-import { type Reactee, reactor } from '../addon/reactor.js';
+import type { Reactee } from '../addon/reactee.js';
+import { reactor } from '../addon/reactor.js';
 import { invalidArgument } from '../base/errors.js';
 import { recentClock } from '../base/recent-clock.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';

@@ -109,22 +109,27 @@ export function readTemplate(path: string): Described {
   return describedBy(checkObject(place, content, `${path} has to hold`), place);
 }
 
+/** What a file holds: a list, or an object with the list and what goes for all of it. */
+function readList(
+  option: '--mix' | '--streams',
+  path: string,
+  name: 'parts' | 'streams',
+  common: 'order' | 'slice',
+): { place: Place; list: unknown; value: unknown } {
+  const { content, place } = readFile(option, path);
+  if (Array.isArray(content)) return { place, list: content, value: undefined };
+  const what = `${path} has to hold a list of ${name}, or`;
+  const { [name]: list, [common]: value } = checkObject(place, content, what, [name, common]);
+  return { place, list, value };
+}
+
 /**
  * Reads a mix: a list of parts, or an object of `parts` and `order`.
  * @throws UsageError
  */
 export function readMix(path: string): { parts: PartOfFile[]; order: MixOrder | undefined } {
-  const { content, place } = readFile('--mix', path);
-  const { parts, order } = Array.isArray(content)
-    ? { parts: content, order: undefined }
-    : (checkObject(place, content, `${path} has to hold a list of parts, or`, [
-        'parts',
-        'order',
-      ]) as {
-        parts: unknown;
-        order: MixOrder | undefined;
-      });
-  return { parts: partsOf(place, 'parts', parts), order };
+  const { place, list, value } = readList('--mix', path, 'parts', 'order');
+  return { parts: partsOf(place, 'parts', list), order: value as MixOrder | undefined };
 }
 
 function partsOf(place: Place, name: string, parts: unknown): PartOfFile[] {
@@ -142,20 +147,14 @@ function partsOf(place: Place, name: string, parts: unknown): PartOfFile[] {
  * @throws UsageError
  */
 export function readStreams(path: string): { streams: StreamsOfFile[]; slice: number | undefined } {
-  const { content, place } = readFile('--streams', path);
-  const { streams, slice } = Array.isArray(content)
-    ? { streams: content, slice: undefined }
-    : (checkObject(place, content, `${path} has to hold a list of streams, or`, [
-        'streams',
-        'slice',
-      ]) as { streams: unknown; slice: number | undefined });
-  const all = listOf(place, 'streams', streams).map((one, i) =>
+  const { place, list, value } = readList('--streams', path, 'streams', 'slice');
+  const all = listOf(place, 'streams', list).map((one, i) =>
     streamOf(place.at(`streams[${i}]`), one, i),
   );
   const number = all.reduce((sum, { copies }) => sum + copies, 0);
   if (number > MOST_STREAMS)
     throw place.wrong(`has at most ${MOST_STREAMS} streams; received ${number}`);
-  return { streams: all, slice };
+  return { streams: all, slice: value as number | undefined };
 }
 
 const STREAM_KEYS = [

@@ -10,11 +10,10 @@ import {
 import { checkStreamRate } from '../../generator/streams/stream-options.js';
 import { Alarm, type BufferPool, type ZeroCopySocket } from '../../index.js';
 import type { StreamChange, StreamsOfFile } from './files.js';
+import { limitsOf } from './limits.js';
 import type { Order, Prepared, StreamsOfKind } from './order.js';
 import { type Content, plainParts } from './traffic.js';
 
-/** Milliseconds between two looks at a run. */
-const LOOK = 100;
 /** From so many streams on they are counted once a second, since each is looked at. */
 const MANY = 64;
 const SELDOM = 1000;
@@ -32,19 +31,12 @@ export function startStreams(
   let kinds: Kinds | null = null;
   return {
     run: async () => {
-      const { options, signal } = order;
-      const { seconds, precision, batch } = options;
       const streams = generateStreams({
         ...through,
-        precision,
-        onError: options['on-error'],
+        ...limitsOf(order),
         ...(slice === undefined ? {} : { slice }),
-        ...(batch === undefined ? {} : { batch }),
-        ...(seconds === undefined ? {} : { seconds }),
-        signal,
         onProgress: (progress: StreamsProgress) =>
           order.onProgress(progress, kinds?.counts() ?? null),
-        progressInterval: LOOK,
       });
       try {
         kinds = new Kinds(entries, streams, order);

@@ -1,4 +1,5 @@
 import { generateInWorkers, type Progress, type Rate } from '../../generator/index.js';
+import { OFFLOAD_HEADER } from '../../generator/packets/offload.js';
 import { checkGenerate, checkStream } from '../../generator/runs/generate-options.js';
 import { startRun } from '../../generator/runs/generation.js';
 import { streamInWorkers } from '../../generator/workers/workers.js';
@@ -12,15 +13,13 @@ import {
 } from '../../index.js';
 import { UsageError } from '../base/options.js';
 import type { Endpoint } from './addresses.js';
+import { limitsOf } from './limits.js';
 import type { SendOptions } from './options.js';
 import type { Order, Prepared, SendReport } from './order.js';
 import { startStreams } from './streams.js';
 
-/** Milliseconds between two looks at a run. */
-const LOOK = 100;
 /** Bytes of a frame on the wire that are not in its buffer: preamble, FCS, gap. */
 const WIRE = 24;
-const OFFLOAD_HEADER = 10;
 const USUAL_FRAME = { packet: 2016, xdp: 2048 } as const;
 /** Frames of a ring of such that are cut into segments: of 64 KB each. */
 const LARGE_FRAMES = 64;
@@ -70,19 +69,15 @@ export async function prepare(order: Order): Promise<Prepared> {
   }
 }
 
-function limitsOf({ options, signal, onProgress }: Order) {
-  const rate = rateOf(options);
-  const { count, seconds, precision, batch } = options;
+/** What runs of one sequence are told besides: their rate, and how much. */
+function runOf(order: Order) {
+  const rate = rateOf(order.options);
+  const { count } = order.options;
   return {
+    ...limitsOf(order),
     ...(rate === undefined ? {} : { rate }),
-    precision,
-    onError: options['on-error'],
     ...(count === undefined ? {} : { count }),
-    ...(seconds === undefined ? {} : { seconds }),
-    ...(batch === undefined ? {} : { batch }),
-    signal,
-    onProgress: (progress: Progress) => onProgress(progress, progress.templates ?? null),
-    progressInterval: LOOK,
+    onProgress: (progress: Progress) => order.onProgress(progress, progress.templates ?? null),
   };
 }
 
@@ -104,7 +99,7 @@ function prepareRun(
   if ('streams' in content)
     return { ...common, ...startStreams(order, content, { socket, ...pool }) };
   const { first } = order.options;
-  const options = { socket, ...pool, ...content, share: { first }, ...limitsOf(order) };
+  const options = { socket, ...pool, ...content, share: { first }, ...runOf(order) };
   const check = socket instanceof TcpSocket ? checkStream : checkGenerate;
   return {
     ...common,
@@ -125,7 +120,7 @@ function prepareWorkers(order: Order): Prepared {
   // Streams go from one thread.
   const content = traffic.content as Exclude<typeof traffic.content, { streams: unknown }>;
   const { first, workers } = options;
-  const run = { ...content, first, workers, ...limitsOf(order) };
+  const run = { ...content, first, workers, ...runOf(order) };
   return {
     run: () =>
       options.protocol === 'tcp' && !frames

@@ -72,7 +72,6 @@ export class Sleeper {
         reject(error);
         return;
       }
-      signal?.addEventListener('abort', this.wake);
       this.#look(one);
     });
   }
@@ -96,11 +95,14 @@ export class Sleeper {
     } catch (error) {
       one.reject(error);
     }
+    // Others who wait may have the same signal.
+    if (this.#waiting.some((other) => other.signal === signal)) return;
     signal?.removeEventListener('abort', this.wake);
   }
 
   #wait(one: Waiting, time: number): void {
     this.#waiting.push(one);
+    one.signal?.addEventListener('abort', this.wake);
     this.#alarm.set(Math.min(time, this.#alarm.time, clock() + LONGEST_MS));
   }
 }

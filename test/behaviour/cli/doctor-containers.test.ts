@@ -1,9 +1,11 @@
 // zerosend doctor in what container engines make: files that they leave, mounts, capabilities, filters. Where
 // an engine is not installed, this is as far as its conditions can be had.
 import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { canMakeNamespaces, hasTool, isRoot, needs } from '../../support/requirements.js';
 import { after, compileUnder, doctor, ZERO_COPY } from './doctor.js';
 
@@ -58,9 +60,11 @@ describe('a container of Podman', root, () => {
 
 describe('a container of Docker', root, () => {
   it('is known by its file, and has rings by default', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'zerosend-docker-'));
+    onTestFinished(() => rmdirSync(folder));
     // A file of its own at the root of what is there: mounts below it are taken along.
     const docker = [
-      'd=$(mktemp -d) && mount -t tmpfs none $d && mkdir $d/up $d/work $d/root',
+      `d='${folder}' && mount -t tmpfs none $d && mkdir $d/up $d/work $d/root`,
       'mount -t overlay none -o lowerdir=/,upperdir=$d/up,workdir=$d/work $d/root',
       'touch $d/root/.dockerenv',
       'for m in /*; do if mountpoint -q $m; then mount --rbind $m $d/root$m; fi; done',

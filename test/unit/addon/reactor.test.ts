@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BATCH_RECORDS, KIND_COPIED, KIND_ZEROCOPY } from '../../../lib/addon/addon.js';
-import { type Reactee, reactor } from '../../../lib/addon/reactor.js';
+import type { Reactee } from '../../../lib/addon/reactee.js';
+import { reactor } from '../../../lib/addon/reactor.js';
 import { turn, until } from '../../support/deadline.js';
 import { batch, type FakeSocket, fake } from '../support/fake-native.js';
 import { turns, uncaught } from '../support/fake-sockets.js';
