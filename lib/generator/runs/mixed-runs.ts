@@ -1,13 +1,10 @@
 import type { BufferRun } from '../../index.js';
 import { BATCH } from '../fields/batch.js';
 import type { PacketSequence } from '../fields/sequence.js';
+import { LaidSlots } from './laid-slots.js';
 import { copyCounts, type MixParts, type TemplateCount } from './mix.js';
 
-/**
- * Makes runs of packets of a mix. A buffer may have held a packet of another one before: what of it is
- * not 0 is written anew then, and the zeros behind it are left, so a long packet of zeros costs what its
- * headers cost.
- */
+/** Makes runs of packets of a mix. */
 export class MixedRuns {
   readonly #mix: MixParts;
   /** for each part: the places of packets that are yet to be stamped */
@@ -18,9 +15,7 @@ export class MixedRuns {
   /** the part of each packet of the run, and its length */
   readonly #kinds = new Uint16Array(1024);
   readonly #lengths = new Uint32Array(1024);
-  /** for each slot: the part that it holds, and where its zeros begin */
-  #holds = new Int32Array(0);
-  #zeros = new Uint32Array(0);
+  readonly #slots: LaidSlots;
 
   constructor(mix: MixParts) {
     this.#mix = mix;
@@ -28,18 +23,11 @@ export class MixedRuns {
     this.#places = parts.map(() => new Float64Array(BATCH));
     this.#open = new Uint32Array(parts.length);
     this.#numbers = parts.map(() => new Uint16Array(BATCH));
+    this.#slots = new LaidSlots(mix.longest);
   }
 
   get parts(): readonly PacketSequence[] {
     return this.#mix.parts;
-  }
-
-  get longest(): number {
-    return this.#mix.longest;
-  }
-
-  get meanBytes(): number {
-    return this.#mix.meanBytes;
   }
 
   /** What was sent of each part. */
@@ -50,15 +38,15 @@ export class MixedRuns {
   /** Makes the packets of a run the next ones; returns their lengths, which hold until the next call. */
   stampRun(run: BufferRun): Uint32Array {
     const { memory, view, offset, stride, count, first } = run;
-    this.#growTo(first + count);
-    const { schedule } = this.#mix;
+    const slots = this.#slots;
+    slots.growTo(first + count);
+    const { schedule, parts } = this.#mix;
     let { at } = this.#mix;
     for (let i = 0; i < count; i++) {
       const part = schedule[at] as number;
       at = at + 1 === schedule.length ? 0 : at + 1;
       const place = offset + i * stride;
-      const slot = first + i;
-      if (this.#holds[slot] !== part) this.#lay(memory, place, slot, part);
+      slots.lay(first + i, parts[part] as PacketSequence, memory, place);
       this.#kinds[i] = part;
       const open = this.#open[part] as number;
       (this.#places[part] as Float64Array)[open] = place;
@@ -73,9 +61,7 @@ export class MixedRuns {
 
   /** The buffers of a run may hold anything: others have written to them. */
   forget({ first, count }: BufferRun): void {
-    this.#growTo(first + count);
-    this.#holds.fill(-1, first, first + count);
-    this.#zeros.fill(this.longest, first, first + count);
+    this.#slots.forget(first, count);
   }
 
   /** Counts the packets of the run that was stamped last as sent; returns their bytes. */
@@ -104,28 +90,5 @@ export class MixedRuns {
       this.#lengths[numbers[j] as number] = length;
     }
     this.#open[part] = 0;
-  }
-
-  #lay(memory: Uint8Array, place: number, slot: number, part: number): void {
-    const { _laid: laid } = this.parts[part] as PacketSequence;
-    const end = laid.length;
-    memory.set(laid, place);
-    const zeros = this.#zeros[slot] as number;
-    if (zeros > end) memory.fill(0, place + end, place + zeros);
-    this.#zeros[slot] = end;
-    this.#holds[slot] = part;
-  }
-
-  /** Slots that were not seen yet may hold anything. */
-  #growTo(slots: number): void {
-    const known = this.#holds.length;
-    if (slots <= known) return;
-    const size = Math.max(slots, 2 * known);
-    const holds = new Int32Array(size).fill(-1);
-    const zeros = new Uint32Array(size).fill(this.longest);
-    holds.set(this.#holds);
-    zeros.set(this.#zeros);
-    this.#holds = holds;
-    this.#zeros = zeros;
   }
 }

@@ -1,5 +1,5 @@
 import type { BufferRun, UdpDestination, UdpSocket } from '../../index.js';
-import type { PacketSequence } from '../fields/sequence.js';
+import { LaidSlots } from '../runs/laid-slots.js';
 import type { TemplateCount } from '../runs/mix.js';
 import type { Running } from './stream.js';
 import type { Outlet } from './stream-options.js';
@@ -20,18 +20,13 @@ export interface Departed {
   refusals: { error: unknown; packets: number }[];
 }
 
-/**
- * Makes packets of many templates in the buffers of a pool. A buffer that has held a packet of another one
- * is laid anew: what of it is not 0 is written, and the zeros behind it are left.
- */
+/** Makes packets of many templates in the buffers of a pool. */
 class Maker {
-  readonly #holds: (PacketSequence | null)[];
-  /** of each slot: from where on it holds zeros */
-  readonly #zeros: Uint32Array;
+  readonly #slots: LaidSlots;
 
   constructor({ pool }: Outlet) {
-    this.#holds = new Array(pool.count).fill(null);
-    this.#zeros = new Uint32Array(pool.count).fill(pool.bufferSize);
+    this.#slots = new LaidSlots(pool.bufferSize);
+    this.#slots.growTo(pool.count);
   }
 
   /** Which template the packet that was made last is of. */
@@ -44,18 +39,10 @@ class Maker {
     const sequence = mix === null ? stream.content.sequence : mix.parts[this.kind];
     const number = stream.next++;
     if (!sequence) {
-      this.#holds[slot] = null;
-      this.#zeros[slot] = bytes.length;
+      this.#slots.forget(slot, 1);
       return (write as NonNullable<typeof write>)(bytes, number);
     }
-    if (this.#holds[slot] !== sequence) {
-      const laid = sequence._laid;
-      bytes.set(laid);
-      const zeros = this.#zeros[slot] as number;
-      if (zeros > laid.length) bytes.fill(0, laid.length, zeros);
-      this.#zeros[slot] = laid.length;
-      this.#holds[slot] = sequence;
-    }
+    this.#slots.lay(slot, sequence, bytes, 0);
     return sequence.stamp(bytes);
   }
 }
