@@ -38,13 +38,14 @@ class IdRing {
     return end_ - 1;
   }
 
-  // Gives out an id that has left already, of an empty window: no slot is touched.
+  // Gives out an id that leaves the window at once. The window has to be empty, and no slot is
+  // touched.
   uint64_t pass() {
     ++begin_;
     return end_++;
   }
 
-  // Adds an id whose T the caller fills in: it may hold what an earlier id left there.
+  // Adds an id. The caller has to fill in its T, which may still hold the values of an earlier id.
   T& extend() {
     if (size() > mask_) grow();
     return (*this)[end_++];

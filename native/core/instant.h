@@ -11,12 +11,13 @@ struct Instant {
   uint64_t monotonic = 0;
 };
 
-// How long after `sent` a timestamp of the wall clock was taken, which was read at `now`. That is
-// between 0 and the time that has passed by the monotonic clock, so a step in between shows, and is
-// allowed for: the timestamp may be from before the step or from after it. Returns false when
-// neither can be. `sent.monotonic` was read before `sent.real`, `now.monotonic` after `now.real`.
+// Computes how long after `sent` a timestamp of the wall clock was taken, which was read at `now`.
+// The latency must lie between 0 and the time that has passed by the monotonic clock. A value
+// outside shows that the wall clock was stepped in between; then the timestamp may have been taken
+// before the step or after it, and both are tried. Returns false when neither gives a possible
+// latency. `sent.monotonic` was read before `sent.real`, `now.monotonic` after `now.real`.
 inline bool latency_of(const Instant& sent, const Instant& now, uint64_t time, uint64_t* latency) {
-  // Unsigned: what would be negative is beyond all bounds.
+  // In unsigned arithmetic a negative difference is larger than any bound.
   const uint64_t passed = now.monotonic - sent.monotonic;
   const uint64_t step = (now.real - now.monotonic) - (sent.real - sent.monotonic);
   const uint64_t before = time - sent.real;

@@ -9,8 +9,8 @@
 
 namespace zerosend {
 
-// What one notification amounted to. Anything but `completed` is a message that the kernel should
-// not have sent: it is counted and passed over, and frees nothing.
+// The kernel ids of one notification, by what they were. `duplicates` and `unknown` should never be
+// reported by the kernel: they are counted, and free nothing.
 struct NotificationEffect {
   uint64_t completed = 0;   // kernel ids that were outstanding until now
   uint64_t duplicates = 0;  // kernel ids that had completed before
@@ -18,11 +18,12 @@ struct NotificationEffect {
   uint64_t phantoms = 0;    // kernel ids that a refused send took all the same
 };
 
-// Ties the kernel's ids to ours. No system call, no lock: the owner serialises.
+// Ties the kernel's ids to the ids of sends. It makes no system call and takes no lock: its owner
+// serializes the calls.
 //
 // Send ids are 64 bit and count accepted sends. Kernel ids are 32 bit, wrap, and count accepted
-// messages with MSG_ZEROCOPY. One send may be none of them (copied inline), one, or several
-// (the kernel took it in pieces), so the two run apart:
+// messages with MSG_ZEROCOPY. A send may have no kernel id (it was copied inline), one, or several
+// (the kernel took it in pieces), so the two counts run apart:
 //
 //   sends    [ 7: 1 piece ][ 8: inline ][ 9: 2 pieces ]
 //               |                          |       |
@@ -36,16 +37,16 @@ struct NotificationEffect {
 template <class Payload>
 class Ledger {
  public:
-  // The first ids are injected by tests of the wrap only.
+  // Only tests, of the wrap, pass first ids other than 0.
   explicit Ledger(uint64_t first_send = 0, uint64_t first_kernel = 0)
       : sends_(first_send, kFew), kernel_(first_kernel, kFew) {}
 
   uint64_t next_send() const { return sends_.end(); }
   // Every send before this one is complete.
   uint64_t oldest_send() const { return sends_.begin(); }
-  // Nobody but tests asks for it.
+  // For tests only.
   uint64_t next_kernel() const { return kernel_.end(); }
-  // How many sends are not complete. Nobody but tests asks, so they are counted only then.
+  // How many sends are not complete. For tests only, so they are counted at each call.
   uint64_t open_or_outstanding() const {
     uint64_t count = 0;
     for (uint64_t id = sends_.begin(); id != sends_.end(); ++id) count += !sends_[id].complete;
@@ -53,9 +54,9 @@ class Ledger {
   }
   uint64_t kernel_outstanding() const { return kernel_outstanding_; }
 
-  // Takes the next send id. The send stays open until close() or fail().
-  // Filled in where it stays: by way of the stack it would be read as a whole just after it was
-  // written in parts, which the processor stalls on.
+  // Takes the next send id. The send stays open until close() or fail(). The entry is filled in at
+  // its final place. Built on the stack, it would be read as a whole just after it was written in
+  // parts, which stalls the processor's store forwarding.
   template <class P>
   uint64_t open(P&& payload) {
     Send& send = sends_.extend();
@@ -66,7 +67,7 @@ class Ledger {
     return sends_.end() - 1;
   }
 
-  // What open(), add_zerocopy_piece() and close() amount to when one piece was all.
+  // Does what open(), add_zerocopy_piece() and close() do together, for a send of one piece.
   template <class P>
   uint64_t add_sent(P&& payload) {
     const uint64_t id = open(std::forward<P>(payload));
@@ -75,8 +76,9 @@ class Ledger {
     return id;
   }
 
-  // What open(), add_inline_piece() and close() amount to when one piece was all: the send is
-  // complete, and no sink hears of it. While nothing else is in flight, nothing is kept of it.
+  // Does what open(), add_inline_piece() and close() do together, for a send of one piece. The send
+  // is complete, and the sink is not called. While nothing else is in flight, no entry is made for
+  // it.
   uint64_t add_copied() {
     if (sends_.empty()) return sends_.pass();
     Send& send = sends_.extend();
@@ -86,8 +88,8 @@ class Ledger {
     return sends_.end() - 1;
   }
 
-  // Takes the newest `count` sends of add_sent() back as if they had never been: the kernel did not
-  // accept them. To be called before the next notification and the next doubt.
+  // Removes the newest `count` sends of add_sent(), which the kernel did not accept after all. Has
+  // to be called before the next notification and the next doubt.
   void retract_sent(size_t count) {
     for (; count > 0 && !kernel_.empty() && kernel_.back() + 1 == sends_.end(); --count) {
       --kernel_outstanding_;
@@ -98,7 +100,8 @@ class Ledger {
 
   Payload& payload(uint64_t id) { return sends_[id].payload; }
 
-  // What fail() was told. Only of a send that has failed: nobody clears it for the others.
+  // The error that fail() was given. Valid only for a send that has failed: for others the field is
+  // not cleared.
   uint16_t error_of(uint64_t id) const { return sends_[id].error; }
 
   // The kernel accepted a piece with MSG_ZEROCOPY: it takes the next kernel id.
@@ -118,8 +121,8 @@ class Ledger {
     forget_completed();
   }
 
-  // The rest of the send will never reach the kernel. Pieces that did are still waited for. `error`
-  // says why; error_of() keeps it for the sink.
+  // The rest of the send will never reach the kernel. Its completion still waits for the pieces
+  // that did. `error` is the reason, which the sink can read by error_of().
   template <class Sink>
   void fail(uint64_t id, Sink&& sink, uint16_t error = 0) {
     sends_[id].error = error;
@@ -129,17 +132,18 @@ class Ledger {
 
   // ---- doubts -----------------------------------------------------------------------------------
   //
-  // A datagram that the kernel refuses late has taken a kernel id nevertheless, a "phantom": its
-  // notification may be on the queue before the call returns, be merged with those before it, or
-  // come only when whoever holds a part of the datagram (a queueing discipline, a copy made by a
-  // firewall) lets go of it. Each refusal is therefore a doubt: the kernel's count is
-  // next_kernel(), or up to doubts() more. Until it is certain again, no send may be given a kernel
-  // id: from then on all of them would be off by one, and memory would be freed too early.
+  // A datagram that the kernel refuses late has taken a kernel id nevertheless, a "phantom". Its
+  // notification may be on the error queue before the call returns, may be merged with earlier
+  // ones, or may come only when a part of the datagram that is still held (by a queueing
+  // discipline, or as a copy made by a firewall) is freed. So each refusal raises a doubt: the
+  // kernel's count is next_kernel(), or up to doubts() more. Until the count is certain again, no
+  // send may take a kernel id: from then on all ids would be off by one, and memory would be freed
+  // too early.
 
   // One more kernel id may have been taken.
   void doubt() { ++doubts_; }
 
-  // So many of the doubts were groundless: these calls took no id, or one that was notified.
+  // Removes `count` doubts: these calls took no kernel id, or one that has been notified.
   void dispel(uint64_t count) { doubts_ -= count < doubts_ ? count : doubts_; }
 
   uint64_t doubts() const { return doubts_; }
@@ -158,17 +162,18 @@ class Ledger {
     const uint64_t begin = widen(first);
     const uint64_t count = static_cast<uint64_t>(last - first) + 1;
     const uint64_t end = begin + count;
-    // More than half of all ids: a range that runs backwards, which past the first wrap would reach
-    // from long ago to the end of the window and free all of it. Nor may anything reach past the
-    // last id that can have been taken: such a range can only be garbage, and is refused whole
-    // rather than in part.
+    // A count of more than half of all ids means that the range runs backwards. Past the first
+    // wrap, it would reach from an old id to the end of the window and free all of it. A range that
+    // reaches past the last id that can have been taken is garbage as well, and is refused as a
+    // whole.
     if (count > uint64_t{1} << 31 || begin >= limit() || count > limit() - begin) {
       effect.unknown = count;
       return effect;
     }
-    // The kernel counts upwards: all ids up to this one have been taken, by sends that it refused.
+    // The kernel counts upwards, so all ids up to this one have been taken, by sends that it
+    // refused.
     for (; kernel_.end() < end; --doubts_) kernel_.push(kPhantom);
-    // Ids before the window completed earlier.
+    // Ids before the window have completed earlier.
     uint64_t id = begin;
     if (id < kernel_.begin()) {
       const uint64_t stop = end < kernel_.begin() ? end : kernel_.begin();
@@ -227,17 +232,18 @@ class Ledger {
   }
 
  private:
-  // Of many sockets, each has few sends in flight, and what it keeps of them is to stay in a cache.
+  // The initial size. Where there are many sockets, each has few sends in flight, and their entries
+  // should stay in the CPU's cache.
   static constexpr size_t kFew = 16;
 
-  // What stands in the place of a send that took a kernel id: it has been notified, or it is of a
-  // refused send and has not.
+  // Values that stand in kernel_ in place of a send: the kernel id has been notified, or a refused
+  // send took it and it has not been notified yet.
   static constexpr uint64_t kNotified = ~uint64_t{0};
   static constexpr uint64_t kPhantom = kNotified - 1;
 
   struct Send {
     Payload payload{};
-    uint32_t pending = 0;  // kernel ids outstanding, and one more while the send is open
+    uint32_t pending = 0;  // kernel ids that have not been notified, plus 1 while the send is open
     Outcome outcome = Outcome::kZeroCopy;
     bool complete = false;
     uint16_t error = 0;  // set by fail(), and not cleared

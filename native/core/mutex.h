@@ -6,7 +6,7 @@
 
 namespace zerosend {
 
-// std::mutex, with the annotations that libstdc++'s lacks.
+// std::mutex with the thread-safety annotations that the one of libstdc++ lacks.
 class CAPABILITY("mutex") Mutex {
  public:
   void lock() ACQUIRE() { mutex_.lock(); }

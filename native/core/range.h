@@ -16,12 +16,14 @@ enum class Outcome : uint8_t {
 
 constexpr Outcome worse(Outcome a, Outcome b) { return a < b ? b : a; }
 
-// Inclusive range of send ids that ended in the same way, and if they failed, for the same reason.
+// An inclusive range of send ids that ended in the same way, and if they failed, for the same
+// reason.
 struct Range {
   uint64_t first;
   uint64_t last;
   Outcome outcome;
-  uint16_t error = 0;  // of kFailed: why, an errno or a number above those
+  // the reason of kFailed: an errno, or a number above all errnos (GIVEN_UP, refusals)
+  uint16_t error = 0;
 
   bool operator==(const Range& other) const {
     return first == other.first && last == other.last && outcome == other.outcome &&

@@ -8,9 +8,10 @@
 
 namespace zerosend {
 
-// Which send a transmit timestamp is of. The kernel labels timestamps with a key of its own: a
-// count of datagrams, or the stream position of a send's last byte. Only the latest sends are
-// remembered; the kernel drops timestamps when the error queue is full, so some never come.
+// Finds the send that a transmit timestamp belongs to. The kernel labels timestamps with a key of
+// its own: a count of datagrams, or the stream position of a send's last byte. Only the latest
+// sends are remembered, since some timestamps never come: the kernel drops them when the error
+// queue is full.
 class StampBook {
  public:
   struct Entry {
@@ -20,13 +21,13 @@ class StampBook {
     bool used = false;
   };
 
-  // Keys grow; the number of the entry does by one for each.
+  // Keys have to grow from call to call. Entries are numbered consecutively.
   void add(uint32_t key, uint64_t id, const Instant& sent) {
     entries_[next_++ % kSize] = {id, sent, key, true};
   }
 
-  // Null when the send is not remembered. Searches from where the last one was found: timestamps
-  // come nearly in order.
+  // Returns null when the send is not remembered. The search begins where the last one ended, since
+  // timestamps come nearly in order.
   const Entry* find(uint32_t key) {
     for (size_t i = 0; i < kSize; ++i) {
       const Entry& entry = entries_[(hint_ + i) % kSize];

@@ -25,7 +25,8 @@ bool Address::parse(const char* text, uint16_t port, Address* out) {
     host.resize(percent);
     scope = if_nametoindex(zone.c_str());
     if (scope == 0) {
-      // Digits only: an index with a sign or beyond 32 bits would name another interface.
+      // Only digits are accepted: an index with a sign, or beyond 32 bits, would be taken for that
+      // of another interface.
       const char* end = zone.data() + zone.size();
       const auto [stop, failure] = std::from_chars(zone.data(), end, scope);
       if (failure != std::errc{} || stop != end || scope == 0) return false;

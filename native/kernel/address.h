@@ -25,15 +25,16 @@ struct Address {
   static Address from(const sockaddr_storage& storage, socklen_t length);
 
   int family() const { return base.sa_family; }
-  // Whether it is none, or what parse() makes of one: memory that others write may hold anything.
+  // Whether it is no address, or one as parse() makes it. It is read from memory that JavaScript
+  // writes, which may hold anything.
   bool is_sound() const {
     if (length == 0) return true;
     return (family() == AF_INET && length == sizeof v4) ||
            (family() == AF_INET6 && length == sizeof v6);
   }
   uint16_t port() const;
-  // The address in numeric form. A link-local IPv6 address comes with its zone, as parse() takes
-  // it: `%name`, or the index where there is no such interface any longer.
+  // The address in numeric form. A link-local IPv6 address has its zone as parse() takes it:
+  // `%name`, or `%index` where the interface is gone.
   std::string text() const;
 };
 

@@ -15,7 +15,7 @@
 namespace zerosend {
 namespace {
 
-// Visits what is nested in an attribute.
+// Visits the attributes that are nested in another one.
 template <class Visit>
 void for_each_nested(rtattr* attribute, Visit&& visit) {
   auto left = static_cast<uint32_t>(RTA_PAYLOAD(attribute));
@@ -50,7 +50,7 @@ bool parse_device(nlmsghdr* message, Device* device) {
   return true;
 }
 
-// Asks a device through a socket of any kind. Returns 0 or an errno.
+// Makes an ethtool call (SIOCETHTOOL) through a socket of any kind. Returns 0 or an errno.
 int ask(int fd, const std::string& name, void* data) {
   ifreq request{};
   std::memcpy(request.ifr_name, name.data(), std::min(name.size(), sizeof request.ifr_name - 1));
@@ -58,7 +58,7 @@ int ask(int fd, const std::string& name, void* data) {
   return sys.ioctl(fd, SIOCETHTOOL, &request) == 0 ? 0 : errno;
 }
 
-// A command with an array of `size` bytes behind its head, in memory that is aligned for any.
+// A command with an array of `size` bytes behind its head, in memory that is aligned for any type.
 template <class Head>
 struct Command {
   std::vector<uint64_t> room;

@@ -9,8 +9,8 @@
 
 namespace zerosend {
 
-// A network interface with what decides how it transmits, for people who ask why. No socket needs
-// it.
+// A network interface, with everything that decides how it transmits. Only diagnosis (`zerosend
+// doctor`) reads it; sockets do not need it.
 struct Device {
   InterfaceFacts interface;
   bool loopback = false;

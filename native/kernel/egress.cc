@@ -13,8 +13,7 @@
 namespace zerosend {
 namespace {
 
-// Packets to an IPv4 address that is written as an IPv6 one (::ffff:1.2.3.4) take the routes of
-// IPv4.
+// Packets to an IPv4-mapped IPv6 address (::ffff:1.2.3.4) take the routes of IPv4.
 Address on_wire(const Address& address) {
   if (address.family() != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&address.v6.sin6_addr)) return address;
   Address v4;
@@ -56,7 +55,7 @@ struct Qdisc {
 
 Failure find_qdiscs(unsigned index, std::vector<std::string>* kinds) {
   netlink::Request<tcmsg> request(RTM_GETQDISC, NLM_F_DUMP);
-  // The answer is to contain also the disciplines that the kernel has put below classes by itself.
+  // The answer has to contain the disciplines that the kernel has put below classes by itself, too.
   request.add(TCA_DUMP_INVISIBLE, nullptr, 0);
   std::vector<Qdisc> all;
   const int error = netlink::ask(NETLINK_ROUTE, request, [&](nlmsghdr* message) {

@@ -8,7 +8,8 @@
 
 namespace zerosend {
 
-// Where packets to an address leave the system, and what they wait in there.
+// The interface through which packets to an address leave, and the queueing disciplines in which
+// they wait there.
 struct Egress {
   std::string interface;
   // The kinds of the interface's queueing disciplines in which packets wait. That is the root;
@@ -17,8 +18,8 @@ struct Egress {
   std::vector<std::string> qdiscs;
 };
 
-// Asks the kernel for it (rtnetlink(7): RTM_GETROUTE, RTM_GETQDISC). `interface` is the one that
-// the socket is bound to, or empty. Any thread; no privilege is needed.
+// Asks the kernel for the way of packets to `remote` (rtnetlink(7): RTM_GETROUTE, RTM_GETQDISC).
+// `interface` is the one that the socket is bound to, or empty. Any thread; no privilege is needed.
 Failure find_egress(const Address& remote, const std::string& interface, Egress* egress);
 
 }  // namespace zerosend

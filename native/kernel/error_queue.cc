@@ -55,7 +55,8 @@ Notification from_extended_error(const sock_extended_err& error) {
   }
 }
 
-// Three times: software, a legacy one, and the hardware's (timestamping.rst, 2.1).
+// The message has three times: the software's, an obsolete one, and the hardware's
+// (timestamping.rst, 2.1).
 void read_times(const uint8_t* data, size_t length, Notification* notification) {
   timespec times[3];
   if (length < sizeof times) return;
@@ -71,8 +72,8 @@ void read_times(const uint8_t* data, size_t length, Notification* notification) 
 
 Notification parse_notification(const void* control, size_t length, bool truncated) {
   const auto* bytes = static_cast<const uint8_t*>(control);
-  // A timestamp comes as two control messages, the time and the extended error that says of what,
-  // in this order; everything else is stepped over.
+  // A timestamp comes as two control messages: first the time, then the extended error that says
+  // which packet it belongs to. Other control messages are skipped.
   Notification times;
   size_t at = 0;
   while (length - at >= sizeof(cmsghdr)) {

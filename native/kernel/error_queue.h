@@ -25,10 +25,11 @@ struct Notification {
 
   Kind kind = Kind::kUnknown;
   bool copied = false;
-  Stage stage = Stage::kSent;  // of a timestamp, as are the next four
+  Stage stage = Stage::kSent;  // this and the next four fields are those of a timestamp
   uint32_t key = 0;            // SOF_TIMESTAMPING_OPT_ID
-  bool of_device = false;      // the time is of the clock of a network card
-  uint64_t seconds = 0;        // since the epoch of the clock; 0 with 0 nanoseconds: none was taken
+  bool of_device = false;      // the time was read from the clock of the network card
+  // since the epoch of the clock; 0 together with 0 nanoseconds where no time was taken
+  uint64_t seconds = 0;
   uint32_t nanoseconds = 0;
   uint32_t first = 0;
   uint32_t last = 0;
@@ -40,16 +41,16 @@ struct Notification {
 // Source: Documentation/networking/msg_zerocopy.rst, ip(7) IP_RECVERR, timestamping.rst.
 Notification parse_notification(const void* control, size_t length, bool truncated);
 
-// Reads a socket's error queue and calls `handler(const Notification&)` for each message, foreign
-// ones included: a reader that stops at a message it does not know would leave the completions
-// behind it unread. Ends when the queue is empty, or earlier when `enough()` says that nothing is
-// waited for: the call that finds the queue empty is saved. Never blocks. Returns the errno that
-// ended it, which is EAGAIN for an empty queue, or 0 after `enough()`.
+// Reads a socket's error queue and calls `handler(const Notification&)` for each message, also for
+// kinds that it does not know: if reading stopped there, the completions behind would never be
+// read. Ends when the queue is empty, or earlier when `enough()` says that no completion is
+// outstanding, which saves the call that would find the queue empty. Never blocks. Returns the
+// errno that ended it, which is EAGAIN for an empty queue, or 0 after `enough()`.
 template <class Handler, class Enough>
 int read_error_queue(int fd, Handler&& handler, Enough&& enough) {
   // Room for every control message that a user's own setsockopt may switch on at once.
   alignas(cmsghdr) uint8_t control[1024];
-  uint8_t payload[64];  // an ICMP error returns the start of the packet; it is cut and dropped
+  uint8_t payload[64];  // an ICMP error comes with the start of the packet, which is not used
   for (;;) {
     iovec part{payload, sizeof payload};
     msghdr message{};

@@ -4,8 +4,8 @@
 
 namespace zerosend {
 
-// How something that makes system calls has ended: the errno of the call that failed, and its name,
-// which JavaScript is told. The errno is 0 where nothing has failed.
+// The result of an operation that makes system calls: the errno and the name of the call that
+// failed, for the error in JavaScript. The errno is 0 where nothing has failed.
 struct Failure {
   int error = 0;
   const char* call = "";

@@ -62,7 +62,7 @@ Failure read_interface(uint32_t index, InterfaceFacts* facts) {
   };
   int error = netlink::ask(NETLINK_ROUTE, request, visit, &refused);
   if (error == ENODEV && !refused)
-    error = EIO;  // ENODEV of another call is not about the interface
+    error = EIO;  // ENODEV of another call does not mean that the interface is gone
   if (error == 0 && !found) error = EPROTO;
   return {error, "netlink(RTM_GETLINK)"};
 }
@@ -70,7 +70,7 @@ Failure read_interface(uint32_t index, InterfaceFacts* facts) {
 Failure read_mtu(const std::string& name, uint32_t* mtu, LinkHeader* header) {
   ifreq request{};
   std::memcpy(request.ifr_name, name.data(), std::min(name.size(), sizeof request.ifr_name - 1));
-  // A socket of its own, since AF_XDP sockets answer no such call.
+  // The question needs a socket of its own, since AF_XDP sockets do not support these calls.
   const int fd = sys.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   Failure failed;
   if (fd < 0 || sys.ioctl(fd, SIOCGIFMTU, &request) != 0) {

@@ -19,14 +19,16 @@ std::string WatchedInterface::name() const {
 void WatchedInterface::tell(const InterfaceFacts& facts) {
   mtu_.store(facts.mtu, std::memory_order_relaxed);
   can_send_ = facts.can_send();
-  if (facts.can_send()) down_claimed_ = false;  // the next time that it is down is another one
+  // the next time that it is down is to be claimed anew
+  if (facts.can_send()) down_claimed_ = false;
   std::lock_guard<std::mutex> lock(name_mutex_);
   if (name_ != facts.name) name_ = facts.name;
 }
 
 InterfaceWatch::~InterfaceWatch() { stop(); }
 
-// Where subscribing fails, sockets hear of nothing, and the next one that is opened tries again.
+// Where subscribing fails, sockets do not learn of changes. The next socket that is opened tries
+// again.
 void InterfaceWatch::subscribe() {
   if (fd_ >= 0) return;
   fd_ = sys.socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
@@ -59,7 +61,7 @@ std::shared_ptr<WatchedInterface> InterfaceWatch::follow(uint32_t index, uint32_
                       interfaces_.end());
     for (const auto& weak : interfaces_) {
       const auto known = weak.lock();
-      // The index of one that is gone can be another interface's.
+      // An interface that is gone is not used: its index may belong to another one by now.
       if (known && known->index() == index && !known->gone()) interface = known;
     }
     if (!interface) {
@@ -67,15 +69,15 @@ std::shared_ptr<WatchedInterface> InterfaceWatch::follow(uint32_t index, uint32_
       interfaces_.push_back(interface);
     }
   }
-  // It is on the list already, so what changes from now on is news, which the poller thread takes
-  // in.
+  // The interface is on the list already, so any change from now on arrives as a message that the
+  // poller thread takes in.
   const Failure failed = read_interface(index, facts);
   if (failed.error == ENODEV) return nullptr;
   if (!failed) interface->tell(*facts);
   return interface;
 }
 
-// Tells the interface that the message is about. Returns whether it is gone.
+// Updates the interface that the message is about. Returns whether it is gone.
 bool InterfaceWatch::take(nlmsghdr* message) {
   InterfaceFacts facts;
   const bool gone = message->nlmsg_type == RTM_DELLINK;
@@ -94,7 +96,7 @@ bool InterfaceWatch::take(nlmsghdr* message) {
   return gone;
 }
 
-// News was lost for want of room in the queue, so each interface is asked for. Returns whether one
+// Messages were lost since the queue was full, so each interface is asked for. Returns whether one
 // is gone.
 bool InterfaceWatch::read_all() {
   std::vector<std::weak_ptr<WatchedInterface>> interfaces;

@@ -11,8 +11,8 @@
 
 namespace zerosend {
 
-// An interface for as long as sockets use it, as it was when it was last heard of. InterfaceWatch
-// keeps it up to date from the poller thread; sockets read it on any thread.
+// An interface that sockets use, in its latest known state. InterfaceWatch keeps it up to date on
+// the poller thread; sockets read it on any thread.
 class WatchedInterface {
  public:
   WatchedInterface(uint32_t index, uint32_t mtu) : index_(index), mtu_(mtu) {}
@@ -26,7 +26,7 @@ class WatchedInterface {
   void tell(const InterfaceFacts& facts);
   void tell_gone() { gone_ = true; }
 
-  // Returns whether the interface cannot send, to the first who asks since it cannot.
+  // Returns true once each time that the interface has become unable to send: to the first caller.
   bool claim_down() { return !can_send() && !down_claimed_.exchange(true); }
 
  private:
@@ -35,37 +35,37 @@ class WatchedInterface {
   std::atomic<bool> can_send_{true};
   std::atomic<bool> gone_{false};
   std::atomic<bool> down_claimed_{false};
-  mutable std::mutex name_mutex_;  // innermost: nothing else is locked under it
+  mutable std::mutex name_mutex_;  // innermost lock: no other lock is taken under it
   std::string name_;
 };
 
-// Hears of changes to network interfaces (rtnetlink(7), RTNLGRP_LINK): MTU, name, up and down,
-// carrier, the end. The kernel queues the news within the call that makes the change, and the
-// poller thread takes it in, so sockets know as soon as that thread has run.
+// Follows changes to network interfaces (rtnetlink(7), RTNLGRP_LINK): MTU, name, up and down,
+// carrier, removal. The kernel queues a message within the call that makes the change, and the
+// poller thread takes it in, so sockets know of the change as soon as that thread has run.
 class InterfaceWatch {
  public:
   ~InterfaceWatch();
 
-  // JavaScript thread. Sets the epoll instance to which news is reported, and the token of the
-  // events.
+  // JavaScript thread. Sets the epoll instance that is to watch the subscription, and the token of
+  // its events.
   void set_epoll(int fd, uint64_t token) {
     epoll_fd_ = fd;
     token_ = token;
   }
-  // Ends the subscription. To be called after the poller thread and all sockets have ended.
+  // Ends the subscription. Has to be called after the poller thread and all sockets have ended.
   void stop();
 
   // JavaScript thread. Returns the interface of this index, which is kept up to date from now on,
-  // or null when it is gone. `*facts` becomes what it is now. Subscribes to news if nobody has yet.
-  // `mtu` stands in where netlink(7) is not to be had (a sandbox): then the socket works, but hears
-  // of nothing, and `facts->index` is 0.
+  // or null when it is gone. `*facts` becomes its present state. Subscribes if that has not been
+  // done yet. Where netlink(7) is not available (in a sandbox), `mtu` is used instead: the socket
+  // works, but does not learn of changes, and `facts->index` is 0.
   std::shared_ptr<WatchedInterface> follow(uint32_t index, uint32_t mtu, InterfaceFacts* facts);
 
-  // Poller thread. Takes all news in. Returns whether an interface is gone.
+  // Poller thread. Takes all messages in. Returns whether an interface is gone.
   bool take_news();
 
-  // Any thread. Returns whether there is news that was not taken in yet. Costs one call to the
-  // kernel.
+  // Any thread. Returns whether there are messages that were not taken in yet. Costs one system
+  // call.
   bool has_news() const;
 
  private:

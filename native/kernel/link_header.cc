@@ -24,7 +24,7 @@ LinkHeader LinkHeader::of(uint16_t type) {
     case ARPHRD_PPP:
     case ARPHRD_INFINIBAND:
       return {4, 0};
-    default:  // loopback among them, which has the header of Ethernet, but no room for a tag
+    default:  // among them loopback, which has the header of Ethernet, but no room for a tag
       return {14, 0};
   }
 }

@@ -10,8 +10,8 @@ namespace zerosend {
 // quarter of that number is the budget.
 class MappingBudget {
  public:
-  // Takes so many more; a negative number gives back. False when there are not as many: nothing is
-  // taken then. Any thread.
+  // Takes `mappings` from the budget; a negative number gives some back. Returns false, and takes
+  // nothing, when there are not as many left. Any thread.
   static bool take(std::ptrdiff_t mappings);
 };
 

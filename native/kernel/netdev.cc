@@ -31,7 +31,7 @@ Value ask_for(const Request& request, uint16_t wanted) {
   return value;
 }
 
-// Returns the number that the kernel has given to the family, or 0 where it has no such family.
+// Returns the number of the netdev family in this kernel, or 0 where the kernel has no such family.
 uint16_t family_id() {
   Request family(GENL_ID_CTRL, 0);
   family.body = {CTRL_CMD_GETFAMILY, 1, 0};

@@ -12,7 +12,7 @@
 
 #include "kernel/syscalls.h"
 
-// Asks the kernel by netlink(7). Any thread.
+// Questions to the kernel by netlink(7). Any thread.
 namespace zerosend::netlink {
 
 // A request: a header, a body of the protocol, and room for a few attributes.
@@ -39,9 +39,8 @@ struct Request {
 };
 
 // Sends a request and calls `visit(nlmsghdr*)` for each message of the answer. Returns 0 or an
-// errno;
-// `*refused` becomes true when that is what the kernel answers, and not the error of a call that
-// asks.
+// errno; `*refused` becomes true when the errno is the kernel's answer, and not that of a call that
+// failed to ask.
 template <class Body, class Visit>
 int ask(int protocol, const Request<Body>& request, Visit&& visit, bool* refused = nullptr) {
   const int fd = sys.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
@@ -51,13 +50,13 @@ int ask(int protocol, const Request<Body>& request, Visit&& visit, bool* refused
     return error;
   };
   const uint32_t length = request.header.nlmsg_len;
-  // Signals end the tries at some point, since the one who asks may be closing.
+  // The number of retries after signals is bounded, since the caller may be closing.
   for (int interruptions = 0; sys.sendto(fd, &request, length, 0, nullptr, 0) < 0;) {
     if (errno != EINTR || ++interruptions == 100) return finish(errno);
   }
   alignas(nlmsghdr) uint8_t buffer[32768];
   for (;;) {
-    // The kernel makes its answers within the calls, so there is nothing to wait for.
+    // The kernel writes its answer within the call that asks, so receiving need not wait.
     const ssize_t size = sys.recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
     if (size < 0 && errno == EINTR) continue;
     if (size <= 0) return finish(size < 0 ? errno : EPROTO);

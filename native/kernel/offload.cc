@@ -12,9 +12,9 @@ constexpr uint32_t kIp4Header = 20;
 constexpr uint32_t kIp6Header = 40;
 constexpr uint32_t kTcpHeader = 20;
 constexpr uint32_t kUdpHeader = 8;
-constexpr uint32_t kTcpChecksum = 16;  // where it is in the header
+constexpr uint32_t kTcpChecksum = 16;  // offset of the checksum in the header of TCP
 constexpr uint32_t kUdpChecksum = 6;
-// The kernel means something else by this size (GSO_BY_FRAGS).
+// The kernel uses this size as a mark with another meaning (GSO_BY_FRAGS).
 constexpr uint16_t kNotASize = 0xffff;
 // The kernel counts from the beginning of its buffer, in 16 bits, and puts headroom before a frame.
 constexpr uint32_t kMostHeadroom = 2048;
@@ -22,8 +22,7 @@ constexpr uint32_t kMostHeadroom = 2048;
 uint16_t big_endian(const uint8_t* at) { return static_cast<uint16_t>(at[0] << 8 | at[1]); }
 
 // What a frame contains: the EtherType behind any VLAN tags (without a link header, the one that
-// the version of IP stands for), and where the content begins. The type is 0 where it cannot be
-// told.
+// belongs to the version of IP), and where the content begins. The type is 0 where it is not known.
 struct Content {
   uint16_t type = 0;
   uint32_t at = 0;
@@ -54,7 +53,7 @@ bool ip_fits(const uint8_t* frame, uint32_t length, Content content, uint8_t wan
     case IPPROTO_IPIP:
     case IPPROTO_IPV6:
     case IPPROTO_GRE:
-      return true;  // a tunnel; what is in it is not looked at
+      return true;  // a tunnel, whose content is not checked
     case IPPROTO_HOPOPTS:
     case IPPROTO_ROUTING:
     case IPPROTO_DSTOPTS:
@@ -64,8 +63,8 @@ bool ip_fits(const uint8_t* frame, uint32_t length, Content content, uint8_t wan
   }
 }
 
-// Returns whether the header says a possible length. With any other one segmenting fails, which a
-// device without queue answers with ENOMEM each time.
+// Returns whether the header gives a possible length of itself. With any other length segmenting
+// fails, and a device without a queue answers ENOMEM each time.
 bool tcp_header_fits(const uint8_t* header, uint32_t length) {
   const uint32_t size = (header[12] >> 4) * 4u;
   return size >= kTcpHeader && size <= length;
@@ -92,11 +91,12 @@ bool offload_fits(const OffloadHeader& offload, const uint8_t* frame, uint32_t l
   if (length < std::max(header_length, 1u) || offload.hdr_len > length) return false;
   if (checksum) {
     if (checksum_end > length || start + kMostHeadroom > UINT16_MAX) return false;
-    if (start < kIp4Header) return false;  // counted from the link header, whatever comes first
+    // offsets count from the beginning of the frame, with or without a link header
+    if (start < kIp4Header) return false;
   }
   if (!offload.segments()) return true;
 
-  // Segmenting means new checksums, so the kernel is to be told where they are.
+  // Segmenting needs new checksums, so the header has to say where they are.
   if (!checksum || offload.gso_size == 0 || offload.gso_size == kNotASize) return false;
   const auto type = static_cast<uint8_t>(offload.gso_type & ~OffloadHeader::kEcn);
   if (!protocol_fits(type, frame, length, header_length)) return false;

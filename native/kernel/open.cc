@@ -17,8 +17,8 @@ namespace {
 #ifndef SO_MAX_PACING_RATE
 #define SO_MAX_PACING_RATE 47
 #endif
-// The kernel's own default holds three sends of 64 KB, which leaves nothing to coalesce. It grants
-// as much of this as net.core.wmem_max allows.
+// The kernel's default holds three sends of 64 KB, too few for their notifications to coalesce. The
+// kernel grants as much of this size as net.core.wmem_max allows.
 constexpr int kUdpSendBuffer = 4 << 20;
 
 int set(int fd, int level, int option, int value) {
@@ -34,7 +34,7 @@ Opened failure(int fd, const Failure& failed) {
 }
 Opened failure(int fd, const char* call) { return failure(fd, Failure::of(call)); }
 
-// Makes a socket with what both protocols need before they bind or connect.
+// Makes a socket, and sets the options that both protocols need before they bind or connect.
 Opened open_common(int type, const OpenOptions& options, int send_buffer) {
   Opened opened;
   opened.fd = sys.socket(options.family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -71,15 +71,15 @@ Opened open_tcp(const OpenOptions& options) {
   // There is no default size here, since SO_SNDBUF would switch the kernel's autotuning off.
   Opened opened = open_common(SOCK_STREAM, options, static_cast<int>(options.send_buffer_size));
   if (opened.fd < 0) return opened;
-  // The sender decides what belongs together. With Nagle's algorithm the end of a buffer would wait
-  // for an acknowledgement, and its completion with it.
+  // With Nagle's algorithm the end of a buffer would wait for an acknowledgement, and its
+  // completion as well.
   if (set(opened.fd, IPPROTO_TCP, TCP_NODELAY, 1) != 0) {
     return failure(opened.fd, "setsockopt(TCP_NODELAY)");
   }
   if (options.local.length > 0) {
-    // With an address alone, connect(2) chooses the port: bind(2) would take one that no other
-    // connection may have, though those to other peers could (ip(7), Linux 4.2). A refusal costs
-    // only that.
+    // Where only an address is given, connect(2) is to choose the port: bind(2) would take one that
+    // no other connection has, though connections to other peers could share it (ip(7), Linux 4.2).
+    // A kernel that refuses the option only loses that.
     if (options.local.port() == 0) set(opened.fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
     if (sys.bind(opened.fd, &options.local.base, options.local.length) != 0) {
       return failure(opened.fd, "bind");
@@ -97,11 +97,11 @@ Opened open_udp(const OpenOptions& options) {
       options.send_buffer_size > 0 ? static_cast<int>(options.send_buffer_size) : kUdpSendBuffer;
   Opened opened = open_common(SOCK_DGRAM, options, size);
   if (opened.fd < 0) return opened;
-  // What is sent to the socket is never read. Left in its receive buffer it would take memory, and
-  // room from the timestamps, which are charged to the same buffer: anybody could switch them off.
-  // So a filter drops all input (sk_filter_trim_cap in udp_queue_rcv_one_skb), before the socket
-  // has an address at which it could be reached. ICMP errors and the error queue do not pass the
-  // filter.
+  // The socket never receives. Input that stayed in its receive buffer would take memory, and would
+  // leave no room for timestamps, which are charged to the same buffer: any peer could switch them
+  // off. So a filter drops all input (sk_filter_trim_cap in udp_queue_rcv_one_skb). It is set
+  // before the socket has an address at which it could be reached. ICMP errors and the error queue
+  // do not pass the filter.
   sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
   const sock_fprog program{1, &drop};
   if (sys.setsockopt(opened.fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) != 0) {
@@ -139,7 +139,8 @@ uint32_t probe_max_segments() {
       ::connect(fd, reinterpret_cast<const sockaddr*>(&bound), length) == 0 &&
       set(fd, IPPROTO_UDP, UDP_SEGMENT, 1) == 0) {
     const bool more = ::send(fd, payload, sizeof payload, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
-    // Any other failure (no descriptor left, loopback down) says nothing of segments, and may pass.
+    // Any other failure (no descriptor left, loopback down) says nothing about segments, and may be
+    // temporary.
     if (more || errno == EINVAL) known = more ? kNew : kOld;
   }
   ::close(fd);

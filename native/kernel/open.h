@@ -32,13 +32,13 @@ struct Opened {
   int zerocopy_error = 0;
 };
 
-// Starts a TCP connection; it is up, or has failed, when the socket becomes writable.
+// Starts a TCP connection, which is established, or has failed, when the socket becomes writable.
 Opened open_tcp(const OpenOptions& options);
 
 Opened open_udp(const OpenOptions& options);
 
-// Returns the most segments that one UDP_SEGMENT send may have (64 before Linux 6.9, 128 since). A
-// socket that sends to itself over loopback finds it out; where it gets no answer, the next call
+// Returns the most segments that one UDP_SEGMENT send may have (64 before Linux 6.9, 128 since). It
+// is found out by a socket that sends to itself over loopback. Where that fails, the next call
 // tries again.
 uint32_t probe_max_segments();
 

@@ -32,7 +32,7 @@ int replace_mapping(uint8_t* address, size_t length) {
 
 namespace {
 
-// A mapping, as /proc/self/maps tells of it (proc(5)).
+// A mapping, as /proc/self/maps lists it (proc(5)).
 struct Mapping {
   PageRange pages;
   bool never_copied;  // on write: a shared mapping, or reserved huge pages
@@ -76,15 +76,16 @@ int advise_fork(const PageRange& pages) {
   return sys.madvise(begin, pages.end - pages.begin, MADV_DOFORK) == 0 ? 0 : errno;
 }
 
-// Has a child get the pages. V8 withholds its own mappings from children (MADV_DONTFORK;
-// WebAssembly memories are such), and what a child does not get is not marked.
+// Lets a child process get the pages. V8 withholds some of its mappings from children
+// (MADV_DONTFORK, for instance on WebAssembly memories), and pages that a child does not get are
+// not marked copy-on-write.
 int pass_to_children(const std::vector<PageRange>& pages) {
   std::vector<Mapping> mappings;
   if (const int error = find_mappings(pages, &mappings)) return error;
   for (const Mapping& mapping : mappings) {
     if (mapping.never_copied) return EOPNOTSUPP;
   }
-  // Whole mappings are advised: advice for a part of one would make three of it, for each range.
+  // Whole mappings are advised: advice for a part of a mapping would split it into three.
   for (const Mapping& mapping : mappings) {
     if (const int error = advise_fork(mapping.pages)) return error;
   }
@@ -92,8 +93,8 @@ int pass_to_children(const std::vector<PageRange>& pages) {
 }
 
 // Runs in the child, which shares nothing with its parent but the descriptors. Waits for a byte, or
-// for the end of the parent. Makes raw calls only, since other threads' locks may be held for ever
-// here.
+// for the end of the parent. Makes raw system calls only: locks that other threads of the parent
+// held at the time of the clone stay locked here for ever.
 [[noreturn]] void wait_and_exit(const int* ends) {
   char byte;
   ::syscall(SYS_close, ends[1]);
@@ -102,15 +103,15 @@ int pass_to_children(const std::vector<PageRange>& pages) {
   __builtin_unreachable();
 }
 
-// Clones the process, and asks `check` for an errno while the child exists. Returns that, or the
-// errno of what failed.
+// Clones the process, and calls `check` while the child exists. Returns its errno, or that of the
+// call that failed.
 template <class Check>
 int with_child(Check&& check) {
   int ends[2];
   if (sys.pipe2(ends, O_CLOEXEC) != 0) return errno;
-  // The raw call runs no fork handlers and has no signal sent at exit (libuv would look for its own
-  // children), and nothing runs in the child but its exit. Every signal is blocked, or the child
-  // could run a handler of the parent's.
+  // The raw call runs no fork handlers, and sends no signal when the child exits (libuv would look
+  // for its own children). The child runs nothing but the wait and its exit. All signals are
+  // blocked, or it could run a handler of the parent's.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
@@ -120,14 +121,15 @@ int with_child(Check&& check) {
   int error = child < 0 ? errno : 0;
   if (child > 0) {
     error = check();
-    // The reading end is open here too, so there is no SIGPIPE. It is the byte, and not the end of
-    // the pipe, that the child waits for: children that other threads clone at the same time hold
-    // its other end as well.
+    // The reading end is open in this process too, so there is no SIGPIPE. The child is ended by a
+    // byte and not by closing the pipe, since children that other threads clone at the same time
+    // hold the writing end as well.
     while (::write(ends[1], "", 1) < 0 && errno == EINTR) {
     }
     while (::waitpid(static_cast<pid_t>(child), nullptr, __WALL) < 0) {
       if (errno == EINTR) continue;
-      if (errno != ECHILD) error = errno;  // ECHILD: where SIGCHLD is ignored nobody is left
+      // ECHILD is no error: where SIGCHLD is ignored, the child is reaped by the kernel
+      if (errno != ECHILD) error = errno;
       break;
     }
   }
@@ -143,8 +145,9 @@ int part_spans_from_kernel(const std::vector<Span>& spans) {
   const std::vector<PageRange> pages = pages_of(spans);
   if (const int error = pass_to_children(pages)) return error;
   const PageSharing sharing(pages);
-  // Memory of the heap has neighbours. Where another thread writes to one of them while the child
-  // exists, the page is ours alone by that, which looks as if the child had got a copy of it.
+  // Other data of the heap shares these pages. If another thread writes to such data while the
+  // child exists, the page is copied and no longer shared, which looks as if it had not been
+  // marked. So the check is repeated with a new child.
   constexpr int kChildren = 4;
   int error = EOPNOTSUPP;
   for (int child = 0; child < kChildren && error == EOPNOTSUPP; ++child) {

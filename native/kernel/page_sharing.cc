@@ -17,14 +17,14 @@ namespace {
 constexpr uint64_t kPresent = uint64_t{1} << 63;
 constexpr uint64_t kExclusive = uint64_t{1} << 56;
 constexpr size_t kHugePage = size_t{2} << 20;
-constexpr size_t kEntries = 512;  // read at once
+constexpr size_t kEntries = 512;  // entries of /proc/self/pagemap that are read at once
 
 bool is_shared(uint64_t entry) { return (entry & kPresent) && !(entry & kExclusive); }
 bool is_exclusive(uint64_t entry) { return (entry & kPresent) && (entry & kExclusive); }
 
-// Reads a byte, so that the page is in memory. Others may write to it at the same time; and as the
-// first byte of the page, it may be of a neighbour on the heap that is free by now, which the
-// sanitizers would object to.
+// Reads a byte, so that the page is in memory. Other threads may write to the page at the same
+// time, and its first byte may belong to another object of the heap that has been freed by now, so
+// the sanitizers are switched off here.
 __attribute__((noinline, no_sanitize("address"), no_sanitize("thread"))) void touch(
     uintptr_t page) {
   static_cast<void>(__atomic_load_n(reinterpret_cast<const uint8_t*>(page), __ATOMIC_RELAXED));
@@ -40,7 +40,7 @@ bool may_count_folios_only() {
   return major > 6 || (major == 6 && minor >= 15);
 }
 
-// Returns whether anonymous memory may be in large folios, as far as the system tells.
+// Returns whether anonymous memory may be in large folios, as far as that is known.
 bool may_have_large_folios() {
   const int fd = sys.open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY);
   if (fd < 0) return true;
@@ -98,7 +98,7 @@ void PageSharing::make_controls() {
   uint8_t* const huge = controls_ + (past == 0 ? 0 : kHugePage - past);
   sys.madvise(huge, kHugePage, MADV_HUGEPAGE);
   *huge = 1;
-  // What has come with the one page that was touched is in its folio.
+  // The pages that are in memory after one was touched are in the same folio.
   uint64_t entries[kEntries];
   const size_t count = std::min(kEntries, kHugePage / page_size());
   if (!read(reinterpret_cast<uintptr_t>(huge), count, entries)) return;

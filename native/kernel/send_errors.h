@@ -4,15 +4,19 @@
 
 namespace zerosend {
 
-// What a refused send calls for.
+// How the library responds to a send that the kernel has refused.
 enum class Response : unsigned char {
-  kAgain,    // nothing was tried: try at once
-  kBuffers,  // the kernel's memory for zero copy, or for anything: read completions, then copy
-  kRoom,     // no room for now: wait in order
-  kEarlier,  // is about an earlier datagram: try again
-  kMaybe,    // may be about an earlier datagram: try again, and believe it when it goes on
-  kRefuse,   // about this one message
-  kEnd,      // ends the connection
+  kAgain,  // nothing was done: tries again at once
+  // the kernel is short of memory for zero copy, or of any: reads completions and tries again, then
+  // copies
+  kBuffers,
+  kRoom,     // there is no room for now: queues the send in order
+  kEarlier,  // the error is about an earlier datagram: tries again
+  // the error may be about an earlier datagram: tries again, and refuses the send when it comes
+  // again
+  kMaybe,
+  kRefuse,  // refuses this one message
+  kEnd,     // ends the socket
 };
 
 struct SendError {
@@ -21,12 +25,13 @@ struct SendError {
   Response udp;
 };
 
-// What each errno of sendto(2), sendmsg(2) and sendmmsg(2) calls for; docs/errnos.md says why.
+// The response to each errno of sendto(2), sendmsg(2) and sendmmsg(2); docs/errnos.md gives the
+// reasons.
 //
-// The errnos of kEarlier and kMaybe are those that an ICMP message leaves on a UDP socket, for the
-// next call to take away (icmp_err_convert in net/ipv4/icmp.c, tab_unreach in net/ipv6/icmp.c, and
-// EMSGSIZE and EPROTO in __udp4_lib_err and icmpv6_err_convert). Routes and firewalls answer those
-// of kMaybe themselves, too.
+// The errnos of kEarlier and kMaybe are those that an ICMP message leaves on a UDP socket, where
+// the next call returns them (icmp_err_convert in net/ipv4/icmp.c, tab_unreach in net/ipv6/icmp.c,
+// and EMSGSIZE and EPROTO in __udp4_lib_err and icmpv6_err_convert). Those of kMaybe can also come
+// from a route or a firewall, and are then about the present datagram.
 inline constexpr SendError kSendErrors[] = {
     {EINTR, Response::kAgain, Response::kAgain},
     {ENOBUFS, Response::kBuffers, Response::kBuffers},
@@ -47,7 +52,7 @@ inline constexpr SendError kSendErrors[] = {
     {EPERM, Response::kRefuse, Response::kRefuse},
 };
 
-// What any other errno calls for.
+// The response to any other errno.
 inline constexpr SendError kOtherSendError = {0, Response::kEnd, Response::kRefuse};
 
 constexpr const SendError& send_error(int error) {

@@ -49,7 +49,8 @@ Failure Slab::create(size_t slot_size, uint32_t slots, HugePages huge_pages,
   if (base == MAP_FAILED) return Failure::of("mmap");
   created->reset(new Slab(static_cast<uint8_t*>(base), mapped, slot_size, 0, slot_size, slots,
                           reserved ? kHugePage : page_size()));
-  // A child process must not share the pages: its copy-on-write would slow every slot down.
+  // A child process must not share the pages, or the first write to each slot after a fork would
+  // copy them.
   sys.madvise(base, mapped, MADV_DONTFORK);
   if (!reserved) {
     const int advice = huge_pages == HugePages::kNone ? MADV_NOHUGEPAGE : MADV_HUGEPAGE;
@@ -78,7 +79,8 @@ void Slab::slots_around(const uint8_t* data, size_t length, uint32_t* first,
   *count = static_cast<uint32_t>(last / stride_) - *first + 1;
 }
 
-// Gives the bytes from `begin` to `end` a mapping of their own, if the process may have it.
+// Gives the bytes from `begin` to `end` a mapping of their own, if the process may have more
+// mappings.
 int Slab::replace_span(size_t begin, size_t end) {
   const auto inner = borders_.upper_bound(begin);
   const auto outer = borders_.lower_bound(end);
@@ -102,7 +104,7 @@ void Slab::replace_slots(uint32_t first, uint32_t count, std::vector<GivenUp>* g
     if (to > from) given_up->push_back({from, to - from, error});
   };
   if (shared_with_kernel()) return add(first, behind, EOPNOTSUPP);
-  // No slot has the end of the last page, so that page can go as a whole.
+  // The last page has no further slots, so it can be replaced as a whole.
   const size_t begin = round_up(slot_size_ * first, unit_);
   const size_t end =
       behind == slots_ ? round_up(size(), unit_) : slot_size_ * behind / unit_ * unit_;
@@ -115,7 +117,7 @@ void Slab::replace_slots(uint32_t first, uint32_t count, std::vector<GivenUp>* g
   if (to > from) {
     const int error = replace_span(begin, end);
     if (error != 0 && error != ENOSPC && to - from > 1) {
-      // There may be memory for half of it.
+      // There may be memory for half of the slots.
       const uint32_t half = (to - from) / 2;
       replace_slots(from, half, given_up);
       replace_slots(from + half, to - from - half, given_up);

@@ -39,7 +39,7 @@ int SlotReplacement::error_of(const Slab* slab, const uint8_t* data, size_t leng
   uint32_t first = 0;
   uint32_t count = 0;
   slab->slots_around(data, length, &first, &count);
-  // The pieces are sorted, and the slots of one send are next to each other.
+  // The results are sorted by slot, and the slots of one send are neighbours.
   auto piece = std::upper_bound(slots_.begin(), slots_.end(),
                                 Slots{const_cast<Slab*>(slab), first, 0, 0}, before);
   if (piece != slots_.begin()) --piece;

@@ -8,17 +8,18 @@
 
 namespace zerosend {
 
-// Parts the slots of many sends from the kernel at once: neighbours as one span, which makes one
-// mapping of them, and each slot once, however many sends it is in. JavaScript thread.
+// Replaces the pages of the slots of many sends at once: neighbours together, so that they become
+// one mapping, and each slot once, however many sends it is in. JavaScript thread.
 class SlotReplacement {
  public:
-  // Names memory of a send: `length` bytes at `data`, which begins in the slab.
+  // Adds the memory of a send: `length` bytes at `data`, which begins in the slab.
   void add(Slab* slab, const uint8_t* data, size_t length);
 
-  // Replaces the pages of all that was named.
+  // Replaces the pages of all that was added.
   void run();
 
-  // After run(): 0 when all slots of memory that was named are safe to reuse; else why one is not.
+  // After run(): returns 0 when all slots of memory that was added are safe to reuse, otherwise an
+  // errno that says why one is not.
   int error_of(const Slab* slab, const uint8_t* data, size_t length) const;
 
  private:

@@ -57,7 +57,7 @@ Failure set_socket_option(int fd, int family, const SocketOption& option, int va
     return Failure::of(call6);
   }
   const auto& [level, number, call] = option.any;
-  ip_mreqn device{};  // IPv4 takes the index of an interface in a structure only
+  ip_mreqn device{};  // IPv4 takes the index of an interface only within a structure
   device.imr_ifindex = value;
   const bool is_device = option.is_interface;
   const void* const given = is_device ? static_cast<const void*>(&device) : &value;
@@ -65,7 +65,8 @@ Failure set_socket_option(int fd, int family, const SocketOption& option, int va
   return sys.setsockopt(fd, level, number, given, size) != 0 ? Failure::of(call) : Failure{};
 }
 
-// Of the interface for multicast IPv4 tells an address, which the index that was set has not got.
+// For the multicast interface, IPv4 returns an address and not the index that was set, so it is not
+// asked.
 bool get_socket_option(int fd, int family, const SocketOption& option, int* value) {
   const bool v6 = family == AF_INET6 && option.v6.level != 0;
   if (!v6 && option.is_interface) return false;

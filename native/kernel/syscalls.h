@@ -22,20 +22,20 @@ inline void* remap(void* from, size_t size, void* to) {
   return ::mremap(from, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to);
 }
 
-// So does ioctl(2).
+// ioctl(2) takes variable arguments, too.
 inline int ioctl(int fd, unsigned long request, void* argument) {
   return ::ioctl(fd, request, argument);
 }
 
-// So does open(2).
+// open(2) takes variable arguments, too.
 inline int open(const char* path, int flags) { return ::open(path, flags | O_CLOEXEC); }
 
 // Clones the process as fork(2) does, but runs none of the C library's handlers and sends no signal
 // at exit.
 inline long clone_process() { return ::syscall(SYS_clone, 0L, nullptr, nullptr, nullptr, nullptr); }
 
-// The C library's functions of these names are cancellation points, which costs each call two
-// atomic operations as soon as the process has a second thread.
+// These two are raw system calls, since the C library's functions are cancellation points, which
+// costs each call two atomic operations as soon as the process has a second thread.
 inline int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
   return static_cast<int>(::syscall(SYS_sendmmsg, fd, messages, count, flags));
 }
@@ -52,9 +52,10 @@ inline ssize_t sendto(int fd, const void* data, size_t length, int flags, const 
 
 }  // namespace raw
 
-// The one seam between this library and the kernel. In the shipped addon the table is constant and
-// every call through it is direct. What is built with ZEROSEND_INJECT_FAULTS (the test build of the
-// addon, the C++ tests) defines a table of its own, and replaces entries.
+// The table of system calls that the library makes and that can fail. In the shipped addon the
+// table is constant, so that the compiler makes every call through it a direct one. The builds with
+// ZEROSEND_INJECT_FAULTS (the test build of the addon, the C++ tests) define a table of their own
+// and replace entries.
 struct Syscalls {
   int (*open)(const char*, int) = raw::open;
   ssize_t (*pread)(int, void*, size_t, off_t) = ::pread;
@@ -77,7 +78,8 @@ struct Syscalls {
   int (*eventfd)(unsigned, int) = ::eventfd;
   int (*timerfd_create)(int, int) = ::timerfd_create;
   int (*timerfd_settime)(int, int, const itimerspec*, itimerspec*) = ::timerfd_settime;
-  int (*clock_gettime)(clockid_t, timespec*) = ::clock_gettime;  // for tests that set the time
+  // in the table so that tests can set the time
+  int (*clock_gettime)(clockid_t, timespec*) = ::clock_gettime;
   int (*ioctl)(int, unsigned long, void*) = raw::ioctl;
   void* (*mmap)(void*, size_t, int, int, int, off_t) = ::mmap;
   int (*munmap)(void*, size_t) = ::munmap;
@@ -87,7 +89,7 @@ struct Syscalls {
 };
 
 #ifdef ZEROSEND_INJECT_FAULTS
-extern Syscalls sys;  // written before any other thread runs
+extern Syscalls sys;  // must be written before any other thread runs
 #else
 inline constexpr Syscalls sys{};
 #endif

@@ -19,7 +19,7 @@ bool read_tcp_facts(int fd, TcpFacts* facts) {
   tcp_info info{};
   socklen_t length = sizeof info;
   if (sys.getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return false;
-  // An older kernel fills in less of it, and says by the length how much.
+  // An older kernel fills in a shorter structure, and returns its length.
   const auto told = [&](const auto& field) {
     const auto* begin = reinterpret_cast<const char*>(&info);
     const auto* end = reinterpret_cast<const char*>(&field) + sizeof field;

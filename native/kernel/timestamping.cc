@@ -14,7 +14,8 @@
 namespace zerosend {
 namespace {
 
-// Linux 6.2; older kernels count a stream from its first byte anyway, which is where we enable it.
+// SOF_TIMESTAMPING_OPT_ID_TCP of Linux 6.2. Older kernels count a stream from its first byte, which
+// is the same here, since timestamps are enabled before anything is sent.
 constexpr unsigned kOptIdTcp = 1u << 16;
 
 uint64_t nanoseconds(clockid_t clock) {
@@ -46,9 +47,9 @@ bool kernel_takes_keys() {
   if (known >= 0) return known != 0;
   const int fd = sys.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return false;
-  // The datagram is for everybody. The kernel refuses that to a socket without SO_BROADCAST, but
-  // only after it has looked at the control message; one that it does not know it answers with
-  // EINVAL.
+  // The datagram is for the broadcast address, so nothing is ever sent: the kernel refuses that to
+  // a socket without SO_BROADCAST. But first it parses the control message, and answers EINVAL for
+  // a type that it does not know.
   sockaddr_in everybody{};
   everybody.sin_family = AF_INET;
   everybody.sin_port = htons(9);

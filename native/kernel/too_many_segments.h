@@ -13,14 +13,14 @@
 
 namespace zerosend {
 
-// A datagram that would make more segments than any kernel allows. The kernel refuses it when it
-// has given it a zero-copy id, and before it goes anywhere (udp_send_skb and udp_v6_send_skb,
+// A datagram that would make more segments than any kernel allows. The kernel refuses it after
+// giving it a zero-copy id and before sending anything (udp_send_skb and udp_v6_send_skb,
 // net/ipv4/udp.c and net/ipv6/udp.c).
 class TooManySegments {
  public:
   // `to` is null for the connected peer.
   TooManySegments(const sockaddr* to, socklen_t to_length) {
-    alignas(4096) static uint8_t nothing[4096];  // one page to pin
+    alignas(4096) static uint8_t nothing[4096];  // the single page that the kernel pins for it
     part_ = {nothing, sizeof nothing};
     message_.msg_name = const_cast<sockaddr*>(to);
     message_.msg_namelen = to_length;

@@ -35,8 +35,8 @@ class XdpRing {
     mapping_ = nullptr;
   }
 
-  // The other side's counter is read with acquire and ours is written with release, so that entries
-  // are complete before they are announced.
+  // The kernel's counter is read with acquire and the library's is written with release, so that
+  // entries are complete before they are announced.
   uint32_t other_producer() const { return __atomic_load_n(producer_, __ATOMIC_ACQUIRE); }
   uint32_t other_consumer() const { return __atomic_load_n(consumer_, __ATOMIC_ACQUIRE); }
   void produce(uint32_t value) { __atomic_store_n(producer_, value, __ATOMIC_RELEASE); }
