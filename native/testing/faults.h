@@ -7,8 +7,8 @@
 
 namespace zerosend {
 
-// The calls of the seam that can be made to fail. close and munmap are not among them: a close that
-// fails has closed all the same.
+// The system calls of the table that can be made to fail. close and munmap are not among them: a
+// close that fails has closed the descriptor all the same.
 #define ZEROSEND_FAULTS(X) \
   X(open)                  \
   X(pread)                 \
@@ -36,13 +36,13 @@ namespace zerosend {
   X(remap)                 \
   X(clone_process)
 
-// What to do to a call: lets `skip` of them pass, then strikes the next `times`; or strikes each
-// with a chance, without end.
+// What is done to a system call: lets `skip` calls pass, then strikes the next `times`; or strikes
+// each call with a chance, without end.
 struct Step {
   int skip = 0;
   int times = 0;
-  uint32_t chance = 0;  // in 65536
-  int delay = 0;        // milliseconds to sleep before anything else
+  uint32_t chance = 0;  // probability of a strike, in 65536ths
+  int delay = 0;        // milliseconds to sleep before the call
   int error = 0;        // errno to fail with; 0: the call is made, within `limit`
   // sendto, sendmsg, sendmmsg: the call is made, within `limit`, before it fails with `error`: what
   // the kernel has taken by then stays taken. Of sendmmsg, all messages but the last one of them
@@ -58,11 +58,11 @@ struct Step {
   int only = -1;
 };
 
-// The steps for one call, each begun when the one before it is used up. Any thread.
+// The steps for one system call. A step begins when the one before it is used up. Any thread.
 class Fault {
  public:
   struct Counts {
-    uint64_t calls = 0;  // of the kind that the step of the moment means
+    uint64_t calls = 0;  // calls of the kind that the present step is about
     uint64_t struck = 0;
   };
 
@@ -70,7 +70,7 @@ class Fault {
   void clear() { set({}); }
   Counts counts();
 
-  // To be called once a call: the step that strikes it, if one does.
+  // Has to be called once for each call. Returns the step that strikes it, if any.
   std::optional<Step> strike(int kind = -1);
   std::optional<Step> strike_flags(int flags);
 
@@ -90,7 +90,7 @@ ZEROSEND_FAULTS(X)
 Fault* find_fault(const char* call);
 void clear_faults();
 void seed_faults(uint32_t seed);
-// Of the sequence that chances are drawn from. Any thread.
+// The next number of the random sequence from which chances are drawn. Any thread.
 uint32_t next_random();
 
 }  // namespace zerosend

@@ -21,7 +21,7 @@ double number(const Napi::Value& value, double otherwise) {
   return value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : otherwise;
 }
 
-// setFirstIds(sendId, kernelId): where sockets opened from now on start to count
+// setFirstIds(sendId, kernelId): the first ids of sockets that are opened from now on
 Napi::Value set_first_ids(Info info) {
   auto* environment = static_cast<Environment*>(info.Data());
   environment->first_id = static_cast<uint64_t>(number(info[0], 0));
@@ -73,7 +73,7 @@ Napi::Value faults(Info info) {
   return result;
 }
 
-// clearFaults(seed): no faults any more; the chances to come follow the seed
+// clearFaults(seed): removes all faults, and seeds the random sequence of later chances
 Napi::Value clear_all(Info info) {
   clear_faults();
   if (info[0].IsNumber()) seed_faults(info[0].As<Napi::Number>().Uint32Value());
@@ -92,26 +92,28 @@ Napi::Value reported_ranges(Info info) {
   return result;
 }
 
-// setQdiscKind(kind): what netlink tells of queueing disciplines from now on; '': the truth
+// setQdiscKind(kind): the kind of queueing discipline that netlink reports from now on; '' restores
+// the real one
 Napi::Value set_qdisc(Info info) {
   set_qdisc_kind(info[0].IsString() ? info[0].As<Napi::String>().Utf8Value().c_str() : "");
   return info.Env().Undefined();
 }
 
-// setMapCount(count): what vm.max_map_count is from now on; 0: the truth
+// setMapCount(count): the value of vm.max_map_count from now on; 0 restores the real one
 Napi::Value set_map_count_of(Info info) {
   set_map_count(static_cast<uint32_t>(number(info[0], 0)));
   return info.Env().Undefined();
 }
 
-// refuseSegments(port): EIO for datagrams to it on sockets with UDP_SEGMENT; 0: none, 65536: all
+// refuseSegments(port): answers datagrams to this port with EIO on sockets with UDP_SEGMENT; 0:
+// none, 65536: all
 Napi::Value refuse(Info info) {
   refuse_segments(static_cast<int>(number(info[0], 0)));
   return info.Env().Undefined();
 }
 
-// setOption(fd, level, name, value): setsockopt(2) with an int, as a user of `fd` may call it.
-// Returns 0 or the errno.
+// setOption(fd, level, name, value): calls setsockopt(2) with an int, as a program that has `fd`
+// could. Returns 0 or the errno.
 Napi::Value set_option(Info info) {
   const auto argument = [&](size_t i) { return static_cast<int>(number(info[i], -1)); };
   const int value = argument(3);

@@ -6,7 +6,7 @@ namespace zerosend {
 
 class Environment;
 
-// Only in the test build: where ids start, and which system calls fail.
+// Functions of the test build only: they set where ids start, and which system calls fail.
 void export_test_hooks(Napi::Env env, Napi::Object exports, Environment* environment);
 
 }  // namespace zerosend

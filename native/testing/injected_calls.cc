@@ -81,7 +81,7 @@ ssize_t send_bytes(int fd, const void* data, size_t length, int flags, const soc
   return -1;
 }
 
-// The first `most` bytes of a message, by vectors of which there are enough.
+// The first `most` bytes of a message. `vectors` has room for as many as the message has.
 msghdr cut_message(const msghdr& message, size_t most, iovec* vectors) {
   msghdr cut = message;
   cut.msg_iov = vectors;
@@ -130,7 +130,8 @@ int send_messages(int fd, mmsghdr* messages, unsigned count, int flags) {
     ++sound;
   }
   if (count > 0 && sound == 0) return refuse_late(fd, flags);
-  if (sound < count) refuse_late(fd, flags);  // the kernel has begun with that message
+  // the kernel has begun to process the message that fails
+  if (sound < count) refuse_late(fd, flags);
   count = sound;
   if (!step) return ::sendmmsg(fd, messages, count, flags);
   if (step->error != 0 && !step->after) {
@@ -189,7 +190,7 @@ ssize_t receive_message(int fd, msghdr* message, int flags) {
 std::mutex qdisc_mutex;
 char qdisc_kind[16];  // under qdisc_mutex
 
-// Writes another kind over that of each queueing discipline, where it has room.
+// Overwrites the kind of each queueing discipline in an answer, where the name fits.
 void forge_qdiscs(void* data, size_t size) {
   std::lock_guard<std::mutex> lock(qdisc_mutex);
   if (qdisc_kind[0] == 0) return;
@@ -234,7 +235,7 @@ ssize_t receive(int fd, void* buffer, size_t size, int flags) {
   return result;
 }
 
-// `limit`: the bytes that an older kernel knows of what is asked for.
+// `limit` of the step is the length of the structure that an older kernel would return.
 int get_option(int fd, int level, int name, void* value, socklen_t* length) {
   const std::optional<Step> step = getsockopt_fault.strike(name);
   if (step && step->error != 0) {

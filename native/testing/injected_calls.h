@@ -3,20 +3,20 @@
 #include <cstdint>
 #include <vector>
 
-// The wrappers that stand in for system calls: they fail as faults.h says, and what the kernel at
-// hand does not do by itself they make up.
+// Wrappers that replace system calls: they fail as faults.h says, and simulate behaviour that the
+// running kernel does not have.
 
 namespace zerosend {
 
-// Added to the kernel ids that recvmsg reports, so that a socket whose ledger starts elsewhere than
-// at 0 meets the ids it expects.
+// A number that is added to the kernel ids that recvmsg reports, so that they fit a socket whose
+// ledger does not start at 0.
 void set_kernel_id_bias(uint32_t bias);
 
-// The kind that queueing disciplines have, as netlink tells of them; empty: the one that they do
-// have. For those that the kernel at hand does not know.
+// The kind of queueing disciplines that netlink reports; empty for the real one. It stands in for
+// kinds that the running kernel does not have.
 void set_qdisc_kind(const char* kind);
 
-// What vm.max_map_count is read as; 0: what it is.
+// The value that vm.max_map_count is read as; 0 for the real one.
 void set_map_count(uint32_t count);
 
 // A completion as recvmsg reported it, bias included.

@@ -17,7 +17,8 @@ std::atomic<int> refused_port{0};
 
 void refuse_segments(int port) { refused_port = port; }
 
-// What the kernel asks of each datagram of a socket with UDP_SEGMENT on a way without segmentation.
+// The condition under which the kernel refuses a datagram of a socket with UDP_SEGMENT on a route
+// without segmentation.
 bool refuses_segments(int fd, const sockaddr* to, const msghdr* message) {
   const int refused = refused_port;
   if (refused == 0) return false;
@@ -41,7 +42,7 @@ bool refuses_segments(int fd, const sockaddr* to, const msghdr* message) {
     to = reinterpret_cast<const sockaddr*>(&peer);
   }
   if (to == nullptr) return false;
-  // The port is at the same place in both families.
+  // The port has the same offset in the addresses of both families.
   return ntohs(reinterpret_cast<const sockaddr_in*>(to)->sin_port) == refused;
 }
 
