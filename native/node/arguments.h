@@ -10,14 +10,14 @@
 
 namespace zerosend {
 
-// Reading arguments and answering, for the functions that are not on the hot path. JavaScript
-// thread.
+// Helpers that read arguments and make results, for the functions that are not on the hot path.
+// JavaScript thread.
 //
 // A worker can be terminated while it is in one of these functions. From then on Node-API refuses
-// every call that could run JavaScript, setting a property included. node-addon-api makes an
-// exception of the refusal, and where that cannot be thrown, it ends the process. So properties are
-// read and set, and functions are made, by the helpers below, which ignore a refusal: nobody will
-// see the answer of a worker that has been terminated.
+// every call that could run JavaScript, setting a property included. node-addon-api turns the
+// refusal into an exception, and where that cannot be thrown, it ends the process. So properties
+// are read and set, and functions are made, by the helpers below, which ignore a refusal: no code
+// will see the result in a worker that has been terminated.
 
 using Info = const Napi::CallbackInfo&;
 
@@ -40,7 +40,7 @@ inline bool truth_of(const Napi::Value& value) {
   return value.IsBoolean() && value.As<Napi::Boolean>().Value();
 }
 
-// Reads a property that the object itself has: what somebody has put on Object.prototype is not an
+// Reads an own property of the object: what a program has put on Object.prototype is not an
 // argument. The value is empty when the object has none, when its getter throws, and for any
 // property after that, as long as the exception is pending.
 inline Napi::Value property(const Napi::Value& object, const char* name) {

@@ -1,5 +1,5 @@
-// What JavaScript sees of the addon. Constants are exported rather than written twice. JavaScript
-// thread.
+// The exports of the addon. Constants that both sides use are exported, so that they are written
+// once. JavaScript thread.
 
 #include "node/binding.h"
 
@@ -18,7 +18,7 @@
 namespace zerosend {
 namespace {
 
-// Changes whenever lib/addon and this addon would no longer understand each other.
+// Raised whenever the interface between lib/addon and this addon changes.
 constexpr uint32_t kInterfaceVersion = 12;
 
 Napi::Object constants(Napi::Env env) {
@@ -69,11 +69,11 @@ Napi::Value set_deliver(Info info) {
   return info.Env().Undefined();
 }
 
-// What one loading of the addon has made; deleted after the cleanup hooks have run.
+// The state of one loading of the addon. Deleted after the cleanup hooks have run.
 struct Instance {
   const Extension extension;
   std::vector<std::unique_ptr<Environment>> environments;
-  bool claimed = false;  // the exports of the module have a user
+  bool claimed = false;  // a copy of the library uses the exports of the module
 };
 
 // Makes an environment and fills `binding` with the functions that use it. Throws into JavaScript
@@ -121,9 +121,9 @@ void bind(Napi::Env env, Napi::Object binding) {
 
 // claim(): returns a binding that nobody else uses. The first caller gets the exports of the
 // module, each later one a new object with an environment of its own. A mailbox, and the function
-// that is told of records, can serve one copy of the library only, and there may be several copies
-// in a thread (a linked package, a bundle, a registry of modules that was reset): all of them load
-// the same file, for which Node.js hands out the same exports each time.
+// that is called for records, can serve only one copy of the library, and a thread may have several
+// (a linked package, a bundle, a registry of modules that was reset): all of them load the same
+// file, for which Node.js hands out the same exports each time.
 Napi::Value claim(Info info) {
   Instance* instance = info.Env().GetInstanceData<Instance>();
   if (!instance->claimed) {

@@ -6,10 +6,10 @@ namespace zerosend {
 
 class Environment;
 
-// The functions that run once in a socket's life, or for a person to read. JavaScript thread. They
-// answer failures as objects with `errno` and `syscall`, so that TypeScript builds all errors.
-// sockets.cc has what opens TCP and UDP sockets, and what all sockets can; rings.cc has the same
-// for sockets whose ring is also their pool; describe.cc has what they tell of themselves.
+// The functions that run once in a socket's life, or that report its state. JavaScript thread. They
+// return failures as objects with `errno` and `syscall`, of which TypeScript makes all errors.
+// sockets.cc opens TCP and UDP sockets, and has what all kinds of sockets share; rings.cc opens
+// sockets with a ring; describe.cc reports the state.
 void export_socket_functions(Napi::Object exports, Environment* environment);
 void export_description_functions(Napi::Object exports, Environment* environment);
 void export_ring_functions(Napi::Object exports, Environment* environment);

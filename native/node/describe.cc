@@ -52,7 +52,8 @@ void set_interface(Napi::Object result, const Socket::State& state) {
   set(result, "missing", state.missing);
 }
 
-// What TCP_INFO tells of a connection that is up, but for what this kernel does not know.
+// What TCP_INFO reports of an established connection, without the fields that this kernel does not
+// know.
 void set_tcp(Napi::Object result, const TcpFacts& facts, int64_t acknowledged) {
   Napi::Object tcp = Napi::Object::New(result.Env());
   const auto set_known = [&](const char* name, int64_t value) {
@@ -85,7 +86,7 @@ Napi::Value ends(Info info) {
   return result;
 }
 
-// describe(handle): what the kernel says of the socket now
+// describe(handle): what the kernel reports of the socket now
 Napi::Value describe(Info info) {
   Napi::Object result = Napi::Object::New(info.Env());
   Socket* socket = socket_of(info);

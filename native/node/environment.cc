@@ -74,8 +74,8 @@ void Environment::deliver_ready() {
     count = collect(*mailbox_, handle, *socket, count, &more);
     if (more) cut = handle;
   }
-  // The rest comes with the next turn of the event loop, which is not to be starved; and the others
-  // first, which one with a long backlog is not to starve.
+  // The rest is delivered in the next turn of the event loop, so that other work is not starved.
+  // The other sockets come first then, so that one with a long backlog does not starve them.
   if (cut != 0) poller_.put_back(cut);
   const bool alarm = poller_.take_alarm();
   if ((count == 0 && !alarm) || deliver_ == nullptr) return;
@@ -116,7 +116,7 @@ Slab* Environment::slab_around(const uint8_t* data) {
   }
   for (const Released& one : released_) {
     if (data < one.begin || data >= one.end) continue;
-    // The array that the data is of holds the slab, so it outlives this pointer.
+    // The array that has the data holds the slab, so the slab outlives this pointer.
     if (const std::shared_ptr<Slab> slab = one.slab.lock()) return slab.get();
   }
   return nullptr;

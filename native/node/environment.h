@@ -12,15 +12,15 @@
 
 namespace zerosend {
 
-// Memory that both sides read and write, so that the hot path passes nothing but integers. Shown to
-// JavaScript as one ArrayBuffer with a view on each member.
+// Memory that both sides read and write, so that the hot path passes only integers. JavaScript sees
+// it as one ArrayBuffer, with a view for each member.
 struct Mailbox {
   static constexpr size_t kRecords = 1024;   // of one batch; bounds a call into JavaScript
   static constexpr size_t kRecordSize = 4;   // handle, kind, first, last
   static constexpr size_t kRequests = 1024;  // of one sendMany call
   static constexpr size_t kRequestSize = 4;  // slab, slot, length, flags; of sendRun: length
 
-  double batch[kRecords * kRecordSize];         // written by C++: what has happened
+  double batch[kRecords * kRecordSize];         // written by C++: the records
   uint32_t requests[kRequests * kRequestSize];  // written by JavaScript: what to send
   uint32_t call[5];  // written by JavaScript: handle, slab, slot, length, flags of send()
   int32_t answer;    // written by C++: of send()
@@ -51,17 +51,17 @@ class Environment {
   // The function that gets the number of records in the mailbox, and whether the alarm has rung.
   napi_status set_deliver(napi_value function);
 
-  // Whether the process stays alive for the poller's sake.
+  // Whether the thread-safe function keeps the process alive.
   void keep_alive(bool on);
 
-  // Slabs by handle, never 0. The table holds a slab until its pool lets go of it.
+  // Slabs by handle, never 0. The table holds a slab until its pool releases it.
   uint32_t add_slab(std::shared_ptr<Slab> slab);
   void remove_slab(uint32_t handle);
   const std::shared_ptr<Slab>* slab(uint32_t handle) const {
     return handle < slabs_.size() && slabs_[handle] ? &slabs_[handle] : nullptr;
   }
-  // The slab that a plain array is a view of, or null. Also one that its pool has let go of:
-  // whoever has the view keeps it mapped.
+  // The slab that a plain array is a view of, or null. It may have been released by its pool: the
+  // view keeps it mapped.
   Slab* slab_around(const uint8_t* data);
 
   std::vector<Source> sources;   // scratch of send_many

@@ -37,7 +37,8 @@ napi_value integer(napi_env env, int32_t value) {
   return result;
 }
 
-// Points `source` into a slot. False when slab, slot, begin or length are not what they claim.
+// Points `source` into a slot. False when there is no such slab or slot, or it does not have these
+// bytes.
 bool resolve(Environment& environment, uint32_t slab_handle, uint32_t slot, uint32_t begin,
              uint32_t length, Source* source) {
   const std::shared_ptr<Slab>* slab = environment.slab(slab_handle);
@@ -81,8 +82,8 @@ bool resolve_array(napi_env env, Environment& environment, napi_value array, uin
   return true;
 }
 
-// Finds out where the messages of a call go. False when the socket takes no such flags, or an
-// address is not what the library has written.
+// Finds the destinations of a call. False when the socket takes no such flags, or an address is not
+// valid.
 bool find_destinations(const Mailbox& mailbox, const Socket& socket, uint32_t flags, size_t count,
                        Destinations* to) {
   if ((flags & (kFlagDestination | kFlagEach | kFlagBegin)) == 0) return true;

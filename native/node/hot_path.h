@@ -21,7 +21,8 @@ napi_value send_slot(napi_env env, napi_callback_info info);
 // sendPlain(handle, Uint8Array, length, flags): answers 0 or kPrompt
 napi_value send_plain(napi_env env, napi_callback_info info);
 // sendExtents(handle, count, flags, ...Uint8Arrays): slab, slot, length and offset of each part are
-// in the mailbox, where sendMany has its requests; one with slab 0 is of the next of the arrays
+// in the mailbox, where sendMany has its requests; a part with slab 0 lies in the next of the
+// arrays
 napi_value send_extents(napi_env env, napi_callback_info info);
 // sendMany(handle, count, flags): slab, slot, length and flags of each are in the mailbox; `flags`
 // are of the call, 0 where they are left out
@@ -36,15 +37,15 @@ napi_value poll_socket(napi_env env, napi_callback_info info);
 size_t collect(Mailbox& mailbox, uint32_t handle, Socket& socket, size_t at, bool* more);
 // arm(handle): 1 when that failed, so that there is news to poll
 napi_value arm_socket(napi_env env, napi_callback_info info);
-// setAlarm(nanoseconds): has the function of setDeliver() called after so long; 0: not at all
+// setAlarm(nanoseconds): has the function of setDeliver() called after that time; 0 clears it
 napi_value set_alarm(napi_env env, napi_callback_info info);
 
-// Bits of `flags`.
+// Bits of `flags`; see lib/addon/addon.ts.
 constexpr unsigned kFlagZeroCopy = 1;
 constexpr unsigned kFlagDestination = 2;  // to the first destination of the mailbox
 constexpr unsigned kFlagEach = 4;         // of a call: each message to its own destination
 constexpr unsigned kFlagBegin = 8;        // begins where the mailbox says
 constexpr unsigned kFlagPrompt = 16;      // of a send by itself: kPrompt may be answered,
-constexpr unsigned kFlagRange = 32;       // which would begin a range
+constexpr unsigned kFlagRange = 32;       // and the send would begin a range of prompt sends
 
 }  // namespace zerosend

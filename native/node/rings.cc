@@ -16,7 +16,7 @@
 namespace zerosend {
 namespace {
 
-// Adds the socket to the poller. Returns what JavaScript has to know of it, or a failure; an empty
+// Adds the socket to the poller. Returns a description of it for JavaScript, or a failure; an empty
 // value where an exception is pending.
 template <class Ring>
 Napi::Object admit(Info info, const std::shared_ptr<Ring>& socket) {

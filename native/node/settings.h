@@ -14,7 +14,7 @@ class Environment;
 // Reads those options of the object that it has, for a socket that is to be opened.
 Failure read_settings(const Napi::Value& given, OpenOptions* options);
 
-// What the kernel tells of them: an object with a number for each, or the name of an interface.
+// Reads the options from the kernel: an object with a number for each, or the name of an interface.
 Napi::Object settings_of(Napi::Env env, int fd, int family);
 
 // setSocketOption(handle, name, value): null, or what has failed

@@ -36,8 +36,8 @@ Napi::Value release_slab(const Napi::CallbackInfo& info) {
 
 Napi::Value external_array_buffer(Napi::Env env, void* data, size_t size,
                                   std::shared_ptr<void> owner) {
-  // The finalizer belongs to the memory and not to this ArrayBuffer object: after a transfer it
-  // runs when the ArrayBuffer that has the memory by then is collected.
+  // The finalizer belongs to the memory, not to this ArrayBuffer object: after a transfer it runs
+  // when the ArrayBuffer that the memory was transferred to is collected.
   auto* hold = new std::shared_ptr<void>(std::move(owner));
   napi_value buffer;
   const napi_status status = napi_create_external_arraybuffer(

@@ -9,7 +9,7 @@ namespace zerosend {
 class Environment;
 
 // createSlab(slotSize, slots, hugePages) answers `{ handle, memory, hugePageErrno }`, or a failure.
-// After releaseSlab(handle) the pool has let go; views and sends in flight still hold the memory.
+// releaseSlab(handle) ends the pool's ownership; views and sends in flight keep the memory mapped.
 // JavaScript thread.
 void export_slab_functions(Napi::Object exports, Environment* environment);
 

@@ -122,7 +122,7 @@ Napi::Value counters(Info info) {
   return result;
 }
 
-// progress(handle): a number that grows whenever anything moves on its way
+// progress(handle): a number that grows whenever the socket makes progress
 Napi::Value progress(Info info) {
   Socket* socket = socket_of(info);
   return Napi::Number::New(info.Env(), socket ? static_cast<double>(socket->progress()) : 0);

@@ -4,8 +4,8 @@
 
 namespace zerosend {
 
-// Bounds what a socket does under its lock at once to about a millisecond, since the other thread
-// may wait for the lock.
+// Bounds the time that a socket works under its lock at once to about a millisecond, since the
+// other thread may wait for the lock.
 struct Budget {
   size_t messages = 128;
   size_t bytes = kMostBytes;

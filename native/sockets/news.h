@@ -9,8 +9,8 @@
 
 namespace zerosend {
 
-// One piece of news for JavaScript. Kinds below kDrain are Outcomes, with a range of ids; those
-// that failed come as kFailure.
+// One record for JavaScript. Kinds below kDrain are Outcomes, with a range of ids; ranges that
+// failed have the kind kFailure.
 struct Record {
   enum Kind : uint32_t {
     kDrain = 8,      // the queue has emptied; first: the next id, since later ones may wait again
@@ -59,21 +59,23 @@ class Coalescer {
   bool sorted_ = true;  // false once a range arrived that starts before its predecessor ends
 };
 
-// What a socket has to tell JavaScript, until it is taken: what is to be known of ids before they
-// complete, completions, and what follows them. It is used under the lock of the socket.
+// The records of a socket that JavaScript has not taken yet: what has to precede completions, the
+// completions, and what has to follow them. It is used under the lock of the socket.
 class News {
  public:
   bool empty() const { return before_.empty() && completed_.empty() && after_.empty(); }
 
-  // These ids have ended. `error`: of kFailed, why: an errno, a Refusal or kGivenUp.
+  // Adds a range of ids that has completed. `error` is the reason of kFailed: an errno, a Refusal
+  // or kGivenUp.
   void complete(uint64_t first, uint64_t last, Outcome outcome, int error) {
     completed_.add(first, last, outcome, static_cast<uint16_t>(error));
   }
-  // Tells something before the completion of the id that it is about; rare.
+  // Adds a record that has to precede the completion of its id; rare.
   void tell_before(Record::Kind kind, uint64_t id, uint64_t detail = 0) {
     before_.push({kind, id, detail});
   }
-  // Tells something after the completions so far: an error comes after the ids that it has ended.
+  // Adds a record that has to follow the completions so far: an error comes after the ids that it
+  // has ended.
   void tell(uint32_t kind, uint64_t first = 0, uint64_t last = 0) {
     after_.push({kind, first, last});
   }

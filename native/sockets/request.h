@@ -17,7 +17,8 @@ enum class Refusal : int32_t {
 
 // The answer of a send that has completed within its call, and of which no record will tell.
 constexpr int32_t kPrompt = 2;
-// Whether it may be answered, for the first id of a range or one that goes on with it.
+// Whether a send may answer kPrompt, and whether its id would be the first of a range of prompt
+// sends or the next one.
 enum class Prompt : uint8_t { kNo, kFirst, kNext };
 
 // The reason of a send that abort() has given up, beside errnos and Refusals.
@@ -31,8 +32,8 @@ struct Extent {
   uint32_t length = 0;
 };
 
-// Of one send, beside each other in different memory. As many as a datagram can have without a
-// copy: each takes one fragment of a packet at least, and the kernel has 17 (MAX_SKB_FRAGS).
+// The most extents of one send. A datagram can have so many without a copy: each takes at least one
+// fragment of a packet, and the kernel has 17 (MAX_SKB_FRAGS).
 constexpr size_t kMostExtents = 16;
 
 // The memory of one send: one extent, or several.
@@ -45,7 +46,7 @@ struct Source {
   uint32_t slot = 0;
   uint32_t length = 0;  // of all
   bool zerocopy = false;
-  uint8_t extent_count = 0;  // 0: the one that slab, data and length say
+  uint8_t extent_count = 0;  // 0: the only extent is that of slab, data and length
 
   // Visits each extent.
   template <class Visit>

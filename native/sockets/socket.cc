@@ -150,11 +150,13 @@ bool Socket::arm() {
 
 bool Socket::rearm() {
   PollerLock lock(mutex_);
-  // A busy socket will be armed by JavaScript; only what waits for room cannot wait for that.
+  // JavaScript will arm a busy socket when it goes idle. Only sends that wait for room cannot wait
+  // for that.
   return fd_ >= 0 && wants_arming() && (!busy_ || queued() > 0) && !watch_or_fail();
 }
 
-// A socket that cannot be watched (somebody closed its descriptor) would never be heard of again.
+// Fails a socket that cannot be watched (for instance since its descriptor was closed): its
+// completions would never be read.
 bool Socket::watch_or_fail() {
   const int error = arm_watch().error;
   if (error == 0 || failed_) return true;
@@ -212,7 +214,7 @@ void Socket::abort() {
   closing_ = true;
   connecting_ = false;
   fail_queued();
-  failed_ = true;  // a reset of our own making sets SO_ERROR, which is no news to who called this
+  failed_ = true;  // the reset that cut_off() makes sets SO_ERROR, which must not be reported
   cut_off();
   revoke();
 }

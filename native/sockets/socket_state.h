@@ -8,7 +8,7 @@
 
 namespace zerosend {
 
-// What only some sockets know; node/describe.cc tells JavaScript.
+// State that only some kinds of socket have. node/describe.cc passes it to JavaScript.
 struct SocketState {
   bool peer_closed = false;    // the peer's FIN was read
   bool ids_uncertain = false;  // zero copy is off because kernel ids can no longer be matched

@@ -13,7 +13,8 @@ class Watch {
  public:
   explicit Watch(int epoll_fd) : epoll_fd_(epoll_fd) {}
 
-  // Sets how the poller thread knows the socket, before anything is armed.
+  // Sets the handle by which the poller thread knows the socket. Has to be called before anything
+  // is armed.
   void set_handle(uint32_t handle) { handle_ = handle; }
   uint32_t handle() const { return handle_; }
 
@@ -21,8 +22,8 @@ class Watch {
   Failure arm(int fd, uint32_t events);
   // Whether the descriptor is known to epoll.
   bool is_registered() const { return registered_; }
-  // Takes the descriptor away. Even a disarmed registration has the kernel call epoll for each
-  // completion, on the very path of the send: about 4 % of a send into the sink.
+  // Removes the descriptor from epoll. Even a disarmed registration makes the kernel call epoll for
+  // each completion, on the path of the send: about 4 % of a send into the sink.
   void remove(int fd);
 
   // Does the same by a timer (timerfd_create(2)), which is added once.

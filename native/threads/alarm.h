@@ -7,9 +7,8 @@
 
 namespace zerosend {
 
-// One timer by which the poller thread wakes JavaScript at a time of its own (timerfd_create(2)).
-// It is exact where the timers of the event loop have steps of a millisecond, and costs nothing
-// while it waits.
+// A timer (timerfd_create(2)) by which the poller thread wakes JavaScript at a given time. It is
+// exact, where the timers of the event loop have steps of a millisecond.
 class Alarm {
  public:
   Alarm() = default;
@@ -18,8 +17,8 @@ class Alarm {
 
   // ---- JavaScript thread ------------------------------------------------------------------------
 
-  // Rings once after so many nanoseconds, in place of what was set before; 0: not at all. The timer
-  // is made by the first call, and added to the epoll under `token`.
+  // Sets the timer to run out once after `nanoseconds`, in place of what was set before; 0 clears
+  // it. The timer is made by the first call, and added to the epoll under `token`.
   Failure set(int epoll_fd, uint64_t token, uint64_t nanoseconds);
   // Whether it has rung since it was asked last.
   bool take() { return rung_.exchange(false); }
@@ -30,8 +29,8 @@ class Alarm {
 
   // The timer, for poll(2) beside the epoll; -1 while there is none.
   int fd() const { return fd_; }
-  // The timer may have run out. Returns whether JavaScript has to be called: it has run out, and no
-  // call of an earlier time is under way.
+  // Has to be called when the timer may have run out. Returns whether JavaScript has to be called:
+  // the timer has run out, and no call for an earlier time is pending.
   bool ring();
 
  private:

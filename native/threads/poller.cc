@@ -21,7 +21,7 @@ namespace {
 // How long completions may gather before the sockets are armed again. Longer costs latency and
 // in-flight room, shorter costs throughput; measured in bench/.
 constexpr long kPauseNanoseconds = 200'000;
-// While sends wait for room, their progress hangs on it.
+// The pause while sends wait for room, which depend on it for their progress.
 constexpr long kShortPauseNanoseconds = 50'000;
 
 // How long all sockets together may keep the end of an environment waiting; see Socket::abandon.
@@ -238,8 +238,7 @@ void Poller::tell() {
   if (std::exchange(call_due_, false)) notify_();
 }
 
-// Sockets whose interface is gone end, and tell of it. What else has changed, they see for
-// themselves.
+// Ends sockets whose interface is gone. Other changes they read from the WatchedInterface.
 void Poller::take_interface_news() {
   if (!interfaces_.take_news()) return;
   std::vector<std::shared_ptr<Socket>> sockets;
@@ -252,7 +251,8 @@ void Poller::take_interface_news() {
   }
 }
 
-// Sleeps, but not through a stop; an alarm that rings meanwhile is told of at once.
+// Sleeps until the pause is over or the thread has to stop. An alarm that runs out meanwhile is
+// reported at once.
 void Poller::pause(bool soon) {
   using std::chrono::nanoseconds;
   const auto now = std::chrono::steady_clock::now;

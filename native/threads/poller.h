@@ -46,11 +46,11 @@ class Poller {
 
   int epoll_fd() const { return epoll_fd_; }
 
-  // The watch of network interfaces, which the thread listens to.
+  // The watch of network interfaces, whose messages the thread takes in.
   InterfaceWatch& interfaces() { return interfaces_; }
 
-  // Has `notify` called after so many nanoseconds, besides what it is called for anyway, in place
-  // of what was set before; 0: not at all. Starts the thread.
+  // Has `notify` called after `nanoseconds`, in place of the time that was set before; 0 clears it.
+  // Starts the thread.
   Failure set_alarm(uint64_t nanoseconds);
   // Whether the alarm has rung since it was asked last.
   bool take_alarm() { return alarm_.take(); }

@@ -47,7 +47,7 @@ void InetSocket::give_up(uint64_t id, uint32_t offset, int error) {
   ledger_.fail(id, completer(), static_cast<uint16_t>(error));
 }
 
-// A part is on its way, so the id is taken: whatever becomes of the rest, the send is accepted.
+// A part has been sent, so the send is accepted and has its id, whatever happens to the rest.
 void InetSocket::send_rest(uint64_t id, const Address* destination, uint32_t offset) {
   int error = 0;
   Budget budget;
@@ -71,7 +71,7 @@ void InetSocket::send_rest(uint64_t id, const Address* destination, uint32_t off
   }
 }
 
-// Returns whether it could go on at once: the budget is spent, and the kernel has room.
+// Returns whether more could be sent at once: the budget is used up, and the kernel still has room.
 bool InetSocket::flush() {
   if (queue_.empty() || failed_) return false;
   if (!may_flush()) return false;

@@ -43,12 +43,14 @@ InetSocket::Drained InetSocket::drain(size_t most, bool foreign) {
 
 size_t InetSocket::drain_all() { return drain(SIZE_MAX, true).freed; }
 
-// `error` ended a reading of the error queue: EAGAIN says that it is empty, 0 that nothing is
-// waited for. Anything else is met again by whoever reads next; but when that goes on (a filter of
-// system calls that denies recvmsg), nobody would ever hear of a completion.
+// `error` is the errno that ended a reading of the error queue: EAGAIN means that it is empty, 0
+// that no completion is outstanding. Any other errno will come again at the next reading. If it
+// goes on for long (a seccomp filter that denies recvmsg), no completion would ever be read, so the
+// socket ends.
 void InetSocket::note_end_of_queue(int error) {
   constexpr std::chrono::seconds kPatience{2};
-  constexpr uint32_t kEnough = 32;  // a process may also have been stopped for longer
+  // a number of readings as well, since the process may have been stopped for longer than the time
+  constexpr uint32_t kEnough = 32;
   if (error == 0 || error == EAGAIN) {
     unreadable_ = 0;
     return;
@@ -58,8 +60,8 @@ void InetSocket::note_end_of_queue(int error) {
   if (unreadable_ >= kEnough && now - unreadable_since_ >= kPatience) unreadable_error_ = error;
 }
 
-// Ends the socket if its error queue cannot be read. To be called where nothing is half done. What
-// the kernel holds is given up at once, since nobody will ever be told of it.
+// Ends the socket if its error queue cannot be read. Has to be called where no send is half booked.
+// What the kernel holds is given up at once, since its completions can never be read.
 void InetSocket::end_if_unreadable() {
   if (unreadable_error_ == 0 || failed_ || fd_ < 0) return;
   fail(unreadable_error_, false, true);

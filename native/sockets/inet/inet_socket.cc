@@ -50,11 +50,12 @@ void InetSocket::revoke() {
       completer());
 }
 
-// Slabs will be unmapped, which parts them from the kernel; plain memory goes back to the heap.
+// Slabs need no care, since unmapping them leaves the kernel its pages. Plain memory goes back to
+// the heap, so it has to be parted from the kernel, or waited for.
 void InetSocket::leave_behind(std::chrono::steady_clock::time_point deadline) {
   using Clock = std::chrono::steady_clock;
-  // To clone a process and to look into its pages takes milliseconds, so it is tried ever less
-  // often; to read completions does not.
+  // Cloning the process and looking at its pages takes milliseconds, so that is tried ever less
+  // often. Reading completions costs little, and is done each time.
   std::chrono::milliseconds pause{1};
   while (part_plain_memory() != 0 && Clock::now() < deadline) {
     const auto next = std::min(deadline, Clock::now() + pause);

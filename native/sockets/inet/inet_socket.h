@@ -45,7 +45,7 @@ class InetSocket : public Socket {
     int error = 0;          // EAGAIN: it should wait in the queue
   };
 
-  // What sendmmsg is told. Only the parts, and the kernel's answers, change from call to call.
+  // The arguments of sendmmsg. Only the memory, and the kernel's answers, change from call to call.
   struct Batch {
     static constexpr size_t kSize = 64;
     Batch() {
@@ -60,7 +60,7 @@ class InetSocket : public Socket {
     std::vector<StampKey> keys;  // empty unless timestamps were asked for
   };
 
-  // What a reading of the error queue has brought.
+  // The result of a reading of the error queue.
   struct Drained {
     size_t freed = 0;       // kernel ids
     uint64_t phantoms = 0;  // kernel ids that refused sends had taken
@@ -82,7 +82,8 @@ class InetSocket : public Socket {
       REQUIRES(mutex_) = 0;
   // What the errno of a refused send calls for.
   virtual Response response(int error) const = 0;
-  // A send was refused, and others that were accepted before it have gone, or will go, without it.
+  // A send was refused that already has an id. A stream has a hole there: what was accepted before
+  // it is sent, and it is not.
   virtual void note_hole(int) REQUIRES(mutex_) {}
   // SO_ERROR was found.
   virtual void note_error(int error) REQUIRES(mutex_) = 0;
@@ -145,9 +146,9 @@ class InetSocket : public Socket {
   }
   void begin_stamping() REQUIRES(mutex_);
   void note_refusal(int error) REQUIRES(mutex_);
-  // A send goes by copy. With nothing left to reap, waiting could be for ever: where nothing is in
-  // flight (the memory lock limit, charged to all processes of the user) no completion will ever
-  // come.
+  // A send is copied instead. Nothing is left to reap, so waiting for a completion could be for
+  // ever: nothing may be in flight, where the limit on locked memory is used up by other processes
+  // of the user.
   void note_fallback() REQUIRES(mutex_) { ++counters_[Counter::inlineFallbacks]; }
   bool holds_nothing() const REQUIRES(mutex_);
 

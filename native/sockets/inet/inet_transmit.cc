@@ -30,7 +30,7 @@ size_t InetSocket::slice(const Source& source, uint32_t offset, size_t length, i
   return count;
 }
 
-// What has a timestamp, or several extents.
+// Sends a message that has a timestamp, or several extents.
 ssize_t InetSocket::hand_over_message(const Source& source, uint32_t offset, size_t length,
                                       int flags, const sockaddr* to, socklen_t to_length) {
   if (stamps_) begin_stamping();
@@ -49,9 +49,9 @@ ssize_t InetSocket::hand_over_message(const Source& source, uint32_t offset, siz
   return sys.sendmsg(fd_, &message, flags);
 }
 
-// Is called before each system call that sends. Where keys were lost count of, the kernel counts
-// anew as soon as it holds nothing any more whose timestamps could be taken for those of what
-// follows.
+// Is called before each system call that sends. Where the count of keys was lost, the kernel is
+// made to count anew as soon as it holds no datagram of the socket: later timestamps of such a
+// datagram would be taken for those of what follows.
 void InetSocket::begin_stamping() {
   if (stamps_->paused() && holds_nothing()) {
     drain_all();

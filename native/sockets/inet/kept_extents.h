@@ -10,8 +10,8 @@
 
 namespace zerosend {
 
-// The extents of the sends that have several, for as long as they may be sent or given up. A send
-// itself has room for one only, so that one that has no more pays for no more.
+// The extents of sends that have several, kept until these have completed. The entry of a send has
+// room for one extent only, so that a send with one does not pay for more.
 class KeptExtents {
  public:
   // Copies the extents of the send `id`, the next one. They stay where they are.

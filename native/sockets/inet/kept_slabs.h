@@ -9,7 +9,7 @@
 
 namespace zerosend {
 
-// The slabs that a socket keeps mapped for as long as something of them is in flight.
+// The slabs that a socket keeps mapped for as long as sends from them are in flight.
 class KeptSlabs {
  public:
   // Keeps the slab of the next `sends` sends, of which the first will have the id `next`. The slab
@@ -27,7 +27,7 @@ class KeptSlabs {
   // completed.
   void rest(uint64_t next, uint64_t oldest);
 
-  // Lets go of slabs of which nothing is in flight: all sends before `oldest` have completed.
+  // Releases slabs from which no send is in flight: all sends before `oldest` have completed.
   void let_go(uint64_t oldest);
 
   // Returns whether there may be slabs that are not needed any more.

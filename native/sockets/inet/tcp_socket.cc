@@ -64,9 +64,9 @@ size_t TcpSocket::transmit_batch(const Source* sources, size_t count, const Dest
 
 Response TcpSocket::response(int error) const { return send_error(error).tcp; }
 
-// Takes every refusal, as that of UDP does, but knows no doubt: a stream gives an id that was not
-// used back (net_zcopy_put_abort in tcp_sendmsg_locked). Returns the number of kernel ids that were
-// freed.
+// Is called at every refusal, as that of UDP is. It raises no doubt: TCP gives a kernel id back
+// that was not used (net_zcopy_put_abort in tcp_sendmsg_locked). Returns the number of kernel ids
+// that were freed.
 size_t TcpSocket::settle_refusal(int error, bool zerocopy) {
   note_refusal(error);
   return zerocopy && error == ENOBUFS ? drain_all() : 0;
@@ -78,7 +78,8 @@ void TcpSocket::note_hole(int error) { fail(error, false); }
 
 void TcpSocket::do_poll() {
   InetSocket::do_poll();
-  // A peer that talks must not stall while JavaScript never goes idle.
+  // While JavaScript never goes idle, the poller thread reads no input, and a peer that sends must
+  // not stall.
   if ((++polls_ & 15) == 0) discard_input();
 }
 
@@ -90,7 +91,7 @@ void TcpSocket::do_ready(uint32_t events) {
   if (events & EPOLLHUP) hung_up_ = true;
   if (events & (EPOLLIN | EPOLLRDHUP)) discard_input();
   InetSocket::do_ready(events);
-  // By its end the peer acknowledges ours, for which close() waits.
+  // The peer's FIN acknowledges this side's, for which close() waits.
   if (closing_ && peer_closed_) news_.tell(Record::kPeerEnded);
 }
 
@@ -103,8 +104,8 @@ uint32_t TcpSocket::interest() const {
 // would fire for ever.
 bool TcpSocket::wants_arming() const { return is_outstanding() || (!failed_ && !hung_up_); }
 
-// To a peer on this host the connection is up when connect(2) returns: then there is nothing to
-// wake the poller thread for.
+// To a peer on this host the connection is established when connect(2) returns, so the poller
+// thread need not be woken for it.
 Failure TcpSocket::start_watching() {
   pollfd up{fd_, POLLOUT, 0};
   if (::poll(&up, 1, 0) > 0) finish_connecting();
@@ -157,7 +158,7 @@ void TcpSocket::cut_off() {
   InetSocket::cut_off();
 }
 
-// The poller thread may not have come to what ended the connection, or not be asked any more.
+// The poller thread may not have seen yet what ended the connection, or may not be armed any more.
 void TcpSocket::do_conclude() {
   discard_input();
   if (failed_) return;

@@ -44,9 +44,9 @@ int UdpSocket::answer_refusal(int error, const Address* destination, Tries* trie
         tries->zerocopy = false;
         return 0;
       }
-      // It is tried again: what the kernel held may have left since it refused, or memory was short
-      // for a moment. If not, the datagram needs more than the send buffer ever has
-      // (__ip_append_data).
+      // The datagram is tried again: what the kernel held may have left since the refusal, or
+      // memory was short for a moment. If it is refused all the same, it needs more than the send
+      // buffer ever has (__ip_append_data).
       if (!reports_drops() && holds_nothing()) {
         return ++tries->emptied < kTriesOfEmptied ? 0 : error;
       }
@@ -64,7 +64,8 @@ int UdpSocket::answer_refusal(int error, const Address* destination, Tries* trie
       }
       if (tries->earlier == 0 && !hears_of_earlier()) return error;
       if (++tries->earlier < kTriesOfEarlier) {
-        // In a flood of ICMP each try takes one of its errors away, and has to be quicker than it.
+        // In a flood of ICMP messages each try takes one error away, so tries have to be faster
+        // than the messages. Copying is.
         if (tries->earlier > 1) tries->zerocopy = false;
         return 0;
       }
@@ -73,7 +74,7 @@ int UdpSocket::answer_refusal(int error, const Address* destination, Tries* trie
       if (error == EIO && !tries->split && start_splitting(destination)) {
         tries->split = true;
         tries->zerocopy = false;
-        stopped_early_ = false;  // it was no earlier datagram that sendmmsg has stopped at
+        stopped_early_ = false;  // what stopped sendmmsg was this datagram's own error
         return 0;
       }
       return error;
@@ -142,13 +143,14 @@ void UdpSocket::forget_questions() {
   unread_questions_ = unread_answers_ = 0;
 }
 
-// A copying send has found no room. Answers EAGAIN when it should wait, or the errno to end
-// it with.
+// A copying send has found no room. Returns EAGAIN when it should wait, or the errno to end it
+// with.
 //
-// What the kernel still holds of the socket makes room when it leaves. With nothing there, waiting
-// is for what others hold: a queueing discipline (which may have taken the first fragments of the
-// datagram, and tried at each wake these would keep it full for ever), memory, keys of IPsec. So
-// the tries get rarer, and what has not gone after three seconds never will.
+// If the kernel holds datagrams of the socket, there will be room when they leave. If it holds
+// none, the send waits for something else: a full queueing discipline, memory, keys of IPsec. Each
+// try may put the first fragments of the datagram into the queueing discipline, and would keep it
+// full if tries came too often. So the tries get rarer, and a datagram that has not been accepted
+// after three seconds fails.
 int UdpSocket::back_off(int error) {
   constexpr std::chrono::nanoseconds kFirst = std::chrono::microseconds(100);
   constexpr std::chrono::nanoseconds kLongest = std::chrono::milliseconds(10);
@@ -168,8 +170,8 @@ bool UdpSocket::may_flush() {
   return retry_delay_.count() == 0 || std::chrono::steady_clock::now() >= retry_at_;
 }
 
-// With IP_RECVERR (which only the user can have set) ENOBUFS tells of drops by the queueing
-// discipline, too.
+// With IP_RECVERR (which only the user can have set) ENOBUFS also reports drops by the queueing
+// discipline.
 bool UdpSocket::reports_drops() const {
   int v4 = 0;
   int v6 = 0;

@@ -16,8 +16,8 @@
 namespace zerosend {
 namespace {
 
-// A route may get better at any time. So the whole is tried again after one send, then after two,
-// and so on: what a try costs is spread over ever more sends.
+// The route may change at any time, so the whole is tried again: after one send, then after two,
+// four, and so on up to this number. So the cost of a try is spread over ever more sends.
 constexpr uint32_t kLongestSpan = 256;
 
 template <class Value>

@@ -43,7 +43,7 @@ InetSocket::Attempt UdpSocket::transmit(const Source& source, const Address* des
         tries.split ? send_segments(source, offset, destination)
                     : hand_over(source, offset, length, send_flags(tries.zerocopy), to, to_length);
     if (accepted >= 0) {
-      // What sendmmsg stopped at was not met again, so it was about an earlier datagram.
+      // The error that stopped sendmmsg did not come again, so it was about an earlier datagram.
       if (std::exchange(stopped_early_, false)) ++tries.earlier;
       if (tries.earlier > 0) counters_[Counter::softErrors] += tries.earlier;
       if (whole == Whole::kTry && !tries.split) stop_splitting();
@@ -77,8 +77,8 @@ size_t UdpSocket::transmit_batch(const Source* sources, size_t count, const Dest
     if (error != 0) return 0;
   }
   if (is_splitting()) return 0;
-  // Booked before the call, which takes messages whole or not at all: afterwards none of what a
-  // message touches would be in the cache any more.
+  // The sends are booked before the call, which takes messages whole or not at all: after it, what
+  // a message touches would no longer be in the cache.
   const bool ahead = zerocopy && !stamps_;
   uint64_t bytes = 0;
   const size_t gathered = gather(sources, count, [&](const Source& source) {
@@ -101,7 +101,7 @@ size_t UdpSocket::transmit_batch(const Source* sources, size_t count, const Dest
       accept_message(sources[i], zerocopy, batch_->messages[i].msg_len);
     }
   }
-  // What the last call stopped at was not met again, so it was about an earlier datagram.
+  // The error that stopped the last call did not come again, so it was about an earlier datagram.
   if (std::exchange(stopped_early_, false) && accepted > 0) ++counters_[Counter::softErrors];
   if (accepted == gathered) return accepted;
   // Behind the first message the errno is not reported, and what it was about has to be found out

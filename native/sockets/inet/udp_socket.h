@@ -45,9 +45,10 @@ class UdpSocket final : public InetSocket {
   static constexpr uint32_t kTriesOfEarlier = 64;
   // How often one is tried again for which there is no memory though the kernel holds nothing.
   static constexpr uint32_t kTriesOfEmptied = 16;
-  // asked_in_vain_ after five questions in vain: not news of a moment any more, but of a state.
+  // The value of asked_in_vain_ after five questions in vain, from which on the state counts as
+  // lasting.
   static constexpr uint32_t kLasting = 31;
-  // How a datagram is tried, and what has come of it so far.
+  // How a datagram is tried, and the refusals so far.
   struct Tries {
     bool zerocopy;
     bool split;            // its segments go out one by one

@@ -4,15 +4,15 @@
 
 namespace zerosend {
 
-// Tells which descriptors the kernel took longer ago than a deadline. For that it keeps marks, each
+// Knows which descriptors the kernel took longer ago than a deadline. For that it keeps marks, each
 // of which says how many had been taken at a time. Marks are at least an eighth of the deadline
-// apart, so sixteen of them are enough, and a descriptor is told of at most an eighth too late.
+// apart, so sixteen of them are enough, and a descriptor is reported at most an eighth too late.
 // Used under the socket's lock, on either thread.
 class Overdue {
  public:
   explicit Overdue(uint32_t deadline_ms) : deadline_ms_(deadline_ms) {}
 
-  // Notes that the kernel has taken so many in all by now.
+  // Notes that the kernel has taken `taken` descriptors in all by now.
   void note_taken(uint64_t taken, uint64_t now_ms) {
     if (end_ != first_) {
       const Mark& last = marks_[(end_ - 1) % kMarks];

@@ -1,5 +1,5 @@
-// PacketSocket: the kernel is made to look at the ring, and to go on where it has stopped. Under
-// the lock, on either thread; do_skip on the JavaScript thread.
+// PacketSocket: makes the kernel look at the ring, and go on where it has stopped. Under the lock,
+// on either thread; do_skip on the JavaScript thread.
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
@@ -136,7 +136,7 @@ bool PacketSocket::pass_over() {
 bool PacketSocket::lend_to_loopback(int* error) {
   constexpr int kLoopback = 1;  // LOOPBACK_IFINDEX of the kernel, in every network namespace
   // Its destination is not the address of the loopback device, and its protocol (an experimental
-  // one) is one that nobody listens for: whoever gets it drops it.
+  // one) is one that nobody listens for: every receiver drops it.
   static constexpr uint8_t kEmpty[ETH_HLEN] = {2, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0x88, 0xb5};
   constexpr size_t kMost = sizeof(OffloadHeader) + sizeof kEmpty;
   sockaddr_ll loopback{};

@@ -11,8 +11,7 @@ namespace zerosend {
 // seconds without a failure it is a second again. Used under the socket's lock, on either thread.
 class Patience {
  public:
-  // The frame with this id is at the head and was refused. Returns whether patience with it is
-  // over.
+  // Notes that the frame with this id, at the head, was refused. Returns whether its time is over.
   bool is_over(uint64_t id, uint64_t now_ms) {
     if (since_ == 0 || id_ != id) {
       if (now_ms - gave_up_at_ >= kForgetting) patience_ms_ = kLongest;

@@ -27,7 +27,7 @@ void RingSocket::do_ready(uint32_t) {
   interval_ns_ = back ? kShortestInterval : std::min(interval_ns_ * 2, kLongestInterval);
 }
 
-// Nobody may poll any more, and the last frames may be fewer than a kick waits for.
+// There may be no further poll, and the last frames may be fewer than a kick waits for.
 void RingSocket::finish_output() {
   if (untaken() > 0) kick();
 }

@@ -125,7 +125,8 @@ void XdpSocket::kick() {
   added_ = 0;
   // In copy mode one call works off 32 descriptors; EAGAIN says that there are more.
   for (int round = 0; round < 64; ++round) {
-    if (zerocopy_ && !(transmit_.flags() & XDP_RING_NEED_WAKEUP)) return;  // it looks by itself
+    // the kernel looks at the ring without a kick
+    if (zerocopy_ && !(transmit_.flags() & XDP_RING_NEED_WAKEUP)) return;
     const ssize_t result = sys.sendto(fd_, nullptr, 0, MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0);
     const int error = errno;
     if (result < 0 && error == EINTR) continue;
