@@ -4,7 +4,7 @@ import { load } from './load.js';
 
 export const native: Native = load();
 
-/** Own properties decide: somebody may have put an `errno` on Object.prototype. */
+/** Only an own property counts: a program may have put an `errno` on Object.prototype. */
 export function isFailure(answer: object): answer is Failure {
   return Object.hasOwn(answer, 'errno');
 }
@@ -18,15 +18,19 @@ export function constant(name: string): number {
   return value;
 }
 
-// Kinds of records; the first four are the outcomes of a range, and so are those from `failure` on.
+// The kinds of records. The first four are outcomes of a range of ids, and so is every kind from
+// `failure` on.
 export const KIND_ZEROCOPY: number = constant('zerocopy');
 export const KIND_COPIED: number = constant('copied');
 export const KIND_INLINE: number = constant('inline');
 export const KIND_REVOKED: number = constant('revoked');
-/** and up, plus the reason: an errno, a refusal (not negated) or GIVEN_UP */
+/**
+ * The first of the kinds for ids that failed. The reason is added to it: an errno, a refusal (not
+ * negated) or GIVEN_UP.
+ */
 export const KIND_FAILURE: number = constant('failure');
 export const GIVEN_UP: number = constant('givenUp');
-/** Whether a record says that ids have ended. */
+/** Whether a record says that a range of ids has completed, in whichever way. */
 export function isEnd(kind: number): boolean {
   return kind <= KIND_REVOKED || kind >= KIND_FAILURE;
 }
@@ -34,25 +38,31 @@ export const KIND_DRAIN: number = constant('drain');
 export const KIND_CONNECTED: number = constant('connected');
 export const KIND_ERROR: number = constant('error');
 export const KIND_RETIRED: number = constant('retired');
-/** The record of an id that will fail, and whose place in the ring the kernel has passed. */
+/** Says that the kernel has gone past a frame of the ring whose id will complete as failed. */
 export const KIND_PASSED: number = constant('passed');
 export const KIND_LINK_DOWN: number = constant('linkDown');
 export const KIND_STAMP: number = constant('stamp');
-/** and up, plus the stage */
+/** The first of the kinds for timestamps. The stage is added to it. */
 export const KIND_STAMPED: number = constant('stamped');
 
 export const FLAG_ZERO_COPY: number = constant('flagZeroCopy');
-/** To the first destination of the mailbox. */
+/** The messages of the call go to the first destination in the mailbox. */
 export const FLAG_DESTINATION: number = constant('flagDestination');
-/** Of several messages: each to its own destination. */
+/** Each of several messages goes to a destination of its own in the mailbox. */
 export const FLAG_EACH: number = constant('flagEach');
-/** Begins where the mailbox says, not at the start of its memory. */
+/** Each message begins at the offset that the mailbox gives, not at the start of its memory. */
 export const FLAG_BEGIN: number = constant('flagBegin');
-/** Of a send by itself: it may answer PROMPT. Only while the end of all sends before it is known. */
+/**
+ * A single send may answer PROMPT. It is set only while all earlier sends of the socket are known
+ * to have completed.
+ */
 export const FLAG_PROMPT: number = constant('flagPrompt');
-/** With FLAG_PROMPT: the send would begin a range of them. */
+/** Set with FLAG_PROMPT where the send would be the first of a range of prompt sends. */
 export const FLAG_RANGE: number = constant('flagRange');
-/** The answer of a send that has completed, since the kernel has copied it: no record will tell of it. */
+/**
+ * The answer of a send that has completed within its call, since the kernel has copied it. No
+ * record follows for it.
+ */
 export const PROMPT: number = constant('prompt');
 export const REFUSED_CLOSED: number = -constant('refusedClosed');
 export const REFUSED_QUEUE_FULL: number = -constant('refusedQueueFull');
@@ -62,5 +72,5 @@ export const BATCH_RECORDS: number = constant('batchRecords');
 export const RECORD_SIZE: number = constant('recordSize');
 export const MAX_REQUESTS: number = constant('requests');
 export const REQUEST_SIZE: number = constant('requestSize');
-/** Of a destination, in words of 32 bits. */
+/** The size of a destination, in words of 32 bits. */
 export const ADDRESS_SIZE: number = constant('addressSize');

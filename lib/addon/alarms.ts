@@ -4,29 +4,39 @@ import { clearTimeout, clock, setTimeout } from '../base/timers.js';
 import { native } from './addon.js';
 import { hold } from './keep-alive.js';
 
-/** What is to happen at a time. Its place is that of the list of alarms: nobody else sets it. */
+/**
+ * Something that is to be called at a time. `place` is its place in the heap of `Alarms`, which
+ * alone sets it.
+ */
 export interface Ringing extends Timed {
-  /** ms of performance.now(); Infinity: it is not set */
+  /** ms of performance.now(); Infinity while the alarm is not set */
   time: number;
   ring(): void;
 }
 
-/** A time that is past still takes one wake: 0 would clear the timer of the addon. */
+/**
+ * What is set for an alarm whose time has passed already, since 0 would clear the timer of the
+ * addon.
+ */
 const LEAST_NS = 1;
-/** The longest that the addon takes, 30 years; what is later is set again then. */
+/**
+ * The longest delay that the addon takes, about 30 years. An alarm that is due later is set again
+ * then.
+ */
 const LONGEST_NS = 1e18;
 /** The longest delay that Node.js takes. */
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**
- * All alarms of this thread, by the one timer of its poller thread. The timer is set for the earliest only,
- * and is left where that is cleared: a wake for nothing costs less than setting it each time.
+ * Calls all alarms of this thread by a single timer of its poller thread, which is set for the
+ * earliest of them. When that alarm is cleared, the timer stays set: one needless wake costs less
+ * than a system call each time.
  */
 class Alarms {
   readonly #heap = new TimeHeap<Ringing>();
-  /** for when the timer is set */
+  /** the time for which the timer is set */
   #set = Number.POSITIVE_INFINITY;
-  /** in place of a timer that the system refuses */
+  /** the timer of Node.js that is used when the kernel's cannot be set */
   #fallback: NodeJS.Timeout | undefined;
 
   add(one: Ringing): void {
@@ -42,7 +52,7 @@ class Alarms {
     hold(-1);
   }
 
-  /** The timer has run out. */
+  /** Called by the addon when the timer has run out. */
   readonly ring = (): void => {
     this.#set = Number.POSITIVE_INFINITY;
     const now = clock();
@@ -54,7 +64,7 @@ class Alarms {
       due.push(first);
     }
     for (const one of due) {
-      // Cleared, or set anew, by one before it.
+      // An alarm that was called before this one may have cleared it, or set it anew.
       if (one.place >= 0 || one.time > now) continue;
       one.time = Number.POSITIVE_INFINITY;
       try {
@@ -66,7 +76,7 @@ class Alarms {
     this.#setTimer();
   };
 
-  /** Sets the timer for the earliest, unless it is set for as early a time. */
+  /** Sets the timer for the earliest alarm, unless it will run out by then anyway. */
   #setTimer(): void {
     const { first } = this.#heap;
     if (first === undefined || first.time >= this.#set) return;
@@ -74,7 +84,7 @@ class Alarms {
     const left = first.time - clock();
     const nanoseconds = Math.min(Math.max(LEAST_NS, Math.ceil(left * 1e6)), LONGEST_NS);
     if (native.setAlarm(nanoseconds) === 0) return;
-    // Without a thread or a timer of the kernel, to the millisecond.
+    // Without a poller thread or a timer of the kernel, alarms are exact to the millisecond only.
     clearTimeout(this.#fallback);
     const delay = Math.min(Math.max(1, Math.ceil(left)), LONGEST_TIMEOUT_MS);
     this.#fallback = setTimeout(this.ring, delay);

@@ -42,14 +42,14 @@ function libcOfReport(): Libc | undefined {
 /** @param mapped lines that end with the path of a file, or with more after a space */
 function libcOf(mapped: readonly string[]): Libc | undefined {
   const has = (name: RegExp) => mapped.some((line) => name.test(line));
-  // musl first: what makes glibc's programs run on musl (gcompat) maps a file named libc.so.6. A file
-  // libc.so is no library on a system of glibc, but a script for the linker.
+  // musl is looked for first, since gcompat, by which programs for glibc run on musl, maps a file
+  // named libc.so.6. On a system of glibc, libc.so is a script for the linker and is never mapped.
   if (has(/\/(ld-musl-[^/ ]*|libc\.musl-[^/ ]*|libc\.so)( |$)/)) return 'musl';
   if (has(/\/libc(\.so\.6|-2\.\d+\.so)( |$)/)) return 'glibc';
   return undefined;
 }
 
-/** What the binary for this process is called; without a known C library, that of most systems is tried. */
+/** The name of the binary for this process. Where the C library is not known, glibc is assumed. */
 export function target(): string {
   return `${process.platform}-${process.arch}-${libc() ?? 'glibc'}`;
 }
@@ -72,7 +72,7 @@ function exists(path: string): boolean {
   }
 }
 
-/** The targets of which the package has a binary. */
+/** The targets for which the package has a binary. */
 export function shippedTargets(root: string): string[] {
   try {
     const names = readdirSync(join(root, 'prebuilds'));

@@ -1,13 +1,14 @@
 /*
- * What the two sides of the addon have agreed on: what native/node exports, and what its functions take
- * and answer. The numbers that both use are in addon.ts, the memory that both use in mailbox.ts.
+ * The interface between JavaScript and the addon, as types: what native/node exports, and what its
+ * functions take and return. The numbers that both sides use are in addon.ts, the memory that both
+ * use in mailbox.ts.
  */
 
-/** A call of the addon that can fail: the errno is positive. */
+/** The result of a call of the addon that has failed. The errno is positive. */
 export interface Failure {
   errno: number;
   syscall: string;
-  /** transmit queues of the interface, where a queue could not be had; 0: not known */
+  /** how many transmit queues the interface has, where one could not be used; 0: not known */
   queues?: number;
 }
 
@@ -17,7 +18,7 @@ export interface Endpoint {
   port: number;
 }
 
-/** A number for each option; one that is an interface is given by its name. */
+/** A number for each option. An option that names an interface has its name. */
 export type Settings = Record<string, number | string>;
 
 export interface OpenRequest {
@@ -96,7 +97,7 @@ export interface OpenedXdp extends OpenedSocket {
 }
 
 export interface SocketDescription {
-  /** of a TCP or UDP socket: what the kernel tells of its options */
+  /** the values of the socket options, as the kernel reports them; only of TCP and UDP sockets */
   settings?: Settings;
   local?: Endpoint;
   remote?: Endpoint;
@@ -112,9 +113,9 @@ export interface SocketDescription {
   failure?: number;
   /** bytes that a TCP peer has acknowledged; -1: not known */
   acknowledged?: number;
-  /** bytes of a frame, of a socket with a ring */
+  /** the most bytes of a frame; only of a socket with a ring */
   maxLength?: number;
-  /** of a transmit ring: frames that wait for one before them, and the slot of that one */
+  /** of a transmit ring: how many frames wait for an earlier one, and the slot of that one */
   waiting?: number;
   missing?: number;
   link?: LinkDescription;
@@ -122,10 +123,10 @@ export interface SocketDescription {
   tcp?: TcpDescription;
 }
 
-/** What `ends` tells. */
+/** What `ends` returns. */
 export type EndsDescription = Pick<SocketDescription, 'local' | 'remote' | 'acknowledged'>;
 
-/** What TCP_INFO tells, in its units; what the kernel does not know is missing. */
+/** What the kernel reports by TCP_INFO, in its units. Fields that it does not know are missing. */
 export interface TcpDescription {
   acknowledged?: number;
   notSent?: number;
@@ -149,7 +150,7 @@ export interface LinkDescription {
   carrier: boolean;
   /** IF_OPER_* */
   operstate: number;
-  /** it was removed */
+  /** the interface has been removed */
   gone: boolean;
   /** the index of the interface that has the name now; 0: none */
   namesake: number;
@@ -165,17 +166,17 @@ export interface DeviceDescription {
   operstate: number;
   mtu: number;
   loopback: boolean;
-  /** of a virtual interface, as `ip link add` calls it; '' of others */
+  /** the type of a virtual interface, as `ip link add` calls it; '' for others */
   kind: string;
-  /** '' where ethtool(8) does not tell */
+  /** '' where ethtool(8) knows none */
   driver: string;
-  /** at its root */
+  /** the queueing discipline at its root */
   qdisc: string;
-  /** of transmission, those in use where the kernel tells */
+  /** transmit queues: those in use where the kernel reports that, else all */
   queues: number;
   /** XDP_ATTACHED_*: 0 no program, 1 by the driver, 2 generic, 3 by the hardware, 4 several */
   xdpMode: number;
-  /** SOF_TIMESTAMPING_* that it offers; 0: not told */
+  /** the SOF_TIMESTAMPING_* flags that it offers; 0: not known */
   stamping: number;
   /** why there are no features */
   featuresErrno: number;
@@ -197,23 +198,26 @@ export interface Native {
   readonly counterNames: readonly string[];
   readonly mailbox: ArrayBuffer;
 
-  /** What to send is in the mailbox, and so is the answer: see `sendSlot` there. */
+  /** Sends what `sendSlot` has written into the mailbox, and writes the answer there. */
   send(): void;
   sendPlain(handle: number, bytes: Uint8Array, length: number, flags: number): number;
   /**
-   * One send out of parts, which are written as the requests of `sendMany` are, with an offset in place
-   * of flags; one with slab 0 is of the next of the arrays.
+   * Makes one send out of parts. Those are in the mailbox as the requests of `sendMany` are, with
+   * an offset in place of flags. A part with slab 0 lies in the next of `arrays`.
    */
   sendExtents(handle: number, count: number, flags: number, ...arrays: Uint8Array[]): number;
-  /** What to send is in the mailbox: see `writeRequest` there. The flags are of the call; by default 0. */
+  /**
+   * Sends what `writeRequest` has written into the mailbox. `flags` hold for the whole call;
+   * default 0.
+   */
   sendMany(handle: number, count: number, flags?: number): number;
-  /** The same of a run: see `sendSlots` there. */
+  /** Sends the run that `sendSlots` has written into the mailbox, and writes the answer there. */
   sendRun(): void;
   poll(handle: number): number;
   arm(handle: number): number;
   /**
-   * Has `deliver` called after so many nanoseconds, in place of what was set before; 0: not at all. The
-   * poller thread does it, whose timer is exact.
+   * Has the poller thread call `deliver` after `nanoseconds`, in place of the time that was set
+   * before. 0 clears it.
    */
   setAlarm(nanoseconds: number): number;
 
@@ -221,11 +225,14 @@ export interface Native {
   openUdp(request: OpenRequest): OpenedSocket | Failure;
   openPacket(request: PacketRequest): OpenedPacket | Failure;
   openXdp(request: XdpRequest): OpenedXdp | Failure;
-  /** One packet out of several slots, which are written as those of `sendExtents` are. */
+  /**
+   * Sends one packet out of several slots, which are in the mailbox as the parts of `sendExtents`
+   * are.
+   */
   sendPacket(handle: number, count: number): number;
   /**
-   * Has a transmit ring go past the slot that its frames wait for, which was given back unsent: 1; 0
-   * when it cannot yet, or a negated errno.
+   * Has a transmit ring go past a slot that was given back unsent and at which the kernel waits.
+   * Returns 1 when it has, 0 when it cannot yet, or a negated errno.
    */
   skip(handle: number, slot: number): number;
   beginClose(handle: number): void;
@@ -233,25 +240,34 @@ export interface Native {
   close(handle: number): void;
   counters(handle: number): number[];
   describe(handle: number): SocketDescription;
-  /** A part of it, for a tenth of the time. */
+  /** A part of what `describe` returns, at a tenth of its cost. */
   ends(handle: number): EndsDescription;
-  /** The interface by which packets leave for an address, and its queueing disciplines. */
+  /** The interface through which packets for an address leave, and its queueing disciplines. */
   wayOut(
     remote: Endpoint,
     bound: string | undefined,
   ): { interface: string; qdiscs: string[] } | Failure;
-  /** Grows whenever anything moves: an id completes, a queue gets shorter, a peer acknowledges. */
+  /**
+   * A number that grows whenever the socket makes progress: an id completes, its queue gets
+   * shorter, or the peer acknowledges bytes.
+   */
   progress(handle: number): number;
-  /** A last look before `close`: errno of what has ended the socket, 0 if nothing has. */
+  /**
+   * Looks a last time for an error before `close`. Returns the errno of what has ended the socket,
+   * or 0.
+   */
   conclude(handle: number): number;
   unacknowledged(handle: number): number;
-  /** Writes the first destination of the mailbox; false where the address is none. */
+  /**
+   * Parses an address into the first destination of the mailbox. Returns false where it is not
+   * valid.
+   */
   setDestination(address: string, port: number): boolean;
-  /** Sets one of the options that `OpenRequest.settings` has, on an open socket. */
+  /** Sets one of the options of `OpenRequest.settings` on an open socket. */
   setSocketOption(handle: number, name: string, value: number | string): Failure | null;
   maxSegments(): number;
   keepAlive(on: boolean): void;
-  /** `deliver` is told the number of records in the mailbox, and whether the alarm has rung. */
+  /** `deliver` gets the number of records in the mailbox, and whether the alarm has run out. */
   setDeliver(deliver: (records: number, alarm?: boolean) => void): void;
 
   createSlab(

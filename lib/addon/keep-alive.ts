@@ -2,7 +2,7 @@ import { native } from './addon.js';
 
 let holds = 0;
 
-/** Counts those for whose sake the process stays alive: `change` is 1 or -1. */
+/** Keeps the process alive while the sum of all changes is above 0. `change` is 1 or -1. */
 export function hold(change: number): void {
   const before = holds;
   holds += change;

@@ -6,12 +6,15 @@ import { stateError, withOwn } from '../base/errors.js';
 import { findBinary, libc, shippedTargets, target } from './binary.js';
 import type { Native } from './contract.js';
 
-/** Raised with the addon's whenever the two would no longer understand each other. */
+/** Raised together with the addon's whenever the interface between the two changes. */
 const INTERFACE_VERSION = 12;
 
 const BUILD = "'npx zerosend build' builds it here (g++, make and python3 needed)";
 
-/** Loads the native part, or throws what keeps it from being loaded, and what to do about that. */
+/**
+ * Loads the native part, or throws an error that says why it cannot be loaded and what to do about
+ * that.
+ */
 export function load(): Native {
   if (process.platform !== 'linux') {
     throw stateError(
@@ -38,25 +41,31 @@ export function load(): Native {
         `version needs ${INTERFACE_VERSION}; 'npx zerosend build' builds the right one`,
     );
   }
-  // What only says that it has the right version is found out by its missing constants, in addon.ts.
+  // A file that only claims to have the right version is recognized by its missing constants, in
+  // addon.ts.
   return native.claim?.() ?? native;
 }
 
 /** The folder of this package, or undefined where a bundler has moved the code out of it. */
 function packageFolder(): string | undefined {
-  const url: string | undefined = import.meta.url; // bundlers that write CommonJS leave it empty
+  // bundlers that write CommonJS leave `import.meta.url` empty
+  const url: string | undefined = import.meta.url;
   if (!url?.startsWith('file:')) return undefined;
   const folder = fileURLToPath(new URL('../..', url));
   try {
     const { name } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
     return name === 'zerosend' ? folder : undefined;
   } catch (error) {
-    // Without the right to read it, the code is taken to be where it belongs.
+    // Where the permission model forbids reading package.json, the code is assumed to be in its
+    // package.
     return codeOf(error) === 'ERR_ACCESS_DENIED' ? folder : undefined;
   }
 }
 
-/** Why the native part is not loaded, in a word that stays, and in a sentence with what helps. */
+/**
+ * Why the native part is not loaded: the stable `reason` of the error, and a sentence that says
+ * what helps.
+ */
 interface Obstacle {
   readonly reason: 'bundled' | 'permission' | 'no-addons' | 'no-binary' | 'not-loadable';
   readonly message: string;

@@ -16,7 +16,8 @@ import {
  * inlines these functions into. An exported view would be loaded, and its type checked, at each use.
  */
 
-// Not called through the addon's object, whose many properties make a dictionary of it.
+// These two are not called through the addon's object: it has so many properties that V8 keeps them
+// in a dictionary, and looking one up costs more.
 const { send: nativeSend, sendRun: nativeSendRun } = native;
 
 const call = new Int32Array(native.mailbox, constant('callOffset'), 6);
@@ -36,7 +37,8 @@ const requests = new Uint32Array(
   MAX_REQUESTS * REQUEST_SIZE,
 );
 const REQUEST = REQUEST_SIZE;
-const RUN_ZERO_COPY = 2 ** 31; // added to a length of a run that is to go out without a copy
+// added to a length of a run whose message is to be sent with MSG_ZEROCOPY
+const RUN_ZERO_COPY = 2 ** 31;
 
 const begins = new Uint32Array(native.mailbox, constant('beginsOffset'), MAX_REQUESTS);
 const destinations = new Uint32Array(
@@ -54,8 +56,8 @@ const batch = new Float64Array(
 const RECORD = RECORD_SIZE;
 
 /**
- * Sends a slot. Answers 0, or 1 when sends wait for room, or a negated errno or refusal; with FLAG_PROMPT
- * also PROMPT.
+ * Sends a slot. Returns 0, 1 when sends of the socket wait for room, PROMPT (only with
+ * FLAG_PROMPT), or a negated errno or refusal.
  */
 export function sendSlot(
   handle: number,
@@ -74,7 +76,8 @@ export function sendSlot(
 }
 
 /**
- * Sends neighbouring slots, whose lengths `writeRunLength` has written. Answers as `sendSlot`.
+ * Sends neighbouring slots, whose lengths `writeRunLength` has written. Returns what `sendSlot`
+ * does.
  * @param flags of the call
  */
 export function sendSlots(
@@ -93,18 +96,18 @@ export function sendSlots(
   return call[ANSWER] as number;
 }
 
-/** Sends that wait for room on the socket of the last send that was accepted. */
+/** How many sends wait for room, on the socket of the last send that was accepted. */
 export function waitingSends(): number {
   return queued[0] as number;
 }
 
-/** Of a batch or a run that was refused: which of its messages was. */
+/** Which message of the last batch or run that failed was the one refused. */
 export function refusedIndex(): number {
   return queued[0] as number;
 }
 
 /**
- * Message `i` of what `native.sendMany` is to send.
+ * Writes message `i` of what `native.sendMany` is to send.
  * @param flags where it is part `i` of one send (`sendExtents`, `sendPacket`), its offset in the slot
  */
 export function writeRequest(
@@ -125,12 +128,12 @@ export function requestLength(i: number): number {
   return requests[i * REQUEST + 2] as number;
 }
 
-/** The length of buffer `i` of a run. */
+/** Writes the length of buffer `i` of a run. */
 export function writeRunLength(i: number, length: number, zeroCopy: boolean): void {
   requests[i] = zeroCopy ? length + RUN_ZERO_COPY : length;
 }
 
-/** The same length for the first `count` buffers of a run. */
+/** Writes the same length for the first `count` buffers of a run. */
 export function fillRunLengths(count: number, length: number, zeroCopy: boolean): void {
   requests.fill(zeroCopy ? length + RUN_ZERO_COPY : length, 0, count);
 }
@@ -139,7 +142,7 @@ export function runLength(i: number): number {
   return (requests[i] as number) & (RUN_ZERO_COPY - 1);
 }
 
-/** Where in its memory message `i` begins, with FLAG_BEGIN. One that is sent by itself is the first. */
+/** Writes where in its memory message `i` begins, for FLAG_BEGIN. A single send is message 0. */
 export function writeBegin(i: number, begin: number): void {
   begins[i] = begin;
 }
@@ -148,7 +151,7 @@ export function beginOf(i: number): number {
   return begins[i] as number;
 }
 
-/** Where message `i` goes: an address as `readDestination` has given it. */
+/** Writes where message `i` goes: an address that `readDestination` has returned. */
 export function writeDestination(i: number, address: Uint32Array): void {
   destinations.set(address, i * ADDRESS);
 }
@@ -158,7 +161,7 @@ export function readDestination(): Uint32Array {
   return destinations.slice(0, ADDRESS);
 }
 
-// Record `i` of what has happened, which `native.poll` and the poller thread write.
+// The fields of record `i`. `native.poll` and the delivery of the poller thread write the records.
 
 export function recordHandle(i: number): number {
   return batch[i * RECORD] as number;

@@ -1,27 +1,28 @@
 import type { Reactee } from './reactee.js';
 
-/** The memory of a send, as far as it is of a pool. */
+/** The slot, run or parts that a send came from, if its memory is a pool's. */
 interface PromptHolder {
   readonly slots: { noteInFlight(): void };
   completed(id: number, unsent: boolean): void;
 }
 
-/** After so many sends buffers go back. */
+/** After this many sends of as many sockets, the slots go back. */
 const GIVE_BACK_EVERY = 16;
 
 /**
- * The latest sends of this thread that have completed within their calls, since the kernel has copied them:
- * their slots are to go back to their pools, and their sockets to be told. That is done when one of the
- * sockets is looked at.
+ * The latest prompt sends of this thread, which completed within their calls since the kernel has
+ * copied them. Their slots still have to go back to their pools, and their sockets have to count
+ * them. Both happen when the reactor next looks at one of these sockets.
  *
- * Where many sockets take turns, that would be late, and few buffers are to be in use, which a cache holds.
- * So the slots go back after some sends by themselves. To tell each socket of each send would cost more than
- * the send, since nothing of a socket is in a cache any more when its turn comes: it is told of several
- * together, when it is looked at.
+ * Where many sockets take turns, that would be late: the more buffers are in use, the fewer of them
+ * are in the CPU's cache. So the slots alone go back every GIVE_BACK_EVERY sends. The sockets are
+ * not touched then, since their memory has left the cache by the time that their turn comes again:
+ * each counts several sends together when the reactor looks at it.
  */
 class PromptSends {
   #count = 0;
-  // Never cut, which would give their memory back: a steady flow does not allocate.
+  // The arrays are never shortened, since V8 would free their memory: a steady flow does not
+  // allocate.
   readonly #sockets: (Reactee | null)[] = [];
   readonly #holders: (PromptHolder | null)[] = [];
   readonly #ids: number[] = [];
@@ -47,8 +48,8 @@ class PromptSends {
   }
 
   /**
-   * Gives the slots back, and forgets the sends. Runs nothing of a program's: who waits for a buffer goes
-   * on later.
+   * Gives the slots back, and forgets the sends. No code of the program runs within: pending calls
+   * of `acquire` resolve later.
    * @param tell called with each socket, or null
    */
   take(tell: ((socket: Reactee) => void) | null): void {

@@ -9,7 +9,8 @@ import { promptSends } from './prompt-sends.js';
 import type { Reactee } from './reactee.js';
 
 /**
- * Connects this thread's sockets with the addon: hands them the batches, and decides who reaps.
+ * Connects this thread's sockets with the addon: hands them the batches of records, and decides
+ * whether JavaScript or the poller thread reaps a socket.
  *
  * Busy and idle: a socket that sends is put on a list, and is polled once a turn of the event loop
  * for as long as it goes on sending. After a turn without a send it is armed: the poller thread of
@@ -19,15 +20,15 @@ import type { Reactee } from './reactee.js';
  * pools; only then listeners run, since they may call anything, including the poll that overwrites
  * the batch.
  *
- * What listeners cause, by a send or a poll of theirs, is taken in at once as well, but is told of in
- * the next turn of the event loop (or the next poll of the program outside of listeners, if that is
- * earlier): a listener that sends again what has come back would otherwise never let the event loop
- * turn. Events keep their order, across sockets too. A socket that has events left does not settle,
- * so `close` is its last one.
+ * Records that arrive because a listener sends or polls are taken in at once as well, but their
+ * events are emitted in the next turn of the event loop (or in the next poll outside of listeners,
+ * if that is earlier): a listener that sends again what has come back would otherwise never let the
+ * event loop turn. Events keep their order, across sockets too. A socket that has events left does
+ * not settle, so `close` is its last one.
  */
 class Reactor {
-  // Weak, and strong while something is to come: an idle socket that its user has forgotten is
-  // garbage, and is closed with a warning.
+  // Sockets are held weakly, and strongly only while something is to come. So an idle socket that
+  // the program no longer refers to is garbage-collected, and is closed with a warning.
   readonly #sockets = new Map<number, WeakRef<Reactee>>();
   readonly #needed = new Set<Reactee>();
   readonly #forgotten = new FinalizationRegistry<{ handle: number; fd: number }>((lost) => {
@@ -39,13 +40,13 @@ class Reactor {
       { type: 'ZeroSendWarning', code: 'ZEROSEND_SOCKET_FORGOTTEN' },
     );
   });
-  /** Told of a socket that was collected, and is about to be closed. */
+  /** Called for a socket that was garbage-collected, before it is closed. */
   forgotten: ((handle: number) => void) | null = null;
   #busy: Reactee[] = [];
   #spare: Reactee[] = [];
   #scheduled = false;
-  // Events to emit: socket, and four numbers for each. The arrays are never cut, which would give
-  // their memory back: a steady flow does not allocate.
+  // The events to emit: for each a socket and four numbers. The arrays are never shortened, since
+  // V8 would free their memory: a steady flow does not allocate.
   #events = 0;
   readonly #eventSockets: (Reactee | null)[] = [];
   readonly #eventNumbers: number[] = [];
@@ -81,7 +82,7 @@ class Reactor {
     }
   }
 
-  /** To be called before each send. */
+  /** Has to be called before each send. */
   markBusy(socket: Reactee): void {
     socket.active = true;
     if (!socket.scheduled) this.#schedule(socket);
@@ -100,7 +101,10 @@ class Reactor {
     setImmediate(this.#turn);
   }
 
-  /** Takes in what has finished on one socket, and emits what is to be told, unless a listener asks. */
+  /**
+   * Takes in the completions of one socket, and emits all events that are left, unless a listener
+   * calls this.
+   */
   poll(socket: Reactee): void {
     recentClock.expire();
     this.#collect(socket);
@@ -117,7 +121,7 @@ class Reactor {
     } while (records === BATCH_RECORDS);
   }
 
-  /** Keeps the socket, and the process, alive for as long as that is needed. */
+  /** Keeps the socket and the process alive for as long as the socket needs it. */
   updateHold(socket: Reactee): void {
     if (!socket.added) return;
     const needed = socket.hasNews();
@@ -137,10 +141,11 @@ class Reactor {
     const turn = this.#busy;
     this.#busy = this.#spare;
     this.#spare = turn;
-    // All are taken in before anything is told, so that what listeners cause is left for the next turn.
+    // All are taken in before any event is emitted, so that what listeners cause is left for the
+    // next turn.
     for (let i = 0; i < turn.length; i++) {
       const socket = turn[i] as Reactee;
-      if (socket.added) this.#collect(socket); // else closed meanwhile
+      if (socket.added) this.#collect(socket); // otherwise it was closed meanwhile
     }
     this.#emitAll();
     for (let i = 0; i < turn.length; i++) {
@@ -158,14 +163,14 @@ class Reactor {
     turn.length = 0;
   }
 
-  /** Leaves what is to be told of sends that were answered PROMPT: it comes before records of the socket. */
+  /** Takes in the prompt sends. Their events come before those of the records of the socket. */
   #takePrompt(socket: Reactee): void {
     const count = socket.reclaimPrompt();
     const { low } = socket;
     if (count > 0) this.#leave(socket, KIND_INLINE, low - count, low - 1, low);
   }
 
-  /** @param polled the socket of the records, where it is known */
+  /** @param polled the socket that the records are about, where it is known */
   #takeIn(records: number, polled?: Reactee): void {
     recentClock.beginBatch();
     let socket = polled;
@@ -183,7 +188,7 @@ class Reactor {
     }
   }
 
-  /** Leaves an event for later; `low` is the id below which all have completed. */
+  /** Puts an event on the list. `low` is the id below which all have completed. */
   #leave(socket: Reactee, kind: number, first: number, last: number, low: number): void {
     socket.untold++;
     const event = this.#events++;
@@ -194,7 +199,7 @@ class Reactor {
     this.#eventNumbers[4 * event + 3] = low;
   }
 
-  /** Emits the events that there are now. Those that come about meanwhile are left. */
+  /** Emits the events that are on the list now, not those that are added meanwhile. */
   #emitAll(): void {
     if (this.#emitting) return;
     this.#emitting = true;
@@ -212,15 +217,16 @@ class Reactor {
           numbers[4 * i + 3] as number,
         );
       } catch (error) {
-        // A listener's fault must not keep the others from their events, nor make the send or poll
-        // fail in which it happens to run.
+        // An error of a listener must not keep other listeners from their events, nor make the send
+        // or poll fail within which it happens to run.
         throwLater(error);
         recentClock.expire();
       }
-      // Not with the last of a run: a listener that polls may have put more behind other sockets'.
+      // The socket may have further events on the list, behind those of other sockets: a listener
+      // that polls may have added some.
       if (--socket.untold === 0) {
         socket.settle();
-        if (socket.scheduled) continue; // the turn that takes it off its list does the rest
+        if (socket.scheduled) continue; // settles when the turn takes it off its list
         socket.rest(true);
         this.updateHold(socket);
       }
@@ -229,7 +235,7 @@ class Reactor {
     this.#dropEvents(end);
   }
 
-  /** The first `end` events have been emitted. */
+  /** Removes the first `end` events, which have been emitted. */
   #dropEvents(end: number): void {
     const left = this.#events - end;
     if (left > 0) {

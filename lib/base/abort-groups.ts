@@ -1,12 +1,14 @@
 /**
- * Those who wait under an AbortSignal, with one listener for each signal: an EventTarget walks all
- * its listeners whenever one is added or removed, so that n waiters under one signal would cost n².
+ * Groups waiters by their AbortSignal, with one listener for each signal: an EventTarget walks all
+ * its listeners whenever one is added or removed, so that n waiters with one signal would cost n².
  */
 export class AbortGroups<W> {
   readonly #groups = new Map<AbortSignal, { waiters: Set<W>; onAbort: () => void }>();
   readonly #aborted: (waiter: W, reason: unknown) => void;
 
-  /** @param aborted called once for each waiter whose signal is aborted; it is out of its group then */
+  /**
+   * @param aborted called once for each waiter whose signal is aborted, when it has left its group
+   */
   constructor(aborted: (waiter: W, reason: unknown) => void) {
     this.#aborted = aborted;
   }

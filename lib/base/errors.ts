@@ -7,7 +7,7 @@ import { getSystemErrorMap, type InspectOptions, inspect } from 'node:util';
 export type ErrorCode =
   /** An argument has the wrong type. */
   | 'ERR_ZEROSEND_INVALID_ARGUMENT'
-  /** The class makes its objects by another way than `new`; the message says which. */
+  /** Objects of the class are not made by `new`; the message says by which call they are. */
   | 'ERR_ZEROSEND_ILLEGAL_CONSTRUCTOR'
   /** A number is outside of its range, or not a whole number. */
   | 'ERR_ZEROSEND_OUT_OF_RANGE'
@@ -48,9 +48,9 @@ export type ErrorCode =
   | 'ERR_ZEROSEND_NOT_DRAINED'
   /** `maxQueuedSends` sends are waiting for room already. */
   | 'ERR_ZEROSEND_QUEUE_FULL'
-  /** A reader of `completions()` has not come for so many ranges that no more are kept for it. */
+  /** A reader of `completions()` has fallen so far behind that no more ranges are kept for it. */
   | 'ERR_ZEROSEND_READER_BEHIND'
-  /** Nothing on the way out would keep `maxPacingRate`. */
+  /** Nothing between the socket and the wire would enforce `maxPacingRate`. */
   | 'ERR_ZEROSEND_PACING_UNSUPPORTED'
   /** The pool is closing or closed. */
   | 'ERR_ZEROSEND_POOL_CLOSED'
@@ -78,18 +78,19 @@ export type ErrorCode =
   | 'ERR_ZEROSEND_INTERNAL';
 
 /**
- * An error with a stable `code`: one of the library's ({@link ErrorCode}), or of the system with
- * what Node's errors have. What an error is not about is not there.
+ * An error with a stable `code`: one of the library's ({@link ErrorCode}), or an error of the
+ * system with the properties that Node's errors have. Only the properties that apply to an error
+ * are present.
  */
 export interface CodedError extends Error {
-  /** Which error it is: `ERR_ZEROSEND_…`, or the name of an errno, such as `ECONNREFUSED`. */
+  /** The error's code: `ERR_ZEROSEND_…`, or the name of an errno, such as `ECONNREFUSED`. */
   code: string;
   /**
-   * Of the system: the errno as a negative number, as in `os.constants.errno` with its sign
-   * changed.
+   * Of an error of the system: the errno as a negative number, as in `os.constants.errno` with its
+   * sign changed.
    */
   errno?: number;
-  /** Of the system: the call that failed, with its option where it has one. */
+  /** Of an error of the system: the call that failed, with its option where it has one. */
   syscall?: string;
   /** The address of the peer, or of the destination of `sendTo`. */
   address?: string;
@@ -97,7 +98,7 @@ export interface CodedError extends Error {
   port?: number;
   /** The network interface, by its name. */
   interface?: string;
-  /** of a reader that has fallen behind: the first id of which it has not heard */
+  /** of ERR_ZEROSEND_READER_BEHIND: the first id that the reader missed */
   id?: number;
   /** which of the buffers of a `sendMany` it is about; none of them was sent */
   index?: number;
@@ -115,7 +116,10 @@ function coded<E extends Error>(error: E, code: ErrorCode): E & CodedError {
   return withOwn(error, { code });
 }
 
-/** Gives an error properties of its own. Object.assign would obey a setter, or a constant, that somebody has put on Object.prototype. */
+/**
+ * Gives an error own properties. Object.assign would run a setter, or fail at a constant, that a
+ * program has put on Object.prototype.
+ */
 export function withOwn<E extends Error, F extends object>(error: E, fields: F): E & F {
   for (const [name, value] of Object.entries(fields)) {
     const property = { value, writable: true, enumerable: true, configurable: true };
@@ -163,7 +167,7 @@ export function invalidArgument(name: string, expected: string, received: unknow
   );
 }
 
-/** @param instead the call that makes one */
+/** @param instead the call that makes such an object */
 export function illegalConstructor(what: string, instead: string): TypeError {
   return typeError(
     'ERR_ZEROSEND_ILLEGAL_CONSTRUCTOR',

@@ -1,19 +1,22 @@
 import { clock, setImmediate } from './timers.js';
 
-/** For how long loops that wait for nothing may keep a program from its event loop, in ms. */
+/**
+ * The longest time, in ms, for which loops that never wait may keep the program from its event
+ * loop.
+ */
 const LONGEST_STRETCH = 5;
 
 /**
- * Sees to it that the event loop of this thread goes round: `await` of what is there already goes on
- * within the same turn, so a loop over a pool that is never dry would let no timer, no socket and no
- * signal through.
+ * Lets the event loop of this thread turn from time to time. An `await` of a promise that is
+ * resolved already goes on within the same turn, so a loop over a pool that is never dry would keep
+ * all timers, sockets and signals from being served.
  *
- * All who wait for a turn wait for the same one. They go on together, and from there on alternately,
- * one `await` after the other: none of several loops is left behind.
+ * All loops that wait for a turn wait for the same one, and then go on alternately, one `await`
+ * after the other. So each of several loops makes progress.
  */
 class EventLoop {
   #began = 0;
-  /** within a stretch: an immediate will tell of its end */
+  /** an immediate is pending that will note the end of this turn */
   #watching = false;
   #turn: Promise<void> | null = null;
   readonly #onTurned = () => {
@@ -21,8 +24,8 @@ class EventLoop {
   };
 
   /**
-   * To be asked at each step of what may be an endless loop: whether there has been no turn for so
-   * long that the step has to wait for one.
+   * Has to be called at each step of what may be an endless loop. Returns whether the event loop
+   * has not turned for so long that the step has to wait for a turn.
    */
   isDue(): boolean {
     if (!this.#watching) {

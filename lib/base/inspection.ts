@@ -1,8 +1,9 @@
 import { type InspectOptionsStylized, inspect } from 'node:util';
 
 /**
- * Has console.log print of each object of a class its class's name and what a person wants to know. The
- * method is added here, since the declarations would show one that stands in the class.
+ * Has console.log print, for each object of a class, the name of the class and the facts that
+ * `factsOf` returns. The method is added to the prototype, since the declarations would show one
+ * that is written in the class.
  */
 export function showAs<T extends object>(
   made: { prototype: T },
@@ -17,7 +18,10 @@ export function showAs<T extends object>(
   });
 }
 
-/** Throws nothing, whatever the object: console.log is what one turns to when something has gone wrong. */
+/**
+ * Never throws, whatever the object, since console.log is used when something has gone wrong
+ * already.
+ */
 function show<T extends object>(
   object: T,
   factsOf: (object: T) => object,
@@ -30,13 +34,13 @@ function show<T extends object>(
   try {
     told = factsOf(object);
   } catch {
-    return `${name} {}`; // made after the class, not by it
+    return `${name} {}`; // an object that has the prototype, but was not made by the class
   }
-  // null: without end
+  // null means without limit
   return `${name} ${inspect(told, { ...options, depth: options.depth === null ? null : depth })}`;
 }
 
-/** As in a URL: `127.0.0.1:80`, `[::1]:80`. */
+/** Formats an address and port as in a URL: `127.0.0.1:80`, `[::1]:80`. */
 export function showAddress(end: { address: string; port: number }): string {
   return end.address.includes(':') ? `[${end.address}]:${end.port}` : `${end.address}:${end.port}`;
 }

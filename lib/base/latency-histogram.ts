@@ -2,7 +2,7 @@ import { clock, timeOrigin } from './timers.js';
 
 /** Latencies of one kind in nanoseconds. */
 export interface LatencySummary {
-  /** How many were measured; of none, all that follows is 0. */
+  /** How many sends were measured. Where there are none, the other fields are 0. */
   count: number;
   /** The shortest. */
   min: number;
@@ -12,7 +12,7 @@ export interface LatencySummary {
   max: number;
   /** The median. */
   p50: number;
-  /** What 99 of 100 did not exceed. */
+  /** The latency that 99 of 100 sends did not exceed. */
   p99: number;
 }
 
@@ -20,23 +20,26 @@ export interface LatencySummary {
 export interface LatencyBucket {
   /** nanoseconds */
   upTo: number;
-  /** latencies below, those of the buckets before included */
+  /** how many latencies were below `upTo`, those of earlier buckets included */
   count: number;
 }
 
-/** Bits of a latency that are kept behind its first one: a column is a 64th of its row wide. */
+/**
+ * How many bits of a latency are kept after its leading one: a column is a 64th of its row wide.
+ */
 const COLUMN_BITS = 6;
 const COLUMNS = 2 ** COLUMN_BITS;
-/** Row r has the latencies from 2^r to 2^(r+1) ns, up to 2^53. */
+/** Row r counts the latencies from 2^r to 2^(r+1) ns. The last one ends at 2^53. */
 const ROWS = 53;
-/** The bounds of buckets: powers of two, which are edges of rows, from 8 µs to 34 s. */
+/** The exponents of the bounds of buckets, which are edges of rows: from 8 µs to 34 s. */
 const FIRST_BOUND = 13;
 const LAST_BOUND = 35;
 
 /**
- * Counts latencies in rows that double and columns of equal width within a row, so that a percentile is
- * off by less than 1 in 128. A row is made when its first latency comes: usual ones fill five or six,
- * half a kilobyte each, and all 53 would be 27 KB.
+ * Counts latencies in rows, each of which covers twice the range of the one before, and in columns
+ * of equal width within a row. So a percentile is off by less than 1 in 128. A row is allocated
+ * with its first latency: usual latencies need five or six rows of half a kilobyte each, where all
+ * 53 would be 27 KB.
  */
 export class LatencyHistogram {
   #since = Number.POSITIVE_INFINITY;
@@ -60,14 +63,15 @@ export class LatencyHistogram {
     return this.#count;
   }
 
-  /** So many sends took so many nanoseconds. What is below 1 counts as 1. */
+  /** Counts `times` sends that took `latency` nanoseconds. A latency below 1 counts as 1. */
   record(latency: number, times: number): void {
     const whole = latency < 1 ? 1 : Math.floor(latency);
     this.#count += times;
     this.#sum += whole * times;
     if (whole < this.#min) this.#min = whole;
     if (whole > this.#max) this.#max = whole;
-    // Up to two seconds by whole numbers of 31 bits: 5 ns, where powers and divisions took some 400.
+    // Up to two seconds this works with integers of 31 bits, and takes 5 ns. Powers and divisions
+    // took some 400.
     let row: number;
     let column: number;
     if (whole < 2 ** 31) {
@@ -89,7 +93,7 @@ export class LatencyHistogram {
     return counts;
   }
 
-  /** Adds all that the other one has counted. */
+  /** Adds all that another histogram has counted. */
   add(other: LatencyHistogram): void {
     this.#since = Math.min(this.#since, other.#since);
     this.#count += other.#count;
@@ -118,7 +122,10 @@ export class LatencyHistogram {
     };
   }
 
-  /** The middle of the column in which the latency is that so large a share does not exceed. */
+  /**
+   * The latency that a `share` of all does not exceed: the middle of the column that it is counted
+   * in.
+   */
   #percentile(share: number): number {
     let left = Math.ceil(share * this.#count);
     for (const [row, counts] of this.#rows.entries()) {
@@ -133,7 +140,10 @@ export class LatencyHistogram {
     return this.#max;
   }
 
-  /** Counts by bounds that do not change, as a monitor wants them, and exact, as they are edges of rows. */
+  /**
+   * Counts by bounds that never change, as monitors need them. The counts are exact, since the
+   * bounds are edges of rows.
+   */
   upTo(): LatencyBucket[] {
     const buckets: LatencyBucket[] = [];
     let count = 0;

@@ -1,21 +1,25 @@
 import { clock } from './timers.js';
 
 /**
- * Timing a send costs the reading of the clock and, with what is noted and counted for it, some four times
- * as much. That is to stay below this share of the time between two that are timed, whatever a reading
- * takes on this machine. 40 to 90 ns were measured, so one is timed about every 70 µs, besides those that
- * get the time at which completions were taken in just before.
+ * The largest share of the time that measuring latency may cost. To time one send costs about
+ * READINGS times as much as a reading of the clock, with what is noted and counted for it. A
+ * reading took 40 to 90 ns where it was measured, so one send is timed about every 70 µs, besides
+ * those that reuse the time at which completions were taken in just before.
  */
 const SHARE = 0.0025;
 const READINGS = 4;
-/** So many of the shortest sends, of half a microsecond each, take as long. */
+/**
+ * The most sends that share one reading: so many of the shortest, of half a microsecond each, take
+ * about 70 µs.
+ */
 const MOST_READS = 128;
 const TRIALS = 50;
 
 /**
- * The clock by which sends are timed, for all sockets of the thread. A send may take less than a
- * microsecond, of which reading the clock would be a tenth. So where readings follow each other faster
- * than pays, several get the same time, and which are to do so is counted, not measured.
+ * The clock by which sends of all sockets of the thread are timed. A send may take less than a
+ * microsecond, and reading the clock would be a tenth of that. So where sends follow each other
+ * faster than the clock is worth reading, several get the same time. How many do is counted,
+ * without reading the clock.
  */
 class RecentClock {
   #now = 0;
@@ -31,14 +35,14 @@ class RecentClock {
     return this.#pause;
   }
 
-  /** Milliseconds as of `clock`, read now. */
+  /** The time of `clock` in ms, read now. */
   exact(): number {
     this.#now = clock();
     this.#left = this.#reads;
     return this.#now;
   }
 
-  /** Whether nothing has gone on since the latest reading that could have taken time. */
+  /** Whether nothing that takes time has run since the latest reading. */
   get isFresh(): boolean {
     return this.#left > 0;
   }
@@ -48,12 +52,15 @@ class RecentClock {
     return this.#now;
   }
 
-  /** Completions are taken in, all of which get one time if any does. */
+  /**
+   * A batch of completions begins. All of them get the same time, which is read when the first one
+   * needs it.
+   */
   beginBatch(): void {
     this.#batchIsRead = false;
   }
 
-  /** The time of the batch that is being taken in. */
+  /** The time of the batch of completions that is being taken in. */
   ofBatch(): number {
     if (this.#batchIsRead) return this.#batchTime;
     this.#batchIsRead = true;
@@ -61,7 +68,10 @@ class RecentClock {
     return this.#batchTime;
   }
 
-  /** As `exact`, or of a moment ago while readings follow each other without a break. */
+  /**
+   * The time as `exact` returns it, or that of the latest reading while calls follow each other
+   * closely.
+   */
   recent(): number {
     if (--this.#left > 0) return this.#now;
     const before = this.#now;
@@ -72,22 +82,22 @@ class RecentClock {
     return now;
   }
 
-  /** Others run now: the next reading is a new one. */
+  /** Other code is about to run, so the next call reads the clock. */
   expire(): void {
     this.#left = 0;
   }
 }
 
 /**
- * After how many more steps of `each` ms the clock is worth reading: it follows a rate that rises by
- * doubling, and one that falls at once.
+ * After how many steps of `each` ms the clock is to be read again. When steps get shorter, the
+ * number at most doubles; when they get longer, it falls at once.
  * @param pause ms
  */
 export function nextStride(stride: number, each: number, pause: number): number {
   return Math.max(1, Math.min(2 * stride, MOST_READS, Math.ceil(pause / each)));
 }
 
-/** What the shortest of some readings took, in ms. */
+/** The cost of reading the clock, in ms: the least of TRIALS measurements. */
 function measureCost(): number {
   let least = Number.POSITIVE_INFINITY;
   for (let i = 0; i < TRIALS; i++) {

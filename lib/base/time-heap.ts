@@ -1,11 +1,14 @@
-/** What has a time, and a place in a {@link TimeHeap}. */
+/** An element of a {@link TimeHeap}. */
 export interface Timed {
   time: number;
-  /** its place in the heap; -1: it is in none. The heap's: nobody else sets it. */
+  /** its place in the heap, -1 while it is in none; only the heap sets it */
   place: number;
 }
 
-/** A binary heap: the earliest in front, and each of the others to be taken out or moved by its place. */
+/**
+ * A binary heap with the earliest element in front. Since elements know their places, each can be
+ * removed or moved in O(log n).
+ */
 export class TimeHeap<T extends Timed> {
   readonly #heap: T[] = [];
 
@@ -31,7 +34,7 @@ export class TimeHeap<T extends Timed> {
     this.move(last);
   }
 
-  /** The time of one of them has changed. */
+  /** Moves an element to its new place after its time has changed. */
   move(one: T): void {
     const { place } = one;
     this.#rise(one, place);

@@ -1,6 +1,6 @@
 import { invalidArgument, outOfRange } from './errors.js';
 
-/** A whole number from `min` to `max`, both included. */
+/** Returns `value` if it is a whole number from `min` to `max`, both included; throws otherwise. */
 export function checkInteger(name: string, value: unknown, min: number, max: number): number {
   if (typeof value !== 'number') throw invalidArgument(name, 'a number', value);
   if (!Number.isInteger(value) || value < min || value > max) {
@@ -61,7 +61,10 @@ export function checkSignal(value: unknown): AbortSignal | undefined {
   return value;
 }
 
-/** Not only by its class: one without the engine's part throws as soon as it is asked anything. */
+/**
+ * Does not trust the class alone: an object that only has the prototype throws when its `aborted`
+ * is read.
+ */
 function isSignal(value: unknown): value is AbortSignal {
   try {
     return value instanceof AbortSignal && typeof value.aborted === 'boolean';
@@ -71,8 +74,9 @@ function isSignal(value: unknown): value is AbortSignal {
 }
 
 /**
- * The options that are given, each read once: own properties only, so that what somebody has put on
- * Object.prototype is no option. One that is not known is refused: misspelt, it would do nothing.
+ * Reads each option that is given once. Only own properties count, so that what a program has put
+ * on Object.prototype is no option. An unknown name is refused, since a misspelt option would
+ * silently do nothing.
  * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
  */
 export function readOptions<T extends object>(
@@ -92,8 +96,8 @@ export function readOptions<T extends object>(
 }
 
 /**
- * A property of a user's object, read once: its own or its class's. What stands on Object.prototype is
- * no one's argument.
+ * Reads a property of a user's object once: one of its own or of its class, but not one of
+ * Object.prototype.
  */
 export function propertyOf(object: object, name: string): unknown {
   for (let at: object | null = object; at !== null; at = Object.getPrototypeOf(at)) {
