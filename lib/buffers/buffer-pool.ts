@@ -25,7 +25,7 @@ const slotOf = slotOfBuffer;
 /** The internal object behind a pool. */
 export let memoryOf: (pool: BufferPool) => PoolMemory;
 
-/** How many calls of `acquire` wait for a buffer of a pool. */
+/** How many calls of `acquire` are pending on a pool. */
 export let waitingOf: (pool: BufferPool) => number;
 
 /**
@@ -106,11 +106,11 @@ export class BufferPool {
   }
 
   /**
-   * A free buffer, or null. Never waits and allocates nothing. On a dry pool it first takes in what
-   * has finished since (so a loop that never yields to the event loop gets its buffers back, and
-   * `complete` listeners may run within this call): of up to 64 of the sockets that have buffers of it
-   * in flight, and of the next ones at the next call.
-   * While calls of {@link BufferPool.acquire} are waiting, free buffers are theirs and this returns null.
+   * A free buffer, or null. Never waits and allocates nothing. If no buffer is free, it first takes
+   * in completions of up to 64 of the sockets that have buffers of the pool in flight; the next
+   * call asks the next ones. So a loop that never yields to the event loop gets its buffers back,
+   * and `complete` listeners may run within this call. While calls of {@link BufferPool.acquire}
+   * are pending, free buffers are for them and this returns null.
    * @throws Error `ERR_ZEROSEND_POOL_CLOSED`
    */
   tryAcquire(): PooledBuffer | null {
@@ -120,12 +120,13 @@ export class BufferPool {
   }
 
   /**
-   * A buffer, as soon as there is one. Those who wait are served by priority (higher first, default
-   * 0), then in order of their calls. Who has been served gets its buffer, also when the pool is
+   * A buffer, as soon as one is free. Pending calls are served by priority (higher first, default
+   * 0), then in order. A call that has been served resolves with its buffer, even if the pool is
    * closed or the signal aborted in the same moment.
    *
-   * In a loop that awaits nothing else, over a pool that is never dry, it gives the event loop a turn
-   * whenever that has had none for 5 ms: timers, signals and other sockets go on. `tryAcquire` cannot.
+   * In a loop that awaits nothing else, over a pool that is never dry, it waits for a turn of the
+   * event loop whenever there has been none for 5 ms, so that timers, signals and other sockets are
+   * served. `tryAcquire` cannot do that.
    * @throws Error `ERR_ZEROSEND_POOL_CLOSED` now or when the pool is closed while waiting; the
    * signal's reason when it is aborted
    */
@@ -138,9 +139,10 @@ export class BufferPool {
   }
 
   /**
-   * Free buffers that lie in a row, up to `most`: of a ring, as many as follow the one whose turn it
-   * is; else the first row that is as long, or the longest. Null where {@link BufferPool.tryAcquire} gives null.
-   * Never waits, and allocates nothing once each run has been met.
+   * Free neighbouring buffers, up to `most`. Of a ring these are the next one and those that follow
+   * it; of other pools, the first row of `most` free buffers, or the longest row there is. Null
+   * where {@link BufferPool.tryAcquire} returns null. Never waits, and allocates nothing once a run
+   * has begun at each slot.
    * @param most 1 to 1024
    * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, Error `ERR_ZEROSEND_POOL_CLOSED`
    */
@@ -153,8 +155,9 @@ export class BufferPool {
   }
 
   /**
-   * The same as soon as a buffer is free, in its turn among all who wait. Each of these gets a buffer
-   * before the run gets more than one. It lets the event loop turn as {@link BufferPool.acquire} does.
+   * As {@link BufferPool.tryAcquireRun}, as soon as a buffer is free and this call is the next of
+   * all pending ones. Each of these gets a buffer before the run gets more than one. Lets the event
+   * loop turn as {@link BufferPool.acquire} does.
    * @throws as {@link BufferPool.tryAcquireRun} and {@link BufferPool.acquire}
    */
   async acquireRun(most: number, options?: AcquireOptions): Promise<BufferRun> {
@@ -183,8 +186,8 @@ export class BufferPool {
   }
 
   /**
-   * Hands out no more buffers and rejects those who wait. Resolves when every buffer is back; a
-   * buffer that its user keeps is waited for without end. A second call returns the same promise.
+   * Hands out no more buffers and rejects pending calls of `acquire`. Resolves when every buffer is
+   * back, and so never while the program keeps one. A second call returns the same promise.
    */
   close(): Promise<void> {
     return this.#lender.close();

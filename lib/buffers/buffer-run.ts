@@ -5,27 +5,30 @@ import type { BufferPool } from './buffer-pool.js';
 import type { Run } from './run.js';
 import type { RunVerifier } from './verifier.js';
 
-/** The memory of a pool, as its runs show it. */
+/** The memory of a pool, as all runs of the pool see it. */
 export interface RunMemory {
   bytes: Buffer;
   view: DataView;
   stride: number;
-  /** the buffers by themselves, by number in the pool */
+  /** one view for each buffer, by number in the pool */
   views: readonly Buffer[];
-  /** The run of slots that were cut off another one, which are held. */
+  /** Makes the run of slots that were cut off another run. The user holds them already. */
   rest(first: number, count: number, verifier: RunVerifier | null): BufferRun;
 }
 
-/** The internal object behind a run. Throws `ERR_ZEROSEND_INVALID_ARGUMENT` for one that no pool has made. */
+/**
+ * The internal object behind a run. Throws `ERR_ZEROSEND_INVALID_ARGUMENT` for an object that no
+ * pool has made.
+ */
 export let runOf: (run: BufferRun) => Run;
 
 /**
- * Buffers of a {@link BufferPool} that lie in a row, acquired by you as one: fill them, then hand
- * them to `sendMany` or release them. That costs a fraction of what as many buffers by themselves
- * do. They are sent together, once; each gets an id of its own, and each goes back to the pool by
- * itself when its id completes.
+ * Neighbouring buffers of a {@link BufferPool}, acquired together: fill them, then hand them to
+ * `sendMany` or release them. That costs a fraction of what as many single buffers do. They are
+ * sent together, once; each gets an id of its own, and each goes back to the pool by itself when
+ * its id completes.
  *
- * Objects are used again: after sending or releasing a run do not touch it.
+ * The pool reuses the objects: do not touch a run after sending or releasing it.
  * @example
  * ```js
  * import { BufferPool, UdpSocket } from 'zerosend';
@@ -46,11 +49,11 @@ export class BufferRun {
   /** The first buffer's number in its pool; the others follow. */
   readonly first: number;
   /**
-   * Where the buffers are: number `i` of the run is `pool.bufferSize` bytes from
-   * `offset + i * stride`. What lies between them is the kernel's.
+   * The memory that the buffers are in: number `i` of the run is `pool.bufferSize` bytes from
+   * `offset + i * stride`. What lies between them belongs to the kernel.
    */
   readonly memory: Buffer;
-  /** The same bytes, for numbers of more than one. */
+  /** The same memory as a DataView, for numbers of more than one byte. */
   readonly view: DataView;
   /** Where in `memory` the first buffer begins, in bytes. */
   readonly offset: number;
@@ -68,7 +71,7 @@ export class BufferRun {
     showAs(BufferRun, (run) => run.#facts());
   }
 
-  /** Only a pool makes runs: what stands here keeps `new` from being written elsewhere. */
+  /** Only a pool makes runs: these types keep other code from calling `new`. */
   constructor(madeByItsPool: never, ...alone: never[]);
   /** @internal */
   constructor(pool: BufferPool, memory: RunMemory, run: Run);
@@ -89,7 +92,8 @@ export class BufferRun {
   }
 
   /**
-   * One of the buffers, by its number in the run: the view that the pool has made once.
+   * One of the buffers, by its number in the run. It is always the same view, which the pool has
+   * made once.
    * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`
    */
   bytes(index: number): Buffer {
@@ -99,7 +103,7 @@ export class BufferRun {
   }
 
   /**
-   * Keeps the first `count` buffers, and gives the others back unsent: fewer were needed.
+   * Keeps the first `count` buffers, and gives the others back unsent.
    * @param count 1 to what it has
    * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, TypeError as {@link BufferRun.release}
    */
@@ -111,8 +115,8 @@ export class BufferRun {
   }
 
   /**
-   * Keeps the first `count` buffers, and returns the others as a run of their own: to send those that
-   * are filled, and go on filling the rest.
+   * Keeps the first `count` buffers, and returns the others as a run of their own. So those that
+   * are filled can be sent while the rest are being filled.
    * @param count 1 to one less than it has
    * @throws RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, TypeError as {@link BufferRun.release}
    */
@@ -126,7 +130,7 @@ export class BufferRun {
   /**
    * Gives all buffers back unsent.
    * @throws TypeError `ERR_ZEROSEND_BUFFER_FREE` or `ERR_ZEROSEND_BUFFER_IN_FLIGHT` when you do not
-   * hold the run: released twice, or sent
+   * hold the run, since it was released or sent already
    */
   release(): void {
     runOf(this).release();

@@ -3,18 +3,19 @@ import { clock } from '../base/timers.js';
 import type { SendInFlight } from './reapers.js';
 
 /**
- * How long sends took until their memory was free again, in nanoseconds: from when `send` accepted them,
- * until their buffers were back in their pool, however they ended. What a program waits for is in it:
- * the queue, the network, and the time until its thread came to take the completion in.
+ * How long sends took until their memory was free again, in nanoseconds: from the moment when
+ * `send` accepted them until their buffers were back in their pool, with whatever outcome. It
+ * includes all that a program waits for: the queue, the network, and the time until its thread took
+ * the completion in.
  *
- * Sends are timed one by one where they are some 70 µs apart or more, and a few together where they
- * follow each other faster, by the first of them; those of one run together. Percentiles are off by less
- * than 1 in 128; minimum, mean and maximum are exact sums of what was measured.
+ * Sends that are some 70 µs apart or more are timed one by one. Where they follow each other
+ * faster, several get the time of the first of them, as all sends of one run do. Percentiles are
+ * off by less than 1 in 128; minimum, mean and maximum are exact sums of what was measured.
  */
 export interface CompletionLatency extends LatencySummary {
-  /** when measuring began, in ms since 1970; sends before that are not in it */
+  /** when measuring began, in ms since 1970; earlier sends are not counted */
   since: number;
-  /** how many took less than 2^13 ns (8 µs), 2^14 ns, … 2^35 ns (34 s) */
+  /** how many sends took less than 2^13 ns (8 µs), 2^14 ns, … 2^35 ns (34 s) */
   buckets: LatencyBucket[];
 }
 

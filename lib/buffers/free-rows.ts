@@ -2,11 +2,11 @@ const BLOCK_BITS = 6;
 const BLOCK = 1 << BLOCK_BITS;
 
 /**
- * Finds rows of free slots. A tree over blocks of 64 slots: each node has the length of the row that
- * it begins with, of the one that it ends with, and of the longest in it.
+ * Finds rows of free slots, by a binary tree over blocks of 64 slots. Each node has the length of
+ * the row of free slots at its beginning, of the one at its end, and of the longest one within.
  *
- * Changes are only noted, in O(1), and worked in at the next search, in O(64 + log n) for each block
- * that has changed since; the search itself takes O(64 + log n).
+ * A change is only noted, in O(1). The next search updates each block that has changed since, in
+ * O(64 + log n), and then takes O(64 + log n) itself.
  */
 export class FreeRows {
   readonly #free: Uint8Array;
@@ -19,7 +19,10 @@ export class FreeRows {
   readonly #marked: Uint8Array;
   #changes = 0;
 
-  /** @param free 1 for each slot that is free; it is read, and {@link touch} tells of changes */
+  /**
+   * @param free 1 for each slot that is free. It is shared with its owner, who reports each change
+   * by {@link touch}.
+   */
   constructor(free: Uint8Array) {
     this.#free = free;
     const blocks = (free.length + BLOCK - 1) >>> BLOCK_BITS;
@@ -35,7 +38,7 @@ export class FreeRows {
     for (let node = leaves - 1; node > 0; node--) this.#join(node);
   }
 
-  /** As many slots from `first` have become free, or are not any more. */
+  /** Notes that `count` slots from `first` on have become free, or are free no more. */
   touch(first: number, count: number): void {
     const end = (first + count - 1) >>> BLOCK_BITS;
     for (let block = first >>> BLOCK_BITS; block <= end; block++) {
@@ -45,7 +48,10 @@ export class FreeRows {
     }
   }
 
-  /** Where the first row of at least `most` begins, or else the first of the longest; -1: none. */
+  /**
+   * Where the first row of at least `most` free slots begins, or else the first of the longest
+   * rows. -1 where no slot is free.
+   */
   find(most: number): number {
     this.#workIn();
     const row = Math.min(most, this.#longest[1] as number);
@@ -101,15 +107,16 @@ export class FreeRows {
     }
     const node = this.#leaves + block;
     this.#first[node] = first < 0 ? length : first;
-    this.#last[node] = end - begin === BLOCK ? length : 0; // none goes on behind the last slot
+    // slots of the last block that do not exist do not count as free
+    this.#last[node] = end - begin === BLOCK ? length : 0;
     this.#longest[node] = Math.max(longest, length);
   }
 
-  /** Makes a node of its two halves. Returns whether it is another than before. */
+  /** Computes a node from its two children. Returns whether it has changed. */
   #join(node: number): boolean {
     const left = 2 * node;
     const right = left + 1;
-    // How many slots each half has, of the level of the tree.
+    // The number of slots that each child covers.
     const half = (this.#leaves << BLOCK_BITS) >>> (32 - Math.clz32(node));
     const firstLeft = this.#first[left] as number;
     const lastRight = this.#last[right] as number;

@@ -1,18 +1,18 @@
 import { invalidArgument } from '../base/errors.js';
 
 /*
- * What a caller's array says can change while it is read: by getters, by a Proxy, by listeners. So
- * each element is read once, into an array of our own, before anything is checked or booked from it.
- * Whatever such code does meanwhile (it may send, or release what it has handed over) has happened
- * before, as far as the call at hand is concerned.
+ * The elements of a caller's array can change while they are read: by getters, by a Proxy, by
+ * listeners. So each element is read once, into an array of the library's own, before anything is
+ * checked or booked. Whatever such code does while it runs (it may send, or release the very
+ * buffers) counts as done before the call.
  */
 
-// One list is used by call after call; a call within another one, of a getter, gets a new one.
+// One list serves all calls. A call within another one, made by a getter, gets a new list.
 let spare: unknown[] | null = [];
 
 /**
- * So many elements, whatever they are, in a list that may be longer and is to be given back. Not
- * shared with lengths, so that what is loaded here stays of one kind.
+ * Reads `count` elements, unchecked, into a list that may be longer and has to be given back.
+ * Lengths are read into lists of their own, so that V8 sees elements of one kind here.
  */
 export function readBuffers(array: ArrayLike<unknown>, count: number): unknown[] {
   const buffers = spare ?? [];
@@ -21,18 +21,21 @@ export function readBuffers(array: ArrayLike<unknown>, count: number): unknown[]
   return buffers;
 }
 
-/** So many of its elements have been used. It keeps none of them: they would keep their pools. */
+/**
+ * Gives a list of {@link readBuffers} back, of which `count` elements were used. They are
+ * overwritten, since they would keep their pools from being collected.
+ */
 export function giveBack(buffers: unknown[], count: number): void {
   buffers.fill(null, 0, count);
   spare = buffers;
 }
 
-/** As many lengths; what is no list of so many is refused. */
+/** Reads `count` lengths. Throws where `given` is no list of that length. */
 export function readLengths(given: unknown, count: number): unknown[] {
   return readEach('length', `a number, or ${count} numbers`, given, count);
 }
 
-/** The elements of a list of so many; what is no such list is refused. */
+/** Reads the elements of a list. Throws where `given` is no list of `count` elements. */
 export function readEach(name: string, expected: string, given: unknown, count: number): unknown[] {
   const list = given as ArrayLike<unknown> | null | undefined;
   if (list?.length !== count) throw invalidArgument(name, expected, given);

@@ -6,16 +6,17 @@ import { Slot } from './slots.js';
 import { RunVerifier, type Verifier } from './verifier.js';
 
 /**
- * The objects by which a pool hands out its slots: one for each slot and one for each run, used again
- * and again, or where the pool verifies, new ones each time.
+ * The objects by which a pool hands out its slots: one for each slot, and one for each slot that a
+ * run has begun at. They are reused; a pool that verifies makes new ones each time.
  */
 export class Handles {
   readonly #pool: PooledBuffer['pool'];
   readonly #memory: PoolMemory;
   readonly #buffers: readonly PooledBuffer[];
-  // One for each slot that a run has begun with.
+  // One for each slot at which a run has begun.
   readonly #runs: (BufferRun | undefined)[];
-  // Made when a run is first asked for: of a ring of many GiB there cannot be one on older Node.js.
+  // Made when a run is first acquired: on older versions of Node.js there is no single view of a
+  // ring of many GiB.
   #whole: RunMemory | null = null;
 
   constructor(pool: PooledBuffer['pool'], memory: PoolMemory) {
@@ -26,7 +27,10 @@ export class Handles {
     this.#runs = new Array(views.length).fill(undefined);
   }
 
-  /** The buffer of a slot that was just taken, with no lease; `where` is the stack of its user. */
+  /**
+   * The buffer of a slot that was just taken. It has no lease yet. `where` is the stack of the call
+   * that acquires it.
+   */
   buffer(index: number, where: string | null): PooledBuffer {
     const { verifier } = this.#memory;
     if (verifier === null) return this.#buffers[index] as PooledBuffer;
@@ -41,7 +45,7 @@ export class Handles {
     return new PooledBuffer(this.#pool, views[index] as Buffer, slot);
   }
 
-  /** Has the memory at hand that a run shows: throws before a slot is taken, if at all. */
+  /** Makes the view that runs share, before a slot is taken, since it can throw. */
   prepareRuns(): void {
     if (this.#whole !== null) return;
     const { map, views } = this.#memory;
@@ -51,17 +55,18 @@ export class Handles {
     this.#whole = { bytes: Buffer.from(memory, offset), view, stride, views, rest };
   }
 
-  /** The run of a slot that was just taken, by this buffer, and of those behind it: `count` in all. */
+  /** The run of `count` slots that begins with a buffer that was just taken. */
   run(begin: PooledBuffer, count: number): BufferRun {
     const { verifier } = this.#memory;
     if (verifier !== null) return this.#verifiedRun(begin, count, verifier);
     return this.#hold(begin.index, count, null);
   }
 
-  /** The run of slots that are held. */
+  /** The run of slots that the user holds already. */
   #hold(first: number, count: number, verifier: RunVerifier | null): BufferRun {
     let run = verifier === null ? this.#runs[first] : undefined;
-    // The first of a run may be back before its others.
+    // The first slot of a run may be free again while others of it are in flight, so its object may
+    // be in use.
     if (run === undefined || runOf(run).state !== 'free') {
       run = this.#makeRun(first);
       if (verifier === null) this.#runs[first] = run;

@@ -1,4 +1,4 @@
-/** What is known of a pool without keeping it. */
+/** A pool, referred to weakly. */
 export interface KnownPool {
   readonly owner: WeakRef<object>;
   /** how often one of its buffers was wanted when none was free */
@@ -9,7 +9,7 @@ export interface KnownPool {
 class KnownPools {
   readonly #pools = new Set<KnownPool>();
   made = 0;
-  /** `dry` of those that are gone */
+  /** the sum of `dry` of the pools that are gone */
   dryBefore = 0;
 
   add(owner: object, misses: { dry: number }): KnownPool {
@@ -23,7 +23,10 @@ class KnownPools {
     if (this.#pools.delete(pool)) this.dryBefore += pool.misses.dry;
   }
 
-  /** Those that are left; and one that has just been collected has a `dry` still. */
+  /**
+   * The pools that are left. One whose owner was collected just now is still among them, with its
+   * `dry`.
+   */
   *[Symbol.iterator](): Iterator<KnownPool> {
     yield* this.#pools;
   }

@@ -11,21 +11,21 @@ import { stackOfCaller } from './verifier.js';
 import { noteWaiting } from './waiting-at-exit.js';
 import { WaitingLine } from './waiting-line.js';
 
-/** A call of `acquire`: who waits, and how. */
+/** A pending call of `acquire`. */
 export interface Waiting {
-  /** the stack of whoever called, where the pool verifies */
+  /** the stack of the caller, where the pool verifies */
   readonly where: string | null;
   readonly priority: number;
   readonly signal: AbortSignal | undefined;
-  /** the share by way of which it was called, or null */
+  /** the share that it was called on; null for the pool itself */
   readonly owner: Share | null;
 }
 
 /**
- * Hands the slots of a pool out, at once or to those who wait in their order, by way of the pool or of
- * one of its shares. What it hands out counts as acquired and has no lease yet. A buffer gets one only
- * when whoever waits goes on: until then the handle may be known to its last user, whose release or send
- * has to be refused.
+ * Hands the slots of a pool out, at once or to pending calls of `acquire` in their order, for the
+ * pool and its shares. What it hands out counts as acquired and has no lease yet. A buffer gets its
+ * lease only when the caller of `acquire` resumes: until then only its last user knows the handle,
+ * whose release or send has to be refused.
  */
 export class Lender {
   readonly pool: BufferPool;
@@ -51,7 +51,7 @@ export class Lender {
     return this.#closed !== null;
   }
 
-  /** Calls of `acquire` that wait. */
+  /** How many calls of `acquire` are pending. */
   get waiting(): number {
     return this.#line.size + this.#shares.waiting;
   }
@@ -66,7 +66,7 @@ export class Lender {
     if (!this.#slots.ready) {
       this.#slots.misses.dry++;
       this.memory.reapers.ask(this.pool, this.#ready);
-      if (this.#closed !== null) throw closed(); // by a listener
+      if (this.#closed !== null) throw closed(); // a listener may have closed it
     }
     return this.#line.size > 0 ? null : this.#take(where, most);
   }
@@ -77,8 +77,8 @@ export class Lender {
   }
 
   /**
-   * What a call of `acquire` asks for.
-   * @param caller what the user has called
+   * Checks the options of a call of `acquire`.
+   * @param caller the function that the user has called, at which the stack begins
    * @throws as {@link BufferPool.acquire}, of its options
    */
   asked(
@@ -95,9 +95,12 @@ export class Lender {
     return this.memory.verifier && stackOfCaller(caller);
   }
 
-  /** To be awaited at once, so that those who wait go on in the order in which they are served. */
+  /**
+   * Takes a buffer, or waits for one. Callers have to await the result at once, so that they resume
+   * in the order in which they are served.
+   */
   wait({ where, priority, signal, owner }: Waiting): PooledBuffer | Promise<PooledBuffer> {
-    const take = () => this.#take(where, 1) as PooledBuffer; // served only while something is free
+    const take = () => this.#take(where, 1) as PooledBuffer; // only called while a slot is free
     const buffer = this.tryTake(where, 1);
     if (buffer !== null) return buffer;
     noteWaiting(this.#weakly);
@@ -105,31 +108,35 @@ export class Lender {
     return this.#line.join(take, priority, signal, owner);
   }
 
-  /** The run that a buffer which was just taken begins, of up to `most` slots. */
+  /** The run of up to `most` slots that begins with a buffer that was just taken. */
   runFrom(buffer: PooledBuffer, most: number): BufferRun {
-    // A pool that has been closed since the first was taken hands out no more.
+    // Once the pool is closed, nothing more is handed out; it may have been closed since the first
+    // slot was taken.
     const more = this.#closed === null ? this.#slots.extend(buffer.index, most - 1) : 0;
     return this.handles.run(buffer, 1 + more);
   }
 
-  /** Turns away those who wait in the line of the pool for this share. */
+  /** Rejects the calls that wait in the pool's line on behalf of this share. */
   rejectOf(owner: Share): void {
     this.#line.rejectOf(owner, () => owner.error());
   }
 
-  /** Has `serve` of the share called when buffers come back, for as long as it answers true. */
+  /** Has `serve` of the share called when buffers come back, for as long as it returns true. */
   listenFor(share: Share): void {
     this.#shares.add(share);
     noteWaiting(this.#weakly);
     this.#listen();
   }
 
-  /** Somebody waits for slots to be freed. While nobody does, a completion is spared the call. */
+  /**
+   * Sets the function that is called when slots are freed. While nothing is pending it is null,
+   * which spares completions the call.
+   */
   #listen(): void {
     this.#slots.freed ??= () => this.#settle();
   }
 
-  /** Slots may have been freed: serves those who wait for one, or for all of them. */
+  /** Called when slots may have been freed. Serves pending calls of `acquire`, and of `close`. */
   #settle(): void {
     const slots = this.#slots;
     this.#line.serve();

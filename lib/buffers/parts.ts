@@ -21,22 +21,25 @@ export interface BufferSlice {
 /** One of the parts of a send: a buffer from its beginning on, or a slice of one. */
 export type SendPart = PooledBuffer | Uint8Array | BufferSlice;
 
-/** Bytes of each part; undefined where the part says it, or all of a plain array are meant. */
+/**
+ * Bytes of each part; undefined where the part has a length of its own, or a plain array is sent
+ * whole.
+ */
 export type PartLengths = ArrayLike<number | undefined>;
 
-/** Parts of one send. */
+/** The most parts of one send. */
 export const MOST_PARTS: number = constant('extents');
 
 const SLICE = ['buffer', 'offset', 'length'] as const;
 
-/** A part as it was given, read once, and not checked. */
+/** A part whose properties were read once, but not checked. */
 interface GivenPart {
   readonly buffer: unknown;
   readonly offset: unknown;
   readonly length: unknown;
 }
 
-/** A part that has been checked: these bytes are there. */
+/** A part that has been checked: its bytes exist. */
 export interface Part {
   readonly buffer: PooledBuffer | Uint8Array;
   /** null for a plain array */
@@ -46,9 +49,9 @@ export interface Part {
 }
 
 /**
- * Reads the parts of a send. Code of the caller's (getters, a Proxy) runs in here, and none once it has
- * returned.
- * @param most how many there may be
+ * Reads the parts of a send. The caller's code (getters, a Proxy) may run within this function, but
+ * not after it.
+ * @param most the most parts that are allowed
  */
 export function readParts(given: readonly unknown[], lengths: unknown, most: number): GivenPart[] {
   if (!Array.isArray(given)) throw invalidArgument('parts', 'an array', given);
@@ -71,7 +74,7 @@ function readPart(part: unknown, length: unknown, i: number): GivenPart {
   return { buffer, offset, length: length ?? slice.length };
 }
 
-/** Checks that the bytes are there, and whose memory they are. */
+/** Checks that the bytes of a part exist, and that their memory may be sent. */
 export function checkPart(given: GivenPart, i: number): Part {
   const { buffer, offset, length } = given;
   if (isPooled(buffer)) {
@@ -118,7 +121,7 @@ export class HeldParts {
     return this.#memory[Symbol.iterator]();
   }
 
-  /** Where the pools count how long it takes, each once. */
+  /** The histograms of the pools that the parts are from, each once. */
   get latencies(): readonly LatencyHistogram[] {
     const all = new Set<LatencyHistogram>();
     for (const each of this.#memory) {

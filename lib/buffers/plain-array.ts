@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { invalidArgument, typeError } from '../base/errors.js';
 
-// The engine's own, which no property and no class of the user's can stand before.
+// The getters of the engine's prototype, which no property or class of the user's can override.
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype);
 const lengthOf = getter(typedArray, 'length') as (bytes: Uint8Array) => number;
 const offsetOf = getter(typedArray, 'byteOffset') as (bytes: Uint8Array) => number;
@@ -16,8 +16,8 @@ function getter(prototype: object, name: string): (object: never) => unknown {
 }
 
 /**
- * Refuses what is not an array of the user's that the kernel can read in place: whole, fixed, and
- * still there. Returns its length.
+ * Throws where `bytes` is not a typed array that the kernel can read in place: its memory must be
+ * of a fixed size, and not detached. Returns its length.
  */
 export function checkPlain(bytes: unknown): number {
   if (!types.isUint8Array(bytes)) {
@@ -39,18 +39,19 @@ export function checkPlain(bytes: unknown): number {
   return length;
 }
 
-// Not the pools: whatever is a view of their memory would keep them.
+// Has the memory of pools, not the pools themselves: a view of the memory would keep those from
+// being collected.
 const pooled = new WeakSet<ArrayBufferLike>();
 
-/** The memory of a pool that any socket sends from. */
+/** Marks the memory of a pool. */
 export function markPooled(memory: ArrayBufferLike): void {
   pooled.add(memory);
 }
 
 /**
- * Refuses a view of a pool's memory, given as a plain array. Nothing would keep the pool from handing
- * the slot out again while the kernel reads it.
- * @param own the memory of the socket's own ring
+ * Throws for a view of a pool's memory that is given as a plain array: nothing would keep the pool
+ * from handing the slot out again while the kernel reads it.
+ * @param own the memory of the socket's own ring, which is allowed
  */
 export function checkNotPooled(bytes: Uint8Array, own?: ArrayBufferLike): void {
   const memory = memoryOf(bytes);
@@ -70,7 +71,7 @@ export function startOf(bytes: Uint8Array, length: number): Uint8Array {
 function isDetached(memory: ArrayBuffer): boolean {
   if (detached !== undefined) return detached.call(memory);
   try {
-    new Uint8Array(memory); // Node 20 has no `detached`
+    new Uint8Array(memory); // throws if it is detached; Node 20 has no property `detached`
     return false;
   } catch {
     return true;

@@ -7,23 +7,32 @@ import type { SlotOrder } from './slot-order.js';
 import { Slots } from './slots.js';
 import { Verifier } from './verifier.js';
 
-/** The memory of a pool, what its slots are in, and the sockets that may have some in flight. */
+/**
+ * The internal object behind a pool: its memory, the states of its slots, and the sockets that may
+ * have some in flight.
+ */
 export class PoolMemory {
   /** the handle by which the addon knows it */
   readonly slab: number;
   readonly map: SlabMemory;
-  /** Whether the kernel shares it (a ring or a UMEM), so that one socket only may send from it. */
+  /**
+   * Whether it is shared with the kernel (a ring or a UMEM), so that only one socket may send from
+   * it.
+   */
   readonly isRing: boolean;
-  /** Each slot, by number. */
+  /** A view of each slot, by number. */
   readonly views: readonly Buffer[];
   readonly slots: Slots;
   /** null unless the pool was made with `verify` */
   readonly verifier: Verifier | null;
-  /** Sockets that may have slots in flight, to be asked when none is free. */
+  /**
+   * The sockets that may have slots in flight, which are asked for completions when no slot is
+   * free.
+   */
   readonly reapers = new Reapers();
   readonly #known: KnownPool;
 
-  /** @param owner the memory can be unmapped when this object has been garbage-collected */
+  /** @param owner when this object has been garbage-collected, the memory can be unmapped */
   constructor(owner: object, map: SlabMemory, isRing: boolean, order?: SlotOrder, verify = false) {
     this.slab = map.slab;
     this.map = map;
@@ -33,12 +42,13 @@ export class PoolMemory {
     );
     this.slots = new Slots(map.slots, order);
     this.verifier = verify ? new Verifier(this.views) : null;
-    // The table of the addon lets go when the pool does; views and sends still hold the memory.
+    // When the pool is gone, the addon removes the slab from its table. Views and sends in flight
+    // keep the memory mapped.
     this.#known = knownPools.add(owner, this.slots.misses);
     slabs.register(owner, { slab: map.slab, known: this.#known }, this);
   }
 
-  /** Measures from now on how long sends from it take to complete. */
+  /** Begins to measure how long sends of its buffers take to complete. */
   measure(): LatencyHistogram {
     const { slots, reapers } = this;
     if (slots.latency === null) {
@@ -48,7 +58,7 @@ export class PoolMemory {
     return slots.latency;
   }
 
-  /** The oldest send of a buffer in flight, of those that have been seen being sent. */
+  /** The oldest send in flight of one of its buffers, among those made since measuring began. */
   oldest(): SendInFlight | null {
     const { latency } = this.slots;
     let oldest: SendInFlight | null = null;
@@ -59,7 +69,7 @@ export class PoolMemory {
     return oldest;
   }
 
-  /** The pool has closed, and every slot is back. */
+  /** Called when the pool is closed and every slot is back. */
   release(): void {
     this.verifier?.checkFree();
     slabs.unregister(this);

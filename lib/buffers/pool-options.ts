@@ -19,19 +19,19 @@ export interface BufferPoolOptions {
    * MADV_HUGEPAGE), `'explicit'` wants reserved ones (MAP_HUGETLB) and throws where there are too
    * few, `'none'` refuses them. Default `'transparent'`.
    *
-   * A reserved huge page is taken back from the kernel as a whole: of those that are given up,
-   * buffers of less than 2 MiB are retired, unless their neighbours in the page are given up too.
+   * A reserved huge page can only be replaced as a whole. So a buffer of less than 2 MiB that is
+   * given up is retired, unless its neighbours in the page are given up too.
    */
   hugePages?: 'transparent' | 'explicit' | 'none' | undefined;
-  /** Called once for each buffer, to lay a template into it. */
+  /** Called once for each buffer, to write a template into it. */
   init?: ((bytes: Buffer, index: number) => void) | undefined;
   /**
-   * Debugging: report writes to buffers in flight, the use of stale handles and forgotten buffers,
-   * with the stack of where the buffer was acquired. Slow; default false.
+   * For debugging: reports writes to buffers in flight, the use of stale handles and forgotten
+   * buffers, with the stack of the call that acquired the buffer. Slow. Default false.
    */
   verify?: boolean | undefined;
   /**
-   * Measures from the beginning how long sends from it take to complete, for
+   * Measures from the beginning how long sends of its buffers take to complete, for
    * `stats().completionLatency`. Without it, measuring begins with the first call of `stats()`.
    * Default false.
    */
@@ -51,7 +51,7 @@ const POOL_OPTIONS = [
 export interface AcquireOptions {
   /** Gives up waiting: the call rejects with the signal's reason. Default: waits without end. */
   signal?: AbortSignal | undefined;
-  /** Who is served first among those who wait: any finite number, higher first; default 0. */
+  /** Which of the pending calls is served first: any finite number, higher first; default 0. */
   priority?: number | undefined;
 }
 
@@ -95,7 +95,7 @@ export function checkAcquire(options: AcquireOptions | undefined): {
   return { signal, priority };
 }
 
-/** Checks the options of a share of so many buffers. */
+/** Checks the options of a share of a pool with `count` buffers. Returns the limit. */
 export function checkShare(options: PoolShareOptions, count: number): number {
   const { limit } = readOptions('options', options, ['limit']);
   return checkInteger('options.limit', limit, 1, count);

@@ -14,13 +14,13 @@ export type { PoolShareOptions } from './pool-options.js';
 export type { PoolShareStats } from './pool-stats.js';
 
 /**
- * A part of a pool's buffers for one user of many: a limit and a waiting line of its own, over the same
- * memory. A connection that has stalled keeps no more than the limit of its share, so that the others go
- * on with what is left.
+ * A view of a pool for one of its users, with a limit and a waiting line of its own over the same
+ * memory. A connection that has stalled keeps no more buffers than the limit of its share, so that
+ * others can go on with the rest.
  *
- * It is a bound and not a reservation: the limits of all shares may be more than the pool has. Whoever is
- * below its limit waits with everybody else for the next free buffer, by priority, then in order.
- * Buffers are the pool's: any socket sends them, and each goes back by itself.
+ * The limit is a bound, not a reservation: the limits of all shares together may exceed the pool.
+ * Below its limit, a share waits with all others for the next free buffer, by priority, then in
+ * order. The buffers belong to the pool: any socket can send them, and they go back to it.
  * @example
  * ```js
  * import { BufferPool, TcpSocket } from 'zerosend';
@@ -38,7 +38,7 @@ export type { PoolShareStats } from './pool-stats.js';
  * ```
  */
 export class PoolShare {
-  /** Whose buffers it hands out. */
+  /** The pool whose buffers it hands out. */
   readonly pool: BufferPool;
   /** Buffers that it may have out at once: the option. */
   readonly limit: number;
@@ -50,7 +50,7 @@ export class PoolShare {
     showAs(PoolShare, (share) => share.#facts());
   }
 
-  /** Only a pool makes shares: what stands here keeps `new` from being written elsewhere. */
+  /** Only a pool makes shares: these types keep other code from calling `new`. */
   constructor(madeByItsPool: never, ...alone: never[]);
   /** @internal */
   constructor(pool: BufferPool, share: Share);
@@ -67,14 +67,14 @@ export class PoolShare {
     return this.#share.used;
   }
 
-  /** Buffers that can be acquired by way of it now. */
+  /** Buffers that can be acquired through it now. */
   get free(): number {
     return this.#share.free;
   }
 
   /**
-   * A free buffer, or null where the pool has none or the limit is reached. As
-   * {@link BufferPool.tryAcquire} it takes in first what has finished.
+   * A free buffer, or null where the pool has none or the limit is reached. Takes completions in
+   * first, as {@link BufferPool.tryAcquire} does.
    * @throws Error `ERR_ZEROSEND_POOL_CLOSED` when the share or its pool is closed
    */
   tryAcquire(): PooledBuffer | null {
@@ -108,7 +108,8 @@ export class PoolShare {
   }
 
   /**
-   * The same as soon as a buffer can be had: as {@link BufferPool.acquireRun}.
+   * As {@link PoolShare.tryAcquireRun}, as soon as the share is below its limit and a buffer is
+   * free: see {@link BufferPool.acquireRun}.
    * @throws as {@link PoolShare.tryAcquireRun} and {@link PoolShare.acquire}
    */
   async acquireRun(most: number, options?: AcquireOptions): Promise<BufferRun> {
@@ -125,8 +126,8 @@ export class PoolShare {
   }
 
   /**
-   * Hands out no more buffers and rejects those who wait. Resolves when all that it has out are back. The
-   * pool goes on. A second call returns the same promise.
+   * Hands out no more buffers and rejects pending calls of `acquire`. Resolves when all buffers
+   * that it has out are back. The pool stays open. A second call returns the same promise.
    */
   close(): Promise<void> {
     return this.#share.close();

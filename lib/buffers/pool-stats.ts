@@ -19,22 +19,23 @@ export interface BufferPoolStats {
    * (vm.max_map_count) are short.
    */
   retired: number;
-  /** Calls of `acquire` that are waiting now. */
+  /** Calls of `acquire` that are pending now. */
   waiting: number;
   /** How often `tryAcquire` or `acquire` found the pool dry. */
   dry: number;
-  /** The most that `inFlight` has been. */
+  /** The largest value that `inFlight` has had. */
   mostInFlight: number;
   /**
-   * The oldest send in flight of a buffer of it, since measuring began. Null when there is none.
+   * The oldest send in flight of one of its buffers, among those made since measuring began. Null
+   * when there is none.
    */
   oldest: OldestSend | null;
   /**
-   * How long sends from it took to complete, over all sockets. Measured from the first call of `stats()`
-   * on, or from the beginning with the option `measureLatency`.
+   * How long sends of its buffers took to complete, over all sockets. Measured from the first call
+   * of `stats()` on, or from the beginning with the option `measureLatency`.
    */
   completionLatency: CompletionLatency;
-  /** Whether transparent huge pages were refused, as an errno; 0 when they were not. */
+  /** The errno with which transparent huge pages were refused; 0 when they were not. */
   hugePageErrno: number;
 }
 
@@ -44,17 +45,20 @@ export interface PoolShareStats {
   limit: number;
   /** Buffers that it has out: with a user, or in flight. */
   used: number;
-  /** Buffers that can be acquired by way of it now: fewer than `limit - used` where the pool has fewer. */
+  /**
+   * Buffers that can be acquired through it now: `limit - used`, or what the pool has free where
+   * that is less.
+   */
   free: number;
-  /** Calls of its `acquire` that are waiting now, for its limit or for the pool. */
+  /** Calls of its `acquire` that are pending now, because of its limit or of the pool. */
   waiting: number;
   /** How often its `tryAcquire` or `acquire` found it at its limit. */
   dry: number;
-  /** The most that `used` has been. */
+  /** The largest value that `used` has had. */
   mostUsed: number;
 }
 
-/** Counts of a pool; measures its latency from now on. */
+/** The counts of a pool. Begins to measure its latency if that has not begun. */
 export function readPoolStats(memory: PoolMemory, waiting: number): BufferPoolStats {
   const latency = memory.measure();
   const { free, acquired, inFlight, retired, misses, mostInFlight } = memory.slots;

@@ -5,18 +5,18 @@ import type { BufferPool } from './buffer-pool.js';
 import { Slot, Slots } from './slots.js';
 
 /**
- * Whether a pool has made it: not a Proxy, nor an object with its prototype, whose properties could
- * change while they are read.
+ * Whether a pool has made the object. A Proxy, or another object with the same prototype, is
+ * refused, since its properties could change while they are read.
  */
 export let isPooled: (value: unknown) => value is PooledBuffer;
 
-/** The slot behind a buffer that a pool has made; anything else makes it throw. */
+/** The slot behind a buffer. Throws for an object that no pool has made. */
 export let slotOf: (buffer: PooledBuffer) => Slot;
 
 /**
- * A slot of a {@link BufferPool}, acquired by you: fill `bytes`, then send it or release it. There
- * is one object for each slot, used again and again; after the last send or release do not touch it
- * (a pool with `verify: true` hands out new objects and reports such use).
+ * A slot of a {@link BufferPool} that you have acquired: fill `bytes`, then send it or release it.
+ * The pool reuses one object for each slot: do not touch it after the last send or release. (A pool
+ * with `verify: true` hands out new objects and reports such use.)
  * @example
  * ```js
  * import { BufferPool, TcpSocket } from 'zerosend';
@@ -33,15 +33,16 @@ export let slotOf: (buffer: PooledBuffer) => Slot;
  * ```
  */
 export class PooledBuffer {
-  /** The pool that it goes back to. */
+  /** The pool that it goes back to, when all is done. */
   readonly pool: BufferPool;
   /** The slot's number in its pool, 0 to `count - 1`. */
   readonly index: number;
   // In the declarations, keeps objects of the same shape from passing for a buffer.
   readonly #slot: Slot;
   /**
-   * The whole slot, one view made once. It holds what its last user left in it. Write to it only
-   * until the first send: the kernel reads it in place, so later changes go out on the wire.
+   * The whole slot, always as the same view. It still has the content that its last user wrote.
+   * Write to it only before the first send: the kernel reads it in place, so later changes may go
+   * out on the wire.
    */
   readonly bytes: Buffer;
 
@@ -52,7 +53,7 @@ export class PooledBuffer {
     showAs(PooledBuffer, (buffer) => buffer.#facts());
   }
 
-  /** Only a pool makes buffers: what stands here keeps `new` from being written elsewhere. */
+  /** Only a pool makes buffers: these types keep other code from calling `new`. */
   constructor(madeByItsPool: never, ...alone: never[]);
   /** @internal */
   constructor(pool: BufferPool, bytes: Buffer, slot: Slot);
@@ -64,9 +65,9 @@ export class PooledBuffer {
   }
 
   /**
-   * Adds leases, so that the buffer can be sent more often than once: each send uses up one, and it
+   * Adds leases, so that the buffer can be sent more than once. Each send uses up one; the buffer
    * goes back to the pool when all are used up and all its sends have completed.
-   * @param leases how many more sends; 1 to 1,000,000, default 1
+   * @param leases how many to add, 1 to 1,000,000; default 1
    * @throws TypeError `ERR_ZEROSEND_BUFFER_FREE` or `ERR_ZEROSEND_BUFFER_IN_FLIGHT` when you do not
    * hold the buffer, or `ERR_ZEROSEND_RETAIN_UNSUPPORTED` for a frame of a packet socket, RangeError
    * `ERR_ZEROSEND_OUT_OF_RANGE`
@@ -82,7 +83,7 @@ export class PooledBuffer {
    * Gives one lease back unused; the last one returns the buffer to its pool unsent (or, if sends
    * of it are still in flight, when they have completed).
    * @throws TypeError `ERR_ZEROSEND_BUFFER_FREE` or `ERR_ZEROSEND_BUFFER_IN_FLIGHT` when you do not
-   * hold the buffer: released twice, or sent
+   * hold the buffer, since it was released or sent already
    */
   release(): void {
     if (!(#slot in this)) throw forged(this);
@@ -90,8 +91,8 @@ export class PooledBuffer {
   }
 
   /**
-   * Gives all leases back that are left, and does nothing when there are none, so that
-   * `using buffer = pool.tryAcquire()` gives the buffer back exactly if it was not sent.
+   * Gives back all leases that are left, if any. So `using buffer = pool.tryAcquire()` gives the
+   * buffer back exactly if it was not sent.
    */
   [Symbol.dispose](): void {
     if (!(#slot in this)) throw forged(this);
@@ -101,12 +102,15 @@ export class PooledBuffer {
   #facts(): object {
     const { index, leases, sends } = this.#slot;
     const state = leases > 0 ? 'acquired' : sends > 0 ? 'in flight' : 'free';
-    // Not `bytes`: of a stale handle they cannot be read.
+    // `bytes` is left out: reading it on a stale handle throws.
     return { index, size: this.pool.bufferSize, state, leases, inFlight: sends };
   }
 }
 
-/** Stands behind an object that a subclass has made by itself: refuses whatever is done with it. */
+/**
+ * Stands in for the slot of an object that a subclass has made by itself. Each use of such an
+ * object throws.
+ */
 class ForgedSlot extends Slot {
   readonly #buffer: PooledBuffer;
 

@@ -1,6 +1,6 @@
 import type { LatencyHistogram } from '../base/latency-histogram.js';
 
-/** A send that has not completed, and when it was made, by `clock`. */
+/** A send that has not completed, with the time of `clock` at which it was made. */
 export interface SendInFlight {
   fd: number;
   id: number;
@@ -9,28 +9,35 @@ export interface SendInFlight {
 
 /** A socket as a dry pool sees it. */
 export interface Reaper {
-  /** Takes in what has finished; buffers are back in their pools when it returns. */
+  /** Takes completions in. When it returns, their buffers are back in their pools. */
   poll(): number;
-  /** one for each socket, so that it can be found again */
+  /** the one weak reference to the socket, by which it is found in lists */
   readonly weakly: WeakRef<Reaper>;
-  /** Whether it may have buffers of the pool in flight. If not, it has let go of the pool. */
+  /**
+   * Whether the socket may have buffers of the pool in flight. If not, it no longer refers to the
+   * pool.
+   */
   mayHold(pool: object): boolean;
-  /** Notes from now on when sends are made. */
+  /** Begins to note when sends are made. */
   measure(): void;
-  /** The oldest send in flight whose latency is counted here. */
+  /** The oldest send in flight whose latency is to be counted in this histogram. */
   oldestOf(latency: LatencyHistogram): SendInFlight | null;
 }
 
-/** So many sockets are asked at a time: a bound for what one `tryAcquire` of a dry pool costs. */
+/**
+ * The most sockets that are asked in one call, which bounds what a `tryAcquire` of a dry pool
+ * costs.
+ */
 const MOST_ASKED = 64;
 
 /**
- * The sockets that may have buffers of a pool in flight, which are asked in turn. Sockets that have
- * nothing of it in flight drop out when they come to rest, or here. Weak, as a socket that its user has
- * forgotten is to be collected and closed.
+ * The sockets that may have buffers of a pool in flight. A dry pool asks them in turn to take
+ * completions in. A socket that has none of its buffers in flight leaves the list when it becomes
+ * idle, or when it is asked. The references are weak, so that a socket to which the program no
+ * longer refers can be collected and closed.
  *
- * A list with a place for each, not a set: a dry pool may ask a million times a second, and to take one
- * out of a set and put it in again allocates.
+ * It is a list and not a Set, since a dry pool may ask a million times a second, and removing an
+ * element of a Set and adding it again allocates.
  */
 export class Reapers {
   readonly #line: WeakRef<Reaper>[] = [];
@@ -53,7 +60,7 @@ export class Reapers {
     this.#places.set(last, place);
   }
 
-  /** Those that are left of them, each once. */
+  /** The sockets that have not been collected, each once. */
   *alive(): Iterable<Reaper> {
     for (const weakly of this.#line) {
       const reaper = weakly.deref();
@@ -61,12 +68,15 @@ export class Reapers {
     }
   }
 
-  /** Has some take completions in, until `enough`. The next call begins behind those asked. */
+  /**
+   * Asks sockets to take completions in, until `enough` returns true. The next call begins behind
+   * those that were asked.
+   */
   ask(pool: object, enough: () => boolean): void {
     const line = this.#line;
     let asked = 0;
     for (let left = line.length; left > 0 && asked < MOST_ASKED && !enough(); left--) {
-      if (line.length === 0) return; // listeners have run meanwhile
+      if (line.length === 0) return; // listeners that ran meanwhile may have emptied the list
       if (this.#next >= line.length) this.#next = 0;
       const weakly = line[this.#next] as WeakRef<Reaper>;
       const reaper = weakly.deref();

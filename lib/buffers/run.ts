@@ -3,24 +3,25 @@ import type { Slots } from './slots.js';
 import type { RunVerifier } from './verifier.js';
 
 /**
- * What stands behind a BufferRun: neighbouring slots that are held, and then sent, as one. Its ids are
- * consecutive as its slots are, so that ids which complete in a row are slots in a row.
+ * The internal object behind a BufferRun: neighbouring slots that are held, and then sent,
+ * together. Its ids are consecutive as its slots are, so a range of ids that completes is a range
+ * of slots.
  */
 export class Run {
   readonly first: number;
   count = 0;
   /** whether the user has it */
   held = false;
-  // Up to an id the run has completed, and from there on not at all.
+  // The ids of the run below this one have completed, and those from it on have not.
   nextId = 0;
   endId = 0;
-  /** the handle by which the addon knows the pool's memory */
+  /** the handle of the pool's memory in the addon */
   readonly slab: number;
   /** null unless the pool was made with `verify` */
   verifier: RunVerifier | null = null;
   readonly slots: Slots;
   #firstId = 0;
-  #pending = 0; // ids that have not completed
+  #pending = 0; // how many of its ids have not completed
 
   constructor(slots: Slots, first: number, slab: number) {
     this.slots = slots;
@@ -38,7 +39,7 @@ export class Run {
     this.held = true;
   }
 
-  /** Throws unless the user holds it. */
+  /** Throws unless the user holds the run. */
   assertHeld(action: string): void {
     if (this.held) return;
     const last = this.first + this.count - 1;
@@ -53,13 +54,13 @@ export class Run {
         );
   }
 
-  /** Leaves it the first `count` slots; whoever calls has the others, and their verifier. */
+  /** Keeps the first `count` slots. The caller gets the others, and the verifier for them. */
   cut(count: number): RunVerifier | null {
     this.count = count;
     return this.verifier === null ? null : this.verifier.cut(count);
   }
 
-  /** Gives back all but the first `count` slots, unsent. */
+  /** Gives back all but the first `count` slots unsent. */
   shorten(count: number): void {
     const others = this.count - count;
     if (others === 0) return;
@@ -75,7 +76,7 @@ export class Run {
     this.slots.releaseRun(this.first, this.count);
   }
 
-  /** The slots were sent under the ids from `firstId`. */
+  /** Notes that the slots were sent under the ids from `firstId` on. */
   sent(firstId: number): void {
     this.held = false;
     this.#firstId = firstId;
@@ -85,14 +86,14 @@ export class Run {
     this.slots.beginSends(this.count);
   }
 
-  /** So many sends from `id` have completed, or (`unsent`) never left. */
+  /** Called when `count` sends from `id` on have completed, or (`unsent`) never left. */
   completed(id: number, count: number, unsent: boolean): void {
     this.#pending -= count;
     this.verifier?.completed(id - this.#firstId, count, id);
     this.slots.endSends(this.#slotOf(id), count, unsent);
   }
 
-  /** The slot of this id must never be used again. */
+  /** Retires the slot of this id, which must never be used again. */
   retire(id: number): void {
     this.slots.retire(this.#slotOf(id));
   }

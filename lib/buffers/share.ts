@@ -8,7 +8,7 @@ import type { PooledBuffer } from './pooled-buffer.js';
 import type { Quota } from './slots.js';
 import { WaitingLine } from './waiting-line.js';
 
-/** The shares of a pool that want to know what comes back. */
+/** The shares of a pool that have to be called when buffers come back. */
 export class Shares {
   readonly #all = new Set<Share>();
 
@@ -16,14 +16,14 @@ export class Shares {
     this.#all.add(share);
   }
 
-  /** Calls of `acquire` that wait for the limit of their share. */
+  /** How many calls of `acquire` wait until their share is below its limit. */
   get waiting(): number {
     let waiting = 0;
     for (const share of this.#all) waiting += share.waiting;
     return waiting;
   }
 
-  /** Buffers may be back. Returns whether any share still wants to know. */
+  /** Called when buffers may be back. Returns whether any share has to be called again. */
   serve(): boolean {
     for (const share of this.#all) if (!share.serve()) this.#all.delete(share);
     return this.#all.size > 0;
@@ -34,14 +34,18 @@ export class Shares {
   }
 }
 
-/** What stands behind a PoolShare: how many buffers it has out, and who waits for it to have fewer. */
+/**
+ * The internal object behind a PoolShare: counts the buffers that it has out, and has the line of
+ * calls that wait for it to have fewer.
+ */
 export class Share {
   readonly limit: number;
   readonly lender: Lender;
   readonly #memory: PoolMemory;
   readonly #quota: Quota;
   readonly #hasRoom = () => this.#quota.used < this.limit;
-  // Those who wait for the limit. Below it they wait in the line of the pool, and count as used.
+  // Calls that wait because the limit is reached. Once below it they wait in the pool's line
+  // instead, and count as used.
   readonly #line = new WaitingLine<PooledBuffer>(this.#hasRoom);
   #inPoolsLine = 0;
   #dry = 0;
@@ -65,7 +69,7 @@ export class Share {
     return Math.min(this.#left, this.#memory.slots.free);
   }
 
-  /** Those who wait for the limit. */
+  /** How many calls wait because the limit is reached. */
   get waiting(): number {
     return this.#line.size;
   }
@@ -100,7 +104,7 @@ export class Share {
     return this.#closed;
   }
 
-  /** Turns away those who wait for the limit. */
+  /** Rejects the calls that wait because the limit is reached. */
   rejectAll(): void {
     this.#line.rejectAll(() => this.error());
   }
@@ -110,25 +114,32 @@ export class Share {
     return stateError('ERR_ZEROSEND_POOL_CLOSED', what);
   }
 
-  /** At the limit, takes in what has finished. Returns whether a buffer may be taken, in turn. */
+  /**
+   * Takes completions in if the limit is reached. Returns whether a buffer may be taken now,
+   * without overtaking a waiting call.
+   */
   #makeRoom(): boolean {
     if (this.isClosed) throw this.error();
     if (!this.#hasRoom()) {
       this.#dry++;
       this.#memory.reapers.ask(this.lender.pool, this.#hasRoom);
-      if (this.isClosed) throw this.error(); // by a listener
+      if (this.isClosed) throw this.error(); // a listener may have closed it
     }
     return this.#line.size === 0 && this.#hasRoom();
   }
 
-  /** A buffer that has no lease yet; `caller` is what the user has called. */
+  /**
+   * Takes a buffer, which has no lease yet. `caller` is the function that the user has called, at
+   * which the stack begins.
+   */
   tryTake(caller: (...args: never[]) => unknown, most: number): PooledBuffer | null {
     return this.#tryTake(this.lender.stackOf(caller), most);
   }
 
   #tryTake(where: string | null, most: number): PooledBuffer | null {
     if (!this.#makeRoom()) return null;
-    this.#quota.used++; // first: listeners that run in there may acquire as well
+    // counted first, since listeners that run within `tryTake` may acquire as well
+    this.#quota.used++;
     let buffer: PooledBuffer | null = null;
     try {
       buffer = this.lender.tryTake(where, Math.min(most, this.#left + 1));
@@ -138,7 +149,7 @@ export class Share {
     return buffer && this.#taken(buffer);
   }
 
-  /** The same as soon as there is one. */
+  /** Takes a buffer as soon as the limit and the pool allow it. */
   wait(
     options: AcquireOptions | undefined,
     caller: (...args: never[]) => unknown,
@@ -150,7 +161,10 @@ export class Share {
     return this.#line.join(claim, waiting.priority, waiting.signal);
   }
 
-  /** Below the limit: waits with the others of the pool, in order of the claims. */
+  /**
+   * Called below the limit: takes a buffer, or waits in the pool's line, and counts it as used
+   * already.
+   */
   #claim(waiting: Waiting): PooledBuffer | Promise<PooledBuffer> {
     this.#quota.used++;
     let taken: PooledBuffer | Promise<PooledBuffer>;
@@ -175,7 +189,7 @@ export class Share {
     );
   }
 
-  /** Nothing was taken after all: the next who waits may have it. */
+  /** Nothing was taken after all, so a waiting call may be served. */
   #giveUp(): void {
     this.#quota.used--;
     this.serve();
@@ -187,7 +201,7 @@ export class Share {
     return buffer;
   }
 
-  /** The run that this buffer begins, within the limit. */
+  /** The run that begins with this buffer, within the limit. */
   runFrom(buffer: PooledBuffer, most: number): BufferRun {
     const more = this.#closed === null ? Math.min(most - 1, this.#left) : 0;
     const run = this.lender.runFrom(buffer, 1 + more);
@@ -196,7 +210,7 @@ export class Share {
     return run;
   }
 
-  /** Goes on with those who wait. Returns whether anybody does. */
+  /** Serves the calls that wait. Returns whether any are left, or a call of `close` is pending. */
   serve(): boolean {
     this.#line.serve();
     if (this.#allBack !== null && this.#quota.used === 0) {

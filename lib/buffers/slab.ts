@@ -5,9 +5,9 @@ import { rangeError, systemError } from '../base/errors.js';
 export const HUGE_PAGES = ['transparent', 'explicit', 'none'] as const;
 const ENOMEM = 12;
 
-/** The memory of a pool: slot `i` is `slotSize` bytes at `offset + i * stride` of `memory`. */
+/** The memory of a pool. Slot `i` is `slotSize` bytes at `offset + i * stride` of `memory`. */
 export interface SlabMemory {
-  /** the handle by which the addon knows it */
+  /** its handle in the addon */
   slab: number;
   memory: ArrayBuffer;
   slots: number;
@@ -31,8 +31,8 @@ export function mapSlab(
       `${needs}; one ArrayBuffer holds at most ${bufferConstants.MAX_LENGTH}`,
     );
   }
-  // mmap would promise it, and the process would be killed for touching it. 0 is what Node.js tells
-  // where it cannot know, without /proc.
+  // mmap(2) would succeed, and the process would be killed when it touches the memory. Node.js
+  // reports 0 where it does not know, without /proc.
   const available = process.availableMemory();
   if (hugePages !== 'explicit' && available > 0 && size > available) {
     throw rangeError('ERR_ZEROSEND_NO_MEMORY', `${needs}; ${available} are available`);

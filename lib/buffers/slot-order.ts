@@ -1,32 +1,36 @@
 import { FreeRows } from './free-rows.js';
 import { SlotSet } from './slot-set.js';
 
-/** In which order free slots are handed out, by themselves or as runs of neighbours. */
+/** The order in which free slots are handed out, singly or as runs of neighbours. */
 export interface SlotOrder {
-  /** How many there are, including those whose turn has not come. */
+  /** How many slots are free, including those that cannot be taken yet. */
   readonly size: number;
-  /** Whether `take` would find one. */
+  /** Whether `take` would find a slot. */
   readonly ready: boolean;
-  /** The next slot, or -1; where there is a choice, one that `most` free ones begin with. */
+  /**
+   * Takes the next slot; returns -1 where there is none. Where there is a choice, it is one that
+   * begins a row of `most` free slots.
+   */
   take(most?: number): number;
-  /** Takes up to `most` slots right behind one that was just taken; returns how many. */
+  /** Takes up to `most` free slots right behind one that was just taken. Returns how many. */
   extend(slot: number, most: number): number;
-  /** A slot is free again; `unsent` when it never went out. */
+  /** Puts a slot back; `unsent` if it was never sent. */
   put(slot: number, unsent: boolean): void;
-  /** As many slots from `first` are free again. */
+  /** Puts `count` slots from `first` on back. */
   putRun(first: number, count: number, unsent: boolean): void;
 }
 
 /**
- * The lowest first: few slots are used again and again, and those that are free stay neighbours.
+ * Hands out the lowest free slot first. So few slots are in use, whose memory stays in the cache,
+ * and the free ones stay neighbours.
  *
- * To take one by itself looks from the lowest that may be free, to give one back is O(1). To take one
- * for a run looks there, too, and where too few are free in a row, finds a row in O(64 + log n), and
- * O(64 + log n) more for each block of 64 slots that has changed since the last such search.
+ * Taking a single slot scans from the lowest that may be free; giving one back is O(1). Taking one
+ * for a run looks there, too. If too few are free in a row, it searches a row in O(64 + log n), and
+ * O(64 + log n) more for each block of 64 slots that has changed since the last search.
  */
 export class LowestOrder implements SlotOrder {
   readonly #free: Uint8Array;
-  /** none below is free */
+  /** no slot below it is free */
   #low = 0;
   /** made by the first search; null until then */
   #rows: FreeRows | null = null;
@@ -63,7 +67,7 @@ export class LowestOrder implements SlotOrder {
     return at === end;
   }
 
-  /** Where the first `most` neighbours begin that are free, or else the longest row of them. */
+  /** Where the first row of `most` free slots begins, or else the longest row. */
   #findRow(most: number): number {
     this.#rows ??= new FreeRows(this.#free);
     return this.#rows.find(most);
@@ -96,7 +100,7 @@ export class LowestOrder implements SlotOrder {
 }
 
 /**
- * Round the ring, as the kernel walks it:
+ * Hands out slots round the ring, as the kernel walks it:
  *
  *                            next
  *                              v
@@ -104,11 +108,11 @@ export class LowestOrder implements SlotOrder {
  *
  * A slot that comes back unsent is a hole at which the kernel will stop, so the oldest hole is
  * handed out before anything else. A slot that comes back early (a device may complete out of
- * order) waits until its turn comes round.
+ * order) is handed out when `next` reaches it.
  *
- * Everything is O(1) for each slot, but for a hole, which is put and found in at most 4 steps
- * (O(log32 n)). While there are holes nothing new is handed out, so `next` stands, and the oldest is
- * the first from there on.
+ * Each operation is O(1), except that a hole is put and found in at most 4 steps (O(log32 n)).
+ * While there are holes nothing new is handed out, so `next` does not move, and the oldest hole is
+ * the first one from there on.
  */
 export class RingOrder implements SlotOrder {
   readonly #count: number;
@@ -140,7 +144,7 @@ export class RingOrder implements SlotOrder {
     return hole;
   }
 
-  /** There must be one. */
+  /** The oldest hole. There must be one. */
   #oldestHole(): number {
     const ahead = this.#holes.next(this.#next);
     return ahead >= 0 ? ahead : this.#holes.next(0);
@@ -174,7 +178,7 @@ export class RingOrder implements SlotOrder {
     return this.#holes.has(slot);
   }
 
-  /** The kernel has gone past a hole: it waits for its turn as those that were sent. */
+  /** Notes that the kernel has gone past a hole, which is then treated as a slot that was sent. */
   passed(hole: number): void {
     this.#holes.remove(hole);
     this.#free[hole] = 1;

@@ -58,12 +58,12 @@ export class SlotSet {
       if (word >= level.length) return -1;
       const rest = (level[word] as number) & (-1 << (at & WORD));
       if (rest !== 0) return this.#lowest(height, (word << BITS) | trailingZeros(rest));
-      at = word + 1; // of the level above
+      at = word + 1; // the bit in the level above
     }
     return -1;
   }
 
-  /** The lowest member below a bit that is set at a height. */
+  /** The lowest member under a bit of a level. */
   #lowest(height: number, bit: number): number {
     let at = bit;
     for (let level = height - 1; level >= 0; level--) {
@@ -73,7 +73,7 @@ export class SlotSet {
   }
 }
 
-/** Of a number that is not 0. */
+/** How many low bits are 0, of a number that is not 0. */
 function trailingZeros(word: number): number {
   return WORD - Math.clz32(word & -word);
 }

@@ -10,27 +10,28 @@ export interface SlotVerifier {
   /** Throws when the slot has gone back to its pool since it was handed out. */
   assertCurrent(slot: Slot, action: string): void;
   isStale(slot: Slot): boolean;
-  /** A lease is about to be given back. */
+  /** Called before a lease is given back. */
   released(slot: Slot): void;
-  /** A send of the first `length` bytes was accepted under `id`. */
+  /** Called when a send of the first `length` bytes was accepted under `id`. */
   sent(slot: Slot, length: number, id: number): void;
-  /** The send `id` is about to be counted as completed. */
+  /** Called before the send `id` is counted as completed. */
   completed(slot: Slot, id: number): void;
 }
 
 /**
- * What stands behind a PooledBuffer: who holds its slot, and where it goes when nobody does. A send in
- * flight keeps this object and not the buffer, so that a completion touches nothing else.
+ * The internal object behind a PooledBuffer: counts its leases and its sends, and knows where the
+ * slot goes when there are none. A send in flight refers to this object and not to the buffer, so
+ * that a completion touches nothing else.
  */
 export class Slot {
   // Each send and each completion touches the first five, which share a cache line.
-  /** rights to send it, held by the user */
+  /** how many sends the user may still make */
   leases = 0;
-  /** sends that have not completed */
+  /** how many of its sends have not completed */
   sends = 0;
   readonly index: number;
   readonly slots: Slots;
-  /** the handle by which the addon knows the pool's memory */
+  /** the handle of the pool's memory in the addon */
   readonly slab: number;
   /** null unless the pool was made with `verify` */
   readonly verifier: SlotVerifier | null;
@@ -83,20 +84,20 @@ export class Slot {
     while (this.leases > 0 && !this.verifier?.isStale(this)) this.release();
   }
 
-  /** The send `id` has completed, or (`unsent`) never left. */
+  /** Called when the send `id` has completed, or (`unsent`) never left. */
   completed(id: number, unsent: boolean): void {
     if (this.verifier !== null) this.verifier.completed(this, id);
     this.slots.endSend(this, unsent);
   }
 }
 
-/** How many slots a share of a pool has: those that it has taken, until they are back. */
+/** Counts the slots that a share of a pool has out. */
 export interface Quota {
   used: number;
 }
 
 /**
- * What the slots of a pool are in. A slot is
+ * The states of the slots of a pool. A slot is
  *
  *   free       no lease, no send       take()  ->  acquired
  *   acquired   leases left             send: one lease fewer, one send more
@@ -109,23 +110,28 @@ export class Slots {
   readonly count: number;
   acquired = 0;
   retired = 0;
-  /** how often one was wanted when none was free; outlives the pool */
+  /** how often a slot was wanted when none was free; outlives the pool */
   readonly misses = { dry: 0 };
-  /** how long sends from these slots took to complete; null while nobody has asked */
+  /** how long sends of these slots took to complete; null until measuring begins */
   latency: LatencyHistogram | null = null;
   #mostInFlight = 0;
   /**
-   * Called after slots have become free or were retired: once for all that went back together. Null
-   * while nobody wants to know, which spares each completion the call.
+   * Called after slots have become free or were retired, once for all that went back together. Null
+   * while nothing waits for that, which spares completions the call.
    */
   freed: (() => void) | null = null;
-  /** Whether a slot can be sent only once each time that it is taken. */
+  /** Whether a slot can be sent only once each time it is taken. */
   readonly sendsOnce: boolean;
   readonly #order: SlotOrder;
   #doomed: Set<number> | null = null;
-  /** which share has taken a slot, by number; null while no share has taken any */
+  /**
+   * the quota of the share that has a slot out, by number of the slot; null until a share has taken
+   * one
+   */
   #quotas: (Quota | null)[] | null = null;
-  /** Whether none is doomed, nor of a share: then what goes back is free, and no more is to be done. */
+  /**
+   * Whether no slot is to be retired or out to a share. Then a slot that goes back is simply free.
+   */
   #plain = true;
 
   constructor(count: number, order: SlotOrder = new LowestOrder(count)) {
@@ -142,24 +148,25 @@ export class Slots {
     return this.count - this.#order.size - this.acquired - this.retired;
   }
 
-  /** the largest that `inFlight` has been, if `noteInFlight` was called before it shrank */
+  /** the largest value of `inFlight`, provided that `noteInFlight` is called before it shrinks */
   get mostInFlight(): number {
     return Math.max(this.#mostInFlight, this.inFlight);
   }
 
-  /** Sends are about to complete. */
+  /** Has to be called before sends are counted as completed. */
   noteInFlight(): void {
     const { inFlight } = this;
     if (inFlight > this.#mostInFlight) this.#mostInFlight = inFlight;
   }
 
-  /** Whether `take` would find one. On a ring that is less than having free ones. */
+  /** Whether `take` would find a slot. On a ring, slots may be free and none can be taken yet. */
   get ready(): boolean {
     return this.#order.ready;
   }
 
   /**
-   * Takes the next free slot; returns -1 when there is none. Its holder begins with one lease and no send.
+   * Takes the next free slot; returns -1 when there is none. The caller gives the slot one lease
+   * when it hands it out.
    * @param most how many slots in a row the caller would take, this one included
    */
   take(most = 1): number {
@@ -168,7 +175,7 @@ export class Slots {
     return slot;
   }
 
-  /** One lease becomes a send. There must be a lease. */
+  /** Turns one lease into a send. There must be a lease. */
   beginSend(slot: Slot): void {
     slot.sends++;
     if (--slot.leases === 0) this.acquired--;
@@ -191,7 +198,7 @@ export class Slots {
     return true;
   }
 
-  /** Gives up one lease unused. Returns whether the slot has neither leases nor sends now. */
+  /** Takes one lease back unused. Returns whether the slot has neither leases nor sends now. */
   release(slot: Slot): boolean {
     if (--slot.leases !== 0) return false;
     this.acquired--;
@@ -201,7 +208,7 @@ export class Slots {
     return true;
   }
 
-  /** The slot will not come back to the free ones. */
+  /** Retires a slot: it never becomes free again. */
   retire(index: number): void {
     this.#doomed ??= new Set();
     this.#doomed.add(index);
@@ -212,7 +219,7 @@ export class Slots {
     return this.#doomed?.has(index) === true;
   }
 
-  /** These slots, which have just been taken, count against a quota until they are back. */
+  /** Counts slots that have just been taken against a quota until they are back. */
   lend(first: number, count: number, quota: Quota): void {
     this.#quotas ??= new Array(this.count).fill(null);
     this.#quotas.fill(quota, first, first + count);
@@ -236,19 +243,19 @@ export class Slots {
 
   // ---- runs: each slot has one lease, then one send ----------------------------------------------
 
-  /** Takes up to `most` slots more, right behind one that was just taken; returns how many. */
+  /** Takes up to `most` more slots, right behind one that was just taken. Returns how many. */
   extend(slot: number, most: number): number {
     const taken = this.#order.extend(slot, most);
     this.acquired += taken;
     return taken;
   }
 
-  /** The leases of so many slots become sends. */
+  /** Turns the leases of `count` slots into sends. */
   beginSends(count: number): void {
     this.acquired -= count;
   }
 
-  /** The sends of these slots have completed, or (`unsent`) never left. */
+  /** Called when the sends of these slots have completed, or (`unsent`) never left. */
   endSends(first: number, count: number, unsent: boolean): void {
     if (this.#plain) this.#order.putRun(first, count, unsent);
     else for (let slot = first; slot < first + count; slot++) this.#put(slot, unsent);

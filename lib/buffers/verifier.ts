@@ -4,8 +4,8 @@ import { queueMicrotask } from '../base/timers.js';
 import type { Slot, SlotVerifier } from './slots.js';
 
 /**
- * What is remembered of a free slot: the checksum of what it held when it went back, and the stack of
- * whoever had acquired it last.
+ * What is remembered of a free slot: the checksum of its content when it went back, and the stack
+ * of the call that acquired it last.
  */
 interface Idle {
   where: string;
@@ -22,7 +22,7 @@ interface Watch {
   id: number;
 }
 
-/** The stack of whoever called `callee`, as an error has it. */
+/** The stack of the caller of `callee`, in the format of `Error.stack`. */
 export function stackOfCaller(callee: (...args: never[]) => unknown): string {
   const holder: { stack?: string } = {};
   Error.captureStackTrace(holder, callee);
@@ -35,9 +35,9 @@ export function stackOfCaller(callee: (...args: never[]) => unknown): string {
  * when the send completes; another is taken when the buffer goes back, and compared when it is acquired
  * again.
  *
- * By the time that a checksum differs, the line that wrote has long returned, so no call of the user's
- * can throw the error. It is thrown as an uncaught exception, with the stack of where the buffer was
- * acquired.
+ * When a checksum is found to differ, the code that wrote has long returned, so no call of the
+ * user's could throw the error. It is raised as an uncaught exception, with the stack of the call
+ * that acquired the buffer.
  */
 export class Verifier implements SlotVerifier {
   readonly #watches = new Map<number, Watch>();
@@ -57,8 +57,8 @@ export class Verifier implements SlotVerifier {
   }
 
   /**
-   * Begins to watch a slot that is handed out. `handle` and `slot` are both new; `where` is the stack of
-   * whoever acquires.
+   * Begins to watch a slot that is handed out. `handle` and `slot` are both new; `where` is the
+   * stack of the call that acquires it.
    */
   acquired(handle: object, slot: Slot, where: string): void {
     const { index } = slot;
@@ -77,7 +77,7 @@ export class Verifier implements SlotVerifier {
     });
   }
 
-  /** The stack of whoever acquired a slot that is in use. */
+  /** The stack of the call that acquired a slot which is in use. */
   whereOf(slot: Slot): string {
     return this.#watches.get(slot.index)?.where ?? '';
   }
@@ -109,13 +109,16 @@ export class Verifier implements SlotVerifier {
     }
   }
 
-  /** A send of the slot has completed: up to now the kernel could read it, and nobody may have written. */
+  /**
+   * Checks the content when a send of the slot completes: until now the kernel could read it, so it
+   * must not have changed.
+   */
   completed(slot: Slot, id: number): void {
     const watch = this.#watches.get(slot.index);
     if (watch === undefined) return;
     this.#check(slot.index, watch, id);
     if (slot.sends !== 1) return;
-    // It was the last send in flight, so whoever has leases left may write again.
+    // It was the last send in flight, so a user who has leases left may write again.
     watch.length = 0;
     if (slot.leases === 0) this.#goesBack(slot);
   }
@@ -124,7 +127,10 @@ export class Verifier implements SlotVerifier {
     if (!slot.slots.isRetired(slot.index)) this.returned(slot.index);
   }
 
-  /** The slot is free: marks its handle as stale, and takes the checksum that the next acquire compares. */
+  /**
+   * Called when the slot is free: marks its handle as stale, and takes the checksum that the next
+   * acquire compares.
+   */
   returned(index: number): void {
     const watch = this.#watches.get(index);
     if (watch === undefined) return;
@@ -133,7 +139,7 @@ export class Verifier implements SlotVerifier {
     this.#idle.set(index, { where: watch.where, checksum: this.#checksum(index) });
   }
 
-  /** Checks all free slots. A pool that closes calls it, since nobody will acquire them any more. */
+  /** Checks all free slots. Called when the pool closes, since they will not be acquired again. */
   checkFree(): void {
     for (const index of this.#idle.keys()) this.#checkIdle(index);
   }
@@ -144,7 +150,7 @@ export class Verifier implements SlotVerifier {
     this.#report(`buffer ${index} was written to while it was free`, idle.where);
   }
 
-  /** Warns of each buffer that the user still holds. A pool that closes calls it. */
+  /** Warns of each buffer that the user still holds. Called when the pool closes. */
   warnOfHeld(): void {
     for (const [index, { slot, where }] of this.#watches) {
       if (slot.leases === 0) continue;
@@ -181,9 +187,9 @@ export class Verifier implements SlotVerifier {
   }
 }
 
-/** What stands for one buffer of a run in a pool that verifies. */
+/** One buffer of a run, in a pool that verifies. */
 export interface VerifiedBuffer {
-  /** It is referred to here, since a handle that is garbage-collected counts as forgotten. */
+  /** Kept here, since a buffer whose handle is garbage-collected counts as forgotten. */
   readonly handle: { readonly bytes: Buffer };
   readonly slot: Slot;
 }
@@ -198,7 +204,7 @@ export class RunVerifier {
     this.#buffers = buffers;
   }
 
-  /** Leaves it the first `count` buffers; the others get one of their own. */
+  /** Keeps the first `count` buffers. Returns a verifier of their own for the others. */
   cut(count: number): RunVerifier {
     const others = new RunVerifier(this.#verifier, this.#buffers.slice(count));
     this.#buffers = this.#buffers.slice(0, count);
@@ -216,7 +222,10 @@ export class RunVerifier {
     this.#verifier.sent(slot, length, id);
   }
 
-  /** `count` buffers from number `i` on have completed, the first of them as `id`. They are free now. */
+  /**
+   * Called when `count` buffers from number `i` on have completed, the first of them as `id`. They
+   * are free now.
+   */
   completed(i: number, count: number, id: number): void {
     for (const [k, { slot }] of this.#buffers.slice(i, i + count).entries()) {
       this.#verifier.completed(slot, id + k);

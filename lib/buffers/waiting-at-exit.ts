@@ -1,13 +1,15 @@
-/** A pool that calls of `acquire` may wait for. */
+/** A pool on which calls of `acquire` may be pending. */
 interface Awaited {
   stats(): { waiting: number; acquired: number; inFlight: number };
 }
 
-// Weak: who waits for a pool that nobody has any more does not keep it.
+// Weak references: a pending call does not keep a pool to which nothing else refers.
 const awaited = new Set<WeakRef<Awaited>>();
 let listening = false;
 
-/** Somebody waits for a buffer of the pool. Should the program end with that, it is told why. */
+/**
+ * Notes that a call of `acquire` is pending. If the program ends while it is, a warning says so.
+ */
 export function noteWaiting(pool: WeakRef<Awaited>): void {
   awaited.add(pool);
   if (listening) return;
@@ -15,7 +17,7 @@ export function noteWaiting(pool: WeakRef<Awaited>): void {
   process.on('beforeExit', warn);
 }
 
-/** Node.js ends: nothing is left that could give a buffer back. */
+/** Called when Node.js ends because nothing is left that could give a buffer back. */
 function warn(): void {
   for (const reference of awaited) {
     awaited.delete(reference);

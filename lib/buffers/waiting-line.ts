@@ -5,41 +5,46 @@ interface Waiter<T> {
   readonly take: () => T | Promise<T>;
   readonly priority: number;
   readonly signal: AbortSignal | undefined;
-  /** for whom it waits; null: for nobody in particular */
+  /** the share on whose behalf it waits, or null */
   readonly owner: object | null;
   readonly resolve: (taken: T | Promise<T>) => void;
   readonly reject: (reason: unknown) => void;
 }
 
-/** Tasks of p-queue whose waiters have left that are kept before the rest is queued anew. */
-const MOST_LEFT = 64;
+/**
+ * How many tasks of p-queue may be left over from waiters that have left, before the queue is built
+ * anew.
+ */
+const MAX_STALE_TASKS = 64;
 
-// With an own `timeout`: p-queue would take one from Object.prototype.
+// `timeout` is set as an own property, since p-queue would take one from Object.prototype.
 const ORDER_OPTIONS = { autoStart: false, timeout: undefined } as { autoStart: boolean };
 
 /**
- * Those who wait for something that becomes ready: the highest priority first, then the longest wait.
+ * A line of waiters for something that becomes ready. The highest priority is served first, then
+ * the longest wait.
  *
- * A waiter is in `#waiters` until it is served, gives up or is turned away, and whichever of these
- * takes it out settles its promise. So being served is final: what was taken for a waiter reaches it,
+ * A waiter is in `#waiters` until it is served, aborted or rejected, and whichever of these removes
+ * it settles its promise. So being served is final: what was taken for a waiter reaches it,
  * whatever is aborted or closed in the same tick.
  *
- * Serving costs the same for any number of waiters. Joining does among equals; a waiter with a
- * priority above others moves the places behind it, by one memmove(3).
+ * The cost of serving does not depend on the number of waiters. Nor does that of joining, if all
+ * have the same priority; a waiter with a higher priority than others moves the places behind it,
+ * by one memmove(3).
  */
 export class WaitingLine<T> {
   readonly #ready: () => boolean;
   readonly #waiters = new Set<Waiter<T>>();
-  // Puts them in order. It runs only within serve(), and knows nothing of signals: it would give up a
-  // task that has taken something already.
+  // Orders the waiters. It runs only within serve(), and gets no signals: it would abort a task
+  // that has taken something already.
   readonly #order = new PQueue(ORDER_OPTIONS);
   readonly #signals = new AbortGroups<Waiter<T>>((waiter, reason) => {
     this.#waiters.delete(waiter);
     waiter.reject(reason);
-    this.#forgetThoseWhoLeft();
+    this.#dropStaleTasks();
   });
 
-  /** @param ready whether a waiter's `take` would find something */
+  /** @param ready whether the `take` of a waiter would find something */
   constructor(ready: () => boolean) {
     this.#ready = ready;
   }
@@ -48,7 +53,10 @@ export class WaitingLine<T> {
     return this.#waiters.size;
   }
 
-  /** Resolves with what `take` returns, which is called only while something is ready. */
+  /**
+   * Adds a waiter. Resolves with what `take` returns, which is called only while something is
+   * ready.
+   */
   join(
     take: () => T | Promise<T>,
     priority: number,
@@ -63,12 +71,12 @@ export class WaitingLine<T> {
     });
   }
 
-  /** Hands out what is ready for as long as there is any and somebody waits. */
+  /** Serves waiters for as long as something is ready. */
   serve(): void {
     if (this.#waiters.size > 0 && this.#ready()) this.#order.start().pause();
   }
 
-  /** Turns away all who wait. */
+  /** Rejects all waiters. */
   rejectAll(reason: () => unknown): void {
     this.#order.clear();
     for (const waiter of this.#waiters) {
@@ -78,7 +86,7 @@ export class WaitingLine<T> {
     this.#waiters.clear();
   }
 
-  /** Turns away those who wait for one owner. */
+  /** Rejects the waiters of one owner. */
   rejectOf(owner: object, reason: () => unknown): void {
     for (const waiter of this.#waiters) {
       if (waiter.owner !== owner) continue;
@@ -86,7 +94,7 @@ export class WaitingLine<T> {
       this.#signals.delete(waiter.signal, waiter);
       waiter.reject(reason());
     }
-    this.#forgetThoseWhoLeft();
+    this.#dropStaleTasks();
   }
 
   #enqueue(waiter: Waiter<T>): void {
@@ -95,7 +103,7 @@ export class WaitingLine<T> {
   }
 
   #serveOne(waiter: Waiter<T>): void {
-    if (!this.#waiters.delete(waiter)) return; // has given up
+    if (!this.#waiters.delete(waiter)) return; // it has left already
     this.#signals.delete(waiter.signal, waiter);
     try {
       waiter.resolve(waiter.take());
@@ -105,9 +113,12 @@ export class WaitingLine<T> {
     if (!this.#ready()) this.#order.pause();
   }
 
-  /** p-queue finds a task by looking at each, so the tasks of those who left go many at a time. */
-  #forgetThoseWhoLeft(): void {
-    if (this.#order.size <= 2 * this.#waiters.size + MOST_LEFT) return;
+  /**
+   * Removes the tasks of waiters that have left, many at a time, since p-queue finds a task by a
+   * linear search.
+   */
+  #dropStaleTasks(): void {
+    if (this.#order.size <= 2 * this.#waiters.size + MAX_STALE_TASKS) return;
     this.#order.clear();
     for (const waiter of this.#waiters) this.#enqueue(waiter);
   }
