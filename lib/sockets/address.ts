@@ -19,7 +19,7 @@ export function checkAddress(name: string, value: unknown, minPort: 0 | 1): Sock
   return checkParts(name, propertyOf(given, 'address'), propertyOf(given, 'port'), minPort);
 }
 
-/** The same, of what has been read from it. */
+/** Checks the two properties of such an object, which have been read from it. */
 export function checkParts(
   name: string,
   address: unknown,
@@ -38,8 +38,8 @@ export function isNumeric(address: string, family: Family): boolean {
 }
 
 /**
- * Whether an IPv6 address, as the kernel writes it, stands for an IPv4 one (RFC 4291, 2.5.5.2):
- * packets for it are IPv4.
+ * Whether an IPv6 address, as the kernel writes it, is an IPv4-mapped one (RFC 4291, 2.5.5.2).
+ * Packets for it are IPv4.
  */
 export function isMapped(address: string): boolean {
   return address.startsWith('::ffff:') && address.includes('.');
@@ -56,7 +56,7 @@ export function notNumeric(name: string, address: string, family: Family): Range
   );
 }
 
-/** The error of a numeric address whose zone is not one. */
+/** The error for a numeric address with a zone that is no interface. */
 export function noZone(name: string, address: string): RangeError {
   return rangeError(
     'ERR_ZEROSEND_INVALID_ADDRESS',
@@ -88,7 +88,10 @@ export function resolve(
   });
 }
 
-/** The addresses of a host. A numeric one must be of the family, which a lookup ignores. */
+/**
+ * The addresses of a host. For a numeric address the family is checked here, since a lookup ignores
+ * it.
+ */
 export async function resolveAll(
   name: string,
   host: string,

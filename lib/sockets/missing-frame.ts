@@ -4,13 +4,14 @@ import type { RingOrder } from '../buffers/slot-order.js';
 import { describeSocket } from '../engine/kernel-facts.js';
 
 const LOOK_MS = 10;
-/** For how long frames wait for one that is held before that is told. */
-const PATIENCE_MS = 1000;
+/** After this time of waiting for a frame that the program holds, a warning is emitted. */
+const WARN_AFTER_MS = 1000;
 
 /**
- * Frames of a transmit ring leave in the order in which they were acquired, so those that are sent wait
- * for one that was acquired before them. Looks after it for as long as any wait: a place that was given
- * back unsent, and that nobody fills, is passed; one that is held is told of.
+ * Frames of a transmit ring leave in the order in which they were acquired, so a frame that is sent
+ * waits for those that were acquired before it. While any frame waits, this class looks at the one
+ * that is waited for. If it was given back unsent and is not acquired again, the ring is made to go
+ * past its place. If the program still holds it, a warning says so.
  */
 export class MissingFrame {
   readonly #handle: number;
@@ -18,10 +19,10 @@ export class MissingFrame {
   readonly #onPassed: () => void;
   readonly #interfaceName: () => string;
   #watching = false;
-  #told = false;
+  #hasWarned = false;
   #slot = -1;
   #since = 0;
-  readonly #look = () => this.#lookAfter();
+  readonly #look = () => this.#passOrWarn();
 
   constructor(
     handle: number,
@@ -34,7 +35,7 @@ export class MissingFrame {
     this.#interfaceName = of.interfaceName;
   }
 
-  /** A frame has begun to wait. */
+  /** Begins to look, when a frame has begun to wait. */
   watch(): void {
     if (this.#watching) return;
     this.#watching = true;
@@ -42,12 +43,12 @@ export class MissingFrame {
     this.#again(0);
   }
 
-  // What keeps the process alive is decided in one place, the reactor.
+  // The timer does not keep the process alive: the reactor alone decides what does.
   #again(time: number): void {
     setTimeout(this.#look, time).unref();
   }
 
-  #lookAfter(): void {
+  #passOrWarn(): void {
     let passed = false;
     for (;;) {
       const { missing = -1, waiting = 0 } = describeSocket(this.#handle);
@@ -60,7 +61,7 @@ export class MissingFrame {
         break;
       }
       if (!this.#order.isHole(missing) || native.skip(this.#handle, missing) <= 0) {
-        this.#tellIfLong(missing, waiting);
+        this.#warnIfLong(missing, waiting);
         this.#again(LOOK_MS);
         break;
       }
@@ -70,9 +71,9 @@ export class MissingFrame {
     if (passed) this.#onPassed();
   }
 
-  #tellIfLong(slot: number, waiting: number): void {
-    if (this.#told || clock() - this.#since < PATIENCE_MS) return;
-    this.#told = true;
+  #warnIfLong(slot: number, waiting: number): void {
+    if (this.#hasWarned || clock() - this.#since < WARN_AFTER_MS) return;
+    this.#hasWarned = true;
     process.emitWarning(
       `${waiting} frames sent on interface '${this.#interfaceName()}' wait for buffer ${slot}, which was acquired before ` +
         'them and is held: frames leave in the order in which they were acquired. Send or release it',

@@ -2,7 +2,10 @@ import type { Failure, OpenRequest } from '../addon/contract.js';
 import { type CodedError, systemError } from '../base/errors.js';
 import { isOfMulticast, nameCapability } from './settings.js';
 
-/** The error of a TCP or UDP socket that could not be opened, with what the failed call was about. */
+/**
+ * The error of a TCP or UDP socket that could not be opened, with the address or interface that the
+ * failed call was about.
+ */
 export function openError({ errno, syscall }: Failure, request: OpenRequest): CodedError {
   if (syscall.includes('SO_BINDTODEVICE') && request.interface) {
     return systemError(errno, syscall, { interface: request.interface });
@@ -15,7 +18,9 @@ export function openError({ errno, syscall }: Failure, request: OpenRequest): Co
   return nameCapability(systemError(errno, syscall, syscall === 'bind' ? local : remote));
 }
 
-/** The error of a ring that could not be opened; one about privilege names the capability. */
+/**
+ * The error of a ring that could not be opened. If a privilege is missing, it names the capability.
+ */
 export function openFailure(failure: Failure, interfaceName: string): CodedError {
   const error = systemError(failure.errno, failure.syscall, { interface: interfaceName });
   if (error.code === 'EPERM' || error.code === 'EACCES') error.message += '; needs CAP_NET_RAW';
@@ -24,7 +29,10 @@ export function openFailure(failure: Failure, interfaceName: string): CodedError
   return error;
 }
 
-/** The same of AF_XDP. The error of bind(2) says which transmit queue, and how many there are. */
+/**
+ * The error of an AF_XDP socket that could not be opened. That of bind(2) says which transmit queue
+ * was asked for, and how many there are.
+ */
 export function queueFailure(failure: Failure, interfaceName: string, queue: number): CodedError {
   const error = openFailure(failure, interfaceName);
   if (failure.syscall !== 'bind') return error;

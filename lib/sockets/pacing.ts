@@ -2,8 +2,8 @@ import { isFailure, native } from '../addon/addon.js';
 import { type CodedError, stateError, systemError } from '../base/errors.js';
 
 /**
- * The error of a socket that has been asked for a rate (SO_MAX_PACING_RATE) that nothing would keep:
- * the kernel accepts the option all the same, and sends at full speed.
+ * The error for a rate (SO_MAX_PACING_RATE) that nothing would enforce: the kernel accepts the
+ * option all the same, and sends at full speed.
  */
 function pacingRefused(
   reason: string,
@@ -19,8 +19,8 @@ function pacingRefused(
 }
 
 /**
- * Refuses a rate unless packets for `remote` leave through `fq`. A socket without a peer is no flow
- * of its own there: each of its destinations would be paced by itself.
+ * Throws unless packets for `remote` leave through the queueing discipline `fq`. A socket without a
+ * peer is not a single flow there: each of its destinations would be paced separately.
  */
 export function checkPacing(
   remote: { address: string; port: number } | undefined,
@@ -42,7 +42,10 @@ export function checkPacing(
   });
 }
 
-/** Refuses a rate on the sockets that have no such option, in JavaScript without types. */
+/**
+ * Throws for a rate on a kind of socket that has no such option, which only JavaScript without
+ * types can pass.
+ */
 export function refusePacing(maxPacingRate: unknown, reason: string): void {
   if (maxPacingRate !== undefined) throw pacingRefused(reason);
 }

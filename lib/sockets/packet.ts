@@ -16,8 +16,8 @@ import { checkInterface, type RingOptions, RingSocket, withInit } from './ring.j
 import { RingInterface } from './ring-interface.js';
 
 /**
- * Who writes the link header: `'raw'`, you do, and a frame begins with its Ethernet header; or the
- * kernel does, from a destination and a protocol, and a frame begins behind it (packet(7),
+ * Who writes the link header. With `'raw'` you do: a frame begins with its Ethernet header. With a
+ * destination and a protocol the kernel does: a frame begins behind the link header (packet(7),
  * SOCK_DGRAM).
  */
 export type LinkLayer =
@@ -40,7 +40,10 @@ export interface PacketOptions {
    * kernel's, so `pool.bufferSize` may be more. 64 to 131,040; default 2016 (2048 less 32).
    */
   frameSize?: number | undefined;
-  /** Goes to the driver past the queueing discipline: faster, without pacing. Default false. */
+  /**
+   * Hands frames to the driver past the queueing discipline, which is faster but cannot pace.
+   * Default false.
+   */
   qdiscBypass?: boolean | undefined;
   /**
    * Each frame begins with a virtio_net_hdr of 10 bytes, which asks the kernel for checksums and
@@ -55,11 +58,11 @@ export interface PacketOptions {
   measureLatency?: boolean | undefined;
   /** As of {@link SocketOptions.stallAfter}. */
   stallAfter?: number | undefined;
-  /** Lays a template into each frame once. */
+  /** Called once for each frame, to write a template into it. */
   init?: ((bytes: Buffer, index: number) => void) | undefined;
 }
 
-// With one that is refused for a reason of its own.
+// `maxPacingRate` is among them, since it is refused with an error of its own.
 const PACKET_OPTIONS = [
   'interface',
   'frames',
@@ -74,17 +77,19 @@ const PACKET_OPTIONS = [
 ] as (keyof PacketOptions)[];
 
 /**
- * Whole frames through the mapped transmit ring of an AF_PACKET socket (packet(7),
- * PACKET_TX_RING; Documentation/networking/packet_mmap.rst). The ring is the pool: frames leave in
- * the order in which they were acquired. A frame sent before one that was acquired earlier waits for
- * it: for a frame that is held until it is sent or released (the warning `ZEROSEND_FRAME_HELD` tells of
- * one after a second), for one that was released unsent only a moment. Such a one is the next that is
- * handed out; where nobody takes it, its place is passed. Each frame can be sent once: `retain` is
- * refused. A completion means that the kernel has let go of the frame.
+ * Whole frames through the mapped transmit ring of an AF_PACKET socket (packet(7), PACKET_TX_RING;
+ * Documentation/networking/packet_mmap.rst). The ring is the pool: frames leave in the order in
+ * which they were acquired. A frame that is sent before one that was acquired earlier waits for
+ * that one. If the earlier frame is held, it waits until that is sent or released; after a second
+ * the warning `ZEROSEND_FRAME_HELD` says so. If the earlier frame was released unsent, it waits a
+ * moment only: that frame is the next one that the pool hands out, and if it is not acquired, the
+ * ring goes past its place. Each frame can be sent once: `retain` throws. A completion means that
+ * the kernel no longer reads the frame.
  *
- * A frame that the kernel calls malformed after all (the MTU has shrunk since it was checked, say)
- * completes as `'failed'`, alone: to go past it, an empty frame of 14 bytes goes out by the loopback
- * device, which drops it. Where that device is down, the frames behind fail as well.
+ * A frame that the kernel refuses as malformed later on (for instance since the MTU has shrunk
+ * after it was checked) completes as `'failed'`, alone. To get the ring past it, an empty frame of
+ * 14 bytes is sent in its place to the loopback device, which drops it. Where that device is down,
+ * the frames behind it fail as well.
  * @example
  * ```js
  * import { PacketSocket } from 'zerosend';
@@ -166,7 +171,7 @@ export class PacketSocket extends RingSocket {
       const memory = { ...opened, hugePageErrno: 0 };
       pool = new BufferPool(withInit(given.init), memory, order);
     } catch (error) {
-      native.close(opened.handle); // `init` threw
+      native.close(opened.handle); // reached when `init` throws
       throw error;
     }
     return announce(
@@ -182,7 +187,7 @@ export class PacketSocket extends RingSocket {
   }
 }
 
-/** The interface of a packet socket, and the frame that those behind it wait for. */
+/** The interface of a packet socket, and the frame that later ones wait for. */
 class PacketInterface extends RingInterface {
   readonly #virtioNetHeader: boolean;
   readonly #missing: MissingFrame;

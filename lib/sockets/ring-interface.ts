@@ -5,7 +5,7 @@ import type { Hooks } from '../engine/hooks.js';
 import { describeSocket } from '../engine/kernel-facts.js';
 import type { LinkInfo, SocketInfo } from '../engine/stats.js';
 
-/** By IF_OPER_*. */
+/** Names of the operational states, by the numbers IF_OPER_*. */
 const OPERSTATES: readonly LinkInfo['operstate'][] = [
   'unknown',
   'notpresent',
@@ -17,12 +17,13 @@ const OPERSTATES: readonly LinkInfo['operstate'][] = [
 ];
 
 /**
- * The interface of a socket with a ring: what is told of it, and errors that speak of its name and MTU.
+ * The interface of a socket with a ring: what `info()` reports of it, warnings, and errors that
+ * name it and its MTU.
  */
 export class RingInterface implements Hooks {
   protected readonly handle: number;
   protected readonly pool: BufferPool;
-  // As last told, for when the socket is closed.
+  // As last reported by the kernel, for use when the socket is closed.
   #name: string;
   #mtu: number;
   #longest: number;
@@ -41,7 +42,7 @@ export class RingInterface implements Hooks {
     this.#tagLength = opened.tagLength ?? 0;
   }
 
-  /** @param kernel what it says now; nothing of a socket that is closed */
+  /** @param kernel what the addon reports now; nothing once the socket is closed */
   protected look(kernel: SocketDescription): SocketDescription {
     const { link, mtu, maxLength } = kernel;
     if (link !== undefined) this.#name = link.name;
@@ -69,7 +70,7 @@ export class RingInterface implements Hooks {
     return ofBatch(malformed, index);
   }
 
-  /** @param most bytes of what was sent, at most; by default of a frame */
+  /** @param most the most bytes that could be sent; by default those of a frame */
   tooLong(length: number, index?: number, most?: number): Error {
     this.look(describeSocket(this.handle));
     const longest = most ?? this.#longest;
@@ -129,7 +130,7 @@ export class RingInterface implements Hooks {
   }
 }
 
-/** Says which of several frames an error is about, in `index` and in the message. */
+/** Adds to an error which of several frames it is about, in `index` and in the message. */
 function ofBatch(error: CodedError, index: number | undefined): CodedError {
   if (index === undefined) return error;
   error.message = `buffers[${index}]: ${error.message}`;

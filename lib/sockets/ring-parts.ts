@@ -6,10 +6,11 @@ import type { Core } from '../engine/core.js';
 import { checkPool, nameIndex } from '../engine/refusals.js';
 
 /**
- * Sends of several parts over a ring, which sends from its own memory only. A part that is in a frame
- * stays where it is, and plain arrays are copied. One frame makes a packet of the transmit ring: it has
- * the room for the copies. AF_XDP makes a packet of several, of which copies have their own, so that a
- * frame which is in flight already is not written to.
+ * Sends of several parts over a ring, which can only send from its own memory. A part that is in a
+ * frame is sent in place, and plain arrays are copied. A packet of the transmit ring is one frame,
+ * so arrays are copied into the frame that is among the parts. A packet of AF_XDP can be several
+ * frames, so arrays are copied into further frames: one that is in flight already must not be
+ * written to.
  */
 export class RingParts {
   readonly #core: Core;
@@ -22,7 +23,7 @@ export class RingParts {
 
   send(given: readonly unknown[], lengths: unknown): number {
     const unchecked = readParts(given, lengths, MOST_PARTS);
-    // From here on nothing runs that is not ours, but for listeners while frames are acquired.
+    // From here on no code of the program runs, except listeners while frames are acquired.
     const check = () => unchecked.map((each, i) => this.#check(each, i));
     const parts = check();
     const total = parts.reduce((sum, { length }) => sum + length, 0);
@@ -49,7 +50,7 @@ export class RingParts {
     }
   }
 
-  /** How many frames are needed to copy into. */
+  /** How many free frames are needed for the copies. */
   #framesFor(parts: readonly Part[], total: number): number {
     const { hooks } = this.#core.state;
     const size = this.#pool.bufferSize;
@@ -92,12 +93,14 @@ export class RingParts {
     return sender.pooled(frame, total, 0, own === undefined);
   }
 
-  /** The frames of a packet: those that are given, and between them the copies of plain arrays. */
+  /**
+   * The parts of a packet: the frames that were given, and in between the copies of plain arrays.
+   */
   #layOut(parts: readonly Part[], frames: readonly PooledBuffer[]): Part[] {
     const size = this.#pool.bufferSize;
     const packet: Part[] = [];
     let used = 0;
-    let room = 0; // of the last frame, where it is one to copy into
+    let room = 0; // bytes left in the last frame, if that is one for copies
     for (const part of parts) {
       if (part.slot !== null) {
         packet.push(part);
@@ -127,7 +130,7 @@ function bytesOf({ buffer, offset, length }: Part): Uint8Array {
   return (buffer as Uint8Array).subarray(offset, offset + length);
 }
 
-/** Bytes of plain arrays that follow each other without a frame between them. */
+/** The lengths of groups of plain arrays that follow each other without a frame between them. */
 function plainGroups(parts: readonly Part[]): number[] {
   const groups: number[] = [];
   let before = false;
@@ -138,7 +141,7 @@ function plainGroups(parts: readonly Part[]): number[] {
   return groups;
 }
 
-/** The frame's own part has to lie where the parts before it leave room for it. */
+/** Throws unless the part in the frame lies right behind the room that the parts before it need. */
 function checkPlace(parts: readonly Part[]): void {
   let before = 0;
   for (const [i, { slot, offset, length }] of parts.entries()) {

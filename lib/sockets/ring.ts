@@ -17,17 +17,17 @@ import { RingParts } from './ring-parts.js';
 const IFNAMSIZ = 16;
 const KICK_EVERY = 64;
 
-/** What the frames of a ring cannot choose: each goes out from the ring, in place. */
+/** Options that sockets with a ring do not offer: each frame is sent in place. */
 const RING_OPTIONS: Omit<CheckedSocketOptions, keyof RingOptions> = {
   zeroCopy: 'always',
   zeroCopyThreshold: 0,
   sendBufferSize: 0,
-  maxQueuedSends: 65_536, // the ring itself is the queue
+  maxQueuedSends: 65_536, // never reached, since the ring itself is the queue
   maxPacingRate: 0,
   interface: undefined,
 };
 
-/** What they can. */
+/** Options that they do offer. */
 export type RingOptions = Pick<CheckedSocketOptions, 'timestamps' | keyof WatchOptions>;
 
 /** What {@link PacketSocket} and {@link XdpSocket} share: the ring is the pool. */
@@ -48,9 +48,11 @@ export abstract class RingSocket extends ZeroCopySocket {
       opened,
       { ...RING_OPTIONS, ...options },
       {
-        maxLength: pool.bufferSize, // the MTU, which can change, is minded where frames are put
+        // the MTU can change, so it is checked when a frame is put into the ring
+        maxLength: pool.bufferSize,
         segmentSize: 0,
-        reapEvery: KICK_EVERY, // a poll kicks, so it should not come before the kick is due
+        // a poll kicks the kernel, so it should not come before the kick is due
+        reapEvery: KICK_EVERY,
         pool,
       },
     );
@@ -66,16 +68,17 @@ export abstract class RingSocket extends ZeroCopySocket {
   }
 
   /**
-   * Puts one packet out of parts into the ring. It goes out from the frames of this ring among them, and
-   * plain arrays are copied.
+   * Puts one packet out of parts into the ring. Parts that are frames of this ring are sent in
+   * place, and plain arrays are copied.
    *
-   * The transmit ring sends a frame as a packet, so one part may be a frame at most: what else there is
-   * is copied into it, before and behind that part. It has to lie at its place, as in
-   * `send([header, { buffer: frame, offset: 42, length: 1000 }])` with a header of 42 bytes. AF_XDP makes
-   * one packet of several frames, so the parts may be as many frames as `info().xdp.multiFrame.maxFrames`
-   * says, from any offset on, and a plain array takes a free frame of its own.
+   * A packet of the transmit ring is one frame, so at most one part may be a frame. The other parts
+   * are copied into that frame, before and behind it, so its offset has to leave exactly the room
+   * that they need: `send([header, { buffer: frame, offset: 42, length: 1000 }])` with a header of
+   * 42 bytes. A packet of AF_XDP can be several frames, so the parts may be up to
+   * `info().xdp.multiFrame.maxFrames` frames, from any offset on, and plain arrays are copied into
+   * free frames.
    *
-   * Where no part is a frame, all are copied into the next free one.
+   * Where no part is a frame, all are copied into free ones.
    * @throws as the other `send`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE` for more frames than make a packet,
    * and for a frame's part that is not at its place
    */
@@ -84,8 +87,8 @@ export abstract class RingSocket extends ZeroCopySocket {
    * Puts a frame into the ring and returns its id. A plain array is copied into the next free frame
    * (its completion says `'inline'`); where there is none this throws `ERR_ZEROSEND_QUEUE_FULL`.
    *
-   * The kernel is told of frames in batches: after 64, at the end of the turn of the event loop, and
-   * by {@link ZeroCopySocket.poll}.
+   * The kernel is notified of new frames in batches: after 64, at the end of the turn of the event
+   * loop, and by {@link ZeroCopySocket.poll}.
    * @throws as {@link ZeroCopySocket.send}; TypeError `ERR_ZEROSEND_WRONG_POOL`, RangeError
    * `ERR_ZEROSEND_FRAME_TOO_LONG`, RangeError `ERR_ZEROSEND_FRAME_MALFORMED`
    */
@@ -126,7 +129,8 @@ export abstract class RingSocket extends ZeroCopySocket {
         : state.closedError();
     }
     try {
-      checkPlain(bytes); // again: a dry pool's listeners may have transferred it
+      // checked again, since listeners that ran when the pool was dry may have transferred it
+      checkPlain(bytes);
       frame.bytes.set(startOf(bytes, count));
       return sender.pooled(frame, count, 0, true);
     } catch (error) {
@@ -147,7 +151,7 @@ export function checkInterface(name: unknown): string {
   return text;
 }
 
-/** Options of a pool over memory that exists. */
+/** The options of a pool over memory that exists already. */
 export function withInit(init: BufferPoolOptions['init'] | undefined): BufferPoolOptions {
   return { init };
 }

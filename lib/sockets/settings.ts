@@ -48,14 +48,14 @@ const TCP = [
   'userTimeout',
 ] as const;
 
-/** Those that can be set later, and all options, of each kind of socket. */
+/** For each kind of socket: the options that can be set on an open one, and all of them. */
 export const UDP_LATER = [...IP, ...UDP] as const satisfies readonly (keyof UdpSettings)[];
 export const TCP_LATER = [...IP, ...TCP] as const satisfies readonly (keyof TcpSettings)[];
 export const UDP_SETTINGS = [...BIND, ...UDP_LATER] as const;
 export const TCP_SETTINGS = [...BIND, ...TCP_LATER] as const;
 
 /**
- * Those that are given, as the addon takes them.
+ * Checks the options that are given, and converts them to what the addon takes.
  * @param options as `readOptions` has read them
  * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`, RangeError `ERR_ZEROSEND_OUT_OF_RANGE`
  */
@@ -70,8 +70,8 @@ export function checkSettings(
 }
 
 /**
- * Sets one on an open socket.
- * @param known those that it has
+ * Sets an option on an open socket.
+ * @param known the names of the options that the socket has
  */
 export function applySetting(
   state: SocketState,
@@ -91,12 +91,12 @@ export function applySetting(
   throw nameCapability(systemError(answer.errno, answer.syscall, about));
 }
 
-/** Whether a call that failed was about the interface for multicast. */
+/** Whether a failed call was one that sets the interface for multicast. */
 export function isOfMulticast(syscall: string): boolean {
   return /MULTICAST_IF|^if_nametoindex/.test(syscall);
 }
 
-/** Says of the error of an option that needs a privilege which one. */
+/** Names the missing capability in the error of an option that needs one. */
 export function nameCapability(error: CodedError): CodedError {
   if (error.code !== 'EPERM') return error;
   if (error.syscall?.includes('SO_MARK')) {
@@ -109,7 +109,7 @@ export function nameCapability(error: CodedError): CodedError {
 
 const BOOLEAN: readonly string[] = [...BIND, 'broadcast', 'multicastLoop', 'keepAlive'];
 
-/** What the addon tells of a socket, in the terms of its options. */
+/** Converts what the addon reports of a socket to values of its options. */
 export function readSettings(
   told: Readonly<Record<string, number | string>>,
   names: readonly Name[],

@@ -27,13 +27,13 @@ export interface TcpOptions extends SocketOptions, TcpSettings, BindSettings {
   /** 1 to 65535 */
   port: number;
   /**
-   * The numeric address of this host to connect from: bind(2). Of the peer's addresses only those of its
-   * family are tried. Default: the route's.
+   * The numeric address of this host to connect from: bind(2). Only addresses of the peer of the
+   * same family are tried. By default the route decides.
    */
   localAddress?: string | undefined;
-  /** The port to connect from, 0 to 65535; default 0, a free one. */
+  /** The port to connect from, 0 to 65535. Default 0: any free one. */
   localPort?: number | undefined;
-  /** Gives up connecting. Has no effect afterwards. */
+  /** Aborts connecting. Has no effect once connected. */
   signal?: AbortSignal | undefined;
 }
 
@@ -47,7 +47,10 @@ const TCP_OPTIONS = [
   ...SOCKET_OPTIONS,
 ] as const;
 
-/** How often a closing socket looks whether the peer has acknowledged inline data, in ms. */
+/**
+ * The interval, in ms, at which a closing socket looks whether the peer has acknowledged data that
+ * was sent inline.
+ */
 const LINGER_POLL_MS = 2;
 
 /**
@@ -137,12 +140,13 @@ export class TcpSocket extends ZeroCopySocket {
     try {
       const error = await new Promise<CodedError | null>((settle) => {
         socket.#settled = settle;
-        reactor.poll(socket.#core.completions); // it may be up already
+        reactor.poll(socket.#core.completions); // it may be connected already
       });
       if (error !== null) throw error;
       signal?.throwIfAborted();
     } catch (error) {
-      native.abort(opened.handle); // or a connection to itself would keep its port in TIME_WAIT
+      // closed by a reset: a connection to itself would keep its port in TIME_WAIT
+      native.abort(opened.handle);
       socket.#core.completions.closing.discard();
       throw error;
     } finally {
@@ -153,7 +157,8 @@ export class TcpSocket extends ZeroCopySocket {
   }
 
   /**
-   * Sets an option of the connection, from now on: setsockopt(2). `info().settings` tells what holds.
+   * Sets an option of the open connection: setsockopt(2). `info().settings` returns the values in
+   * force.
    * @param name `ttl`, `tos`, `priority`, `mark`, `keepAlive`, `keepAliveIdle`, `keepAliveInterval`,
    * `keepAliveProbes` or `userTimeout`
    * @param value as the option of `connect` of that name
@@ -174,8 +179,8 @@ export class TcpSocket extends ZeroCopySocket {
     }
     state.phase = 'open';
     this.#settled?.(null);
-    // A reset may have come with the connection. Whoever awaits it gets to listen first, or the
-    // error would be thrown.
+    // A reset may have arrived right after the connection. Its error is emitted only when the
+    // caller of `connect` has had the chance to add a listener; otherwise it would be thrown.
     state.isBeingHandedOver = true;
     setImmediate(() => {
       state.isBeingHandedOver = false;
@@ -184,14 +189,16 @@ export class TcpSocket extends ZeroCopySocket {
   }
 
   /**
-   * Inline data has completed but may still be on its way: a close before it is acknowledged would
-   * turn into a reset if the peer talks. There is no event for that but the peer's own end, with which most
-   * peers answer ours (Record::kPeerEnded): so look again. The timer does not keep the process alive: what
-   * does is decided in one place, the reactor.
+   * Data that was sent inline has completed but may still be on its way: if the socket were closed
+   * before it is acknowledged, data from the peer would turn the close into a reset. The only event
+   * for an acknowledgement is the FIN with which most peers answer (Record::kPeerEnded), so this
+   * looks again after a while. The timer does not keep the process alive: the reactor alone decides
+   * what does.
    */
   #lingers(): boolean {
     const { completions, state } = this.#core;
-    if (native.conclude(state.handle) !== 0) return false; // a reset: nothing more will be
+    // after a reset nothing more will be acknowledged
+    if (native.conclude(state.handle) !== 0) return false;
     if (native.unacknowledged(state.handle) === 0) return false;
     this.#lingerTimer ??= setTimeout(() => {
       this.#lingerTimer = undefined;
@@ -201,7 +208,7 @@ export class TcpSocket extends ZeroCopySocket {
   }
 }
 
-/** Where it is to connect from, for either family; undefined: the kernel chooses. */
+/** The local address to connect from, for each family; undefined where the kernel chooses. */
 function checkLocal({ localAddress, localPort = 0 }: TcpOptions) {
   checkInteger('options.localPort', localPort, 0, 65_535);
   if (localAddress !== undefined) {
@@ -254,8 +261,9 @@ function requestOf(
 const ECONNREFUSED = 111;
 
 /**
- * Nobody listens, and the system has chosen the very port of the target, which was free, for this end:
- * TCP connects a socket to itself then (simultaneous open, RFC 9293, 3.5).
+ * The error for a socket that has connected to itself. TCP does so (simultaneous open, RFC 9293,
+ * 3.5) when nothing listens at a port of this host and the system chooses the very same port for
+ * this end.
  */
 function connectedToItself(target: Endpoint): CodedError {
   const error = systemError(ECONNREFUSED, 'connect', target);

@@ -19,22 +19,25 @@ import {
 } from './address.js';
 
 /**
- * Whose the first destination of the mailbox is, which all sockets of the thread share; null: nobody's.
- * Whoever writes it says so.
+ * The address that the first destination of the mailbox has now; null where it is not known. All
+ * sockets of the thread share that destination, so whatever writes it has to set this.
  */
 let first: SocketAddress | null = null;
 
-/** Whether it was made by `new UdpDestination`: not a Proxy, nor an object of the same shape. */
+/**
+ * Whether `new UdpDestination` has made the object. A Proxy, or an object of the same shape, is
+ * refused.
+ */
 export let isDestination: (value: unknown) => value is UdpDestination;
 
-/** The address as the kernel reads it. */
+/** The address in the form that the kernel reads. */
 let wordsOf: (destination: UdpDestination) => Uint32Array;
 
 /**
- * Where datagrams go, parsed once: for {@link UdpSocket.sendMany} and {@link UdpSocket.sendTo}, of any
- * socket of its family in the thread that has made it. It never changes, and holds nothing but its
- * memory. The zone of an IPv6 address (`fe80::1%eth0`) is looked up when it is made, and stays with that
- * interface: once that is gone, sends fail with `ENODEV`, `ENETUNREACH` or `EINVAL`.
+ * A destination of datagrams that is parsed once, for {@link UdpSocket.sendMany} and {@link
+ * UdpSocket.sendTo} of any socket of its family in the same thread. It never changes, and holds no
+ * resource of the system. The zone of an IPv6 address (`fe80::1%eth0`) is looked up when the object
+ * is made: once that interface is gone, sends fail with `ENODEV`, `ENETUNREACH` or `EINVAL`.
  * @example
  * ```js
  * import { BufferPool, UdpDestination, UdpSocket } from 'zerosend';
@@ -56,7 +59,7 @@ export class UdpDestination implements SocketAddress {
   readonly address: string;
   /** 1 to 65535 */
   readonly port: number;
-  /** 4 or 6: that of the sockets that send there. */
+  /** 4 or 6. Only sockets of this family can send to it. */
   readonly family: 4 | 6;
   // In the declarations, keeps objects of the same shape from passing for a destination.
   readonly #words: Uint32Array;
@@ -70,8 +73,8 @@ export class UdpDestination implements SocketAddress {
 
   /**
    * @param to a numeric IPv4 or IPv6 address, and a port from 1 to 65535
-   * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`, RangeError `ERR_ZEROSEND_OUT_OF_RANGE`, RangeError
-   * `ERR_ZEROSEND_INVALID_ADDRESS` for a name, or a zone that is no interface
+   * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`, RangeError `ERR_ZEROSEND_OUT_OF_RANGE`,
+   * RangeError `ERR_ZEROSEND_INVALID_ADDRESS` for a host name, or a zone that is no interface
    */
   constructor(to: SocketAddress) {
     const { address, port } = checkAddress('to', to, 1);
@@ -92,9 +95,10 @@ export class UdpDestination implements SocketAddress {
 }
 
 /**
- * Has the next send with FLAG_DESTINATION go to an address that a user has given. Returns it as it was
- * checked.
- * @param last what was returned for the send before, to the same address as a rule
+ * Writes an address that a user has given into the mailbox, for the next send with
+ * FLAG_DESTINATION. Returns the checked address.
+ * @param last what the last call for this socket has returned; most sends go to the same address
+ * again
  * @throws as {@link UdpSocket.sendTo}, of the address
  */
 export function aimAt(to: SocketAddress, last: SocketAddress, family: Family): SocketAddress {
@@ -114,22 +118,22 @@ function aimAtDestination(to: UdpDestination): UdpDestination {
 
 function aimAtAddress(givenAddress: unknown, givenPort: unknown, family: Family): SocketAddress {
   const to = checkParts('to', givenAddress, givenPort, 1);
-  first = null; // a refused address leaves the addon with none
+  first = null; // after a refused address, the mailbox has no valid destination
   if (!isNumeric(to.address, family)) throw notNumeric('to.address', to.address, family);
   if (!native.setDestination(to.address, to.port)) throw noZone('to.address', to.address);
-  // A zone names an interface, and another one by the time of the next send: made again, it has
-  // another index. So it is looked up for each.
+  // By the time of the next send, the name in a zone may belong to another interface, with another
+  // index. So a zone is looked up for each send.
   if (!to.address.includes('%')) first = to;
   return to;
 }
 
-/** Where the datagrams of a `sendMany` go: all of them to one destination, or each to its own. */
+/** The destinations of a `sendMany`: one for all datagrams, or one for each. */
 export class UdpAim implements Aim {
   readonly #given: unknown;
   readonly #family: Family;
   #destinations: readonly UdpDestination[] = [];
 
-  /** @param given as the caller has given it, to a socket of this family */
+  /** @param given what the caller has given for destinations */
   constructor(given: unknown, family: Family) {
     this.#given = given;
     this.#family = family;

@@ -7,7 +7,10 @@ import type { Family } from './address.js';
 /** Bytes of the headers of a datagram on the wire, IP and UDP. */
 export const HEADERS = { 4: 28, 6: 48 } as const;
 
-/** A clearer error for a datagram that the kernel has refused. */
+/**
+ * The error for a datagram that the kernel has refused, with a clearer code where the errno has a
+ * known cause.
+ */
 export function explain(
   state: SocketState,
   family: Family,
@@ -39,7 +42,7 @@ function segmentsExceedPath({ handle, segmentSize }: SocketState, family: Family
   return mtu > 0 && segmentSize + HEADERS[family] > mtu;
 }
 
-/** The error of a datagram, or of a train of them, that is longer than any may be. */
+/** The error for a datagram, or a GSO train, that is longer than any may be. */
 export function tooLong({ maxLength, segmentSize }: SocketState, length: number): Error {
   const segments = segmentSize
     ? ` (at most ${native.maxSegments()} segments of ${segmentSize})`
@@ -50,7 +53,10 @@ export function tooLong({ maxLength, segmentSize }: SocketState, length: number)
   );
 }
 
-/** Whether another address of the same host may do: the system refused this one, or its family. */
+/**
+ * Whether another address of the same host is worth trying: the system refused this one, or its
+ * family.
+ */
 export function isOfAddress(error: unknown): boolean {
   const { code, syscall } = error as CodedError;
   return syscall !== undefined || code === 'ERR_ZEROSEND_INVALID_ADDRESS';

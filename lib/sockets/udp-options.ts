@@ -8,15 +8,18 @@ export interface UdpOptions extends SocketOptions, UdpSettings, BindSettings {
   family?: 4 | 6 | undefined;
   /** Local address to bind to; default any. */
   address?: string | undefined;
-  /** Local port, 0 to 65535; default 0, any free one. */
+  /** Local port, 0 to 65535. Default 0: any free one. */
   port?: number | undefined;
   /**
-   * Lets other sockets bind to the same address and port (SO_REUSEADDR, socket(7)), if they ask for it
-   * as well: so a socket of `node:dgram` can read what this one, which reads nothing, is answered: see
-   * `UdpSocket`. Default false.
+   * Lets other sockets that set the same option bind to the same address and port (SO_REUSEADDR,
+   * socket(7)). So a socket of `node:dgram` can receive the answers, since this one receives
+   * nothing: see `UdpSocket`. Default false.
    */
   reuseAddress?: boolean | undefined;
-  /** The peer of `send` and `sendMany`, by address or name; without it only `sendTo` sends. */
+  /**
+   * The peer of `send` and `sendMany`, by address or name. Without it, each send needs a
+   * destination.
+   */
   remote?:
     | {
         /** An IP address, or the name of a host. */
@@ -32,7 +35,7 @@ export interface UdpOptions extends SocketOptions, UdpSettings, BindSettings {
   segmentSize?: number | undefined;
 }
 
-/** Their names. */
+/** The names of all options. */
 export const UDP_OPTIONS = [
   'family',
   'address',

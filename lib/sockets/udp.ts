@@ -31,19 +31,21 @@ import { UDP_OPTIONS, type UdpOptions } from './udp-options.js';
 
 export type { UdpOptions } from './udp-options.js';
 
-// The length field has 16 bits: less the UDP header, and for IPv4 less the IP header, too.
+// The length fields have 16 bits. That of UDP counts the UDP header, and that of IPv4 the IP header
+// as well.
 const MAX_PAYLOAD = { 4: 65_507, 6: 65_527 } as const;
 
 /**
- * A UDP socket that sends from your memory (udp(7)). It does not receive: what is sent to it is
- * dropped in the kernel by a socket filter (SO_ATTACH_FILTER), so that unread answers fill no memory.
- * ICMP errors still arrive.
+ * A UDP socket that sends from your memory (udp(7)). It does not receive: a socket filter
+ * (SO_ATTACH_FILTER) drops what is sent to it within the kernel, so that unread answers fill no
+ * memory. ICMP errors still arrive.
  *
- * To hear answers, open this socket with `reuseAddress`, and after it a socket of `node:dgram` with
- * `reuseAddr: true`, bound to the same address and port, and connected to the same peer if this one has
- * a `remote`. Of sockets that share a port the kernel takes the one that fits a datagram best, and among
- * equals the latest (compute_score in net/ipv4/udp.c): opened before this one, or not connected where
- * this one is, it would hear nothing.
+ * To receive answers, open this socket with `reuseAddress`, and after it a socket of `node:dgram`
+ * with `reuseAddr: true`, bound to the same address and port, and connected to the same peer if
+ * this one has a `remote`. Of sockets that share a port, the kernel delivers a datagram to the one
+ * that matches it best, and among equals to the latest (compute_score in net/ipv4/udp.c). So a
+ * socket that was opened before this one, or that is not connected where this one is, would receive
+ * nothing.
  * @example
  * ```js
  * import { UdpSocket } from 'zerosend';
@@ -84,12 +86,14 @@ export class UdpSocket extends ZeroCopySocket {
   }
 
   /**
-   * Opens a socket: socket(2), SO_ZEROCOPY, bind(2) and connect(2) where asked for. All addresses of
-   * the remote host are tried in the system's order, until connect(2) finds a way to one of them.
+   * Opens a socket: socket(2), SO_ZEROCOPY, bind(2) and connect(2) where asked for. All addresses
+   * of the remote host are tried in the system's order, until connect(2) finds a route to one of
+   * them.
    * @throws rejects with TypeError or RangeError on bad options, RangeError
    * `ERR_ZEROSEND_SEGMENT_TOO_LONG` when a segment does not fit the path's MTU, Error
-   * `ERR_ZEROSEND_PACING_UNSUPPORTED` for a `maxPacingRate` that nobody would keep, the error of name
-   * resolution, or the system's for the last address (`EADDRINUSE`, `EACCES`, `ENETUNREACH`, `EMFILE`, …)
+   * `ERR_ZEROSEND_PACING_UNSUPPORTED` for a `maxPacingRate` that nothing would enforce, the error
+   * of name resolution, or the system's for the last address (`EADDRINUSE`, `EACCES`,
+   * `ENETUNREACH`, `EMFILE`, …)
    */
   static async open(options: UdpOptions = {}): Promise<UdpSocket> {
     const given = readOptions('options', options, UDP_OPTIONS);
@@ -184,7 +188,7 @@ export class UdpSocket extends ZeroCopySocket {
     to: SocketAddress,
     options?: SendOptions,
   ): number {
-    this.#core.sender.reapIfDue(); // first: its listeners may send elsewhere
+    this.#core.sender.reapIfDue(); // done first, since its listeners may send elsewhere
     if (options === undefined) return this.#sendTo(buffer, length, to, undefined);
     return sendTagged(this.#core, options, (offset) => this.#sendTo(buffer, length, to, offset));
   }
@@ -208,8 +212,8 @@ export class UdpSocket extends ZeroCopySocket {
   }
 
   /**
-   * Sets an option of the open socket, for what is sent from then on: setsockopt(2). `info().settings`
-   * tells what holds.
+   * Sets an option of the open socket, for what is sent from then on: setsockopt(2).
+   * `info().settings` returns the values in force.
    * @param name `ttl`, `tos`, `priority`, `mark`, `broadcast`, `multicastTtl`, `multicastLoop` or
    * `multicastInterface`
    * @param value as the option of `open` of that name
@@ -221,19 +225,19 @@ export class UdpSocket extends ZeroCopySocket {
     return this;
   }
 
-  /** As of any socket: {@link ZeroCopySocket.sendMany}, to the peer. */
+  /** As {@link ZeroCopySocket.sendMany}, to the peer. */
   override sendMany(
     buffers: readonly PooledBuffer[] | BufferRun,
     length: number | ArrayLike<number>,
     options?: SendManyOptions,
   ): { first: number; last: number };
   /**
-   * The same to others than the peer, also on a connected socket, with as few system calls: each
-   * datagram to a destination of its own, or all to one.
+   * As `sendMany`, to other destinations than the peer, also on a connected socket, with as few
+   * system calls: each datagram to a destination of its own, or all to one.
    *
-   * As to one peer, all or none are accepted: where the kernel refuses the first, nothing is sent, and
-   * the error names its destination. A later one that it refuses completes as `'failed'`, with the
-   * errno's name as `code`, and the others go out.
+   * As with a peer, all are accepted or none: where the kernel refuses the first, nothing is sent,
+   * and the error names its destination. A later one that it refuses completes as `'failed'`, with
+   * the errno's name as `code`, and the others go out.
    * @param to a destination, or as many as there are buffers, in their order
    * @throws as {@link ZeroCopySocket.sendMany}, with `address`, `port` and `index`; RangeError
    * `ERR_ZEROSEND_INVALID_ADDRESS` for a destination of the other family

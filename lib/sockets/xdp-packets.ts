@@ -5,13 +5,13 @@ import { describeSocket } from '../engine/kernel-facts.js';
 import type { SocketInfo } from '../engine/stats.js';
 import { RingInterface } from './ring-interface.js';
 
-/** Bytes of a link header with a VLAN tag, which the MTU leaves out. */
+/** Bytes of a link header with a VLAN tag, which the MTU does not count. */
 const TAGGED_HEADER = 18;
 
 export const MODES = ['best', 'zerocopy', 'copy'] as const;
 export type Mode = (typeof MODES)[number];
 
-/** What AF_XDP has granted on an interface, packets out of several frames among it. */
+/** The interface of an AF_XDP socket, and the packets out of several frames that it allows. */
 export class XdpPackets extends RingInterface {
   readonly #granted: NonNullable<SocketInfo['xdp']>;
 
@@ -29,13 +29,13 @@ export class XdpPackets extends RingInterface {
       multiFrame: {
         granted: opened.multiFrameErrno === 0,
         maxFrames: opened.maxFrames,
-        maxLength: 0, // see #longest
+        maxLength: 0, // replaced by #longest
         reason: reasonForFrames(opened.multiFrameErrno),
       },
     };
   }
 
-  /** Refuses a packet out of more frames than the kernel takes. */
+  /** Throws for a packet out of more frames than the kernel takes. */
   checkFrames(count: number): void {
     const { granted, maxFrames, reason } = this.#granted.multiFrame;
     if (count >= 1 && count <= maxFrames) return;
@@ -44,7 +44,7 @@ export class XdpPackets extends RingInterface {
   }
 
   override explain(error: CodedError, length: number, index: number | undefined): Error {
-    // Longer than a frame: it was a packet.
+    // A length beyond a frame is that of a packet out of several.
     if (error.code !== 'EMSGSIZE' || length <= this.pool.bufferSize) {
       return super.explain(error, length, index);
     }
@@ -60,7 +60,7 @@ export class XdpPackets extends RingInterface {
     };
   }
 
-  /** Bytes of the longest packet. The MTU can change, so it is worked out anew. */
+  /** Bytes of the longest packet. It is computed at each call, since the MTU can change. */
   #longest(kernel: SocketDescription): number {
     this.look(kernel);
     const { maxFrames } = this.#granted.multiFrame;

@@ -22,7 +22,10 @@ import { checkInterface, type RingOptions, RingSocket, withInit } from './ring.j
 import { MODES, XdpPackets } from './xdp-packets.js';
 
 const EBUSY = 16;
-/** For how long a queue that was just closed may answer EBUSY. */
+/**
+ * For how long bind(2) is tried again where a queue answers EBUSY, since it may have been closed
+ * just now.
+ */
 const BUSY_FOR_MS = 1000;
 
 /** Options of {@link XdpSocket.open}. */
@@ -42,20 +45,21 @@ export interface XdpOptions {
   frameSize?: 2048 | 4096 | undefined;
   /**
    * Milliseconds after which a frame that the kernel took and never gave back (a device reset can
-   * swallow completions) is given up: its id completes as `'revoked'`, its chunk is retired. That is
-   * when a frame sent later has come back, or nothing has for as long; at the latest an eighth of the
-   * time later. A frame that the kernel has not taken waits. 0 waits for ever; default 5000.
+   * lose completions) is given up: its id completes as `'revoked'`, and its chunk is retired. It is
+   * given up only once a frame that was sent later has come back, or no frame has for as long; this
+   * is noticed at most an eighth of the time later. A frame that the kernel has not taken waits. 0
+   * waits for ever; default 5000.
    */
   completionTimeout?: number | undefined;
   /** As of {@link SocketOptions.measureLatency}. */
   measureLatency?: boolean | undefined;
   /** As of {@link SocketOptions.stallAfter}. */
   stallAfter?: number | undefined;
-  /** Lays a template into each frame once. */
+  /** Called once for each frame, to write a template into it. */
   init?: ((bytes: Buffer, index: number) => void) | undefined;
 }
 
-// With one that is refused for a reason of its own.
+// `maxPacingRate` is among them, since it is refused with an error of its own.
 const XDP_OPTIONS = [
   'interface',
   'queue',
@@ -70,11 +74,11 @@ const XDP_OPTIONS = [
 
 /**
  * Whole frames through AF_XDP (Documentation/networking/af_xdp.rst), transmit only: no BPF program
- * is needed. The pool's memory is the UMEM. Completions come in any order. In copy mode they say
- * `'copied'`, in zero-copy mode `'zerocopy'`.
+ * is needed. The pool's memory is the UMEM. Frames may complete in any order: as `'copied'` in copy
+ * mode, and as `'zerocopy'` in zero-copy mode.
  *
- * The pages of a UMEM are pinned, so those of a frame that is given up cannot be replaced: its chunk
- * is retired, and a new socket gets new memory.
+ * The pages of a UMEM are shared with the kernel, so those of a frame that is given up cannot be
+ * replaced: its chunk is retired. A new socket gets new memory.
  *
  * A packet that is longer than one frame goes out of several: {@link XdpSocket.sendPacket}.
  * @example
@@ -109,13 +113,14 @@ export class XdpSocket extends RingSocket {
 
   /**
    * Opens a socket on a queue of an interface: socket(2), XDP_UMEM_REG, XDP_TX_RING, mmap(2),
-   * bind(2). A queue that was closed a moment ago is tried again for a second.
+   * bind(2). A queue that is in use is tried again for a second, since it may have been closed just
+   * now.
    * @throws rejects with TypeError or RangeError on bad options, Error
-   * `ERR_ZEROSEND_PACING_UNSUPPORTED` for a `maxPacingRate`, `EPERM` without CAP_NET_RAW,
-   * `ENODEV` or `EINVAL` for an interface or queue that does not exist, `ENOTSUP` (what Node.js calls
-   * EOPNOTSUPP) where `mode: 'zerocopy'` cannot be had, `EBUSY` for a queue in use, `ENOBUFS` beyond
-   * RLIMIT_MEMLOCK. `interface` of the error is the name that was given; of bind(2) it has `queue`, and
-   * `queues`, the number that the interface has, where the kernel tells
+   * `ERR_ZEROSEND_PACING_UNSUPPORTED` for a `maxPacingRate`, `EPERM` without CAP_NET_RAW, `ENODEV`
+   * or `EINVAL` for an interface or queue that does not exist, `ENOTSUP` (what Node.js calls
+   * EOPNOTSUPP) where `mode: 'zerocopy'` is not possible, `EBUSY` for a queue in use, `ENOBUFS`
+   * beyond RLIMIT_MEMLOCK. `interface` of the error is the name that was given; of bind(2) it has
+   * `queue`, and `queues`, the number that the interface has, where the kernel tells
    */
   static async open(options: XdpOptions): Promise<XdpSocket> {
     const given: XdpOptions & { maxPacingRate?: unknown } = readOptions(
@@ -162,15 +167,16 @@ export class XdpSocket extends RingSocket {
 
   /**
    * Sends one packet out of several frames, in their order (XDP_USE_SG, Linux 6.6): one id, one
-   * completion, and all buffers are back when it has completed. Each uses up one lease. The packet
-   * goes out whole or not at all; the MTU bounds it as any other.
+   * completion, and all buffers are back when it has completed. Each send uses up one lease of each
+   * buffer. The packet is sent whole or not at all, and the MTU bounds it as any other.
    *
    * The frames may be of any lengths (headers in one, the payload in others), but the first has to
    * hold the link header of 14 bytes.
    *
-   * A packet that fits into one frame is cheaper copied into it, and sent by {@link ZeroCopySocket.send}: measured in
-   * copy mode, 1.0 to 1.3 µs of CPU time for lengths from 256 to 4000 bytes, against 2.1 to 2.4 µs as a
-   * header and a payload in two frames. Several frames pay where one is too short.
+   * A packet that fits into one frame is cheaper copied into it, and sent by {@link
+   * ZeroCopySocket.send}: measured in copy mode, 1.0 to 1.3 µs of CPU time for lengths from 256 to
+   * 4000 bytes, against 2.1 to 2.4 µs as a header and a payload in two frames. Several frames are
+   * worth it where one is too short.
    * @param buffers of this socket's pool; at most `info().xdp.multiFrame.maxFrames`, which is 1 where
    * the kernel does not take more
    * @param length bytes of the packet, which fill one buffer after the other and must need them all;
@@ -193,16 +199,16 @@ export class XdpSocket extends RingSocket {
     const count = buffers.length;
     this.#packets.checkFrames(count);
     const scratch = readBuffers(buffers, count);
-    const own = scratch.slice(0, count) as PooledBuffer[]; // which is kept until its completion
+    const own = scratch.slice(0, count) as PooledBuffer[]; // kept until the packet completes
     giveBack(scratch, count);
     const lengths = typeof length === 'number' ? length : readLengths(length, count);
-    // From here on nothing runs that is not ours.
+    // From here on no code of the program runs.
     const { parts, total } = layOut(own, lengths, this.pool.bufferSize);
     return this.#sender.parts.frames(parts, total);
   }
 }
 
-/** What each frame has of the packet, and the length of all. */
+/** The part of the packet that each frame has, and the length of the whole. */
 function layOut(
   buffers: readonly unknown[],
   lengths: number | readonly unknown[],
