@@ -1,14 +1,15 @@
 import type { Endpoint } from '../addon/contract.js';
 
 /**
- * Where the messages of one call go, where that is not the peer. It is read before anything is checked or
- * booked, and written into the mailbox after, when no code of the caller's runs any more.
+ * The destinations of the messages of one call, other than the peer. They are read before anything
+ * is checked or booked, and written into the mailbox afterwards, when no code of the caller runs
+ * any more.
  */
 export interface Aim {
-  /** Where message `i` goes, for the error of one that is refused. */
+  /** The destination of message `i`, for the error of a message that is refused. */
   at(i: number): Endpoint | undefined;
-  /** Reads what the caller gave for so many messages. Throws what is wrong with it. */
+  /** Reads what the caller gave for `count` messages. Throws where that is not valid. */
   read(count: number): void;
-  /** Writes it into the mailbox; returns the flags that say so. */
+  /** Writes the destinations into the mailbox. Returns the flags for the call. */
   write(): number;
 }

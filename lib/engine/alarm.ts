@@ -1,12 +1,12 @@
 import { alarms, type Ringing } from '../addon/alarms.js';
-import '../addon/reactor.js'; // which hears of the timer
+import '../addon/reactor.js'; // the reactor has the addon call `alarms.ring`
 import { invalidArgument } from '../base/errors.js';
 import { showAs } from '../base/inspection.js';
 
 /**
- * Calls a function at a time, some ten microseconds late where the machine has a core free, and without
- * looking at the clock meanwhile: by a timer of the library's own thread (timerfd_create(2)). The timers
- * of Node.js have steps of a millisecond.
+ * Calls a function at a given time, by a timer of the library's own thread (timerfd_create(2)). On
+ * a machine with a free core it is some ten microseconds late, and uses no CPU while it waits. The
+ * timers of Node.js have steps of a millisecond.
  *
  * While it is set, the process stays alive, as by `setTimeout`. An error that the function throws is
  * an uncaught exception.
@@ -31,7 +31,7 @@ export class Alarm {
   }
 
   /**
-   * @param onRing is called without arguments when its time has come, once for each `set`
+   * @param onRing called without arguments at the time that was set, once for each `set`
    * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
    */
   constructor(onRing: () => void) {
@@ -39,14 +39,14 @@ export class Alarm {
     this.#ringing = { time: Number.POSITIVE_INFINITY, place: -1, ring: () => onRing() };
   }
 
-  /** When it is to ring, in ms of `performance.now()`; Infinity while it is not set. */
+  /** The time that it is set for, in ms of `performance.now()`; Infinity while it is not set. */
   get time(): number {
     return this.#ringing.time;
   }
 
   /**
-   * Sets it, in place of what it was set to. A time that is past rings at the next turn of the event
-   * loop; never within this call.
+   * Sets the time, in place of an earlier one. For a time that has passed, the function is called
+   * in the next turn of the event loop, never within this call.
    * @param time in ms of `performance.now()`, fractions included; Infinity clears it
    * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
    */
@@ -60,7 +60,7 @@ export class Alarm {
     alarms.add(this.#ringing);
   }
 
-  /** Has it not ring. */
+  /** Clears the time: the function is not called. */
   clear(): void {
     if (this.#ringing.place >= 0) alarms.remove(this.#ringing);
     this.#ringing.time = Number.POSITIVE_INFINITY;

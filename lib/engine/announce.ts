@@ -4,7 +4,10 @@ import { openChannel } from './diagnostics.js';
 import { coreOf, type ZeroCopySocket } from './socket.js';
 import { warnOfGrants } from './warnings.js';
 
-/** A socket is open: it is counted from now on, and those who watch are told. */
+/**
+ * Adds a socket that has just been opened to the census, and publishes it on the channel
+ * `zerosend:socket:open`.
+ */
 export function announce<S extends ZeroCopySocket>(socket: S): S {
   const { state } = coreOf(socket);
   census.add(state);

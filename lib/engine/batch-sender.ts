@@ -31,7 +31,7 @@ import { cancelSends, type Sender } from './sender.js';
 import type { SocketState } from './state.js';
 import type { ZeroCopyPolicy } from './zero-copy-policy.js';
 
-// As in sender.ts.
+// Not called through the addon's object: see sender.ts.
 const { sendMany: nativeSendMany } = native;
 const writeOneOf = writeRequest;
 const waiting = waitingSends;
@@ -40,9 +40,9 @@ const slotOf = slotOfBuffer;
 const ZERO_COPY = FLAG_ZERO_COPY;
 
 /**
- * Hands several sends over to the addon at once: all are checked before the first is sent, and all or none
- * are accepted. What the caller gave is read first, into lists of our own; then nothing runs that is not
- * ours, until the last of them is booked.
+ * Hands several sends over to the addon at once: all are checked before the first is sent, and all
+ * or none are accepted. What the caller gave is read first, into lists of the library's own. From
+ * then on no code of the program runs until the last send is booked.
  */
 export class BatchSender {
   readonly #state: SocketState;
@@ -55,7 +55,7 @@ export class BatchSender {
   readonly #maxBatch: number;
   readonly #ownPool: BufferPool | null;
 
-  /** @param sender of the same socket: what a send by itself needs, each of several needs, too */
+  /** @param sender the sender of the same socket, which has what each single send needs */
   constructor(
     state: SocketState,
     reactee: Reactee,
@@ -87,7 +87,7 @@ export class BatchSender {
     try {
       const lengths = typeof length === 'number' ? length : readLengths(length, count);
       if (to !== null) to.read(count);
-      // Nothing runs within it that is not ours.
+      // No code of the program runs within it.
       return this.#sendBuffers(own, lengths, count, offsets, to);
     } finally {
       giveBack(own, count);
@@ -101,7 +101,7 @@ export class BatchSender {
     offsets: Numbers | undefined,
     to: Aim | null,
   ): { first: number; last: number } {
-    const slots = own as Slot[]; // which take the places of the buffers, one by one
+    const slots = own as Slot[]; // the slots take the places of the buffers in the same list
     const sliced = offsets !== undefined;
     let flags = sliced ? FLAG_BEGIN : 0;
     let begun = 0;
@@ -122,7 +122,7 @@ export class BatchSender {
         }
         const asked = this.#policy.wants(bytes) ? ZERO_COPY : 0;
         writeOneOf(begun, slot.slab, slot.index, bytes, asked);
-        // Now, so that a buffer named twice needs two leases.
+        // Done here, so that a buffer that is named twice needs two leases.
         slot.slots.beginSend(slot);
         slots[begun] = slot;
       }
@@ -160,10 +160,10 @@ export class BatchSender {
     checkInteger('buffers.count', count, 1, this.#maxBatch);
     const lengths = typeof length === 'number' ? length : readLengths(length, count);
     if (to !== null) to.read(count);
-    // While they were read it may have been sent, and be another one now.
+    // A getter may have sent the run while the lengths were read.
     run.assertHeld('send');
     if (run.count !== count) throw invalidArgument('length', `${run.count} numbers`, length);
-    // From here to the last line nothing runs that is not ours.
+    // From here on no code of the program runs.
     checkPool(pool, this.#ownPool, run.first);
     let flags = writeLengths(this.#state, count, pool.bufferSize, lengths, offsets, this.#ownPool);
     if (pool !== this.#pools.usual) this.#pools.use(pool, run.verifier !== null, this.#inFlight);
@@ -182,7 +182,7 @@ export class BatchSender {
     return { first, last };
   }
 
-  /** The error of one of several messages, whose lengths are in the mailbox. */
+  /** The error of a call that was refused. The lengths of its messages are in the mailbox. */
   #refusalOf(result: number, lengthOf: (i: number) => number, to: Aim | null): Error {
     const index = refusedIndex();
     const about = to === null ? undefined : () => to.at(index);

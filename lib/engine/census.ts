@@ -9,15 +9,15 @@ import type { SocketCounters, SocketInfo } from './stats.js';
 export type Protocol = SocketInfo['protocol'];
 export const PROTOCOLS = ['tcp', 'udp', 'packet', 'xdp'] as const satisfies readonly Protocol[];
 
-/** What has been counted of the sockets of one kind. */
+/** The sums over all sockets of one kind that have been closed or collected. */
 class Past {
   opened = 0;
   closed = 0;
   /** closed after an error */
   errors = 0;
-  /** ids that `stall` has named, also of those that are open */
+  /** ids that `stall` has named, those of open sockets included */
   stalled = 0;
-  /** of those that are gone, as is the latency */
+  /** the sums of sockets that are gone; `latency` likewise */
   readonly counters: Partial<SocketCounters> = {};
   readonly latency = new LatencyHistogram();
 
@@ -26,7 +26,7 @@ class Past {
   }
 }
 
-/** What outlives a socket that is collected without having been closed. */
+/** What is kept of a socket that may be garbage-collected without having been closed. */
 interface Member {
   readonly protocol: Protocol;
   readonly state: WeakRef<SocketState>;
@@ -34,12 +34,12 @@ interface Member {
 }
 
 /**
- * The sockets of this thread that are open, none of which it keeps, and the sums of those that were:
- * what a monitor counts must not fall when a socket closes.
+ * The open sockets of this thread, referred to weakly, and the sums of those that have closed: a
+ * counter that a monitor reads must not fall when a socket closes.
  */
 class Census {
   readonly past: Readonly<Record<Protocol, Past>>;
-  /** whether all sockets are measured, those included that are opened from now on */
+  /** whether the latency of all sockets is measured, of later ones too */
   #measures = false;
   readonly #members = new Map<number, Member>();
 
@@ -65,7 +65,7 @@ class Census {
     for (const { inFlight } of this.open()) inFlight.measure();
   }
 
-  /** It is closing for good; its handle still answers. */
+  /** Called when a socket is closed, while its handle is still valid. */
   remove({ handle, protocol, error }: SocketState, counters: SocketCounters): void {
     if (this.#remove(handle, () => counters) && error !== null) this.past[protocol].errors++;
   }
@@ -81,7 +81,7 @@ class Census {
     return true;
   }
 
-  /** The sockets that are open. One that is just being collected counts as gone a moment later. */
+  /** The open sockets. */
   *open(): Iterable<SocketState> {
     for (const { state } of this.#members.values()) {
       const alive = state.deref();
@@ -90,7 +90,7 @@ class Census {
   }
 }
 
-/** Adds each counter of the addon. */
+/** Adds all counters of the addon to sums. */
 export function addCounters(
   sums: Partial<SocketCounters>,
   counters: Partial<SocketCounters>,

@@ -14,14 +14,14 @@ import type { SocketState } from './state.js';
 
 /** ms without progress after which a socket that closes gives up */
 export const DEFAULT_CLOSE_TIMEOUT = 5000;
-/** A socket that closes is asked for its progress this often at least, in ms. */
+/** The longest interval, in ms, at which a closing socket is asked for its progress. */
 const LONGEST_LOOK_MS = 250;
-/** It looks no more often than so many times within the timeout, however short that is. */
+/** How often it is asked within the timeout, at most. */
 const LOOKS = 8;
 
 /**
- * How one socket ends: it waits for what is in flight as long as anything moves, then gives up, and
- * reports.
+ * Closes one socket: waits for sends in flight for as long as there is progress, then gives up, and
+ * makes the report.
  */
 export class Closing {
   readonly #emitter: Emitter<ZeroCopySocketEvents>;
@@ -31,7 +31,7 @@ export class Closing {
   #closed: Promise<CloseReport> | null = null;
   #resolveClosed: ((report: CloseReport) => void) | null = null;
   #timer: NodeJS.Timeout | undefined;
-  // ms without progress until it gives up, and those of them that are left
+  // ms without progress after which it gives up, and how many of them are left
   #patience = Number.POSITIVE_INFINITY;
   #left = Number.POSITIVE_INFINITY;
   #progress = 0;
@@ -61,12 +61,15 @@ export class Closing {
     return closed;
   }
 
-  /** An error has ended the socket; what is on its way may still complete. */
+  /** Called when an error has ended the socket. Sends in flight may still complete. */
   afterError(): void {
     if (this.#closed === null) void this.#begin(DEFAULT_CLOSE_TIMEOUT);
   }
 
-  /** `timeout`: ms without progress after which to give up, unless that is due earlier. */
+  /**
+   * Begins to close. `timeout` is the time without progress, in ms, after which to give up, unless
+   * an earlier call gave a shorter one.
+   */
   #begin(timeout: number): Promise<CloseReport> {
     if (timeout < this.#left && this.#state.phase !== 'closed' && !this.#aborted) {
       this.#patience = Math.min(this.#patience, timeout);
@@ -79,7 +82,8 @@ export class Closing {
       this.#closed = new Promise((resolve) => {
         this.#resolveClosed = resolve;
       });
-      reactor.markBusy(this.#reactee); // the next turn finds out whether there is anything to wait for
+      // in the next turn `settle` finds out whether there is anything to wait for
+      reactor.markBusy(this.#reactee);
     }
     return this.#closed;
   }
@@ -87,13 +91,13 @@ export class Closing {
   #lookLater(): void {
     const step = Math.min(Math.ceil(this.#patience / LOOKS), LONGEST_LOOK_MS, this.#left);
     clearTimeout(this.#timer);
-    // What keeps the process alive is decided in one place, the reactor.
+    // The timer does not keep the process alive: the reactor alone decides what does.
     this.#timer = setTimeout(() => this.#lookForProgress(step), step).unref();
   }
 
   /**
-   * Counts the time by its own timers: while the program was stopped, or computed, nobody could have
-   * taken in what has moved.
+   * Counts the time by the timers that have run, not by a clock: while the program was stopped or
+   * busy, no progress could be taken in.
    */
   #lookForProgress(waited: number): void {
     this.#left -= waited;
@@ -109,7 +113,8 @@ export class Closing {
     clearTimeout(this.#timer);
     this.#aborted = true;
     native.abort(this.#state.handle);
-    // Everything has completed natively now. Not within the caller, who may be a listener.
+    // In C++ everything has completed now. The records are taken in later, since the caller may be
+    // a listener.
     setImmediate(() => {
       if (this.#state.phase === 'closed') return;
       reactor.poll(this.#reactee);
@@ -117,7 +122,10 @@ export class Closing {
     });
   }
 
-  /** Nothing is in flight, and all has been told: ends a socket that is to close. */
+  /**
+   * Called when nothing is in flight and all events have been emitted. Ends the socket if it is to
+   * close.
+   */
   finishIfDue(): void {
     const { phase, hooks } = this.#state;
     if (phase !== 'closing') return;
@@ -171,12 +179,13 @@ export class Closing {
     };
   }
 
-  // Who reads the completions gets it there. eventemitter3 drops an error nobody listens for; Node's emitters throw it, and so do we.
+  // A reader of `completions()` gets the error there. Otherwise, without a listener, it is thrown,
+  // as Node's emitters do; eventemitter3 would drop it.
   #emitError(error: CodedError, isRead: boolean): void {
     if (!this.#emitter.emit('error', error) && !isRead) throw error;
   }
 
-  /** Ends the socket without events, as one that never was open. */
+  /** Closes a socket that never was open, without events. */
   discard(): void {
     this.#state.phase = 'closed';
     native.close(this.#state.handle);

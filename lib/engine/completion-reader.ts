@@ -5,8 +5,8 @@ import type { CompletionRange } from './events.js';
 /** Options of {@link ZeroCopySocket.completions}. */
 export interface CompletionsOptions {
   /**
-   * Ranges that are kept for a reader that does not come for them. 1 to 1,048,576; default 16384, which
-   * is some 2 MB at most.
+   * The most ranges that are kept for a reader until it takes them. 1 to 1,048,576; default 16384,
+   * which is some 2 MB at most.
    */
   limit?: number | undefined;
 }
@@ -25,14 +25,14 @@ interface Waiting {
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /**
- * One reader of a socket's completions. It gets every range from when it was made, in order, and then
- * the end: of the socket, its error, or that it has fallen behind. What it has not come for is kept, up
- * to a limit.
+ * One reader of a socket's completions. It gets every range that completes after it was made, in
+ * order, and then the end: the close of the socket, its error, or that the reader has fallen
+ * behind. Ranges that it has not taken are kept, up to a limit.
  */
 export class CompletionReader {
   readonly #limit: number;
   readonly #detach: (reader: CompletionReader) => void;
-  // A queue that is read from #next on, and is cut when it has been read to its end.
+  // A queue that is read from #next on, and emptied when it has been read to its end.
   #queue: CompletionRange[] = [];
   #next = 0;
   readonly #waiting: Waiting[] = [];
@@ -59,7 +59,10 @@ export class CompletionReader {
     this.#queue.push({ ...range });
   }
 
-  /** Neighbours that ended alike are one range: so whoever comes late finds less. */
+  /**
+   * Merges a range into the last one that is kept, if it continues that and ended alike. So a slow
+   * reader keeps fewer ranges.
+   */
   #merge({ first, last, how, code, tags }: CompletionRange): boolean {
     const latest = this.#queue.at(-1);
     if (latest === undefined || latest.last + 1 !== first || latest.how !== how) return false;
@@ -68,7 +71,7 @@ export class CompletionReader {
     return true;
   }
 
-  /** Nothing more comes. With an error the reader throws it, when it has had all before. */
+  /** Ends the reader. It gets all ranges that are kept, and then the error, if any. */
   end(error: Error | null): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -96,7 +99,7 @@ export class CompletionReader {
     return range;
   }
 
-  /** Tells one that waits of the end: of an error once, as iterators do. */
+  /** Settles a pending `next` when the end is reached. An error rejects once, as iterators do. */
   #settle({ resolve, reject }: Waiting): void {
     const error = this.#error;
     this.#error = null;
@@ -104,7 +107,7 @@ export class CompletionReader {
     else reject(error);
   }
 
-  /** The reader has had enough. */
+  /** Detaches the reader. */
   return(): Promise<IteratorResult<CompletionRange, undefined>> {
     this.#detach(this);
     this.#queue = [];
@@ -139,7 +142,10 @@ export class CompletionReaders {
   }
 }
 
-/** Attaches a reader to a socket, which it keeps: who waits for a socket has not forgotten it. */
+/**
+ * Attaches a reader to a socket. The reader refers to the socket, which is therefore not
+ * garbage-collected while it is being read.
+ */
 export function readCompletions(
   socket: object,
   state: {

@@ -52,7 +52,7 @@ export class Completions implements Reactee, Reaper {
   held = false;
   untold = 0;
   readonly closing: Closing;
-  /** null while nobody waits */
+  /** null while there are no waiters */
   #waiters: IdWaiters | null = null;
   readonly weakly: WeakRef<Reaper> = new WeakRef<Reaper>(this);
   readonly pools: PoolsInFlight;
@@ -71,17 +71,18 @@ export class Completions implements Reactee, Reaper {
     this.#inFlight = state.inFlight;
   }
 
-  /** Who waits for ids. */
+  /** The promises that wait for ids. */
   get waiters(): IdWaiters {
     this.#waiters ??= new IdWaiters();
     return this.#waiters;
   }
 
-  /** Takes in and tells what has finished. Returns the number of ids that have completed. */
+  /** Takes completions in and emits their events. Returns the number of ids that have completed. */
   poll(): number {
     if (this.#state.phase === 'closed') return 0;
     const inFlight = this.#inFlight;
-    const before = inFlight.next - inFlight.size; // not the size alone: listeners send
+    // the size alone would not tell, since listeners may send
+    const before = inFlight.next - inFlight.size;
     reactor.markBusy(this);
     reactor.poll(this);
     return inFlight.next - inFlight.size - before;
@@ -114,7 +115,8 @@ export class Completions implements Reactee, Reaper {
 
   tell(kind: number, first: number, last: number, low: number): void {
     const state = this.#state;
-    if (state.phase === 'closed') return; // it never was open: see Closing.discard
+    // a socket that never was open has no events: see Closing.discard
+    if (state.phase === 'closed') return;
     if (this.#waiters !== null) {
       if (isEnd(kind)) this.#settleWaiters(this.#waiters, first, last, low);
       else this.#settleWaiters(this.#waiters, 0, -1, low);
@@ -125,7 +127,7 @@ export class Completions implements Reactee, Reaper {
     }
     recentClock.expire();
     if (kind === KIND_DRAIN) {
-      // News of an earlier drain, if the queue has filled again since.
+      // If the queue has filled again since, this record is about an earlier drain.
       if (state.needDrain && state.lastQueued < first) {
         state.needDrain = false;
         this.#emitter.emit('drain');
@@ -160,15 +162,16 @@ export class Completions implements Reactee, Reaper {
         : { first, last, how: HOW[kind] as CompletionRange['how'] };
     if (taken !== undefined) range.tags = taken;
     if (readers.size > 0) readers.push(range);
-    recentClock.expire(); // for what listeners send
+    recentClock.expire(); // before sends that listeners make
     this.#emitter.emit('complete', range);
-    recentClock.expire(); // for what is sent after them
+    recentClock.expire(); // before sends after the listeners
     this.#inFlight.markNext();
   }
 
   settle(): void {
     if (this.#state.isBeingHandedOver) return;
-    // Those who have begun to wait within a listener of the last event: all there is has been told.
+    // Resolves promises that were made within a listener of the last event, now that all events
+    // have been emitted.
     if (this.untold === 0 && this.#waiters !== null) {
       this.#settleWaiters(this.#waiters, 0, -1, this.#inFlight.low);
     }
@@ -204,7 +207,7 @@ export class Completions implements Reactee, Reaper {
 
   rest(idle: boolean): void {
     if (!this.#restedBefore) {
-      this.#restedBefore = true; // who opened it has had time to listen
+      this.#restedBefore = true; // the caller who opened it has had time to add listeners
       warnOfListeners(this.#emitter, this.#state);
     }
     this.#inFlight.markNext();
@@ -212,7 +215,10 @@ export class Completions implements Reactee, Reaper {
     else this.pools.letGo(this.#inFlight.low);
   }
 
-  /** What of it keeps the process alive, in place of what it has in flight. */
+  /**
+   * Sets whether the socket keeps the process alive, in place of the default, by which its sends in
+   * flight do.
+   */
   setLiveness(liveness: 'ref' | 'unref'): void {
     this.#liveness = liveness;
     if (this.#state.phase !== 'closed') reactor.updateHold(this);

@@ -17,7 +17,9 @@ import { type Limits, type Protocol, SocketState } from './state.js';
  */
 const REAP_EVERY = 16;
 
-/** The one object behind a public socket: its parts, put together. */
+/**
+ * The internal object behind a public socket. It makes the parts of a socket, and connects them.
+ */
 export class Core {
   readonly state: SocketState;
   readonly completions: Completions;

@@ -111,7 +111,7 @@ function describeTcp(tcp: TcpDescription): TcpInfo {
   };
 }
 
-/** What the kernel has told; it answers 0 or -1 where it cannot tell. */
+/** A value that the kernel has reported, or undefined where it has reported 0 or -1 instead. */
 function positive(value: number | undefined): number | undefined {
   return value !== undefined && value > 0 ? value : undefined;
 }

@@ -1,9 +1,9 @@
 import { channel } from 'node:diagnostics_channel';
 
 /*
- * The channels of node:diagnostics_channel on which sockets tell of themselves. Without subscribers a
- * message is not even made. What a subscriber throws becomes an uncaught exception, as Node.js has it.
- * What the messages are: diagnostic-messages.ts.
+ * The channels of node:diagnostics_channel on which sockets publish messages (see
+ * diagnostic-messages.ts). Without subscribers a message is not even made. What a subscriber throws
+ * becomes an uncaught exception, as Node.js defines it.
  */
 
 export const openChannel = channel('zerosend:socket:open');

@@ -6,7 +6,7 @@ import { EventEmitter } from 'eventemitter3';
  * `events.once(socket, 'close')` and `events.on(socket, 'complete')` take it.
  */
 export abstract class Emitter<Events extends object> extends EventEmitter<Events> {
-  /** Adds a listener that is called before those that there are. */
+  /** Adds a listener that is called before the present ones. */
   prependListener<E extends EventEmitter.EventNames<Events>>(
     event: E,
     listener: EventEmitter.EventListener<Events, E>,
@@ -39,11 +39,11 @@ export abstract class Emitter<Events extends object> extends EventEmitter<Events
     return this;
   }
 
-  /** The listener that was added last becomes the first. */
+  /** Moves the listener that was added last to the front. */
   #bringForward(event: PropertyKey): this {
     const table = (this as unknown as { _events: Record<PropertyKey, unknown> })._events;
     const all = table[event];
-    // A new array: the old one may be being worked off.
+    // The array is replaced, since `emit` may be walking the old one.
     if (Array.isArray(all)) table[event] = [all[all.length - 1], ...all.slice(0, -1)];
     return this;
   }

@@ -8,7 +8,7 @@ export interface CompletionRange {
   /** The last id, which belongs to the range. */
   last: number;
   /**
-   * - `'zerocopy'`: the kernel has let go of the pages and reported no copy
+   * - `'zerocopy'`: the kernel no longer reads the pages, and has reported no copy
    * - `'copied'`: the kernel reports a copy for the notification that held these ids
    * - `'inline'`: sent by an ordinary copying send: below the threshold, or a fallback
    * - `'revoked'`: given up at close or abort; the pages were replaced, the memory is safe to reuse.
@@ -20,14 +20,15 @@ export interface CompletionRange {
    */
   how: 'zerocopy' | 'copied' | 'inline' | 'revoked' | 'failed';
   /**
-   * Only of `'failed'`, and the same for all its ids: the code of the system's error because of which
-   * the kernel did not take them, or which ended the socket before it could (`EMSGSIZE`, `EPERM`,
-   * `ECONNRESET`, `ENXIO`, …), or `ERR_ZEROSEND_ABORTED` where they were given up.
+   * Only with `'failed'`, and the same for all ids of the range: the code of the system's error
+   * with which the kernel refused them, or which ended the socket before they were sent
+   * (`EMSGSIZE`, `EPERM`, `ECONNRESET`, `ENXIO`, …), or `ERR_ZEROSEND_ABORTED` where they were
+   * given up.
    */
   code?: string;
   /**
-   * Only where a send of the range was given a `tag` ({@link SendOptions}): the tags of all, `tags[i]` of
-   * the id `first + i`, undefined of those without.
+   * Only where a send of the range has a `tag` ({@link SendOptions}): `tags[i]` is that of the id
+   * `first + i`, or undefined where it has none.
    */
   tags?: readonly unknown[];
 }
@@ -36,7 +37,7 @@ export interface CompletionRange {
 export interface StalledRange {
   /** the first id that is late */
   first: number;
-  /** the last one; all between them are late, too */
+  /** the last id that is late; all ids in between are late, too */
   last: number;
   /** ms since `first` was sent */
   age: number;
@@ -53,17 +54,18 @@ export interface CloseReport {
   outcome: 'drained' | 'aborted' | 'revoked';
   /** ids sent */
   ids: number;
-  /** of those, revoked or failed */
+  /** ids of those that were revoked or failed */
   unfinished: number;
   /** bytes of those sends that the kernel has taken, to send them */
   bytesAccepted: number;
   /**
-   * Of a TCP connection, the bytes that the peer's kernel has acknowledged (`tcpi_bytes_acked`, tcp(7)),
-   * counted from the beginning of the stream: the peer has got these, if its program has not read all
-   * of them either. Undefined where nobody acknowledges: UDP and rings.
+   * Of a TCP connection, the bytes that the peer's kernel has acknowledged (`tcpi_bytes_acked`,
+   * tcp(7)), counted from the beginning of the stream. The peer's kernel has received these; its
+   * program may not have read all of them. Undefined of UDP and rings, which have no
+   * acknowledgements.
    */
   bytesAcknowledged: number | undefined;
-  /** the error that ended the socket, which the event `error` told of; null without one */
+  /** the error that ended the socket, which the event `error` had; null without one */
   error: CodedError | null;
 }
 
@@ -79,12 +81,15 @@ export interface ZeroCopySocketEvents {
   /** The queue of sends that waited for room has emptied. */
   drain: () => void;
   /**
-   * Sends are late: they have been in flight for longer than the option `stallAfter`. Each is named once,
-   * at most an eighth of that time later (a second at most); it completes all the same when it does.
+   * Sends are late: they have been in flight for longer than the option `stallAfter`. Each is named
+   * once, at most an eighth of that time (and at most a second) after it became late. It still
+   * completes later on.
    */
   stall: (late: StalledRange) => void;
-  /** A fatal error, once, after the completions and before `close`. Thrown when nobody listens, nor reads
-   * {@link ZeroCopySocket.completions}. */
+  /**
+   * A fatal error, emitted once, after the completions and before `close`. It is thrown when there
+   * is neither a listener nor a reader of {@link ZeroCopySocket.completions}.
+   */
   error: (error: Error) => void;
   /** The socket has closed; the last event. */
   close: (report: CloseReport) => void;

@@ -6,23 +6,26 @@ import type { PoolLatencies, SendTimes } from './send-times.js';
 // TurboFan folds constants of this module; an imported binding is loaded at each use.
 const PooledSlot = Slot;
 
-/** The memory of a send: until it completes, it is neither used again nor garbage-collected. */
+/** The memory of a send. Until the send completes, it is neither reused nor garbage-collected. */
 export type Holder = Slot | Uint8Array | Run | HeldParts;
 
-/** The send `id` of this memory has completed, or (`unsent`) never left. */
+/** Releases memory whose send `id` has completed, or (`unsent`) never left. */
 export function endHolding(holder: Holder, id: number, unsent: boolean): void {
   if (holder instanceof PooledSlot) holder.completed(id, unsent);
   else if (holder instanceof Run) holder.completed(id, 1, unsent);
   else if (holder instanceof HeldParts) holder.completed(id, unsent);
 }
 
-/** Where the pool of this memory counts latencies; null for memory that is of no pool. */
+/** The histogram of the pool that the memory belongs to; null for memory of no pool. */
 export function poolOf(holder: Holder): PoolLatencies {
   if (holder instanceof Uint8Array) return null;
   return holder instanceof HeldParts ? holder.latencies : holder.slots.latency;
 }
 
-/** Sends of one batch, which begins with the id `first`, may be of several pools. */
+/**
+ * Notes the times of the sends of a batch, which begins with the id `first`. They may be of several
+ * pools.
+ */
 export function markPools(
   holders: readonly Holder[],
   count: number,
@@ -37,7 +40,7 @@ export function markPools(
   }
 }
 
-/** A ring of twice the size, with what stands at the ids from `low` to before `next`. */
+/** A ring of twice the size, with the holders of the ids from `low` to before `next`. */
 export function enlarged(
   ring: readonly (Holder | null)[],
   low: number,

@@ -2,23 +2,34 @@ import type { Endpoint, SocketDescription } from '../addon/contract.js';
 import type { CodedError } from '../base/errors.js';
 import type { SocketInfo } from './stats.js';
 
-/** What one kind of socket does in its own way. What is left out is done as for any socket. */
+/**
+ * Functions by which one kind of socket differs from the others. Where one is missing, the default
+ * applies.
+ */
 export interface Hooks {
-  /** What errors of system calls are about, for a send with these flags: by default the remote end. */
+  /**
+   * The endpoint or interface that errors of system calls name, for a send with these flags; by
+   * default the remote end.
+   */
   about?(flags: number): Endpoint | { interface: string } | undefined;
-  /** A clearer error for what the kernel has refused; `index` says which of several messages. */
+  /**
+   * Makes a clearer error of one with which the kernel refused a send. `index` says which of
+   * several messages was refused.
+   */
   explain?(error: CodedError, length: number, index: number | undefined): Error;
   /** The error of a send that is longer than `maxLength`. */
   tooLong?(length: number): Error;
-  /** Refuses a packet out of more frames than the kernel takes. Without it a packet is one frame. */
+  /**
+   * Throws for a packet out of more frames than the kernel takes. Without it a packet is one frame.
+   */
   checkFrames?(count: number): void;
   /** The error that ends the socket. */
   fatal?(errno: number, syscall: string): CodedError;
-  /** What `info()` has to say besides. */
+  /** Further fields of `info()`. */
   details?(kernel: SocketDescription): Partial<SocketInfo>;
-  /** A send waits for room, where none has waited before. */
+  /** Called when a send begins to wait for room while none waited before. */
   waits?(): void;
-  /** The interface could not send what was handed over: called once each time that it is down. */
+  /** Called once each time that the interface is down while frames were handed over. */
   linkDown?(): void;
   connected?(): void;
   connectFailed?(errno: number): void;

@@ -5,7 +5,7 @@ interface Waiter {
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
   readonly signal: AbortSignal | undefined;
-  /** where it waits, and under which id */
+  /** the map in which it waits, and the id under which it does */
   readonly waiters: Waiters;
   readonly key: number;
 }
@@ -13,17 +13,18 @@ interface Waiter {
 type Waiters = Map<number, Set<Waiter>>;
 
 /**
- * Promises that wait for one id (`completed`) or for all ids so far (`flush`). What a record costs
- * grows with its ids, or with those who wait if they are fewer; all records of a socket together cost
- * no more than its ids, in whatever order these complete.
+ * Promises that wait for one id (`completed`) or for all ids so far (`flush`). The cost of a record
+ * grows with its ids, or with the number of promises if that is smaller. All records of a socket
+ * together cost no more than its ids, in whatever order these complete.
  */
 export class IdWaiters {
   readonly #byId: Waiters = new Map();
   readonly #flushes: Waiters = new Map(); // by target
-  // Their targets, which never fall. A Map passes over all that has gone to find its first.
+  // The keys of #flushes in order, since a Map walks over all removed entries to find its first
+  // one.
   readonly #targets: number[] = [];
   #firstTarget = 0;
-  #checked = 0; // of the ids below, those who waited have been resolved
+  #checked = 0; // the promises for ids below this one have been resolved
   readonly #signals = new AbortGroups<Waiter>((waiter, reason) => {
     const { waiters, key } = waiter;
     const equals = waiters.get(key);
@@ -32,7 +33,7 @@ export class IdWaiters {
     waiter.reject(reason);
   });
 
-  /** Whether nobody waits. */
+  /** Whether no promise is pending. */
   get empty(): boolean {
     return this.#byId.size === 0 && this.#flushes.size === 0;
   }
@@ -49,9 +50,10 @@ export class IdWaiters {
   }
 
   /**
-   * Resolves those whose ids have completed.
-   * @param first the ids of a record, which is told of now; without it, all ids are looked at
-   * @param low every id below has been told of
+   * Resolves the promises whose ids have completed.
+   * @param first the first id of a record whose event was emitted; without it, all ids are looked
+   * at
+   * @param low the events of all ids below have been emitted
    */
   settle(
     inFlight: InFlight,
@@ -61,7 +63,7 @@ export class IdWaiters {
   ): void {
     this.#settleIds(inFlight, this.#checked, low - 1);
     this.#checked = Math.max(this.#checked, low);
-    // Above it there are completed ids only if they came out of order.
+    // There are completed ids above it only if they completed out of order.
     if (inFlight.size < inFlight.next - low) {
       this.#settleIds(inFlight, Math.max(first, low), last);
     }

@@ -5,7 +5,7 @@ import { endHolding, enlarged, type Holder, markPools, poolOf } from './holder.j
 import { holdForEver, warnOfMappings } from './lost-memory.js';
 import { SendTimes } from './send-times.js';
 
-/** A program may have thousands of sockets, each with a send or two in flight. */
+/** It is small, since a program may have thousands of sockets with a send or two in flight each. */
 const FIRST_CAPACITY = 16;
 
 /**
@@ -28,14 +28,14 @@ export class InFlight {
   #done: number; // the first id plus the number of those that have completed
   #ring: (Holder | null)[] = new Array(FIRST_CAPACITY).fill(null);
   #mask = FIRST_CAPACITY - 1;
-  /** ids from `low` to here are those of `addPrompt`, and have no place in the ring */
+  /** ids from `low` to before this one are those of `addPrompt`, which have no place in the ring */
   #promptEnd: number;
-  /** From this id on a send needs more than its place: a larger ring, or the time noted. */
+  /** Adding this id needs more work: the ring is full, or the time has to be noted. */
   #limit: number;
   #most = 0;
-  /** how long they took, once `measure` has been called */
+  /** how long sends took to complete, once `measure` has been called */
   readonly latency = new LatencyHistogram();
-  /** when sends were made; null while nobody has asked */
+  /** when sends were made; null until `measure` is called */
   times: SendTimes | null = null;
   #retired: Set<number> | null = null;
   #passed: Set<number> | null = null;
@@ -58,26 +58,26 @@ export class InFlight {
     return this.next - this.#done;
   }
 
-  /** the largest that `size` has been */
+  /** the largest value that `size` has had */
   get most(): number {
     return Math.max(this.#most, this.size);
   }
 
-  /** Notes from now on when sends are made. */
+  /** Begins to note when sends are made. */
   measure(): SendTimes {
     this.times ??= new SendTimes(this.latency, this.low, this.next);
     this.markNext();
     return this.times;
   }
 
-  /** The next send is not to share a time with those before it. */
+  /** The next send must not share a mark with those before it. */
   markNext(): void {
     if (this.times === null) return;
     this.times.due = this.next;
     this.#limit = this.next;
   }
 
-  /** A send follows at once, and completions have been taken in just now. */
+  /** Called before a send that directly follows the taking in of completions. */
   markFrom(clock: typeof recentClock): void {
     if (this.times === null || !clock.isFresh) return;
     this.times.markAt(this.next, clock.latest);
@@ -90,7 +90,7 @@ export class InFlight {
     return this.next++;
   }
 
-  /** Whether all ids have been told, but for those of `addPrompt`, which are the latest; times are not noted. */
+  /** Whether only ids of `addPrompt` are in flight, and no times are noted. */
   get takesPrompt(): boolean {
     return this.times === null && (this.next === this.low || this.next === this.#promptEnd);
   }
@@ -101,7 +101,7 @@ export class InFlight {
     return this.next - 1;
   }
 
-  /** All of `addPrompt` are told of now. Returns how many there are: they end at `low`. */
+  /** Completes the ids of `addPrompt`. Returns how many they are, up to the new `low`. */
   completePrompt(): number {
     const count = this.#promptEnd - this.low;
     if (count <= 0) return 0;
@@ -122,7 +122,7 @@ export class InFlight {
     this.next = first + count;
   }
 
-  /** Gives the run as many ids as it has buffers; returns the first. */
+  /** Adds a run, with as many ids as it has buffers. Returns the first id. */
   addRun(run: Run): number {
     const first = this.next;
     const end = first + run.count;
@@ -134,7 +134,7 @@ export class InFlight {
     return first;
   }
 
-  /** Makes room for so many more ids, of which this is the first holder, and notes the time if it is due. */
+  /** Makes room for `count` more ids of a holder, and notes the time if due. */
   #prepare(count: number, holder: Holder): void {
     const end = this.next + count;
     while (end - this.low > this.#ring.length) this.#grow();
@@ -163,7 +163,7 @@ export class InFlight {
     return run !== null && id >= run.nextId;
   }
 
-  /** The first whole run that ends above the id. If a run has the id, it is this one. */
+  /** The first whole run that ends above the id: the only one that may contain it. */
   #runOf(id: number): Run | null {
     let from = this.#firstRun;
     let to = this.#endRuns;
@@ -176,8 +176,8 @@ export class InFlight {
   }
 
   /**
-   * Notes that the memory of this send must never be used again. `errno` says why its pages could not be
-   * replaced. The send is still to be completed, by `complete`.
+   * Notes that the memory of this send must never be used again; its pages could not be replaced
+   * because of `errno`. The send still has to be completed, by `complete`.
    */
   retire(id: number, errno = 0): void {
     warnOfMappings(errno);
@@ -195,7 +195,7 @@ export class InFlight {
   }
 
   /**
-   * Lets go of the memory of these ids; `unsent` says that they never left. Returns how many had not
+   * Releases the memory of these ids; `unsent` says that they never left. Returns how many had not
    * completed before: all of them, unless the kernel or the addon has reported an id twice.
    */
   complete(first: number, last: number, unsent: boolean): number {

@@ -1,4 +1,4 @@
-// What the addon and the kernel say of a socket when they are asked.
+// Functions that read the state of a socket from the addon and the kernel.
 import { readFileSync } from 'node:fs';
 import { native } from '../addon/addon.js';
 import type { EndsDescription, SocketDescription } from '../addon/contract.js';
@@ -12,13 +12,16 @@ export function readCounters(handle: number): SocketCounters {
   return counters as unknown as SocketCounters;
 }
 
-/** What the kernel says of a socket; nothing of one that is closed. */
+/** The state of a socket as the kernel reports it; empty for a closed socket. */
 export function describeSocket(handle: number | null): SocketDescription {
   const nothing: SocketDescription = Object.create(null);
   return handle === null ? nothing : Object.assign(nothing, native.describe(handle));
 }
 
-/** What sockets are asked for that come and go: both ends, and what has been acknowledged. */
+/**
+ * Both ends of a socket, and the acknowledged bytes. It is cheaper than `describeSocket`, for
+ * sockets that open and close often.
+ */
 export function describeEnds(handle: number): EndsDescription {
   const nothing: EndsDescription = Object.create(null);
   return Object.assign(nothing, native.ends(handle));

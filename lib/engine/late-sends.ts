@@ -18,7 +18,7 @@ export class LateSends implements Lookout {
   readonly #state: SocketState;
   readonly #completions: Completions;
   readonly #times: SendTimes;
-  /** ids below have been looked at when they were late */
+  /** ids below this one were late at an earlier look, or had completed */
   #seen: number;
 
   constructor(
@@ -40,7 +40,7 @@ export class LateSends implements Lookout {
   look(): boolean {
     const { inFlight } = this.#state;
     if (this.#areLate(inFlight.low)) {
-      // While the program was busy nobody could take in what has completed.
+      // Completions may not have been taken in while the program was busy.
       reactor.poll(this.#completions);
       if (this.#areLate(inFlight.low)) this.#tell();
     }

@@ -2,12 +2,15 @@ import { HeldParts } from '../buffers/parts.js';
 import { Run } from '../buffers/run.js';
 import { Slot } from '../buffers/slots.js';
 
-/** The errno of a slot that is retired since the process may have no more mappings (MappingBudget). */
+/**
+ * The errno of a slot that was retired since the process may not have more mappings
+ * (MappingBudget).
+ */
 const ENOSPC = 28;
 
 let warned = false;
 
-/** Says once that slots are retired for want of mappings, if that is why. */
+/** Warns once when slots are retired because the process may not have more mappings. */
 export function warnOfMappings(errno: number): void {
   if (errno !== ENOSPC || warned) return;
   warned = true;
@@ -21,10 +24,11 @@ export function warnOfMappings(errno: number): void {
 /** Plain arrays whose pages could not be replaced. The kernel may read them at any time, so they are kept. */
 const lost: Uint8Array[] = [];
 
-/** Sees to it that the memory of this send is never used again, and never garbage-collected. */
+/** Retires the memory of this send, so that it is never reused and never garbage-collected. */
 export function holdForEver(holder: Slot | Uint8Array | Run | HeldParts, id: number): void {
   if (holder instanceof HeldParts) {
-    for (const part of holder) holdForEver(part, id); // which of them it was is not known
+    // it is not known whose pages could not be replaced
+    for (const part of holder) holdForEver(part, id);
     return;
   }
   if (holder instanceof Slot) {

@@ -32,8 +32,10 @@ export class PartsSender {
   }
 
   /**
-   * One send out of parts, which leave as if they lay in a row. All are held until it completes.
-   * @param aim says where it goes; called when the parts have been read, since their getters may send, too
+   * Makes one send out of parts, whose bytes are sent one behind the other. All parts are held
+   * until it completes.
+   * @param aim writes the destination. It is called after the parts were read, since their getters
+   * may send as well
    */
   send(given: readonly unknown[], lengths: unknown, flags: number, aim?: () => void): number {
     const unchecked = readParts(given, lengths, MOST_PARTS);
@@ -41,7 +43,7 @@ export class PartsSender {
     const parts: Part[] = [];
     const arrays: Uint8Array[] = [];
     let total = 0;
-    // From here on nothing runs that is not ours.
+    // From here on no code of the program runs.
     try {
       for (const [i, each] of unchecked.entries()) {
         const part = checkPart(each, i);
@@ -66,7 +68,7 @@ export class PartsSender {
     return this.#add(parts);
   }
 
-  /** One send out of frames of the socket's own pool, of `total` bytes. */
+  /** Makes one send of `total` bytes out of frames of the socket's own pool. */
   frames(parts: readonly Part[], total: number): number {
     let begun = 0;
     try {
@@ -86,7 +88,7 @@ export class PartsSender {
     return this.#add(parts);
   }
 
-  /** A lease of the buffer becomes a send now, so that one that is named twice needs two. */
+  /** Turns a lease into a send at once, so that a buffer that is named twice needs two leases. */
   #begin(buffer: PooledBuffer, slot: Slot): void {
     slot.assertHeld('send');
     checkPool(buffer.pool, this.#ownPool, slot.index);
@@ -105,7 +107,7 @@ export class PartsSender {
     for (const { slot, offset, length } of parts) {
       slot?.verifier?.sent(slot, offset + length, inFlight.next);
     }
-    inFlight.markNext(); // its pools are not those of the sends around it
+    inFlight.markNext(); // its pools may differ from those of the sends before and after it
     const memory = parts.map(({ slot, buffer }) => slot ?? (buffer as Uint8Array));
     const id = inFlight.add(memory.length > 1 ? new HeldParts(memory) : (memory[0] as Holder));
     inFlight.markNext();
@@ -113,7 +115,7 @@ export class PartsSender {
   }
 }
 
-/** These parts are not sent after all. */
+/** Gives the leases of these parts back, which were not sent. */
 function cancel(parts: readonly Part[]): void {
   for (const { slot } of parts) slot?.slots.cancelSend(slot);
 }

@@ -5,19 +5,20 @@ import type { Slots } from '../buffers/slots.js';
 import type { InFlight } from './in-flight.js';
 
 /**
- * The pools of which a socket may have buffers in flight. It keeps these, and no others, so that a pool
- * that is no longer used can be collected, and a dry one asks no socket in vain.
+ * The pools of which a socket may have buffers in flight. Only these are referred to, so that a
+ * pool that is no longer used can be collected, and a dry pool asks no socket in vain.
  *
- * When the socket turns from one pool to another, the first is noted with an id below which all that
- * was sent of it lies. It is let go when every id below has completed: a comparison, where counting
- * would cost something for each send.
+ * When a socket sends from another pool than before, the earlier one is noted with the next id: all
+ * sends of it have lower ids. It is dropped when every lower id has completed. That is one
+ * comparison, where counting would cost something for each send.
  */
 export class PoolsInFlight {
   readonly #reaper: WeakRef<Reaper>;
   readonly #maxLength: number;
   #latest: BufferPool | null = null;
-  #slots: Slots | null = null; // of the latest pool
-  #earlier: Map<BufferPool, number> | null = null; // by that id, the lowest first; null while empty
+  #slots: Slots | null = null; // those of the latest pool
+  // the earlier pools with those ids, the lowest first; null while empty
+  #earlier: Map<BufferPool, number> | null = null;
   /**
    * The latest pool, unless it verifies: of its buffers a send looks only at leases and length, which
    * is at most `usualLength`.
@@ -31,7 +32,7 @@ export class PoolsInFlight {
     this.#maxLength = maxLength;
   }
 
-  /** Buffers of a pool are to be sent now. */
+  /** Called when buffers of a pool are about to be sent. */
   use(pool: BufferPool, verifies: boolean, inFlight: InFlight): void {
     if (pool === this.#latest) return;
     const { next, low } = inFlight;
@@ -50,14 +51,14 @@ export class PoolsInFlight {
     this.letGo(low);
   }
 
-  /** Sends are about to complete. */
+  /** Called before sends are counted as completed. */
   noteInFlight(): void {
     this.#slots?.noteInFlight();
     if (this.#earlier === null) return;
     for (const pool of this.#earlier.keys()) memoryOf(pool).slots.noteInFlight();
   }
 
-  /** Lets go of pools whose sends have completed, but for the latest. */
+  /** Drops pools whose sends have all completed, except the latest. */
   letGo(low: number): void {
     if (this.#earlier === null) return;
     for (const [pool, end] of this.#earlier) {
@@ -68,7 +69,7 @@ export class PoolsInFlight {
     this.#earlier = null;
   }
 
-  /** Lets go of all: nothing is in flight. */
+  /** Drops all pools, when nothing is in flight. */
   clear(): void {
     if (this.#latest === null) return; // then there are no earlier ones
     for (const pool of this.#earlier?.keys() ?? []) memoryOf(pool).reapers.delete(this.#reaper);

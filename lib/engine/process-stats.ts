@@ -14,9 +14,9 @@ import { readCounters } from './kernel-facts.js';
 import type { SocketCounters, SocketInfo } from './stats.js';
 
 /**
- * What sockets have come to: the counters are sums over all there have been, so they never fall; the
- * rest is of those that are open. `interfaceDropped` counts what an interface dropped once for each socket
- * that was open on it.
+ * Sums over sockets. The counters include all sockets that there have been, so they never fall; the
+ * other values are those of open sockets. `interfaceDropped` counts what an interface dropped once
+ * for each socket that was open on it.
  */
 export interface SocketSums extends SocketCounters {
   /** sockets open now, those that are closing included */
@@ -25,7 +25,7 @@ export interface SocketSums extends SocketCounters {
   opened: number;
   /** sockets that have closed, for whatever reason */
   closed: number;
-  /** of those, the ones that an error has ended */
+  /** closed sockets that an error has ended */
   errors: number;
   /** ids whose completion has not been delivered */
   inFlight: number;
@@ -40,16 +40,18 @@ export interface SocketSums extends SocketCounters {
   completionLatency: CompletionLatency;
 }
 
-/** What pools have come to. All but `made` and `dry` is of those that are there now; rings and UMEMs are
- * among them. */
+/**
+ * Sums over pools, rings and UMEMs included. All values except `made` and `dry` are those of pools
+ * that exist now.
+ */
 export interface PoolSums {
   /** pools that have been made */
   made: number;
-  /** pools that are there: neither closed, with all buffers back, nor collected */
+  /** pools that exist: they are not collected, and not closed with all buffers back */
   open: number;
   /** bytes of their buffers */
   bytes: number;
-  /** their buffers, which are one of the four that follow */
+  /** all their buffers: the sum of the next four values */
   buffers: number;
   /** buffers that can be acquired now */
   free: number;
@@ -65,7 +67,7 @@ export interface PoolSums {
   dry: number;
 }
 
-/** What one thread does with this library. */
+/** The statistics of one thread. */
 export interface ProcessStats {
   /** the thread that it covers, as of node:worker_threads; 0 is the main thread */
   threadId: number;
@@ -78,9 +80,9 @@ export interface ProcessStats {
 }
 
 /**
- * Sums up all sockets and pools of this thread, whoever opened them. It keeps none of them alive. Each
- * worker thread has its own: ask there, and add. A copy of the library that a thread has loaded a second
- * time counts by itself.
+ * Sums up all sockets and pools of this thread, and keeps none of them alive. Each worker thread
+ * has sums of its own: call it there, and add. A second copy of the library in a thread counts
+ * separately.
  *
  * The first call begins to measure the latency of all sockets, those that are opened later included.
  * Reads a few numbers of each open socket, and of packet and XDP sockets makes a system call.
@@ -111,7 +113,7 @@ export function processStats(): ProcessStats {
 
 type Counted = Omit<SocketSums, keyof SocketCounters | 'oldest' | 'completionLatency'>;
 
-/** Adds sockets up. */
+/** Sums of several sockets. */
 class Sum {
   readonly #counters = {} as SocketCounters;
   readonly #latency = new LatencyHistogram();

@@ -20,7 +20,8 @@ const IS_SHARED =
  * The error of a send that the addon or the kernel has refused.
  * @param code a negated errno or refusal
  * @param index which of several messages it was about
- * @param about what an error of the system is about; by default what any send of the socket is
+ * @param about the endpoint or interface that an error of the system names; by default that of any
+ * send of the socket
  */
 export function refusal(
   state: SocketState,
@@ -43,13 +44,13 @@ export function refusal(
   return withSystem(state.hooks.explain?.(error, length, index) ?? error, error);
 }
 
-/** A clearer error says what the system's error said: errno, call, and whom it was about. */
+/** Copies errno, call, and address or interface of the system's error to a clearer one. */
 function withSystem(explained: Error, { code: _, message: __, stack: ___, ...system }: CodedError) {
   return Object.assign(explained, system);
 }
 
 /**
- * Refuses memory that only another socket sends from.
+ * Throws for memory from which only another socket may send.
  * @param own the only pool whose buffers this socket sends; null: any but those of rings
  */
 export function checkPool(pool: BufferPool, own: BufferPool | null, index: number): void {
@@ -64,11 +65,15 @@ function wrongPool(message: string): CodedError {
   return typeError('ERR_ZEROSEND_WRONG_POOL', message);
 }
 
-/** Refuses what is no number of bytes from 1 to `available`, and what is too long for the socket. */
+/**
+ * Throws unless `length` is a number of bytes from 1 to `available`, and not too long for the
+ * socket.
+ */
 export function checkLength(state: SocketState, length: number, available: number): void {
   const { maxLength } = state;
   if (
-    Number.isInteger(length) && // first: a comparison would convert what is no number
+    // checked first, since a comparison would convert a value that is no number
+    Number.isInteger(length) &&
     length > 0 &&
     length <= available &&
     length <= maxLength
@@ -83,7 +88,7 @@ export function checkLength(state: SocketState, length: number, available: numbe
 }
 
 /**
- * Where in its memory a send begins. Refuses what is no place in it.
+ * Checks where in its memory a send begins, and returns it.
  * @param own the only pool whose buffers the socket sends; null: any
  */
 export function checkOffset(offset: unknown, available: number, own: BufferPool | null): number {
@@ -94,7 +99,7 @@ export function checkOffset(offset: unknown, available: number, own: BufferPool 
   return checkInteger('options.offset', offset, 0, Math.max(available - 1, 0));
 }
 
-/** An error about one buffer of several says which. */
+/** Adds to an error which of several buffers it is about. */
 export function nameIndex(error: unknown, index: number): void {
   if (error instanceof Error) (error as CodedError).index ??= index;
 }

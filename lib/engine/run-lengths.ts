@@ -12,10 +12,10 @@ import type { SocketState } from './state.js';
 const writeLength = writeOneLength;
 const writeBegin = writeOneBegin;
 
-/** One number for all messages, or a list of our own with one for each. Not checked. */
+/** One number for all messages, or a list of the library's own with one for each. Not checked. */
 export type Numbers = number | readonly unknown[];
 
-/** Number `i` of them. */
+/** The number for message `i`. */
 export function numberAt(numbers: Numbers | undefined, i: number): number {
   return (typeof numbers === 'object' ? numbers[i] : numbers) as number;
 }

@@ -4,20 +4,21 @@ import { readEach } from '../buffers/given-arrays.js';
 /** Options of one send. */
 export interface SendOptions {
   /**
-   * Anything of yours that says what the send was. The range in which it completes has it in `tags`. The
-   * socket keeps it until then. Undefined is none.
+   * Any value by which you recognize the send. The range in which it completes has it in `tags`.
+   * The socket refers to it until then. Undefined means none.
    */
   tag?: unknown;
   /**
-   * Where in the buffer it begins, in bytes: what is sent are `length` bytes from there on. 0 to the last
-   * byte of the buffer; default 0. Sockets with a ring take none, since frames lie in it as they are.
+   * Where in the buffer the send begins, in bytes: `length` bytes from there on are sent. 0 to the
+   * last byte of the buffer; default 0. Sockets with a ring take no offset, since the kernel sends
+   * a frame from its beginning.
    */
   offset?: number | undefined;
 }
 
 /** Options of a `sendMany`. */
 export interface SendManyOptions {
-  /** What each of the buffers is, as {@link SendOptions.tag}: as many as there are buffers. */
+  /** A tag for each buffer, as {@link SendOptions.tag}: as many as there are buffers. */
   tags?: ArrayLike<unknown> | undefined;
   /** Where each begins, as {@link SendOptions.offset}: one offset for all, or one for each buffer. */
   offset?: number | ArrayLike<number> | undefined;
@@ -27,8 +28,9 @@ const ONE = ['tag', 'offset'] as const;
 const MANY = ['tags', 'offset'] as const;
 
 /**
- * As `readOptions` reads it. That makes two objects and takes some 100 ns; to look at what there is by
- * `in` takes a tenth, as V8 keeps the names of each shape of objects.
+ * Reads the option `tag` with the checks of `readOptions`. That function makes two objects and
+ * takes some 100 ns; looking for properties by `in` takes a tenth of it, since V8 knows the names
+ * of each shape of objects.
  * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
  */
 export function readTag(options: SendOptions): unknown {
@@ -39,13 +41,13 @@ export function readTag(options: SendOptions): unknown {
   return Object.hasOwn(options, 'tag') ? options.tag : undefined;
 }
 
-/** The offset that is given, not checked; undefined: there is none. */
+/** The offset that was given, unchecked; undefined where there is none. */
 export function readOffset(options: SendOptions): number | undefined {
   return Object.hasOwn(options, 'offset') ? options.offset : undefined;
 }
 
 /**
- * A copy of what is given for so many sends. The offsets are not checked.
+ * A copy of the options for `count` sends. The offsets are not checked.
  * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
  */
 export function readMany(options: SendManyOptions, count: number) {

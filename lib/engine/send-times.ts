@@ -1,11 +1,14 @@
 import { LatencyHistogram } from '../base/latency-histogram.js';
 import { nextStride, recentClock } from '../base/recent-clock.js';
 
-/** Where the pools of a send count how long it takes; of one out of parts they may be several. */
+/**
+ * The histograms in which the pools of a send count its latency. A send out of parts may have
+ * several.
+ */
 export type PoolLatencies = LatencyHistogram | readonly LatencyHistogram[] | null;
 
 const FIRST_CAPACITY = 16;
-/** More marks than this are not kept: two neighbours become one then. */
+/** The most marks that are kept. Beyond, two neighbouring ones are merged. */
 const MOST_MARKS = 16_384;
 
 /**
@@ -16,17 +19,18 @@ const MOST_MARKS = 16_384;
  *   ids     12  13  14  15 | 16  17 | 18 ...
  *   marks  (12, 3.02 ms)    (16, …)  (18, …)
  *
- * How many ids share a mark follows from how fast they come: a mark is made for each where sends are
- * some 70 µs apart, and for several where they are closer, so that the clock takes a fixed small share
- * of the time. Their latencies come out longer by what lies between them and their mark.
+ * How many ids share a mark depends on the rate of sends: each id has its own where sends are some
+ * 70 µs apart, and several share one where they are closer, so that reading the clock takes a fixed
+ * small share of the time. The latencies of ids behind a mark are too long by the time since that
+ * mark.
  */
 export class SendTimes {
-  /** the id from which on a mark is to be made */
+  /** the id at which the next mark has to be made */
   due: number;
   readonly latency: LatencyHistogram;
   /** called with each mark */
   marked: (() => void) | null = null;
-  /** ids from here on have been seen being sent */
+  /** ids from this one on were sent while times were noted */
   readonly firstId: number;
   #ids = new Float64Array(FIRST_CAPACITY);
   #times = new Float64Array(FIRST_CAPACITY);
@@ -37,9 +41,10 @@ export class SendTimes {
   #stride = 1;
 
   /**
-   * @param latency where they are counted
+   * @param latency the histogram in which latencies are counted
    * @param low every id below has completed
-   * @param next the next id; those in between are in flight, and were sent nobody knows when
+   * @param next the next id; the ids in between are in flight, and the times at which they were
+   * sent are not known
    */
   constructor(latency: LatencyHistogram, low: number, next: number) {
     this.latency = latency.begin();
@@ -49,16 +54,17 @@ export class SendTimes {
   }
 
   /**
-   * The ids from `id` on, which the next call may cut short, are sent now.
-   * @param pool where latencies of their pool are counted
+   * Notes that the ids from `id` on, up to the next mark, are sent now.
+   * @param pool the histogram of their pool
    */
   mark(id: number, pool: PoolLatencies): void {
     this.#mark(id, pool, recentClock.recent());
   }
 
   /**
-   * The same of the pool of those before, if it is not due already, with a time that is known. It is not worth
-   * its place either where the mark before it is younger than those are apart that pay.
+   * Makes a mark with a known time, for the same pool as before, unless one is due already. No mark
+   * is made either where the last one is more recent than the interval at which marks are worth
+   * their cost.
    */
   markAt(id: number, now: number): void {
     const at = (this.#head + this.#count - 1) & this.#mask;
@@ -108,7 +114,7 @@ export class SendTimes {
     this.#count = count;
   }
 
-  /** These ids have completed, by the clock of `now`. */
+  /** Counts the latencies of ids that have completed at the time `now`. */
   completed(first: number, end: number, now: number): void {
     let id = Math.max(first, this.firstId);
     if (id >= end) return;
@@ -124,7 +130,7 @@ export class SendTimes {
     }
   }
 
-  /** All ids below have completed: their marks are not needed any more. */
+  /** Removes the marks of ids below `low`, which have all completed. */
   forget(low: number): void {
     while (this.#count > 1 && this.#idOf(1) <= low) {
       this.#pools[this.#head] = null;
@@ -133,12 +139,14 @@ export class SendTimes {
     }
   }
 
-  /** When the id was sent, by `clock`; of one that was sent before measuring began, when that was. */
+  /**
+   * The time of `clock` at which the id was sent, or at which measuring began where that was later.
+   */
   timeOf(id: number): number {
     return this.#times[(this.#head + this.#markOf(id)) & this.#mask] as number;
   }
 
-  /** The first id that was sent after this time, of all that there have been below `next`. */
+  /** The first id below `next` that was sent after this time. */
   firstAfter(time: number, next: number): number {
     for (let mark = 0; mark < this.#count; mark++) {
       if ((this.#times[(this.#head + mark) & this.#mask] as number) > time) return this.#idOf(mark);
@@ -146,7 +154,10 @@ export class SendTimes {
     return next;
   }
 
-  /** Ranges of ids, oldest first, whose latency this pool counts, each from `first` to before `end`. */
+  /**
+   * The ranges of ids, oldest first, whose latency is counted in this histogram. Each is from
+   * `first` to before `end`.
+   */
   *ofPool(pool: LatencyHistogram, next: number): Iterable<{ first: number; end: number }> {
     for (let mark = 0; mark < this.#count; mark++) {
       const counted = this.#pools[(this.#head + mark) & this.#mask] as PoolLatencies;
@@ -160,7 +171,9 @@ export class SendTimes {
     return this.#ids[(this.#head + mark) & this.#mask] as number;
   }
 
-  /** The latest mark that is not above the id. Most complete in order, and have the first one. */
+  /**
+   * The latest mark that is not above the id. Most ids complete in order, and have the first mark.
+   */
   #markOf(id: number): number {
     if (this.#count === 1 || this.#idOf(1) > id) return 0;
     let from = 1;

@@ -77,15 +77,15 @@ export class Sender {
   }
 
   /**
-   * Takes in what has finished, after so many sends. To be called before anything else of a send:
-   * listeners run in here, and may send or close. They are told of ids only that have been returned
-   * already.
+   * Takes completions in, once every few sends. Has to be called before anything else that a send
+   * does, since listeners run within, and may send or close. So they hear only of ids that `send`
+   * has returned already.
    */
   reapIfDue(): void {
     if (++this.#sinceReap >= this.#reapEvery) this.#reap();
   }
 
-  /** The same before so many sends. */
+  /** The same before a call with `sends` sends. */
   reapIfDueFor(sends: number): void {
     this.#sinceReap += sends;
     if (this.#sinceReap >= this.#reapEvery) this.#reap();
@@ -95,7 +95,7 @@ export class Sender {
     this.#sinceReap = 0;
     if (this.#inFlight.size === 0 || this.#state.phase === 'closed') return;
     reactor.poll(this.#reactee);
-    this.#inFlight.markFrom(recentClock); // which listeners have let expire, if any have run
+    this.#inFlight.markFrom(recentClock); // listeners, if any have run, have let the clock expire
   }
 
   one(
@@ -109,7 +109,7 @@ export class Sender {
       : this.#plain(buffer as Uint8Array, length as number | undefined, flags);
   }
 
-  /** The same, of what lies in the buffer from an offset on. */
+  /** Sends a part of a buffer, from an offset on. */
   from(
     buffer: PooledBuffer | Uint8Array | readonly SendPart[],
     length: number | PartLengths | undefined,
@@ -131,7 +131,7 @@ export class Sender {
   /**
    * Kept small: TurboFan inlines so many bytecodes into a caller and no more. With `#takeAnswer` in
    * line and a default for `copied`, a send in a loop cost 54 ns of JavaScript in place of 39.
-   * @param copied it is a copy already, for which no zero copy is asked
+   * @param copied the buffer is a copy already, so it is not sent with zero copy
    */
   pooled(buffer: PooledBuffer, length: number, flags: number, copied: boolean): number {
     const slot = slotOf(buffer);
@@ -175,18 +175,22 @@ export class Sender {
     this.#state.waitForDrain(this.#inFlight.next);
   }
 
-  /** What nearly every send of a pooled buffer is, told by a few comparisons; if not, `check`. */
+  /**
+   * Whether a send of a pooled buffer is valid, for nearly every send, by a few comparisons.
+   * Otherwise `check` decides.
+   */
   isUsual(buffer: PooledBuffer, slot: Slot, length: number): boolean {
     return (
       buffer.pool === this.#pools.usual &&
       slot.leases > 0 &&
-      Number.isInteger(length) && // before it is compared: that would convert what is no number
+      // checked before comparing, which would convert a value that is no number
+      Number.isInteger(length) &&
       length > 0 &&
       length <= this.#pools.usualLength
     );
   }
 
-  /** Any send of a pooled buffer. */
+  /** Checks any send of a pooled buffer, and throws where it is not valid. */
   check(buffer: PooledBuffer, slot: Slot, length: number, offset?: number): void {
     slot.assertHeld('send');
     checkPool(buffer.pool, this.#ownPool, slot.index);
@@ -208,14 +212,14 @@ export class Sender {
     const result = nativeSendPlain(this.#handle, buffer, bytes, asked);
     if (result < 0) throw refusal(this.#state, result, bytes, flags);
     if (waiting() !== 0) this.#state.waitForDrain(this.#inFlight.next);
-    this.#inFlight.markNext(); // it is of no pool, and those around it are
+    this.#inFlight.markNext(); // it is of no pool, unlike the sends before and after it
     const id = result === IS_PROMPT ? this.#addPrompt(null) : this.#inFlight.add(buffer);
     this.#inFlight.markNext();
     return id;
   }
 }
 
-/** The first `count` slots are not sent after all. */
+/** Gives the leases of the first `count` slots back, which were not sent. */
 export function cancelSends(slots: readonly Slot[], count: number): void {
   for (const slot of slots.slice(0, count)) slot.slots.cancelSend(slot);
 }

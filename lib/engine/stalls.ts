@@ -1,30 +1,30 @@
 import { clearTimeout, clock, setTimeout } from '../base/timers.js';
 
-/** A socket with the option `stallAfter`, as the watch sees it. */
+/** A socket with the option `stallAfter`, as `StallWatch` sees it. */
 export interface Lookout {
   /** ms */
   readonly stallAfter: number;
-  /** whether the watch has it */
+  /** whether it is on the list of `StallWatch` */
   watched: boolean;
-  /** Tells of sends that are late. Returns whether any are in flight, late or not. */
+  /** Emits `stall` for sends that are late. Returns whether any are in flight, late or not. */
   look(): boolean;
 }
 
-/** So many times within `stallAfter` a socket is looked at. */
+/** How many times within `stallAfter` a socket is looked at. */
 const LOOKS = 8;
-/** But no less often, in ms. */
+/** The longest interval between two looks, in ms. */
 const LONGEST_LOOK = 1000;
 
 /**
- * Looks for sends that are late, of all sockets of the thread that want to know, by one timer. It runs
- * while any of these has a send in flight, and keeps no process alive.
+ * Looks for late sends of all sockets of the thread with the option `stallAfter`, by one timer. It
+ * runs while any of these has a send in flight, and does not keep the process alive.
  */
 class StallWatch {
   readonly #lookouts = new Set<Lookout>();
   #timer: NodeJS.Timeout | undefined;
   #due = Number.POSITIVE_INFINITY;
 
-  /** Something of this one is in flight. */
+  /** Adds a socket that has a send in flight. */
   add(lookout: Lookout): void {
     lookout.watched = true;
     this.#lookouts.add(lookout);

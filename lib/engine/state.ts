@@ -25,7 +25,7 @@ interface Ends {
 
 const NO_ENDS: Ends = { local: undefined, remote: undefined };
 
-/** What a kind of socket is bounded by. */
+/** Limits that depend on the kind of socket. */
 export interface Limits {
   /** bytes of a send */
   maxLength: number;
@@ -37,7 +37,7 @@ export interface Limits {
   pool?: BufferPool;
 }
 
-/** What the parts of one socket share: its sender, its completions, its closing. */
+/** The state of one socket that its sender, its completions and its closing share. */
 export class SocketState {
   readonly protocol: Protocol;
   readonly handle: number;
@@ -51,7 +51,7 @@ export class SocketState {
   readonly inFlight: InFlight;
   readonly policy: ZeroCopyPolicy;
   readonly stamps: TimestampReader | null;
-  /** The system call by which it sends: rings are kicked by send(2). */
+  /** The name of the system call by which it sends, for errors: rings are kicked by send(2). */
   readonly sendCall: string;
   /** the option `sendBufferSize`; 0 without */
   readonly sendBufferAsked: number;
@@ -59,7 +59,9 @@ export class SocketState {
   readonly stallAfter: number;
   hooks: Hooks = {};
   phase: 'connecting' | 'open' | 'closing' | 'closed';
-  /** Whoever awaits the connection is to get the socket first, so it must not end yet. */
+  /**
+   * While true the socket must not end, so that the caller who awaits the connection gets it first.
+   */
   isBeingHandedOver = false;
   /** the error that has ended it */
   error: CodedError | null = null;
@@ -72,7 +74,7 @@ export class SocketState {
   failed = 0;
   /** ids that `stall` has named */
   stalled = 0;
-  /** what senders have given their sends; null until the first does */
+  /** the tags of sends in flight; null until the first send with one */
   tags: Tags | null = null;
   readonly readers = new CompletionReaders();
   /** its counters, once it is closed */
@@ -101,19 +103,19 @@ export class SocketState {
     this.phase = protocol === 'tcp' ? 'connecting' : 'open';
   }
 
-  /** What the kernel says of it; nothing once it is closed. */
+  /** The state of the socket as the kernel reports it; empty once it is closed. */
   describe(): SocketDescription {
     return describeSocket(this.phase === 'closed' ? null : this.handle);
   }
 
-  /** Remembers both ends, which a connection that was reset has no more. */
+  /** Remembers both ends, which the kernel no longer reports of a connection that was reset. */
   look({ local, remote }: EndsDescription): Ends {
     const isLost = remote === undefined && this.#ends.remote !== undefined;
     if ((local ?? remote) !== undefined && !isLost) this.#ends = { local, remote };
     return this.#ends;
   }
 
-  /** What errors of system calls are about. */
+  /** The endpoint or interface that errors of system calls name. */
   about(flags = 0): Endpoint | { interface: string } | undefined {
     return this.hooks.about ? this.hooks.about(flags) : this.remote();
   }
@@ -127,9 +129,10 @@ export class SocketState {
     return this.hooks.fatal?.(errno, syscall) ?? systemError(errno, syscall, this.about());
   }
 
-  /** The error of a send that comes too late, with the reason where the socket has failed. */
+  /** The error of a send on a socket that is not open, with the reason where it has failed. */
   closedError(): Error {
-    // The socket may have failed a moment ago, and the news of that not have been delivered.
+    // The socket may have failed a moment ago, and the record of that may not have been delivered
+    // yet.
     const failure = this.phase === 'open' ? describeSocket(this.handle).failure : 0;
     if (failure) this.error ??= this.fatal(failure);
     const { error } = this;
@@ -141,13 +144,13 @@ export class SocketState {
     return stateError('ERR_ZEROSEND_SOCKET_CLOSED', `the socket is ${how}`, error ?? undefined);
   }
 
-  /** What an accepted send is. */
+  /** Keeps the tag of an accepted send. */
   tag(id: number, tag: unknown): void {
     this.tags ??= new Tags();
     this.tags.set(id, tag);
   }
 
-  /** The send `id`, or those up to it, wait for room in the kernel. */
+  /** Notes that the send `id`, or sends up to it, wait for room in the kernel. */
   waitForDrain(id: number): void {
     if (!this.needDrain) this.hooks.waits?.();
     this.needDrain = true;

@@ -18,13 +18,13 @@ import type { SocketState } from './state.js';
  * tag.
  */
 
-/** What is needed of a socket. */
+/** The parts of a socket that are used here. */
 interface Core {
   readonly batches: BatchSender;
   readonly state: SocketState;
 }
 
-/** @param send the send as it is without a tag, from an offset on that is not checked */
+/** @param send makes the send without a tag, from an unchecked offset on */
 export function sendTagged(
   { state }: Core,
   options: SendOptions,
@@ -36,7 +36,7 @@ export function sendTagged(
   return id;
 }
 
-/** @param to where they go; null: to the peer */
+/** @param to the destinations; null for the peer */
 export function sendManyTagged(
   { batches, state }: Core,
   buffers: readonly PooledBuffer[] | BufferRun,

@@ -1,20 +1,19 @@
 const FIRST_CAPACITY = 64;
 
 /**
- * What senders have given their sends to be told with them, by id. Most sends have one or none has, so
- * they are kept as the buffers in flight are: in a ring that is as long as the ids between the oldest
- * tag and the latest.
+ * The tags of sends, by id. A program gives a tag to most of its sends or to none, so they are kept
+ * in a ring that has a place for each id between the oldest tag and the latest.
  */
 export class Tags {
   #ring: unknown[] = new Array(FIRST_CAPACITY).fill(undefined);
   #mask = FIRST_CAPACITY - 1;
-  /** no id below has a tag */
+  /** no id below this one has a tag */
   #low = 0;
-  /** nor has one from here on */
+  /** no id from this one on has a tag */
   #end = 0;
   #count = 0;
 
-  /** The id is above all that have been given a tag. */
+  /** Sets the tag of an id. Ids have to grow from call to call. */
   set(id: number, tag: unknown): void {
     if (tag === undefined) return;
     if (this.#count === 0) this.#low = id;
@@ -24,7 +23,10 @@ export class Tags {
     this.#end = id + 1;
   }
 
-  /** Those of a range, each at the place of its id in it; undefined when none has one. */
+  /**
+   * The tags of a range, each at the place of its id within the range; undefined when no id has
+   * one.
+   */
   of(first: number, last: number): unknown[] | undefined {
     if (this.#count === 0 || first >= this.#end || last < this.#low) return undefined;
     let some = false;
@@ -39,7 +41,7 @@ export class Tags {
     return some ? tags : undefined;
   }
 
-  /** The same, and lets go of them. */
+  /** The same, and forgets them. */
   take(first: number, last: number): unknown[] | undefined {
     const tags = this.of(first, last);
     if (tags === undefined) return undefined;

@@ -1,7 +1,7 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import type { LatencySummary } from '../base/latency-histogram.js';
 
-/** Where a packet was when its time was taken. */
+/** The point on its way that a packet had reached when the timestamp was taken. */
 export type TimestampStage =
   /** handed to the queueing discipline (SOF_TIMESTAMPING_TX_SCHED) */
   | 'scheduled'
@@ -17,33 +17,33 @@ export type TimestampStage =
 export interface Timestamp {
   /** The id of the send. */
   id: number;
-  /** Where the packet was. */
+  /** The point that the packet had reached. */
   stage: TimestampStage;
   /** nanoseconds since the epoch of CLOCK_REALTIME, or of the device's clock */
   time: bigint;
   /**
-   * Nanoseconds since the send, at least 1, and never more than have passed, also when the wall
-   * clock is stepped meanwhile; without meaning where the device's clock is another.
+   * Nanoseconds since the send: at least 1, and never more than have passed, even if the wall clock
+   * was stepped meanwhile. Has no meaning where the device's clock differs from the system's.
    */
   latency: number;
 }
 
-/** In the order of Notification::Stage. */
+/** In the order of the enum Stage of native/kernel/error_queue.h. */
 const STAGES: readonly TimestampStage[] = ['sent', 'scheduled', 'acknowledged'];
 
-/** Puts timestamps together from their records, and keeps the histograms. */
+/** Makes timestamps of their records, two for each, and counts their latencies in histograms. */
 export class TimestampReader {
   readonly #histograms = new Map<TimestampStage, RecordableHistogram>();
   #id = 0;
   #seconds = 0;
 
-  /** First record of a timestamp. */
+  /** Takes the first record of a timestamp. */
   begin(id: number, seconds: number): void {
     this.#id = id;
     this.#seconds = seconds;
   }
 
-  /** Second record; `stage` counts from 0. */
+  /** Takes the second record, and returns the timestamp. `stage` counts from 0. */
   end(stage: number, nanoseconds: number, since: number): Timestamp {
     const name = STAGES[stage] as TimestampStage;
     const latency = Math.max(1, since);

@@ -3,7 +3,7 @@ import type { Emitter } from './emitter.js';
 import type { ZeroCopySocketEvents } from './events.js';
 import type { SocketState } from './state.js';
 
-/** Says what the kernel has not granted of what was asked for, where nothing else would. */
+/** Warns of options that the kernel has not granted, where no error says so. */
 export function warnOfGrants(state: SocketState): void {
   const { stamps, sendBufferAsked, protocol } = state;
   if (stamps === null && sendBufferAsked === 0) return;
@@ -26,7 +26,7 @@ export function warnOfGrants(state: SocketState): void {
   }
 }
 
-/** Says of listeners that they can never be called, since the option is missing. */
+/** Warns of listeners that can never be called, since an option is missing. */
 export function warnOfListeners(
   emitter: Emitter<ZeroCopySocketEvents>,
   { stamps, stallAfter }: SocketState,
