@@ -9,13 +9,14 @@
 
 namespace zerosend {
 
-// The kernel ids of one notification, by what they were. `duplicates` and `unknown` should never be
-// reported by the kernel: they are counted, and free nothing.
+// The kernel ids of one notification, by what they were. Only `completed` frees anything. `duplicates`
+// and `unknown` should never be reported by the kernel.
 struct NotificationEffect {
   uint64_t completed = 0;   // kernel ids that were outstanding until now
   uint64_t duplicates = 0;  // kernel ids that had completed before
   uint64_t unknown = 0;     // kernel ids that were never given out, or a range that runs backwards
   uint64_t phantoms = 0;    // kernel ids that a refused send took all the same
+  uint64_t revoked = 0;     // kernel ids of sends that revoke() had given up
 };
 
 // Ties the kernel's ids to the ids of sends. It makes no system call and takes no lock: its owner
@@ -191,6 +192,11 @@ class Ledger {
         send = kNotified;
         continue;
       }
+      if (send == kRevoked) {
+        ++effect.revoked;
+        send = kNotified;
+        continue;
+      }
       degrade(sends_[send], outcome);
       --kernel_outstanding_;
       ++effect.completed;
@@ -211,8 +217,8 @@ class Ledger {
   }
 
   // Gives up on every send that is not complete. `before` is called as `before(id, payload)` for
-  // each one that the kernel may still read, and must make its memory safe to reuse; notifications
-  // that arrive later are duplicates.
+  // each one that the kernel may still read, and must make its memory safe to reuse. Notifications
+  // may arrive later, and free nothing.
   template <class Before, class Sink>
   void revoke(Before&& before, Sink&& sink) {
     for (uint64_t id = sends_.begin(); id != sends_.end(); ++id) {
@@ -221,12 +227,12 @@ class Ledger {
       before(id, send.payload);
       degrade(send, Outcome::kRevoked);
     }
-    while (!kernel_.empty()) {
-      if (kernel_.front() < kPhantom) {
-        --kernel_outstanding_;
-        settle(kernel_.front(), sink);
-      }
-      kernel_.pop_front();
+    for (uint64_t id = kernel_.begin(); id != kernel_.end(); ++id) {
+      uint64_t& send = kernel_[id];
+      if (send >= kRevoked) continue;
+      --kernel_outstanding_;
+      settle(send, sink);
+      send = kRevoked;
     }
     forget_completed();
   }
@@ -236,10 +242,11 @@ class Ledger {
   // should stay in the CPU's cache.
   static constexpr size_t kFew = 16;
 
-  // Values that stand in kernel_ in place of a send: the kernel id has been notified, or a refused
-  // send took it and it has not been notified yet.
+  // Values that stand in kernel_ in place of a send: the kernel id has been notified, or it has not,
+  // and was taken by a refused send, or by one that was revoked.
   static constexpr uint64_t kNotified = ~uint64_t{0};
   static constexpr uint64_t kPhantom = kNotified - 1;
+  static constexpr uint64_t kRevoked = kNotified - 2;
 
   struct Send {
     Payload payload{};
@@ -280,7 +287,7 @@ class Ledger {
   }
 
   IdRing<Send> sends_;
-  IdRing<uint64_t> kernel_;  // the send that took each kernel id, or kNotified, or kPhantom
+  IdRing<uint64_t> kernel_;  // the send that took each kernel id, or what stands for it
   uint64_t kernel_outstanding_ = 0;
   uint64_t doubts_ = 0;  // kernel ids that may have been taken beyond the end of kernel_
 };

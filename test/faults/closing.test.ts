@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
+import { startReceiver } from '../../rig/index.mjs';
 import { clearFaultsAfterEach, sharedTcpReceiver, withReceiver } from './peers.js';
 import { openDescriptors, pause, Sender, within } from './sender.mjs';
 import {
@@ -80,6 +81,37 @@ describe('TCP: the reset of an abort fails', () => {
     const report = await within(sender.socket.close({ timeout: 50 }), 'close', 2000);
     expect(report).toMatchObject({ outcome: 'revoked', ids: 5, unfinished: 5 });
     expect((await sender.finish()).problems).toEqual([]);
+  });
+});
+
+describe('TCP: what the kernel tells of sends that were given up', () => {
+  it('is no repetition, though the poller thread reads it after the abort', async () => {
+    const options = { protocol: 'tcp', seed: 'any', rcvbuf: 4096, paused: true } as const;
+    const peer = await startReceiver(options);
+    try {
+      const sender = await Sender.tcp(peer);
+      for (let i = 0; i < 16; i++) expect(sender.send(65_536)).toBe('accepted');
+      // Nothing moves any more, and the socket is armed: the reset will wake the poller thread.
+      let before = sender.socket.stats();
+      for (let wakes = -1; wakes !== before.wakes; before = sender.socket.stats()) {
+        wakes = before.wakes;
+        await pause(20);
+      }
+      const { notifications } = before;
+      inject('recvmsg', { error: 'EAGAIN' }); // of abort() itself
+      const ended = sender.socket.abort();
+      // This thread has no turn in which it would close the descriptor.
+      const end = performance.now() + 8000;
+      while (sender.socket.stats().notifications === notifications) {
+        expect(performance.now(), 'no notification is read').toBeLessThan(end);
+      }
+      const report = await within(ended, 'abort');
+      expect(report.outcome).toBe('revoked');
+      expect(sender.socket.stats().revoked).toBeGreaterThan(0);
+      expect(sender.books.audit([sender.pool])).toEqual([]);
+    } finally {
+      await peer[Symbol.asyncDispose]();
+    }
   });
 });
 

@@ -57,6 +57,7 @@ struct Model {
   };
   std::map<uint64_t, Send> sends;
   std::map<uint64_t, uint64_t> with_kernel;  // kernel id to send
+  std::set<uint64_t> given_up;               // kernel ids of revoked sends that were not notified
   uint64_t next_send;
   uint64_t next_kernel;
   uint64_t incomplete = 0;
@@ -75,7 +76,7 @@ struct Model {
     for (uint64_t id = first; id <= last; ++id) {
       const auto found = with_kernel.find(id);
       if (found == with_kernel.end()) {
-        ++effect.duplicates;
+        ++(given_up.erase(id) > 0 ? effect.revoked : effect.duplicates);
         continue;
       }
       Send& send = sends[found->second];
@@ -119,7 +120,8 @@ class Run {
     // Nothing above is worth anything for a kind of step that was not made.
     for (const char* kind :
          {"open", "zerocopy", "inline", "close", "fail", "retract", "notify", "repeat", "unknown",
-          "backwards", "phantom", "merged phantom", "late phantom", "revoke", "take"}) {
+          "backwards", "phantom", "merged phantom", "late phantom", "revoke", "late",
+          "take"}) {
       if (made_[kind] < 10) harness::Fail(__FILE__, __LINE__, std::string("too few of ") + kind);
     }
   }
@@ -230,6 +232,8 @@ class Run {
     CHECK_EQ(got.duplicates, expected.duplicates);
     CHECK_EQ(got.unknown, expected.unknown);
     CHECK_EQ(got.phantoms, expected.phantoms);
+    CHECK_EQ(got.revoked, expected.revoked);
+    if (got.revoked > 0) ++made_["late"];
   }
 
   NotificationEffect tell(uint64_t first, uint64_t last, bool copied) {
@@ -346,6 +350,7 @@ class Run {
       send.worst = std::max<int>(send.worst, kRevoked);
       --send.pieces;
       model_.settle(id);
+      model_.given_up.insert(kernel);
     }
     model_.with_kernel.clear();
   }

@@ -130,8 +130,7 @@ void Client::check(const zerosend::Counters& constant) const {
   MUST(counters[Counter::timestamps] == stamps_ + counters[Counter::unknownStamps],
        "key %u: %" PRIu64 " timestamps", key, stamps_);
   MUST(counters[Counter::unknownIds] == 0, "key %u: unknown ids", key);
-  // After a revocation the kernel's own notifications may still come.
-  MUST(counters[Counter::duplicateIds] == 0 || revoked() > 0, "key %u: duplicate ids", key);
+  MUST(counters[Counter::duplicateIds] == 0, "key %u: duplicate ids", key);
   MUST(counters[Counter::phantomIds] == 0, "key %u: phantom ids", key);
   MUST(!expect_error || errored || aborted, "key %u: it failed, but no error was reported", key);
   if (aborted || errored) return;
