@@ -3,7 +3,7 @@ import { checkInteger } from '../../base/validate.js';
 import {
   type BufferPool,
   PacketSocket,
-  PoolShare,
+  type PoolShare,
   XdpSocket,
   type ZeroCopySocket,
 } from '../../index.js';
@@ -17,7 +17,7 @@ import type { Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
 import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { Template, template } from '../packets/template.js';
-import { choosePool } from './choose-pool.js';
+import { choosePool, type RunPool } from './choose-pool.js';
 import type { Progress } from './meter.js';
 import { checkMix, type MixOrder, type MixPart } from './mix.js';
 import { MixedRuns } from './mixed-runs.js';
@@ -173,7 +173,7 @@ export function checkStream(options: GenerateOptions): CheckedGenerate {
   checkPackets(socket, offload, longest);
   return {
     socket,
-    ...runPool(socket, options.pool, longest, differ),
+    ...choosePool(socket, options.pool, longest, differ),
     packets,
     share,
     packetBytes,
@@ -186,29 +186,6 @@ export function checkStream(options: GenerateOptions): CheckedGenerate {
     ...observed,
     startAt,
   };
-}
-
-/** Where a run has its buffers from. */
-export type RunPool = BufferPool | PoolShare;
-
-/** As {@link choosePool}; a share has the buffers of its pool. */
-function runPool(
-  socket: ZeroCopySocket,
-  given: RunPool | undefined,
-  longest: number,
-  differ: string | null,
-): Pick<CheckedGenerate, 'pool' | 'ownPool' | 'train'> {
-  const share = given instanceof PoolShare ? given : null;
-  if (share !== null && isRing(socket)) {
-    throw invalidArgument('options.pool', "the socket's own, or left out", given);
-  }
-  const { pool, ownPool, train } = choosePool(
-    socket,
-    share?.pool ?? (given as BufferPool | undefined),
-    longest,
-    differ,
-  );
-  return { pool: share ?? pool, ownPool: ownPool ? pool : null, train };
 }
 
 const isRing = (socket: ZeroCopySocket) =>
@@ -227,7 +204,7 @@ export function checkReplacement(
     share,
   });
   checkPackets(socket, offload, longest);
-  const { train } = runPool(socket, pool, longest, differ);
+  const { train } = choosePool(socket, pool, longest, differ);
   return { packets, packetBytes, train };
 }
 

@@ -1,4 +1,10 @@
-import type { BufferRun, UdpDestination, UdpSocket } from '../../index.js';
+import {
+  type BufferPool,
+  type BufferRun,
+  PoolShare,
+  type UdpDestination,
+  type UdpSocket,
+} from '../../index.js';
 import { LaidSlots } from '../runs/laid-slots.js';
 import type { TemplateCount } from '../runs/mix.js';
 import type { Running } from './stream.js';
@@ -22,11 +28,12 @@ export interface Departed {
 
 /** Makes packets of many templates in the buffers of a pool. */
 class Maker {
-  readonly #slots: LaidSlots;
+  /** null of a share of a pool: others write to its buffers as well, so each packet is laid anew */
+  readonly #slots: LaidSlots | null;
 
   constructor({ pool }: Outlet) {
-    this.#slots = new LaidSlots(pool.bufferSize);
-    this.#slots.growTo(pool.count);
+    this.#slots = pool instanceof PoolShare ? null : new LaidSlots(pool.bufferSize);
+    this.#slots?.growTo((pool as BufferPool).count);
   }
 
   /** Which template the packet that was made last is of. */
@@ -39,10 +46,11 @@ class Maker {
     const sequence = mix === null ? stream.content.sequence : mix.parts[this.kind];
     const number = stream.next++;
     if (!sequence) {
-      this.#slots.forget(slot, 1);
+      this.#slots?.forget(slot, 1);
       return (write as NonNullable<typeof write>)(bytes, number);
     }
-    this.#slots.lay(slot, sequence, bytes, 0);
+    if (this.#slots === null) sequence.init(bytes);
+    else this.#slots.lay(slot, sequence, bytes, 0);
     return sequence.stamp(bytes);
   }
 }

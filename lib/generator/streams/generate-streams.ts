@@ -76,7 +76,7 @@ class StreamsHandle extends Promise<StreamsReport> implements Streams {
  * the longest due first; what is due first goes first, so no stream holds up the others. It goes on until
  * `stop`, `finish`, `seconds` or `signal`, also without streams.
  *
- * Until it ends, the buffers of the pool must not be written to by others.
+ * Until it ends, the buffers of the pool must not be written to by others, unless it has a share of them.
  * @returns a handle at once, which is also the promise of the report: it is rejected with what ends the
  * socket, what a `send` throws (`onError`), or what `write` of a stream throws, each with `report`
  * @throws TypeError or RangeError on bad options; Error `ERR_ZEROSEND_BUSY` while another run uses the
@@ -107,19 +107,16 @@ export function generateStreams(options: StreamsOptions): Streams {
   const checked = checkStreams(options);
   const { ownPool, outlet } = checked;
   const { socket, pool } = outlet;
-  const closePool = () => {
-    if (ownPool) void pool.close();
-  };
   try {
     const leave = claimExclusiveUse(socket, pool);
     const run = new StreamsRun(checked);
     const done = run.toEnd().finally(() => {
       leave();
-      closePool();
+      void ownPool?.close();
     });
     return new StreamsHandle(run, done);
   } catch (error) {
-    closePool();
+    void ownPool?.close();
     throw error;
   }
 }

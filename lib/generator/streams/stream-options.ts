@@ -1,12 +1,7 @@
 import { isIP } from 'node:net';
 import { invalidArgument } from '../../base/errors.js';
 import { checkInteger, checkObject, checkString, propertyOf } from '../../base/validate.js';
-import {
-  type BufferPool,
-  type SocketAddress,
-  UdpDestination,
-  type ZeroCopySocket,
-} from '../../index.js';
+import { type SocketAddress, UdpDestination, type ZeroCopySocket } from '../../index.js';
 import { rangeError } from '../base/errors.js';
 import { checkFunction, checkKeys, checkPositive } from '../base/validate.js';
 import type { AnyField } from '../fields/fields.js';
@@ -14,6 +9,7 @@ import { compile, type PacketSequence, type Share } from '../fields/sequence.js'
 import { type CheckedRate, checkRate, type Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
 import { Template, template } from '../packets/template.js';
+import type { RunPool } from '../runs/choose-pool.js';
 import {
   checkMix,
   type MixOrder,
@@ -113,7 +109,7 @@ export interface CheckedStream {
 /** What streams send through: what their packets have to fit. */
 export interface Outlet {
   socket: ZeroCopySocket;
-  pool: BufferPool;
+  pool: RunPool;
   /** of a UDP socket without a remote: that of the addresses that it sends to; null: it knows where to */
   family: 4 | 6 | null;
   /** bytes of a buffer before the frame, which the socket reads as an offload header */

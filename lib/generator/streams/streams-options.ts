@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { checkInteger, checkOneOf } from '../../base/validate.js';
-import type { BufferPool, ZeroCopySocket } from '../../index.js';
+import type { BufferPool, PoolShare, ZeroCopySocket } from '../../index.js';
 import { UdpSocket } from '../../index.js';
 import { checkPrecision, type Precision } from '../base/sleeper.js';
 import { checkKeys, checkPositive } from '../base/validate.js';
@@ -22,8 +22,12 @@ export interface StreamsProgress extends Omit<Progress, 'templates' | 'rateError
 export interface StreamsOptions {
   /** An open UDP, packet or XDP socket. It stays open. */
   socket: ZeroCopySocket;
-  /** For a UDP socket, where buffers come from; default a pool of its own, of 512 buffers of 2048 bytes. */
-  pool?: BufferPool;
+  /**
+   * For a UDP socket, where buffers come from; default a pool of its own, of 512 buffers of 2048 bytes. Of a
+   * pool that others use as well, a share: each packet is laid anew then, as a buffer may have been written
+   * to by others.
+   */
+  pool?: BufferPool | PoolShare;
   /** How it waits for what is due; default `'sleep'`. */
   precision?: Precision;
   /**
@@ -64,7 +68,7 @@ const DEFAULT_BATCH = 256;
 /** Options that hold. */
 export interface CheckedStreams extends Observed<(progress: StreamsProgress) => void> {
   outlet: Outlet;
-  ownPool: boolean;
+  ownPool: BufferPool | null;
   precision: Precision;
   /** ms */
   slice: number;
