@@ -28,7 +28,7 @@ const MOST_KNOWN = 65_536;
 export class AddressMap {
   readonly #rules: readonly Rule[];
   readonly #moves: readonly Move[];
-  /** what has become of addresses in this loop; null: they stay */
+  /** what has become of addresses in this loop; null: no rule fits */
   readonly #known = new Map<number | string, Uint8Array | null>();
   #loop = 0n;
 
@@ -61,8 +61,8 @@ export class AddressMap {
     if (this.moves) this.#known.clear();
   }
 
-  /** Changes the address at `at`. */
-  rewrite(bytes: Uint8Array, at: number, family: 4 | 6): void {
+  /** Changes the address at `at`; returns whether there is a rule for it, which may also be that it stays. */
+  rewrite(bytes: Uint8Array, at: number, family: 4 | 6): boolean {
     const key = keyOf(bytes, at, family);
     let to = this.#known.get(key);
     if (to === undefined) {
@@ -71,6 +71,7 @@ export class AddressMap {
       this.#known.set(key, to);
     }
     if (to !== null) bytes.set(to, at);
+    return to !== null;
   }
 
   #find(address: Uint8Array, family: 4 | 6): Uint8Array | null {
@@ -84,7 +85,7 @@ export class AddressMap {
       const moved = (after - first + this.#loop * move.step) % size;
       after = first + (moved < 0n ? moved + size : moved);
     }
-    return after === before ? null : bytesOf(after, address.length);
+    return rule || move ? bytesOf(after, address.length) : null;
   }
 }
 

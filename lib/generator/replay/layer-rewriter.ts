@@ -20,6 +20,7 @@ import {
   transportChecksum,
 } from '../packets/pseudo-header.js';
 import { rewriteArp } from './arp-rewrite.js';
+import { goesToGroup, goToGroup, solicitsByGroup, solicitTarget } from './groups.js';
 import type { Layers, Rules } from './layers.js';
 import { rewriteNeighbourDiscovery } from './neighbour-rewrite.js';
 import { carriedKind, LEAST_ETHERTYPE, type NotRewrittenKind } from './not-rewritten.js';
@@ -46,9 +47,8 @@ export class LayerRewriter implements Layers {
 
   /** @param end where the frame ended when it was captured, which may be behind what is there */
   link(frame: Uint8Array, linkType: number, end: number): void {
-    const payload = linkPayload(frame, linkType);
-    if (payload === null) this.kinds.add('other');
-    else this.payload(frame, payload.at, payload.type, end);
+    const { destination } = this.rules.ethernet;
+    this.#link(frame, linkType, end, linkType === LINKTYPE_ETHERNET && destination === null);
   }
 
   innerFrame(frame: Uint8Array, end: number): void {
@@ -56,7 +56,25 @@ export class LayerRewriter implements Layers {
       this.rules.ethernet.within(frame, 0);
       this.rules.ethernet.within(frame, 6);
     }
-    this.link(frame, LINKTYPE_ETHERNET, end);
+    this.#link(frame, LINKTYPE_ETHERNET, end, true);
+  }
+
+  /** @param follows whether a frame that goes to the group of its packet goes to that of the new address */
+  #link(frame: Uint8Array, linkType: number, end: number, follows: boolean): void {
+    const payload = linkPayload(frame, linkType);
+    if (payload === null) {
+      this.kinds.add('other');
+      return;
+    }
+    const { at, type } = payload;
+    const family = type === ETHERTYPE.ipv4 ? 4 : type === ETHERTYPE.ipv6 ? 6 : null;
+    const group =
+      follows &&
+      family !== null &&
+      goesToGroup(frame, at, family) &&
+      !this.rules.ethernet.names(frame, 0);
+    this.payload(frame, at, type, end);
+    if (group) goToGroup(frame, at, family);
   }
 
   payload(frame: Uint8Array, at: number, type: number, end: number): void {
@@ -141,8 +159,14 @@ export class LayerRewriter implements Layers {
     const packet = frame.subarray(0, Math.min(found.end, frame.length));
     const carried = transportChecksum(packet, found);
     const header = new HeaderSums(packet, found, carried);
+    const [source, destination] = header.addresses;
+    const solicits =
+      isNeighbourDiscovery(packet, found) && solicitsByGroup(packet, destination, found.transport);
     const content = this.#rewriteContent(packet, found, carried);
-    for (const address of header.addresses) this.rules.addresses.rewrite(packet, address, family);
+    const { addresses } = this.rules;
+    addresses.rewrite(packet, source, family);
+    const isRuled = addresses.rewrite(packet, destination, family);
+    if (solicits && !isRuled) solicitTarget(packet, destination, found.transport);
     const ports = this.#rewritePorts(packet, found);
     if (family === 4) {
       const checksum = readWord(packet, at + 10);

@@ -99,6 +99,11 @@ export class EthernetRewriter {
     return to !== undefined || !fixed || was === ZEROS || ((bytes[at] as number) & 1) === 1;
   }
 
+  /** Whether the map says what becomes of an address. */
+  names(bytes: Uint8Array, at: number): boolean {
+    return this.#map.size > 0 && this.#map.has(hexAt(bytes, at));
+  }
+
   #counterpart(was: string): Uint8Array | undefined {
     if (was === this.#sourceWas) return this.source ?? undefined;
     return was === this.#destinationWas ? (this.destination ?? undefined) : undefined;

@@ -1,5 +1,6 @@
 // rewriting: `layer-rewriter` goes through a frame, `address-map` and `link-rewrite` say what becomes of
-// addresses and tags, `tunnels`, `arp-rewrite` and `neighbour-rewrite` know what holds addresses.
+// addresses and tags, `tunnels`, `arp-rewrite` and `neighbour-rewrite` know what holds addresses, `groups` which
+// multicast addresses follow from others.
 
 import { checkInteger, checkObject } from '../../base/validate.js';
 import { checkBoolean, checkKeys } from '../base/validate.js';
@@ -18,8 +19,9 @@ import { isCounted, type NotRewrittenKind } from './not-rewritten.js';
 /**
  * What of captured frames is changed before they are sent: VLAN tags, MAC and IP addresses, and ports; of
  * packets within packets as well, and in ARP, neighbour discovery and what ICMP errors quote. What is not
- * reached stays; `notRewritten` of the report counts such frames. Checksums are kept as right as they
- * were: a right one stays right, a wrong one wrong by the same difference.
+ * reached stays; `notRewritten` of the report counts such frames. The group that a neighbour solicitation goes to
+ * follows its target, and the Ethernet group of a frame the multicast address of its packet. Checksums are kept as
+ * right as they were: a right one stays right, a wrong one wrong by the same difference.
  */
 export interface Rewrite {
   /**

@@ -17,6 +17,12 @@ const BEFORE = {
   a6: '2001:db8:1::1',
   b6: '2001:db8:1::2',
   c6: '2001:db8:2::1:2:3',
+  // another one by its last bytes, which name its groups
+  t6: '2001:db8:5::aa:bbcc',
+  group: 'ff02::1:ffaa:bbcc',
+  groupMac: '33:33:ff:aa:bb:cc',
+  ssm: '239.1.2.3',
+  ssmMac: '01:00:5e:01:02:03',
   mac: '02:00:00:00:00:01',
   peer: '02:00:00:00:00:02',
   port: 5000,
@@ -29,6 +35,11 @@ const AFTER = {
   a6: '2001:2:77::1',
   b6: '2001:2:77::2',
   c6: '2001:2:8:9:a:1:2:3',
+  t6: '2001:2:78::12:3456',
+  group: 'ff02::1:ff12:3456',
+  groupMac: '33:33:ff:12:34:56',
+  ssm: '239.200.7.3',
+  ssmMac: '01:00:5e:48:07:03',
   mac: '02:00:00:00:00:aa',
   peer: '02:00:00:00:00:bb',
   port: 6001,
@@ -39,6 +50,8 @@ const REWRITE: Rewrite = {
     '10.2.3.0-10.2.3.255': '198.19.0.0-198.19.0.255',
     '2001:db8:1::/48': '2001:2:77::/48',
     '2001:db8:2::-2001:db8:2::ff:ffff:ffff': '2001:2:8:9:a::/80',
+    [BEFORE.t6]: AFTER.t6,
+    [BEFORE.ssm]: AFTER.ssm,
   },
   ports: { 5000: 6001 },
   ethernet: {
@@ -54,6 +67,14 @@ const cd = ({ c, d }: typeof BEFORE) => ({ ipv4: { source: c, destination: d, tt
 const ab6 = ({ a6, b6 }: typeof BEFORE) => ({ ipv6: { source: a6, destination: b6 } });
 const c6 = ({ c6, a6 }: typeof BEFORE) => ({ ipv6: { source: c6, destination: a6 } });
 const udp = ({ port }: typeof BEFORE) => ({ udp: { source: port, destination: 53 } });
+const toGroup = ({ mac, groupMac }: typeof BEFORE) => {
+  return { ethernet: { source: mac, destination: groupMac } };
+};
+/** Asks for a neighbour by the group of its address. */
+const solicits = ({ a6, group, t6, mac }: typeof BEFORE, source = a6): Layers => [
+  { ipv6: { source, destination: group, hopLimit: 255 } },
+  { icmpv6: { type: 'neighbour-solicitation', target: t6, linkAddress: mac } },
+];
 const tcp = ({ port }: typeof BEFORE) => ({ tcp: { source: 80, destination: port } });
 const toPort = (destination: number) => ({ udp: { source: 50_000, destination } });
 
@@ -160,6 +181,45 @@ const FRAMES: [string, Make][] = [
       (of) => [ethernet(of), ab6(of), { icmpv6: { type, target: of.c6, linkAddress: of.mac } }],
     ],
   ),
+  ['neighbour-solicitation by a group', (of) => [toGroup(of), ...solicits(of)]],
+  [
+    'neighbour-solicitation of who looks whether its address is free, tagged',
+    (of) => [toGroup(of), { vlan: { id: 7 } }, ...solicits(of, '::')],
+  ],
+  [
+    'neighbour-solicitation behind an extension header',
+    (of) => {
+      const [ip, message] = solicits(of) as [Layers[number], Layers[number]];
+      return [toGroup(of), ip, { hopByHop: {} }, message];
+    },
+  ],
+  [
+    'neighbour-solicitation in VXLAN',
+    (of) => [
+      ethernet(of),
+      ab(of),
+      toPort(4789),
+      { vxlan: { vni: 9 } },
+      toGroup(of),
+      ...solicits(of),
+    ],
+  ],
+  [
+    'neighbour-solicitation in GRE, as a frame',
+    (of) => [ethernet(of), ab6(of), { gre: {} }, toGroup(of), ...solicits(of)],
+  ],
+  [
+    'neighbour-solicitation that an error quotes',
+    (of) => [ethernet(of), c6(of), { icmpv6: { type: 'time-exceeded' } }, ...solicits(of)],
+  ],
+  [
+    'a group of IPv4',
+    (of) => [
+      { ethernet: { source: of.mac, destination: of.ssmMac } },
+      { ipv4: { source: of.a, destination: of.ssm } },
+      udp(of),
+    ],
+  ],
   [
     'a redirect of neighbour discovery',
     (of) => [
@@ -211,6 +271,8 @@ describe('a frame that is rewritten', () => {
           '198.19.0.0/24': '10.2.3.0/24',
           '2001:2:77::/48': '2001:db8:1::/48',
           '2001:2:8:9:a::/80': '2001:db8:2::/80',
+          [AFTER.t6]: BEFORE.t6,
+          [AFTER.ssm]: BEFORE.ssm,
         },
         ports: { 6001: 5000 },
         ethernet: { addresses: { [AFTER.mac]: BEFORE.mac, [AFTER.peer]: BEFORE.peer } },
@@ -250,6 +312,70 @@ describe('a frame that is rewritten', () => {
     const other = { ethernet: { source: '02:00:00:00:00:09', destination: BEFORE.peer } };
     const proxy = bytesOf([other, arp], '');
     expect(rewrite(proxy, fixed).kinds).toEqual(['arp']);
+  });
+
+  it('follows its groups as far as no rule says otherwise', () => {
+    const asks = (of: typeof BEFORE) => bytesOf([toGroup(of), ...solicits(of)], '');
+    const ruled = (group: string, rules: Rewrite): [Buffer, Buffer] => {
+      const frame = rewrite(asks(BEFORE), { ...REWRITE, ...rules }).frame;
+      return [frame, asks({ ...AFTER, mac: BEFORE.mac, group: group || AFTER.group })];
+    };
+    const { addresses } = REWRITE;
+    const own = '02:00:00:00:00:77';
+    const cases: [string, [Buffer, Buffer]][] = [
+      [own, ruled(AFTER.group, { ethernet: { destination: own } })],
+      // Also where it is the very group that was captured.
+      [BEFORE.groupMac, ruled(AFTER.group, { ethernet: { destination: BEFORE.groupMac } })],
+      [own, ruled(AFTER.group, { ethernet: { addresses: { [BEFORE.groupMac]: own } } })],
+      [
+        '33:33:00:00:00:01',
+        ruled('ff02::1', { addresses: { ...addresses, [BEFORE.group]: 'ff02::1' }, ethernet: {} }),
+      ],
+      // What is no group any more has none on Ethernet.
+      [
+        BEFORE.groupMac,
+        ruled(AFTER.b6, { addresses: { ...addresses, [BEFORE.group]: AFTER.b6 }, ethernet: {} }),
+      ],
+    ];
+    for (const [mac, [frame, want]] of cases) {
+      want.write(mac.replaceAll(':', ''), 'hex');
+      expect(hex(frame)).toBe(hex(want));
+    }
+    // That it stays is a rule as well.
+    const { group: stays, groupMac } = BEFORE;
+    const [byAddress] = ruled('', { addresses: { ...addresses, [stays]: stays } });
+    expect(hex(byAddress)).toBe(hex(asks({ ...AFTER, group: stays, groupMac })));
+    const ownMac = { ...REWRITE.ethernet?.addresses, [groupMac]: groupMac };
+    const [byMac] = ruled('', { ethernet: { addresses: ownMac } });
+    expect(hex(byMac)).toBe(hex(asks({ ...AFTER, groupMac })));
+    // Those who are asked by another way, and what goes elsewhere on Ethernet, keep it.
+    for (const of of [{ group: BEFORE.b6 }, { group: 'ff02::1:ffaa:bbcd' }, { group: 'ff02::1' }]) {
+      const after = { ...AFTER, ...of, groupMac: BEFORE.groupMac };
+      if (of.group === BEFORE.b6) after.group = AFTER.b6;
+      const { frame } = rewrite(asks({ ...BEFORE, ...of }), REWRITE);
+      expect(hex(frame)).toBe(hex(asks(after)));
+    }
+    const elsewhere = { ...BEFORE, groupMac: BEFORE.peer };
+    const { frame } = rewrite(asks(elsewhere), REWRITE);
+    expect(hex(frame)).toBe(hex(asks({ ...AFTER, groupMac: AFTER.peer })));
+  });
+
+  it('goes to the group of the address that its target has in each loop', () => {
+    const rewriter = new Rewriter({ eachLoop: { '2001:db8:5::/64': 0x10_0001 } });
+    for (const loop of [0, 1, 2, 5]) {
+      const low = (0xaabbcc + loop * 0x10_0001).toString(16).padStart(8, '0');
+      const [high, third, fourth, fifth] = low.match(/../g) as string[];
+      const of = {
+        ...BEFORE,
+        t6: `2001:db8:5::${high}${third}:${fourth}${fifth}`,
+        group: `ff02::1:ff${third}:${fourth}${fifth}`,
+        groupMac: `33:33:ff:${third}:${fourth}:${fifth}`,
+      };
+      const frame = bytesOf([toGroup(BEFORE), ...solicits(BEFORE)], '');
+      rewriter.loop = loop;
+      rewriter.apply(frame, 1);
+      expect(hex(frame)).toBe(hex(bytesOf([toGroup(of), ...solicits(of)], '')));
+    }
   });
 
   it('quotes only a part of a packet: what is there is rewritten', () => {

@@ -69,7 +69,12 @@ const FRAMES: [string, Buffer, string[]][] = [
     ipv6(58, icmpv6(type)),
     ['icmpError'],
   ]),
-  ['MLD', ipv6(58, icmpv6(143)), ['controlMessage']],
+  // Of a group of neighbours it is not known whose addresses they are.
+  ...[130, 131, 132, 143].map((type): [string, Buffer, string[]] => [
+    `MLD ${type}`,
+    ipv6(58, icmpv6(type)),
+    ['controlMessage'],
+  ]),
   ['IGMP', ipv4(2, zeros(8)), ['controlMessage']],
   ['OSPF', ipv4(89, of(2, zeros(23))), ['controlMessage']],
   ['VRRP', ipv4(112, of(0x31, zeros(11))), ['controlMessage']],

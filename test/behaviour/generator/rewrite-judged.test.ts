@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Rewrite, readCapture } from 'zerosend/generator';
+import { type PacketDescription, type Rewrite, readCapture, template } from 'zerosend/generator';
 import { findTool, hasTool, needs } from '../../support/requirements.js';
 import { pcap, type Written } from './support/pcap-writer.js';
 import { stack } from './support/stack-frames.js';
@@ -154,6 +154,51 @@ describe(
       const { before, after } = await judge(at('wrong.pcap'), { ...REWRITE, checksums: true });
       expect(tally(before).bad).toBeGreaterThan(100);
       expect(after.filter((line) => tally([line]).bad > 0)).toEqual([]);
+    });
+
+    it('is good for neighbours who are asked for by the group of their new address', async () => {
+      // Packets within packets as well; tshark lists what it finds from the outside in.
+      const asks = (low: number): PacketDescription['layers'] => {
+        const [third, rest] = [low >> 16, low & 0xffff].map((part) => part.toString(16));
+        const bytes = [16, 8, 0].map((shift) => ((low >> shift) & 0xff).toString(16));
+        const destination = `33:33:ff:${bytes.map((byte) => byte.padStart(2, '0')).join(':')}`;
+        return [
+          { ethernet: { source: '02:00:00:00:00:01', destination } },
+          { ipv6: { source: '::', destination: `ff02::1:ff${third}:${rest}`, hopLimit: 255 } },
+          { icmpv6: { type: 'neighbour-solicitation', target: `2001:db8::${third}:${rest}` } },
+        ];
+      };
+      const tunnel: PacketDescription['layers'] = [
+        { ethernet: { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' } },
+        { ipv4: { source: '198.18.0.1', destination: '198.18.0.2' } },
+        { udp: { source: 50_000, destination: 4789 } },
+        { vxlan: { vni: 9 } },
+      ];
+      const lows = [0xaabbcc, 0x123456, 0xffffff];
+      const frames = lows.flatMap((low) => [asks(low), [...tunnel, ...(asks(low) ?? [])]]);
+      const bytes = frames.map((layers) => template({ layers: layers ?? [], payload: '' }).bytes);
+      writeFileSync(at('asks.pcap'), pcap(bytes.map((one) => ({ bytes: one, time: 0n }))));
+      const addresses = { '2001:db8::/64': '2001:2::12:3456-2001:2::ffff:ffff:ffff' };
+      const { after, changed } = await judge(at('asks.pcap'), { addresses });
+      expect(tally(after)).toMatchObject({ bad: 0 });
+      expect(tally(after).good).toBeGreaterThanOrEqual(frames.length);
+      expect(changed).toBe(frames.length);
+      const fields = ['eth.dst', 'ipv6.dst', 'icmpv6.nd.ns.target_address'];
+      const shape = ['-T', 'fields', '-E', 'occurrence=l', '-E', 'separator=;'];
+      const asked = fields.flatMap((each) => ['-e', each]);
+      const read = await tool('tshark', ['-n', '-r', at('after.pcap'), ...shape, ...asked]);
+      for (const [i, line] of read.trimEnd().split('\n').entries()) {
+        const low = (0x123456 + (lows[i >> 1] as number)) % 2 ** 24;
+        const digits = low.toString(16).padStart(6, '0');
+        const [mac = '', group = '', target = ''] = line.split(';');
+        expect(mac.replaceAll(':', '')).toBe(`3333ff${digits}`);
+        expect(group).toMatch(/^ff02::1:ff/);
+        for (const address of [group, target]) {
+          const [third = '', rest = ''] = address.split(':').slice(-2);
+          const last = third.padStart(4, '0') + rest.padStart(4, '0');
+          expect(last.slice(2), line).toBe(digits);
+        }
+      }
     });
 
     const IP = [
