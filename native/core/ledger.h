@@ -9,8 +9,8 @@
 
 namespace zerosend {
 
-// The kernel ids of one notification, by what they were. Only `completed` frees anything. `duplicates`
-// and `unknown` should never be reported by the kernel.
+// The kernel ids of one notification, by what they were. Only `completed` frees anything.
+// `duplicates` and `unknown` should never be reported by the kernel.
 struct NotificationEffect {
   uint64_t completed = 0;   // kernel ids that were outstanding until now
   uint64_t duplicates = 0;  // kernel ids that had completed before
@@ -242,8 +242,8 @@ class Ledger {
   // should stay in the CPU's cache.
   static constexpr size_t kFew = 16;
 
-  // Values that stand in kernel_ in place of a send: the kernel id has been notified, or it has not,
-  // and was taken by a refused send, or by one that was revoked.
+  // Values that stand in kernel_ in place of a send: the kernel id has been notified, or it has
+  // not, and was taken by a refused send, or by one that was revoked.
   static constexpr uint64_t kNotified = ~uint64_t{0};
   static constexpr uint64_t kPhantom = kNotified - 1;
   static constexpr uint64_t kRevoked = kNotified - 2;

@@ -120,8 +120,7 @@ class Run {
     // Nothing above is worth anything for a kind of step that was not made.
     for (const char* kind :
          {"open", "zerocopy", "inline", "close", "fail", "retract", "notify", "repeat", "unknown",
-          "backwards", "phantom", "merged phantom", "late phantom", "revoke", "late",
-          "take"}) {
+          "backwards", "phantom", "merged phantom", "late phantom", "revoke", "late", "take"}) {
       if (made_[kind] < 10) harness::Fail(__FILE__, __LINE__, std::string("too few of ") + kind);
     }
   }
