@@ -179,6 +179,7 @@ class Check {
     expect(got.duplicates == expected.duplicates, "the duplicates are not those");
     expect(got.unknown == expected.unknown, "the unknown ids are not those");
     expect(got.phantoms == expected.phantoms, "the phantoms are not those");
+    expect(got.revoked == expected.revoked, "the late notifications are not those");
   }
 
   // As Socket::abort does: what is queued fails, the rest is revoked.

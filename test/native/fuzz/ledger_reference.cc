@@ -80,13 +80,18 @@ NotificationEffect LedgerReference::settle(uint32_t first, uint32_t last, Outcom
     degrade(id, outcome);
     complete_if_done(id);
   }
-  effect.duplicates = static_cast<uint64_t>(count) - effect.completed - effect.phantoms;
+  for (auto late = revoked_.lower_bound(static_cast<uint64_t>(begin));
+       late != revoked_.end() && *late < end; late = revoked_.erase(late)) {
+    ++effect.revoked;
+  }
+  effect.duplicates =
+      static_cast<uint64_t>(count) - effect.completed - effect.phantoms - effect.revoked;
   return effect;
 }
 
 void LedgerReference::revoke() {
+  for (const auto& [kernel_id, send] : outstanding_) revoked_.insert(kernel_id);
   outstanding_.clear();
-  phantoms_.clear();
   while (!sends_.empty()) {
     const uint64_t id = sends_.begin()->first;
     sends_[id].pieces.clear();

@@ -56,6 +56,7 @@ class LedgerReference {
   uint64_t next_kernel_;
   uint64_t doubts_ = 0;
   std::set<uint64_t> phantoms_;  // kernel ids of refused sends that were not notified
+  std::set<uint64_t> revoked_;   // kernel ids outstanding at revoke() that were not notified
   std::map<uint64_t, Send> sends_;
   std::map<uint64_t, uint64_t> outstanding_;  // kernel id to send
   std::map<uint64_t, zerosend::Outcome> completed_;
