@@ -9,7 +9,10 @@ export interface Writer {
   write(batch: Batch, count: number): void;
 }
 
-/** At most {@link BATCH} packets that field writers work on, and what they have found out about them. */
+/**
+ * At most {@link BATCH} packets that field writers work on, and what they have found out about them. There is one
+ * of a thread, for all sequences: what it holds is in the cache, whose turn it ever is.
+ */
 export class Batch {
   /** packet i begins at bases[i] of views[i & each] */
   readonly views: Uint8Array[] = Array(BATCH).fill(NOTHING);
@@ -26,10 +29,11 @@ export class Batch {
   /** the sum of the 16-bit words that the field at work has written */
   readonly words = new Int32Array(BATCH);
   /** the same of all that a checksum covers, for each checksum */
-  readonly sums: readonly Int32Array[];
+  readonly sums: Int32Array[] = [];
 
-  constructor(checksums: number) {
-    this.sums = Array.from({ length: checksums }, () => new Int32Array(BATCH));
+  /** Has sums for as many checksums. */
+  reserve(checksums: number): void {
+    while (this.sums.length < checksums) this.sums.push(new Int32Array(BATCH));
   }
 
   /**
@@ -63,5 +67,8 @@ export class Batch {
 }
 
 // Of the class that pools hand out, so that the loops over views meet only one.
-const NOTHING = Buffer.alloc(0);
+export const NOTHING = Buffer.alloc(0);
 const NO_VIEW = new DataView(new ArrayBuffer(0));
+
+/** Nothing of a program's runs while it is in use. */
+export const batch = new Batch();

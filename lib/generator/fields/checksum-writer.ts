@@ -74,7 +74,8 @@ export class ChecksumWriter {
     for (let i = 0; i < count; i++) {
       const bytes = views[i & each] as Uint8Array;
       const base = bases[i] as number;
-      const end = toEnd ? (lengths[shapes[i] as number] as number) : to;
+      const shape = lengths.length === 1 ? 0 : (shapes[i] as number);
+      const end = toEnd ? (lengths[shape] as number) : to;
       writeCrc(bytes, base, this.#checksum, end);
       words[i] = readWord(bytes, base + at) + readWord(bytes, base + at + 2);
     }

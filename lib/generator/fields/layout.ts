@@ -1,7 +1,7 @@
 import { fold } from '../packets/checksum.js';
 import { type Checksum, finished, inLength, widthOf, writeChecksums } from '../packets/coverage.js';
 import { lengthsOfLayers } from '../packets/lengths.js';
-import { Batch, type Writer } from './batch.js';
+import { batch, type Writer } from './batch.js';
 import { ChecksumWriter, outerOf, withOuter } from './checksum-writer.js';
 import { FieldWriter, keptBytes, sumOf } from './field-writer.js';
 import type { Payloads } from './payloads.js';
@@ -18,7 +18,6 @@ import {
 
 /** What packets of a template are made by. */
 export interface Compiled {
-  batch: Batch;
   shapes: Shapes;
   writers: readonly Writer[];
   checksums: readonly ChecksumWriter[];
@@ -53,7 +52,7 @@ export function layOut(
   const { lengths, payloads } = spec;
   const at = template.offsets.payload;
   const shapes = new Shapes(spec, at);
-  const batch = new Batch(checksums.length);
+  batch.reserve(checksums.length);
   const followers = followersOf(draft, lengths, parts);
   for (const { target, values } of followers) lay(bytes, target, values[0] as number);
   if (payloads !== null) layPayload(bytes, payloads, at, parts);
@@ -98,7 +97,6 @@ export function layOut(
   });
   const ends = parts.map((part) => part.at + part.width);
   return {
-    batch,
     shapes,
     writers: [...following, ...writers],
     checksums: written,

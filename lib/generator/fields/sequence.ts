@@ -7,11 +7,14 @@ import type { BufferRun } from '../../index.js';
 import { rangeError } from '../base/errors.js';
 import { checkKeys } from '../base/validate.js';
 import { checkFits, Template } from '../packets/template.js';
-import { BATCH, type Batch, type Writer } from './batch.js';
+import { BATCH, NOTHING, batch as threadsBatch, type Writer } from './batch.js';
 import type { ChecksumWriter } from './checksum-writer.js';
 import { compileFields } from './compile-fields.js';
 import type { AnyField } from './fields.js';
 import type { Shapes } from './shapes.js';
+
+// TurboFan folds constants of this module; an imported binding is loaded at each use.
+const batch = threadsBatch;
 
 /** Which packets of a stream are made. Worker i of n makes `{ first: i, stride: n }`. */
 export interface Share {
@@ -50,13 +53,14 @@ export class PacketSequence {
   readonly #shapes: Shapes;
   /** of the packets that were made by the last call, where they differ */
   #lengths: Uint32Array | null;
-  readonly #batch: Batch;
+  /** the buffers that are filled next */
+  readonly #views: Uint8Array[] = [];
   #next = 0;
   #stride = 1;
 
   /** @internal */
   constructor(template: Template, fields: readonly AnyField[]) {
-    const { batch, shapes, writers, checksums, initial, zeros } = compileFields(template, fields);
+    const { shapes, writers, checksums, initial, zeros } = compileFields(template, fields);
     this.template = template;
     this.length = shapes.longest;
     this.meanLength = shapes.mean;
@@ -66,7 +70,6 @@ export class PacketSequence {
     this.#lengths = shapes.differ ? new Uint32Array(BATCH) : null;
     this.#initial = initial;
     this._laid = initial.subarray(0, zeros);
-    this.#batch = batch;
   }
 
   /** Whether packets are of several lengths. @internal */
@@ -113,8 +116,22 @@ export class PacketSequence {
    * @returns its length
    */
   stamp(bytes: Uint8Array, base = 0): number {
-    this.#batch.views[0] = bytes;
-    this.#batch.bases[0] = base;
+    batch.views[0] = bytes;
+    batch.bases[0] = base;
+    this.#make(1, 0);
+    return this.#lengths === null ? this.length : (this.#lengths[0] as number);
+  }
+
+  /**
+   * The same at a place of a memory that holds many.
+   * @param view the same memory
+   * @internal
+   */
+  _stampAt(memory: Uint8Array, view: DataView, place: number): number {
+    batch.views[0] = memory;
+    batch.view = view;
+    batch.each = 0;
+    batch.bases[0] = place;
     this.#make(1, 0);
     return this.#lengths === null ? this.length : (this.#lengths[0] as number);
   }
@@ -134,22 +151,14 @@ export class PacketSequence {
   ): number | Uint32Array {
     this.#checkTrain(train);
     this.#makeRoom(count);
-    const { views, bases } = this.#batch;
-    let filled = 0;
-    let made = 0;
-    for (let i = 0; i < count; i++) {
-      const { bytes } = buffers[i] as { bytes: Uint8Array };
-      for (let j = 0; j < train; j++) {
-        views[filled] = bytes;
-        bases[filled] = j * this.length;
-        if (++filled === BATCH) {
-          this.#make(BATCH, made);
-          made += BATCH;
-          filled = 0;
-        }
-      }
+    for (let i = 0, made = 0; i < count; i += BATCH) {
+      const some = Math.min(BATCH, count - i);
+      const views = this.#views;
+      // First, since a getter may be a program's.
+      for (let j = 0; j < some; j++) views[j] = (buffers[i + j] as { bytes: Uint8Array }).bytes;
+      made += this.#makeTrains(views, some, train, made);
+      views.fill(NOTHING, 0, some);
     }
-    if (filled > 0) this.#make(filled, made);
     return this.#lengths === null ? this.length * train : this.#lengths.subarray(0, count);
   }
 
@@ -160,7 +169,6 @@ export class PacketSequence {
   stampRun(
     run: Pick<BufferRun, 'memory' | 'view' | 'offset' | 'stride' | 'count'>,
   ): number | Uint32Array {
-    const batch = this.#batch;
     const { bases } = batch;
     const { memory, stride, count } = run;
     this.#makeRoom(count);
@@ -187,7 +195,6 @@ export class PacketSequence {
     places: Float64Array,
     count: number,
   ): number | Uint32Array {
-    const batch = this.#batch;
     batch.views[0] = memory;
     batch.view = view;
     batch.each = 0;
@@ -204,6 +211,26 @@ export class PacketSequence {
     );
   }
 
+  /** Makes trains of packets in buffers; returns how many packets those are. */
+  #makeTrains(buffers: readonly Uint8Array[], count: number, train: number, at: number): number {
+    const { views, bases } = batch;
+    let filled = 0;
+    let made = 0;
+    for (let i = 0; i < count; i++) {
+      for (let j = 0; j < train; j++) {
+        views[filled] = buffers[i] as Uint8Array;
+        bases[filled] = j * this.length;
+        if (++filled === BATCH) {
+          this.#make(BATCH, at + made);
+          made += BATCH;
+          filled = 0;
+        }
+      }
+    }
+    if (filled > 0) this.#make(filled, at + made);
+    return made + filled;
+  }
+
   #makeRoom(count: number): void {
     if (this.#lengths !== null && this.#lengths.length < count) {
       this.#lengths = new Uint32Array(count);
@@ -212,7 +239,6 @@ export class PacketSequence {
 
   /** @param at where in the list of lengths those of these packets begin */
   #make(count: number, at: number): void {
-    const batch = this.#batch;
     const shapes = this.#shapes;
     shapes.choose(batch, count);
     for (const checksum of this.#checksums) checksum.begin(batch, count);

@@ -48,7 +48,7 @@ export class Shapes {
     this.#source?.seek(k, stride);
   }
 
-  /** Gives the packets of a batch their shapes, and writes their payloads. */
+  /** Gives the packets of a batch their shapes, where there are several, and writes their payloads. */
   choose(batch: Batch, count: number): void {
     if (this.#source === null) return;
     this.#source.fill(batch.high, batch.shapes, count);

@@ -7,8 +7,9 @@ import type { Payloads } from './payloads.js';
  * to each place.
  */
 export class StillSums {
-  readonly #even: Float64Array;
-  readonly #odd: Float64Array;
+  readonly #bytes: Uint8Array;
+  /** made when they are asked for: many a packet has no checksum to write */
+  #upTo: { even: Float64Array; odd: Float64Array } | null = null;
   readonly #payloads: Payloads | null;
   /** where the payloads lie */
   readonly #at: number;
@@ -18,13 +19,7 @@ export class StillSums {
    * are several
    */
   constructor(bytes: Uint8Array, payloads: Payloads | null, at: number) {
-    this.#even = new Float64Array(bytes.length + 1);
-    this.#odd = new Float64Array(bytes.length + 1);
-    for (const [i, byte] of bytes.entries()) {
-      const even = (i & 1) === 0;
-      this.#even[i + 1] = (this.#even[i] as number) + (even ? byte : 0);
-      this.#odd[i + 1] = (this.#odd[i] as number) + (even ? 0 : byte);
-    }
+    this.#bytes = bytes;
     this.#payloads = payloads;
     this.#at = at;
   }
@@ -47,8 +42,9 @@ export class StillSums {
   /** Of the bytes from a place to another, as words that begin at the first. */
   #sum(from: number, to: number): number {
     if (to <= from) return 0;
-    const even = (this.#even[to] as number) - (this.#even[from] as number);
-    const odd = (this.#odd[to] as number) - (this.#odd[from] as number);
+    this.#upTo ??= sumUp(this.#bytes);
+    const even = (this.#upTo.even[to] as number) - (this.#upTo.even[from] as number);
+    const odd = (this.#upTo.odd[to] as number) - (this.#upTo.odd[from] as number);
     return (from & 1) === 0 ? 256 * even + odd : 256 * odd + even;
   }
 
@@ -63,4 +59,18 @@ export class StillSums {
     const sum = fold(sumWords(bytes, begin + there, end + there));
     return ((begin - from) & 1) === 0 ? sum : ((sum & 0xff) << 8) | (sum >>> 8);
   }
+}
+
+/** The sums of the bytes at even and at odd places, up to each place. */
+function sumUp(bytes: Uint8Array): { even: Float64Array; odd: Float64Array } {
+  const even = new Float64Array(bytes.length + 1);
+  const odd = new Float64Array(bytes.length + 1);
+  let [evens, odds] = [0, 0];
+  for (let i = 0; i < bytes.length; i++) {
+    if ((i & 1) === 0) evens += bytes[i] as number;
+    else odds += bytes[i] as number;
+    even[i + 1] = evens;
+    odd[i + 1] = odds;
+  }
+  return { even, odd };
 }

@@ -39,19 +39,21 @@ class Maker {
   /** Which template the packet that was made last is of. */
   kind = 0;
 
-  /** Makes the next packet of a stream in a slot; returns its length. */
-  make(stream: Running, slot: number, bytes: Buffer): number {
+  /** Makes the next packet of a stream in buffer `i` of a run; returns its length. */
+  make(stream: Running, run: BufferRun, i: number): number {
     const { mix, write } = stream.content;
     this.kind = mix === null ? 0 : mix.next();
     const sequence = mix === null ? stream.content.sequence : mix.parts[this.kind];
     const number = stream.next++;
     if (!sequence) {
-      this.#slots?.forget(slot, 1);
-      return (write as NonNullable<typeof write>)(bytes, number);
+      this.#slots?.forget(run.first + i, 1);
+      return (write as NonNullable<typeof write>)(run.bytes(i), number);
     }
-    if (this.#slots === null) sequence.init(bytes);
-    else this.#slots.lay(slot, sequence, bytes, 0);
-    return sequence.stamp(bytes);
+    const { memory } = run;
+    const place = run.offset + i * run.stride;
+    if (this.#slots === null) sequence.init(run.bytes(i));
+    else this.#slots.lay(run.first + i, sequence, memory, place);
+    return sequence._stampAt(memory, run.view, place);
   }
 }
 
@@ -96,7 +98,7 @@ export class Departures {
   }
 
   #make(run: BufferRun, streams: readonly (Running | null)[]): void {
-    const { count, first } = run;
+    const { count } = run;
     const aimed = this.#outlet.family !== null;
     const given = this.#given;
     const to = this.#to;
@@ -106,7 +108,7 @@ export class Departures {
     try {
       for (let i = 0; i < count; i++) {
         const stream = streams[i] as Running;
-        given[i] = this.#maker.make(stream, first + i, run.bytes(i));
+        given[i] = this.#maker.make(stream, run, i);
         counts[i] = stream.content.counts[this.#maker.kind] as TemplateCount;
         if (aimed) to[i] = stream.options.to as UdpDestination;
       }
