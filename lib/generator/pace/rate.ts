@@ -129,7 +129,8 @@ function shaped(name: string, speed: Speed, shape: Shape): CheckedRate {
   if (repeat === true && speed.constant) {
     throw invalidArgument(`${name}.repeat`, 'with a rate in pieces', repeat);
   }
-  return { ...speed, burst, catchUp, seed: arrivals === 'poisson' ? seed : null };
+  const { packets, constant, lines } = speed;
+  return { packets, constant, lines, burst, catchUp, seed: arrivals === 'poisson' ? seed : null };
 }
 
 const KEYS = [

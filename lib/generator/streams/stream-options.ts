@@ -164,8 +164,8 @@ function checkTo(given: unknown, family: 4 | 6): UdpDestination {
 /** A rate of a stream: packets by themselves, unless it says otherwise. */
 export function checkStreamRate(rate: Rate, packetBytes: number): CheckedRate {
   const checked = checkRate('options.rate', rate, packetBytes);
-  const given = typeof rate === 'object' && rate.burst !== undefined;
-  return given ? checked : { ...checked, burst: 1 };
+  if (typeof rate !== 'object' || rate.burst === undefined) checked.burst = 1;
+  return checked;
 }
 
 function contentOf(options: StreamOptions, outlet: Outlet): Content {

@@ -143,6 +143,7 @@ export class StreamsRun implements Owner {
   // ---- what a stream asks for ---------------------------------------------------------------------
 
   changed(stream: Running): void {
+    const before = this.#due;
     stream.setTime();
     if (stream.place < 0) {
       if (stream.time < Number.POSITIVE_INFINITY) this.#waiting.add(stream);
@@ -151,7 +152,8 @@ export class StreamsRun implements Owner {
     } else {
       this.#waiting.remove(stream);
     }
-    this.#session.wake();
+    // Who is woken for nothing sleeps again, and many may join that are due later.
+    if (this.#due < before) this.#session.wake();
   }
 
   left(stream: Running): void {
