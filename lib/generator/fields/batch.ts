@@ -1,6 +1,12 @@
 /** Packets that are worked on at once: enough to pay for the loops, few enough for the caches. */
 export const BATCH = 64;
 
+/**
+ * So far behind the beginning of a view a packet may begin: places are integers of 32 bits, by which the compiler
+ * makes half the code that it makes for numbers that may be larger.
+ */
+export const FARTHEST = 2 ** 30;
+
 /** Writes something into the packets of a batch, which may be another value in each. */
 export interface Writer {
   /** Goes to packet `k`; from there on every `stride`-th is written. */
@@ -16,7 +22,7 @@ export interface Writer {
 export class Batch {
   /** packet i begins at bases[i] of views[i & each] */
   readonly views: Uint8Array[] = Array(BATCH).fill(NOTHING);
-  readonly bases = new Float64Array(BATCH); // a ring may be longer than 4 GiB
+  readonly bases = new Int32Array(BATCH);
   /** -1: a view for each packet; 0: one for all */
   each = -1;
   /** the same as views[0], where that is for all */

@@ -5,7 +5,7 @@ import { batch, type Writer } from './batch.js';
 import { ChecksumWriter, outerOf, withOuter } from './checksum-writer.js';
 import { FieldWriter, keptBytes, sumOf } from './field-writer.js';
 import type { Payloads } from './payloads.js';
-import { ShapeSource, type ShapeSpec, Shapes, ShapeWriter } from './shapes.js';
+import { type ShapeNumbers, ShapeSource, type ShapeSpec, Shapes, ShapeWriter } from './shapes.js';
 import { StillSums } from './still-sums.js';
 import {
   type Covering,
@@ -89,12 +89,7 @@ export function layOut(
     if (isSum && !touched.includes(index)) varying.push(followerOf(checksums, index, bases));
     else written.push(new ChecksumWriter(checksums, index, bases, lengths));
   }
-  const following = varying.map(({ target, values }) => {
-    const { at, width, bits, littleEndian } = target;
-    return width === 2 && bits === 16 && !littleEndian
-      ? new ShapeWriter(at, values)
-      : new FieldWriter(target, new ShapeSource(batch.shapes, values, width));
-  });
+  const following = followingWriters(varying);
   const ends = parts.map((part) => part.at + part.width);
   return {
     shapes,
@@ -166,6 +161,18 @@ function followerOf(checksums: readonly Checksum[], index: number, bases: Uint16
   };
   const covering = outerOf(checksums, index);
   return { target, covering, values: bases.map((sum) => finished(sum, checksum)) };
+}
+
+function followingWriters(followers: readonly Follower[]): Writer[] {
+  const usual: ShapeNumbers[] = [];
+  const writers: Writer[] = [];
+  for (const { target, values } of followers) {
+    const { at, width, bits, littleEndian } = target;
+    if (width === 2 && bits === 16 && !littleEndian) usual.push({ at, values });
+    else writers.push(new FieldWriter(target, new ShapeSource(batch.shapes, values, width)));
+  }
+  if (usual.length > 0) writers.push(new ShapeWriter(usual));
+  return writers;
 }
 
 /** Whether a checksum is another one in each shape, even where no field has changed. */

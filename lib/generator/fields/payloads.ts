@@ -13,7 +13,7 @@ export interface Payloads {
   /** the same bytes */
   readonly words: DataView;
   /** where each begins, and behind them where the last one ends */
-  readonly starts: Float64Array;
+  readonly starts: Int32Array;
 }
 
 const MOST_BYTES = 2 ** 30;
@@ -137,7 +137,7 @@ class Writer {
     if (this.#starts.length === 0) {
       throw invalidArgument(this.#name, 'one with at least one entry', received);
     }
-    const starts = Float64Array.from(this.#starts.concat(this.#at));
+    const starts = Int32Array.from(this.#starts.concat(this.#at));
     const bytes = this.#bytes.subarray(0, this.#at);
     return { bytes, words: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), starts };
   }

@@ -7,7 +7,7 @@ import type { BufferRun } from '../../index.js';
 import { rangeError } from '../base/errors.js';
 import { checkKeys } from '../base/validate.js';
 import { checkFits, Template } from '../packets/template.js';
-import { BATCH, NOTHING, batch as threadsBatch, type Writer } from './batch.js';
+import { BATCH, FARTHEST, NOTHING, batch as threadsBatch, type Writer } from './batch.js';
 import type { ChecksumWriter } from './checksum-writer.js';
 import { compileFields } from './compile-fields.js';
 import type { AnyField } from './fields.js';
@@ -116,8 +116,9 @@ export class PacketSequence {
    * @returns its length
    */
   stamp(bytes: Uint8Array, base = 0): number {
-    batch.views[0] = bytes;
-    batch.bases[0] = base;
+    const far = base > FARTHEST;
+    batch.views[0] = far ? bytes.subarray(base) : bytes;
+    batch.bases[0] = far ? 0 : base;
     this.#make(1, 0);
     return this.#lengths === null ? this.length : (this.#lengths[0] as number);
   }
@@ -128,10 +129,7 @@ export class PacketSequence {
    * @internal
    */
   _stampAt(memory: Uint8Array, view: DataView, place: number): number {
-    batch.views[0] = memory;
-    batch.view = view;
-    batch.each = 0;
-    batch.bases[0] = place;
+    batch.bases[0] = placeIn(memory, view, place, 0);
     this.#make(1, 0);
     return this.#lengths === null ? this.length : (this.#lengths[0] as number);
   }
@@ -170,22 +168,20 @@ export class PacketSequence {
     run: Pick<BufferRun, 'memory' | 'view' | 'offset' | 'stride' | 'count'>,
   ): number | Uint32Array {
     const { bases } = batch;
-    const { memory, stride, count } = run;
+    const { memory, view, offset, stride, count } = run;
     this.#makeRoom(count);
-    let base = run.offset;
-    for (let left = count; left > 0; left -= BATCH) {
-      const packets = Math.min(left, BATCH);
-      batch.views[0] = memory;
-      batch.view = run.view;
-      batch.each = 0;
+    const most = Math.max(1, Math.min(BATCH, Math.floor(FARTHEST / stride)));
+    for (let made = 0; made < count; made += most) {
+      const packets = Math.min(count - made, most);
+      let base = placeIn(memory, view, offset + made * stride, packets * stride);
       for (let i = 0; i < packets; i++, base += stride) bases[i] = base;
-      this.#make(packets, count - left);
+      this.#make(packets, made);
     }
     return this.#lengths === null ? this.length : this.#lengths.subarray(0, count);
   }
 
   /**
-   * Makes up to {@link BATCH} packets, at places of one memory, the next ones.
+   * Makes up to {@link BATCH} packets, at places of one memory in their order, the next ones.
    * @returns as {@link PacketSequence.stampMany}, of longer lists
    * @internal
    */
@@ -195,11 +191,16 @@ export class PacketSequence {
     places: Float64Array,
     count: number,
   ): number | Uint32Array {
-    batch.views[0] = memory;
-    batch.view = view;
-    batch.each = 0;
-    for (let i = 0; i < count; i++) batch.bases[i] = places[i] as number;
-    this.#make(count, 0);
+    if ((places[count - 1] as number) <= FARTHEST) {
+      placeIn(memory, view, 0, 0);
+      for (let i = 0; i < count; i++) batch.bases[i] = places[i] as number;
+      this.#make(count, 0);
+    } else {
+      for (let i = 0; i < count; i++) {
+        batch.bases[0] = placeIn(memory, view, places[i] as number, 0);
+        this.#make(1, i);
+      }
+    }
     return this.#lengths ?? this.length;
   }
 
@@ -253,6 +254,20 @@ export class PacketSequence {
     batch.forget(count);
     this.#next += this.#stride * count;
   }
+}
+
+/**
+ * Has the batch write into a memory that holds many packets, or into a part of it.
+ * @param place where the first packet begins
+ * @param bytes from there to the last
+ * @returns the place in what the batch writes into
+ */
+function placeIn(memory: Uint8Array, view: DataView, place: number, bytes: number): number {
+  const far = place + bytes > FARTHEST;
+  batch.each = 0;
+  batch.views[0] = far ? memory.subarray(place) : memory;
+  batch.view = far ? new DataView(view.buffer, view.byteOffset + place) : view;
+  return far ? 0 : place;
 }
 
 /**

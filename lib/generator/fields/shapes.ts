@@ -126,34 +126,57 @@ export class ShapeSource implements Source {
   }
 }
 
-/** Writes numbers of 2 bytes that belong to the shapes of packets: in one pass, as most of them are. */
-export class ShapeWriter implements Writer {
-  readonly #at: number;
-  readonly #values: Uint16Array;
+/** Numbers of 2 bytes at one place, one for each shape. */
+export interface ShapeNumbers {
+  at: number;
+  values: ArrayLike<number>;
+}
 
-  /** @param values for each shape */
-  constructor(at: number, values: ArrayLike<number>) {
-    this.#at = at;
-    this.#values = Uint16Array.from(values);
+/**
+ * Writes numbers of 2 bytes that belong to the shapes of packets, as most of what follows a length does: all of a
+ * packet in one pass, from one row of a table, so that packets and numbers are in the cache once.
+ */
+export class ShapeWriter implements Writer {
+  readonly #places: Uint32Array;
+  /** for each shape, a number for each place */
+  readonly #rows: Uint16Array;
+
+  constructor(all: readonly ShapeNumbers[]) {
+    const places = all.length;
+    const shapes = all[0]?.values.length ?? 0;
+    this.#places = Uint32Array.from(all, ({ at }) => at);
+    this.#rows = new Uint16Array(places * shapes);
+    for (let shape = 0, row = 0; shape < shapes; shape++) {
+      for (const { values } of all) this.#rows[row++] = values[shape] as number;
+    }
   }
 
   seek(): void {}
 
   write({ views, view, bases, each, shapes }: Batch, count: number): void {
-    const offset = this.#at;
-    const values = this.#values;
+    const places = this.#places;
+    const rows = this.#rows;
+    const size = places.length;
     if (each === 0) {
       for (let i = 0; i < count; i++) {
-        view.setUint16((bases[i] as number) + offset, values[shapes[i] as number] as number);
+        const base = bases[i] as number;
+        const row = (shapes[i] as number) * size;
+        for (let j = 0; j < size; j++) {
+          view.setUint16(base + (places[j] as number), rows[row + j] as number);
+        }
       }
       return;
     }
     for (let i = 0; i < count; i++) {
       const bytes = views[i] as Uint8Array;
-      const at = (bases[i] as number) + offset;
-      const value = values[shapes[i] as number] as number;
-      bytes[at] = value >>> 8;
-      bytes[at + 1] = value;
+      const base = bases[i] as number;
+      const row = (shapes[i] as number) * size;
+      for (let j = 0; j < size; j++) {
+        const at = base + (places[j] as number);
+        const value = rows[row + j] as number;
+        bytes[at] = value >>> 8;
+        bytes[at + 1] = value;
+      }
     }
   }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compile, type Field, template } from 'zerosend/generator';
+import { compile, type Field, type PacketSequence, template } from 'zerosend/generator';
 import { CounterSource } from '../../../lib/generator/fields/sources.js';
 import { description, fieldsOf } from './support/arbitrary.js';
 
@@ -14,7 +14,66 @@ function makeRun(count: number, length: number, offset: number, gap: number) {
   return { memory, view, offset, stride, count, bytes };
 }
 
+/** What mixes and streams use of a sequence. */
+type Internal = PacketSequence & {
+  _stampPlaces(memory: Buffer, view: DataView, places: Float64Array, count: number): unknown;
+  _stampAt(memory: Buffer, view: DataView, place: number): unknown;
+};
+const internal = (sequence: PacketSequence) => sequence as Internal;
+
 describe('a run of packets', () => {
+  it('may lie more than 2 GiB behind the beginning of its memory', () => {
+    const packet = {
+      ethernet: { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' },
+      ipv4: { source: '198.18.0.1', destination: '198.18.0.2' },
+      udp: { source: 1024, destination: 9 },
+    };
+    const from = template({ ...packet, length: 100, payload: '' });
+    const number: Field = { target: { layer: 'payload', offset: 0, width: 4 }, counter: {} };
+    // Of which the kernel gives only the pages that are written to.
+    const memory = Buffer.allocUnsafeSlow(2 ** 31 + 2 ** 20);
+    const view = new DataView(memory.buffer, memory.byteOffset, memory.length);
+    const fields: Field[][] = [[number], [number, { target: 'ipv4.id', random: {} }]];
+    const ways: [string, number, number, number][] = [
+      ['across 1 GiB', 2 ** 30 - 300, 128, 5],
+      ['across 2 GiB', 2 ** 31 - 300, 128, 100],
+      ['far from each other', 77, 2 ** 29, 4],
+    ];
+    for (const some of fields) {
+      for (const [way, offset, stride, count] of ways) {
+        const [run, alone, single] = [0, 1, 2].map(() => compile(from, some));
+        const at = (i: number) => offset + i * stride;
+        const bytes = (i: number) => memory.subarray(at(i), at(i) + 100);
+        const packets = Array.from({ length: count }, () => {
+          const one = Buffer.alloc(100);
+          alone?.init(one);
+          alone?.stamp(one);
+          return one.toString('hex');
+        });
+        const read = () => packets.map((_, i) => bytes(i).toString('hex'));
+        for (let i = 0; i < count; i++) run?.init(bytes(i));
+        run?.stampRun({ memory, view, offset, stride, count });
+        expect(read(), way).toEqual(packets);
+        for (let i = 0; i < count; i++) {
+          single?.init(bytes(i));
+          single?.stamp(memory, at(i));
+        }
+        expect(read(), way).toEqual(packets);
+        const mixed = internal(compile(from, some));
+        const places = Float64Array.from({ length: 64 }, (_, i) => at(i));
+        for (let i = 0; i < Math.min(64, count); i++) mixed.init(bytes(i));
+        mixed._stampPlaces(memory, view, places, Math.min(64, count));
+        expect(read(), way).toEqual(packets);
+        const streamed = internal(compile(from, some));
+        for (let i = 0; i < count; i++) {
+          streamed.init(bytes(i));
+          streamed._stampAt(memory, view, at(i));
+        }
+        expect(read(), way).toEqual(packets);
+      }
+    }
+  });
+
   it('has the very bytes that packets have that are made one by one', () => {
     const arbitrary = description.chain((packet) =>
       fc.record({
