@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { invalidArgument } from '../base/errors.js';
 
 /*
@@ -30,8 +31,13 @@ export function giveBack(buffers: unknown[], count: number): void {
   spare = buffers;
 }
 
-/** Reads `count` lengths. Throws where `given` is no list of that length. */
-export function readLengths(given: unknown, count: number): unknown[] {
+/**
+ * Reads `count` lengths. Throws where `given` is no list of that length. Reading a Uint32Array runs no
+ * code of the program, unless it is a Proxy of one, so it is not copied. The caller has to read each
+ * element once only, since another thread may write to it.
+ */
+export function readLengths(given: unknown, count: number): unknown[] | Uint32Array {
+  if (types.isUint32Array(given) && given.length === count) return given;
   return readEach('length', `a number, or ${count} numbers`, given, count);
 }
 

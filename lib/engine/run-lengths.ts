@@ -7,13 +7,14 @@ import {
 import type { BufferPool } from '../buffers/buffer-pool.js';
 import { checkLength, checkOffset, nameIndex } from './refusals.js';
 import type { SocketState } from './state.js';
+import type { ZeroCopyPolicy } from './zero-copy-policy.js';
 
 // TurboFan folds constants of this module; an imported binding is loaded at each use.
 const writeLength = writeOneLength;
 const writeBegin = writeOneBegin;
 
 /** One number for all messages, or a list of the library's own with one for each. Not checked. */
-export type Numbers = number | readonly unknown[];
+export type Numbers = number | readonly unknown[] | Uint32Array;
 
 /** The number for message `i`. */
 export function numberAt(numbers: Numbers | undefined, i: number): number {
@@ -39,7 +40,11 @@ export function writeLengths(
     fillRunLengths(count, lengths, policy.wants(lengths));
     return 0;
   }
-  for (let i = 0; i < count; i++) {
+  const usual =
+    offsets === undefined && typeof lengths !== 'number'
+      ? writeUsual(policy, count, Math.min(size, state.maxLength), lengths)
+      : 0;
+  for (let i = usual; i < count; i++) {
     const bytes = numberAt(lengths, i);
     try {
       const offset = checkOffset(numberAt(offsets, i), size, own);
@@ -52,4 +57,20 @@ export function writeLengths(
     writeLength(i, bytes, policy.wants(bytes));
   }
   return offsets === undefined ? 0 : FLAG_BEGIN;
+}
+
+/** Writes lengths up to the first that is none; returns how many those are. */
+function writeUsual(
+  policy: ZeroCopyPolicy,
+  count: number,
+  most: number,
+  lengths: readonly unknown[] | Uint32Array,
+): number {
+  for (let i = 0; i < count; i++) {
+    const bytes = lengths[i] as number;
+    // Before it is compared: that would convert what is no number.
+    if (!Number.isInteger(bytes) || bytes <= 0 || bytes > most) return i;
+    writeLength(i, bytes, policy.wants(bytes));
+  }
+  return count;
 }

@@ -211,7 +211,7 @@ export class XdpSocket extends RingSocket {
 /** The part of the packet that each frame has, and the length of the whole. */
 function layOut(
   buffers: readonly unknown[],
-  lengths: number | readonly unknown[],
+  lengths: number | readonly unknown[] | Uint32Array,
   size: number,
 ): { parts: Part[]; total: number } {
   const count = buffers.length;

@@ -93,6 +93,19 @@ describe('sendMany() of an array', () => {
     await expectBooks(2, 20);
   });
 
+  it('a Proxy of numbers that lie together is read before anything is checked, too', async () => {
+    const { socket, take, expectBooks } = await setup();
+    const [a, b, c, d] = take(4) as [PooledBuffer, PooledBuffer, PooledBuffer, PooledBuffer];
+    const lengths = new Proxy(Uint32Array.of(10, 11), {
+      get: (of, key) => {
+        if (key === '1') socket.sendMany([c, d], 20);
+        return Reflect.get(of, key, of);
+      },
+    });
+    expect(socket.sendMany([a, b], lengths)).toEqual({ first: 2, last: 3 });
+    await expectBooks(4, 61);
+  });
+
   it.each([
     ['sends others', 2, 40],
     ['sends the same', 1, 20],
