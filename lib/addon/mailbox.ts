@@ -31,6 +31,9 @@ const ANSWER = 5;
 
 const queued = new Uint32Array(native.mailbox, constant('queuedOffset'), 1);
 
+const time = new Float64Array(native.mailbox, constant('timeOffset'), 1);
+const timed = new Uint32Array(native.mailbox, constant('timedOffset'), 1);
+
 const requests = new Uint32Array(
   native.mailbox,
   constant('requestsOffset'),
@@ -94,6 +97,16 @@ export function sendSlots(
   call[FLAGS] = flags;
   nativeSendRun();
   return call[ANSWER] as number;
+}
+
+/** From now on `native.poll` notes when it has looked. */
+export function noteTimes(): void {
+  timed[0] = 1;
+}
+
+/** When the latest `native.poll` has looked, in nanoseconds of CLOCK_MONOTONIC; 0 before `noteTimes`. */
+export function notedTime(): number {
+  return time[0] as number;
 }
 
 /** How many sends wait for room, on the socket of the last send that was accepted. */

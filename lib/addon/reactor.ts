@@ -4,7 +4,7 @@ import { setImmediate } from '../base/timers.js';
 import { BATCH_RECORDS, KIND_INLINE, native } from './addon.js';
 import { alarms } from './alarms.js';
 import { hold } from './keep-alive.js';
-import { recordFirst, recordHandle, recordKind, recordLast } from './mailbox.js';
+import { notedTime, recordFirst, recordHandle, recordKind, recordLast } from './mailbox.js';
 import { promptSends } from './prompt-sends.js';
 import type { Reactee } from './reactee.js';
 
@@ -57,6 +57,7 @@ class Reactor {
   constructor() {
     native.setDeliver((records, alarm) => {
       if (alarm) alarms.ring();
+      recentClock.beginBatch();
       promptSends.take(this.#bookPrompt);
       this.#takeIn(records);
       this.#emitAll();
@@ -112,13 +113,16 @@ class Reactor {
   }
 
   #collect(socket: Reactee): void {
+    let records = native.poll(socket.handle);
+    recentClock.beginBatch(notedTime());
     promptSends.take(this.#bookPrompt);
     this.#takePrompt(socket);
-    let records: number;
-    do {
+    this.#takeIn(records, socket);
+    while (records === BATCH_RECORDS) {
       records = native.poll(socket.handle);
-      if (records > 0) this.#takeIn(records, socket);
-    } while (records === BATCH_RECORDS);
+      recentClock.beginBatch(notedTime());
+      this.#takeIn(records, socket);
+    }
   }
 
   /** Keeps the socket and the process alive for as long as the socket needs it. */
@@ -172,7 +176,6 @@ class Reactor {
 
   /** @param polled the socket that the records are about, where it is known */
   #takeIn(records: number, polled?: Reactee): void {
-    recentClock.beginBatch();
     let socket = polled;
     for (let i = 0; i < records; i++) {
       const handle = recordHandle(i);

@@ -210,7 +210,7 @@ export class Completions implements Reactee, Reaper {
       this.#restedBefore = true; // the caller who opened it has had time to add listeners
       warnOfListeners(this.#emitter, this.#state);
     }
-    this.#inFlight.markNext();
+    this.#inFlight.rest();
     if (idle && this.#inFlight.size === 0) this.pools.clear();
     else this.pools.letGo(this.#inFlight.low);
   }

@@ -1,8 +1,10 @@
+import { noteTimes } from '../addon/mailbox.js';
 import { LatencyHistogram } from '../base/latency-histogram.js';
 import { recentClock } from '../base/recent-clock.js';
 import type { Run } from '../buffers/run.js';
 import { endHolding, enlarged, type Holder, markPools, poolOf } from './holder.js';
 import { holdForEver, warnOfMappings } from './lost-memory.js';
+import { RunQueue } from './run-queue.js';
 import { SendTimes } from './send-times.js';
 
 /** It is small, since a program may have thousands of sockets with a send or two in flight each. */
@@ -39,11 +41,7 @@ export class InFlight {
   times: SendTimes | null = null;
   #retired: Set<number> | null = null;
   #passed: Set<number> | null = null;
-  // The runs that are whole are #runs[#firstRun] to #runs[#endRuns - 1]. The array is never shortened,
-  // since V8 would give its memory back and allocate it anew.
-  readonly #runs: (Run | null)[] = [];
-  #firstRun = 0;
-  #endRuns = 0;
+  readonly #runs = new RunQueue();
 
   constructor(first: number) {
     this.next = first;
@@ -65,6 +63,7 @@ export class InFlight {
 
   /** Begins to note when sends are made. */
   measure(): SendTimes {
+    noteTimes();
     this.times ??= new SendTimes(this.latency, this.low, this.next);
     this.markNext();
     return this.times;
@@ -75,6 +74,12 @@ export class InFlight {
     if (this.times === null) return;
     this.times.due = this.next;
     this.#limit = this.next;
+  }
+
+  /** To be called when the program turns to other things. */
+  rest(): void {
+    this.times?.rest();
+    this.markNext();
   }
 
   /** Called before a send that directly follows the taking in of completions. */
@@ -90,13 +95,15 @@ export class InFlight {
     return this.next++;
   }
 
-  /** Whether only ids of `addPrompt` are in flight, and no times are noted. */
+  /** Whether all ids have completed but for those of `addPrompt`, which are the latest. */
   get takesPrompt(): boolean {
-    return this.times === null && (this.next === this.low || this.next === this.#promptEnd);
+    return this.next === this.low || this.next === this.#promptEnd;
   }
 
-  /** Takes the next id for a send that has completed within its call, and holds nothing. */
-  addPrompt(): number {
+  /** Takes the next id for a send of this memory that has completed within its call, and holds nothing. */
+  addPrompt(memory: Holder): number {
+    const { times } = this;
+    if (times !== null && this.next >= times.due) times.mark(this.next, poolOf(memory));
     this.#promptEnd = ++this.next;
     return this.next - 1;
   }
@@ -105,10 +112,8 @@ export class InFlight {
   completePrompt(): number {
     const count = this.#promptEnd - this.low;
     if (count <= 0) return 0;
-    if (this.size > this.#most) this.#most = this.size;
-    this.#done += count;
-    this.low = this.#promptEnd;
-    this.#setLimit();
+    this.#note(this.low, this.#promptEnd);
+    this.#advance(count, this.#promptEnd);
     return count;
   }
 
@@ -127,8 +132,7 @@ export class InFlight {
     const first = this.next;
     const end = first + run.count;
     if (end > this.#limit) this.#prepare(run.count, run);
-    if (this.#firstRun > 32 && this.#firstRun * 2 > this.#endRuns) this.#closeRanks();
-    this.#runs[this.#endRuns++] = run;
+    this.#runs.add(run);
     this.next = end;
     run.sent(first);
     return first;
@@ -147,32 +151,12 @@ export class InFlight {
     this.#limit = this.times === null ? full : Math.min(full, this.times.due);
   }
 
-  #closeRanks(): void {
-    const count = this.#endRuns - this.#firstRun;
-    this.#runs.copyWithin(0, this.#firstRun, this.#endRuns);
-    this.#runs.fill(null, count, this.#endRuns);
-    this.#endRuns = count;
-    this.#firstRun = 0;
-  }
-
   has(id: number): boolean {
     if (id < this.low || id >= this.next) return false;
     if (id < this.#promptEnd) return true;
     if (this.#ring[id & this.#mask] !== null) return true;
-    const run = this.#runOf(id);
+    const run = this.#runs.of(id);
     return run !== null && id >= run.nextId;
-  }
-
-  /** The first whole run that ends above the id: the only one that may contain it. */
-  #runOf(id: number): Run | null {
-    let from = this.#firstRun;
-    let to = this.#endRuns;
-    while (from < to) {
-      const middle = (from + to) >>> 1;
-      if ((this.#runs[middle] as Run).endId > id) to = middle;
-      else from = middle + 1;
-    }
-    return from < this.#endRuns ? (this.#runs[from] as Run) : null;
   }
 
   /**
@@ -212,23 +196,32 @@ export class InFlight {
   #complete(first: number, last: number, unsent: boolean): number {
     const begin = Math.max(first, this.low);
     const end = Math.min(last + 1, this.next);
-    if (this.size > this.#most) this.#most = this.size;
-    if (this.times !== null) this.times.completed(begin, end, recentClock.ofBatch());
+    this.#note(begin, end);
     const fresh =
-      this.#firstRun === this.#endRuns
+      this.#runs.oldest === null
         ? this.#completeEach(begin, end, unsent)
         : this.#completeRuns(begin, end, unsent);
-    this.#done += fresh;
     const ring = this.#ring;
     const mask = this.#mask;
-    const run = this.#oldestRun();
+    const run = this.#runs.oldest;
     const stop = run === null ? this.next : run.nextId;
     let low = this.low;
     while (low < stop && ring[low & mask] === null) low++;
-    this.low = low;
-    if (this.times !== null) this.times.forget(low);
-    this.#setLimit();
+    this.#advance(fresh, low);
     return fresh;
+  }
+
+  /** Ids complete, none of which has been counted as completed. */
+  #note(begin: number, end: number): void {
+    if (this.size > this.#most) this.#most = this.size;
+    this.times?.completed(begin, end, recentClock.ofBatch());
+  }
+
+  #advance(fresh: number, low: number): void {
+    this.#done += fresh;
+    this.low = low;
+    this.times?.forget(low);
+    this.#setLimit();
   }
 
   /** Completes ids none of which is in a whole run. */
@@ -251,7 +244,7 @@ export class InFlight {
   #completeRuns(first: number, end: number, unsent: boolean): number {
     let fresh = 0;
     for (let id = first; id < end; ) {
-      const run = this.#oldestRun();
+      const run = this.#runs.oldest;
       if (run === null || id < run.nextId) {
         const stop = run === null ? end : Math.min(end, run.nextId);
         fresh += this.#completeEach(id, stop, unsent);
@@ -260,7 +253,7 @@ export class InFlight {
         this.#spread(run);
       } else {
         const stop = Math.min(end, run.endId);
-        if (stop === run.endId) this.#leaveRun();
+        if (stop === run.endId) this.#runs.leave();
         fresh += stop - id;
         run.nextId = stop;
         this.#retireIn(run, id, stop);
@@ -271,18 +264,9 @@ export class InFlight {
     return fresh;
   }
 
-  #oldestRun(): Run | null {
-    return this.#firstRun < this.#endRuns ? (this.#runs[this.#firstRun] as Run) : null;
-  }
-
-  /** Takes the oldest run out of the queue, and clears its place, which would keep its pool alive. */
-  #leaveRun(): void {
-    this.#runs[this.#firstRun++] = null;
-  }
-
   /** Moves the oldest whole run, which completes out of order, into the ring. */
   #spread(run: Run): void {
-    this.#leaveRun();
+    this.#runs.leave();
     for (let id = run.nextId; id < run.endId; id++) this.#ring[id & this.#mask] = run;
   }
 

@@ -1,4 +1,4 @@
-import { LatencyHistogram } from '../base/latency-histogram.js';
+import { LatencyHistogram, uncounted } from '../base/latency-histogram.js';
 import { nextStride, recentClock } from '../base/recent-clock.js';
 
 /**
@@ -10,6 +10,10 @@ export type PoolLatencies = LatencyHistogram | readonly LatencyHistogram[] | nul
 const FIRST_CAPACITY = 16;
 /** The most marks that are kept. Beyond, two neighbouring ones are merged. */
 const MOST_MARKS = 16_384;
+/** So many ranges that have completed are counted together. */
+const RANGES = 16;
+/** first id, end, and when they completed */
+const RANGE = 3;
 
 /**
  * When the sends of one socket were made, and how long they took to complete.
@@ -39,6 +43,11 @@ export class SendTimes {
   #head = 0;
   #count = 0;
   #stride = 1;
+  /** What has completed and is not counted yet, and how many numbers of it there are. */
+  readonly #ranges = new Float64Array(RANGES * RANGE);
+  #rangesEnd = 0;
+  /** no marks below are needed, but for what is not counted yet */
+  #low = 0;
 
   /**
    * @param latency the histogram in which latencies are counted
@@ -116,7 +125,43 @@ export class SendTimes {
 
   /** Counts the latencies of ids that have completed at the time `now`. */
   completed(first: number, end: number, now: number): void {
-    let id = Math.max(first, this.firstId);
+    if (this.#rangesEnd === RANGES * RANGE) this.count();
+    const at = this.#rangesEnd;
+    if (at === 0) uncounted.add(this);
+    this.#ranges[at] = Math.max(first, this.firstId);
+    this.#ranges[at + 1] = end;
+    this.#ranges[at + 2] = now;
+    this.#rangesEnd = at + RANGE;
+  }
+
+  /** All ids below have completed: their marks are not needed any more. */
+  forget(low: number): void {
+    this.#low = low;
+  }
+
+  /** The socket may be idle for long from now on, and is not to be held by what it has left. */
+  rest(): void {
+    this.count();
+    uncounted.delete(this);
+  }
+
+  /** Counts what has completed. */
+  count(): void {
+    const ranges = this.#ranges;
+    for (let at = 0; at < this.#rangesEnd; at += RANGE) {
+      this.#countRange(ranges[at] as number, ranges[at + 1] as number, ranges[at + 2] as number);
+    }
+    this.#rangesEnd = 0;
+    const low = this.#low;
+    while (this.#count > 1 && this.#idOf(1) <= low) {
+      this.#pools[this.#head] = null;
+      this.#head = (this.#head + 1) & this.#mask;
+      this.#count--;
+    }
+  }
+
+  #countRange(first: number, end: number, now: number): void {
+    let id = first;
     if (id >= end) return;
     for (let mark = this.#markOf(id); id < end; mark++) {
       const at = (this.#head + mark) & this.#mask;
@@ -127,15 +172,6 @@ export class SendTimes {
       if (pool instanceof LatencyHistogram) pool.record(latency, stop - id);
       else if (pool !== null) for (const each of pool) each.record(latency, stop - id);
       id = stop;
-    }
-  }
-
-  /** Removes the marks of ids below `low`, which have all completed. */
-  forget(low: number): void {
-    while (this.#count > 1 && this.#idOf(1) <= low) {
-      this.#pools[this.#head] = null;
-      this.#head = (this.#head + 1) & this.#mask;
-      this.#count--;
     }
   }
 

@@ -150,11 +150,12 @@ export class Sender {
     if (result !== IS_PROMPT) this.#refuseOrWait(result, length, flags);
     slot.slots.beginSend(slot);
     if (slot.verifier !== null) this.#verify(slot, length, flags);
-    return result === IS_PROMPT ? this.#addPrompt(slot) : this.#inFlight.add(slot);
+    return result === IS_PROMPT ? this.#addPrompt(slot, slot) : this.#inFlight.add(slot);
   }
 
-  #addPrompt(slot: Slot | null): number {
-    const id = this.#inFlight.addPrompt();
+  /** @param slot null where the memory is of no pool */
+  #addPrompt(memory: Slot | Uint8Array, slot: Slot | null): number {
+    const id = this.#inFlight.addPrompt(memory);
     promptSends.add(this.#reactee, slot, id);
     return id;
   }
@@ -213,7 +214,7 @@ export class Sender {
     if (result < 0) throw refusal(this.#state, result, bytes, flags);
     if (waiting() !== 0) this.#state.waitForDrain(this.#inFlight.next);
     this.#inFlight.markNext(); // it is of no pool, unlike the sends before and after it
-    const id = result === IS_PROMPT ? this.#addPrompt(null) : this.#inFlight.add(buffer);
+    const id = result === IS_PROMPT ? this.#addPrompt(buffer, null) : this.#inFlight.add(buffer);
     this.#inFlight.markNext();
     return id;
   }

@@ -57,6 +57,8 @@ Napi::Object constants(Napi::Env env) {
   add("requestsOffset", offsetof(Mailbox, requests));
   add("callOffset", offsetof(Mailbox, call));
   add("queuedOffset", offsetof(Mailbox, queued));
+  add("timeOffset", offsetof(Mailbox, time));
+  add("timedOffset", offsetof(Mailbox, timed));
   add("prompt", kPrompt);
   add("beginsOffset", offsetof(Mailbox, begins));
   add("destinationsOffset", offsetof(Mailbox, destinations));

@@ -20,11 +20,14 @@ struct Mailbox {
   static constexpr size_t kRequests = 1024;  // of one sendMany call
   static constexpr size_t kRequestSize = 4;  // slab, slot, length, flags; of sendRun: length
 
-  double batch[kRecords * kRecordSize];         // written by C++: the records
+  double batch[kRecords * kRecordSize];  // written by C++: the records
+  // Written by C++: when poll() has looked, where `timed`, in nanoseconds of CLOCK_MONOTONIC.
+  double time;
   uint32_t requests[kRequests * kRequestSize];  // written by JavaScript: what to send
   uint32_t call[5];  // written by JavaScript: handle, slab, slot, length, flags of send()
   int32_t answer;    // written by C++: of send()
   uint32_t queued;   // written by C++: sends that wait for room on the socket of the last call
+  uint32_t timed;    // written by JavaScript: poll() is to note the time
   // Written by JavaScript, with the flags for them: where each message begins in its memory, and
   // where it goes. A message that is sent by itself has the first of each.
   uint32_t begins[kRequests];

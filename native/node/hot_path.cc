@@ -1,6 +1,7 @@
 #include "node/hot_path.h"
 
 #include <cerrno>
+#include <ctime>
 #include <utility>
 
 #include "node/environment.h"
@@ -94,6 +95,13 @@ bool find_destinations(const Mailbox& mailbox, const Socket& socket, uint32_t fl
     if (!to->of(i)->is_sound()) return false;
   }
   return true;
+}
+
+// Nanoseconds of CLOCK_MONOTONIC.
+double now() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) * 1e9 + static_cast<double>(time.tv_nsec);
 }
 
 int32_t send_source(Environment& environment, uint32_t handle, uint32_t flags, Source& source) {
@@ -264,7 +272,9 @@ napi_value poll_socket(napi_env env, napi_callback_info info) {
   if (socket == nullptr) return integer(env, -EBADF);
   socket->poll();
   bool more;
-  const size_t records = collect(call.environment->mailbox(), handle, *socket, 0, &more);
+  Mailbox& mailbox = call.environment->mailbox();
+  const size_t records = collect(mailbox, handle, *socket, 0, &more);
+  if (mailbox.timed != 0) mailbox.time = now();
   return integer(env, static_cast<int32_t>(records));
 }
 

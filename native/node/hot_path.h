@@ -30,7 +30,7 @@ napi_value send_many(napi_env env, napi_callback_info info);
 // sendRun(): handle, slab, first slot, count and flags of the call are in the mailbox as those of
 // send(), lengths (with Run::kZeroCopy) where sendMany has its requests
 napi_value send_run(napi_env env, napi_callback_info info);
-// poll(handle): the number of records now in the mailbox
+// poll(handle): the number of records now in the mailbox, which has the time where that is wanted
 napi_value poll_socket(napi_env env, napi_callback_info info);
 // Moves records of a socket into the mailbox, from number `at` on. Returns how many records there
 // are in it then; `*more` says whether the socket has some left.

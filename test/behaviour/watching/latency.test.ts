@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TcpSocket } from 'zerosend';
-import { until, within } from '../../support/deadline.js';
+import { spinUntil, turn, until, within } from '../../support/deadline.js';
 import { connectAndMeet, makePool, openTo, startPeer } from '../../support/endpoints.js';
 
 const MS = 1e6;
@@ -52,6 +52,39 @@ describe('latency of completion', () => {
     await socket.close();
     expect(socket.stats().completionLatency?.count).toBe(took.length);
   });
+
+  it.each(['always', 'never'] as const)(
+    'ends when the completion is taken in: zeroCopy %s',
+    async (zeroCopy) => {
+      const peer = await startPeer({ protocol: 'udp', family: 4 });
+      const socket = await openTo(peer, { zeroCopy, measureLatency: true });
+      const pool = makePool({ bufferSize: 4096, count: 4 });
+      for (let sent = 1; sent <= 20; sent++) {
+        const buffer = await pool.acquire();
+        await turn(); // what is sent in one turn may share a time
+        const { completionLatency: before } = socket.stats();
+        const sendBegins = performance.now();
+        socket.send(buffer, 1000);
+        const sendEnds = performance.now();
+        let pollBegins = sendEnds;
+        do {
+          const goOn = performance.now() + 0.2;
+          spinUntil(() => performance.now() > goOn, 'the time passes');
+          pollBegins = performance.now();
+        } while (socket.poll() === 0);
+        const pollEnds = performance.now();
+        // What is counted later is counted as what it was.
+        spinUntil(() => performance.now() > pollEnds + 2, 'the program computes');
+        const { completionLatency: after } = socket.stats();
+        const took = (after?.mean ?? 0) * sent - (before?.mean ?? 0) * (sent - 1);
+        expect(after?.count).toBe(sent);
+        const rounding = 2 * sent; // nanoseconds
+        expect(took).toBeGreaterThan((pollBegins - sendEnds) * MS - rounding);
+        expect(took).toBeLessThan((pollEnds - sendBegins) * MS + rounding);
+      }
+      await socket.close();
+    },
+  );
 
   it('is the same for all sends of a pool and of the socket that makes them', async () => {
     const peer = await startPeer({ protocol: 'udp', family: 4 });

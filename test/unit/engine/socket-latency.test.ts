@@ -131,6 +131,22 @@ describe('stats() of a socket', () => {
     expect(age).toBeLessThanOrEqual((performance.now() - listened) * MS);
   });
 
+  it('needs no record of sends that complete within their calls, and times them', async () => {
+    const { socket, kernel } = await openUdp({ measureLatency: true, zeroCopy: 'never' });
+    const pool = makePool(4);
+    pool.stats();
+    sendSome(socket, pool, 2);
+    socket.send(new Uint8Array(9));
+    expect(kernel.completed).toEqual([]); // their answers have said so
+    const end = performance.now() + 10;
+    spinUntil(() => performance.now() > end, 'the time passes');
+    await turn();
+    const { completionLatency } = socket.stats();
+    expect(completionLatency?.count).toBe(3);
+    expect(completionLatency?.min).toBeGreaterThan(10 * MS); // until their buffers were back
+    expect(pool.stats().completionLatency.count).toBe(2);
+  });
+
   it('times runs, batches and plain arrays', async () => {
     const { socket, kernel } = await openUdp({ measureLatency: true });
     const pool = makePool(16);
