@@ -11,6 +11,7 @@ import { scaleContests } from './scale-contests.mjs';
 import { scaleIds } from './scale-ids.mjs';
 import { scaleWorkers } from './scale-workers.mjs';
 import { small } from './small-contest.mjs';
+import { watching } from './watching-contest.mjs';
 
 /**
  * @typedef {import('../rig/index.mjs').Rig} Rig
@@ -46,6 +47,7 @@ export const contests = [
   scaleIds,
   scaleWorkers,
   small,
+  watching,
 ];
 
 /** @param {import('./run-contest.mjs').ProgramContest} contest @returns {Contest} */

@@ -2,15 +2,17 @@
 // The figures in the documents are made from the JSON of a run, and of no other:
 //
 //   npm run bench -- --json > run.json
-//   node bench/figures.mjs run.json [--state TEXT]   keeps it as bench/record.json, and writes docs/
-//   node bench/figures.mjs --check                   whether docs/ has what bench/record.json makes
+//   node bench/figures.mjs run.json [--state TEXT]   keeps it as bench/record*.json, and writes the documents
+//   node bench/figures.mjs --again                   writes the documents from the records as they are
+//   node bench/figures.mjs --check                   whether the documents have what the records make
 //
-// --state is said beside the machine, where it was not at rest.
+// A run that has the contests of one record only replaces that one. --state is said beside the machine, where
+// it was not at rest.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { seriesOf } from '../dist/cli/bench/chart.js';
 import { svgChart } from '../dist/cli/bench/svg-chart.js';
-import { contestOf, patchRows, withFigures } from './markdown.mjs';
+import { contestOf, patchRows, quotedIn, withFigures } from './markdown.mjs';
 import { MECHANISMS } from './patch/programs.mjs';
 import { PUBLISHED } from './patch/published.mjs';
 
@@ -18,10 +20,32 @@ import { PUBLISHED } from './patch/published.mjs';
 /** @typedef {import('../dist/cli/bench/chart.js').Series} Series */
 
 const inRoot = (/** @type {string} */ path) => new URL(`../${path}`, import.meta.url);
-const RECORD = inRoot('bench/record.json');
+const textOf = (/** @type {string} */ path) => readFileSync(inRoot(path), 'utf8');
+
+/**
+ * A run that is kept, and the documents whose figures are made from it.
+ * @typedef {object} Record
+ * @property {string} path
+ * @property {readonly string[]} documents
+ * @property {boolean} [charts] charts are made from it, too
+ */
+
+/** @type {readonly Record[]} */
+const RECORDS = [
+  {
+    path: 'bench/record.json',
+    documents: ['docs/performance.md', 'docs/guides/sizes.md', 'README.md'],
+    charts: true,
+  },
+  { path: 'bench/record-watching.json', documents: ['docs/watching.md'] },
+];
+
+/** The contests that a record has to have. @param {Record} record */
+const contestsIn = ({ documents }) =>
+  new Set(documents.flatMap((path) => [...quotedIn(textOf(path))]));
 
 /** Without what no figure is made from, five digits of each fraction, a contest a line. @param {Run} run */
-function recordOf(run) {
+function jsonOf(run) {
   const short = (/** @type {string} */ key, /** @type {unknown} */ value) => {
     if (key === 'ratios') return undefined;
     const exact = typeof value !== 'number' || Number.isInteger(value);
@@ -32,9 +56,9 @@ function recordOf(run) {
   return `{"contests":[\n${lines.join(',\n')}\n],"run":${JSON.stringify(rest, short)}}\n`;
 }
 
-/** @returns {Run} */
-function readRecord() {
-  const { contests, run } = JSON.parse(readFileSync(RECORD, 'utf8'));
+/** @param {Record} record @returns {Run} */
+function readRecord({ path }) {
+  const { contests, run } = JSON.parse(textOf(path));
   return { ...run, contests };
 }
 
@@ -65,13 +89,16 @@ function patchSeries(run) {
   return [...published, ...ours];
 }
 
-/** All files that figures stand in. @param {Run} run @returns {[path: string, text: string][]} */
-function filesOf(run) {
+/** All files that the figures of a record stand in. @param {Record} record @returns {[path: string, text: string][]} */
+function filesOf(record) {
+  const run = readRecord(record);
+  /** @type {[string, string][]} */
+  const documents = record.documents.map((path) => [path, withFigures(textOf(path), run)]);
+  if (!record.charts) return documents;
   const { cpu, linux } = run.machine;
   const where = `${cpu}, Linux ${linux}${run.state ? `; ${run.state}` : ''}`;
-  const document = 'docs/performance.md';
   return [
-    [document, withFigures(readFileSync(inRoot(document), 'utf8'), run)],
+    ...documents,
     [
       'docs/figures/break-even.svg',
       svgChart(seriesOf(contestOf(run, 'break-even').results), where),
@@ -87,24 +114,65 @@ function filesOf(run) {
   ];
 }
 
+function check() {
+  for (const record of RECORDS) {
+    for (const [path, text] of filesOf(record)) {
+      if (textOf(path) === text) continue;
+      console.error(
+        `${path} has other figures than ${record.path}: node bench/figures.mjs --again makes them`,
+      );
+      process.exitCode = 1;
+    }
+  }
+}
+
+/** @param {readonly Record[]} records */
+function write(records) {
+  for (const record of records) {
+    for (const [path, text] of filesOf(record)) writeFileSync(inRoot(path), text);
+  }
+}
+
+/** Keeps what the run has all contests of: those that it left out, with the reason, among them. @param {Run} run */
+function keep(run) {
+  const has = new Set([...run.contests, ...run.leftOut].map(({ name }) => name));
+  const kept = RECORDS.filter((record) => {
+    const names = contestsIn(record);
+    const missing = [...names].filter((name) => !has.has(name));
+    if (missing.length > 0) {
+      console.error(`${record.path} stays: the run has no ${missing.join(', no ')}`);
+      return false;
+    }
+    const of = (/** @type {string} */ name) => names.has(name);
+    const own = {
+      ...run,
+      contests: run.contests.filter(({ name }) => of(name)),
+      leftOut: run.leftOut.filter(({ name }) => of(name)),
+      undecided: run.undecided.filter((what) => of(what.replace(/:.*/, ''))),
+    };
+    writeFileSync(inRoot(record.path), jsonOf(own));
+    return true;
+  });
+  if (kept.length === 0) process.exitCode = 1;
+  write(kept);
+}
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { check: { type: 'boolean', default: false }, state: { type: 'string' } },
+  options: {
+    check: { type: 'boolean', default: false },
+    again: { type: 'boolean', default: false },
+    state: { type: 'string' },
+  },
 });
 const [file] = positionals;
-if (values.check === (file !== undefined)) {
-  console.error('usage: node bench/figures.mjs RUN.json [--state TEXT] | --check');
+if ([values.check, values.again, file !== undefined].filter(Boolean).length !== 1) {
+  console.error('usage: node bench/figures.mjs RUN.json [--state TEXT] | --again | --check');
   process.exitCode = 2;
-} else if (file === undefined) {
-  for (const [path, text] of filesOf(readRecord())) {
-    if (readFileSync(inRoot(path), 'utf8') === text) continue;
-    console.error(
-      `${path} has other figures than bench/record.json: node bench/figures.mjs makes them`,
-    );
-    process.exitCode = 1;
-  }
+} else if (file !== undefined) {
+  keep({ ...JSON.parse(readFileSync(file, 'utf8')), state: values.state });
+} else if (values.again) {
+  write(RECORDS);
 } else {
-  const run = { ...JSON.parse(readFileSync(file, 'utf8')), state: values.state };
-  writeFileSync(RECORD, recordOf(run));
-  for (const [path, text] of filesOf(readRecord())) writeFileSync(inRoot(path), text);
+  check();
 }

@@ -73,6 +73,17 @@ describe('npm run bench', { ...(await needsRig('sink')), timeout: 120_000 }, () 
     for (const { p50 } of rows) expect(p50.median).toBeGreaterThan(1280); // µs: 1284 B at 8 Mbit/s
   });
 
+  it('watching: compares each way of watching with none, for each kind of send', async () => {
+    const [{ rows }] = await bench('watching');
+    const kinds = new Set(rows.map(({ kind }: { kind: string }) => kind));
+    const watches = new Set(rows.map(({ watch }: { watch: string }) => watch));
+    expect([kinds.size, watches.size, rows.length]).toEqual([3, 7, 21]);
+    for (const { nanoseconds, all, least } of rows) {
+      expect(nanoseconds.median).toBeGreaterThan(0);
+      for (const { ratio } of [all, least]) expect(ratio).toBeGreaterThan(0);
+    }
+  });
+
   it('udp-send-many: io_uring takes part, or it is said why not', async () => {
     const [{ results, leftOut }] = await bench('udp-send-many');
     const said = [...results, ...leftOut].map(({ name }: { name: string }) => name);

@@ -1,14 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { contests } from '../../../bench/contests.mjs';
-import { withFigures } from '../../../bench/markdown.mjs';
+import { quotedIn, withFigures } from '../../../bench/markdown.mjs';
 import { read, root } from '../documents/blocks.js';
 
 const figures = (...args: string[]) =>
   spawnSync(process.execPath, ['bench/figures.mjs', ...args], { cwd: root, encoding: 'utf8' });
 
-describe('the figures of docs/performance.md', () => {
-  it('are what the run in bench/record.json makes, and so are its charts', () => {
+describe('the figures of the documents', () => {
+  it('are what the runs in bench/record*.json make, and so are the charts', () => {
     expect(figures('--check')).toMatchObject({ stderr: '', status: 0 });
   });
 
@@ -21,6 +24,25 @@ describe('the figures of docs/performance.md', () => {
     expect(withFigures(text, { ...run, contests })).not.toBe(text);
   });
 
+  it('that stand in a document are all of contests that its run has to have', () => {
+    for (const [document, contest] of [
+      ['README.md', 'udp-copying'],
+      ['docs/guides/sizes.md', 'ring-tso'],
+      ['docs/watching.md', 'watching'],
+    ] as const) {
+      expect([...quotedIn(read(document))]).toContain(contest);
+    }
+    const path = join(mkdtempSync(join(tmpdir(), 'zerosend-test-')), 'run.json');
+    onTestFinished(() => rmSync(dirname(path), { recursive: true }));
+    writeFileSync(path, JSON.stringify({ contests: [], leftOut: [], undecided: [] }));
+    expect(figures(path)).toMatchObject({
+      stderr: expect.stringMatching(
+        /record\.json stays: the run has no .*udp-copying.*\n.*watching/,
+      ),
+      status: 1,
+    });
+  });
+
   it('have every contest in their table, with what it compares', () => {
     const text = read('docs/performance.md');
     for (const { name } of contests) {
@@ -29,7 +51,7 @@ describe('the figures of docs/performance.md', () => {
   });
 
   it('say how they are made to whoever calls for them wrongly', () => {
-    for (const args of [[], ['--check', 'run.json']]) {
+    for (const args of [[], ['--check', 'run.json'], ['--check', '--again']]) {
       expect(figures(...args)).toMatchObject({
         status: 2,
         stderr: expect.stringMatching(/^usage/),
