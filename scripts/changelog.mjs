@@ -1,5 +1,6 @@
 // @ts-check
-// node scripts/changelog.mjs VERSION           what is Unreleased becomes this version, of today
+// node scripts/changelog.mjs VERSION           what is Unreleased becomes this version, of today, and documents
+//                                              name the packed file by it
 // node scripts/changelog.mjs --check VERSION   whether the changelog has it, with its date
 //
 // `npm version` runs the first one; the workflow that publishes, the second.
@@ -8,6 +9,16 @@ import { join } from 'node:path';
 import { root } from './support/files.mjs';
 
 const path = join(root, 'CHANGELOG.md');
+/** In which somebody is told to install the packed file. */
+export const NAMING = ['README.md', 'docs/guides/getting-started.md'];
+
+/**
+ * @param {string} text
+ * @param {string} version
+ * @returns {string} with the packed file of this version
+ */
+export const named = (text, version) =>
+  text.replaceAll(/\bzerosend-\d+\.\d+\.\d+[\w.-]*?\.tgz\b/g, `zerosend-${version}.tgz`);
 
 /**
  * @param {string} text
@@ -44,6 +55,10 @@ function main(/** @type {string[]} */ args) {
     if (!isDated(text, version)) throw new Error(`CHANGELOG.md has no dated section ${version}`);
   } else {
     writeFileSync(path, released(text, version, new Date().toISOString().slice(0, 10)));
+    for (const name of NAMING) {
+      const document = join(root, name);
+      writeFileSync(document, named(readFileSync(document, 'utf8'), version));
+    }
   }
 }
 
