@@ -80,7 +80,8 @@ class LiveBlock implements Progress {
   }
 
   clear(): void {
-    if (this.drawn > 0) this.stream.write(`\x1b[${this.drawn}A\x1b[0J`);
+    // From the first column: what was typed meanwhile (^C, say) has moved the cursor.
+    if (this.drawn > 0) this.stream.write(`\r\x1b[${this.drawn}A\x1b[0J`);
     this.drawn = 0;
   }
 }

@@ -15,6 +15,7 @@ import { seriesOf } from './chart.js';
 import { resultsOf, trialResultsOf } from './measurements.js';
 import { type Measured, measureHere } from './measuring.js';
 import type { Destination } from './messages.js';
+import type { PlannedGroup } from './plan.js';
 import { recommend } from './recommendation.js';
 import { type BenchReport, printReport } from './report.js';
 import { svgChart } from './svg-chart.js';
@@ -169,6 +170,9 @@ function reportOf(measured: Measured, interrupted: boolean): BenchReport {
   const { path, plan, groups, trials, withoutSink, error } = measured;
   const results = resultsOf(groups);
   const trialResults = trialResultsOf(trials);
+  const isMissing = ({ protocol, size, memory }: PlannedGroup) =>
+    !groups.some((g) => g.protocol === protocol && g.size === size && g.memory === memory);
+  const cutShort = interrupted ? plan.groups.filter(isMissing).map(({ protocol }) => protocol) : [];
   const processors = cpus();
   return {
     command: 'bench',
@@ -185,7 +189,7 @@ function reportOf(measured: Measured, interrupted: boolean): BenchReport {
     plan: { rounds: plan.rounds, sliceSeconds: plan.sliceSeconds },
     results,
     trials: trialResults,
-    recommendation: recommend(results, trialResults),
+    recommendation: recommend(results, trialResults, [...new Set(cutShort)]),
   };
 }
 

@@ -94,8 +94,8 @@ export class Measurement {
     const further = [...(auto ? (['auto'] as const) : []), ...(Object.keys(programs) as Way[])];
     const wanted = { quick, seconds, sizes, protocols, zeroCopyOverUdp, ring, further, longest };
     const plan = planOf(wanted);
-    const { rounds, sliceSeconds } = plan;
-    this.tell({ type: 'begin', path: this.describe(), plan: { rounds, sliceSeconds } });
+    const { rounds, sliceSeconds, groups } = plan;
+    this.tell({ type: 'begin', path: this.describe(), plan: { rounds, sliceSeconds, groups } });
     return plan;
   }
 

@@ -1,4 +1,5 @@
 import type { Group, Trial } from './measurements.js';
+import type { PlannedGroup } from './plan.js';
 
 /** Where to send; what is not given is made in a network namespace. */
 export interface Destination {
@@ -45,6 +46,7 @@ export interface PathDescription {
 export interface PlanSummary {
   readonly rounds: number;
   readonly sliceSeconds: number;
+  readonly groups: readonly PlannedGroup[];
 }
 
 /** What the measuring process tells. */

@@ -34,10 +34,16 @@ const NAMES: Readonly<Record<Protocol, string>> = { udp: 'UDP', tcp: 'TCP' };
 /** What is within so much of the best is as good: the rest is noise. */
 const AS_GOOD = 0.97;
 
+/**
+ * @param cutShort what was interrupted before its largest sizes, where zero copy pays if anywhere: nothing is
+ *   said of it
+ */
 export function recommend(
-  results: readonly Result[],
+  measured: readonly Result[],
   trials: readonly TrialResult[],
+  cutShort: readonly Protocol[] = [],
 ): Recommendation {
+  const results = measured.filter(({ protocol }) => !cutShort.includes(protocol));
   const thresholds: Partial<Record<Protocol, Threshold>> = {};
   const options: Partial<Record<Protocol, Recommendation['options'][Protocol] & object>> = {};
   const reasons: string[] = [];
@@ -65,6 +71,11 @@ export function recommend(
   if (batch) reasons.push(reasonOfBatch(batch));
   const pool = smallestAsGood(trials, 'pool');
   if (pool) reasons.push(reasonOfPool(pool));
+  for (const protocol of cutShort) {
+    reasons.push(
+      `${NAMES[protocol]}: interrupted before all sizes were measured, so nothing follows yet.`,
+    );
+  }
   return {
     thresholds,
     options,

@@ -20,7 +20,7 @@ export interface BenchReport {
     readonly node: string;
   };
   readonly path: PathDescription & { readonly withoutSink: string | null };
-  readonly plan: PlanSummary;
+  readonly plan: Omit<PlanSummary, 'groups'>;
   readonly results: readonly Result[];
   readonly trials: readonly TrialResult[];
   readonly recommendation: Recommendation;

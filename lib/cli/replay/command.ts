@@ -231,11 +231,17 @@ function checkCombination(options: ReplayCommandOptions, positionals: readonly s
   const { packet, xdp, udp, speed, segmentation, burst, bursts, poisson } = options;
   const rate = options.rate ?? bursts;
   const [path, stray] = positionals;
-  if (path === undefined || stray !== undefined) {
-    throw new UsageError(`takes one CAPTURE; received ${count(positionals.length)}`);
+  if (path === undefined) throw new UsageError('CAPTURE is missing: a pcap or pcapng file, or -');
+  if (stray !== undefined) {
+    throw new UsageError(
+      `takes one CAPTURE; received '${positionals.join("' and '")}'. Where to is told by --packet, ` +
+        '--xdp or --udp',
+    );
   }
   const ways = [packet, xdp, udp].filter((way) => way !== undefined);
-  if (ways.length !== 1) throw new UsageError('takes one of --packet, --xdp and --udp');
+  if (ways.length !== 1) {
+    throw new UsageError('takes one of --packet IFACE, --xdp IFACE and --udp HOST:PORT');
+  }
   if (udp !== undefined && !udp.port) throw new UsageError('--udp has to be HOST:PORT');
   if (options.split !== undefined && options.server === undefined) {
     throw new UsageError('--split needs --server');

@@ -187,7 +187,9 @@ describe('zerosend bench, over loopback', () => {
     const report: BenchReport = JSON.parse(stdout);
     expect(report.complete).toBe(false);
     expect(new Set(report.results.map(({ size }) => size))).toEqual(new Set([1024]));
-    expect(report.recommendation.options.udp).toBeDefined();
+    // Larger sizes, where zero copy pays if anywhere, were to come.
+    expect(report.recommendation.options).toEqual({});
+    expect(report.recommendation.reasons.join()).toContain('nothing follows yet');
   }, 90_000);
 
   it('sends to a receiver that is named, by TCP, and leaves TCP out where nobody listens', async () => {

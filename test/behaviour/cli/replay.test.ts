@@ -311,9 +311,9 @@ describe('zerosend replay at a rate that changes', () => {
 describe('zerosend replay, a wrong command line', () => {
   const good = () => captureOf(frames(3));
   it.each<[string[], RegExp]>([
-    [[], /takes one CAPTURE; received 0/],
-    [['a.pcap', 'b.pcap'], /takes one CAPTURE; received 2/],
-    [['GOOD'], /takes one of --packet, --xdp and --udp/],
+    [[], /CAPTURE is missing: a pcap or pcapng file/],
+    [['a.pcap', 'b.pcap'], /takes one CAPTURE; received 'a.pcap' and 'b.pcap'. .*--udp/],
+    [['GOOD'], /takes one of --packet IFACE, --xdp IFACE and --udp HOST:PORT/],
     [['GOOD', '--packet', 'a', '--xdp', 'b'], /takes one of/],
     [['GOOD', '--udp', '127.0.0.1'], /--udp has to be HOST:PORT/],
     [['GOOD', '--packet', 'a', '--speed', '0'], /--speed .*received '0'/],

@@ -14,16 +14,21 @@ function output(about: { isTTY?: boolean; columns?: number; rows?: number } = {}
 
 const tty = (columns = 40, rows = 24) => output({ isTTY: true, columns, rows });
 
-/** What a terminal shows in the end, of text and of "up by N lines, erase the rest". */
+/** What a terminal shows in the end, of text and of "up by N lines, erase from this column on". */
 function shown(text: string): string[] {
   let lines = [''];
+  let column = 0;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: what terminals are told by
-  for (const [part] of text.matchAll(/\x1b\[\d+A\x1b\[0J|\n|[^\n\x1b]+|\x1b\[\d+m/g)) {
+  for (const [part] of text.matchAll(/\r|\x1b\[\d+A\x1b\[0J|\n|[^\r\n\x1b]+|\x1b\[\d+m/g)) {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the same
     const up = /^\x1b\[(\d+)A/.exec(part)?.[1];
-    if (up !== undefined) lines = [...lines.slice(0, lines.length - 1 - Number(up)), ''];
+    const at = lines.length - 1 - Number(up);
+    if (up !== undefined) lines = [...lines.slice(0, at), (lines[at] ?? '').slice(0, column)];
     else if (part === '\n') lines.push('');
+    else if (part === '\r') column = 0;
     else if (!part.startsWith('\x1b')) lines[lines.length - 1] += part;
+    if (part === '\n') column = 0;
+    else if (!part.startsWith('\x1b')) column += part.trimEnd().length;
   }
   return lines.slice(0, -1);
 }
@@ -45,6 +50,16 @@ describe('progress on a terminal', () => {
     progress.clear();
     terminal.print('after');
     expect(shown(out.text())).toEqual(['before', 'after']);
+  });
+
+  it('leaves nothing behind where somebody has typed', () => {
+    const out = tty();
+    const progress = new Terminal(out, output()).progress(false);
+    progress.show(['one', 'two'], '');
+    out.write('^C'); // as the terminal echoes it
+    progress.clear();
+    out.write('after\n');
+    expect(shown(out.text())).toEqual(['after']);
   });
 
   it('never wraps, and is never higher than the terminal', () => {

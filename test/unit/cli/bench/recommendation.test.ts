@@ -53,6 +53,15 @@ describe('the threshold', () => {
     expect(thresholds.udp).toEqual({ hot: 16_384, cold: null, kernelCopies: false });
   });
 
+  it('is none of what was interrupted before its larger sizes', () => {
+    const groups = [group(1024, steady(0.7)), group(65_000, steady(2), { protocol: 'tcp' })];
+    const { options, reasons } = recommend(resultsOf(groups), [], ['udp']);
+    expect(options).toEqual({ tcp: { zeroCopy: 'auto', zeroCopyThreshold: 65_000 } });
+    expect(reasons.filter((reason) => reason.startsWith('UDP'))).toEqual([
+      'UDP: interrupted before all sizes were measured, so nothing follows yet.',
+    ]);
+  });
+
   it('is not a size that gains between others that lose', () => {
     const groups = [group(1024, steady(2)), group(4096, steady(0.9)), group(16_384, steady(1.5))];
     expect(advise(groups).options.udp).toEqual({ zeroCopy: 'auto', zeroCopyThreshold: 16_384 });
