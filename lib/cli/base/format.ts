@@ -22,7 +22,9 @@ export const bits = (value: number): string => scaled(value, 'bit/s');
 export const share = (value: number): string =>
   `${(value * 100).toFixed(value === 0 || value === 1 ? 0 : 1)}%`;
 
-export const time = (microseconds: number): string =>
-  microseconds < 1000
-    ? `${microseconds.toFixed(1)} µs`
-    : `${(microseconds / 1000).toFixed(microseconds < 100_000 ? 2 : 0)} ms`;
+export function time(microseconds: number): string {
+  if (microseconds < 1000) return `${microseconds.toFixed(1)} µs`;
+  const milliseconds = microseconds / 1000;
+  if (milliseconds < 999.5) return `${milliseconds.toFixed(milliseconds < 100 ? 2 : 0)} ms`;
+  return `${(milliseconds / 1000).toFixed(2)} s`;
+}

@@ -298,6 +298,9 @@ describe('the page in a browser', needs(hasTool('chromium'), 'the tool chromium'
     expect(await page.title()).toContain('zerosend send');
     await eventually(() => textOf(page, 'copied')).toBe('100%'); // loopback
     expect(await textOf(page, 'rate')).toMatch(/bit\/s$/);
+    await eventually(() => textOf(page, 'rate-more')).toMatch(
+      /packets\/s, (at|\d+\.\d+ % (below|above)) the rate$/,
+    );
     const earlier = await textOf(page, 'sent');
     await eventually(() => textOf(page, 'sent')).not.toBe(earlier);
     expect(await page.locator('#charts canvas').count()).toBeGreaterThanOrEqual(4);

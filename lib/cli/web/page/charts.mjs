@@ -76,7 +76,7 @@ export class Chart {
       const entry = document.createElement('span');
       entry.className = tint;
       const line = document.createElement('i');
-      if (dash) line.className = 'dashed';
+      if (dash) line.className = dash[0] < dash[1] ? 'dotted' : 'dashed';
       const value = document.createElement('b');
       value.textContent = '–';
       entry.append(line, `${name} `, value);

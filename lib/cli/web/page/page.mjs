@@ -111,8 +111,14 @@ function rowAtEnd(rows) {
 }
 
 function rateText({ packetsPerSecond, state }, rateError) {
-  const off = rateError === null ? '' : `, ${(rateError * 100).toFixed(2)} % off the rate`;
+  const off = rateError === null ? '' : `, ${offText(rateError * 100)} the rate`;
   return `${count(packetsPerSecond)} packets/s${off}${state === 'ended' ? ', over the whole run' : ''}`;
+}
+
+/** How far from a rate, in hundredths of it. */
+function offText(percent) {
+  const far = Math.abs(percent).toFixed(2);
+  return far === '0.00' ? 'at' : `${far} % ${percent < 0 ? 'below' : 'above'}`;
 }
 
 function show({ columns, snapshot }) {
