@@ -62,12 +62,16 @@ export class Batch {
     }
   }
 
-  /** Lets go of the buffers: a view keeps the memory of its pool. */
+  /**
+   * Lets go of the buffers: a view keeps the memory of its pool. By a loop, not by `fill`, which V8 has in
+   * C++: to call it costs 40 ns, as much as all else that is done to a packet by itself.
+   */
   forget(count: number): void {
+    const { views } = this;
     if (this.each === 0) {
-      this.views[0] = NOTHING;
+      views[0] = NOTHING;
       this.view = NO_VIEW;
-    } else this.views.fill(NOTHING, 0, count);
+    } else for (let i = 0; i < count; i++) views[i] = NOTHING;
     this.each = -1;
   }
 }

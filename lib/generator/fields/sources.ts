@@ -75,9 +75,9 @@ export class CounterSource implements Source {
     let value = this.#low | 0;
     for (let i = 0; i < count; i++) {
       low[i] = value & mask;
+      high[i] = 0; // not by `fill`, which costs 25 ns more for a packet by itself
       value = (value + forward) | 0;
     }
-    high.fill(0, 0, count);
     this.#low = value >>> 0;
   }
 
