@@ -1,6 +1,6 @@
 /*
- * The door 'zerosend/metrics': what a thread sends, as instruments of OpenTelemetry. On the door 'zerosend'
- * and `base`, which it shares with 'zerosend/prometheus':
+ * The door 'zerosend/metrics': what a thread sends, as instruments of OpenTelemetry. It uses the
+ * door 'zerosend', and `base`, which it shares with 'zerosend/prometheus':
  *
  *   base   what is read, and with which labels
  */
@@ -24,18 +24,19 @@ export interface ObserveOptions {
 
 /** What {@link observe} has begun. */
 export interface Observation {
-  /** Ends it: no more values are given to the meter, whose instruments stay. */
+  /** Ends the observation: the meter gets no more values. Its instruments stay. */
   stop(): void;
   /** The same, at the end of a block with `using`. */
   [Symbol.dispose](): void;
 }
 
 /**
- * Has a meter observe what this thread sends, whenever its metrics are collected: observable instruments
- * named as OpenTelemetry has it (`zerosend.sends`, `zerosend.completion.duration`, …), with UCUM units
- * (`By`, `s`, `{send}`) and the attributes `zerosend.protocol`, `zerosend.how`, `zerosend.state` and
- * `zerosend.quantile`, each of a few values. It reads `processStats()` once a collection, and nothing in
- * between. For a worker thread call it there.
+ * Has a meter observe what this thread sends, whenever its metrics are collected: observable
+ * instruments named by the conventions of OpenTelemetry (`zerosend.sends`,
+ * `zerosend.completion.duration`, …), with UCUM units (`By`, `s`, `{send}`) and the attributes
+ * `zerosend.protocol`, `zerosend.how`, `zerosend.state` and `zerosend.quantile`, which have few
+ * values each. It reads `processStats()` once for each collection, and nothing in between. For a
+ * worker thread, call it in that thread.
  * @param meter of `@opentelemetry/api` 1.3 or later, with an SDK behind it or without
  * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
  */
@@ -82,8 +83,8 @@ function make(meter: Meter, { name, kind, unit, help }: Reading): Observable {
 }
 
 /**
- * Where OpenTelemetry writes a name another way: words of one level are joined by underscores, and no name
- * is the beginning of another.
+ * Names that OpenTelemetry writes differently: words of one level are joined by underscores, and no
+ * name may be the beginning of another.
  */
 const NAMES: Readonly<Record<string, string>> = {
   sent: 'io.sent',

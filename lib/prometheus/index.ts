@@ -1,6 +1,6 @@
 /*
- * The door 'zerosend/prometheus': what a thread sends, in a registry of prom-client. On the door 'zerosend'
- * and on the base of 'zerosend/metrics', which says what is read.
+ * The door 'zerosend/prometheus': what a thread sends, in a registry of prom-client. It uses the
+ * door 'zerosend' and the base of 'zerosend/metrics', which defines what is read.
  */
 import { invalidArgument } from '../base/errors.js';
 import { readOptions } from '../base/validate.js';
@@ -8,14 +8,14 @@ import { type ProcessStats, processStats } from '../index.js';
 import { checkLabels, joined } from '../metrics/base/labels.js';
 import { DURATION, durationsOf, READINGS, type Reading } from '../metrics/base/readings.js';
 
-/** What is needed of a registry of prom-client 15, which any has. */
+/** The part of a registry of prom-client 15 that is used. */
 export interface MetricsRegistry {
-  /** Takes a metric in under its name. */
+  /** Adds a metric under its name. */
   // biome-ignore lint/suspicious/noExplicitAny: prom-client takes its own classes only, by type
   registerMetric(metric: any): void;
   /** The metric of a name, if there is one. */
   getSingleMetric(name: string): unknown;
-  /** Takes a metric out again. */
+  /** Removes a metric. */
   removeSingleMetric(name: string): void;
 }
 
@@ -29,13 +29,13 @@ export interface CollectOptions {
 export interface Collection {
   /** The names of the metrics. */
   readonly names: readonly string[];
-  /** Takes them out of the registry again. */
+  /** Removes the metrics from the registry. */
   unregister(): void;
   /** The same, at the end of a block with `using`. */
   [Symbol.dispose](): void;
 }
 
-/** What a registry asks of a metric when it is scraped. */
+/** A metric as a registry reads it at a scrape. */
 interface Metric {
   name: string;
   help: string;
@@ -72,7 +72,7 @@ export function collect(registry: MetricsRegistry, options: CollectOptions = {})
     ...READINGS.map((reading) => plain(reading, labels, read)),
     histogram(labels, read),
   ];
-  // Their names as they are now: a registry of OpenMetrics changes them.
+  // The names are copied, since a registry in the format OpenMetrics changes them.
   const names = metrics.map(({ name }) => name);
   for (const name of names) {
     if (registry.getSingleMetric(name) === undefined) continue;
@@ -87,7 +87,10 @@ export function collect(registry: MetricsRegistry, options: CollectOptions = {})
   return { names, unregister, [Symbol.dispose]: unregister };
 }
 
-/** A scrape asks all metrics within one turn of the microtask queue: they get one snapshot. */
+/**
+ * Returns a function that takes one snapshot for each scrape, which reads all metrics within one
+ * turn of the microtask queue.
+ */
 function oncePerScrape(): () => ProcessStats {
   let latest: ProcessStats | null = null;
   return () => {
@@ -112,7 +115,7 @@ function plain(
       type: kind,
       samples: () =>
         values(read()).map(({ value, labels: own }) => ({ value, labels: { ...labels, ...own } })),
-      // Of several processes (AggregatorRegistry) the oldest is the oldest of all.
+      // With several processes (AggregatorRegistry), the oldest send is the oldest of all.
       aggregator: unit === 's' ? 'max' : 'sum',
     },
   );
@@ -159,9 +162,9 @@ function metricOf(
     help,
     type,
     aggregator,
-    // Without `async` the snapshot is taken within the call.
+    // The function is not `async`, so that the snapshot is taken within the call.
     get: () => Promise.resolve({ name: metric.name, help, type, aggregator, values: samples() }),
-    // What a registry resets is what programs have counted. These are the library's counts.
+    // A registry resets what programs have counted. These counts are the library's, so they stay.
     reset: () => {},
   };
   return metric;

@@ -2,7 +2,7 @@ import { invalidArgument } from '../../base/errors.js';
 import { checkObject } from '../../base/validate.js';
 
 /**
- * Labels that a program gives all of its readings, copied.
+ * Checks and copies labels that a program gives to all of its values.
  * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
  */
 export function checkLabels(
@@ -18,7 +18,7 @@ export function checkLabels(
   return copy;
 }
 
-/** A name given by its words, as `zerosend.sends.in.flight` in another way of writing. */
+/** A name that is given as words, joined in another way. */
 export function joined(name: string, by: string): string {
   return `zerosend.${name}`.replaceAll('.', by);
 }

@@ -1,6 +1,6 @@
 import type { LatencyBucket, PoolSums, ProcessStats, SocketSums } from '../../index.js';
 
-/** One value of a reading, and the labels that tell it from its others. */
+/** One value of a reading, with the labels that distinguish it from other values. */
 export interface Value {
   value: number;
   labels: Readonly<Record<string, string>>;
@@ -11,18 +11,21 @@ export interface Durations {
   labels: Readonly<Record<string, string>>;
   count: number;
   sum: number;
-  /** by the shares 0.5, 0.99 and 1, once any were measured */
+  /** the quantiles 0.5, 0.99 and 1, once sends were measured */
   quantiles: readonly (readonly [share: string, seconds: number])[];
-  /** how many took less than so many seconds */
+  /** how many sends took less than `below` seconds */
   buckets: readonly { below: number; count: number }[];
 }
 
-/** What is read of a thread: named without prefix, unit or ending, which each system writes its own way. */
+/**
+ * One quantity that is read of a thread. Its name has no prefix, unit or suffix, since each
+ * monitoring system writes these in its own way.
+ */
 export interface Reading {
   /** words, joined by dots */
   name: string;
   kind: 'counter' | 'gauge';
-  /** what is counted, in the singular; or the unit */
+  /** the thing that is counted, in the singular, or the unit */
   unit: 'By' | 's' | 'send' | 'call' | 'socket' | 'buffer' | 'pool' | 'frame' | 'packet' | 'error';
   help: string;
   values(stats: ProcessStats): Value[];
@@ -51,8 +54,9 @@ const OUTCOMES = [
 ] as const;
 
 /**
- * What is read of a thread. Labels have few values, which do not grow: the kind of socket (`protocol`), how
- * sends ended (`how`), what buffers are in (`state`). None is an id, a port or an address.
+ * All quantities that are read of a thread. Labels have a fixed, small set of values: the kind of
+ * socket (`protocol`), how sends ended (`how`), the state of buffers (`state`). None is an id, a
+ * port or an address.
  */
 export const READINGS: readonly Reading[] = [
   {
