@@ -1,13 +1,14 @@
-/** A command that changes what was found. */
+/** A command that mends a finding. */
 export interface Remedy {
   readonly type: string;
   /** what it does, and what it costs */
   readonly what: string;
 }
 
-// The ways by which a program of an ordinary user gets a capability. Names are without CAP_.
+// The ways by which an ordinary user's program gets a capability. Names of capabilities are given
+// without CAP_.
 
-/** By its file. */
+/** By a capability on the file of the program. */
 export function bySetcap(name: string, node: string): Remedy {
   return {
     type: `sudo setcap cap_${name.toLowerCase()}+ep ${node}`,
@@ -16,9 +17,10 @@ export function bySetcap(name: string, node: string): Remedy {
 }
 
 /**
- * By the container. One is started with capabilities for its root; other users get none.
- * @param user what changes the user to that root, if anything has to
- * @param adds the capability is not among those that its root has anyway
+ * By options of the container. A container is started with capabilities for its root; other users
+ * get none.
+ * @param user the option that changes the user to that root, if that is needed
+ * @param adds whether the capability has to be added to those that its root has by default
  */
 export function byContainer(
   tool: 'docker' | 'podman',
@@ -35,7 +37,7 @@ export function byContainer(
   };
 }
 
-/** The same in Kubernetes. */
+/** By the specification of a pod, in Kubernetes. */
 export function byPod(name: string, user: boolean, adds = true): Remedy {
   const fields = [
     ...(user ? ['runAsUser: 0'] : []),
@@ -47,7 +49,7 @@ export function byPod(name: string, user: boolean, adds = true): Remedy {
   };
 }
 
-/** By a user namespace, with any capability over a network namespace of its own. */
+/** By a user namespace, which gives all capabilities over a network namespace of its own. */
 export function byNamespace(program: string): Remedy {
   return {
     type: `unshare -Urn ${program}`,

@@ -3,30 +3,33 @@ import type { Terminal } from './terminal.js';
 
 /** What a command ends with. `zerosend --help` lists them. */
 export const EXIT = {
-  /** It did what was asked, or was interrupted and said how far it came. */
+  /** It did what was asked, or was interrupted and reported how far it had come. */
   OK: 0,
   /** It ran, and the result is not right: an id is missing, a byte is wrong, a send has failed. */
   FAILED: 1,
   /** The command line is wrong. Nothing was done. */
   USAGE: 2,
-  /** The system does not allow or have what this needs; the message says what would. */
+  /** The system does not allow or have what this needs; the message says what helps. */
   UNAVAILABLE: 3,
   /** A second Ctrl-C ended it at once, without a report. */
   KILLED: 130,
-  /** Whoever read its output has gone (`| head`), as a shell reports of other programs. */
+  /**
+   * The reader of its output has gone (`| head`): 128 + SIGPIPE, as shells report it of other
+   * programs.
+   */
   UNREAD: 141,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** What a running command is given. */
+/** What a command gets when it runs. */
 export interface Invocation<S extends OptionSpecs> {
   readonly options: OptionValues<S>;
   readonly positionals: readonly string[];
   /** `--json`: one JSON document on standard output, and nothing else there. */
   readonly json: boolean;
   readonly terminal: Terminal;
-  /** Aborted by the first Ctrl-C: end what is running, and report. */
+  /** Aborted by the first Ctrl-C. The command then has to end what is running, and report. */
   readonly signal: AbortSignal;
 }
 
@@ -37,12 +40,15 @@ export interface Command<S extends OptionSpecs> {
   readonly summary: string;
   /** What it does and when to use it, in a few lines. */
   readonly about: string;
-  /** How help writes what comes without a name, such as 'CAPTURE'; none are allowed without it. */
+  /**
+   * How help writes arguments without a name, such as 'CAPTURE'. Without it no such arguments are
+   * allowed.
+   */
   readonly positionals?: string;
   readonly options: S;
   /** Command lines that work as they stand, each with what it does. */
   readonly examples: readonly (readonly [line: string, what: string])[];
-  /** What this command means by an exit code, where it says more than EXIT. */
+  /** What an exit code means for this command, where that is more than EXIT says. */
   readonly exitCodes?: Readonly<Partial<Record<ExitCode, string>>>;
   run(invocation: Invocation<S>): Promise<ExitCode>;
 }

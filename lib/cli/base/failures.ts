@@ -3,7 +3,10 @@ import { EXIT, type ExitCode } from './command.js';
 import { UsageError } from './options.js';
 import type { Terminal } from './terminal.js';
 
-/** What an argument is refused with: by the library, since it knows best what goes together. */
+/**
+ * Codes of errors of the library that are about an argument. The library checks arguments, since it
+ * knows which go together.
+ */
 const ARGUMENTS = [
   'INVALID_ARGUMENT',
   'OUT_OF_RANGE',
@@ -17,22 +20,25 @@ const ARGUMENTS = [
 
 type Coded = Error & { code?: unknown };
 
-/** The error as one about the command line, where it is one. */
+/**
+ * Turns an error of the library about an argument into a UsageError; returns other errors as they
+ * are.
+ */
 export function asUsageError(error: unknown): unknown {
   const { code, message } = error as Coded;
   return typeof code === 'string' && ARGUMENTS.includes(code) ? new UsageError(message) : error;
 }
 
-/** What a command needs, and a command line by which it can be tried without. */
+/** A capability that a command needs, and a command line by which it can be tried without it. */
 export interface Capability {
   readonly name: string;
   readonly tryBy: string;
 }
 
 /**
- * Says why something could not be begun, and what would let it.
- * @param capability needed for what is not allowed; null: none would help
- * @throws what is no error of the system or of the library
+ * Explains why something could not be started, and what would help.
+ * @param capability the capability that is missing; null where none would help
+ * @throws any error that is neither of the system nor of the library
  */
 export function unavailable(
   error: unknown,
@@ -51,7 +57,7 @@ export function unavailable(
 }
 
 function adviceOn(name: string, tryBy: string): string[] {
-  // Into an interface that drops all.
+  // The command line sends into an interface that drops everything.
   const inSink = `sh -c 'ip link add zsx0 type ifb && ip link set zsx0 up && ${tryBy}'`;
   const ways = [
     bySetcap(name, process.execPath),

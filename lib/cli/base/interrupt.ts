@@ -4,7 +4,7 @@ import { EXIT } from './command.js';
 /** Aborted by the first SIGINT or SIGTERM; the second one ends the process at once. */
 export function interruption(): AbortSignal {
   const controller = new AbortController();
-  setMaxListeners(0, controller.signal); // as many as a command has things to end
+  setMaxListeners(0, controller.signal); // no limit, since a command may have many things to end
   const onSignal = () => {
     if (controller.signal.aborted) process.exit(EXIT.KILLED);
     controller.abort();

@@ -1,18 +1,24 @@
-/** What is wrong with a command line. Ends the command with exit code 2. */
+/** An error in a command line. It ends the command with exit code 2. */
 export class UsageError extends Error {}
 
-/** One option of a command: what help says about it, and how its text becomes a value. */
+/** An option of a command: its text for help, and how its argument is turned into a value. */
 export interface OptionSpec<T> {
   readonly help: string;
   /** How help writes the value, such as 'BYTES'. An option without one is a flag. */
   readonly placeholder?: string;
   readonly short?: string;
-  /** What the option means without a value, as text; a value has to follow a '=' then. */
+  /**
+   * The text that the option stands for when it is given without a value. A value then has to
+   * follow a '='.
+   */
   readonly bare?: string;
   readonly default: T;
-  /** How help writes the default, where it is not said by `help`. */
+  /** How help writes the default, where `help` does not say it. */
   readonly shown?: string;
-  /** May be given several times: `read` is called for each, and returns a part of the list. */
+  /**
+   * Whether it may be given several times. `read` is then called for each, and the values make a
+   * list.
+   */
   readonly repeatable?: boolean;
   /** @throws UsageError that says what is allowed */
   read?(text: string): T;
@@ -61,7 +67,10 @@ export function choice<const C extends string, T extends C | undefined>(
   return { placeholder: choices.join('|'), help, ...valued, read };
 }
 
-/** A value of your own kind. `read` throws UsageError with what is allowed: 'takes …', 'has to be …'. */
+/**
+ * An option whose value `read` makes. It throws UsageError with what is allowed: 'takes …', 'has to
+ * be …'.
+ */
 export function custom<T, D extends T | undefined>(
   help: string,
   read: (text: string) => T,
@@ -70,7 +79,7 @@ export function custom<T, D extends T | undefined>(
   return { help, ...valued, read };
 }
 
-/** One that may be given several times; the values are in the order of the command line. */
+/** An option that may be given several times. The values are in the order of the command line. */
 export function repeatable<T>(
   help: string,
   read: (text: string) => T,

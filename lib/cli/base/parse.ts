@@ -58,7 +58,10 @@ function withValues(specs: OptionSpecs, args: readonly string[]): string[] {
   });
 }
 
-/** What parseArgs says, and for an unknown option the one that was probably meant. */
+/**
+ * The message of parseArgs in plain words; for an unknown option with the one that was probably
+ * meant.
+ */
 function plainly({ code, message }: NodeJS.ErrnoException, names: readonly string[]): string {
   const [sentence = message] = message.split(/\. (?=To specify)|\n/);
   const given = /'--?([^']+)'/.exec(sentence)?.[1];

@@ -10,7 +10,10 @@ import { version } from './version.js';
 
 type Entries = Readonly<Record<string, Entry>>;
 
-/** Errors that say what the system or the installation lacks, though no system call has failed. */
+/**
+ * Codes of errors that mean that the system or the installation lacks something, though no system
+ * call has failed.
+ */
 const UNAVAILABLE = new Set([
   'ERR_ZEROSEND_NATIVE_MISSING',
   'ERR_ZEROSEND_NATIVE_MISMATCH',
@@ -22,8 +25,8 @@ const UNAVAILABLE = new Set([
 
 /**
  * Runs the command that `args` name, to its end.
- * @param args as behind `zerosend` on the command line
- * @returns what the process has to end with
+ * @param args the arguments behind `zerosend` on the command line
+ * @returns the exit code
  */
 export async function runProgram(
   commands: Entries,
@@ -44,7 +47,7 @@ export async function runProgram(
   }
 }
 
-/** `help NAME` is `NAME --help`. */
+/** Turns `help NAME` into `NAME --help`. */
 function rightOrder(args: readonly string[]): readonly string[] {
   const [first, second] = args;
   if (first !== 'help') return args;
@@ -86,7 +89,7 @@ function unknownCommand(commands: Entries, name: string): UsageError {
   return new UsageError(`there is no command '${name}'${hint}`);
 }
 
-/** Says what has gone wrong, for the errors that a user can do something about; others are defects. */
+/** Explains errors about which a user can do something. Others are defects, and are thrown. */
 function explain(error: unknown, name: string | undefined, terminal: Terminal): ExitCode {
   const command = name === undefined ? 'zerosend' : `zerosend ${name}`;
   if (error instanceof UsageError) {
@@ -101,7 +104,7 @@ function explain(error: unknown, name: string | undefined, terminal: Terminal): 
 
 let leaving = false;
 
-/** Who reads the output may go first (`| head`): that is no error, and nothing is left to say. */
+/** Ends the process when the reader of the output has gone (`| head`), which is no error. */
 function leaveWithTheReader(): void {
   if (leaving) return;
   leaving = true;

@@ -11,7 +11,7 @@ import { custom, type OptionSpec, readSeconds, UsageError } from './options.js';
  *   sine:1k..9k/60s            up and down, so often
  */
 
-/** Packets a second, or bits a second, or pieces of such: as the generator takes them. */
+/** Packets or bits a second, or pieces of such rates, as the generator takes them. */
 export type AskedSpeed = number | readonly AskedPiece[];
 
 /** A straight line from one rate to another. */
@@ -23,33 +23,36 @@ export interface AskedPiece {
 
 /** A rate that was asked for. */
 export type AskedRate = ({ readonly packets: AskedSpeed } | { readonly bits: AskedSpeed }) & {
-  /** of pieces: they begin anew after the last */
+  /** of a rate in pieces: begins anew after the last */
   readonly repeat?: true;
   /** packets that leave together */
   readonly burst?: number;
 };
 
-/** A rate as it is shown: by the unit that its name says, or as it was asked for where it changes. */
+/**
+ * A rate for reports: a number with its unit as the name, or the text of the option where the rate
+ * changes.
+ */
 export type ShownRate =
   | { readonly packetsPerSecond: number }
   | { readonly bitsPerSecond: number }
   | { readonly changes: string };
 
-/** What help says of rates, the unit apart. */
+/** The text of help about rates. */
 export const RATE_SYNTAX =
   "'1k..100k/30s' rises in 30 s, '1k/10s,0/1s,50k' goes in steps, ',repeat' behind them begins anew, " +
   "'sine:1k..9k/60s' goes up and down";
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, K: 1e3, M: 1e6, G: 1e9 };
 const VALUE = /^(\d+(?:\.\d+)?|\.\d+)([kKMG]?)(bit)?(?:\/s)?$/;
-/** Straight lines that a sine is made of. */
+/** The number of straight lines that approximate a sine. */
 const SINE_PIECES = 64;
-/** Of a piece that stays, how long it is makes no difference. */
+/** The length of a last piece, in seconds, which has no effect, since its rate stays. */
 const STAYS = 1;
 
 interface Value {
   readonly value: number;
-  /** null: 0 is the same in both */
+  /** null for 0, which is the same in both units */
   readonly unit: 'packets' | 'bits' | null;
 }
 
@@ -67,7 +70,7 @@ function readValue(text: string): Value {
   return { value, unit: bit !== undefined ? 'bits' : value > 0 ? 'packets' : null };
 }
 
-/** What all of them are in. */
+/** The unit that all values have. */
 function unitOf(values: readonly Value[]): 'packets' | 'bits' {
   const units = new Set(values.flatMap(({ unit }) => unit ?? []));
   if (units.size > 1) throw new UsageError('has to be in packets or in bits throughout');
@@ -128,7 +131,7 @@ function readSine(text: string): AskedRate {
   return { ...speedIn(unit, pieces), repeat: true };
 }
 
-/** `N/TIME`: so many at once, again after each such time. @throws UsageError */
+/** Reads `N/TIME`: N packets at once, once in every TIME. @throws UsageError */
 export function readBursts(text: string): AskedRate {
   const [, digits = '', time = ''] = /^(\d+)\/(.+)$/.exec(text) ?? [];
   const burst = Number(digits);
@@ -145,7 +148,7 @@ export function rateOption(help: string): OptionSpec<AskedRate | undefined> {
   return custom(help, readRate, { placeholder: 'RATE', default: undefined });
 }
 
-/** A rate by the unit that its name says, as reports and the live view have it; null without one. */
+/** The rate for reports and the live view; null without one. */
 export function perSecond(rate: AskedRate | undefined): ShownRate | null {
   if (rate === undefined) return null;
   const bits = 'bits' in rate;
@@ -154,7 +157,7 @@ export function perSecond(rate: AskedRate | undefined): ShownRate | null {
   return bits ? { bitsPerSecond: speed } : { packetsPerSecond: speed };
 }
 
-/** The pieces by their ends. */
+/** The pieces of a rate as text. */
 function textOf(rate: AskedRate, pieces: readonly AskedPiece[]): string {
   const unit = 'bits' in rate ? 'bit/s' : 'packets/s';
   const ends = pieces.flatMap(({ from, to }) => [from, to]);

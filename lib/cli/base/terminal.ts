@@ -3,15 +3,15 @@ import picocolors from 'picocolors';
 
 type Output = Pick<WriteStream, 'write'> & Partial<Pick<WriteStream, 'isTTY' | 'columns' | 'rows'>>;
 
-/** Of a terminal that does not tell its size; some tell 0. */
+/** The size that is assumed for a terminal that does not report its own, or reports 0. */
 const COLUMNS = 100;
 const ROWS = 24;
 
-/** A block of lines that is drawn over and over while a command runs. */
+/** A block of lines that is redrawn while a command runs. */
 export interface Progress {
   /** `lines` are drawn in place on a terminal; elsewhere `line` is written, once a second at most. */
   show(lines: readonly string[], line: string): void;
-  /** Takes the block away from a terminal: what comes next starts where it began. */
+  /** Removes the block from a terminal. What is printed next begins in its place. */
   clear(): void;
 }
 
@@ -28,12 +28,15 @@ export class Terminal {
     this.colour = picocolors.createColors(forced ? forced !== '0' : wanted);
   }
 
-  /** One whose results go where its remarks go, for a command whose standard output is data. */
+  /**
+   * A terminal that writes results to standard error as well, for a command whose standard output
+   * is data.
+   */
   onStandardError(): Terminal {
     return new Terminal(this.err, this.err);
   }
 
-  /** Whether a person reads what is printed, who may be shown lines that change. */
+  /** Whether output goes to a terminal, where lines can be redrawn. */
   get interactive(): boolean {
     return this.out.isTTY === true;
   }
@@ -57,7 +60,7 @@ export class Terminal {
     this.err.write(`${line}\n`);
   }
 
-  /** @param json progress must not get between what is printed */
+  /** @param json with `--json`, progress must not get between what is printed */
   progress(json: boolean): Progress {
     const stream = json ? this.err : this.out;
     return stream.isTTY === true ? new LiveBlock(stream) : new LineASecond(stream);
@@ -72,8 +75,8 @@ class LiveBlock implements Progress {
   show(lines: readonly string[]): void {
     this.clear();
     const width = (this.stream.columns || COLUMNS) - 1;
-    // A line that wrapped would be two when the block is taken away, and what has scrolled out of sight
-    // cannot be taken away.
+    // Lines are cut, since a wrapped line would count as two when the block is removed. The number
+    // of lines is limited, since lines that have scrolled off the screen cannot be removed.
     const shown = lines.slice(0, (this.stream.rows || ROWS) - 1);
     this.stream.write(shown.map((line) => `${cut(line, width)}\n`).join(''));
     this.drawn = shown.length;
@@ -101,7 +104,10 @@ class LineASecond implements Progress {
   clear(): void {}
 }
 
-/** The first `width` characters that are seen: colours take no room, and are ended. */
+/**
+ * The first `width` visible characters of a line. Escape sequences of colours do not count, and
+ * colours are reset at the end.
+ */
 function cut(line: string, width: number): string {
   let seen = 0;
   let end = 0;

@@ -28,7 +28,10 @@ export function seriesOf(results: readonly Result[]): Series[] {
   );
 }
 
-/** What the axes cover. Both are logarithmic: twice and half as much are as far from the same. */
+/**
+ * The ranges of the axes. Both are logarithmic, so twice and half of a value have the same distance
+ * from it.
+ */
 export interface Domain {
   readonly sizes: readonly [number, number];
   readonly gains: readonly [number, number];
@@ -50,7 +53,10 @@ export function domainOf(series: readonly Series[]): Domain {
   };
 }
 
-/** Where a value lies in its range, 0 to 1, logarithmically; the middle of a range of one value. */
+/**
+ * The position of a value in a range, 0 to 1, logarithmically. In a range of one value it is the
+ * middle.
+ */
 export function place(value: number, [low, high]: readonly [number, number]): number {
   if (high <= low) return 0.5;
   const share = Math.log(value / low) / Math.log(high / low);

@@ -25,7 +25,7 @@ import {
 import { isAcknowledged, untilAcknowledged } from './tcp-queue.js';
 
 const HOT = 16; // buffers
-const MOST_COLD = 32_768; // buffers: each has objects in JavaScript, too
+const MOST_COLD = 32_768; // buffers; limited, since each has objects in JavaScript
 // With its headers it is below gso_max_size (65536): longer ones are cut by the processor, not the device.
 const LONGEST_UDP = 65_000;
 const LONGEST_TCP = 2 ** 24;
@@ -35,7 +35,10 @@ const ASKING = { zerocopy: 'always', auto: 'auto', copy: 'never' } as const;
 
 type Mechanism = Assignment['mechanisms'][number];
 
-/** Opens what is compared, has it send in turns, and tells of each group when it is done. */
+/**
+ * Opens the senders that are compared, lets them send in turns, and reports each group when it is
+ * done.
+ */
 export class Measurement {
   private done = 0;
   private plan: Plan | undefined;
@@ -69,7 +72,7 @@ export class Measurement {
     }
   }
 
-  /** Tries what is possible, before anything is promised. */
+  /** Finds out what is possible before the plan is made. */
   private async begin(): Promise<Plan> {
     const { mechanisms, quick, seconds, sizes, segment } = this.assignment;
     const longest = { udp: 0, tcp: LONGEST_TCP };
@@ -84,7 +87,7 @@ export class Measurement {
         await this.socket('tcp', 'copy');
         protocols.push('tcp');
       } catch (error) {
-        if (protocols.length === 0) throw error; // nothing else is asked for
+        if (protocols.length === 0) throw error; // nothing but the ring was asked for
         this.leftOut.tcp = (error as Error).message;
       }
     }
@@ -197,7 +200,10 @@ export class Measurement {
     collectGarbage();
   }
 
-  /** All of them in each round, every second one backwards: nobody is always the first. */
+  /**
+   * Lets all send once in each round. The order is reversed in every second round, so that none is
+   * always the first.
+   */
   private async takeTurns<K extends string | number>(
     senders: ReadonlyMap<K, Contestant>,
     what: string,
@@ -211,14 +217,14 @@ export class Measurement {
       const order = round % 2 === 0 ? [...senders] : [...senders].reverse();
       const measured: [K, Slice][] = [];
       for (const [key, sender] of order) {
-        // A message that has come is heard in a turn of the event loop.
+        // A message to stop is only received in a turn of the event loop.
         await new Promise((resolve) => setImmediate(resolve));
         if (this.stop.aborted) return round === 0 ? null : slices;
         measured.push([key, await sender.run(sliceSeconds)]);
         this.done++;
         this.tell({ type: 'progress', share: this.done / all, what });
       }
-      // A round counts when all have had their turn, or one could not be held against another.
+      // A round counts only if all have sent in it, since they are compared round by round.
       for (const [key, slice] of measured) slices[key].push(slice);
     }
     return slices;
@@ -241,13 +247,13 @@ export class Measurement {
             segmentSize: this.assignment.segment,
           })
         : await TcpSocket.connect({ ...common, host: address, port });
-    socket.on('error', () => {}); // whoever sends on it is told by its closing
+    socket.on('error', () => {}); // the sender notices by the closing
     this.sockets.set(key, socket);
     return socket;
   }
 }
 
-/** Buffers that are all acquired, to be sent over and over. */
+/** Buffers that stay acquired and are sent over and over. */
 class BufferSet {
   readonly all: PooledBuffer[] = [];
   private readonly pool: BufferPool;

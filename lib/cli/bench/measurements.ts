@@ -1,21 +1,21 @@
 import { type Summary, summarize } from './statistics.js';
 
 /**
- * Ways of sending that are compared. `auto` is the policy of sockets, `ring` AF_PACKET's transmit ring;
- * `c` and `c-copy` are programs of somebody else.
+ * Ways of sending that are compared. `auto` leaves zero copy to the policy of sockets, `ring` is
+ * the transmit ring of AF_PACKET; `c` and `c-copy` are other programs, given by command lines.
  */
 export const WAYS = ['zerocopy', 'auto', 'copy', 'ring', 'node', 'c', 'c-copy'] as const;
 export type Way = (typeof WAYS)[number];
 
-/** What a program sends by. */
+/** The protocols that are measured. */
 export const PROTOCOLS = ['udp', 'tcp'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
 
-/** Buffers that the processor's caches hold, or more of them than they can hold. */
+/** `hot`: as few buffers as fit the processor's caches; `cold`: more than fit. */
 export const MEMORIES = ['hot', 'cold'] as const;
 export type Memory = (typeof MEMORIES)[number];
 
-/** One way of sending for a moment. */
+/** The measurement of one way of sending in one round. */
 export interface Slice {
   readonly seconds: number;
   /** of the whole process, in user and kernel mode */
@@ -30,7 +30,7 @@ export interface Slice {
   readonly failed: number;
 }
 
-/** One size and memory: all ways in turns, `slices[way][round]`. */
+/** The measurements of all ways with one size and memory: `slices[way][round]`. */
 export interface Group {
   readonly protocol: Protocol;
   /** bytes of one send */
@@ -39,7 +39,7 @@ export interface Group {
   readonly slices: Readonly<Partial<Record<Way, readonly Slice[]>>>;
 }
 
-/** What a setting (calls of so many sends, a pool of so many buffers) does to the rate. */
+/** The measurements of one setting: the number of sends in a call, or of buffers in a pool. */
 export interface Trial {
   readonly kind: 'batch' | 'pool';
   /** bytes of one send */
@@ -48,20 +48,23 @@ export interface Trial {
   readonly slices: readonly Slice[];
 }
 
-/** How one way did at one size, from all rounds. */
+/** The result of one way at one size, over all rounds. */
 export interface Result {
   readonly protocol: Protocol;
   readonly size: number;
   readonly memory: Memory;
   readonly way: Way;
   readonly bytesPerSecond: Summary;
-  /** bytes a second of processor time: what a busy processor would send */
+  /** bytes sent in a second of processor time */
   readonly bytesPerCpuSecond: Summary;
-  /** `bytesPerCpuSecond` against `copy` of the same round; null where that was not measured */
+  /**
+   * `bytesPerCpuSecond` divided by that of `copy`, round by round; null where `copy` was not
+   * measured
+   */
   readonly gain: Summary | null;
   /** 0 to 1 */
   readonly zerocopiedShare: number;
-  /** sends for which limits left no room to ask for zero copy, 0 to 1 */
+  /** share of sends that could not ask for zero copy because of limits, 0 to 1 */
   readonly fallbackShare: number;
   readonly rounds: number;
 }
@@ -112,7 +115,7 @@ export function trialResultsOf(trials: readonly Trial[]): TrialResult[] {
     }));
 }
 
-/** Round by round: whatever else the machine did in a round met both. */
+/** Compares two ways round by round, since other load of the machine in a round affects both. */
 function gainOf(own: readonly Slice[], copying: readonly Slice[]): Summary | null {
   const ratios = own.flatMap((slice, round) => {
     const other = copying[round];

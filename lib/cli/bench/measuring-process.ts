@@ -1,5 +1,6 @@
-// Measures, and tells what it has measured. Started in the network namespace that it measures in, with
-// `--expose-gc`: the memory of one group is unmapped before the next one's is filled.
+// The process that measures and sends its results as messages. It is started in the network
+// namespace that it measures in, with `--expose-gc`, so that the memory of one group is unmapped
+// before that of the next one is filled.
 
 import { Measurement } from './measurement.js';
 import type { Assignment, FromMeasuring } from './messages.js';
@@ -8,8 +9,9 @@ import { bytesBeyondCaches, openPath, PathUnavailable } from './paths.js';
 const tell = (message: FromMeasuring) => process.send?.(message);
 const stop = new AbortController();
 
-process.on('SIGINT', () => {}); // Ctrl-C goes to the whole group: who started this decides
-process.on('message', () => stop.abort()); // there is only one message: come to an end
+// Ctrl-C goes to the whole process group; the parent decides what it means
+process.on('SIGINT', () => {});
+process.on('message', () => stop.abort()); // the only message says to stop
 process.on('disconnect', () => process.exit());
 
 async function main(assignment: Assignment): Promise<void> {

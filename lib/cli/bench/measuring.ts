@@ -5,7 +5,7 @@ import type { Assignment, FromMeasuring, PathDescription, PlanSummary } from './
 
 const PROGRAM = fileURLToPath(new URL('./measuring-process.js', import.meta.url));
 
-/** All that was measured until the end, or until it was stopped. */
+/** All that was measured until the end or until the measurement was stopped. */
 export interface Measured {
   readonly path: PathDescription;
   readonly plan: PlanSummary;
@@ -68,7 +68,7 @@ function runIn(
       case 'begin':
         begun = { path: message.path, plan: message.plan };
         onBegin(message.path);
-        if (signal.aborted) stop(); // it could not be told before
+        if (signal.aborted) stop(); // the child could not get the message before
         break;
       case 'progress':
         onProgress(message.share, message.what);

@@ -1,7 +1,7 @@
 import type { Group, Trial } from './measurements.js';
 import type { PlannedGroup } from './plan.js';
 
-/** Where to send; what is not given is made in a network namespace. */
+/** Where to send. */
 export interface Destination {
   /** `'sink'`: a network of its own; `'loopback'`: 127.0.0.1; `'named'`: what the user has named */
   readonly kind: 'sink' | 'loopback' | 'named';
@@ -13,7 +13,7 @@ export interface Destination {
   readonly mac?: string | undefined;
 }
 
-/** What the measuring process is started with, as JSON in its arguments. */
+/** The arguments of the measuring process, as JSON. */
 export interface Assignment {
   readonly destination: Destination;
   readonly quick: boolean;
@@ -21,25 +21,25 @@ export interface Assignment {
   readonly sizes: readonly number[] | undefined;
   readonly mechanisms: readonly ('udp' | 'tcp' | 'ring')[];
   readonly segment: number;
-  /** measures what sockets do by themselves as well (`zeroCopy: 'auto'`) */
+  /** whether `zeroCopy: 'auto'` is measured, too */
   readonly auto?: boolean;
   /**
-   * Programs that take their turns as well, by their command lines, in which {protocol}, {address}, {port},
-   * {size}, {buffers} and {segment} are filled in: see program-sender.ts
+   * Command lines of other programs that are measured in turns with the rest. {protocol},
+   * {address}, {port}, {size}, {buffers} and {segment} are replaced in them: see program-sender.ts
    */
   readonly programs?: Readonly<Partial<Record<'c' | 'c-copy', readonly string[]>>>;
 }
 
-/** The ways that packets took, for people to read. */
+/** The paths that packets took, as text. */
 export interface PathDescription {
   readonly kind: Destination['kind'];
   /** where each mechanism that was measured sent to */
   readonly ways: Readonly<Partial<Record<'udp' | 'tcp' | 'ring', string>>>;
   /** what was not measured, and why */
   readonly leftOut: Readonly<Partial<Record<'udp' | 'tcp' | 'ring', string>>>;
-  /** what the figures depend on */
+  /** circumstances on which the figures depend */
   readonly remarks: readonly string[];
-  /** bytes that cold buffers cover at least */
+  /** the least number of bytes that cold buffers cover */
   readonly coldBytes: number;
 }
 
@@ -49,9 +49,9 @@ export interface PlanSummary {
   readonly groups: readonly PlannedGroup[];
 }
 
-/** What the measuring process tells. */
+/** Messages of the measuring process. */
 export type FromMeasuring =
-  /** There is no such path here: another one may do. */
+  /** There is no such path on this system. Another kind of path may work. */
   | { readonly type: 'unavailable'; readonly reason: string }
   | { readonly type: 'begin'; readonly path: PathDescription; readonly plan: PlanSummary }
   | { readonly type: 'progress'; readonly share: number; readonly what: string }
@@ -60,7 +60,7 @@ export type FromMeasuring =
   | { readonly type: 'error'; readonly message: string }
   | { readonly type: 'end' };
 
-/** What the receiving process is asked for, and answers. */
+/** A message to the receiving process. */
 export interface ReceiverRequest {
   /** arguments of ip(8), which it runs in its own namespace */
   readonly commands: readonly (readonly string[])[];

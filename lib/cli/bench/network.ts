@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { FromReceiver } from './messages.js';
 import { XDP_SECTION, xdpPassObject } from './xdp-pass.js';
 
-/** `ip` is in a folder that is not in every user's PATH. */
+/** The environment for ip(8), which is in a folder that is not in every user's PATH. */
 export const IP_ENVIRONMENT = {
   ...process.env,
   PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin`,
@@ -24,7 +24,7 @@ export interface Endpoint {
   readonly port: number;
 }
 
-/** Where frames of the transmit ring go. */
+/** The interface and addresses to which frames of the transmit ring are sent. */
 export interface RingTarget {
   readonly interface: string;
   readonly source: string;
@@ -48,7 +48,10 @@ function ip(...args: readonly string[]): void {
   }
 }
 
-/** An ifb interface that nobody reads from drops what it gets, and copies none of it. */
+/**
+ * Makes an ifb interface, to which nothing is redirected: it drops what it gets, without copying
+ * it.
+ */
 export function makeSink(): RingTarget {
   ip('link', 'set', 'lo', 'up');
   ip('link', 'add', SINK.name, 'type', 'ifb');
@@ -63,7 +66,7 @@ export function makeSink(): RingTarget {
   };
 }
 
-/** The process that takes what is sent to it. */
+/** The process that receives what is sent. */
 export class Receiver {
   private constructor(private readonly child: ChildProcess) {}
 
@@ -80,8 +83,8 @@ export class Receiver {
   }
 
   /**
-   * Behind a veth, in a namespace beside ours. The XDP program on its end makes it take packets as a
-   * network card does.
+   * Starts it behind a veth, in another network namespace. The XDP program on its end makes it take
+   * packets as a network card does.
    * @throws where the system does not allow one of these
    */
   static async behindVeth(): Promise<{ receiver: Receiver; tcp: Endpoint }> {

@@ -5,13 +5,16 @@ import type { Endpoint } from './network.js';
 import type { Counts, Sender } from './senders.js';
 import { isPortAcknowledged, untilAcknowledged } from './tcp-queue.js';
 
-const BURST = 64; // sends under way
-const SEND_BUFFER = 4 << 20; // as the library asks for
+const BURST = 64; // how many sends are under way at once
+const SEND_BUFFER = 4 << 20; // what the library asks for
 const HIGH_WATER_MARK = 1 << 20;
-/** ms: looking costs as much CPU time as sending some megabytes. */
+/** ms between looks at the queue: a look costs as much CPU time as sending some megabytes. */
 const LOOKED_FOR_EVERY = 5;
 
-/** What programs without this library use: many sends under way at once, as fast as it goes. */
+/**
+ * Sends by node:dgram, as programs without this library do: many sends under way at once, as fast
+ * as possible.
+ */
 export async function openDgram(
   { address, port }: Endpoint,
   buffers: readonly Uint8Array[],
@@ -28,7 +31,8 @@ export async function openDgram(
     return new Promise((resolve) => {
       let left = BURST;
       const onSent = (error: NodeJS.ErrnoException | null) => {
-        // An ICMP error about an earlier datagram: nobody listens there, which is no failure here.
+        // An ICMP error says of an earlier datagram that no socket listens there, which is no
+        // failure here.
         if (error?.code === 'ECONNREFUSED') tally.notSent(size);
         else if (error) tally.failed++;
         if (--left === 0) resolve();
@@ -55,7 +59,7 @@ export async function openDgram(
   };
 }
 
-/** `write`, and waiting for `drain` when told to. */
+/** Sends by node:net: `write`, and waits for `drain` when `write` returns false. */
 export async function openNet(
   { address, port }: Endpoint,
   buffers: readonly Uint8Array[],

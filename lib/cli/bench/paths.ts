@@ -6,18 +6,18 @@ import { type Endpoint, makeSink, Receiver, type RingTarget } from './network.js
 
 type Mechanism = 'udp' | 'tcp' | 'ring';
 
-/** Where each mechanism sends to. */
+/** The destination of each mechanism. */
 export interface Path {
   readonly udp?: Endpoint;
   readonly tcp?: Endpoint;
   readonly ring?: RingTarget;
-  /** SO_BINDTODEVICE, and the ring's */
+  /** the interface for SO_BINDTODEVICE, and for the ring */
   readonly interface?: string | undefined;
   readonly description: Omit<PathDescription, 'coldBytes'>;
   close(): Promise<void>;
 }
 
-/** There is no such path on this system; another kind may do. */
+/** There is no such path on this system. Another kind may work. */
 export class PathUnavailable extends Error {}
 
 /** @throws PathUnavailable */
@@ -64,7 +64,7 @@ async function sink(mechanisms: readonly Mechanism[]): Promise<Path> {
   };
 }
 
-/** TCP needs somebody who acknowledges. */
+/** TCP needs a peer that acknowledges. */
 async function tcpOfSink() {
   try {
     const { receiver, tcp } = await Receiver.behindVeth();
@@ -165,7 +165,7 @@ export function bytesBeyondCaches(): number {
       const [, digits = '0', unit] = /^(\d+)([KM]?)/.exec(readFileSync(path, 'utf8')) ?? [];
       largest = Math.max(largest, Number(digits) * (unit === 'M' ? 2 ** 20 : 2 ** 10));
     } catch {
-      break; // not told of: /sys is not mounted, or a machine without
+      break; // not known: /sys is not mounted, or does not list caches
     }
   }
   const memory = Math.min(freemem(), process.constrainedMemory() || Number.POSITIVE_INFINITY);

@@ -1,6 +1,6 @@
 import { MEMORIES, type Memory, type Protocol, type Trial, type Way } from './measurements.js';
 
-/** One size and memory, and what takes turns there. */
+/** One size and memory, and the ways that are measured in turns with them. */
 export interface PlannedGroup {
   readonly protocol: Protocol;
   readonly size: number;
@@ -18,7 +18,7 @@ export interface PlannedTrials {
 export interface Plan {
   readonly groups: readonly PlannedGroup[];
   readonly trials: readonly PlannedTrials[];
-  /** how often everything takes its turn */
+  /** how many rounds are measured */
   readonly rounds: number;
   readonly sliceSeconds: number;
   /** slices in all, without warming up */
@@ -27,12 +27,12 @@ export interface Plan {
 
 export interface Wanted {
   readonly quick: boolean;
-  /** in all, about */
+  /** about how long the whole takes */
   readonly seconds: number;
-  /** bytes; undefined: those of `quick` or of a full measurement */
+  /** sizes in bytes; undefined for the default ones */
   readonly sizes: readonly number[] | undefined;
   readonly protocols: readonly Protocol[];
-  /** false: of UDP only what the ring is held against */
+  /** false where of UDP only the ways are measured that the ring is compared with */
   readonly zeroCopyOverUdp: boolean;
   readonly ring: boolean;
   /** ways of every group besides these */
@@ -53,14 +53,20 @@ const FULL: Readonly<Record<Protocol, readonly number[]>> = {
 const BATCHES = { quick: [1, 8, 64], full: [1, 4, 16, 64, 256] };
 const POOLS = { quick: [16, 64, 256], full: [8, 16, 32, 64, 128, 256, 512] };
 
-/** Of small datagrams: what a system call costs beside them is what batches spare. */
+/**
+ * Batches are measured with small datagrams, where the cost of the system call, which batches save,
+ * is a large share.
+ */
 const BATCH_SIZE = 1024;
-/** The share of the time that goes into sending; the rest is for opening, filling and closing. */
+/** The share of the time that is spent on sending. The rest is for opening, filling and closing. */
 const SHARE = 0.75;
-/** Slices that a way is warmed up by, which count for time only. */
+/** How many slices a way is warmed up by. They are not measured, and only count for the time. */
 export const WARM_UP = 0.5;
 
-/** What is measured, and for how long, so that all of it takes about as long as was wanted. */
+/**
+ * Plans what is measured, and for how long, so that the whole takes about the time that was asked
+ * for.
+ */
 export function planOf(wanted: Wanted): Plan {
   const { quick, seconds, protocols } = wanted;
   const groups = protocols.flatMap((protocol) => groupsOf(protocol, wanted));
@@ -84,7 +90,7 @@ function groupsOf(protocol: Protocol, wanted: Wanted): PlannedGroup[] {
           const ways: Way[] = ['copy'];
           if (protocol === 'tcp' || zeroCopyOverUdp) ways.unshift('zerocopy');
           if (ring && protocol === 'udp') ways.push('ring');
-          // What a program without this library does, which its buffers' temperature does not change.
+          // For programs without this library, hot and cold buffers make no difference.
           if (!quick || memory === 'hot') ways.push('node');
           ways.push(...further);
           return { protocol, size, memory, ways };
@@ -92,7 +98,7 @@ function groupsOf(protocol: Protocol, wanted: Wanted): PlannedGroup[] {
   );
 }
 
-/** Of 64 KB a datagram has a little less: the size is one of its kind all the same. */
+/** The largest datagram is a little shorter than 64 KB, and stands for that size. */
 function nearest(size: number, longest: number): number | undefined {
   if (size <= longest) return size;
   return size * 0.95 <= longest ? longest : undefined;

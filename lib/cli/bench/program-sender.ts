@@ -4,23 +4,24 @@ import { createInterface } from 'node:readline';
 import type { Protocol, Slice } from './measurements.js';
 import type { Contestant } from './senders.js';
 
-/** What is filled in where a command line says {size} and the like. */
+/** The values that replace {size} and others in a command line. */
 export interface Particulars {
   readonly protocol: Protocol;
   readonly address: string;
   readonly port: number;
   /** bytes of one send */
   readonly size: number;
-  /** sent from in turn */
+  /** how many buffers are sent from in turn */
   readonly buffers: number;
   /** UDP_SEGMENT */
   readonly segment: number;
 }
 
 /**
- * A program of its own that takes part, such as one in C. It says `ready`; then for each line with a time
- * in milliseconds it sends for so long, and answers a line of JSON with the seconds that it took,
- * `userSeconds`, `systemSeconds`, `sends`, `bytes`, `completed` and `zerocopied`.
+ * Starts another program that is measured, such as one in C. It prints `ready`. For each line with
+ * a time in milliseconds it then sends for that time, and answers with a line of JSON: the
+ * `seconds` that it took, `userSeconds`, `systemSeconds`, `sends`, `bytes`, `completed` and
+ * `zerocopied`.
  * @throws Error where it cannot be started, or says something else
  */
 export async function openProgram(
@@ -34,8 +35,8 @@ export async function openProgram(
   );
   const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(child, 'close');
-  ended.catch(() => {}); // that it could not be started is told by its missing answer
-  child.stdin.on('error', () => {}); // likewise
+  ended.catch(() => {}); // where it cannot be started, its missing answer is the error
+  child.stdin.on('error', () => {}); // as above
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const answer = async () => {
     const { value, done } = await lines.next();

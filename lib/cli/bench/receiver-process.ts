@@ -1,5 +1,5 @@
-// The other end: takes everything that comes by TCP and UDP, and drops it. It is told first which
-// addresses it has, since it may have been started in a network namespace of its own.
+// The receiving process: reads everything that arrives by TCP and UDP, and drops it. It first gets
+// a message with its addresses, since it may have been started in a network namespace of its own.
 import { execFileSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
@@ -26,7 +26,8 @@ async function listen({ commands, address }: ReceiverRequest): Promise<void> {
   tell({ type: 'listening', tcp: port, udp: socket.address().port });
 }
 
-process.on('SIGINT', () => {}); // Ctrl-C goes to the whole group: who started this decides
+// Ctrl-C goes to the whole process group; the parent decides what it means
+process.on('SIGINT', () => {});
 process.on('disconnect', () => process.exit());
 process.once('message', (request: ReceiverRequest) => {
   listen(request).catch((error: Error) => tell({ type: 'error', message: error.message }));

@@ -8,7 +8,7 @@ import {
   type TrialResult,
 } from './measurements.js';
 
-/** From where zero copy pays over one protocol. */
+/** The size from which zero copy is worth it over one protocol. */
 export interface Threshold {
   /** bytes from which a zero-copy send takes less processor time; null where none does */
   readonly hot: number | null;
@@ -17,7 +17,7 @@ export interface Threshold {
   readonly kernelCopies: boolean;
 }
 
-/** What to write into a program, and why. */
+/** The settings to write into a program, and why. */
 export interface Recommendation {
   readonly thresholds: Readonly<Partial<Record<Protocol, Threshold>>>;
   /** options of sockets, by protocol */
@@ -31,7 +31,10 @@ export interface Recommendation {
 }
 
 const NAMES: Readonly<Record<Protocol, string>> = { udp: 'UDP', tcp: 'TCP' };
-/** What is within so much of the best is as good: the rest is noise. */
+/**
+ * A result of at least this share of the best one counts as equally good, since smaller differences
+ * are noise.
+ */
 const AS_GOOD = 0.97;
 
 /**
@@ -102,7 +105,10 @@ function thresholdOf(asking: readonly Result[], memory: Memory): number | null {
 
 const loses = ({ gain }: Result) => gain !== null && gain.median < 1;
 
-/** Where hot buffers pay, cold ones do at smaller sizes: the larger threshold suits both. */
+/**
+ * With cold buffers zero copy is worth it from smaller sizes on than with hot ones, so the larger
+ * threshold suits both.
+ */
 function chosen({ hot, cold, kernelCopies }: Threshold): number | null {
   if (kernelCopies) return null;
   return hot === null ? cold : Math.max(hot, cold ?? hot);
@@ -164,7 +170,10 @@ interface Choice {
   readonly least: TrialResult;
 }
 
-/** More would cost memory, and gain nothing. */
+/**
+ * The smallest setting that is as good as the best: larger ones would cost memory, and gain
+ * nothing.
+ */
 function smallestAsGood(trials: readonly TrialResult[], kind: TrialResult['kind']): Choice | null {
   const own = trials.filter((trial) => trial.kind === kind).sort((a, b) => a.value - b.value);
   const top = Math.max(...own.map(({ bytesPerSecond }) => bytesPerSecond.median));

@@ -9,7 +9,7 @@ import { terminalChart } from './terminal-chart.js';
 /** The result of `zerosend bench`, and what `--json` prints. Figures are medians with intervals. */
 export interface BenchReport {
   readonly command: 'bench';
-  /** false: stopped before all was measured, by Ctrl-C or by an error */
+  /** false where it was stopped before all was measured, by Ctrl-C or by an error */
   readonly complete: boolean;
   readonly error: string | null;
   readonly machine: {

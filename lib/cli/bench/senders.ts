@@ -9,7 +9,7 @@ import {
 import type { Slice } from './measurements.js';
 import type { RingTarget } from './network.js';
 
-/** One way of sending at one size; sends when told to. */
+/** One way of sending, at one size. */
 export interface Sender {
   /** Sends until `performance.now()` reads `until`; resolves when everything has completed. */
   send(until: number): Promise<void>;
@@ -20,18 +20,18 @@ export interface Sender {
 
 export type Counts = Pick<Slice, 'sends' | 'bytes' | 'zerocopied' | 'fallbacks' | 'failed'>;
 
-/** What takes its turn. */
+/** A sender that is measured in turns with others. */
 export interface Contestant {
   run(seconds: number): Promise<Slice>;
   close(): Promise<void>;
 }
 
-/** A sender of this process takes part. */
+/** Makes a contestant of a sender of this process. */
 export function contestant(sender: Sender): Contestant {
   return { run: (seconds) => measure(sender, seconds), close: () => sender.close() };
 }
 
-/** Has a sender send for so long, and counts what that did. */
+/** Lets a sender send for `seconds`, and measures it. */
 async function measure(sender: Sender, seconds: number): Promise<Slice> {
   const before = sender.counts();
   const cpu = process.cpuUsage();
@@ -51,10 +51,10 @@ async function measure(sender: Sender, seconds: number): Promise<Slice> {
   };
 }
 
-/** How often the clock is looked at: after so many sends, of about a megabyte. */
+/** After how many sends the clock is read: about a megabyte. */
 const stride = (size: number) => Math.max(2, Math.min(64, Math.floor(2 ** 20 / size)));
 
-/** What a socket has done since now. */
+/** Counts what a socket does from now on. */
 function countsOf(socket: ZeroCopySocket, size: number): () => Counts {
   const first = socket.stats();
   return () => {
@@ -83,7 +83,10 @@ function drained(socket: ZeroCopySocket): Promise<void> {
   });
 }
 
-/** The same buffers over and over, in turn: what the kernel reads is as old as the others are many. */
+/**
+ * Sends the same buffers over and over, in turn. The more buffers there are, the longer ago the
+ * memory that the kernel reads was last touched.
+ */
 export function sendingInTurn(
   socket: ZeroCopySocket,
   buffers: readonly PooledBuffer[],
@@ -107,7 +110,7 @@ export function sendingInTurn(
   };
 }
 
-/** As a program does that has nothing in flight but its pool: each buffer is acquired and sent. */
+/** Acquires each buffer from a pool and sends it, as most programs do. */
 export function sendingFromPool(socket: ZeroCopySocket, pool: BufferPool, size: number): Sender {
   const every = stride(size);
   return {
@@ -125,7 +128,7 @@ export function sendingFromPool(socket: ZeroCopySocket, pool: BufferPool, size: 
   };
 }
 
-/** Runs of up to `batch` buffers, each by one call. */
+/** Sends runs of up to `batch` buffers, each by one call. */
 export function sendingRuns(
   socket: ZeroCopySocket,
   pool: BufferPool,
@@ -150,10 +153,10 @@ export function sendingRuns(
 }
 
 const RING_BATCH = 64;
-const MAX_RING = 64 << 20; // bytes, which the kernel has to find in pieces of 64 KiB and more
+const MAX_RING = 64 << 20; // bytes; the kernel has to allocate it in pieces of 64 KiB and more
 const HEADERS = 42; // bytes: Ethernet, IPv4, UDP
 
-/** Frames that hold what a UDP send of `size` bytes makes, in a ring of its own. */
+/** Sends by a ring of its own the frames that a UDP send of `size` bytes makes. */
 export async function sendingByRing(
   target: RingTarget,
   size: number,
@@ -182,7 +185,7 @@ export async function sendingByRing(
     counts,
     async close() {
       await socket.close();
-      await turn(); // its ring is unmapped before the next one is asked for
+      await turn(); // lets its ring be unmapped before the next one is made
     },
   };
 }

@@ -1,4 +1,4 @@
-/** What repeated measurements of one thing say. */
+/** The summary of repeated measurements of one thing. */
 export interface Summary {
   readonly median: number;
   /** The median lies between `low` and `high` with a confidence of 95 %; of five values or fewer they
@@ -8,8 +8,8 @@ export interface Summary {
 }
 
 /**
- * Median and its interval by order statistics, which assume nothing of how the values are spread: a
- * slice in which the machine did something else must not move the result.
+ * Computes the median and its interval by order statistics, which assume no distribution of the
+ * values: a slice in which the machine was busy otherwise must not move the result.
  */
 export function summarize(values: readonly number[]): Summary {
   const sorted = [...values].sort((a, b) => a - b);

@@ -5,7 +5,10 @@ const WIDTH = 860;
 const HEIGHT = 524;
 const PLOT = { left: 64, right: 836, top: 92, bottom: 420 };
 
-/** Colours of Okabe and Ito, which people with colour blindness can tell apart, darker on white. */
+/**
+ * The palette of Okabe and Ito, which colour-blind people can tell apart, with darker colours on
+ * white.
+ */
 const STYLE = `
   .zs { --paper: #ffffff; --ink: #1a1c20; --soft: #5b616b; --line: #d9dde3; --worse: #f3f4f6;
     --udp: #0064a8; --tcp: #b04a00; --ring: #00734f; font: 14px system-ui, sans-serif; }
@@ -27,7 +30,7 @@ const STYLE = `
   .zs .cold .mark { fill: var(--paper); }
 `;
 
-/** The chart as a document of its own: light or dark as the reader's system is, without a script. */
+/** The chart as an SVG document without a script, light or dark like the reader's system. */
 export function svgChart(
   series: readonly Series[],
   subtitle: string,
@@ -47,7 +50,7 @@ export function svgChart(
     `<text class="soft" x="${PLOT.left}" y="57">${escaped(subtitle)}</text>`,
     ...axes(series, domain, x, y),
     ...series.map((one, i) => {
-      // Beside each other, or intervals at the same size would hide each other.
+      // Series are shifted sideways, or intervals at the same size would cover each other.
       const aside = (i - (series.length - 1) / 2) * 4;
       return line(one, (size) => x(size) + aside, y);
     }),
@@ -79,7 +82,10 @@ function axes(series: readonly Series[], domain: Domain, x: Scale, y: Scale): st
   ];
 }
 
-/** Sizes whose labels do not touch: of 65,000 B and 64 KB one. */
+/**
+ * The sizes that get a label: of two whose labels would touch, such as 65,000 B and 64 KB, only
+ * one.
+ */
 function spaced(sizes: readonly number[], x: Scale): number[] {
   const shown: number[] = [];
   for (const size of [...sizes].sort((a, b) => a - b)) {

@@ -4,9 +4,10 @@ import type { ZeroCopySocket } from '../../index.js';
 import type { Sender } from './senders.js';
 
 /**
- * Has a TCP sender be done only when the peer has acknowledged everything: what a copying send leaves in
- * the socket's buffer would go out at the cost of whoever has the next turn.
- * @param allIs whether everything is acknowledged by now
+ * Wraps a TCP sender so that it is done only when the peer has acknowledged everything: data that a
+ * copying send leaves in the socket's buffer would be sent during the next sender's turn, and at
+ * its cost.
+ * @param allreturns whether everything is acknowledged by now
  * @param pause milliseconds before it is asked, and between two questions
  */
 export function untilAcknowledged(sender: Sender, allIs: () => boolean, pause = 1): Sender {
@@ -20,16 +21,16 @@ export function untilAcknowledged(sender: Sender, allIs: () => boolean, pause = 
   };
 }
 
-/** By TCP_INFO, which costs next to nothing. */
+/** Whether everything on a socket of the library is acknowledged, by TCP_INFO, which is cheap. */
 export function isAcknowledged(socket: ZeroCopySocket): boolean {
   const { notSentBytes, unacknowledgedSegments } = socket.info().tcp ?? {};
   return !notSentBytes && !unacknowledgedSegments;
 }
 
 /**
- * Of a connection that is not the library's: by `tx_queue` of its port (proc_net_tcp.rst), and true where
- * /proc does not say. The kernel walks its table of all connections for that, which takes milliseconds
- * of CPU time: so it should be asked rarely.
+ * Whether everything on another connection is acknowledged, by `tx_queue` of its port
+ * (proc_net_tcp.rst); true where /proc does not say. The kernel walks its table of all connections
+ * for that, which takes milliseconds of CPU time, so it should be called rarely.
  */
 export function isPortAcknowledged(localPort: number): boolean {
   const port = localPort.toString(16).toUpperCase().padStart(4, '0');

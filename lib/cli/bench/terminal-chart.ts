@@ -2,7 +2,9 @@ import type { Terminal } from '../base/terminal.js';
 import { domainOf, place, type Series } from './chart.js';
 import { showSize } from './format.js';
 
-/** Full marks are hot buffers, hollow ones cold: they tell series apart without colour, too. */
+/**
+ * Filled marks stand for hot buffers, hollow ones for cold; so series differ without colour, too.
+ */
 const MARKS = {
   udp: { hot: '●', cold: '○' },
   tcp: { hot: '■', cold: '□' },
@@ -18,7 +20,7 @@ const COLOURS = { udp: 'cyan', tcp: 'yellow', ring: 'green' } as const;
 const LEFT = 7; // columns of the labels of gains
 const HEIGHT = 14;
 
-/** Dots of a braille character, from its top: left column, right column. */
+/** Bits of the dots of a braille character, from its top: left column, right column. */
 const DOTS = [
   [0x01, 0x08],
   [0x02, 0x10],
@@ -30,9 +32,9 @@ type Look = keyof typeof COLOURS;
 type Cell = { braille: number; mark: string; look: Look | 'axis' };
 
 /**
- * What zero copy gains over copying, by size: lines of braille dots, with a mark at each size that was
- * measured.
- * @param unicode false: marks only, of ASCII
+ * The chart of what zero copy gains over copying, by size, for a terminal: lines of braille dots,
+ * with a mark at each measured size.
+ * @param unicode whether characters beyond ASCII can be used; otherwise there are only marks
  */
 export function terminalChart(
   series: readonly Series[],
@@ -85,7 +87,7 @@ export function terminalChart(
 
 const isMark = ({ look, mark }: Cell) => look !== 'axis' && mark !== '' && mark !== '┄';
 
-/** Lines from point to point, in dots of which a character holds two by four. */
+/** Draws lines from point to point. A character has two by four dots. */
 function draw(
   grid: Cell[][],
   { mechanism, memory, points }: Series,
@@ -110,7 +112,7 @@ function draw(
   }
 }
 
-/** Sizes under their columns; one that would touch its neighbour is left out. */
+/** The labels of sizes under their columns. A label that would touch its neighbour is left out. */
 function axisLabels(
   series: readonly Series[],
   column: (size: number) => number,

@@ -2,15 +2,15 @@ import { existsSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 
-/** What a build from source needs of the system. */
+/** The tools of the system that a build from source needs. */
 export interface Tools {
   /** The script of node-gyp, for Node.js to run. */
   readonly nodeGyp: string;
-  /** The folder above `include/node`, or undefined: node-gyp fetches the headers then. */
+  /** The folder above `include/node`; undefined where node-gyp has to fetch the headers. */
   readonly headers: string | undefined;
 }
 
-/** What is missing, in words for a person. */
+/** The error for missing tools. Its message says which, for people. */
 export class MissingTools extends Error {}
 
 /**
@@ -40,12 +40,15 @@ export function findTools(root: string): Tools {
   return { nodeGyp, headers: findHeaders() };
 }
 
-/** node-gyp as a dependency, of the npm that runs this, of the npm beside Node.js, of that in PATH. */
+/**
+ * Looks for node-gyp: as a dependency, in the npm that runs this, in the npm beside Node.js, and in
+ * that in PATH.
+ */
 function findNodeGyp(root: string): string | undefined {
   try {
     return createRequire(join(root, 'package.json')).resolve('node-gyp/bin/node-gyp.js');
   } catch {
-    // Not a dependency, which it is only in a checkout.
+    // It is a dependency only in a checkout.
   }
   const npms = [
     process.env.npm_execpath,

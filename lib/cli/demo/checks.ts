@@ -1,19 +1,19 @@
-// What the demonstration sends and checks: content that is told from any other, ids that complete once,
-// datagrams that come once.
+// What the demonstration sends and checks: content that is recognized, ids that complete once,
+// datagrams that arrive once.
 import type { CompletionRange } from '../../index.js';
 
-// The content is a stream of which the first megabyte repeats, so that to copy and to
-// compare it takes a memcpy and a memcmp (18 GB/s), where computing each word of it (0.4 GB/s) would be
-// what is measured. The period is a prime number above 1 MB, so that no two sends near each other carry
-// the same bytes: one that comes twice, late, from the wrong place or from a buffer that was overwritten
-// too early is told from the right one.
+// The content is a stream of which the first megabyte repeats, so that to copy and to compare it
+// takes a memcpy and a memcmp (18 GB/s), where computing each word of it (0.4 GB/s) would be what
+// is measured. The period is a prime number above 1 MB, so that no two sends near each other carry
+// the same bytes: content that arrives twice, late, from the wrong place or from a buffer that was
+// overwritten too early differs from the right one.
 
 export const PERIOD = 1_048_583;
-/** Bytes that are in one piece, wherever in the period they begin. */
+/** How many bytes can be copied as one piece, wherever in the period they begin. */
 const PIECE = 2 ** 20;
 /** Of a datagram: its sequence number. */
 const HEADER_BYTES = 4;
-/** From one datagram's content to the next one's; no multiple of a size. */
+/** The distance between the contents of two datagrams in the stream; not a multiple of any size. */
 const STRIDE = 7_919;
 
 /** A hash of a word that is a bijection for fixed keys: no two words of a period are equal. */
@@ -24,7 +24,7 @@ function mix(word: number, a: number, b: number): number {
   return x ^ (x >>> 13);
 }
 
-/** The stream up to its period. */
+/** One period of the stream. */
 function periodOf(seed: number): Buffer {
   const bytes = Buffer.alloc(PERIOD + PIECE);
   const a = mix(0, seed, 0x243f_6a88);
@@ -51,7 +51,7 @@ export class RepeatedPattern {
     }
   }
 
-  /** How many bytes are not what the stream has at `position`. */
+  /** How many bytes differ from the stream at `position`. */
   wrongInStream(bytes: Buffer, position: number): number {
     let wrong = 0;
     for (let at = 0; at < bytes.length; at += PIECE) {
@@ -81,7 +81,7 @@ export class RepeatedPattern {
     return datagram.readUInt32LE(0);
   }
 
-  /** How many bytes are not the content of the datagram's sequence number. */
+  /** How many bytes differ from the content that belongs to the datagram's sequence number. */
   wrongInDatagram(datagram: Buffer): number {
     const start = (this.sequenceOf(datagram) * STRIDE) % PERIOD;
     return this.#wrong(datagram, HEADER_BYTES, datagram.length, start);
@@ -99,8 +99,8 @@ export class RepeatedPattern {
 export const SHORTEST_DATAGRAM = 16;
 
 /**
- * A set of whole numbers as ranges that do not touch, in order. What comes nearly in order is few ranges,
- * however much it is.
+ * A set of whole numbers, kept as sorted ranges that do not touch. Numbers that are added nearly in
+ * order make few ranges, however many they are.
  */
 export class Ranges {
   /** How many different numbers there are. */
@@ -108,14 +108,14 @@ export class Ranges {
   readonly #firsts: number[] = [];
   readonly #lasts: number[] = [];
 
-  /** How many ranges they are. */
+  /** How many ranges there are. */
   get parts(): number {
     return this.#firsts.length;
   }
 
   /**
    * @param last inclusive
-   * @param again called for those of them that were there before
+   * @param again called for the numbers that were in the set already
    * @returns how many are new
    */
   add(first: number, last: number, again?: (first: number, last: number) => void): number {
@@ -139,7 +139,7 @@ export class Ranges {
     return fresh;
   }
 
-  /** The first `limit` numbers below `end` that are not there. */
+  /** The first `limit` numbers below `end` that are not in the set. */
   missingBelow(end: number, limit: number): number[] {
     const missing: number[] = [];
     let next = 0;
@@ -151,7 +151,10 @@ export class Ranges {
     return missing;
   }
 
-  /** Where the first range is that `first` touches or that comes behind it: mostly the last one. */
+  /**
+   * The place of the first range that `first` touches, or that is behind it. Mostly it is the last
+   * one.
+   */
   #after(first: number): number {
     let [low, high] = [0, this.#lasts.length];
     if ((this.#lasts[high - 2] ?? Number.NEGATIVE_INFINITY) < first - 1)
@@ -165,9 +168,9 @@ export class Ranges {
   }
 }
 
-const NAMED = 5; // ids of each kind of problem
+const NAMED = 5; // how many ids are named for each kind of problem
 
-/** Ids with which something is wrong: all are counted, the first ones named. */
+/** Ids with one kind of problem. All are counted, and the first ones are named. */
 class Wrong {
   count = 0;
   readonly #first: number[] = [];
@@ -199,7 +202,7 @@ export class IdBook {
     return this.#completed.size;
   }
 
-  /** A send got this id. */
+  /** Notes that a send got this id. */
   send(id: number): void {
     if (id !== this.sent) this.#outOfTurn.note(id);
     this.sent = id + 1;
@@ -216,7 +219,7 @@ export class IdBook {
     if (first <= known) this.#completed.add(first, known, this.#twice.note);
   }
 
-  /** What is wrong, when everything should have completed; empty if nothing is. */
+  /** The problems that were found, when everything should have completed; empty without any. */
   problems(): string[] {
     const missing = this.sent - this.completed;
     const first = this.#completed.missingBelow(this.sent, NAMED);
@@ -234,7 +237,10 @@ export class IdBook {
   }
 }
 
-/** Checks datagrams: content, and which of the sequence have come, in what order, how often. */
+/**
+ * Checks datagrams: their content, and which of the sequence have arrived, in what order, and how
+ * often.
+ */
 export class SequenceChecker {
   readonly #pattern: RepeatedPattern;
   readonly #seen = new Ranges();
@@ -243,7 +249,7 @@ export class SequenceChecker {
   wrongBytes = 0;
   duplicates = 0;
   reordered = 0;
-  /** The sequence number after the greatest that has come. */
+  /** The sequence number after the largest that has arrived. */
   next = 0;
 
   constructor(pattern: RepeatedPattern) {
@@ -256,7 +262,7 @@ export class SequenceChecker {
     const short = datagram.length < SHORTEST_DATAGRAM;
     const wrong = short ? datagram.length : this.#pattern.wrongInDatagram(datagram);
     if (wrong > 0) {
-      this.wrongBytes += wrong; // and its sequence number proves nothing
+      this.wrongBytes += wrong; // with wrong content, its sequence number may be wrong as well
       return;
     }
     const sequence = this.#pattern.sequenceOf(datagram);

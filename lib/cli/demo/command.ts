@@ -52,7 +52,7 @@ async function run(invocation: Invocation<typeof OPTIONS>): Promise<ExitCode> {
   if (json) terminal.printJson(summary.json);
   else terminal.print(summary.text);
   const code = summary.json.ok ? EXIT.OK : EXIT.FAILED;
-  if (hangs) process.exit(code); // whatever hangs would go on
+  if (hangs) process.exit(code); // a transport that hangs would keep the process alive
   return code;
 }
 
@@ -84,7 +84,7 @@ async function start(
   return { results: [await runLoopback(transport, options, watcher)] };
 }
 
-/** Shows how a transport is doing, once it says where to look. */
+/** Shows the progress of a transport, once it has called `watch`. */
 function show(transport: Transport, seconds: number, progress: Progress) {
   let look: (() => DemoSnapshot) | null = null;
   let name: string = transport;

@@ -12,15 +12,16 @@ import { Credit, Meter, mixedSizes, Run, type Sending, sendStream, sendTrains } 
 
 const PROGRAM = fileURLToPath(new URL('receiver-process.js', import.meta.url));
 const HOST = '127.0.0.1';
-const CAUSE_KNOWN_WITHIN = 2000; // ms from the first sign that a receiver has failed
+// ms to wait for the cause after the first sign that a receiver has failed
+const CAUSE_KNOWN_WITHIN = 2000;
 
-/** The receiver, as its sender talks to it. */
+/** The receiver, as the sending process sees it. */
 export class Receiver {
   readonly #child: ChildProcess;
   readonly #report: Promise<ReceiverReport>;
   #stopping = false;
   port = 0;
-  /** Datagrams that it has room for. */
+  /** How many datagrams the receiver has room for. */
   window = 0;
   /** UDP: called with the sequence number that it expects next. */
   onReceived: (next: number) => void = () => {};
@@ -53,7 +54,7 @@ export class Receiver {
         if (!this.#stopping) fail(`the receiver has ended by itself (${signal ?? `code ${code}`})`);
       });
     });
-    this.#report.catch(() => {}); // onFailure has been told
+    this.#report.catch(() => {}); // `onFailure` was called with the error
   }
 
   /**
@@ -71,13 +72,13 @@ export class Receiver {
     });
   }
 
-  /** Everything has been sent: what has come? */
+  /** Says that everything has been sent, and resolves with the receiver's report. */
   async finish(sent: { datagrams: number }): Promise<ReceiverReport> {
     if (this.#child.connected) this.#child.send(sent);
     return this.#report;
   }
 
-  /** What it has failed of, or null when nothing is known of that within `ms`. */
+  /** The error with which the receiver failed, or null when it is not known within `ms`. */
   failure(ms: number): Promise<Error | null> {
     return Promise.race([
       this.#report.then(
@@ -88,7 +89,7 @@ export class Receiver {
     ]);
   }
 
-  /** Ends it, whatever it does. */
+  /** Ends the receiver, whatever it is doing. */
   async stop(): Promise<void> {
     this.#stopping = true;
     await end(this.#child);
@@ -141,8 +142,8 @@ function planOf(transport: LoopbackTransport, options: DemoOptions): Plan {
 }
 
 function openSocket({ protocol, segment, buffers }: Plan, port: number): Promise<ZeroCopySocket> {
-  // 'always', so that the completions show what the kernel says. No more sends than there are
-  // buffers can wait for room.
+  // 'always', so that completions show whether the kernel copied. At most as many sends as there
+  // are buffers can wait for room.
   const common = { zeroCopy: 'always', maxQueuedSends: buffers } as const;
   return protocol === 'udp'
     ? UdpSocket.open({ ...common, remote: { address: HOST, port }, segmentSize: segment })
@@ -168,7 +169,7 @@ export async function runLoopback(
   const fail = (error: Error) => {
     if (failure.signal.aborted) return;
     failure.abort(error);
-    socket?.abort(); // completes every id, so that nobody waits any longer
+    socket?.abort(); // completes every id, so that no promise stays pending
   };
   try {
     const { protocol, segment, train, bufferSize, buffers } = plan;
@@ -191,8 +192,8 @@ export async function runLoopback(
     return resultOf({ name: transport, meter, run, socket, pool, closed, received });
   } catch (error) {
     fail(error as Error);
-    // When a receiver dies, the socket hears of it first, by a reset or a broken pipe: the death is
-    // what a person wants to be told.
+    // When a receiver dies, the socket fails first, by a reset or a broken pipe. The death of the
+    // receiver is the cause that should be reported.
     const cause = (await receiver?.failure(CAUSE_KNOWN_WITHIN)) ?? failure.signal.reason;
     const problem = (cause as Error).message;
     if (socket === undefined || pool === undefined) return failedResult(transport, problem);

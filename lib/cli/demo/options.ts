@@ -11,7 +11,7 @@ import { SHORTEST_DATAGRAM } from './checks.js';
 const TRANSPORTS = ['udp', 'tcp', 'tcp-mix', 'sink'] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
-/** A number of sends that nobody reaches. */
+/** A number of sends that is never reached. */
 export const UNLIMITED = Number.MAX_SAFE_INTEGER;
 
 const datagram = { min: SHORTEST_DATAGRAM, max: 65_507 };

@@ -1,10 +1,13 @@
-// Processes that never outlive this one, and an end for one that hangs.
+// Child processes that never outlive this process, and a watchdog that ends a process that hangs.
 import type { ChildProcess } from 'node:child_process';
 import { Worker } from 'node:worker_threads';
 
 const children = new Set<ChildProcess>();
 
-/** Ends a child with this process. (If this one is killed, their channel closes, and it ends by itself.) */
+/**
+ * Ends a child when this process ends. (If this one is killed, their channel closes, and the child
+ * ends by itself.)
+ */
 export function keep<T extends ChildProcess>(child: T): T {
   if (children.size === 0) process.once('exit', killAll);
   children.add(child);
@@ -37,10 +40,10 @@ setTimeout(() => {
 `;
 
 /**
- * Ends a process that hangs, even if its main thread never comes back to the event loop: a thread of its
- * own waits, and kills.
+ * Kills this process if it hangs, even if its main thread never returns to the event loop: a thread
+ * of its own waits for that time.
  * @param limit seconds after which the process is killed
- * @param name what hangs then
+ * @param name the name of the process for the message
  */
 export function startWatchdog(limit: number, name: string): void {
   new Worker(WATCHDOG, { eval: true, execArgv: [], workerData: { limit, name } }).unref();

@@ -1,11 +1,12 @@
-// A receiver that checks every byte, in a process of its own. Started by loopback.ts; takes its options
-// from the command line, answers the message that all was sent by its report, and ends with its parent.
+// A receiver that checks every byte, in a process of its own. Started by loopback.ts. It takes its
+// options from the command line, answers the message that everything was sent with its report, and
+// ends with its parent.
 import { createSocket } from 'node:dgram';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RepeatedPattern, SequenceChecker } from './checks.js';
 
-/** What it is told when it starts. */
+/** The options that it gets when it starts. */
 export interface ReceiverOptions {
   readonly protocol: 'udp' | 'tcp';
   readonly seed: number;
@@ -35,7 +36,7 @@ const RECEIVE_BUFFER = 8 << 20; // bytes to ask for; net.core.rmem_max may allow
 // The kernel counts this many bytes for a datagram, beside its content, and gives the room of those
 // that have been read back in portions of a quarter of the buffer: half of it can be relied on.
 const OVERHEAD = 1_300;
-const QUIET = 200; // ms without a datagram after which no more will come
+const QUIET = 200; // ms without a datagram after which no more are expected
 
 const { protocol, seed, segment, train } = JSON.parse(
   process.argv[2] ?? '{}',
@@ -45,7 +46,8 @@ const pattern = new RepeatedPattern(seed);
 const tell = (message: FromReceiver) => process.send?.(message);
 
 process.on('disconnect', () => process.exit());
-process.on('SIGINT', () => {}); // Ctrl-C goes to the whole group: the parent decides
+// Ctrl-C goes to the whole process group; the parent decides what it means
+process.on('SIGINT', () => {});
 
 function receiveUdp(): void {
   const checker = new SequenceChecker(pattern);
@@ -87,7 +89,7 @@ function receiveTcp(): void {
     });
     socket.on('error', (error) => tell({ type: 'error', message: `receiver: ${error.message}` }));
     socket.on('end', () => tell({ type: 'report', report: { bytes, wrongBytes } }));
-    server.close(); // one connection is all there is
+    server.close(); // there is only one connection
   });
   server.listen(0, HOST, () => {
     const { port } = server.address() as AddressInfo;

@@ -1,5 +1,5 @@
-// What one sender did, what the completions said, and what is wrong: a column of the table, which is what
-// is said at the end.
+// The results of one sender: what it sent, how its ids completed, and what is wrong. They make a
+// column of the table that is printed at the end.
 import { release } from 'node:os';
 import type { BufferPool, CloseReport, SocketStats, ZeroCopySocket } from '../../index.js';
 import { bits, bytes, count, share, time } from '../base/format.js';
@@ -30,7 +30,7 @@ export interface Result {
   readonly pool: { readonly free: number; readonly total: number };
   /** from send to completion, in µs */
   readonly latency: { readonly p50: number; readonly p99: number } | null;
-  /** null: nobody receives there */
+  /** null where nothing receives */
   readonly received: ReceiverReport | null;
   /** empty: every id completed once and every byte was right */
   readonly problems: readonly string[];
@@ -97,7 +97,10 @@ function sendingProblems(
   return problems;
 }
 
-/** Lost and reordered datagrams are what UDP is; what loopback never does is duplicate one. */
+/**
+ * UDP may lose and reorder datagrams, which is no problem. Loopback never duplicates one, so a
+ * duplicate is.
+ */
 function receivingProblems(meter: Meter, received: ReceiverReport): string[] {
   const problems = [];
   if (received.wrongBytes > 0) problems.push(`${received.wrongBytes} bytes were wrong`);
@@ -131,7 +134,7 @@ export function failedResult(name: string, problem: string): Result {
   };
 }
 
-/** What the progress line says. */
+/** The values of the progress line. */
 export interface DemoSnapshot {
   readonly seconds: number;
   readonly sends: number;
@@ -151,11 +154,11 @@ export function snapshotOf(run: Run, { ids, bytes }: Meter, pool: BufferPool): D
   };
 }
 
-/** What a running transport is given. */
+/** What a transport gets when it runs. */
 export interface Watcher {
-  /** Aborted: come to an end. */
+  /** Aborted when the transport has to end. */
   readonly signal: AbortSignal;
-  /** Where to look, and another name than the transport's own. */
+  /** Sets the function that makes snapshots, and the name that is shown. */
   watch(snapshot: () => DemoSnapshot, name?: string): void;
 }
 
@@ -223,13 +226,13 @@ const WHY_COPIED =
 
 export interface Finished {
   readonly results: readonly Result[];
-  /** Why there was no sink. */
+  /** Why no sink could be made; null where there was one. */
   readonly sinkUnavailable: string | null;
   readonly options: DemoOptions;
   readonly interrupted: boolean;
 }
 
-/** What is said at the end, for people and as JSON. */
+/** The summary that is printed at the end, for people and as JSON. */
 export function summaryOf({ results, sinkUnavailable, options, interrupted }: Finished) {
   const problems = results.flatMap(({ name, problems: some }) =>
     some.map((problem) => `${name}: ${problem}`),

@@ -1,4 +1,4 @@
-// The generator loops: acquire, fill, send, until the run is over; and what is measured around them.
+// The sending loops (acquire, fill, send, until the run is over), and the measurements around them.
 import { createHistogram } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BufferPool, CompletionRange, PooledBuffer, ZeroCopySocket } from '../../index.js';
@@ -7,7 +7,7 @@ import { IdBook } from './checks.js';
 
 const TURN = 20; // ms that a loop may keep the event loop waiting
 
-/** The time and number of sends that one sender has, and the signal that ends it early. */
+/** The limits of one sender: time, number of sends, and the signal that ends it early. */
 export class Run {
   readonly count: number;
   readonly signal: AbortSignal;
@@ -21,19 +21,19 @@ export class Run {
     this.signal = signal;
   }
 
-  /** The sender goes on for so long. */
+  /** Starts the clock: the sender goes on for `seconds`. */
   begin(seconds: number): void {
     this.#started = performance.now();
     this.#end = this.#started + seconds * 1e3;
     this.#turnEnds = this.#started + TURN;
   }
 
-  /** Whether there is something left to send. */
+  /** Whether the sender has to go on. */
   goesOn(sent: number): boolean {
     return sent < this.count && !this.signal.aborted && performance.now() < this.#end;
   }
 
-  /** Whether it is time to `await run.turn()`: timers, signals and messages want their turn. */
+  /** Whether it is time to `await run.turn()`, so that timers, signals and messages are served. */
   get turnDue(): boolean {
     return performance.now() > this.#turnEnds;
   }
@@ -56,10 +56,10 @@ export class Run {
   }
 }
 
-const RING = 2 ** 16; // ids whose time is known; far more than are ever in flight
+const RING = 2 ** 16; // for how many ids the time is kept; far more than are ever in flight
 const MASK = RING - 1;
 
-/** What is measured and checked around each send and each completion. */
+/** Measures and checks each send and each completion. */
 export class Meter {
   readonly ids = new IdBook();
   bytes = 0;
@@ -71,12 +71,12 @@ export class Meter {
     revoked: 0,
     failed: 0,
   };
-  /** By id & MASK: when it was sent, in ms, and whose time that is. */
+  /** By `id & MASK`: when a send was made, in ms, and its id. */
   readonly #times = new Float64Array(RING);
   readonly #owners = new Float64Array(RING).fill(-1);
   readonly #latency = createHistogram();
 
-  /** Sends, and notes when. A send that throws leaves the buffer with its caller. */
+  /** Sends, and notes the time. If the send throws, the buffer stays with the caller. */
   send(socket: ZeroCopySocket, buffer: PooledBuffer, length: number): void {
     const before = performance.now();
     let id: number;
@@ -114,11 +114,12 @@ export class Meter {
   }
 }
 
-const LOST_AFTER = 500; // ms without news: what is missing will not come any more
+// ms without a message from the receiver, after which what is missing counts as lost
+const LOST_AFTER = 500;
 
 /**
  * UDP has no flow control: a sender without a limit only fills the receiver's socket and loses the
- * rest. The receiver says how many datagrams it has room for, and how far it has come.
+ * rest. So the receiver reports how many datagrams it has room for, and how far it has received.
  */
 export class Credit {
   readonly #window: number;
@@ -130,7 +131,7 @@ export class Credit {
     this.#window = window;
   }
 
-  /** The receiver has come so far: the sequence number that it expects. */
+  /** Notes how far the receiver has come: the sequence number that it expects next. */
   received(next: number): void {
     this.#received = Math.max(this.#received, next);
     this.#wake?.();
@@ -142,8 +143,8 @@ export class Credit {
   }
 
   /**
-   * Resolves when the receiver has come further, when it seems that it will not (all that was sent
-   * then counts as received or lost), or when the signal is aborted.
+   * Resolves when the receiver has received more, when it seems that it will not (then all that was
+   * sent counts as received or lost), or when the signal is aborted.
    */
   news(next: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
@@ -165,7 +166,7 @@ export class Credit {
   }
 }
 
-/** What a loop works with. A pool that is dry is what slows it down. */
+/** What a sending loop works with. A dry pool slows the loop down. */
 export interface Sending {
   readonly run: Run;
   readonly meter: Meter;
@@ -175,7 +176,7 @@ export interface Sending {
 }
 
 /**
- * Trains of datagrams, at the pace at which the receiver takes them.
+ * Sends trains of datagrams, at the pace at which the receiver takes them.
  * @returns datagrams sent
  */
 export async function sendTrains(
@@ -198,7 +199,9 @@ export async function sendTrains(
   return sequence;
 }
 
-/** A stream, in sends of the sizes that `nextSize` gives. TCP paces by itself. */
+/**
+ * Sends a stream, in sends of the sizes that `nextSize` returns. TCP controls the flow by itself.
+ */
 export async function sendStream(
   { run, meter, pool, socket, pattern }: Sending,
   nextSize: () => number,
@@ -212,7 +215,7 @@ export async function sendStream(
   }
 }
 
-/** Buffers that are filled already: only a number is written, and the rest goes out as it is. */
+/** Sends buffers that are filled already. Only a number is written into each before it is sent. */
 export async function sendPrepared(
   { run, meter, pool, socket }: Sending,
   size: number,
@@ -226,7 +229,8 @@ export async function sendPrepared(
 }
 
 /**
- * Random sizes, small ones as frequent as large ones: as many from 1 to 2 as from 2^19 to 2^20.
+ * Random sizes, evenly distributed on a logarithmic scale: as many from 1 to 2 as from 2^19 to
+ * 2^20.
  * @param min and max bytes, both included
  */
 export function mixedSizes(seed: number, min: number, max: number): () => number {

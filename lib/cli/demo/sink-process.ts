@@ -1,8 +1,9 @@
 // Sends UDP into an interface that drops what it gets. Started by sink.ts in a network namespace of its
 // own; nothing that is made here outlives this process.
 //
-// Two senders take turns, so that whatever else the machine does meets both: one asks for zero copy, one
-// is an ordinary copying sender. Each send is a prepared train of which only the number changes.
+// Two senders take turns, so that other load of the machine affects both: one asks for zero copy,
+// one is an ordinary copying sender. Each send is a prepared train of which only the number
+// changes.
 import { execFileSync } from 'node:child_process';
 import { BufferPool, UdpSocket } from '../../index.js';
 import { RepeatedPattern } from './checks.js';
@@ -33,11 +34,15 @@ const end = new AbortController();
 const tell = (message: FromSink) => process.send?.(message);
 
 process.on('disconnect', () => process.exit());
-process.on('message', () => end.abort()); // there is only one message: come to an end
-process.on('SIGINT', () => {}); // Ctrl-C goes to the whole group: the parent decides
+process.on('message', () => end.abort()); // the only message says to stop
+// Ctrl-C goes to the whole process group; the parent decides what it means
+process.on('SIGINT', () => {});
 startWatchdog(limit, 'the sink');
 
-/** An ifb interface that nobody reads from drops what it gets, and copies none of it. */
+/**
+ * Makes an ifb interface, to which nothing is redirected: it drops what it gets, without copying
+ * it.
+ */
 function makeInterface(): void {
   const PATH = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`;
   const mtu = Math.max(1500, segment + HEADERS);
@@ -90,7 +95,7 @@ async function main(): Promise<void> {
     tell({ type: 'progress', name, snapshot: snapshotOf(run, meter, pool) });
   }, PROGRESS_EVERY);
   for (let turn = 0; turn < TURNS; turn++) {
-    // A B, B A, A B, …: nobody is always the first.
+    // The order is A B, B A, A B, …, so that none is always the first.
     for (sender of turn % 2 === 0 ? [zeroCopying, copying] : [copying, zeroCopying]) {
       const { run, meter, socket } = sender;
       run.begin(seconds / TURNS);

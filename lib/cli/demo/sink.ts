@@ -8,9 +8,9 @@ import { type DemoSnapshot, failedResult, type Result, type Watcher } from './re
 const PROGRAM = fileURLToPath(new URL('sink-process.js', import.meta.url));
 const GRACE = 20; // seconds beyond what the two senders take
 
-/** What the process inside is told when it starts. */
+/** The options that the process inside gets when it starts. */
 export interface SinkOptions extends DemoOptions {
-  /** Seconds after which it is killed. */
+  /** Seconds after which the process is killed. */
   readonly limit: number;
 }
 

@@ -14,7 +14,7 @@ import type { ProbeName } from './probes/list.js';
 import { type Attempts, runProbes } from './probes/run.js';
 import { readSystem } from './system/system.js';
 
-/** Everything that is tried on every machine. */
+/** The probes that are run on every machine. */
 const ALWAYS: readonly ProbeName[] = [
   'tcp4-zerocopy',
   'udp4-zerocopy',
@@ -30,7 +30,7 @@ const ALWAYS: readonly ProbeName[] = [
   'interfaces',
 ];
 
-/** Of the JSON document; it grows when a field is renamed or goes. */
+/** The version of the JSON document. It is raised when a field is renamed or removed. */
 const FORMAT = 1;
 
 export const command = defineCommand({

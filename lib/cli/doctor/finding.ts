@@ -13,16 +13,19 @@ export type Verdict = 'works' | 'limited' | 'fails' | 'untried' | 'fact';
 export const GROUPS = ['system', 'mechanisms', 'limits', 'interfaces'] as const;
 export type Group = (typeof GROUPS)[number];
 
-/** What was refused, and by which call. */
+/** An error, and the call that failed. */
 export interface Refusal {
   readonly code: string;
-  /** positive; of the library's own errors there is none */
+  /** positive; undefined for the library's own errors */
   readonly errno?: number;
   readonly syscall?: string;
   readonly message: string;
 }
 
-/** One line of the report. `id`, `group` and `verdict` are stable; programs go by them. */
+/**
+ * One line of the report. `id`, `group` and `verdict` are stable, so that programs can rely on
+ * them.
+ */
 export interface Finding {
   readonly id: string;
   readonly group: Group;

@@ -17,7 +17,10 @@ const HEADINGS: Readonly<Record<Group, string>> = {
   interfaces: 'Interfaces',
 };
 
-/** Of one group: a machine with many containers has as many interfaces. */
+/**
+ * The most findings that are printed of one group: a machine with many containers has many
+ * interfaces.
+ */
 const MOST = 20;
 
 /** The findings as a list for people, by groups. */
@@ -33,7 +36,7 @@ export function printFindings(findings: readonly Finding[], terminal: Terminal):
     for (const finding of own.slice(0, MOST)) {
       printSummary(finding, column, width, terminal);
       if (finding.verdict === 'works') continue;
-      // What one thing has brought about is explained once.
+      // An explanation that several findings share is printed once.
       const explanation = explain(finding, width, terminal).join('\n');
       if (explanation !== '')
         terminal.print(explanation === before ? colour.dim(AS_ABOVE) : explanation);

@@ -4,14 +4,17 @@ import type { Capability } from './system/privileges.js';
 import type { Changed, Setting } from './system/settings.js';
 import type { System } from './system/system.js';
 
-/** What has to stand before a command that takes root. */
+/** What has to precede a command that needs root. */
 export function sudo({ privileges }: Pick<System, 'privileges'>): string {
   return privileges.uid === 0 ? '' : 'sudo ';
 }
 
 type Subject = Pick<System, 'container' | 'privileges' | 'settings' | 'node' | 'limits'>;
 
-/** How this process, as it stands, can get a capability. The first way is the one to try first. */
+/**
+ * The ways in which a process like this one can get a capability. The first one is to be tried
+ * first.
+ */
 export function toGet(capability: Capability, system: Subject): Remedy[] {
   const { privileges, container, node } = system;
   const name = capability.replace('CAP_', '');
@@ -32,7 +35,7 @@ function toolOf(kind: Container['kind']): 'docker' | 'podman' {
   return kind === 'podman' ? 'podman' : 'docker';
 }
 
-/** How a setting of the kernel is changed from here. */
+/** How a setting of the kernel can be changed from here. */
 export function toSet(name: Setting, value: number, system: Subject): Remedy[] {
   const { container, settings } = system;
   const changed = settings[name];
@@ -42,7 +45,8 @@ export function toSet(name: Setting, value: number, system: Subject): Remedy[] {
     return [{ type: `sudo ${type}`, what: 'holds until the next boot' }];
   }
   const outside = { type: `sudo ${type}`, what: `on the machine itself: ${WHY_OUTSIDE[changed]}` };
-  // Only what a network namespace has of its own can be set when a container is started.
+  // Only settings that each network namespace has of its own can be set when a container is
+  // started.
   if (!container || changed !== 'read-only' || !name.startsWith('net.')) return [outside];
   return [ofContainer(container.kind, name, value), outside];
 }
@@ -66,7 +70,7 @@ function ofContainer(kind: Container['kind'], name: string, value: number): Reme
   };
 }
 
-/** How more memory can be locked. */
+/** How the limit of locked memory can be raised. */
 export function toLock(system: Subject): Remedy[] {
   const { container, limits } = system;
   const { memlock = 0, memlockHard = 0 } = limits;

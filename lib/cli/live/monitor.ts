@@ -2,20 +2,26 @@ import { foldedParts, partsOf } from './parts.js';
 import type { Reading, Snapshot, Target } from './snapshot.js';
 import { Window } from './window.js';
 
-/** Snapshots that `history` keeps: of a longer run every second, every fourth, … */
+/**
+ * The most snapshots that `history` keeps. Of a longer run only every second one is kept, then
+ * every fourth, and so on.
+ */
 const KEPT = 1200;
-/** Looks that come sooner than this after the last one are passed over, in ms. */
+/** Looks that come sooner than this after the last one, in ms, are ignored. */
 const SOONEST = 80;
 
 type Listener = (snapshot: Snapshot) => void;
 
-/** Makes the snapshots of a run from what its sender says, keeps its history, and tells who listens. */
+/**
+ * Makes snapshots of a run from the readings of its sender, keeps its history, and calls the
+ * subscribers.
+ */
 export class Monitor {
   readonly target: Target;
   readonly #window = new Window();
   readonly #listeners = new Set<Listener>();
   readonly #history: Snapshot[] = [];
-  /** Every so many-th snapshot is kept. */
+  /** Of how many snapshots one is kept. */
   #every = 1;
   #looks = 0;
   #latest: Snapshot | null = null;
@@ -30,18 +36,18 @@ export class Monitor {
     return this.#latest;
   }
 
-  /** The run so far, the oldest first, in even steps that grow with it. */
+  /** The run so far, the oldest snapshot first, at equal distances, which grow with the run. */
   get history(): readonly Snapshot[] {
     return this.#history;
   }
 
-  /** Calls `listener` with each snapshot from now on; returns what ends that. */
+  /** Calls `listener` with each snapshot from now on. Returns a function that ends that. */
   subscribe(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Takes in how far it has come, ten times a second at most. */
+  /** Takes a reading, at most about ten times a second. */
   look(read: () => Reading): void {
     const now = performance.now();
     if (now - this.#lookedAt < SOONEST || this.#latest?.state === 'ended') return;
@@ -51,7 +57,7 @@ export class Monitor {
     this.#tell(reading, 'running');
   }
 
-  /** Takes in the last reading, whose rates are those of the whole run. */
+  /** Takes the last reading. The rates of its snapshot are those of the whole run. */
   end(reading: Reading): void {
     if (this.#latest?.state !== 'ended') this.#tell(foldedParts(reading, this.target), 'ended');
   }

@@ -1,8 +1,8 @@
-// Templates and streams, which are told apart.
+// Templates and kinds of streams, which are counted separately.
 import { bits, bytes, count, share, time } from '../base/format.js';
 import type { Part, PartCount, Reading, Target } from './snapshot.js';
 
-/** So many are told apart; those behind them are one. */
+/** The most parts that are shown separately. Further ones are shown as one. */
 const MOST = 16;
 
 function folded(counts: readonly PartCount[]): readonly PartCount[] {
@@ -12,7 +12,7 @@ function folded(counts: readonly PartCount[]): readonly PartCount[] {
   return [...counts.slice(0, MOST - 1), { packets: sum('packets'), bytes: sum('bytes') }];
 }
 
-/** A reading whose parts are few enough to be kept and shown; null where they are not told apart. */
+/** A reading with at most that many parts; null where parts are not counted. */
 export function foldedParts(reading: Reading, { parts }: Target): Reading {
   const counts = parts === null ? null : reading.parts;
   return { ...reading, parts: counts && folded(counts) };
@@ -20,7 +20,7 @@ export function foldedParts(reading: Reading, { parts }: Target): Reading {
 
 /**
  * The parts of a moment.
- * @param since what their rates are counted from; null: the start
+ * @param since the earlier reading from which rates are counted; null for the start
  */
 export function partsOf(
   { parts }: Target,
@@ -44,7 +44,7 @@ export function partsOf(
   });
 }
 
-/** A row of the live table for each: its name, and what is sent of it. */
+/** A row of the live table for each part: its name, and what was sent of it. */
 export function partRows(parts: readonly Part[], packets: number): [string, string][] {
   return parts.map((part) => [
     part.name,
@@ -53,16 +53,19 @@ export function partRows(parts: readonly Part[], packets: number): [string, stri
   ]);
 }
 
-/** What is known of a part in the end. */
+/** The result of a part at the end. */
 export interface PartEnding extends PartCount {
-  /** of streams: how many, packets a second as asked for and as kept, and their mean jitter in µs */
+  /**
+   * for streams: their number, the packets a second that were asked for and sent, and the mean
+   * jitter in µs
+   */
   readonly streams?: number;
   readonly asked?: number;
   readonly achieved?: number;
   readonly jitter?: number;
 }
 
-/** A line of the report for each. */
+/** A line of the report for each part. */
 export function partLines(
   names: readonly string[],
   parts: readonly PartEnding[],

@@ -2,7 +2,7 @@ import type { Outcomes, PoolProgress, Progress, StreamsProgress } from '../../ge
 import type { LatencySummary } from '../../index.js';
 import type { Latency, PartCount, PoolState, Reading } from './snapshot.js';
 
-/** What a run of the generator tells while it goes on. */
+/** A reading of a run of the generator, from its progress. */
 export function readingOf(
   progress: Progress | StreamsProgress,
   parts: readonly PartCount[] | null = null,
@@ -33,7 +33,7 @@ function microseconds(latency: LatencySummary | null): Latency | null {
   return { p50: latency.p50 / 1e3, p99: latency.p99 / 1e3, max: latency.max / 1e3 };
 }
 
-/** What the reports of all runs have in common. */
+/** The properties that the reports of all kinds of runs share. */
 export interface RunReport {
   readonly packets: number;
   readonly bytes: number;
@@ -45,7 +45,9 @@ export interface RunReport {
   readonly latency: LatencySummary | null;
 }
 
-/** The same of its end: what is not in a report is as it was at the last look. */
+/**
+ * The last reading of a run, from its report. Values that are not in a report stay as they were.
+ */
 export function lastReading(
   report: RunReport,
   last: Omit<Reading, 'parts'> | null,
@@ -67,7 +69,9 @@ export function lastReading(
   };
 }
 
-/** When all sends have completed, what was in flight at the last look has come back. */
+/**
+ * The state of the pool when all sends have completed: what was in flight at the last look is free.
+ */
 function poolAfter(pool: PoolState | null, unfinished: number): PoolState | null {
   if (pool === null || unfinished > 0) return pool;
   return { ...pool, free: pool.free + pool.inFlight, inFlight: 0 };

@@ -14,19 +14,19 @@ import { percent } from './table.js';
 
 type AnyReport = GenerateReport | WorkersReport | StreamsReport | ReplayReport;
 
-/** How a run has ended, for people and as JSON. */
+/** The end of a run, for the report. */
 export interface Ending<R extends AnyReport> {
   readonly target: Target;
   readonly report: R;
-  /** What ended it before its time. */
+  /** The error that ended it early, if any. */
   readonly error: Error | null;
-  /** The counters of the socket, where it is at hand. */
+  /** The counters of the socket, where it is in this thread. */
   readonly stats: SocketStats | null;
   /** What was sent of each part of the target, where it has any. */
   readonly parts?: readonly PartEnding[] | null;
 }
 
-/** Says how a run has ended; returns the exit code that says the same. */
+/** Prints how a run has ended, for people or as JSON. Returns the exit code for it. */
 export function printEnding<R extends AnyReport>(
   { target, report, error, stats, parts = null }: Ending<R>,
   terminal: Terminal,

@@ -1,7 +1,8 @@
 /*
- * What the live table shows, and the page of `--web`: plain data, which survives JSON.
+ * The data of the live table and of the page of `--web`: plain values that survive JSON.
  *
- * Who sends makes a `Monitor` (monitor.ts) and has it look ten times a second. Who shows subscribes:
+ * The sending side makes a `Monitor` (monitor.ts) and has it look ten times a second. A view
+ * subscribes:
  *
  *     const unsubscribe = monitor.subscribe((snapshot) => response.write(JSON.stringify(snapshot)));
  *     for (const earlier of monitor.history) …   // the whole run so far, the oldest first
@@ -13,20 +14,23 @@
 
 import type { ShownRate } from '../base/rate.js';
 
-/** What is sent, where to, and where it is to end: the same in all snapshots of a run. */
+/** What is sent, where, and when it ends. It is the same in all snapshots of a run. */
 export interface Target {
   readonly command: 'send' | 'replay';
   /** One line for people: 'UDP datagrams of 1400 bytes to 198.18.0.2:9'. */
   readonly title: string;
-  /** Seconds after which it ends; null: not by time. */
+  /** Seconds after which the run ends; null without a limit. */
   readonly seconds: number | null;
-  /** Packets after which it ends; null: not by a count. */
+  /** Packets after which the run ends; null without a limit. */
   readonly packets: number | null;
-  /** The rate that was asked for; null: as fast as it goes. */
+  /** The rate that was asked for; null for as fast as possible. */
   readonly rate: ShownRate | null;
   /** Threads that send. */
   readonly workers: number;
-  /** What is told apart: the templates of a mix, or the entries of a file of streams; null: nothing. */
+  /**
+   * The parts that are counted separately: the templates of a mix, or the entries of a file of
+   * streams; null without any.
+   */
   readonly parts: {
     readonly of: 'templates' | 'streams';
     readonly names: readonly string[];
@@ -39,15 +43,15 @@ export interface PartCount {
   readonly bytes: number;
 }
 
-/** The same at one moment, with its rates; those behind the first few are summed up as one. */
+/** A part at one moment, with its rates. Parts behind the first few are summed up as one. */
 export interface Part extends PartCount {
   readonly name: string;
-  /** Over the last second, and of the last snapshot over the whole run, as of the snapshot. */
+  /** Over the last second; in the last snapshot, over the whole run. */
   readonly packetsPerSecond: number;
   readonly bitsPerSecond: number;
 }
 
-/** Buffers of all pools that are sent from. */
+/** The buffers of all pools that are sent from. */
 export interface PoolState {
   readonly total: number;
   readonly free: number;
@@ -71,13 +75,13 @@ export interface Latency {
 export interface Outcomes {
   readonly zerocopy: number;
   readonly copied: number;
-  /** Sent by an ordinary copying send, without asking for zero copy. */
+  /** Sent by an ordinary copying send. */
   readonly inline: number;
   readonly revoked: number;
   readonly failed: number;
 }
 
-/** What whoever sends knows at one moment; totals are since the start of the run. */
+/** The counts of the sending side at one moment. Totals are since the start of the run. */
 export interface Reading {
   readonly seconds: number;
   readonly packets: number;
@@ -85,15 +89,15 @@ export interface Reading {
   /** Ids given out. */
   readonly sends: number;
   readonly inFlight: number;
-  /** null where the sockets are in other threads that do not tell. */
+  /** null where the sockets are in other threads that do not report it. */
   readonly outcomes: Outcomes | null;
   readonly latency: Latency | null;
   readonly pool: PoolState | null;
-  /** Packets that the interface has dropped; null: not told. */
+  /** Packets that the interface has dropped; null where that is not known. */
   readonly interfaceDropped: number | null;
   /** By how much the rate was missed so far (0.01: one percent too many); null without a rate. */
   readonly rateError: number | null;
-  /** Of each part of the target; null: not told apart, or not told yet. */
+  /** The counts of each part; null where parts are not counted, or not known yet. */
   readonly parts: readonly PartCount[] | null;
 }
 
@@ -103,17 +107,19 @@ export interface Snapshot extends Omit<Reading, 'parts'> {
   readonly state: 'running' | 'ended';
   /** Milliseconds since 1970. */
   readonly at: number;
-  /** Over the last second (or since the start); of the last snapshot, over the whole run. */
+  /** Over the last second (or since the start); in the last snapshot, over the whole run. */
   readonly packetsPerSecond: number;
   readonly bitsPerSecond: number;
-  /** Of the ids that have completed, 0 to 1: those for which the kernel reports a copy, those that were
-   * copied without asking, and those that were not copied; null before the first. */
+  /**
+   * Shares of the ids that have completed, 0 to 1: those for which the kernel reported a copy,
+   * those that were sent by copying, and those that were not copied; null before the first.
+   */
   readonly copiedShare: number | null;
   readonly inlineShare: number | null;
   readonly zerocopyShare: number | null;
   /**
-   * Ids that were sent more than a second ago and have not completed: exact where ids complete in
-   * order, else at least so many.
+   * Ids that were sent more than a second ago and have not completed. The number is exact where ids
+   * complete in order, and otherwise a lower bound.
    */
   readonly late: number;
   readonly parts: readonly Part[] | null;

@@ -5,10 +5,10 @@ import { partRows } from './parts.js';
 import type { PoolState, Snapshot } from './snapshot.js';
 
 const BAR = 20;
-/** Of names that users give. */
+/** The most characters that are shown of names that users give. */
 const WIDEST = 24;
 
-/** Shows a run while it goes on, until it ends: in place on a terminal, elsewhere a line a second. */
+/** Shows a run until it ends: on a terminal as a table in place, elsewhere as a line a second. */
 export function showRun(monitor: Monitor, terminal: Terminal, progress: Progress): void {
   monitor.subscribe((snapshot) => {
     if (snapshot.state === 'ended') progress.clear();
@@ -95,6 +95,6 @@ function bar(part: number): string {
   return '█'.repeat(full) + '░'.repeat(BAR - full);
 }
 
-/** With its sign, since a rate can be missed both ways. */
+/** A percentage with its sign, since a rate can be too high or too low. */
 export const percent = (part: number): string =>
   `${part > 0 ? '+' : ''}${(part * 100).toFixed(2)}%`;

@@ -1,11 +1,11 @@
 import type { Reading } from './snapshot.js';
 
-/** Rates are those of so many seconds, and ids are late after as long. */
+/** The length of the window: rates are those of this time, and ids are late after it. */
 const SECONDS = 1;
 
-/** The readings of the last second, and what they say together. */
+/** The readings of the last second, and the rates that follow from them. */
 export class Window {
-  /** The oldest one is a second old at least, once there is such a one. */
+  /** The oldest one is at least a second old, once there is one. */
   readonly #readings: Reading[] = [];
 
   add(reading: Reading): void {
@@ -16,12 +16,14 @@ export class Window {
     }
   }
 
-  /** The one that rates are counted from; null: from the start of the run. */
+  /** The reading from which rates are counted; null for the start of the run. */
   get oldest(): Reading | null {
     return this.#readings.length > 1 ? (this.#readings[0] as Reading) : null;
   }
 
-  /** From the oldest reading to the newest; with a single one, from the start of the run. */
+  /**
+   * The rates from the oldest reading to the newest; with a single one, from the start of the run.
+   */
   rates() {
     const last = this.#readings.at(-1);
     const first = this.#readings.length > 1 ? this.#readings[0] : undefined;
@@ -32,8 +34,8 @@ export class Window {
   }
 
   /**
-   * Ids that were given out a second ago and have not completed. Only counts are known: later ids that
-   * have completed already are taken for earlier ones.
+   * Ids that were given out a second ago and have not completed. Only counts are known, so later
+   * ids that have completed already are taken for earlier ones.
    */
   late({ seconds, sends, inFlight }: Reading): number {
     const [oldest] = this.#readings;

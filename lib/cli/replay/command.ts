@@ -32,8 +32,8 @@ const CAPABILITY: Capability = {
   tryBy: 'zerosend replay capture.pcap --packet zsx0',
 };
 const LOOK = 100; // ms
-const SOONEST = 10; // ms, of what the generator takes
-const LOADED = 2 ** 30; // bytes, at most
+const SOONEST = 10; // ms; the shortest interval that the generator takes
+const LOADED = 2 ** 30; // bytes; a larger file is read while it is sent
 const WIRE = 24; // bytes of a frame that are not in the capture: preamble, FCS, gap
 
 export const command = defineCommand({
@@ -80,7 +80,8 @@ async function run(invocation: Invocation<typeof OPTIONS>): Promise<ExitCode> {
   await using _page = await watchRun(monitor, options, terminal);
   const sockets: ZeroCopySocket[] = [];
   try {
-    // Workers open theirs by themselves; what the system does not allow is found out here.
+    // Workers open sockets of their own. One is opened here as well, to find out what the system
+    // does not allow.
     sockets.push(await openSocket(specOf(options, size)));
     if (options.server !== undefined) sockets.push(await openSocket(specOf(options, size, true)));
     if (options.workers > 1) for (const socket of sockets.splice(0)) await socket.close();
@@ -190,12 +191,12 @@ function replayOptions(options: ReplayCommandOptions) {
 
 interface Opened {
   capture: Capture | CaptureReader;
-  /** what workers read by themselves */
+  /** what workers read themselves */
   content: string | Uint8Array;
   size: Size;
 }
 
-/** A capture that is loaded, or one that is read while it is sent. */
+/** Loads a capture, or opens it to be read while it is sent. */
 async function open(options: ReplayCommandOptions, path: string): Promise<Opened> {
   const { stream, loops, workers } = options;
   const bytes = path === '-' ? 0 : ((await attempt(path, () => stat(path)))?.size ?? 0);
@@ -216,7 +217,10 @@ async function attempt<T>(path: string, what: () => Promise<T>): Promise<T> {
   }
 }
 
-/** A capture of which nothing can be sent is as wrong as one that cannot be read. */
+/**
+ * Turns the error of a capture that cannot be read, or of which nothing can be sent, into a
+ * UsageError.
+ */
 function aboutCapture(error: unknown, path: string): unknown {
   if (!isAboutCapture(error)) return asUsageError(error);
   return new UsageError(`CAPTURE: ${(error as Error).message}; received '${path}'`);

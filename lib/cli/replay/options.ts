@@ -16,7 +16,7 @@ import { WEB_OPTIONS } from '../web/watch.js';
 
 const none = undefined;
 
-/** Reads FROM=TO; what the two are is judged by the library. */
+/** Reads FROM=TO. The library checks both. */
 function readPair(text: string): readonly [string, string] {
   const [from = '', to = '', ...more] = text.split('=');
   if (from === '' || to === '' || more.length > 0) throw new UsageError('takes FROM=TO');

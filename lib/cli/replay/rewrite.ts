@@ -3,14 +3,17 @@ import type { Rewrite } from '../../generator/index.js';
 import { UsageError } from '../base/options.js';
 import type { ReplayCommandOptions } from './options.js';
 
-/** What is changed in frames, by the options; whether it can be is judged by the library. */
+/** The option `rewrite` of `replay`, from the options of the command. The library checks it. */
 export function rewriteOf(options: ReplayCommandOptions): Rewrite {
   const { rewrite: path } = options;
   const own = ownRewrite(options);
   return path === undefined ? own : merged(readRewrite('--rewrite', path), own);
 }
 
-/** The same for frames of servers; undefined: as in those of clients. @throws UsageError */
+/**
+ * The same for frames of servers; undefined where they are changed as those of clients. @throws
+ * UsageError
+ */
 export function serverRewriteOf(options: ReplayCommandOptions): Rewrite | undefined {
   const { 'server-rewrite': path } = options;
   const source = options['server-source-mac'];
@@ -35,7 +38,7 @@ function readRewrite(option: string, path: string): Rewrite {
   throw new UsageError(`${option}: ${path} has to hold an object`);
 }
 
-/** What options say is added to what a file says, and counts where both say something. */
+/** Merges the rules of a file and of options. Where both have a rule, the option counts. */
 function merged(file: Rewrite, own: Rewrite): Rewrite {
   const all: Record<string, unknown> = { ...file };
   for (const [key, value] of Object.entries(own)) {

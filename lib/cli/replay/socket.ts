@@ -7,7 +7,7 @@ import type { ReplayCommandOptions } from './options.js';
 
 const FRAMES = { least: 64, stream: 1024, most: 4096 };
 const FRAME_SIZE = 2016;
-/** Of an IPv4 or TCP frame that is captured before segmentation. */
+/** The longest frame that can be captured before segmentation. */
 const LARGEST_FRAME = 65_550;
 const LARGE_FRAMES = 64;
 const JUMBO = 9216;
@@ -27,18 +27,22 @@ export async function measure(capture: Capture): Promise<{ frames: number; longe
 
 /** What is known of a capture before it is sent. */
 export interface Size {
-  /** null: it is read while it is sent */
+  /** null for a capture that is read while it is sent */
   frames: number | null;
   longest: number;
 }
 
-/** Of a capture that is read while it is sent: jumbo frames fit, and what is captured before segmentation. */
+/**
+ * The size that is assumed for a capture that is read while it is sent: jumbo frames fit, and with
+ * segmentation frames captured before it.
+ */
 export function sizeOfStream({ segmentation }: ReplayCommandOptions): Size {
   return { frames: null, longest: segmentation ? LARGEST_FRAME : JUMBO };
 }
 
 /**
- * What a capture is sent through; its frames fit as far as the system lets them.
+ * The socket through which a capture is sent. Its frames are as long as the capture needs and the
+ * system allows.
  * @param server the second socket in place of the first
  */
 export function specOf(

@@ -6,7 +6,7 @@ import { UsageError } from '../base/options.js';
 
 const MAC = /^[\da-f]{2}(:[\da-f]{2}){5}$/i;
 
-/** What a text is the address of; null: it is none. */
+/** The kind of address that a text is; null where it is none. */
 export function addressKind(text: string): AddressKind | null {
   if (MAC.test(text)) return 'ethernet';
   const family = isIP(text);
@@ -50,7 +50,7 @@ export function endpointText(address: string, port: number): string {
   return isIP(address) === 6 ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-/** The interface's own addresses; of one without any, or that is down, nothing is known. */
+/** The addresses of an interface; empty where it has none, or is down. */
 export function ownAddresses(interfaceName: string) {
   const all = networkInterfaces()[interfaceName] ?? [];
   const ip = (family: 4 | 6) =>

@@ -10,7 +10,7 @@ import type { OPTIONS } from './options.js';
 import type { Content, Traffic } from './traffic.js';
 import { rateOf } from './transmit.js';
 
-/** Milliseconds between two looks at a file that is written. */
+/** Milliseconds between two looks at a file that is being written. */
 const LOOK = 100;
 
 /** Writes the packets that would be sent to a capture, at the times at which they would be. */
@@ -51,7 +51,7 @@ export async function writeFile(
       const { target: what } = monitor;
       terminal.printJson({ command: 'send', ok: true, interrupted, target: what, file, ...result });
     } else {
-      // Segments are shorter than the packets that they are cut of.
+      // Segments are shorter than the packets that they are cut from.
       const each = frames === packets ? size : `${count(Math.round(bytes / frames))} bytes`;
       terminal.print(
         `wrote ${count(frames)} frames of ${each}, ` +
@@ -66,7 +66,7 @@ export async function writeFile(
   }
 }
 
-/** What the live view is told while a file is written: there are no ids, nor a pool. */
+/** The reading for the live view while a file is written: there are no ids, and no pool. */
 function readingOf({ packets, bytes }: { packets: number; bytes: number }, ms: number): Reading {
   const nothing = { outcomes: null, latency: null, pool: null, interfaceDropped: null };
   return {

@@ -5,7 +5,10 @@ import type { SendOptions } from './options.js';
 type Way = 'udp' | 'tcp' | 'packet' | 'xdp' | 'output';
 type Name = keyof SendOptions;
 
-/** Options that do something in some ways of sending only: elsewhere they would do nothing, in silence. */
+/**
+ * Options that have an effect in some ways of sending only. Elsewhere they are refused, since they
+ * would silently do nothing.
+ */
 const ONLY: Readonly<Partial<Record<Name, readonly Way[]>>> = {
   'source-mac': ['packet', 'xdp', 'output'],
   'destination-mac': ['packet', 'xdp', 'output'],
@@ -23,17 +26,20 @@ const WAYS: Readonly<Record<Way, string>> = {
   xdp: '--xdp',
   output: '--output',
 };
-/** What the file of `--template` says of frames. */
+/** Options that the file of `--template` replaces. */
 const IN_TEMPLATE = ['source', 'source-mac', 'destination-mac', 'vlan'] as const;
-/** What says how packets are made: one of these, and with files of several templates nothing of one packet. */
+/**
+ * Options that name a file with packets. Only one of them is allowed, and with several templates no
+ * option about a single packet.
+ */
 const FILES = ['template', 'mix', 'streams'] as const;
 const OF_ONE_PACKET = ['size', 'payload', 'segment'] as const;
-/** What streams have for themselves, or all of them have none of. */
+/** Options that streams have each for themselves. */
 const OF_ONE_STREAM = ['rate', 'bursts', 'burst', 'catch-up', 'count'] as const;
 
 /**
- * Finds out what is meant, and refuses options that do not go together.
- * @returns where to, if that was said
+ * Finds out which way of sending is meant, and refuses options that do not go together.
+ * @returns the destination, if one was given
  * @throws UsageError
  */
 export function checkCombination(
@@ -134,7 +140,7 @@ function checkRate(options: SendOptions, way: Way): void {
   }
 }
 
-/** @param optional whether it may be left out */
+/** @param optional whether the destination may be left out */
 function destinationOf(
   positionals: readonly string[],
   optional: boolean,

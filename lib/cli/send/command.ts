@@ -148,7 +148,7 @@ async function transmit(
   return printEnding(ending, terminal, json);
 }
 
-/** Interrupted while it waited for a connection. */
+/** Reports an interruption while waiting for a connection. */
 function endedBefore({ json, terminal }: Invocation<typeof OPTIONS>, target: Target): ExitCode {
   const nothing = { packets: 0, bytes: 0, sends: 0, failed: 0, unfinished: 0 };
   const ending = { command: 'send', ok: true, interrupted: true, error: null, target, ...nothing };
@@ -175,7 +175,7 @@ function targetOf(options: SendOptions, traffic: Traffic, remote: Endpoint | nul
 
 const kindOf = ({ content }: Traffic) => ('streams' in content ? 'streams' : 'templates');
 
-/** How long packets are, for people. */
+/** The length of packets, as text. */
 function sizeOf({ longest, mean }: Traffic): string {
   if (mean === null) return `up to ${count(longest)} bytes`;
   return mean === longest

@@ -53,7 +53,7 @@ export function readField(text: string): AnyField {
   return { targets: target.split('+').map(readTarget), list, ...weights, ...way } as AnyField;
 }
 
-/** Names and places are judged by the library, which knows the packet. */
+/** Reads a target. The library checks names and places, since it knows the packet. */
 function readTarget(text: string): Field['target'] {
   const place = /^([^@]+)@(\d+):(\d+)(le)?$/.exec(text);
   if (place === null) return text as Field['target'];
@@ -81,7 +81,7 @@ function readValues(text: string): Values<AnyField> {
   return { list: entries.map(readValue), ...weights, ...way } as Values<AnyField>;
 }
 
-/** Whether values are drawn, and what follows that. */
+/** Splits off whether values are drawn at random. */
 function orderOf(text: string): { way: { order?: 'random' }; rest: string } {
   if (text === 'random') return { way: { order: 'random' }, rest: '' };
   if (!text.startsWith('random:')) return { way: {}, rest: text };
@@ -90,7 +90,7 @@ function orderOf(text: string): { way: { order?: 'random' }; rest: string } {
   return { way: { order: 'random' }, rest };
 }
 
-/** The entries of a list, and their weights where one has any. */
+/** The entries of a list, and their weights if any entry has one. */
 function weighed(text: string): { entries: string[]; weights: { weights?: number[] } } {
   const parts = text.split(',').map((part) => /^(.*?)(?:\*(\d+))?$/s.exec(part) ?? []);
   const entries = parts.map(([, entry = '']) => entry);

@@ -1,4 +1,4 @@
-// What JSON files say of packets: a template, a mix of several, streams.
+// Reads JSON files that describe packets: a template, a mix of several, streams.
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { AnyField, MixOrder, PacketDescription, Rate } from '../../generator/index.js';
@@ -7,7 +7,7 @@ import { readRate } from '../base/rate.js';
 import { type Endpoint, readEndpoint } from './addresses.js';
 import { readField } from './fields.js';
 
-/** A packet, and what changes from one to the next. */
+/** A packet, and the fields that change from one to the next. */
 export interface Described {
   readonly description: PacketDescription;
   readonly fields: readonly AnyField[];
@@ -16,13 +16,13 @@ export interface Described {
 /** One template of a mix. */
 export interface PartOfFile extends Described {
   readonly name: string;
-  /** what it takes of those of the mix; undefined: one */
+  /** its weight in the mix; undefined for 1 */
   readonly weight: unknown;
 }
 
-/** One entry of a file of streams: so many of a kind. */
+/** One entry of a file of streams: a number of streams of one kind. */
 export interface StreamsOfFile extends Described {
-  /** in place of what is described: several templates */
+  /** several templates, in place of the one that is described */
   readonly mix: {
     readonly parts: readonly PartOfFile[];
     readonly order: MixOrder | undefined;
@@ -35,11 +35,11 @@ export interface StreamsOfFile extends Described {
   /** seconds after the start */
   readonly join: number | undefined;
   readonly leave: number | undefined;
-  /** what becomes of it while it runs, in the order of time */
+  /** its changes while it runs, in the order of time */
   readonly changes: readonly StreamChange[];
 }
 
-/** One of them, so many seconds after the start. */
+/** A change at a number of seconds after the start. */
 export interface StreamChange {
   readonly at: number;
   readonly change: 'rate' | 'pause' | 'resume' | 'template';
@@ -51,7 +51,7 @@ const MOST_STREAMS = 65_536;
 
 type Json = Record<string, unknown>;
 
-/** Where in which file something stands, for errors. */
+/** A place in a file, for errors. */
 class Place {
   readonly #option: string;
   readonly folder: string;
@@ -71,7 +71,7 @@ class Place {
     return new UsageError(`${this.#option}: ${this.where}${this.where && ' '}${message}`);
   }
 
-  /** What `read` says is wrong is said of this place. */
+  /** Runs `read`, and adds this place to the error that it throws. */
   try<T>(what: string, read: () => T): T {
     try {
       return read();
@@ -109,7 +109,7 @@ export function readTemplate(path: string): Described {
   return describedBy(checkObject(place, content, `${path} has to hold`), place);
 }
 
-/** What a file holds: a list, or an object with the list and what goes for all of it. */
+/** The content of a file: a list, or an object with the list and settings for all of it. */
 function readList(
   option: '--mix' | '--streams',
   path: string,
@@ -220,7 +220,7 @@ function changeOf(place: Place, given: unknown): StreamChange {
   return { at: time, change, described: partOf({ template: what.template, fields }, place) };
 }
 
-/** A template that stands here, or in a file of its own, whose fields come first. */
+/** A template that is given here, or in a file of its own; fields of that file come first. */
 function partOf({ template, fields }: Json, place: Place): Described {
   const there =
     typeof template === 'string'
@@ -240,7 +240,7 @@ function fieldsOf(fields: unknown, place: Place): AnyField[] {
   });
 }
 
-/** A rate in the short syntax, or as the library takes it. */
+/** Reads a rate in the short syntax, or in the form of the library. */
 function rateOf(place: Place, rate: unknown): Rate {
   if (rate === undefined) throw place.wrong("needs a rate, such as '50' or '1k..5k/10s'");
   return typeof rate === 'string' ? place.try('rate', () => readRate(rate)) : (rate as Rate);

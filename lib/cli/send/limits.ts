@@ -3,7 +3,10 @@ import type { Order } from './order.js';
 /** Milliseconds between two looks at a run. */
 const LOOK = 100;
 
-/** What runs of every kind are told: how long, by how much at a time, how exactly, and what of refusals. */
+/**
+ * The options that runs of every kind share: limits, batch size, precision, and what follows
+ * refusals.
+ */
 export function limitsOf({ options, signal }: Order) {
   const { seconds, precision, batch } = options;
   return {

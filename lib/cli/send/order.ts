@@ -11,13 +11,13 @@ import type { Endpoint } from './addresses.js';
 import type { SendOptions } from './options.js';
 import type { Traffic } from './traffic.js';
 
-/** What is to be sent, and how. */
+/** Everything that `zerosend send` was asked to do. */
 export interface Order {
   readonly options: SendOptions;
   readonly traffic: Traffic;
-  /** whether they are frames, which say themselves where they go */
+  /** whether packets are frames, which contain their own addresses */
   readonly frames: boolean;
-  /** of a socket; null: frames and streams have their own */
+  /** the remote of the socket; null for frames and streams, which have destinations of their own */
   readonly remote: Endpoint | null;
   readonly signal: AbortSignal;
   /** @param parts what was sent of each template or kind of streams, where there are several */
@@ -27,25 +27,25 @@ export interface Order {
   ) => void;
 }
 
-/** How a run ends, whichever it was. */
+/** The report of a run of any kind. */
 export type SendReport = GenerateReport | WorkersReport | StreamsReport;
 
-/** What became of the streams of one kind. */
+/** The result of the streams of one kind. */
 export interface StreamsOfKind extends TemplateCount {
   readonly streams: number;
-  /** packets a second, of all of them */
+  /** packets a second of all these streams together */
   readonly asked: number;
   readonly achieved: number;
-  /** microseconds, in the mean */
+  /** mean, in microseconds */
   readonly jitter: number;
 }
 
-/** A run that can begin: all that it needs of the system is there. */
+/** A run that is ready to start: everything that it needs of the system is open. */
 export interface Prepared {
   run(): Promise<SendReport>;
-  /** What was sent of each part, by the report of a run. */
+  /** What was sent of each part, from the report of a run. */
   partsOf(report: SendReport): readonly (TemplateCount | StreamsOfKind)[] | null;
-  /** The counters of the socket; null: those of workers are in their threads. */
+  /** The counters of the socket; null with workers, whose sockets are in other threads. */
   stats(): SocketStats | null;
   close(): Promise<void>;
 }

@@ -6,19 +6,25 @@ import type { SendOptions } from './options.js';
 
 const PORT = { source: 1024, destination: 9 };
 const MAC = { source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02' };
-/** Of the networks for benchmarks (RFC 2544, RFC 5180), where an interface has no address. */
+/**
+ * Source addresses where an interface has none: those of the networks for benchmarks (RFC 2544, RFC
+ * 5180).
+ */
 const ADDRESS = { 4: '198.18.0.1', 6: '2001:2::1' } as const;
 const SHORTEST_FRAME = 64;
 const HEADERS = { ethernet: 14, vlan: 4, 4: 20, 6: 40, udp: 8, tcp: 20 } as const;
 /** Bytes of a send without `--size`. */
 const USUAL = { udp: 1400, tcp: 65_536 } as const;
 
-/** What packets are sent as: frames through an interface (null: into a file), or what a socket sends. */
+/**
+ * Frames through an interface (null: into a file); or null for payloads that a UDP or TCP socket
+ * sends.
+ */
 export type Frames = { readonly interfaceName: string | null } | null;
 
 /**
  * The packet that the options describe, without a file.
- * @param notes remarks for whoever has asked for it, which are added to
+ * @param notes a list to which remarks for the user are added
  * @throws UsageError
  */
 export function describePacket(

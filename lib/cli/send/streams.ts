@@ -14,7 +14,10 @@ import { limitsOf } from './limits.js';
 import type { Order, Prepared, StreamsOfKind } from './order.js';
 import { type Content, plainParts } from './traffic.js';
 
-/** From so many streams on they are counted once a second, since each is looked at. */
+/**
+ * From this number of streams on, they are counted only once a second, since counting reads each
+ * stream.
+ */
 const MANY = 64;
 const SELDOM = 1000;
 /** Streams of one kind that join together are spread over the time between two packets, at most this. */
@@ -22,7 +25,7 @@ const LONGEST_PHASE = 1000;
 
 type OfStreams = Extract<Content, { streams: unknown }>;
 
-/** Streams as a file describes them: all are joined at once, and begin and end at their times. */
+/** Starts the streams that a file describes: all join at once, and begin and end at their times. */
 export function startStreams(
   order: Order,
   { streams: entries, slice }: OfStreams,
@@ -62,12 +65,12 @@ export function startStreams(
 class Kinds {
   readonly #all: readonly (readonly Stream[])[];
   readonly #changes: readonly Alarm[];
-  /** What a change was refused with, which ends the run. */
+  /** The error of a change that was refused, which ends the run. */
   failure: unknown;
   #counted: readonly TemplateCount[] | null = null;
   #countedAt = 0;
 
-  /** Has all of them join. @throws what `join` throws */
+  /** Lets all streams join. @throws what `join` throws */
   constructor(entries: readonly StreamsOfFile[], streams: Streams, order: Order) {
     for (const { changes } of entries) {
       for (const { rate } of changes) {
@@ -96,7 +99,7 @@ class Kinds {
     for (const alarm of this.#changes) alarm.clear();
   }
 
-  /** Packets and bytes of each kind by now. */
+  /** Packets and bytes of each kind until now. */
   counts(): readonly TemplateCount[] {
     const now = performance.now();
     const number = this.#all.reduce((sum, { length }) => sum + length, 0);
@@ -132,7 +135,10 @@ function sumOf(reports: readonly StreamReport[]): TemplateCount {
   return { packets, bytes };
 }
 
-/** All copies of an entry; the packets of each are every so many-th of those that one alone would send. */
+/**
+ * Joins all copies of an entry. Each sends every n-th packet of those that a single stream would
+ * send.
+ */
 function joined(
   entry: StreamsOfFile,
   streams: Streams,
@@ -157,7 +163,7 @@ function joined(
       share: { first: i, stride: copies },
       rate,
       ...(count === undefined ? {} : { count }),
-      // Those that begin with the run are spread by themselves, over all streams.
+      // Streams that begin with the run are spread over time by the library.
       ...(join ? { startAt: begin + join * 1000 + (i / copies) * period } : {}),
       ...(leave === undefined ? {} : { seconds: leave - (join ?? 0) }),
     }),

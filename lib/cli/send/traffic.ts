@@ -22,7 +22,7 @@ import {
 import type { SendOptions } from './options.js';
 import { describePacket, type Frames, payloadOf } from './packet.js';
 
-/** What is sent, in plain objects, which workers are given as well. */
+/** What is sent, as plain objects that can be passed to workers. */
 export type Content =
   | { readonly template: PacketDescription; readonly fields: readonly AnyField[] }
   | { readonly mix: readonly PlainPart[]; readonly mixOrder?: MixOrder }
@@ -30,24 +30,24 @@ export type Content =
 
 type PlainPart = MixPart & { readonly template: PacketDescription };
 
-/** What is sent, and what is known of it before. */
+/** What is sent, and its properties. */
 export interface Traffic {
   readonly content: Content;
   /** bytes of the longest packet, offload header included */
   readonly longest: number;
-  /** bytes of a packet in the mean; null: not known, of streams */
+  /** mean bytes of a packet; null for streams, where it is not known */
   readonly mean: number | null;
   /** whether packets begin with an offload header */
   readonly offload: boolean;
-  /** lays the packet where there is only one */
+  /** writes the packet into buffers, where there is only one */
   readonly init: ((bytes: Uint8Array) => void) | undefined;
   /** names of the templates of a mix, or of the entries of a file of streams */
   readonly parts: readonly string[];
-  /** Remarks for whoever has asked for it. */
+  /** Remarks for the user. */
   readonly notes: readonly string[];
 }
 
-/** The options by which a file says what is sent. */
+/** The options that name a file with what is sent. */
 const FILES = ['template', 'mix', 'streams'] as const;
 
 /**
@@ -126,14 +126,15 @@ export const plainParts = (parts: readonly PartOfFile[]): PlainPart[] =>
 
 function streamsOf(path: string, making: Making): Traffic {
   const { streams: given, slice } = readStreams(path);
-  // All templates there are, since where some of them have no headers, the command line has to have them.
+  // All templates are looked at, since those without headers need those of the command line.
   const whole = completed(
     given.flatMap((stream): Described[] => [...(stream.mix?.parts ?? [stream])]),
     making,
     'streams',
   );
   if (making.frames === null) checkGoals(given, making.destination);
-  // Where all go to one place, the socket does, and packets are handed over by runs.
+  // Where all have the same destination, the socket is connected to it, and packets are handed over
+  // as runs.
   const apart = making.frames === null && given.some(({ to }) => to !== undefined);
   const streams = given.map((stream): StreamsOfFile => {
     const to = apart ? (stream.to ?? making.destination) : undefined;
@@ -148,7 +149,7 @@ function streamsOf(path: string, making: Making): Traffic {
     if (mix === null) return [compiled(stream, where)];
     return asFile(where, () => checkMix(plainParts(mix.parts), mix.order).parts);
   });
-  // What takes the place of a template later has to fit the same buffers.
+  // Templates that replace others later have to fit the same buffers.
   const later = streams.flatMap(({ changes, name }) =>
     changes.flatMap(({ described }) =>
       described === undefined ? [] : [compiled(described, `--streams: ${name}:`)],
@@ -165,7 +166,7 @@ function streamsOf(path: string, making: Making): Traffic {
   };
 }
 
-/** Where datagrams of streams go: to their own goals, or all to the DESTINATION. */
+/** Checks destinations of streams: each has its own, or all have the DESTINATION. */
 function checkGoals(streams: readonly StreamsOfFile[], destination: Endpoint | undefined): void {
   const own = streams.filter(({ to }) => to !== undefined);
   for (const { name, to } of own) {
@@ -184,8 +185,8 @@ function checkGoals(streams: readonly StreamsOfFile[], destination: Endpoint | u
 }
 
 /**
- * Descriptions of files as the socket takes them: of frames, what has no headers of its own gets those of the
- * command line. Fields of the command line are added to each.
+ * Completes descriptions from files: for frames, those without headers get those of the command
+ * line. Fields of the command line are added to each.
  */
 function completed<D extends Described>(
   all: readonly D[],
@@ -202,7 +203,7 @@ function completed<D extends Described>(
   return all.map((one) => {
     const fields = fieldsOf(one.fields, options);
     if (!(needed && bare(one))) return { ...one, fields };
-    // The shortest frame, but for those that say how long they are, or by what they hold.
+    // The length of the shortest frame, unless the description has a length or a payload.
     const own = 'payload' in one.description ? {} : { length };
     const description = { ...headers, ...own, ...one.description } as PacketDescription;
     return { ...one, description, fields };
@@ -234,7 +235,10 @@ function seeded(field: AnyField, seed: number | undefined, index: number): AnyFi
 const compiled = ({ description, fields }: Described, where: string) =>
   asFile(where, () => compile(template(description), fields));
 
-/** Files of payloads that cannot be read are what was asked for wrongly, as those of packets. */
+/**
+ * Turns the error of a file of payloads that cannot be read into a UsageError, as for files of
+ * packets.
+ */
 function asFile<T>(where: string, make: () => T): T {
   try {
     return make();

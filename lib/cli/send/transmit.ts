@@ -21,7 +21,7 @@ import { startStreams } from './streams.js';
 /** Bytes of a frame on the wire that are not in its buffer: preamble, FCS, gap. */
 const WIRE = 24;
 const USUAL_FRAME = { packet: 2016, xdp: 2048 } as const;
-/** Frames of a ring of such that are cut into segments: of 64 KB each. */
+/** Frames of a ring for frames that are cut into segments, which have 64 KB each. */
 const LARGE_FRAMES = 64;
 const BUFFERS = { udp: 512, tcp: 256, frames: 1024 } as const;
 
@@ -41,7 +41,7 @@ export function rateOf(options: SendOptions): Rate | undefined {
   };
 }
 
-/** Opens what is sent through. Workers open their sockets by themselves, when they run. */
+/** Opens the socket. Workers open sockets of their own when they run. */
 export async function prepare(order: Order): Promise<Prepared> {
   if (order.options.workers > 1) return prepareWorkers(order);
   const { options } = order;
@@ -69,7 +69,7 @@ export async function prepare(order: Order): Promise<Prepared> {
   }
 }
 
-/** What runs of one sequence are told besides: their rate, and how much. */
+/** Further options of runs of one sequence: rate and count. */
 function runOf(order: Order) {
   const rate = rateOf(order.options);
   const { count } = order.options;
@@ -81,10 +81,13 @@ function runOf(order: Order) {
   };
 }
 
-/** Of the runs of one sequence: they report by template themselves. */
+/** The counts of templates, which the reports of these runs have. */
 const templatesOf = (report: SendReport) => ('templates' in report ? report.templates : null);
 
-/** @param own what a socket that has no pool sends from: packets of a buffer, at most, and buffers */
+/**
+ * @param own the pool for a socket that has none: the most packets in a buffer, and the number of
+ * buffers
+ */
 function prepareRun(
   order: Order,
   socket: ZeroCopySocket,
@@ -103,13 +106,15 @@ function prepareRun(
   const check = socket instanceof TcpSocket ? checkStream : checkGenerate;
   return {
     ...common,
-    // The buffers of a pool may be larger than was asked for, and hold more packets.
+    // The buffers of a pool may be larger than was asked for, and have room for more packets.
     run: async () => startRun({ ...check(options), ...(own && { train: own.train }) }),
     partsOf: templatesOf,
   };
 }
 
-/** What is in flight after a run has waited for it is given up, rather than waited for again. */
+/**
+ * Closes at once: sends that are still in flight after the run has waited for them are given up.
+ */
 async function closeAll(socket: ZeroCopySocket, pool: BufferPool | null): Promise<void> {
   await (socket.inFlight > 0 ? socket.abort() : socket.close());
   await pool?.close();
@@ -117,7 +122,7 @@ async function closeAll(socket: ZeroCopySocket, pool: BufferPool | null): Promis
 
 function prepareWorkers(order: Order): Prepared {
   const { options, traffic, frames } = order;
-  // Streams go from one thread.
+  // Streams are sent by one thread only.
   const content = traffic.content as Exclude<typeof traffic.content, { streams: unknown }>;
   const { first, workers } = options;
   const run = { ...content, first, workers, ...runOf(order) };
@@ -195,8 +200,8 @@ function ringSpec({ options, traffic }: Order) {
 }
 
 /**
- * A TCP stream of equal sends. `generate` refuses a TCP socket for its packets, since the borders between
- * them are lost in a stream; here that is what was asked for.
+ * A TCP stream of equal sends. `generate` refuses a TCP socket, since packets have no borders
+ * within a stream; here a stream is what was asked for.
  */
 async function prepareStream(order: Order): Promise<Prepared> {
   const { options, traffic, signal } = order;

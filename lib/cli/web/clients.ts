@@ -1,11 +1,14 @@
 import type { ServerResponse } from 'node:http';
 
-/** Pages that are told what happens, at once. */
+/** The most pages that get events at the same time. */
 const MOST = 16;
-/** Bytes that may wait for a client that does not read; who is further behind is dropped. */
+/**
+ * The most bytes that may wait for a client that does not read. A client that is further behind is
+ * disconnected.
+ */
 const FURTHEST_BEHIND = 1 << 20;
 
-/** Those who listen, by server-sent events (the HTML standard, 9.2). */
+/** The clients that get server-sent events (HTML standard, 9.2). */
 export class Clients {
   readonly #open = new Set<ServerResponse>();
 
@@ -17,17 +20,17 @@ export class Clients {
     return this.#open.size >= MOST;
   }
 
-  /** Has one more listen, from now on. */
+  /** Adds a client. */
   add(response: ServerResponse): void {
     response.on('close', () => this.#open.delete(response));
-    response.on('error', () => {}); // it has gone: 'close' follows
+    response.on('error', () => {}); // the client has gone; 'close' follows
     this.#open.add(response);
   }
 
-  /** Tells one client. */
+  /** Sends an event to one client. */
   tell(response: ServerResponse, event: string, data: string): void {
     response.write(`event: ${event}\ndata: ${data}\n\n`);
-    // It asks again when it comes to itself, and is told the whole then.
+    // It connects again when it can, and gets the whole state then.
     if (response.writableLength > FURTHEST_BEHIND) response.destroy();
   }
 

@@ -1,6 +1,9 @@
 import type { Snapshot } from '../live/snapshot.js';
 
-/** What the page draws over time: a value of each for each moment, null where it is not known. */
+/**
+ * The values that the page draws over time. Each is read from a snapshot, and null where it is not
+ * known.
+ */
 export const COLUMNS = {
   seconds: (s) => s.seconds,
   bitsPerSecond: (s) => s.bitsPerSecond,
@@ -27,7 +30,7 @@ export function columnsOf(history: readonly Snapshot[]): Columns {
   return mapped((read) => moments.map((snapshot) => rounded(read(snapshot))));
 }
 
-/** One row more; null of the last snapshot, whose rates are those of the whole run. */
+/** The row for a snapshot; null for the last one, whose rates are those of the whole run. */
 export function rowOf(snapshot: Snapshot): Row | null {
   return snapshot.state === 'ended' ? null : mapped((read) => rounded(read(snapshot)));
 }
@@ -37,5 +40,5 @@ function mapped<T>(value: (read: (snapshot: Snapshot) => number | null) => T): R
   return Object.fromEntries(entries) as Record<Name, T>;
 }
 
-/** To four places, which is more than anybody sees. */
+/** Rounded to four decimal places, which is more than a chart shows. */
 const rounded = (value: number | null) => (value === null ? null : Math.round(value * 1e4) / 1e4);

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Snapshot } from '../live/snapshot.js';
 import { type Columns, columnsOf } from './columns.js';
 
-/** What a page shows: one moment, and all until then. */
+/** The data of a page: the present snapshot, and the history. */
 export interface Shown {
   readonly columns: Columns;
   readonly snapshot: Snapshot;
@@ -17,15 +17,15 @@ export interface Parts {
   readonly icon: string;
 }
 
-/** Where the page's script looks for what is to be shown; without it, it asks the server. */
+/** The place for data within the page. Without data there, the script asks the server. */
 const DATA = '<!-- data -->';
 
-/** Reads them: those of the page lie beside this file, uPlot's where its package is installed. */
+/** Reads the files of the page, which lie beside this one, and those of uPlot. */
 export function readParts(): Parts {
   const own = (name: string) => text(new URL(name, import.meta.url));
   const uplot = import.meta.resolve('uplot');
   const library = (name: string) => text(new URL(`./${name}`, uplot));
-  // The page's figures read as those in the terminal: by the same functions.
+  // The page formats figures by the same functions as the terminal.
   const modules = ['../base/format.js', './page/text.mjs', './page/charts.mjs', './page/page.mjs'];
   const scope = modules.map((name) => withoutModules(own(name))).join('\n');
   return {
@@ -36,7 +36,7 @@ export function readParts(): Parts {
   };
 }
 
-/** The page as the server has it: style and script are files beside it. */
+/** The page for the server, with style and script in files of their own. */
 export function livePage({ html }: Parts): string {
   return fill(html, {
     policy: '',
@@ -47,8 +47,8 @@ export function livePage({ html }: Parts): string {
 }
 
 /**
- * The page as one file, which loads nothing: its policy allows the style and the script that are in it,
- * by their digests, and nothing else. `{{data}}` is where {@link withData} puts what it shows.
+ * The page as a single file that loads nothing: its content security policy allows only the style
+ * and the script within it, by their digests. {@link withData} replaces `{{data}}` by the data.
  */
 export function savedPage({ html, css, script }: Parts): string {
   const policy = [
@@ -66,9 +66,10 @@ export function savedPage({ html, css, script }: Parts): string {
   });
 }
 
-/** The saved page with what it shows. */
+/** The saved page with its data. */
 export function withData(page: string, shown: Shown): string {
-  const json = JSON.stringify(shown).replaceAll('<', '\\u003c'); // no text can end the element
+  // so that no text can end the script element
+  const json = JSON.stringify(shown).replaceAll('<', '\\u003c');
   return page.replace(DATA, () => `<script type="application/json" id="saved">${json}</script>`);
 }
 
@@ -80,7 +81,10 @@ function fill(html: string, parts: Readonly<Record<string, string>>): string {
   return html.replace(/\{\{(\w+)\}\}/g, (_, name: string) => parts[name] ?? '');
 }
 
-/** Modules that know each other by name can share one scope, in the order of their imports. */
+/**
+ * Removes imports and exports, so that the modules can share one scope, in the order of their
+ * imports.
+ */
 const withoutModules = (source: string) =>
   source
     .replace(/^import [^;]*;$/gm, '')

@@ -6,7 +6,7 @@ import { rowOf } from './columns.js';
 import { livePage, type Parts, readParts, savedPage, shownOf } from './document.js';
 
 const ADDRESS = '127.0.0.1';
-/** Milliseconds in which clients may take in the end; then they are cut off. */
+/** Milliseconds that clients have to receive the end, before they are disconnected. */
 const GRACE = 500;
 const MOST_CONNECTIONS = 64;
 
@@ -24,8 +24,8 @@ const HEADERS = {
 type Answer = readonly [type: string, body: string];
 
 /**
- * A page that shows a run, on loopback. It only tells: nothing that is sent to it changes anything.
- * It does not keep the process alive.
+ * Serves a page that shows a run, on loopback. It only reads: no request changes anything. It does
+ * not keep the process alive.
  */
 export class PageServer {
   readonly #server: Server;
@@ -55,8 +55,8 @@ export class PageServer {
   }
 
   /**
-   * @param port 0: any that is free
-   * @throws what listen(2) is refused with (`EADDRINUSE`, `EACCES`)
+   * @param port 0 for any free one
+   * @throws the error of listen(2) (`EADDRINUSE`, `EACCES`)
    */
   static async open(monitor: Monitor, port: number): Promise<PageServer> {
     const page = new PageServer(monitor, readParts());
@@ -73,7 +73,7 @@ export class PageServer {
       page.#unsubscribe();
       throw error;
     }
-    server.on('error', () => {}); // of accept(2): who was not accepted asks again
+    server.on('error', () => {}); // an error of accept(2); the client connects again
     server.unref();
     return page;
   }
@@ -82,7 +82,7 @@ export class PageServer {
     return `http://${ADDRESS}:${(this.#server.address() as AddressInfo).port}/`;
   }
 
-  /** Tells the clients that there is no more, and ends. */
+  /** Tells the clients that the run has ended, and closes. */
   async close(): Promise<void> {
     this.#unsubscribe();
     const closed = new Promise((resolve) => this.#server.close(resolve));
@@ -140,8 +140,9 @@ export class PageServer {
 }
 
 /**
- * Whether the request was made to a name of this machine. A name of somebody else's that resolves to it
- * (DNS rebinding) would let his pages read this one. The port may be that of a tunnel.
+ * Whether the request was made to a local name. A foreign name that resolves to this machine (DNS
+ * rebinding) would let a foreign page read this one. The port may be that of a tunnel, so it is not
+ * checked.
  */
 function isLocal(host: string | undefined): boolean {
   return host !== undefined && /^(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/i.test(host);
@@ -150,6 +151,6 @@ function isLocal(host: string | undefined): boolean {
 function refuse(response: ServerResponse, status: number, message: string): void {
   response.statusCode = status;
   response.setHeader('Content-Type', 'text/plain; charset=utf-8');
-  response.setHeader('Connection', 'close'); // a body that it sends is not read
+  response.setHeader('Connection', 'close'); // the body of the request is not read
   response.end(`${message}\n`);
 }

@@ -7,7 +7,7 @@ import { PageServer } from './server.js';
 
 const PORT = integer('', { min: 0, max: 65_535, default: 0 });
 
-/** The options of a command whose run can be watched by a page. */
+/** The options of commands whose run can be shown as a page. */
 export const WEB_OPTIONS = {
   web: {
     ...custom(
@@ -24,9 +24,10 @@ export const WEB_OPTIONS = {
 };
 
 /**
- * Opens the page that was asked for, and says where it is. Disposing of it, after `monitor.end`, saves
- * what is to be saved, has every page take in the end, and closes.
- * @throws what the port is refused with (`EADDRINUSE`, `EACCES`), before anything is sent
+ * Serves the page if `--web` was given, and prints its address. Disposing of the result, after
+ * `monitor.end`, saves the page if that was asked for, lets all clients receive the end, and
+ * closes.
+ * @throws the error for the port (`EADDRINUSE`, `EACCES`), before anything is sent
  */
 export async function watchRun(
   monitor: Monitor,

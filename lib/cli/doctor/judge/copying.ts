@@ -3,17 +3,19 @@ import type { Remedy } from '../../base/capability.js';
 import { sudo } from '../remedies.js';
 import type { System } from '../system/system.js';
 
-/** Something by which the kernel copies what it was to send in place. */
+/** A reason why the kernel copies what it should send in place. */
 export interface Copying {
   readonly reason: 'loopback' | 'tap' | 'no-scatter-gather' | 'no-checksums' | 'tunnel' | 'veth';
   readonly text: string;
   readonly remedies: readonly Remedy[];
 }
 
-/** Features by which a device takes datagrams whose checksum is not made yet. */
+/** Features by which a device takes datagrams whose checksum is not computed yet. */
 const CHECKSUMS = ['tx-checksum-ip-generic', 'tx-checksum-ipv4', 'tx-checksum-ipv6'];
 
-/** Everything of an interface that has the kernel copy, as far as it can be known without sending. */
+/**
+ * All reasons of an interface for the kernel to copy, as far as they can be known without sending.
+ */
 export function copyingOf(device: DeviceDescription, system: System): Copying[] {
   const { name, features, featuresErrno, kind } = device;
   const found: Copying[] = [];

@@ -14,7 +14,7 @@ const XDP_MODES = ['none', 'driver', 'generic', 'hardware', 'several'];
 const SOF_TX_HARDWARE = 1;
 const SOF_TX_SOFTWARE = 2;
 
-/** What is shown of the offloads; the JSON has all. */
+/** The offloads that are shown; the JSON has all. */
 const SHOWN = {
   'tx-scatter-gather': 'scatter-gather',
   'tx-tcp-segmentation': 'TSO',
@@ -103,7 +103,7 @@ function linkOf(
   return { text: 'up', remedies: [] };
 }
 
-/** What keeps a rate for UDP, as the answer to opening such a socket tells. */
+/** Whether the interface can pace UDP, judged by opening a socket with a rate. */
 function pacingOf(device: DeviceDescription, { attempts }: Subject) {
   const attempt = attempts[`udp-pacing:${device.name}`];
   const leaves = String(attempt?.data.qdisc ?? device.qdisc);
@@ -117,7 +117,10 @@ function pacingOf(device: DeviceDescription, { attempts }: Subject) {
   return { ...none, granted: refused ? false : null, error: refused ? undefined : untold(error) };
 }
 
-/** An interface without an address, or a way, says nothing about its qdisc: no error of ours. */
+/**
+ * Undefined for errors that only mean that the interface has no address or no route: they say
+ * nothing about its queueing discipline.
+ */
 function untold(error: Refusal): Refusal | undefined {
   const ordinary = ['ENETUNREACH', 'EHOSTUNREACH', 'ENETDOWN', 'EADDRNOTAVAIL', 'EINVAL', 'ENODEV'];
   return ordinary.includes(error.code) ? undefined : error;
@@ -130,7 +133,7 @@ function stampingOf({ stamping }: DeviceDescription): string[] {
   ];
 }
 
-/** What the interface that was asked for grants to rings. */
+/** What the interface that was asked for grants to sockets with a ring. */
 function judgeRings(name: string, subject: Subject): Finding[] {
   return [judgePacket(name, subject), judgeXdp(name, subject)];
 }

@@ -2,9 +2,15 @@ import type { Finding } from '../finding.js';
 import { toLock, toSet } from '../remedies.js';
 import { type Subject, size, summaryOf, UNANSWERED } from './subject.js';
 
-/** Bytes of net.core.optmem_max that a send in flight takes, which the kernel cannot merge. */
+/**
+ * Bytes of net.core.optmem_max that each send in flight takes, unless the kernel can merge it with
+ * others.
+ */
 export const SEND_ROOM = 830;
-/** Sends in flight below which a socket waits for completions more than it sends. */
+/**
+ * With fewer sends in flight than this, a socket spends more time waiting for completions than
+ * sending.
+ */
 const FEW = 100;
 const SEND = 65_536;
 /** What a UDP socket asks for (SO_SNDBUF), which the kernel doubles. */

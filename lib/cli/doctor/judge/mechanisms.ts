@@ -3,7 +3,7 @@ import type { ProbeName } from '../probes/list.js';
 import { refused, type Subject, summaryOf, whyRefused } from './subject.js';
 import { whyNoRoom } from './zero-copy.js';
 
-/** What UDP and TCP sockets can do besides. */
+/** Findings on what else UDP and TCP sockets can do. */
 export function judgeInet(subject: Subject): Finding[] {
   return [judgeSegments(subject), judgePacing(subject), judgeTimestamps(subject)];
 }
@@ -67,7 +67,7 @@ function judgeTimestamps(subject: Subject): Finding {
   };
 }
 
-/** What was answered; undefined where it did not come to that. */
+/** The answer of a probe; undefined where there is none. */
 function answered(subject: Subject, name: ProbeName) {
   const attempt = subject.attempts[name];
   return attempt && !attempt.error && !attempt.signal ? attempt.data : undefined;

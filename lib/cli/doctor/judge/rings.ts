@@ -5,7 +5,7 @@ import { DENIALS, LOOPBACK_DOWN, refused, type Subject, UNFILTERED } from './sub
 
 type Frame = Pick<Finding, 'id' | 'group' | 'title'>;
 
-/** What sends whole frames, which takes a privilege. */
+/** Findings on the mechanisms that send whole frames, which need a privilege. */
 export function judgeRings(subject: Subject): Finding[] {
   return [
     judgeRing(
@@ -39,7 +39,7 @@ function judgeRing(frame: Frame, attempt: Attempt | undefined, subject: Subject)
   };
 }
 
-/** Also of one interface. */
+/** The finding for a ring that was refused, of loopback or of one interface. */
 export function refusedRing(frame: Frame, attempt: Attempt | undefined, subject: Subject): Finding {
   const { error } = attempt ?? {};
   if (error?.code === 'ENOBUFS' || error?.code === 'ENOMEM') {
@@ -53,7 +53,7 @@ export function refusedRing(frame: Frame, attempt: Attempt | undefined, subject:
   return { ...refused(frame, attempt, subject), means, remedies };
 }
 
-/** A privilege is needed, and either we have not got it, or somebody denies all the same. */
+/** Explains a missing privilege, or, where the process has it, a denial all the same. */
 function whyDenied({ code }: Refusal, subject: Subject): Pick<Finding, 'means' | 'remedies'> {
   const { privileges } = subject.system;
   const remedies = toGet('CAP_NET_RAW', subject.system);

@@ -5,20 +5,20 @@ import type { Attempt } from '../probes/attempt.js';
 import type { Attempts } from '../probes/run.js';
 import type { System } from '../system/system.js';
 
-/** All that is known when findings are made. Making them tries nothing. */
+/** All that findings are made from. Making them runs no probe. */
 export interface Subject {
   readonly system: System;
   readonly attempts: Attempts;
-  /** undefined where the kernel does not tell */
+  /** undefined where the kernel does not report them */
   readonly devices: readonly DeviceDescription[] | undefined;
 }
 
 type Frame = Pick<Finding, 'id' | 'group' | 'title'>;
 
-/** Of what there was no time for. */
+/** The finding for a probe that was not run before the interruption. */
 export const UNANSWERED = { verdict: 'untried', summary: 'interrupted' } as const;
 
-/** What is said of an attempt that did not get as far as an answer. */
+/** The finding for an attempt that got no answer. */
 export function refused(
   frame: Frame,
   attempt: Attempt | undefined,
@@ -43,7 +43,7 @@ export function refused(
   };
 }
 
-/** Whether nothing could be tried, since the library does not load. */
+/** Whether an error means that the library does not load, so that nothing could be tried. */
 export function isOfLibrary({ code, syscall }: Refusal): boolean {
   return (
     syscall === undefined && (/_NATIVE_|_PLATFORM$/.test(code) || code === 'ERR_DLOPEN_FAILED')
@@ -77,11 +77,11 @@ export const UNFILTERED: readonly Remedy[] = [
   { type: 'systemctl cat UNIT', what: 'shows SystemCallFilter= of a service of systemd' },
 ];
 
-/** Answers of filters, firewalls and security modules, where no privilege is needed. */
+/** Error codes of filters, firewalls and security modules, for calls that need no privilege. */
 export const DENIALS = new Set(['EPERM', 'EACCES', 'ENOSYS']);
 const ABSENT = new Set(['EAFNOSUPPORT', 'ENOPROTOOPT', 'EPROTONOSUPPORT', 'ESOCKTNOSUPPORT']);
 
-/** Why a call failed for which no privilege is needed, as far as that can be told. */
+/** Explains why a call failed that needs no privilege, as far as that is known. */
 export function whyRefused(
   { code }: Refusal,
   { system, devices }: Subject,

@@ -3,7 +3,7 @@ import type { Finding } from '../finding.js';
 import { CAPABILITIES, type Capability } from '../system/privileges.js';
 import { isOfLibrary, type Subject, WITHOUT_GVISOR } from './subject.js';
 
-/** What the machine and this process are. */
+/** Findings on the machine and this process. */
 export function judgeSystem(subject: Subject): Finding[] {
   return [
     judgeKernel(subject),

@@ -5,7 +5,7 @@ import { toLock, toSet } from '../remedies.js';
 import { SEND_ROOM } from './limits.js';
 import { refused, type Subject, whyRefused } from './subject.js';
 
-/** What MSG_ZEROCOPY is tried on. */
+/** The sockets on which MSG_ZEROCOPY is tried. */
 const TRIED = [
   ['tcp4-zerocopy', 'MSG_ZEROCOPY, TCP over IPv4'],
   ['udp4-zerocopy', 'MSG_ZEROCOPY, UDP over IPv4'],
@@ -17,7 +17,7 @@ export function judgeZeroCopy(subject: Subject): Finding[] {
   return TRIED.map(([id, title]) => judge({ id, group: 'mechanisms', title }, subject));
 }
 
-/** Whether what the library is for works: on TCP and on UDP, over IPv4 or over IPv6. */
+/** Whether the core of the library works: zero copy on TCP and on UDP, over IPv4 or IPv6. */
 export function coreWorks(findings: readonly Finding[]): boolean {
   const works = (id: string) => findings.some((one) => one.id === id && one.verdict === 'works');
   return ['4', '6'].some((v) => works(`tcp${v}-zerocopy`) && works(`udp${v}-zerocopy`));
@@ -44,7 +44,7 @@ function judge(frame: Pick<Finding, 'id' | 'group' | 'title'>, subject: Subject)
   return ofFallback(frame, data, subject);
 }
 
-/** It was not taken as zero copy, and went out as a copy instead. */
+/** The finding for a send that was refused with MSG_ZEROCOPY, and was copied instead. */
 function ofFallback(
   frame: Pick<Finding, 'id' | 'group' | 'title'>,
   data: Attempt['data'],
@@ -70,7 +70,7 @@ function ofFallback(
   };
 }
 
-/** Two limits answer with the same errno. */
+/** Explains ENOBUFS, which two limits answer with. */
 export function whyNoRoom(data: Attempt['data'], { system }: Subject) {
   const { memlock, optmemMax } = system.limits;
   const pages = Math.floor(Number(data.bytes) / 4096) + 2;

@@ -1,22 +1,22 @@
 import type { CodedError } from '../../../base/errors.js';
 import type { Refusal } from '../finding.js';
 
-/** What came of trying one thing. */
+/** The result of one probe. */
 export interface Attempt {
-  /** the first thing that was refused */
+  /** the first error */
   readonly error?: Refusal;
-  /** the process that tried was ended by this signal, as a seccomp filter may do */
+  /** the signal that ended the process of the probe, as a seccomp filter may do */
   readonly signal?: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Each has a moment, also on a machine that is busy: what takes longer does not work. A socket that cannot
- * read its error queue says so after two seconds.
+ * The time that a probe may take, also on a busy machine: what takes longer does not work. (A
+ * socket that cannot read its error queue fails after two seconds.)
  */
 export const MOMENT_MS = 8000;
 
-/** Tries something, and takes what it throws for an answer. */
+/** Runs a probe. An error that it throws is part of the result. */
 export async function attempt(probe: () => Promise<Attempt['data']>): Promise<Attempt> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Attempt>((resolve) => {

@@ -5,7 +5,7 @@ export type Family = 4 | 6;
 /** The loopback address of a family. */
 export const LOOPBACK = { 4: '127.0.0.1', 6: '::1' } as const;
 
-/** Sends one buffer, and waits for its completion: what the kernel says of it. */
+/** Sends one buffer, and waits for its completion. */
 export async function exchange(socket: ZeroCopySocket, length: number) {
   const pool = new BufferPool({ bufferSize: length, count: 1 });
   const buffer = await pool.acquire();
@@ -32,7 +32,7 @@ export function completionOf(socket: ZeroCopySocket): Promise<CompletionRange> {
     let end: CompletionRange | undefined;
     socket.once('complete', (range) => {
       end = range;
-      // What ends a socket is told of after its completions.
+      // The error that ends a socket comes after its completions.
       if (range.how !== 'failed' && range.how !== 'revoked') resolve(range);
     });
     socket.once('error', reject);

@@ -14,7 +14,10 @@ export function devices(): DeviceDescription[] {
 /** An address of the range for benchmarks (RFC 2544), to which nothing is sent. */
 const NOWHERE = { address: '198.18.0.1', port: 9 };
 
-/** Whether a UDP socket that sends through the interface may have a rate: opening it answers that. */
+/**
+ * Opens a UDP socket with a rate that sends through the interface, which fails where the interface
+ * cannot pace.
+ */
 export async function udpPacing(name: string): Promise<Attempt> {
   try {
     const options = { remote: NOWHERE, interface: name, maxPacingRate: 1_000_000_000 };

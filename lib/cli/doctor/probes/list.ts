@@ -4,7 +4,7 @@ import { reservedHugePages, transparentHugePages } from './memory.js';
 import { openPacket, openXdp, packetRing, xdpRing } from './rings.js';
 import { tcpPacing, tcpZeroCopy, udpSegments, udpTimestamps, udpZeroCopy } from './zero-copy.js';
 
-/** What is tried, by the names of the findings. None sends anything that leaves this machine. */
+/** The probes, by the names of the findings. None sends anything that leaves this machine. */
 export const PROBES = {
   'tcp4-zerocopy': () => tcpZeroCopy(4),
   'tcp6-zerocopy': () => tcpZeroCopy(6),
@@ -20,7 +20,7 @@ export const PROBES = {
   interfaces: async () => ({ devices: devices() }),
 } as const;
 
-/** The same for one interface, whose name is behind the colon. */
+/** Probes of one interface, whose name follows the colon. */
 const PER_INTERFACE = {
   'udp-pacing': udpPacing,
   packet: (name: string) => attempt(() => openPacket(name)),
@@ -29,7 +29,7 @@ const PER_INTERFACE = {
 
 export type ProbeName = keyof typeof PROBES | `${keyof typeof PER_INTERFACE}:${string}`;
 
-/** Tries one. */
+/** Runs a probe. */
 export function tryProbe(name: ProbeName): Promise<Attempt> {
   if (Object.hasOwn(PROBES, name)) return attempt(PROBES[name as keyof typeof PROBES]);
   const [kind = '', ...rest] = name.split(':');
@@ -40,6 +40,6 @@ function loopback(): string {
   try {
     return devices().find((device) => device.loopback)?.name ?? 'lo';
   } catch {
-    return 'lo'; // without netlink(7); the name is a habit that nobody breaks
+    return 'lo'; // without netlink(7), the usual name is assumed
   }
 }

@@ -3,7 +3,7 @@ import { BufferPool } from '../../../index.js';
 
 const HUGE_PAGE = 2 ** 21;
 
-/** A pool that asks for transparent huge pages: how much of it has got some. */
+/** Makes a pool with transparent huge pages, and reports how many bytes of it got any. */
 export async function transparentHugePages() {
   const before = hugeBytes();
   const pool = new BufferPool({ bufferSize: HUGE_PAGE, count: 4, hugePages: 'transparent' });
@@ -17,14 +17,14 @@ export async function transparentHugePages() {
   return { bytes: 4 * HUGE_PAGE, hugeBytes: got, hugePageErrno };
 }
 
-/** A pool of one huge page that has to be reserved. */
+/** Makes a pool of one reserved huge page. */
 export async function reservedHugePages() {
   const pool = new BufferPool({ bufferSize: HUGE_PAGE, count: 1, hugePages: 'explicit' });
   await pool.close();
   return { bytes: HUGE_PAGE };
 }
 
-/** Bytes of this process in transparent huge pages; undefined where /proc does not tell. */
+/** Bytes of this process in transparent huge pages; undefined where /proc does not say. */
 function hugeBytes(): number | undefined {
   try {
     const sums = readFileSync('/proc/self/smaps_rollup', 'utf8');

@@ -2,19 +2,19 @@ import { PacketSocket, XdpSocket, type ZeroCopySocket } from '../../../index.js'
 import { refusalOf } from './attempt.js';
 import { completionOf } from './exchange.js';
 
-/** What an Ethernet frame says that nobody listens to: the EtherType for local experiments (IEEE 802). */
+/** The EtherType for local experiments (IEEE 802), for frames that no program receives. */
 const EXPERIMENTAL = 0x88b5;
 const FRAME_BYTES = 64;
 
 const SMALL = { frames: 16, frameSize: 2048 } as const;
 
-/** A frame through the transmit ring, by the loopback interface. */
+/** Sends a frame by the transmit ring through the loopback interface. */
 export async function packetRing(loopback: string) {
   const socket = await PacketSocket.open({ ...SMALL, interface: loopback });
   return { interface: loopback, ...(await sendFrame(socket)) };
 }
 
-/** A frame through AF_XDP, by the loopback interface. */
+/** Sends a frame by AF_XDP through the loopback interface. */
 export async function xdpRing(loopback: string) {
   const socket = await XdpSocket.open({ ...SMALL, interface: loopback });
   const { granted, reason, multiFrame } = socket.info().xdp ?? {};

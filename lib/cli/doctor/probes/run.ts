@@ -10,8 +10,9 @@ const CHILD = fileURLToPath(new URL('child.js', import.meta.url));
 export type Attempts = Readonly<Partial<Record<ProbeName, Attempt>>>;
 
 /**
- * Tries all in one process, and where that is killed, each that has not answered in one of its own, so
- * that the one that was is known. What has no answer when `signal` is aborted, has none.
+ * Runs all probes in one process. If that is killed, each probe without an answer is run in a
+ * process of its own, so that the one that is killed is known. Probes that have not answered when
+ * `signal` is aborted stay without an answer.
  */
 export async function runProbes(
   names: readonly ProbeName[],
@@ -27,7 +28,10 @@ export async function runProbes(
   return Object.assign({}, answers, ...alone);
 }
 
-/** The answers of a process that tries, and by what it ended. Where none can be had, this one tries. */
+/**
+ * Runs probes in a child process. Returns their answers, and the signal that ended the child. Where
+ * no child can be started, this process runs them.
+ */
 async function inChild(names: readonly ProbeName[], signal: AbortSignal) {
   const answers: Partial<Record<ProbeName, Attempt>> = {};
   const take = ({ name, attempt }: Answer) => {
@@ -51,7 +55,7 @@ function endOfChild(
     const args = [...process.execArgv, CHILD, ...names];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     const kill = () => child.kill('SIGKILL');
-    // What is tried has a time of its own; this is for a process that has stopped.
+    // Each probe has a time limit of its own; this one is for a child that hangs.
     const timer = setTimeout(kill, 5 * MOMENT_MS);
     signal.addEventListener('abort', kill);
     const forget = () => {

@@ -6,7 +6,10 @@ export interface Answer {
   readonly attempt: Attempt;
 }
 
-/** Tries all at once, and tells of each when it has an answer; of some a better one after the first. */
+/**
+ * Runs all probes at once, and calls `tell` with each answer. Some get a second, better answer
+ * later.
+ */
 export async function tryAll(
   names: readonly ProbeName[],
   tell: (answer: Answer) => unknown,
@@ -25,13 +28,15 @@ export async function tryAll(
     attempts.push(answer);
     await tell(answer);
   };
-  // Of interfaces there can be thousands, each of which takes a descriptor.
+  // There can be thousands of interfaces, and each probe takes a descriptor, so they run one after
+  // the other.
   const ofInterfaces = names.filter((name) => name.includes(':'));
   await Promise.all([
     ...names.filter((name) => !name.includes(':')).map(one),
     ofInterfaces.reduce((before, name) => before.then(() => one(name)), Promise.resolve()),
   ]);
-  // Locked memory is counted for all of a user together: alone there may be enough.
+  // Locked memory is counted for all processes of a user together, so a probe that ran short of it
+  // is repeated alone.
   for (const { name, attempt } of attempts) {
     if (ranShort(attempt)) await tell({ name, attempt: await tryProbe(name) });
   }

@@ -4,12 +4,12 @@ import { type AddressInfo, createServer } from 'node:net';
 import { TcpSocket, UdpSocket } from '../../../index.js';
 import { exchange, type Family, LOOPBACK } from './exchange.js';
 
-/** Few, so that a tight limit of locked memory still lets one through. */
+/** Small, so that a tight limit of locked memory still allows one send. */
 const BYTES = 16_384;
 const SEGMENT = 1000;
 const SEGMENTS = 5;
 
-/** MSG_ZEROCOPY over a connection to ourselves. */
+/** Sends with MSG_ZEROCOPY over a TCP connection to this process. */
 export async function tcpZeroCopy(family: Family) {
   return withListener(family, async (port) => {
     const socket = await TcpSocket.connect({ host: LOOPBACK[family], port, zeroCopy: 'always' });
@@ -21,7 +21,7 @@ export async function tcpZeroCopy(family: Family) {
   });
 }
 
-/** MSG_ZEROCOPY of a datagram to ourselves. */
+/** Sends a datagram with MSG_ZEROCOPY to this process. */
 export async function udpZeroCopy(family: Family) {
   return withDatagrams(family, async (remote) => {
     const socket = await UdpSocket.open({ remote, zeroCopy: 'always' });
@@ -34,7 +34,7 @@ export async function udpZeroCopy(family: Family) {
   });
 }
 
-/** UDP_SEGMENT: one send that has to arrive as several datagrams. */
+/** Makes one send with UDP_SEGMENT, which has to arrive as several datagrams. */
 export async function udpSegments() {
   return withDatagrams(4, async (remote, receiver) => {
     const socket = await UdpSocket.open({ remote, segmentSize: SEGMENT, zeroCopy: 'always' });
@@ -56,7 +56,7 @@ export async function udpSegments() {
   });
 }
 
-/** Software timestamps of a datagram to ourselves. */
+/** Sends a datagram with software timestamps to this process. */
 export async function udpTimestamps() {
   return withDatagrams(4, async (remote) => {
     const socket = await UdpSocket.open({ remote, timestamps: 'software', zeroCopy: 'never' });
@@ -73,7 +73,7 @@ export async function udpTimestamps() {
   });
 }
 
-/** The rate that a connection of ours is asked to keep, as the kernel reads it back. */
+/** Opens a connection with a pacing rate, and returns the rate that the kernel reports. */
 export async function tcpPacing() {
   const asked = 1_000_000_000;
   return withListener(4, async (port) => {
@@ -86,7 +86,7 @@ export async function tcpPacing() {
 
 async function withListener<T>(family: Family, use: (port: number) => Promise<T>): Promise<T> {
   const server = createServer((peer) => {
-    peer.on('error', () => {}); // we reset the connection when we have seen enough
+    peer.on('error', () => {}); // the connection is reset at the end of the probe
     peer.resume();
   });
   server.listen(0, LOOPBACK[family]);

@@ -2,11 +2,14 @@ import type { Files } from './files.js';
 
 export interface Container {
   readonly kind: 'docker' | 'podman' | 'kubernetes' | 'lxc' | 'systemd-nspawn' | 'another';
-  /** what gave it away */
+  /** the signs by which it was recognized */
   readonly evidence: readonly string[];
 }
 
-/** What says that this is a container of a kind. Kubernetes first: its pods run in one of the others. */
+/**
+ * The signs of each kind of container. Kubernetes comes first, since its pods run in one of the
+ * others.
+ */
 const HINTS: readonly (readonly [
   Container['kind'],
   hint: (files: Files, env: Env) => string | false,
@@ -30,7 +33,10 @@ const HINTS: readonly (readonly [
 
 type Env = Readonly<Record<string, string | undefined>>;
 
-/** Undefined where nothing says so, which does not prove that this is none. */
+/**
+ * The container that this process runs in. Undefined where there is no sign of one, which is no
+ * proof that there is none.
+ */
 export function findContainer(files: Files, env: Env): Container | undefined {
   const found = HINTS.flatMap(([kind, hint]) => {
     const evidence = hint(files, env);

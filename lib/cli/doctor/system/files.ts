@@ -8,16 +8,16 @@ import {
   statSync,
 } from 'node:fs';
 
-/** The files by which the system tells of itself. Tests give others. */
+/** Access to the files in which the system describes itself. Tests pass other ones. */
 export interface Files {
-  /** The text, or undefined where there is none for us. */
+  /** The text of a file; undefined where it cannot be read. */
   read(path: string): string | undefined;
-  /** The code with which reading fails; undefined where it does not. */
+  /** The error code with which reading fails; undefined where it succeeds. */
   refusal(path: string): string | undefined;
   exists(path: string): boolean;
-  /** Whether this process may write to it. */
+  /** Whether this process may write to a file. */
   writable(path: string): boolean;
-  /** Permission bits; undefined where there is no such file for us. */
+  /** The permission bits of a file; undefined where it cannot be seen. */
   mode(path: string): number | undefined;
   list(path: string): readonly string[];
   link(path: string): string | undefined;

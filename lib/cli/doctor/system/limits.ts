@@ -1,9 +1,9 @@
 import { type Files, readNumber } from './files.js';
 
 export interface Limits {
-  /** RLIMIT_MEMLOCK in bytes; Infinity without; undefined where /proc does not tell */
+  /** RLIMIT_MEMLOCK in bytes; Infinity without a limit; undefined where /proc does not say */
   readonly memlock: number | undefined;
-  /** up to which this process may raise it */
+  /** the hard limit, up to which this process may raise it */
   readonly memlockHard: number | undefined;
   /** bytes, of this network namespace; undefined where it is not shown */
   readonly optmemMax: number | undefined;

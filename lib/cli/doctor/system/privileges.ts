@@ -12,15 +12,15 @@ export type Capability = keyof typeof CAPABILITIES;
 
 export interface Privileges {
   readonly uid: number;
-  /** undefined where /proc does not tell */
+  /** undefined where /proc does not say */
   readonly effective: readonly Capability[] | undefined;
-  /** those that a program may still get when it is started */
+  /** the bounding set: what a program can still get when it is started */
   readonly bounding: readonly Capability[] | undefined;
-  /** starting a program can give it nothing more (prctl(2), PR_SET_NO_NEW_PRIVS) */
+  /** starting a program cannot give it further privileges (prctl(2), PR_SET_NO_NEW_PRIVS) */
   readonly noNewPrivileges: boolean;
-  /** what we are allowed holds within a user namespace, not on the machine */
+  /** the capabilities hold only within a user namespace, not on the machine */
   readonly inUserNamespace: boolean;
-  /** system calls go through filters (seccomp(2)); undefined where /proc does not tell */
+  /** the number of seccomp(2) filters; undefined where /proc does not say */
   readonly seccompFilters: number | undefined;
 }
 
@@ -44,12 +44,15 @@ function capabilitiesOf(mask: string | undefined): Capability[] | undefined {
   return names.filter((name) => ((bits >> BigInt(CAPABILITIES[name])) & 1n) === 1n);
 }
 
-/** The machine's own namespace maps every user to itself. */
+/** Whether a map is that of the machine's own user namespace, which maps every user to itself. */
 function mapsAll(map: string | undefined): boolean {
   return map === undefined || /^\s*0\s+0\s+4294967295\s*$/.test(map);
 }
 
-/** Mode 2 is filters. Before Linux 5.9 their number is not told. */
+/**
+ * The number of filters: mode 2 means that there are some. Before Linux 5.9 their number is not
+ * reported.
+ */
 function filters(mode: string | undefined, count: string | undefined): number | undefined {
   if (mode === undefined) return undefined;
   return mode === '2' ? Math.max(1, Number(count ?? 1)) : 0;

@@ -1,6 +1,6 @@
 import type { Files } from './files.js';
 
-/** Settings of the kernel (sysctl(8)) that are worth changing. */
+/** Settings of the kernel (sysctl(8)) that may be worth changing. */
 const NAMES = [
   'net.core.optmem_max',
   'net.core.wmem_max',

@@ -6,20 +6,20 @@ import { type Privileges, readPrivileges } from './privileges.js';
 import { readSettings, type Settings } from './settings.js';
 import { readTaps, type Tap } from './taps.js';
 
-/** What the system tells of itself, without anything being tried. */
+/** What can be read of the system without running any probe. */
 export interface System {
   readonly kernel: {
     readonly release: string;
     readonly version: string;
     readonly machine: string;
-    /** a kernel in user space that answers in Linux's name */
+    /** whether the kernel is gVisor, which runs in user space and reports to be Linux */
     readonly gvisor: boolean;
   };
   readonly node: { readonly version: string; readonly path: string };
   readonly proc: {
-    /** the code with which /proc/self/status cannot be read */
+    /** the error code with which /proc/self/status cannot be read */
     readonly missing: string | undefined;
-    /** nobody can change the settings below /proc/sys in here */
+    /** the settings below /proc/sys cannot be changed in here */
     readonly readOnly: boolean;
   };
   readonly settings: Settings;
@@ -29,7 +29,7 @@ export interface System {
   readonly taps: readonly Tap[] | undefined;
 }
 
-/** What gVisor says of itself, whatever machine it runs on (pkg/sentry, LinuxVersion). */
+/** The version that gVisor always reports (pkg/sentry, LinuxVersion). */
 const GVISOR = '#1 SMP Sun Jan 10 15:06:54 PST 2016';
 
 export interface Circumstances {
@@ -68,7 +68,7 @@ export function readSystem(circumstances: Circumstances = HERE()): System {
   };
 }
 
-/** From the mount that /proc/sys is on: Docker, for one, has one of its own there, which is read-only. */
+/** Whether the mount that /proc/sys is on is read-only, as the one that Docker makes there. */
 function isReadOnly(files: Files): boolean {
   const mounts = (files.read('/proc/self/mountinfo') ?? '').split('\n').map((line) => {
     const [, , , , place = '', options = ''] = line.split(' ');

@@ -1,17 +1,17 @@
 import type { Files } from './files.js';
 
-/** A packet socket that is shown what an interface sends, as tcpdump opens one. */
+/** A packet socket that gets copies of what an interface sends, as tcpdump opens one. */
 export interface Tap {
-  /** of the interface; 0: of all */
+  /** index of the interface; 0 for all */
   readonly index: number;
-  /** who holds it, where we may see that */
+  /** the program that has it open, where that is visible */
   readonly program: string | undefined;
 }
 
-/** From /proc/self/net/packet: those for every protocol, as only they are shown what goes out. */
+/** ETH_P_ALL as in /proc/self/net/packet: only sockets for every protocol get what is sent. */
 const EVERY_PROTOCOL = '0003';
 
-/** Undefined where /proc does not tell. */
+/** All taps; undefined where /proc does not list them. */
 export function readTaps(files: Files): readonly Tap[] | undefined {
   const table = files.read('/proc/self/net/packet');
   if (table === undefined) return undefined;

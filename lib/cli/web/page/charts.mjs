@@ -1,13 +1,13 @@
-// What is drawn over time. See page.mjs for how this gets into the page.
+// The charts. See page.mjs for how this file gets into the page.
 import { bits, count, share, time } from '../../base/format.js';
 import { orNone, passed } from './text.mjs';
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-/** Moments of an axis, which are round. */
+/** Labels of the time axis. */
 const tickOf = (seconds) =>
   seconds < 60 ? `${Number(seconds.toFixed(1))} s` : passed(seconds).replace(/ min$/, '');
 
-/** What is drawn: of each chart its lines, by the names of columns.ts. */
+/** The charts and their lines, by the names of columns.ts. */
 export const CHARTS = [
   {
     name: 'Throughput',
@@ -96,7 +96,7 @@ export class Chart {
     new ResizeObserver(() => this.resize()).observe(this.place);
   }
 
-  /** @param columns all of them; the arrays are the same ones from call to call, and grow */
+  /** @param columns all columns; the arrays are the same at each call, and grow */
   draw(columns) {
     this.columns = columns;
     const { lines, missing } = this.description;
@@ -183,7 +183,7 @@ export class Chart {
     const stride = Math.max(1, Math.round(seconds.length / 60));
     const from = this.uplot.cursor.idx ?? seconds.length - 1;
     const at = Math.min(seconds.length - 1, Math.max(0, from + step * stride));
-    // Left of the first point, by a rounding error, there would be no moment.
+    // A rounding error must not put the cursor left of the first point.
     const left = Math.max(0, this.uplot.valToPos(seconds[at], 'x'));
     this.uplot.setCursor({ left, top: this.uplot.bbox.height / 2 / devicePixelRatio }, true);
   }
@@ -197,13 +197,13 @@ export class Chart {
     if (this.uplot && width > 0) this.uplot.setSize({ width, height });
   }
 
-  /** Colours are asked for again. */
+  /** Reads the colours again. */
   recolour() {
     this.uplot?.redraw(true, true);
   }
 }
 
-/** Of a logarithmic axis, only 1, 10, 100, …: lines at 2, 3, 4, … would be a curtain. */
+/** Draws only 1, 10, 100, … on a logarithmic axis, since lines at 2, 3, 4, … would be too dense. */
 const decades = (_, ticks) =>
   ticks.map((tick) => (Number.isInteger(Math.log10(tick)) ? tick : null));
 
@@ -213,6 +213,6 @@ function logRange(low, high) {
 }
 
 function labelOf(show, tick) {
-  if (show === count && !Number.isInteger(tick)) return ''; // of ids and buffers there are no halves
+  if (show === count && !Number.isInteger(tick)) return ''; // ids and buffers are whole numbers
   return show(tick).replace(/\.0+(?=\D|$)/, '');
 }

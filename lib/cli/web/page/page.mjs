@@ -1,11 +1,11 @@
-// What the page shows, and where from. The server puts the files of this folder into one script, behind
-// uPlot and the functions of base/format.ts, without their imports and exports (document.ts).
+// The script of the page. The server joins the files of this folder to one script, behind uPlot and
+// the functions of base/format.ts, without their imports and exports (document.ts).
 import { bits, bytes, count, share, time } from '../../base/format.js';
 import { CHARTS, Chart, COLUMNS } from './charts.mjs';
 import { orNone, passed } from './text.mjs';
 
-const MOST_POINTS = 2400; // of a chart; of a longer run every second moment is drawn
-const SILENT = 3000; // ms without news, after which the page says so
+const MOST_POINTS = 2400; // of a chart; of a longer run only every second moment is drawn
+const SILENT = 3000; // ms without an event, after which the page says so
 
 const element = (id) => document.getElementById(id);
 
@@ -15,7 +15,8 @@ let shown = null;
 
 function showState(state, text, note) {
   const pill = element('state');
-  if (pill.textContent !== text) pill.textContent = text; // or it would be read out again
+  // unchanged text must not be set, or screen readers would read it again
+  if (pill.textContent !== text) pill.textContent = text;
   pill.dataset.state = state;
   element('note').textContent = note;
 }
@@ -72,7 +73,7 @@ function showSnapshot(snapshot) {
   const bar = element('progress');
   if (snapshot.state === 'ended') bar.value = 1;
   else if (parts.length > 0) bar.value = Math.min(1, Math.max(...parts));
-  else bar.removeAttribute('value'); // until Ctrl-C: nobody knows how far it is
+  else bar.removeAttribute('value'); // the run goes on until Ctrl-C, so its progress is not known
   const of = [
     ...(target.seconds === null ? [] : [passed(target.seconds)]),
     ...(target.packets === null ? [] : [`${count(target.packets)} packets`]),
@@ -81,7 +82,7 @@ function showSnapshot(snapshot) {
     `${passed(snapshot.seconds)}${of.length > 0 ? ` of ${of.join(' or ')}` : ''}`;
 }
 
-/** What was sent of each template or kind of streams, where they are told apart. */
+/** Shows what was sent of each template or kind of streams. */
 function showParts({ target, parts, packets }) {
   element('parts').hidden = parts === null;
   if (parts === null) return;
@@ -131,7 +132,8 @@ function show({ columns, snapshot }) {
 function append({ row, snapshot }) {
   const { columns } = shown;
   shown.snapshot = snapshot;
-  if (row === null) return; // of the end: its rates are no moment's
+  // the last snapshot has no row, since its rates are those of the whole run
+  if (row === null) return;
   for (const [name, values] of Object.entries(columns)) values.push(row[name]);
   if (columns.seconds.length > MOST_POINTS) {
     for (const values of Object.values(columns)) {
@@ -141,7 +143,7 @@ function append({ row, snapshot }) {
   }
 }
 
-/** Draws at most once for each frame of the screen, however much has come. */
+/** Draws at most once in each frame of the screen. */
 let drawing = false;
 function drawSoon() {
   if (drawing) return;
@@ -211,7 +213,10 @@ function listen() {
   }, 500);
 }
 
-/** Saving asks nobody: the page to be filled is fetched while there is still somebody to answer. */
+/**
+ * Fetches the page that is saved while the server still answers, so that saving works after it has
+ * ended.
+ */
 async function prepareSaving() {
   const page = await (await fetch('/saved.html')).text();
   const button = element('save');
@@ -237,7 +242,7 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
 const saved = element('saved');
 if (saved === null) {
   listen();
-  prepareSaving().catch(() => {}); // the button stays as it is; `listen` says what is wrong
+  prepareSaving().catch(() => {}); // the button stays disabled; `listen` reports the problem
 } else {
   element('save').hidden = true;
   show(JSON.parse(saved.textContent));

@@ -1,6 +1,6 @@
-// Figures as text, beside those of base/format.ts.
+// Formats figures, in addition to base/format.ts.
 
-/** A time since the beginning. */
+/** A time since the start of the run. */
 export const passed = (seconds) => {
   if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`;
   const [minutes, rest] = [Math.floor(seconds / 60), Math.floor(seconds % 60)];
