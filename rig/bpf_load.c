@@ -63,8 +63,9 @@ static int xdp_pass(const char* path) {
   return load_and_pin(BPF_PROG_TYPE_XDP, BPF_F_XDP_HAS_FRAGS, program, 2, path);
 }
 
-// TC_ACT_STOLEN and not TC_ACT_SHOT: a packet that is shot is reported to the sender as refused by
-// its own device, and TCP keeps it as not sent yet. One that is stolen is lost as in a network.
+// The program returns TC_ACT_STOLEN and not TC_ACT_SHOT: a shot packet is reported to the sender as
+// refused by its own device, and TCP keeps it as not sent yet. A stolen one is lost as in a
+// network.
 static int tc_loss(const char* path, double share) {
   const struct bpf_insn program[] = {
       {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_prandom_u32},
@@ -81,8 +82,8 @@ static int tc_loss(const char* path, double share) {
   return load_and_pin(BPF_PROG_TYPE_SCHED_CLS, 0, program, 6, path);
 }
 
-// Refuses what the sockets of a cgroup send to a port of UDP over IPv4, after the protocol has made
-// packets of it: sendto(2) answers EPERM. It is detached when the cgroup is removed.
+// Refuses what sockets of a cgroup send to a UDP port over IPv4, after the protocol has made
+// packets of it: sendto(2) fails with EPERM. It is detached when the cgroup is removed.
 static int cgroup_refuse(const char* cgroup, uint16_t port) {
   enum { kPortOffset = 20 + 2, kScratch = -8 };
   const struct bpf_insn program[] = {

@@ -1,6 +1,5 @@
-// @ts-check
-// Nothing outlives its run: rigs are taken down on dispose, at exit and on signals; what a killed
-// run left behind is known by the process id in its name and removed by the next run.
+// @ts-check Removes rigs on dispose, at exit and on signals. What a killed run has left behind is
+// recognized by the process id in its name, and removed by the next run.
 import { readdirSync, readFileSync } from 'node:fs';
 import { runOn, runOnSync } from './host.mjs';
 
@@ -21,7 +20,7 @@ function onSignal(signal) {
   tearAllDown();
   for (const name of SIGNALS) process.removeListener(name, onSignal);
   process.removeListener('exit', tearAllDown);
-  // Without a listener of somebody else, the signal means what it always means.
+  // Without another listener, the signal has its default effect.
   if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
 }
 
@@ -44,7 +43,7 @@ export function atEnd(teardown) {
 }
 
 /**
- * Whether a process runs. One that has ended and that nobody has waited for yet does not.
+ * Whether a process runs. A zombie, which has ended and was not waited for yet, does not.
  * @param {number} pid
  */
 export function lives(pid) {
@@ -58,7 +57,7 @@ export function lives(pid) {
 }
 
 /**
- * Ends what still runs inside a namespace of ours; those are programs that a rig started.
+ * Ends what still runs inside a namespace of a rig; those are programs that the rig has started.
  * @param {string} pids the output of `ip netns pids`
  */
 export function endAll(pids) {
@@ -74,7 +73,8 @@ export function endAll(pids) {
  */
 export function removeNamespaceSync(host, name) {
   endAll(runOnSync(host, ['ip', 'netns', 'pids', name]).stdout ?? '');
-  // The interface has the namespace's name. A namespace alone goes in the background.
+  // The interface has the namespace's name. It is deleted first, since the kernel removes a
+  // namespace in the background.
   runOnSync(host, ['ip', '-n', name, 'link', 'delete', name]);
   runOnSync(host, ['ip', 'netns', 'delete', name]);
 }
@@ -88,7 +88,7 @@ export async function removeNamespace(host, name) {
 
 /** @param {import('./host.mjs').Host} host @returns {Promise<string[]>} */
 export async function removeLeftovers(host) {
-  // A host that is a user namespace is new and goes with its process: nothing is left behind there.
+  // A user namespace is new and ends with its process, so nothing is left behind there.
   if (host.prefix.length > 0) return [];
   /** @type {string[]} */
   let names = [];
@@ -99,7 +99,7 @@ export async function removeLeftovers(host) {
   for (const name of names) {
     const pid = NAME.exec(name)?.[1];
     if (pid === undefined || lives(Number(pid))) continue;
-    // Somebody else may be removing it at this moment.
+    // Another process may be removing it at this moment.
     if (
       await removeNamespace(host, name).then(
         () => true,

@@ -1,11 +1,11 @@
-// A receiver of whole frames (AF_PACKET) that knows nothing of the library: it works every checksum
-// out by itself and follows the sequence numbers.
+// A receiver of whole frames (AF_PACKET) that is independent of the library: it computes every
+// checksum itself and follows the sequence numbers.
 //
 //   frame_receiver INTERFACE [--sequence OFFSET] [--save FILE]
 //   frame_receiver --no-checksum-offload INTERFACE
-//                                has the kernel finish checksums before the device
+// makes the kernel finish checksums before the device
 //
-// Speaks as receiver.c does: a line as JSON once it listens, and a last report when stdin ends. It
+// It prints JSON as receiver.c does: a line once it listens, and a last report when stdin ends. It
 // counts frames to Ethernet address 02:00:00:00:00:02. --sequence: each frame's number is the 32
 // bits at so many bytes into its UDP or TCP payload. --save: writes each frame with its length (32
 // bits, host order) before it.
@@ -120,7 +120,7 @@ static int open_socket(const char* name) {
   return fd;
 }
 
-// The kernel takes the outermost tag out of a frame; it goes back where it was.
+// The kernel removes the outermost tag from a frame. This puts it back.
 static uint32_t put_tag_back(uint8_t* frame, uint32_t length, struct msghdr* message) {
   for (struct cmsghdr* c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
     if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA) continue;
@@ -164,7 +164,7 @@ int main(int argc, char** argv) {
   static uint8_t frame[1 << 17];
   int ending = 0;
   for (;;) {
-    // After the end of stdin, what is queued is still taken.
+    // After the end of stdin, queued frames are still read.
     int ready = poll(fds, ending ? 1 : 2, ending ? 0 : -1);
     if (ready == 0 && ending) break;
     if (!ending && fds[1].revents) ending = 1;

@@ -1,6 +1,5 @@
-// @ts-check
-// Where the rigs' namespaces are made: on the machine itself by root, or inside a user namespace of
-// one's own. `prefix` is what a command line has to begin with to be run there.
+// @ts-check The place where namespaces of rigs are made: the machine itself for root, or a user
+// namespace of this process. `prefix` is what a command line has to begin with to run there.
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -83,14 +82,14 @@ export const PREPARE_RUN = 'mount -t tmpfs tmpfs /run && mkdir /run/netns';
 export const UNSHARE = ['unshare', '--user', '--map-root-user', '--net', '--mount'];
 
 /**
- * A process that holds a new user, network and mount namespace open. It lives until its stdin ends,
- * so it goes when this process goes, however that ends, and takes with it what was made inside.
+ * A process that keeps a new user, network and mount namespace open. It lives until its stdin ends,
+ * so it ends with this process in any case, and all that was made inside is removed then.
  * @returns {Promise<Host>}
  */
 async function startHolder() {
   const [file = '', ...args] = UNSHARE;
   const endAll = 'for name in $(ls /run/netns); do ip netns pids "$name" | xargs -r kill -9; done';
-  // Without a /run of its own it has to stop here: the names would be the machine's.
+  // Without a /run of its own it has to stop here, or the names would be those of the machine.
   const script = `(${PREPARE_RUN}) || exit 1; echo ready; cat >/dev/null; ${endAll}`;
   const env = withSystemPath();
   const child = spawn(file, [...args, 'sh', '-c', script], {
@@ -109,7 +108,7 @@ async function startHolder() {
     throw new RigUnavailableError(`no user namespace: ${error.message}`);
   });
   spawnFailed.catch(() => {});
-  failed.catch(() => {}); // also when it ends much later
+  failed.catch(() => {}); // it may also end much later
   await Promise.race([once(child.stdout, 'data'), failed, spawnFailed]);
   child.unref();
   for (const stream of [child.stdin, child.stdout, child.stderr]) {
@@ -123,7 +122,8 @@ async function startHolder() {
 async function chooseHost() {
   const here = { root: process.env.ZEROSEND_RIG_USER_NAMESPACE === undefined, prefix: [] };
   if (process.getuid?.() !== 0) return startHolder();
-  // Root of a container or of somebody's user namespace may be less than it seems: ask the kernel.
+  // Root of a container or of a user namespace may have fewer rights than it seems, so making a
+  // namespace is tried.
   const name = `zsx${process.pid}-0`;
   try {
     await runOn(here, ['ip', 'netns', 'add', name]);

@@ -7,7 +7,7 @@ import { SeenSet } from './seen-set.mjs';
 
 const NAMED = 5; // ids of each kind of problem
 
-/** Ids with which something is wrong: all are counted, the first ones named. */
+/** Ids with one kind of problem. All are counted, and the first ones are named. */
 class Wrong {
   count = 0;
   /** @type {number[]} */
@@ -37,7 +37,7 @@ export class IdChecker {
   first;
   /** Ids that have completed, each once, by how they did so. @type {Partial<Record<How, number>>} */
   how = {};
-  /** How many ranges have come. */
+  /** How many ranges were reported. */
   ranges = 0;
   /** How many ranges begin below the end of the one before; those that failed do not count. */
   late = 0;
@@ -48,7 +48,7 @@ export class IdChecker {
   #twice = new Wrong();
   #unknown = new Wrong();
   #outOfTurn = new Wrong();
-  /** Ranges that are none. */
+  /** Ranges whose last id is below their first one, and the like. */
   #malformed = { count: 0, first: '' };
 
   /**
@@ -62,7 +62,7 @@ export class IdChecker {
   }
 
   /**
-   * A checker that listens to the socket's completions from now on.
+   * Makes a checker that listens to the socket's completions from now on.
    * @template {typeof IdChecker} T
    * @this {T} @param {import('zerosend').ZeroCopySocket} socket
    * @returns {InstanceType<T>}
@@ -93,7 +93,7 @@ export class IdChecker {
     return id >= this.first && this.#completed.has(id - this.first);
   }
 
-  /** A send got this id; for a checker without a socket. @param {number} id */
+  /** Notes that a send got this id; for a checker without a socket. @param {number} id */
   send(id) {
     if (id !== this.#next) this.#outOfTurn.note(id);
     this.#next = id + 1;
@@ -126,7 +126,7 @@ export class IdChecker {
   /** @param {number} n */
   #again = (n) => this.#twice.note(n + this.first);
 
-  /** What has gone wrong so far; empty if nothing has. @returns {string[]} */
+  /** The problems so far; empty without any. @returns {string[]} */
   get wrong() {
     const problems = [];
     for (const [wrong, what] of /** @type {const} */ ([
@@ -141,7 +141,7 @@ export class IdChecker {
     return problems;
   }
 
-  /** What is wrong, when everything should have completed; empty if nothing is. @returns {string[]} */
+  /** The problems when everything should have completed; empty without any. @returns {string[]} */
   problems() {
     const { missing } = this.result();
     if (missing === 0) return this.wrong;
@@ -149,7 +149,10 @@ export class IdChecker {
     return [`${missing} ids never completed: ${list(first, missing)}`, ...this.wrong];
   }
 
-  /** The same in numbers, for programs that tell a test: `missing`, `twice` and `unknown` are 0. */
+  /**
+   * The result as numbers, for programs that report to a test. `missing`, `twice` and `unknown`
+   * have to be 0.
+   */
   result() {
     const { sent, completed, how } = this;
     const unknown = this.#unknown.count + this.#outOfTurn.count + this.#malformed.count;

@@ -1,7 +1,6 @@
-// @ts-check
-// One network namespace of a rig, and the programs that run inside. A Node process cannot enter a
-// network namespace by itself, so everything that is to live there is a process of its own; but for a
-// rig one of whose ends is where this process is.
+// @ts-check One network namespace of a rig, and the programs that run inside. A Node process cannot
+// enter a network namespace, so everything inside runs in a process of its own, unless the rig has
+// its sending end where this process is.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
@@ -25,8 +24,9 @@ export class Namespace {
   #here;
 
   /**
-   * @param {import('./host.mjs').Host} host @param {string} name of its interface, too
-   * @param {boolean} [here] it is that of this process
+   * @param {import('./host.mjs').Host} host @param {string} name the name of the namespace and of
+   * its interface
+   * @param {boolean} [here] whether it is the namespace of this process
    */
   constructor(host, name, here = false) {
     this.#host = host;
@@ -119,7 +119,8 @@ export class Namespace {
     const ends = [...this.#children].map((child) => once(child, 'exit').catch(() => {}));
     for (const child of this.#children) child.kill('SIGKILL');
     await Promise.all(ends);
-    // Here it is only the interface, which has gone already where its other end has.
+    // In this process's namespace only the interface is removed, which is gone already if its other
+    // end is.
     if (this.#here) await this.ip([`link delete ${this.name}`]).catch(() => {});
     else await removeNamespace(this.#host, this.name);
   }

@@ -1,12 +1,12 @@
-// @ts-check
-// A network namespace without a name, for one program: it ends with the program, however that ends,
-// and takes everything made inside with it. Named namespaces, which several programs share, are
-// those of createRig.
+// @ts-check A network namespace without a name, for one program. It ends with the program in any
+// case, and all that was made inside is removed then. Named namespaces, which several programs
+// share, are those of createRig.
 import { spawn, spawnSync } from 'node:child_process';
 import { callable, PREPARE_RUN, RigUnavailableError, UNSHARE, withSystemPath } from './host.mjs';
 
 /**
- * As root of the machine, and as root of a user namespace of one's own. Rigs can be made inside either.
+ * The two ways to make a namespace: as root of the machine, or as root of a user namespace. Rigs
+ * can be made inside both.
  * @typedef {{ unshare: readonly string[], prepare: readonly string[] }} Way
  * @type {Record<'privileged' | 'unprivileged', Way>}
  */

@@ -86,8 +86,8 @@ static inline void pattern_count(const uint8_t* in, size_t length, uint64_t offs
   }
 }
 
-// The fast path only asks whether a block differs at all, which the compiler turns into vector
-// code; a block that does is looked at again, byte by byte.
+// The fast path only checks whether a block differs at all, which the compiler turns into vector
+// code. A block that differs is compared again, byte by byte.
 static inline void pattern_verify(const uint8_t* in, size_t length, uint64_t offset, PatternKeys k,
                                   PatternCheck* check) {
   enum { kBlockWords = 1024 };
@@ -111,7 +111,7 @@ static inline void pattern_verify(const uint8_t* in, size_t length, uint64_t off
   pattern_count(in + at, length - at, offset + at, k, check);
 }
 
-// A stream changes its keys every 2^34 bytes; this is how far the present ones reach.
+// How many bytes of the stream from `offset` on have the same keys, which change every 2^34 bytes.
 static inline size_t stream_run(uint64_t offset, size_t length) {
   uint64_t left = ((uint64_t)1 << 34) - (offset & (((uint64_t)1 << 34) - 1));
   return length < left ? length : (size_t)left;

@@ -1,4 +1,5 @@
-// A sender in C that asks for zero copy and says what the kernel did: the rigs' own yardstick.
+// A sender in C that asks for zero copy and reports what the kernel did. Tests of the rigs use it,
+// since it is independent of the library.
 //   probe tcp|udp HOST PORT --bytes N [--size N] [--segment N] [--seed N] [--any] [--inflight N]
 //         [--control flip|swap|duplicate|gap] [--sndbuf N]
 //   probe dump stream OFFSET LENGTH SEED | probe dump datagram SEQUENCE LENGTH SEED

@@ -1,5 +1,5 @@
-// A receiver that believes nothing: it checks every byte, and can be slow, stop, reset or
-// half-close. See receiver_options.c for its options and for the commands that it takes on stdin.
+// A receiver that checks every byte, and can be slow, stop reading, reset or half-close. See
+// receiver_options.c for its options and for the commands that it takes on stdin.
 #define _GNU_SOURCE
 #include "receiver.h"
 
@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-// Large enough that a receiver which loses the processor for a moment does not lose datagrams.
+// Large enough that no datagrams are lost when the receiver does not run for a moment.
 enum { kUdpReceiveBuffer = 32 << 20 };
 
 static volatile sig_atomic_t stop_requested;
@@ -72,7 +72,7 @@ static int open_socket(void) {
   }
   if (!v4) set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1, "IPV6_V6ONLY");
   if (options.tcp) set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
-  // Going past rmem_max is the administrator's; without, the kernel gives what it allows.
+  // Only a privileged process can exceed rmem_max; otherwise the kernel grants what it allows.
   int rcvbuf = options.rcvbuf ? options.rcvbuf : options.tcp ? 0 : kUdpReceiveBuffer;
   if (rcvbuf && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &rcvbuf, sizeof(rcvbuf)) < 0) {
     set_option(fd, SOL_SOCKET, SO_RCVBUF, rcvbuf, "SO_RCVBUF");
@@ -98,7 +98,8 @@ static bool command_number(const char* line, const char* name, uint64_t* value) 
 static void run_command(const char* line, int socket, int data, double start) {
   uint64_t value;
   bool known = true;
-  // A command is meant for all connections that its sender has made before it.
+  // A command applies to all connections that its sender has made before, so these are accepted
+  // first.
   if (options.tcp) tcp_accept(socket, data);
   if (!strcmp(line, "report")) {
     print_report("report", socket, now() - start, false);
@@ -169,8 +170,8 @@ int main(int argc, char** argv) {
   double start = now();
   allowance_at = start;
 
-  // What is to be read has an epoll of its own inside the outer one: taking that out is all that
-  // pausing needs, however many connections there are.
+  // The sockets to read are in an epoll of their own, which is a member of the outer one. Pausing
+  // removes that one member, however many connections there are.
   int outer = epoll_create1(EPOLL_CLOEXEC), data = epoll_create1(EPOLL_CLOEXEC);
   struct epoll_event commands = {.events = EPOLLIN, .data.fd = STDIN_FILENO};
   struct epoll_event sockets = {.events = EPOLLIN, .data.fd = socket};

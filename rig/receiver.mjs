@@ -62,7 +62,7 @@ class Receiver {
     this.#child = child;
     const { stdin, stdout, stderr } = child;
     if (stdin === null || stdout === null || stderr === null) throw new Error('no pipes');
-    stdin.on('error', () => {}); // that it has ended is told by 'close'
+    stdin.on('error', () => {}); // 'close' reports the end of the program
     stderr.setEncoding('utf8').on('data', (text) => {
       this.#stderr += text;
     });
@@ -79,12 +79,12 @@ class Receiver {
         const how = this.#stderr.trim() || (signal ?? `exit code ${code}`);
         const error = new Error(`the receiver has ended: ${how}`);
         for (const { reject: refuse } of this.#waiting.splice(0)) refuse(error);
-        // Only now is its port free: whoever stops it may count on that.
+        // Its port is free only now, on which callers of `stop` rely.
         if (last === undefined) reject(error);
         else resolve(last);
       });
     });
-    this.#final.catch(() => {}); // whoever calls stop() hears of it
+    this.#final.catch(() => {}); // `stop` returns this promise
   }
 
   /** @returns {Promise<any>} the next line that answers */

@@ -1,4 +1,4 @@
-// The TCP side: connections, their checks, and what the receiver does to them.
+// The TCP part: connections, their checks, and the actions on them.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
@@ -123,7 +123,7 @@ static void send_more(Connection* c) {
   }
 }
 
-// How far a connection may be read before something is to happen to it.
+// How many bytes of a connection may be read before its next action is due.
 static size_t until_action(const Connection* c, size_t length) {
   const uint64_t limits[] = {options.reset_after, options.half_close_after, options.stop_after};
   for (int i = 0; i < 3; ++i) {
@@ -134,7 +134,7 @@ static size_t until_action(const Connection* c, size_t length) {
   return length;
 }
 
-// Returns false once the connection is gone or wants no more reading for now.
+// Returns false when the connection is gone, or must not be read any more for now.
 static bool read_once(Connection* c) {
   size_t wanted = until_action(c, read_allowance(sizeof(buffer)));
   // With MSG_TRUNC, TCP throws the bytes away without copying them.
@@ -186,7 +186,8 @@ void tcp_event(void* connection, uint32_t events) {
     watch(c);
   }
   if (events & (EPOLLERR | EPOLLHUP) && (c->stopped || c->eof)) {
-    // Not read any more, so the error has to be looked for; without this, epoll would spin.
+    // The connection is not read any more, so its error is read here; otherwise epoll would report
+    // it again and again.
     int error = 0;
     socklen_t size = sizeof(error);
     getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);

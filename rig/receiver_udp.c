@@ -8,7 +8,8 @@
 
 enum { kBatch = 16, kDatagramBytes = 65536, kWindow = 1 << 18, kMaxFlows = 4096 };
 
-// A flow is what one seed brings. The bitmap remembers which of the last kWindow sequences came.
+// A flow is all datagrams with one seed. The bitmap knows which of the last kWindow sequences have
+// arrived.
 typedef struct Flow {
   uint32_t seed;
   uint64_t next;  // one past the highest sequence so far

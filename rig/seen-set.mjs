@@ -6,8 +6,8 @@ const CHUNK = 2 ** 15; // numbers of one bitmap
 const FULL = 'full';
 
 /**
- * Which whole numbers from 0 on have been seen. A bit for each, in chunks of 4 KiB, of which those
- * that are full are given up: so memory grows with what is missing, not with what has been seen.
+ * A set of whole numbers from 0 on, with a bit for each, in chunks of 4 KiB. Full chunks are freed,
+ * so memory grows with the numbers that are missing, not with those that were seen.
  */
 export class SeenSet {
   /** How many different numbers have been seen. */
@@ -16,7 +16,7 @@ export class SeenSet {
   #floor = 0;
   /** @type {Map<number, { bits: Int32Array, missing: number } | typeof FULL>} */
   #chunks = new Map();
-  /** The chunk that was used last, since the next numbers are mostly of the same one. */
+  /** The chunk that was used last, since the next numbers are mostly in the same one. */
   #index = -1;
   /** @type {Int32Array} */
   #bits = new Int32Array(0);
