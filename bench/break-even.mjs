@@ -1,6 +1,5 @@
-// @ts-check
-// From which size on zero copy pays: the measurement of `zerosend bench`, in which C programs and the
-// policy of sockets take their turns as well.
+// @ts-check The size from which zero copy is worth it: the measurement of `zerosend bench`, with C
+// programs and `zeroCopy: 'auto'` in its rounds.
 import { resultsOf } from '../dist/cli/bench/measurements.js';
 import { measureHere } from '../dist/cli/bench/measuring.js';
 import { recommend } from '../dist/cli/bench/recommendation.js';
@@ -8,10 +7,12 @@ import { resultTable } from '../dist/cli/bench/report.js';
 import { moved } from './report.mjs';
 import { CorrectnessError, RefusedError } from './sender-process.mjs';
 
-/** The whole takes so many times as long as all turns of one program do elsewhere. */
+/** How many times as long the whole takes as all turns of one program in other contests. */
 const TIMES = 48;
 
-/** A C program of as many buffers, which it uses as the library does here. @param {string} cSender */
+/**
+ * A C program with as many buffers, which it uses as the library does here. @param {string} cSender
+ */
 const program = (cSender) => [
   ...[cSender, '--protocol', '{protocol}', '--address', '{address}', '--port', '{port}'],
   ...['--size', '{size}', '--buffers', '{buffers}', '--segment', '{segment}', '--sendto'],

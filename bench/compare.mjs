@@ -17,11 +17,12 @@ import { wholeNumber } from './options.mjs';
 import { runContest } from './run-contest.mjs';
 import { interval } from './statistics.mjs';
 
-const SECONDS = 0.5; // of one round
+const SECONDS = 0.5; // seconds of a turn in one round
 const WANTED = 0.01;
-const FEWEST = 10; // rounds: of fewer, the spread is not known well enough to stop by it
+// rounds; with fewer, the spread is not known well enough to decide whether to stop
+const FEWEST = 10;
 
-/** What is compared, of what the command line says. */
+/** Reads the command line. */
 function readArguments() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -45,7 +46,7 @@ function readArguments() {
   return { sender, rows, rounds: wholeNumber('rounds', values.rounds, 2, 10_000) };
 }
 
-/** In pairs, so that each of the two has begun as many rounds as the other. */
+/** Rounds are taken in pairs, so that each build has been the first equally often. */
 function isEnough(/** @type {number[]} */ ratios) {
   const { length } = ratios;
   return length >= FEWEST && length % 2 === 0 && interval(ratios).within <= WANTED;

@@ -1,5 +1,5 @@
-// @ts-check
-// What `npm run bench` runs, in this order. A contest is a line here, and a file of its own.
+// @ts-check The contests of `npm run bench`, in the order in which they run. Each is a line here,
+// and a file of its own.
 import { breakEven } from './break-even.mjs';
 import { idleLatency } from './idle-latency.mjs';
 import { inetContests } from './inet-contests.mjs';
@@ -35,7 +35,7 @@ import { watching } from './watching-contest.mjs';
  * @property {(outcome: any) => string} table for people, without the title
  */
 
-/** Contests of programs that send as fast as they can: all but what has a measure of its own. */
+/** The contests of programs that send as fast as they can. The others measure something else. */
 export const programContests = [...inetContests, ...ringContests, ...scaleContests];
 
 /** @type {Contest[]} */

@@ -1,13 +1,12 @@
-// @ts-check
-// The figures in the documents are made from the JSON of a run, and of no other:
+// @ts-check Makes all figures in the documents from the JSON of a single run:
 //
 //   npm run bench -- --json > run.json
 //   node bench/figures.mjs run.json [--state TEXT]   keeps it as bench/record*.json, and writes the documents
 //   node bench/figures.mjs --again                   writes the documents from the records as they are
 //   node bench/figures.mjs --check                   whether the documents have what the records make
 //
-// A run that has the contests of one record only replaces that one. --state is said beside the machine, where
-// it was not at rest.
+// A run that has the contests of one record only replaces that one. --state describes the state of
+// the machine, where it was not idle.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { seriesOf } from '../dist/cli/bench/chart.js';
@@ -44,7 +43,10 @@ const RECORDS = [
 const contestsIn = ({ documents }) =>
   new Set(documents.flatMap((path) => [...quotedIn(textOf(path))]));
 
-/** Without what no figure is made from, five digits of each fraction, a contest a line. @param {Run} run */
+/**
+ * The run without data that no figure uses, with five digits of each fraction and one contest a
+ * line. @param {Run} run
+ */
 function jsonOf(run) {
   const short = (/** @type {string} */ key, /** @type {unknown} */ value) => {
     if (key === 'ratios') return undefined;
@@ -62,7 +64,10 @@ function readRecord({ path }) {
   return { ...run, contests };
 }
 
-/** The two ways with notifications against that without zero copy. @param {Run} run @returns {Series[]} */
+/**
+ * The series of the two ways with notifications, relative to the one without zero copy. @param
+ * {Run} run @returns {Series[]}
+ */
 function patchSeries(run) {
   const rows = patchRows(run);
   const ways = /** @type {const} */ ([

@@ -1,6 +1,5 @@
-// @ts-check
-// The frames of the ring contests, and the field in each that is another number in each packet. C
-// programs are handed the bytes, so that all send the same.
+// @ts-check The frames of the ring contests, and the field of each that differs in every packet. C
+// programs get the bytes, so that all send the same frames.
 import { template } from 'zerosend/generator';
 
 /**
@@ -16,7 +15,8 @@ const LINK = {
   ipv4: { source: '198.18.0.1', destination: '198.18.0.2' },
 };
 
-// Without a UDP checksum: a packet costs its counter and nothing else, in both languages.
+// It has no UDP checksum, so that only the counter has to be written for each packet, in both
+// languages.
 const small = template({
   ...LINK,
   udp: { source: 1024, destination: 9, checksum: 'none' },
@@ -47,8 +47,8 @@ export const frames = {
 };
 
 /**
- * A datagram for a UDP socket of this host, by loopback: from an address that is elsewhere, since the
- * kernel drops what claims to come from its own.
+ * A frame with a datagram for a UDP socket of this host, for loopback. Its source is a foreign
+ * address, since the kernel drops frames that claim to come from its own.
  * @param {{ size: number, address: string, port: number }} to bytes of payload
  * @returns {Frame}
  */
@@ -70,7 +70,7 @@ export function wireLength({ template: { length, offsets } }) {
   return offsets.offload < 0 ? length : length - (offsets.ethernet - offsets.offload);
 }
 
-/** What c/sender is told of a frame. @param {Frame} frame @returns {string[]} */
+/** The arguments of c/sender for a frame. @param {Frame} frame @returns {string[]} */
 export function frameArgs(frame) {
   const { bytes, offsets } = frame.template;
   const head = bytes.subarray(0, offsets.payload).toString('hex');

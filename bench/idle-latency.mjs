@@ -1,6 +1,5 @@
-// @ts-check
-// How soon an idle program hears that a send has completed: a listener of a UdpSocket, against threads in
-// C that wait on a socket of the same kind.
+// @ts-check Measures how soon an idle program learns that a send has completed: a listener of a
+// UdpSocket, compared with threads in C that wait on the same kind of socket.
 import { createRig } from '../rig/index.mjs';
 import { c, js } from './program.mjs';
 import { align, moved } from './report.mjs';
@@ -20,7 +19,9 @@ import { takeTurns } from './turns.mjs';
  *   program that never stops looking: what waking up takes
  */
 
-/** A datagram of 1442 B with its headers takes the bucket; the next one waits for 1.3 ms. */
+/**
+ * A datagram of 1442 B with its headers empties the token bucket; the next one waits for 1.3 ms.
+ */
 const SHAPED = { rate: { rate: '8mbit', burst: '1600b', limit: '1mb' } };
 const SIZE = ['--size', '1400'];
 const PORT = 9;

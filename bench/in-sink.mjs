@@ -1,11 +1,10 @@
-// @ts-check
-// For programs that measure one thing by themselves: a sink of their own, and a process within it.
+// @ts-check Makes a sink, and a process within it, for programs that measure a single thing.
 import { once } from 'node:events';
 import { createRig, RigUnavailableError } from '../rig/index.mjs';
 
 /**
- * Runs this program once more where packets go into an interface that drops them, with the same
- * arguments and `--inside NAME`. Without a rig says why and exits with 1.
+ * Runs a program again in a namespace where packets go into an interface that drops them, with the
+ * same arguments and `--inside NAME`. Where no rig can be made, prints why and exits with 1.
  * @param {string} program its path
  */
 export async function runInSink(program) {

@@ -1,5 +1,4 @@
-// @ts-check
-// What a run was made on: without it no figure says anything.
+// @ts-check Describes the machine of a run, without which figures mean nothing.
 import { readFileSync } from 'node:fs';
 import { cpus, freemem, loadavg, release, totalmem } from 'node:os';
 

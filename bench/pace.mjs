@@ -1,6 +1,6 @@
-// @ts-check
-// What pacing costs, and how evenly packets leave, against a program in C that sleeps by clock_nanosleep, in
-// rounds that take turns. A receiver, which is not ours, takes the kernel's time of each datagram.
+// @ts-check Measures what pacing costs and how evenly packets leave, in turns with a program in C
+// that sleeps by clock_nanosleep. A receiver that is independent of the library takes the kernel's
+// time of each datagram.
 //
 //   node bench/pace.mjs [--rows 1000,25000,streams,peers] [--rounds 3] [--seconds 2] [--streams 1000] [--changes 10]
 //

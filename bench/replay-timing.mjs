@@ -1,6 +1,5 @@
-// @ts-check
-// How exactly a replay keeps the recorded times: a capture with frames at random distances, through
-// the transmit ring into a sink, at several speeds.
+// @ts-check Measures how exactly a replay keeps the recorded times: a capture with frames at random
+// distances, through the transmit ring into a sink, at several speeds.
 //
 //   node bench/replay-timing.mjs [--frames 10000] [--speeds 1,10,100] [--mean 200]
 //
@@ -20,7 +19,7 @@ const { values } = parseArgs({
   },
 });
 
-/** Exponential distances, as of independent senders; the same in every run. */
+/** A capture with exponential distances, as of independent senders. It is the same in every run. */
 function capture() {
   let state = 1;
   const random = () => {

@@ -67,7 +67,7 @@ function verdict(ratio, target, source = 'target') {
 }
 
 /**
- * Figures end at the right, the first and the last column begin at the left.
+ * Aligns figures at the right, and the first and the last column at the left.
  * @param {string[][]} rows @returns {string[]} each behind two spaces
  */
 export function align(rows) {
@@ -89,7 +89,7 @@ function goalLine({ program, against, by, ratio, target, source }) {
   return `  ${what}: ${figures}${verdict(ratio, target ?? null, source)}`;
 }
 
-/** Remarks, moved in as a table is. @param {string} [text] */
+/** Remarks, indented like a table. @param {string} [text] */
 export const moved = (text = '') => text.replaceAll(/^(?=.)/gm, '  ');
 
 /**

@@ -142,7 +142,8 @@ function takesFrames({ protocol }, { args }) {
 /** @param {import('../rig/index.mjs').Receiver} receiver @param {{ bytes: number }[]} senders */
 async function checkReceived(receiver, senders) {
   const sent = senders.reduce((sum, { bytes }) => sum + bytes, 0);
-  // Every sender has closed its connections; the receiver has read all there was when it saw the ends.
+  // Every sender has closed its connections, so the receiver has read everything when all have
+  // ended.
   const ended = (/** @type {{ bytes: number, open: number }} */ { bytes, open }) =>
     bytes >= sent && open === 0;
   const report = await receiver.until(ended).catch(() => receiver.report());

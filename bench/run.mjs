@@ -12,7 +12,7 @@ import { CorrectnessError, RefusedError } from './sender-process.mjs';
 
 /** @typedef {import('./options.mjs').BenchOptions} BenchOptions */
 
-/** A namespace of our own with a sink, or the reason why there is none. */
+/** A namespace with a sink, or the reason why none can be made. */
 async function setUp() {
   try {
     return { rig: await createRig('sink', { sysctls: SYSCTLS }), reason: null };
@@ -23,8 +23,8 @@ async function setUp() {
 }
 
 /**
- * Frames of the patch contest come to loopback from an address that is elsewhere: source validation,
- * which a namespace inherits from the machine, would drop them.
+ * Frames of the patch contest arrive on loopback from a foreign address. Source validation, whose
+ * setting a namespace inherits from the machine, would drop them.
  */
 const SYSCTLS = { 'net.ipv4.conf.all.rp_filter': 0, 'net.ipv4.conf.lo.rp_filter': 0 };
 

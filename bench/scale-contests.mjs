@@ -1,5 +1,4 @@
-// @ts-check
-// What a send costs as there are more sockets, more buffers, and shorter connections.
+// @ts-check Measures what a send costs with more sockets, more buffers, and shorter connections.
 import { c, js } from './program.mjs';
 
 /** @typedef {import('./run-contest.mjs').ProgramContest} ProgramContest */
@@ -10,14 +9,14 @@ const POOLED = ['--size', '4096', '--segment', '1400'];
 const SHORT = ['--size', '16384'];
 const SOCKETS = [1, 10, 100, 1000, 2000];
 const BUFFERS = [16, 256, 4096, 65_536];
-/** A send may cost a fifth more: by CPU, that is as many bytes a second. */
+/** A send may cost a fifth more CPU time, which means this share of the bytes a CPU second. */
 const WITHIN = 1 / 1.2;
 
 /** @param {string} what @param {number} count */
 const named = (what, count) => `${what}, ${count} socket${count === 1 ? '' : 's'}`;
 
 /**
- * A crowd of each size, against one socket.
+ * Programs with several numbers of sockets, each compared with one socket.
  * @param {string[]} args @param {import('./run-contest.mjs').Program['how']} how
  */
 function crowds(args, how) {

@@ -1,5 +1,5 @@
-// @ts-check
-// What a send costs as ids grow: one socket sends until its ids have seven digits.
+// @ts-check Measures what a send costs as ids grow: one socket sends until its ids have seven
+// digits.
 import { frameArgs, frames } from './frames.mjs';
 import { c, js } from './program.mjs';
 import { align } from './report.mjs';
@@ -10,7 +10,7 @@ import { summarize } from './statistics.mjs';
 /** @typedef {{ from: number, name: string, cpuSecondsPerSend: import('./statistics.mjs').Summary }} IdRow */
 
 const MOST = { quick: 1e6, full: 1e7 };
-const SECONDS = 0.05; // of one look: a few ten thousand ids
+const SECONDS = 0.05; // seconds of one measurement: a few ten thousand ids
 const PROGRAMS = [
   js(
     'PacketSocket, runs of 256',
@@ -50,7 +50,7 @@ export const scaleIds = {
         await sender.stop();
         await sink.check(program.name, sender.sends);
         for (const [from, costs] of decades) {
-          // The first look has compiled the JavaScript.
+          // The first measurement is left out, since V8 compiles the JavaScript during it.
           if (from > 1)
             rows.push({ from, name: program.name, cpuSecondsPerSend: summarize(costs) });
         }

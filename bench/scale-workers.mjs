@@ -1,5 +1,5 @@
-// @ts-check
-// What a second thread adds: two workers of one process against one, and two C processes against one.
+// @ts-check Measures what a second thread adds: two workers of one process against one, and two C
+// processes against one.
 import { c, js } from './program.mjs';
 import { align, moved, spread } from './report.mjs';
 import { SenderProcess } from './sender-process.mjs';
@@ -18,14 +18,17 @@ const C = c('C', [...GSO, '--sendto'], 'zerocopied');
 const workers = (/** @type {number} */ count) =>
   js(`workers ${count}`, ['workers', ...GSO, '--workers', String(count)], 'zerocopied');
 
-/** What takes turns: programs that send at once, and which of these is the one they are held against. */
+/**
+ * The contestants, which take turns: programs that send at the same time, and the contestant that
+ * they are compared with.
+ */
 const CONTESTANTS = [
   { name: 'C, one process', programs: [C], one: 0 },
   { name: 'C, two processes', programs: [C, C], one: 0 },
   { name: 'UdpSocket, one worker', programs: [workers(1)], one: 2 },
   { name: 'UdpSocket, two workers', programs: [workers(2)], one: 2 },
 ];
-/** Of what a second C process gains. */
+/** The share of a second C process's gain that a second worker should reach. */
 const TARGET = 0.97;
 
 /** @type {import('./contests.mjs').Contest} */

@@ -1,5 +1,5 @@
-// @ts-check
-// One sending program of a contest: a process that stays up and sends in slices when told to.
+// @ts-check One sending program of a contest: a process that stays alive and sends in slices on
+// request.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -25,10 +25,13 @@ import { fileURLToPath } from 'node:url';
  * @typedef {import('../rig/index.mjs').Namespace} Namespace
  */
 
-/** A program did not do what it has to; no figure of it can be believed. */
+/**
+ * A program has lost or invented a completion, or worked in another way than it should: its figures
+ * are worthless.
+ */
 export class CorrectnessError extends Error {}
 
-/** The system did not give a program what it needs: a limit, a privilege. */
+/** The system has refused something that a program needs: a limit, or a privilege. */
 export class RefusedError extends Error {}
 
 const PATIENCE = 15_000; // ms beyond the slice
@@ -64,7 +67,7 @@ export class SenderProcess {
     this.#child = spawnIn(namespace, command, [...first, ...program.args, ...destination]);
     const { stdin, stdout } = this.#child;
     if (stdin === null || stdout === null) throw new Error('no pipes');
-    stdin.on('error', () => {}); // that it has ended is told by its output
+    stdin.on('error', () => {}); // the end of its output reports that it has ended
     this.#lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
   }
 

@@ -1,6 +1,5 @@
-// @ts-check
-// An interface of its own for each program that sends whole frames: an AF_XDP socket needs a queue
-// for itself, and what the interface has counted can be compared with what the program says.
+// @ts-check Makes an interface for each program that sends whole frames: an AF_XDP socket needs a
+// queue for itself, and the counters of the interface can be compared with the program's.
 import { CorrectnessError } from './sender-process.mjs';
 
 /** @typedef {import('../rig/index.mjs').Namespace} Namespace */
@@ -28,8 +27,9 @@ export class Sink {
   }
 
   /**
-   * Each frame has to have reached the driver, once. The driver drops what nobody redirected to it
-   * (and counts it as received and dropped) before the call that sends returns.
+   * Checks that each frame has reached the driver exactly once. The driver drops frames that were
+   * not redirected to it (and counts them as received and dropped) before the call that sends
+   * returns.
    *
    * So the CPU time of a process, user and system by getrusage(2), is all that its frames cost,
    * however they were sent: making the packet, copying it or not, the qdisc, the driver, freeing it,

@@ -1,7 +1,7 @@
 // @ts-check
 
 /**
- * The value below which a share of the values lies, between neighbours by proportion.
+ * The value below which a share of the values lies, interpolated between neighbours.
  * @param {readonly number[]} values @param {number} share 0 to 1
  */
 export function quantile(values, share) {
@@ -13,7 +13,7 @@ export function quantile(values, share) {
 }
 
 /**
- * Median and quartiles: a slice in which something else ran must not move the result.
+ * Median and quartiles, so that a slice in which something else ran does not move the result.
  * @param {readonly number[]} values
  */
 export function summarize(values) {
@@ -39,7 +39,7 @@ const STUDENT = [
 /** @typedef {ReturnType<typeof interval>} Interval */
 
 /**
- * What an interval says of a bound: noise leaves undecided what it reaches across.
+ * On which side of a bound an interval lies; undecided where it contains the bound.
  * @param {Interval} interval @param {number} bound
  * @returns {'above' | 'below' | 'undecided'}
  */

@@ -1,6 +1,6 @@
-// @ts-check
-// A tool of others that sends frames, where it is installed: tcpreplay, trafgen. It is started anew for
-// each turn, and says itself how long it has sent; CPU time is that of the whole process.
+// @ts-check A third-party tool that sends frames, where it is installed: tcpreplay, trafgen. It is
+// started anew for each turn and reports how long it has sent. CPU time is that of the whole
+// process.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ import { CorrectnessError, RefusedError } from './sender-process.mjs';
  * @property {RegExp} said in its output: `frames`, and `seconds`
  */
 
-const PROBE = 20_000; // frames: tells how many fill a turn
+const PROBE = 20_000; // frames of a first run, which shows how many fill a turn
 
 /** @type {Readonly<Record<string, Tool>>} */
 const TOOLS = {

@@ -1,19 +1,18 @@
-// @ts-check
-// Programs that take turns: the one way in which anything here is held against anything else.
+// @ts-check Lets programs take turns. All comparisons here are made in this way.
 
 /** @typedef {import('./sender-process.mjs').Slice} Slice */
 
 const WARM_UP = 0.3; // seconds at most: compiles the JavaScript, opens TCP's window
 
 /**
- * Something that measures itself for a moment when told to.
+ * Something that can be run for a time, and measures itself.
  * @template S what one turn measured
  * @typedef {{ run(seconds: number): Promise<S> }} Contestant
  */
 
 /**
- * Each has its turn in each round, and each round reverses their order, so that whatever changes with
- * time (temperature, other load) meets all of them alike.
+ * Runs each contestant once in each round, and reverses their order from round to round, so that
+ * whatever changes with time (temperature, other load) affects all of them alike.
  *
  * @template S
  * @param {readonly Contestant<S>[]} contestants
@@ -35,7 +34,7 @@ export async function takeTurns(contestants, { rounds, seconds, enough }) {
 }
 
 /**
- * Round by round, since what disturbed a round disturbed both.
+ * The ratios round by round, since what disturbed a round has affected both.
  * @template S
  * @param {readonly S[]} slices @param {readonly S[]} against
  * @param {(slice: S) => number} yieldOf what is compared: the more, the better

@@ -20,7 +20,8 @@ static Send sends[kMaxSlots];
 static uint32_t owners[kIds];  // the slot that each kernel id was given for, or kNobody
 static uint32_t next_id, outstanding;
 
-// Sent by copying: complete, but given back with the next reaping, as the library does it.
+// Slots of sends that were copied. They have completed, but go back with the next reaping, as in
+// the library.
 static uint32_t finished[kMaxSlots];
 static uint32_t finished_count;
 

@@ -1,5 +1,5 @@
-// What the transmit ring is measured against: send(2) on the same sort of socket, which copies.
-// Its buffers are used in turn: few stay in the cache, many do not.
+// The program that the transmit ring is compared with: send(2) on the same kind of socket, which
+// copies. It uses its buffers in turn: few stay in the cache, many do not.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <linux/net_tstamp.h>
@@ -9,9 +9,9 @@
 
 #include "frame.h"
 
-// Packet sockets know no SO_ZEROCOPY (EOPNOTSUPP), so nothing tells of a copy that was avoided.
-// What they can put on the error queue, one for each frame, is when it was sent (SO_TIMESTAMPING):
-// reading these costs what reading notifications does. The kernel does not merge them.
+// Packet sockets have no SO_ZEROCOPY (EOPNOTSUPP), and so no notifications. They can put a
+// timestamp for each frame on the error queue (SO_TIMESTAMPING): reading these costs as much as
+// reading notifications. The kernel does not merge them.
 static void ask_for_notifications(void) {
   const int on = 1;
   if (setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) == 0) {

@@ -1,9 +1,9 @@
-// Whole frames: what is in them, and the loop of js/rings.mjs for the senders that have a ring.
+// Whole frames: their content, and the loop of js/rings.mjs for senders with a ring.
 #pragma once
 
 #include "sender.h"
 
-// KICK_EVERY of lib/sockets/ring.ts: frames that are put into the ring before the kernel is told.
+// KICK_EVERY of lib/sockets/ring.ts: frames that are put into the ring before the kernel is kicked.
 enum { kKickEvery = 64, kOffloadHeader = 10 };
 
 // frame.c
@@ -50,7 +50,7 @@ static inline bool outstanding_end(Outstanding* o, uint64_t slot) {
   return true;
 }
 
-// What a ring is to the loop.
+// The operations of a ring that the loop uses.
 typedef struct Ring {
   Outstanding* outstanding;
   void (*send)(void);    // puts one frame into the ring; there is room
@@ -58,8 +58,8 @@ typedef struct Ring {
   size_t (*reap)(void);  // takes in what has come back
 } Ring;
 
-// Until no more than `most` frames are under way. The kernel has no event for those that come back,
-// so they are looked for by the clock, as the library does.
+// Waits until no more than `most` frames are in flight. The kernel has no event for frames that
+// come back, so the ring is polled by the clock, as in the library.
 static inline void ring_wait(Ring ring, uint32_t most) {
   const double deadline = now() + kPatience / 1000.0;
   while (ring.outstanding->count > most) {

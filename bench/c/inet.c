@@ -101,7 +101,7 @@ static void send_batch(void) {
   }
 }
 
-// A clock read every 64 sends, a reaping every 16: as the JavaScript loops have it.
+// Reads the clock every 64 sends and reaps every 16, as the JavaScript loops do.
 static void send_until(double end) {
   do {
     for (uint32_t sent = 0; sent < kClockEvery;) {
@@ -126,7 +126,8 @@ static void wait_for_all(void) {
   }
 }
 
-// What a copying send leaves in the socket's buffer would go out at the cost of whoever comes next.
+// Data that a copying send leaves in the socket's buffer would be sent during the next program's
+// turn, and at its cost.
 static void wait_for_acknowledgement(void) {
   const struct timespec pause = {.tv_nsec = 1000000};
   const double deadline = now() + kPatience / 1000.0;

@@ -48,7 +48,7 @@ static const Name kNames[] = {
     {"offload", .flag = &options.offload},
 };
 
-// What sends over this protocol, in the loop that is asked for; all options are known by then.
+// The engine for a protocol and loop. All options are known by then.
 static const Engine* engine_of(const char* protocol) {
   if (!strcmp(protocol, "packet")) return options.copy ? &copying_engine : &ring_engine;
   if (!strcmp(protocol, "xdp")) return &xdp_engine;

@@ -60,8 +60,8 @@ static void* sleep_on(void* unused) {
   return unused;
 }
 
-// What a second thread costs the first, by being there: the kernel counts references to the
-// descriptor at each call, and the C library's calls are cancellation points.
+// The mere existence of a second thread has a cost: the kernel counts references to the descriptor
+// at each call, and the C library's calls are cancellation points.
 static void start_sleeping_thread(void) {
   pthread_t thread;
   errno = pthread_create(&thread, NULL, sleep_on, NULL);

@@ -1,6 +1,6 @@
-// The least that a program can do to send with MSG_ZEROCOPY over UDP and know of every completion:
-// no books but a count, since here the kernel completes ids in their order; as many sends between
-// two reapings as fit. What the loops that do what the library does (inet.c) take beyond this is
+// The least work with which a program can send with MSG_ZEROCOPY over UDP and know of every
+// completion. It only counts, since here the kernel completes ids in order, and makes as many sends
+// between two reapings as fit. What inet.c, which does what the library does, takes beyond this is
 // bookkeeping.
 #include <errno.h>
 #include <netinet/in.h>

@@ -1,8 +1,8 @@
-// How long it takes until a thread knows of a completion: one that waits for it on an idle socket,
-// or one that never stops looking. The loop of js/wake.mjs.
+// Measures how long it takes until a thread knows of a completion: a thread that waits on an idle
+// socket, or one that polls all the time. The same loop as js/wake.mjs.
 //
 // Behind a token bucket (tbf) the first of two datagrams takes the tokens, and the second waits for
-// new ones: that time is the same for all who take part.
+// new ones: that time is the same for all programs.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/in.h>
@@ -42,7 +42,7 @@ static void read_errors(void) {
 
 static void* watch(void* unused) {
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
-  struct epoll_event event = {.events = 0};  // EPOLLERR is told of in any case
+  struct epoll_event event = {.events = 0};  // EPOLLERR is reported in any case
   if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) die("epoll");
   for (uint32_t told = 0;;) {
     if (!options.spin && epoll_wait(epoll, &event, 1, -1) < 0 && errno != EINTR) die("epoll_wait");

@@ -1,5 +1,4 @@
-// @ts-check
-// Many sockets of one program, which send in turn: one datagram each.
+// @ts-check Many sockets of one program, which send one datagram each in turn.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { BufferPool, UdpSocket } from 'zerosend';

@@ -1,11 +1,10 @@
-// @ts-check
-// node:dgram, connected, many sends under way at once: as fast as it goes.
+// @ts-check Sends by node:dgram, connected, with many sends under way at once, as fast as possible.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { hotBuffers } from './hot-buffers.mjs';
 
-const BURST = 64; // sends under way
-const SEND_BUFFER = 4 << 20; // as the library asks for
+const BURST = 64; // how many sends are under way at once
+const SEND_BUFFER = 4 << 20; // what the library asks for
 
 /** @param {import('./sender.mjs').SenderOptions} options @returns {Promise<import('./sender.mjs').Sender>} */
 export async function openDgram({ address, port, size, count }) {

@@ -1,5 +1,5 @@
-// @ts-check
-// node:net: write, and wait for 'drain' when told to, with room for several writes in its queue.
+// @ts-check Sends by node:net: `write`, and waits for 'drain' when `write` returns false, with room
+// for several writes in its queue.
 import { once } from 'node:events';
 import net from 'node:net';
 import { hotBuffers } from './hot-buffers.mjs';

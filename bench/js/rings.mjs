@@ -1,6 +1,5 @@
-// @ts-check
-// Packet and XDP sockets as a packet generator drives them: a template in each frame, a compiled
-// field that counts, batches of as many frames as the ring is kicked with.
+// @ts-check Uses packet and XDP sockets as a packet generator does: a template in each frame, a
+// compiled field that counts, and batches of as many frames as a kick is made for.
 import { PacketSocket, XdpSocket } from 'zerosend';
 import { compile } from 'zerosend/generator';
 import { frames, loopbackFrame, wireLength } from '../frames.mjs';
@@ -39,7 +38,7 @@ export async function openRing(options) {
     } while (performance.now() < until);
   }
 
-  // Kicked every 64 frames, as the others.
+  // Sends runs of 64 frames, with a kick for each, as the other programs do.
   async function sendRuns(/** @type {number} */ until) {
     do {
       const run = pool.tryAcquireRun(options.batch) ?? (await pool.acquireRun(options.batch));
@@ -59,7 +58,7 @@ export async function openRing(options) {
     } while (performance.now() < until);
   }
 
-  // One kick and one look at the ring for each: what is not in a frame is copied into one.
+  // Sends plain arrays, each of which is copied into a frame, with a kick and a poll for each.
   async function sendPlain(/** @type {number} */ until) {
     const sources = hotBuffers(length);
     for (const source of sources) source.set(template.bytes);

@@ -1,5 +1,5 @@
-// @ts-check
-// Sends for as long as it is told to, and says what became of it; the JavaScript twin of c/sender.c.
+// @ts-check Sends for the time that it is told, and reports the result. It is the counterpart of
+// c/sender.c in JavaScript.
 //   stdin   one line a run: its length in milliseconds
 //   stdout  "ready", then one line of JSON for each run
 // Everything that a run sends has completed when its line is printed, and counts in its time.
@@ -80,7 +80,7 @@ const { values, positionals } = parseArgs({
 const open = MODULES[/** @type {keyof typeof MODULES} */ (positionals[0])];
 if (open === undefined) throw new TypeError(`usage: sender.mjs ${Object.keys(MODULES).join('|')}`);
 
-/** What a user may have too little of. */
+/** Errors that mean a limit or a missing privilege of the user. */
 const LIMITS = ['ENOBUFS', 'ENOMEM', 'EPERM'];
 
 const sender = await open({

@@ -3,7 +3,7 @@ import { IdChecker } from '../../rig/ids.mjs';
 
 /** @typedef {import('zerosend').CompletionRange['how']} How */
 
-/** What one run did. Every accepted send has to complete exactly once. */
+/** Counts what one run did, and checks that every accepted send completes exactly once. */
 export class Tally {
   sends = 0;
   bytes = 0;
@@ -12,28 +12,31 @@ export class Tally {
   ids = new IdChecker();
   /** Seconds from sends to their completions, of programs that measure these. @type {number[]} */
   waits = [];
-  /** Of threads that count for themselves. */
+  /** Violations that threads have counted themselves. */
   violations = 0;
-  /** Ids of several sockets, of which nothing but their number is checked. */
+  /** Counts of ids of several sockets, of which only the number is checked. */
   #counted = { zerocopy: 0, copied: 0, inline: 0, revoked: 0, failed: 0 };
 
-  /** The run that begins sends on this socket. @param {import('zerosend').ZeroCopySocket} socket */
+  /** Begins a run on a socket. @param {import('zerosend').ZeroCopySocket} socket */
   begin(socket) {
     this.ids = new IdChecker(socket);
   }
 
-  /** All that the run sends has been accepted. @param {number} bytes of one send */
+  /** Notes that all sends of the run have been accepted. @param {number} bytes of one send */
   sent(bytes) {
     this.sends = this.ids.sent;
     this.bytes = this.sends * bytes;
   }
 
-  /** Ids of one of several sockets have completed. @param {import('zerosend').CompletionRange} range */
+  /**
+   * Counts ids of one of several sockets that have completed. @param
+   * {import('zerosend').CompletionRange} range
+   */
   count({ first, last, how }) {
     this.#counted[how] += last - first + 1;
   }
 
-  /** What a run of another thread has come to. @param {ReturnType<Tally['totals']>} totals */
+  /** Adds the result of a run of another thread. @param {ReturnType<Tally['totals']>} totals */
   add({ sends, bytes, zerocopied, copied, inlined, violations }) {
     this.sends += sends;
     this.bytes += bytes;

@@ -1,5 +1,5 @@
-// @ts-check
-// How long after a datagram has left an idle socket's listener is called: c/wake.c says how.
+// @ts-check Measures how long after a datagram was sent the listener of an idle socket is called.
+// c/wake.c describes the method.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BufferPool, UdpSocket } from 'zerosend';
 import { Tally } from './tally.mjs';

@@ -1,5 +1,5 @@
-// @ts-check
-// The library as its users drive it: buffers from a pool, a `complete` listener, no look inside.
+// @ts-check Uses the library as programs do: buffers from a pool, a `complete` listener, and the
+// public interface only.
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
 import { Tally } from './tally.mjs';
 
@@ -23,7 +23,8 @@ export async function openZerosend(options) {
   let tally = new Tally();
   socket.on('complete', (range) => void tally.ids.complete(range));
 
-  // Without it a TCP sender would queue its whole pool, and copy from memory that no cache holds.
+  // Without waiting for `drain`, a TCP sender would queue its whole pool, and copy from memory that
+  // is in no cache.
   const drained = () => new Promise((resolve) => socket.once('drain', () => resolve(undefined)));
 
   async function sendOnes(/** @type {number} */ until) {

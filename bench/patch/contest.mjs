@@ -1,6 +1,5 @@
-// @ts-check
-// The table of the patch of 2014, on the kernel of today: from a packet socket to a UDP socket over
-// loopback, an exchange being a datagram that was sent and received.
+// @ts-check Repeats the table of the patch of 2014 on a kernel of today: from a packet socket to a
+// UDP socket over loopback. An exchange is a datagram that was sent and received.
 import { startReceiver } from '../../rig/index.mjs';
 import { CorrectnessError, SenderProcess } from '../sender-process.mjs';
 import { interval, summarize } from '../statistics.mjs';
@@ -28,13 +27,14 @@ import { patchTable } from './table.mjs';
 
 const QUICK = [1, 1000, 65_000];
 const RECEIVE_BUFFER = 4 << 20;
-const SHARE = 0.3; // of a turn elsewhere: there are 63 programs
+// the length of a turn, as a share of one in other contests, since there are 63 programs
+const SHARE = 0.3;
 
 /** @type {import('../contests.mjs').Contest} */
 export const patch = {
   name: 'patch',
   title: 'the table of the patch of 2014: over loopback to a UDP socket that reads and drops',
-  sink: true, // packet sockets want privileges, which the namespace has
+  sink: true, // packet sockets need privileges, which the namespace gives
   async run({ cSender, rig, rounds, seconds, quick }) {
     if (rig === null) throw new TypeError('no network of its own');
     const { v4: address } = rig.senderAddress;

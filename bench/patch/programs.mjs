@@ -1,6 +1,5 @@
-// @ts-check
-// The patch's three ways, by three sorts of sockets. How each differs from what the patch had stands in
-// docs/performance.md.
+// @ts-check The three ways of the patch, by three kinds of sockets. docs/performance.md says how
+// each differs from the patch.
 import { frameArgs, loopbackFrame } from '../frames.mjs';
 import { c, js } from '../program.mjs';
 

@@ -1,5 +1,5 @@
-// @ts-check
-// What the patch of 2014 that gave packet sockets MSG_ZEROCOPY said of itself.
+// @ts-check Figures from the description of the patch of 2014 that gave packet sockets
+// MSG_ZEROCOPY.
 
 /** The three ways that it compared. */
 export const WAYS = /** @type {const} */ (['copying', 'each', 'batches']);
