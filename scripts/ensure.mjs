@@ -58,7 +58,7 @@ const library = {
       const source = file.replace(/^dist/, 'lib').replace(/(\.d\.ts|\.js|\.js\.map)$/, '.ts');
       if (!existsSync(join(root, source))) rmSync(join(root, file));
     }
-    // What is no TypeScript is not compiled: a page and its parts.
+    // Files that are not TypeScript, those of the page, are copied.
     for (const file of listFiles(['lib'], (path) => !path.endsWith('.ts'))) {
       const target = join(root, file.replace(/^lib/, 'dist'));
       mkdirSync(dirname(target), { recursive: true });
@@ -83,7 +83,7 @@ const addon = {
     const before = readJson(addonStamp());
     const state = { digest: digest(files, [process.arch]), files };
     rmSync(join(root, addonStamp()), { force: true });
-    // make cannot go on from object files whose headers are gone.
+    // make cannot use object files that depend on headers which are gone.
     const stale = !before || before.files.some((/** @type {string} */ f) => !files.includes(f));
     if (stale) rmSync(join(root, 'native/build'), { recursive: true, force: true });
     // Only one configuration is kept: lib/addon prefers Release.
@@ -136,12 +136,12 @@ async function bringUpToDate() {
       await build();
     } catch (error) {
       report(error);
-      return; // each needs those before it: the addon is built by the library's command
+      return; // each step needs the earlier ones: the addon is built by the library's command
     }
   }
 }
 
-// Without anything to do, nothing is written or locked: another user's checkout can be used.
+// If nothing is due, nothing is written or locked, so that another user's checkout can be used.
 try {
   if (STEPS.some(({ due }) => due())) {
     mkdirSync(join(root, 'build'), { recursive: true });

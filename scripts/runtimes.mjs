@@ -2,8 +2,8 @@
 // node scripts/runtimes.mjs              the examples on Bun and Deno, which come from the npm registry
 // node scripts/runtimes.mjs deno         on one of them only
 //
-// What is known not to work has to fail: docs/guides/runtimes.md says so, and would be wrong otherwise.
-// The last line is "N passed, N failed".
+// Examples that docs/guides/runtimes.md lists as not working have to fail, or that document would
+// be wrong. The last line is "N passed, N failed".
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';

@@ -29,7 +29,8 @@ if (unknown !== undefined) fail(`--only takes ${PARTS.join(', ')}; it was '${unk
 const chosen = values.only.length > 0 ? values.only : values.quick ? ['stress', 'core'] : PARTS;
 
 const out = join(root, 'build/sanitizers');
-// Objects know their headers by absolute paths: those in the copy of a checkout are of the other one.
+// Object files refer to their headers by absolute paths, so those in a copy of a checkout belong to
+// the original.
 if (readJson('build/sanitizers/root.json') !== root) rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 writeFileSync(join(out, 'root.json'), JSON.stringify(root));
@@ -99,7 +100,7 @@ function runWithLittleRandomness(program, args, env) {
 
 // ---- the core under valgrind ------------------------------------------------------------------------
 
-// What valgrind does otherwise than the kernel.
+// Tests that fail because valgrind differs from the kernel.
 const NOT_UNDER_VALGRIND = new Set([
   'slab_refuses_what_it_cannot_map', // its mmap answers EINVAL, not ENOMEM, to a size beyond reason
 ]);
@@ -168,7 +169,7 @@ async function node() {
 // -----------------------------------------------------------------------------------------------------
 
 if (chosen.includes('stress')) await stress();
-// Neither waits for anything, and each takes one core.
+// Neither waits for anything, and each uses one core, so both run at the same time.
 await Promise.all([chosen.includes('core') && core(), chosen.includes('model') && model()]);
 if (chosen.includes('node')) await node();
 

@@ -1,20 +1,19 @@
-// @ts-check
-// What has to be true of a binary before anybody is given it.
+// @ts-check Checks a binary before it is published.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../support/files.mjs';
 import { EXPORTED } from './compile.mjs';
 import { readElf } from './elf.mjs';
 
-/** The oldest C library that is to do: that of Debian 10, RHEL 8 and Ubuntu 20.04. */
+/** The oldest glibc that has to suffice: that of Debian 10, RHEL 8 and Ubuntu 20.04 or older. */
 const OLDEST_GLIBC = [2, 28];
 
-// A C++ library among these would have to be the one that the system has.
+// No C++ library may be among these, since it would have to match the system's.
 const ALLOWED =
   /^(libc|libm|libpthread|libdl|librt)\.so(\.\d+)?$|^ld-(linux|musl)-[\w-]+\.so\.\d+$/;
 
 /**
- * What is wrong with the binary of a target.
+ * The problems of the binary of a target; empty without any.
  *
  * @param {string} target
  * @param {Buffer} [file] default: the one in prebuilds/

@@ -29,7 +29,7 @@ const FLAGS = [
   ...['-std=c++17', '-O2', '-fPIC', '-pthread', '-fno-exceptions', '-fno-rtti'],
   ...['-fvisibility=hidden', '-fno-sanitize=undefined', '-Wall', '-Wextra'],
   '-Wno-nullability-completeness', // of the headers of glibc that zig brings
-  `-ffile-prefix-map=${root}=.`, // nobody is told where it was built
+  `-ffile-prefix-map=${root}=.`, // keeps paths of the building machine out of the binary
   ...DEFINES.map((define) => `-D${define}`),
   '-Inative',
   '-Inode_modules/node-addon-api',
@@ -81,7 +81,7 @@ export async function compile(target, limit) {
       ...objects.map(({ path }) => path),
     ]),
   );
-  // Renamed, since a process that has loaded the old one goes on with it.
+  // Replaced by renaming, since a process may have loaded the old one.
   renameSync(join(root, made), join(root, binary));
   writeFileSync(join(root, stamp), JSON.stringify({ ...state, sha256: sha256(binary) }));
   return true;
@@ -133,7 +133,7 @@ function keyOf(/** @type {Target} */ target, /** @type {readonly string[]} */ fi
 /** @type {Map<string, string>} */
 const known = new Map();
 
-/** Of a file as it was when it was first asked for, or none. Binaries change meanwhile. */
+/** The digest of a file. That of a source is computed once; binaries may change meanwhile. */
 function sha256(/** @type {string} */ file) {
   const binary = file.endsWith('.node');
   const seen = binary ? undefined : known.get(file);
@@ -150,7 +150,7 @@ function digestOf(/** @type {unknown} */ value) {
   return createHash('sha256').update(JSON.stringify(value)).digest('hex');
 }
 
-/** @returns {Promise<string>} what the compiler had to say */
+/** @returns {Promise<string>} the output of the compiler */
 async function zigRun(/** @type {string} */ what, /** @type {string[]} */ args) {
   const options = { cwd: root, env: zig.env, capture: true };
   const { ok, status, output } = await run(zig.program, args, options);

@@ -1,5 +1,4 @@
-// @ts-check
-// What the dynamic linker would read of a shared library: of 64 bits, little-endian.
+// @ts-check Reads what the dynamic linker would read of a shared library (64 bits, little-endian).
 
 const SHT_DYNAMIC = 6;
 const SHT_DYNSYM = 11;

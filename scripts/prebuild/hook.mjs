@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 
 /**
- * Whether npm has started a script as what comes before another one. It takes `prebuild` to be that of
- * `build`, which nobody wants to wait minutes for; the environment is the same as for `npm run prebuild`.
- * npm's title says what it was asked for.
+ * Whether npm has started a script as the hook that precedes another one. npm runs `prebuild`
+ * before `build`, which would take minutes. The environment is the same as for `npm run prebuild`,
+ * so the title of npm's process is read, which has its arguments.
  *
  * @param {string} name of the script that npm may have been asked for in place of this one
  */
@@ -18,7 +18,7 @@ export function isHookOf(name) {
       pid = Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]);
     }
   } catch {
-    // Without /proc nobody can tell: then it is done.
+    // Without /proc this is not known; then the script runs.
   }
   return false;
 }

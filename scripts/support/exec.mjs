@@ -38,8 +38,7 @@ export function run(command, args, { cwd, env, capture = false, complaints = fal
 }
 
 /**
- * Runs npm: the one that has started this program, where there is one, which may not be the first in
- * PATH.
+ * Runs npm: the one that has started this program, if any, which may not be the first one in PATH.
  *
  * @param {readonly string[]} args
  * @param {Parameters<typeof run>[2]} [options]

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * Runs a task while no other process runs one under the same name.
  *
  * The lock is a bound socket name in Linux's abstract namespace: binding is atomic, and the kernel
- * gives the name back however its owner ends, so that there is never a stale lock to clean up.
+ * frees the name when its owner ends in any way, so there is never a stale lock.
  *
  * @param {string} name
  * @param {() => Promise<void>} task

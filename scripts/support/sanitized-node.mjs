@@ -19,7 +19,7 @@ import { readReport } from './vitest-report.mjs';
 
 const FLAGS = '-fsanitize=address,undefined';
 
-// What touches memory in all its ways, and does not measure how much there is of it.
+// Tests that use memory in all ways, and do not measure how much of it is in use.
 const TESTS = [
   'test/behaviour/input',
   'test/behaviour/sending',
@@ -29,10 +29,10 @@ const TESTS = [
 ];
 const EXCLUDED = [
   'test/behaviour/sending/allocation.test.ts', // the sanitizers keep freed memory back
-  'test/behaviour/sending/soak.test.ts', // likewise
+  'test/behaviour/sending/soak.test.ts', // the same reason
   'test/behaviour/input/no-proc.test.ts', // they need /proc themselves
   'test/behaviour/input/package.test.ts', // packs, installs and loads, and does nothing with memory
-  'test/behaviour/input/native-binary.test.ts', // likewise
+  'test/behaviour/input/native-binary.test.ts', // the same reason
 ];
 
 const ASAN = [
