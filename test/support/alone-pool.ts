@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { ForksPoolWorker, type PoolOptions } from 'vitest/node';
 import { ownNamespace, whyNoOwnNamespace } from '../../rig/index.mjs';
 
-/** Each file of tests in a process that has a network namespace of its own, with loopback up. */
+/** Runs each file of tests in a process with a network namespace of its own, with loopback up. */
 class AloneWorker extends ForksPoolWorker {
   override readonly name = 'alone';
   readonly #options: PoolOptions;
@@ -25,7 +25,7 @@ class AloneWorker extends ForksPoolWorker {
   }
 }
 
-/** Where there can be no namespace, the tests run as others do, and skip. */
+/** Where no namespace can be made, the tests run as others do, and skip. */
 export const alonePool = {
   name: 'alone',
   createPoolWorker: (options: PoolOptions) =>

@@ -2,7 +2,7 @@ import { accessSync, constants, mkdirSync, readFileSync, rmdirSync, writeFileSyn
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** Where cgroups of version 2 are, if this process may make any (cgroup-v2.rst). */
+/** The folder of cgroups of version 2, if this process may make any (cgroup-v2.rst). */
 export function findCgroups(): string | null {
   const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
   const root = /^(?:\S+ ){4}(\S+) .* - cgroup2 /m.exec(mounts)?.[1] ?? null;
@@ -15,8 +15,8 @@ export function findCgroups(): string | null {
 }
 
 /**
- * A cgroup for a test, which this process can enter. When the test has finished, the process is back where
- * it was, and the cgroup is gone with all that was attached to it.
+ * Makes a cgroup for a test, which this process can enter. When the test has finished, the process
+ * returns to its former cgroup, and the new one is removed with all that was attached to it.
  */
 export function makeCgroup(): { path: string; enter: () => void } {
   const root = findCgroups() ?? '';

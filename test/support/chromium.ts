@@ -6,13 +6,19 @@ const path = findTool('chromium');
 
 export interface Visit {
   readonly page: Page;
-  /** What the page said to its console, and errors of its scripts: violations of its policy, too. */
+  /**
+   * Messages of the page's console and errors of its scripts, violations of its content security
+   * policy included.
+   */
   readonly complaints: readonly string[];
-  /** What it asked for, by its URL. */
+  /** The URLs that the page has requested. */
   readonly requests: readonly string[];
 }
 
-/** Debian's browser, for a file of tests (`needs(hasTool('chromium'), …)`); each visit has a context of its own, which nothing is left in. */
+/**
+ * Debian's browser, for a file of tests (`needs(hasTool('chromium'), …)`). Each visit has a new
+ * browser context.
+ */
 export class Chromium {
   #browser: Promise<Browser> | undefined;
 
@@ -23,7 +29,7 @@ export class Chromium {
   async visit(url: string, options: BrowserContextOptions = {}): Promise<Visit> {
     this.#browser ??= chromium.launch({
       ...(path !== undefined && { executablePath: path }),
-      args: isRoot() ? ['--no-sandbox'] : [], // as root it has none
+      args: isRoot() ? ['--no-sandbox'] : [], // root cannot have a sandbox
     });
     const context = await (await this.#browser).newContext(options);
     const page = await context.newPage();

@@ -21,13 +21,13 @@ export class Completions extends IdHistory {
     return right;
   }
 
-  /** Resolves when so many ids have completed, without any call to the socket. */
+  /** Resolves when `count` ids have completed, without any call to the socket. */
   reached(count: number): Promise<void> {
     if (this.completed >= count) return Promise.resolve();
     return new Promise((resolve) => void this.#resolve.set(count, resolve));
   }
 
-  /** Asserts that so many ids have been given out, and that each has completed exactly once. */
+  /** Asserts that `count` ids have been given out, and that each has completed exactly once. */
   expectEachOnce(count: number): void {
     expect(this.problems()).toEqual([]);
     expect(this.sent).toBe(count);

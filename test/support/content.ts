@@ -1,11 +1,11 @@
 import { fillDatagram, fillStream, HEADER_BYTES } from '../../rig/pattern.mjs';
 
-/** Lays the content that receivers check into one piece of memory after the other. */
+/** Writes the content that receivers check into one piece of memory after the other. */
 export interface Content {
   /** Bytes, or datagrams, so far. */
   readonly position: number;
   fill(bytes: Uint8Array, length?: number): void;
-  /** Takes the last piece back: it was not sent. */
+  /** Takes the last piece back, which was not sent. */
   undo(): void;
 }
 

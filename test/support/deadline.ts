@@ -23,7 +23,7 @@ export function event<T = unknown>(emitter: Emitter, name: string, ms = DEADLINE
   return within(next, `event '${name}'`, ms);
 }
 
-/** Looks once a turn of the event loop. For what has no event. */
+/** Checks a condition once in each turn of the event loop, for things that have no event. */
 export async function until(condition: () => boolean, what: string, ms = DEADLINE): Promise<void> {
   const end = performance.now() + ms;
   while (!condition()) {
@@ -37,7 +37,7 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
-/** Looks again and again without ever yielding to the event loop. */
+/** Checks a condition again and again, without yielding to the event loop. */
 export function spinUntil(condition: () => boolean, what: string, ms = DEADLINE): void {
   const end = performance.now() + ms;
   while (!condition()) {

@@ -30,7 +30,7 @@ export function loopback(family: number): string {
   return family === 6 ? '::1' : '127.0.0.1';
 }
 
-/** Each of these is taken down again when the test has finished. */
+/** Starts a receiver, which is stopped when the test has finished. */
 export async function startPeer(options: ReceiverOptions): Promise<Receiver> {
   const receiver = await startReceiver(options);
   onTestFinished(() => receiver[Symbol.asyncDispose]());
@@ -45,7 +45,10 @@ export async function connectTo(
   return tracked(await TcpSocket.connect({ host: loopback(family), port, ...options }));
 }
 
-/** The same, and the peer has accepted it: from here on its commands reach the connection. */
+/**
+ * Connects to a peer, and waits until the peer has accepted the connection, so that its commands
+ * apply to it.
+ */
 export async function connectAndMeet(
   receiver: Receiver,
   options: Partial<TcpOptions> = {},

@@ -3,12 +3,13 @@ import { writeFileSync } from 'node:fs';
 import { onTestFinished } from 'vitest';
 import { canMakeNamespaces, isAlone, needs } from './requirements.js';
 
-// Interfaces of a test that has a network namespace of its own (vitest.config.ts says which have).
+// Makes interfaces for tests that have a network namespace of their own (the list ALONE of
+// vitest.config.ts).
 
 /** The options of such a suite. */
 export const ownLinks = () => needs(isAlone() && canMakeNamespaces(), 'making network namespaces');
 
-/** Runs a command to its end; what it prints. */
+/** Runs a command to its end, and returns what it prints. */
 export function run(command: string): string {
   const [program = '', ...args] = command.split(' ');
   return execFileSync(program, args, { encoding: 'utf8' });
@@ -18,7 +19,10 @@ export const ip = (words: string) => run(`ip ${words}`);
 
 let names = 0;
 
-/** A name that no interface has had; whatever has it is removed when the test has finished. */
+/**
+ * A name that no interface has had. An interface with this name is removed when the test has
+ * finished.
+ */
 export function newName(): string {
   const name = `zl${process.pid}-${names++}`;
   onTestFinished(() => {
@@ -37,7 +41,7 @@ export function addSink(name = newName()): string {
 }
 
 /**
- * Two interfaces that are each other's end, on which the kernel sends nothing by itself, except where
+ * Makes two connected interfaces (veth), on which the kernel sends nothing by itself, except where
  * they have IPv6. `options` are those of the first, of `ip link add`.
  */
 export function addPair({ name = newName(), options = '', ipv6 = false } = {}) {
@@ -52,12 +56,12 @@ export function addPair({ name = newName(), options = '', ipv6 = false } = {}) {
 
 type Counts = Record<'packets' | 'bytes' | 'errors' | 'dropped', number>;
 
-/** What the interface has counted. */
+/** The counters of an interface. */
 export function countsOf(name: string): { rx: Counts; tx: Counts } {
   return JSON.parse(ip(`-s -j link show ${name}`))[0].stats64;
 }
 
-/** The warnings of the library from now on, to the end of the test. */
+/** Collects the warnings of the library from now on, to the end of the test. */
 export function warnings(): { code: string; message: string }[] {
   const seen: { code: string; message: string }[] = [];
   const note = ({ name, code, message }: Error & { code?: string }) => {

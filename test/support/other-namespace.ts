@@ -16,7 +16,7 @@ export class OtherNamespace {
   }
 
   static async open(): Promise<OtherNamespace> {
-    // It ends when its input does, also where this process is killed.
+    // It ends when its input does, even if this process is killed.
     const args = ['--net', 'sh', '-c', 'echo ready; exec cat'];
     const holder = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'inherit'] });
     onTestFinished(() => void holder.kill('SIGKILL'));
@@ -31,12 +31,12 @@ export class OtherNamespace {
     return ['nsenter', `--target=${this.#holder.pid}`, '--net', '--'];
   }
 
-  /** Runs a command inside to its end; what it prints. */
+  /** Runs a command inside to its end, and returns what it prints. */
   run(command: string): string {
     return run(`${this.prefix.join(' ')} ${command}`);
   }
 
-  /** Brings an interface of this process inside, and up. */
+  /** Moves an interface of this process's namespace inside, and sets it up. */
   take(name: string): void {
     run(`ip link set ${name} netns ${this.#holder.pid}`);
     this.run(`ip link set ${name} up`);

@@ -22,13 +22,13 @@ export interface ProgramOptions {
   node?: readonly string[];
   /** Milliseconds after which it is killed, which fails the test. */
   timeout?: number;
-  /** What starts it; default here, by child_process. */
+  /** Starts it; by default child_process.spawn. */
   spawn?: (file: string, args: string[], options: SpawnOptions) => ChildProcess;
 }
 
 /**
- * A Node.js program in a process of its own, for what a test could not outlive. What it says with
- * say.mjs arrives as messages. It is killed when the test ends.
+ * A Node.js program in a process of its own, for things that would end the process of the test.
+ * What it sends with say.mjs arrives as messages. It is killed when the test ends.
  */
 export class Program {
   readonly messages: Message[] = [];
@@ -70,7 +70,7 @@ export class Program {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** The next message of that type; those before it are passed over. */
+  /** The next message of a type. Messages of other types before it are skipped. */
   async next(type: string): Promise<Message> {
     const found = (async () => {
       for (;;) {
@@ -95,7 +95,7 @@ export class Program {
     this.#child.kill(signal);
   }
 
-  /** How it ended, by itself. */
+  /** Resolves when it has ended by itself, with its exit code or signal. */
   exit(): Promise<Exit> {
     return within(this.#exit, 'the end of a program', this.#timeout);
   }

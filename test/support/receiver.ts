@@ -4,15 +4,15 @@ import type { Receiver, ReceiverReport } from '../../rig/index.mjs';
 export { type Receiver, type ReceiverReport, startReceiver } from '../../rig/index.mjs';
 
 /**
- * Waits until the receiver has so many bytes, or datagrams, and asserts that nothing was wrong:
- * content, and for UDP also order and number.
+ * Waits until the receiver has that many bytes or datagrams, and asserts that the content is right,
+ * and for UDP also order and number.
  */
 export async function expectIntact(
   receiver: Receiver,
   expected: { bytes?: number; datagrams?: number },
 ): Promise<ReceiverReport> {
   const { bytes = 0, datagrams = 0 } = expected;
-  // A wrong byte ends the wait: what is to come may never.
+  // A wrong byte ends the wait, since the rest may never arrive.
   const report = await receiver.until(
     (now) =>
       now.wrongBytes > 0 || (now.bytes >= bytes && (datagrams === 0 || now.datagrams >= datagrams)),

@@ -10,7 +10,10 @@ declare module 'vitest' {
   }
 }
 
-/** Set by CI: what a test needs has to be there, so that nothing is skipped unnoticed. */
+/**
+ * Set by CI, where everything that tests need has to be there, so that nothing is skipped
+ * unnoticed.
+ */
 const requireAll = process.env.ZEROSEND_REQUIRE_ALL === '1';
 
 /**
@@ -40,8 +43,8 @@ export function needsHere(context: TestContext, condition: boolean, need: string
 }
 
 /**
- * Whether the tests run as root, who can become other users; that of a user namespace of one's own cannot,
- * since it maps nobody else (user_namespaces(7)). It does not tell which capabilities it has.
+ * Whether the tests run as a root that can become other users. Root of a user namespace cannot,
+ * since no other user is mapped there (user_namespaces(7)). This says nothing about capabilities.
  */
 export function isRoot(): boolean {
   return process.geteuid?.() === 0 && !/^\s*0\s+\d+\s+1\s*$/.test(uidMap());

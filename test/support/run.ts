@@ -15,14 +15,14 @@ export interface Running {
 }
 
 export interface RunOptions {
-  /** Beside the environment of this process. */
+  /** Added to the environment of this process. */
   env?: NodeJS.ProcessEnv;
   cwd?: string;
   /** Milliseconds after which it is killed; default 25000. */
   timeout?: number;
 }
 
-/** Starts a program in a process of its own; one that speaks in messages is a Program. */
+/** Starts a program in a process of its own. For programs that send messages there is `Program`. */
 export function start(command: readonly string[], options: RunOptions = {}): Running {
   const [file = '', ...args] = command;
   const { env = {}, cwd, timeout = 25_000 } = options;
@@ -45,12 +45,12 @@ export function start(command: readonly string[], options: RunOptions = {}): Run
   return { child, output, ended };
 }
 
-/** Runs a program to its end, whatever that is. */
+/** Runs a program to its end, whether it succeeds or not. */
 export function run(command: readonly string[], options?: RunOptions): Promise<Ended> {
   return start(command, options).ended;
 }
 
-/** The same to a good end. */
+/** Runs a program to its end, and throws unless it succeeds. */
 export async function succeed(command: readonly string[], options?: RunOptions): Promise<Ended> {
   const ended = await run(command, options);
   if (ended.code === 0) return ended;
@@ -58,12 +58,12 @@ export async function succeed(command: readonly string[], options?: RunOptions):
   throw new Error(`${command.join(' ')} ended with ${signal ?? code}: ${stderr || stdout}`);
 }
 
-/** What a program prints that comes to a good end. */
+/** What a program prints. Throws unless it succeeds. */
 export async function output(command: readonly string[], options?: RunOptions): Promise<string> {
   return (await succeed(command, options)).stdout;
 }
 
-/** What a program says whose last line is JSON. */
+/** The last line that a program prints, as JSON. Throws unless it succeeds. */
 // biome-ignore lint/suspicious/noExplicitAny: each program says what it has to say
 export async function ask(command: readonly string[], options?: RunOptions): Promise<any> {
   return JSON.parse((await output(command, options)).trim().split('\n').at(-1) ?? '');

@@ -10,5 +10,5 @@ export function say(type, content = {}) {
   writeSync(1, `${JSON.stringify({ type, ...content })}\n`);
 }
 
-/** What the test gave the program, or a worker of it. */
+/** What the test has passed to the program, or to a worker of it. */
 export const given = JSON.parse(process.argv[2] ?? '{}');

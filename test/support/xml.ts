@@ -1,4 +1,4 @@
-/** What keeps a text from being well-formed XML (elements, attributes, entities), or null. */
+/** Why a text is not well-formed XML (elements, attributes, entities), or null if it is. */
 export function problemOfXml(text: string): string | null {
   const open: string[] = [];
   const parts =
