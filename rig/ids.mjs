@@ -48,7 +48,7 @@ export class IdChecker {
   #twice = new Wrong();
   #unknown = new Wrong();
   #outOfTurn = new Wrong();
-  /** Ranges whose last id is below their first one, and the like. */
+  /** Ranges that are malformed: their ids are not whole numbers, or the last is below the first. */
   #malformed = { count: 0, first: '' };
 
   /**
