@@ -1,10 +1,9 @@
 import { type ChildProcess, execFile, type SpawnOptions } from 'node:child_process';
-import { chmodSync, cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, cpSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   compileProgram,
   createRig,
@@ -12,6 +11,7 @@ import {
   runInUserNamespace,
   whyRigUnavailable,
 } from '../../rig/index.mjs';
+import { folderOfTest } from '../support/folders.js';
 import { canMakeNamespaces, hasTool, isRoot, needs } from '../support/requirements.js';
 import { needsRig } from './needs.js';
 
@@ -53,8 +53,7 @@ const SENT = { sends: 20, zerocopied: 20, copied: 0 };
 
 /** A copy of the rigs that every user can read, wherever the checkout is. */
 async function readableCopy(): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'zerosend-rig-copy-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const folder = folderOfTest();
   const probe = await compileProgram('probe');
   cpSync(fileURLToPath(new URL('../../rig', import.meta.url)), join(folder, 'rig'), {
     recursive: true,

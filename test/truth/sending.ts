@@ -1,10 +1,10 @@
-import { chmodSync, cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished } from 'vitest';
 import type { SocketOptions } from 'zerosend';
 import { type ReceiverReport, type Rig, startReceiver } from '../../rig/index.mjs';
+import { folderOfTest } from '../support/folders.js';
 import { expectIntact } from '../support/receiver.js';
 import { Inside, type InsideOptions } from './inside.js';
 import type { Report } from './reports.js';
@@ -67,8 +67,7 @@ export async function sendAll(
 
 /** What a program needs of the checkout, where every user can read it. */
 export function readableCopy(): string {
-  const copy = mkdtempSync(join(tmpdir(), 'zerosend-truth-'));
-  onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
+  const copy = folderOfTest();
   chmodSync(copy, 0o755);
   const libraries = ['eventemitter3', 'p-queue', 'p-timeout'];
   const paths = ['package.json', 'dist', 'build/Release', 'rig', 'test/support', 'test/truth'];

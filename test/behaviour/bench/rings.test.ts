@@ -1,6 +1,5 @@
 import { type ChildProcess, type ExecFileOptions, execFile } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -14,6 +13,7 @@ import { CorrectnessError, SenderProcess } from '../../../bench/sender-process.m
 import { Sink } from '../../../bench/sinks.mjs';
 import { createRig, type Rig } from '../../../rig/index.mjs';
 import { needsRig } from '../../rig/needs.js';
+import { folderOfTest } from '../../support/folders.js';
 import { isRoot } from '../../support/requirements.js';
 
 const RUN = fileURLToPath(new URL('../../../bench/run.mjs', import.meta.url));
@@ -100,8 +100,7 @@ describe('the checks of the benchmarks', await needsRig('veth'), () => {
     ['copies', { sends: 2, completed: 2, copied: 2 }, 'should have been zerocopied'],
     ['sends nothing', { sends: 0, completed: 0 }, 'nothing was sent'],
   ])('notice a program that %s', async (_, slice, message) => {
-    const folder = mkdtempSync(join(tmpdir(), 'zerosend-test-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = folderOfTest();
     const cSender = join(folder, 'sender');
     const line = JSON.stringify({ violations: 0, zerocopied: 0, copied: 0, inlined: 0, ...slice });
     writeFileSync(cSender, `#!/bin/sh\necho ready\nread x\necho '${line}'\n`);

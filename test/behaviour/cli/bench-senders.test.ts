@@ -1,8 +1,7 @@
 // What takes its turns in `zerosend bench`: when a TCP sender is done, and programs of somebody else.
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openProgram } from '../../../dist/cli/bench/program-sender.js';
 import {
   isAcknowledged,
@@ -11,6 +10,7 @@ import {
 } from '../../../dist/cli/bench/tcp-queue.js';
 import { until, within } from '../../support/deadline.js';
 import { connectAndMeet, startPeer } from '../../support/endpoints.js';
+import { folderOfTest } from '../../support/folders.js';
 
 const COUNTS = { sends: 1, bytes: 1, zerocopied: 0, fallbacks: 0, failed: 0 };
 
@@ -56,8 +56,7 @@ describe('a program that takes part', () => {
   const where = { protocol: 'udp', address: '198.18.0.2', port: 9, size: 64 } as const;
   const particulars = { ...where, buffers: 16, segment: 1400 };
   const program = (text: string) => {
-    const folder = mkdtempSync(join(tmpdir(), 'zerosend-test-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = folderOfTest();
     const file = join(folder, 'program');
     writeFileSync(file, `#!/bin/sh\n${text}\n`);
     chmodSync(file, 0o755);

@@ -1,13 +1,13 @@
 // `zerosend bench` as a person starts it, and as a program reads it. Figures differ from machine to
 // machine: what is tested is what was measured, over which way, and that nothing was lost.
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { BenchReport } from '../../../dist/cli/bench/report.js';
 import { ownNamespace } from '../../../rig/index.mjs';
+import { folderOfTest } from '../../support/folders.js';
 import {
   canMakeNamespaces,
   hasTool,
@@ -157,8 +157,7 @@ describe('zerosend bench, over loopback', () => {
   }, 60_000);
 
   it('writes the chart as SVG', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'zerosend-test-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = folderOfTest();
     const file = join(folder, 'chart.svg');
     const args = [...SHORT, '--loopback', '--mechanisms', 'udp', '--svg', file];
     const { stderr } = await measured(args);

@@ -1,10 +1,10 @@
 // What zerosend doctor says of network interfaces, against what they do.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ownNamespace } from '../../../rig/index.mjs';
+import { folderOfTest } from '../../support/folders.js';
 import { canMakeNamespaces, hasTool, needs } from '../../support/requirements.js';
 import { after, compileUnder, doctor, LO_UP } from './doctor.js';
 import { pipe, zerosend } from './shell.js';
@@ -179,8 +179,7 @@ describe('a look', namespaces, () => {
       ...[LO_UP, `link add ${sink} type ifb`, `link add ${near} type veth peer name ${far}`],
       ...[...quiet(sink), ...quiet(near), ...quiet(far), `address add 198.18.7.1/24 dev ${sink}`],
     ];
-    const folder = mkdtempSync(join(tmpdir(), 'zerosend-look-'));
-    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const folder = folderOfTest();
     const [before, later] = [join(folder, 'before'), join(folder, 'later')];
     const state = (file: string) =>
       `(ip -d link && for one in ${sink} ${near} ${far}; do ip -s -j link show $one; done && ` +

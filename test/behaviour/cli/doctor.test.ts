@@ -1,8 +1,8 @@
 // zerosend doctor under one condition after the other: what it says has to change with each, and be true.
-import { chmodSync, copyFileSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, copyFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { folderOfTest } from '../../support/folders.js';
 import { canMakeNamespaces, hasTool, isRoot, needs } from '../../support/requirements.js';
 import { after, commandLine, doctor, NOBODY, NOBODY_ID, ZERO_COPY } from './doctor.js';
 import { atTerminal, pipe, screen, zerosend } from './shell.js';
@@ -141,8 +141,7 @@ describe('nobody', root, () => {
     'and that helps: a node that was given it has rings',
     needs(hasTool('setcap'), 'the tool setcap'),
     async () => {
-      const folder = mkdtempSync(join(tmpdir(), 'zerosend-setcap-'));
-      onTestFinished(() => rmSync(folder, { recursive: true }));
+      const folder = folderOfTest();
       chmodSync(folder, 0o755);
       const own = join(folder, 'node');
       copyFileSync(realpathSync(process.execPath), own);

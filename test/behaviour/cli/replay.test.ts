@@ -1,12 +1,12 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { template } from 'zerosend/generator';
 import { ownNamespace } from '../../../rig/index.mjs';
 import { needsRig } from '../../rig/needs.js';
+import { folderOfFile } from '../../support/folders.js';
 import { canMakeNamespaces, hasTool, isRoot, needs } from '../../support/requirements.js';
 import { pcap, type Written } from '../generator/support/pcap-writer.js';
 import { ETHERNET, INTACT, Wire } from '../generator/support/wire.js';
@@ -15,8 +15,7 @@ import { atTerminal, pipe, Running, screen, zerosend } from './shell.js';
 
 const REPLAY = [process.execPath, zerosend, 'replay'];
 const MS = 1_000_000n;
-const folder = mkdtempSync(join(tmpdir(), 'zerosend-replay-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = folderOfFile();
 
 /** Numbered frames, UDP and TCP in turn, a millisecond apart. */
 function frames(count: number): Written[] {

@@ -1,18 +1,17 @@
 // `zerosend send` with rates that change, mixes and streams, as files and options describe them.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { readCapture } from 'zerosend/generator';
 import { until } from '../../support/deadline.js';
+import { folderOfFile } from '../../support/folders.js';
 import { pipe, zerosend } from './shell.js';
 
 const SEND = [process.execPath, zerosend, 'send'];
-const folder = mkdtempSync(join(tmpdir(), 'zerosend-traffic-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = folderOfFile();
 
 // biome-ignore lint/suspicious/noExplicitAny: what is in the document is what is tested
 type Json = any;

@@ -1,14 +1,14 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { compile, readCapture, template } from 'zerosend/generator';
 import { ownNamespace } from '../../../rig/index.mjs';
 import { needsRig } from '../../rig/needs.js';
+import { folderOfFile } from '../../support/folders.js';
 import { canMakeNamespaces, findTool, hasTool, isRoot, needs } from '../../support/requirements.js';
 import { output } from '../../support/run.js';
 import { INTACT, Wire } from '../generator/support/wire.js';
@@ -28,8 +28,7 @@ async function json(args: readonly string[], prefix: readonly string[] = []): Pr
   return JSON.parse(stdout);
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'zerosend-send-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = folderOfFile();
 
 /** A receiver of datagrams that is not ours. */
 async function hearDatagrams(family: 4 | 6 = 4) {

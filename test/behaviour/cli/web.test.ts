@@ -1,10 +1,9 @@
 // The page of `--web`, of real runs of real sockets: what the server answers, and what a browser shows.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
@@ -14,6 +13,7 @@ import type { Snapshot } from '../../../dist/cli/live/snapshot.js';
 import { PageServer } from '../../../dist/cli/web/server.js';
 import { Chromium } from '../../support/chromium.js';
 import { within } from '../../support/deadline.js';
+import { folderOfTest } from '../../support/folders.js';
 import { hasTool, needs } from '../../support/requirements.js';
 import { pipe, Running, zerosend } from './shell.js';
 
@@ -50,12 +50,6 @@ async function shown(...more: string[]): Promise<{ run: Running; url: URL }> {
     run.child.once('close', () => reject(new Error(`no page: ${said}`)));
   });
   return { run, url };
-}
-
-function folder(): string {
-  const path = mkdtempSync(join(tmpdir(), 'zerosend-test-'));
-  onTestFinished(() => rmSync(path, { recursive: true }));
-  return path;
 }
 
 interface Answer {
@@ -451,7 +445,7 @@ describe('the page in a browser', needs(hasTool('chromium'), 'the tool chromium'
     await page.locator('#save').click();
     const download = await downloading;
     expect(download.suggestedFilename()).toMatch(/^zerosend-send-[\dT-]+\.html$/);
-    const file = join(folder(), 'saved.html');
+    const file = join(folderOfTest(), 'saved.html');
     await download.saveAs(file);
     const saved = await chromium.visit(pathToFileURL(file).href, { offline: true });
     expect(await textOf(saved.page, 'state')).toBe('saved');
@@ -465,7 +459,7 @@ describe('the page in a browser', needs(hasTool('chromium'), 'the tool chromium'
 
   it('is the same in the file of --web-save, whatever is in its title', async () => {
     const to = await listener();
-    const file = join(folder(), 'end.html');
+    const file = join(folderOfTest(), 'end.html');
     const argv = [process.execPath, zerosend, 'send', to, '--seconds', '1', '--web-save', file];
     const { code, stderr } = await pipe([...argv, '--json']);
     expect(code).toBe(0);
@@ -483,7 +477,7 @@ describe('a page that tells templates apart', needs(hasTool('chromium'), 'chromi
 
   it('has a row for each, on a phone as well', async () => {
     const to = await listener();
-    const place = folder();
+    const place = folderOfTest();
     const [mix, file] = [join(place, 'mix.json'), join(place, 'end.html')];
     const parts = [
       { name: 'short', weight: 2, template: { length: 100 } },

@@ -1,17 +1,16 @@
 // examples/dns-load.mjs against a server of Debian's, and against one that answers wrongly.
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { ownNamespace } from '../../../rig/index.mjs';
+import { folderOfFile } from '../../support/folders.js';
 import { canMakeNamespaces, hasTool, needs } from '../../support/requirements.js';
 import { type DnsRecord, readAnswer, startDnsServer } from './dns-server.js';
 import { run } from './run.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'zerosend-dns-load-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = folderOfFile();
 
 const DOMAIN = 'zone.test';
 const NXDOMAIN = 3;

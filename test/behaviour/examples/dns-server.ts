@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { within } from '../../support/deadline.js';
+import { folderOfTest } from '../../support/folders.js';
 import { findTool } from '../../support/requirements.js';
 
 /** A record as it stands in an answer: its type, and its data as text. */
@@ -73,8 +73,7 @@ export interface DnsServer {
 
 /** Starts dnsmasq on a port of loopback that nobody has; it ends with the test. */
 export async function startDnsServer(zone: Zone, domain: string): Promise<DnsServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'zerosend-dns-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = folderOfTest();
   const file = join(folder, 'dnsmasq.conf');
   for (let attempts = 5; ; attempts--) {
     const port = await freePort();

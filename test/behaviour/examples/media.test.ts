@@ -1,14 +1,13 @@
 // examples/media.mjs, and a receiver that looks at every byte.
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { folderOfFile } from '../../support/folders.js';
 import { Listener } from '../generator/support/listener.js';
 import { run } from './run.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'zerosend-media-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = folderOfFile();
 
 const PIECES = 80; // a second
 const SECONDS = 1;

@@ -4,21 +4,20 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { until, within } from '../../support/deadline.js';
+import { folderOfFile } from '../../support/folders.js';
 import { addPair, ip, ownLinks } from '../../support/links.js';
 import { OtherNamespace } from '../../support/other-namespace.js';
 import { hasTool, isRoot, needs } from '../../support/requirements.js';
 import { output } from '../../support/run.js';
 import { run } from './run.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'zerosend-session-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = folderOfFile();
 
 const CAPTURED = { client: '198.18.5.1', server: '198.18.5.2' };
 const REPLAYED = { client: '198.18.1.9', server: '198.19.1.9' };

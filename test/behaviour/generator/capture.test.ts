@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { readCapture } from 'zerosend/generator';
+import { folderOfFile } from '../../support/folders.js';
 import { findTool, hasTool, needs } from '../../support/requirements.js';
 import { output } from '../../support/run.js';
 import {
@@ -24,8 +24,7 @@ const ORDERS = [
   ['big endian', false],
 ] as const;
 
-const folder = mkdtempSync(join(tmpdir(), 'zerosend-capture-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = folderOfFile();
 
 describe('readCapture', () => {
   describe.each(ORDERS)('%s', (_, little) => {

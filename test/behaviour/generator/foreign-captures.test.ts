@@ -1,10 +1,10 @@
 // Captures that other programs have written, against what tshark reads in them.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { readCapture } from 'zerosend/generator';
+import { folderOfFile } from '../../support/folders.js';
 import { hasTool, needs } from '../../support/requirements.js';
 import { output } from '../../support/run.js';
 import { FRAMES, hex } from './support/frames.js';
@@ -13,8 +13,7 @@ import { pcap } from './support/pcap-writer.js';
 // Much to compute, or many programs to run: beside other load that takes its time.
 vi.setConfig({ testTimeout: 180_000 });
 
-const folder = mkdtempSync(join(tmpdir(), 'zerosend-captures-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = folderOfFile();
 
 const tools = ['tshark', 'editcap', 'mergecap', 'text2pcap'];
 const missing = tools.filter((tool) => !hasTool(tool));

@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   compile,
   type Field,
@@ -15,6 +14,7 @@ import {
   type Protocol,
   template,
 } from 'zerosend/generator';
+import { folderOfTest } from '../../support/folders.js';
 import { findTool, hasTool, needs } from '../../support/requirements.js';
 import {
   ABOVE,
@@ -372,8 +372,7 @@ describe('as tshark reads them', needs(hasTool('tshark'), 'the tool tshark'), ()
   const STACKED: readonly LayerKind[] = ['mpls', 'vlan'];
 
   async function read(packets: readonly Uint8Array[]) {
-    const folder = mkdtempSync(join(tmpdir(), 'zerosend-layers-'));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const folder = folderOfTest();
     const file = join(folder, 'stacks.pcap');
     writeFileSync(file, pcap(packets.map((bytes, i) => ({ bytes, time: BigInt(i) * 1_000_000n }))));
     const fields = ['frame.protocols', '_ws.malformed', ...STATUS].flatMap((name) => ['-e', name]);

@@ -1,15 +1,15 @@
 // Captures that are read as they come: the same as those that are read as a whole, in little memory.
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type CaptureSource, openCapture, readCapture } from 'zerosend/generator';
+import { folderOfFile } from '../../support/folders.js';
 import { findTool, hasTool, needs } from '../../support/requirements.js';
 import { output } from '../../support/run.js';
 import { FRAMES, hex } from './support/frames.js';
@@ -22,8 +22,7 @@ import {
   simplePacketBlock,
 } from './support/pcap-writer.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'zerosend-reading-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = folderOfFile();
 const at = (name: string) => join(folder, name);
 
 const T = 1_700_000_000_123_456_789n;

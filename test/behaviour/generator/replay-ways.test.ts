@@ -1,10 +1,9 @@
 // Replays that are read as they go, through two sockets, for a time, or with other addresses in each loop.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   openCapture,
   type PacketDescription,
@@ -15,6 +14,7 @@ import {
   template,
 } from 'zerosend/generator';
 import { openTo, startPeer } from '../../support/endpoints.js';
+import { folderOfFile } from '../../support/folders.js';
 import { parse } from './support/oracle.js';
 import { pcap, type Written } from './support/pcap-writer.js';
 import { sendable } from './support/sendable.js';
@@ -23,8 +23,7 @@ import { ETHERNET } from './support/wire.js';
 const { Rewriter } = await import('../../../lib/generator/replay/rewrite.js');
 const { Splitter } = await import('../../../lib/generator/replay/split.js');
 
-const folder = mkdtempSync(join(tmpdir(), 'zerosend-ways-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = folderOfFile();
 
 const CLIENT = '10.1.2.3';
 const SERVER = '10.9.9.9';

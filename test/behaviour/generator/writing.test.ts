@@ -1,19 +1,18 @@
 // Packets into a capture in place of a socket, read again by our reader and by others.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type PacketToWrite, readCapture, template, writeCapture } from 'zerosend/generator';
+import { folderOfFile } from '../../support/folders.js';
 import { findTool, hasTool, needs } from '../../support/requirements.js';
 import { output } from '../../support/run.js';
 import { FRAMES, hex } from './support/frames.js';
 import { parse } from './support/oracle.js';
 import { ETHERNET } from './support/wire.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'zerosend-writing-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = folderOfFile();
 const at = (name: string) => join(folder, name);
 
 const IPV4 = { source: '198.18.0.1', destination: '198.18.0.2' };

@@ -1,8 +1,7 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { onTestFinished } from 'vitest';
+import { folderOfTest } from '../../support/folders.js';
 import { hasTool, isRoot } from '../../support/requirements.js';
 import { ask as askProgram, type Ended, type RunOptions, run } from '../../support/run.js';
 
@@ -33,8 +32,7 @@ export function ask(
 
 /** A copy of the package as it is installed, which every user can read. Removed after the test. */
 export function copyOfPackage({ binary = true } = {}): string {
-  const folder = mkdtempSync(join(tmpdir(), 'zerosend-package-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const folder = folderOfTest();
   const parts = ['package.json', 'dist', 'test/behaviour/input/programs'];
   const modules = readdirSync(join(root, 'node_modules')).filter((name) =>
     ['eventemitter3', 'p-queue', 'p-timeout'].includes(name),

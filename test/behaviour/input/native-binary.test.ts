@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { folderOfTest } from '../../support/folders.js';
 import { loadAddon } from './addon.js';
 import { copyOfPackage, root, runNode } from './children.js';
 
@@ -32,22 +32,16 @@ async function importFailure(
   return JSON.parse(ended.stdout);
 }
 
-function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'zerosend-binary-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  return folder;
-}
-
 /** A module that stands in for the addon. */
 function fake(name: string, content: string): string {
-  const path = join(temporaryFolder(), name);
+  const path = join(folderOfTest(), name);
   writeFileSync(path, content);
   return path;
 }
 
 /** A shared library made of C source. */
 function compiled(source: string): string {
-  const path = join(temporaryFolder(), 'made.node');
+  const path = join(folderOfTest(), 'made.node');
   execFileSync(process.env.CC ?? 'cc', ['-shared', '-fPIC', '-o', path, source]);
   return path;
 }
@@ -92,7 +86,7 @@ describe('the binary', () => {
   });
 
   it('is a program, or a library that is no addon', async () => {
-    const program = join(temporaryFolder(), 'program.node');
+    const program = join(folderOfTest(), 'program.node');
     copyFileSync(process.execPath, program);
     expectMissing(
       await importFailure(program),

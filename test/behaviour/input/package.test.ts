@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it, vi } from 'vitest';
+import { folderOfTest } from '../../support/folders.js';
 import { root, runNode } from './children.js';
 
 // Much to compute, or many programs to run: beside other load that takes its time.
@@ -10,8 +10,7 @@ vi.setConfig({ testTimeout: 180_000 });
 
 // README offers the packed file; so it has to hold all that its install script and its importers need.
 it('the packed file has what it is built from, and is imported by its names', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'zerosend-pack-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const folder = folderOfTest();
   // Not as `npm pack` by itself: its prepack would start the build that has made what is tested here.
   const packed = execFileSync(
     'npm',

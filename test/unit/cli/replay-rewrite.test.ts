@@ -1,15 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../../lib/cli/base/options.js';
 import { parse } from '../../../lib/cli/base/parse.js';
 import { command } from '../../../lib/cli/replay/command.js';
 import { rewriteOf, serverRewriteOf } from '../../../lib/cli/replay/rewrite.js';
 import { Rewriter } from '../../../lib/generator/replay/rewrite.js';
+import { folderOfFile } from '../../support/folders.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'zerosend-rewrite-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = folderOfFile();
 
 const optionsOf = (args: readonly string[]) => parse(command, ['capture.pcap', ...args]).options;
 const MAC = (last: string) => `02:00:00:00:00:0${last}`;

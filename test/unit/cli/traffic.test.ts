@@ -1,14 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parse } from '../../../lib/cli/base/parse.js';
 import { checkCombination } from '../../../lib/cli/send/combinations.js';
 import { command } from '../../../lib/cli/send/command.js';
 import { trafficOf } from '../../../lib/cli/send/traffic.js';
+import { folderOfFile } from '../../support/folders.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'zerosend-traffic-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = folderOfFile();
 
 let files = 0;
 function file(content: object | string): string {
