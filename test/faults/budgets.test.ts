@@ -1,6 +1,7 @@
 // What one hold of a socket's lock may do: whoever waits for it, JavaScript above all, is not kept.
 import { expect, it, onTestFinished } from 'vitest';
 import type { UdpOptions } from 'zerosend';
+import { spinUntil } from '../support/deadline.js';
 import { isRoot, needs } from '../support/requirements.js';
 import {
   clearFaultsAfterEach,
@@ -22,12 +23,6 @@ const MOST_SENT = 128;
 const MOST_READ = 1024;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
-
-/** Looks again and again, without a turn of the event loop. */
-function busyUntil(holds: () => boolean, what: string): void {
-  const end = performance.now() + 15_000;
-  while (!holds()) if (performance.now() > end) throw new Error(`not in time: ${what}`);
-}
 
 /** A socket with so many datagrams in its queue, to a peer that takes them all. */
 async function queueUp(port: number, count: number, options: UdpOptions = {}) {
@@ -76,7 +71,7 @@ it('the poller thread sends a long queue in parts, while JavaScript computes', (
     const socket = await queueUp(port, count);
     const { wakes } = socket.stats();
     clearFaults();
-    busyUntil(() => socket.stats().kernelSends === count, 'all is sent');
+    spinUntil(() => socket.stats().kernelSends === count, 'all is sent', 15_000);
     expect(socket.stats().wakes - wakes).toBeGreaterThanOrEqual(Math.floor(count / MOST_SENT));
     await within(socket.flush(), 'flush');
     expect(socket.inFlight).toBe(0);
@@ -86,11 +81,11 @@ it('a long queue does not keep another socket waiting', () =>
   withUdpReceiver(async ({ port }) => {
     const long = await queueUp(port, 300_000);
     clearFaults();
-    busyUntil(() => long.stats().kernelSends > 0, 'the poller thread is at it');
+    spinUntil(() => long.stats().kernelSends > 0, 'the poller thread is at it', 15_000);
     holdBack();
     const short = await queueUp(port, 1);
     clearFaults();
-    busyUntil(() => short.stats().kernelSends === 1, 'the other has sent');
+    spinUntil(() => short.stats().kernelSends === 1, 'the other has sent', 15_000);
     expect(long.stats().kernelSends).toBeLessThan(300_000);
     await within(long.flush(), 'flush', 20_000);
   }));
@@ -113,7 +108,7 @@ it('the poller thread reads a long error queue in parts', needs(isRoot(), 'root'
     const { timestamps, wakes } = socket.stats();
     expect(timestamps).toBe(0);
     inject('recvmsg');
-    busyUntil(() => socket.stats().timestamps === 2 * count, 'all is read ');
+    spinUntil(() => socket.stats().timestamps === 2 * count, 'all is read ', 15_000);
     expect(socket.stats().wakes - wakes).toBeGreaterThanOrEqual((2 * count) / MOST_READ);
     await eventually(() => told).toBe(2 * count);
   }),
@@ -128,7 +123,7 @@ it.each(['tcp', 'udp'] as const)(
       expect(sender.send()).toBe('accepted');
       const { socket } = sender;
       // Each wake but the last meets EAGAIN, and nobody but the poller thread can arm again.
-      busyUntil(() => socket.stats().completed === 1, 'the send goes out');
+      spinUntil(() => socket.stats().completed === 1, 'the send goes out', 15_000);
       expect(socket.stats().wakes).toBeGreaterThan(4);
       expect(await sender.finish()).toMatchObject({ problems: [], report: { unfinished: 0 } });
     }),

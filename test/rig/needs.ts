@@ -1,5 +1,11 @@
-import type { TestOptions } from 'vitest';
-import { type RigKind, type RigOptions, whyRigUnavailable } from '../../rig/index.mjs';
+import { onTestFinished, type TestOptions } from 'vitest';
+import {
+  createRig,
+  type Rig,
+  type RigKind,
+  type RigOptions,
+  whyRigUnavailable,
+} from '../../rig/index.mjs';
 import { canMakeNamespaces, isAlone, needs } from '../support/requirements.js';
 
 /** Throws where the sending end of a rig would come among the machine's own interfaces. */
@@ -19,4 +25,11 @@ export async function needsRig(kind: RigKind, options: RigOptions = {}): Promise
   assertOwnPlace(options);
   const reason = await whyRigUnavailable(kind, options);
   return needs(reason === null, `a ${kind} rig, but: ${reason}`);
+}
+
+/** A rig, which is removed when the test that calls this has finished. */
+export async function rigUp(kind: RigKind, options: RigOptions = {}): Promise<Rig> {
+  const rig = await createRig(kind, options);
+  onTestFinished(() => rig.dispose());
+  return rig;
 }

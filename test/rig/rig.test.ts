@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { lives } from '../../rig/cleanup.mjs';
 import {
   cleanLeftovers,
@@ -15,16 +15,10 @@ import {
   startReceiver,
 } from '../../rig/index.mjs';
 import { expectIntact } from '../support/receiver.js';
-import { needsRig } from './needs.js';
+import { needsRig, rigUp } from './needs.js';
 
 const MB = 1_000_000;
 const TRAINS = ['--size', '64400', '--segment', '1400'];
-
-async function rigUp(kind: RigKind, options: RigOptions = {}): Promise<Rig> {
-  const rig = await createRig(kind, options);
-  onTestFinished(() => rig.dispose());
-  return rig;
-}
 
 interface ProbeResult {
   sends: number;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type ReceiverReport, type Rig, type RigOptions, startReceiver } from '../../rig/index.mjs';
-import { needsRig } from '../rig/needs.js';
-import { Inside, rigUp } from './inside.js';
+import { needsRig, rigUp } from '../rig/needs.js';
+import { Inside } from './inside.js';
 import { stopWhenClosed, stopWhenQuiet } from './receiving.js';
 import { expectBalanced, expectConstant, type Report } from './reports.js';
 

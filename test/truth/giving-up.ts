@@ -1,5 +1,6 @@
 import { startReceiver } from '../../rig/index.mjs';
-import { Inside, rigUp } from './inside.js';
+import { rigUp } from '../rig/needs.js';
+import { Inside } from './inside.js';
 import { stopWhenClosed, stopWhenQuiet } from './receiving.js';
 import type { Report } from './reports.js';
 

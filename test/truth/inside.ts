@@ -1,6 +1,6 @@
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { expect, onTestFinished } from 'vitest';
-import { createRig, type Rig, type RigKind, type RigOptions } from '../../rig/index.mjs';
+import { expect } from 'vitest';
+import type { Rig } from '../../rig/index.mjs';
 import { Program } from '../support/program.js';
 import type { Report } from './reports.js';
 
@@ -20,12 +20,6 @@ export interface InsideOptions {
 }
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-
-export async function rigUp(kind: RigKind, options: RigOptions = {}): Promise<Rig> {
-  const rig = await createRig(kind, options);
-  onTestFinished(() => rig.dispose());
-  return rig;
-}
 
 /** A program of test/truth/programs that runs at the sending end of a rig. */
 export class Inside extends Program {

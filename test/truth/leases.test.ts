@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { BufferPool, type PooledBuffer, TcpSocket, UdpSocket } from 'zerosend';
 import { IdChecker } from '../../rig/ids.mjs';
 import { fillStream, fillTrain, startReceiver } from '../../rig/index.mjs';
-import { needsRig } from '../rig/needs.js';
-import { rigUp } from './inside.js';
+import { needsRig, rigUp } from '../rig/needs.js';
 import { stopWhenClosed, stopWhenQuiet } from './receiving.js';
 
 const COUNT = 32;

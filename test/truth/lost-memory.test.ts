@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { BufferPoolStats } from 'zerosend';
 import { startReceiver } from '../../rig/index.mjs';
-import { needsRig } from '../rig/needs.js';
-import { Inside, rigUp } from './inside.js';
+import { needsRig, rigUp } from '../rig/needs.js';
+import { Inside } from './inside.js';
 import { stopWhenClosed, stopWhenQuiet } from './receiving.js';
 import type { Report } from './reports.js';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { needsRig } from '../rig/needs.js';
+import { needsRig, rigUp } from '../rig/needs.js';
 import { isRoot, needs } from '../support/requirements.js';
-import { Inside, rigUp } from './inside.js';
+import { Inside } from './inside.js';
 
 // Where the limit is very high, as many slots would be too many: the library is told of a lower one.
 const limit = Math.min(65_530, Number(readFileSync('/proc/sys/vm/max_map_count', 'utf8')));

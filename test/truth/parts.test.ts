@@ -2,8 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BufferPool, type PooledBuffer, TcpSocket, UdpSocket } from 'zerosend';
 import { IdChecker } from '../../rig/ids.mjs';
 import { fillDatagram, fillStream, startReceiver } from '../../rig/index.mjs';
-import { needsRig } from '../rig/needs.js';
-import { rigUp } from './inside.js';
+import { needsRig, rigUp } from '../rig/needs.js';
 import { stopWhenClosed, stopWhenQuiet } from './receiving.js';
 
 const HEADER = 40;

@@ -2,8 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BufferPool, UdpSocket } from 'zerosend';
 import { IdChecker } from '../../rig/ids.mjs';
 import { fillTrain, startReceiver } from '../../rig/index.mjs';
-import { needsRig } from '../rig/needs.js';
-import { rigUp } from './inside.js';
+import { needsRig, rigUp } from '../rig/needs.js';
 import { stopWhenQuiet } from './receiving.js';
 
 const SEGMENT = 1400;

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { needsRig } from '../rig/needs.js';
+import { needsRig, rigUp } from '../rig/needs.js';
 import { hasTool, isRoot, needs } from '../support/requirements.js';
-import { rigUp } from './inside.js';
 import { stopWhenQuiet } from './receiving.js';
 import { expectBalanced, expectConstant } from './reports.js';
 import { readableCopy, sendAll, startSends } from './sending.js';

@@ -1,13 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Pacer, type Rate } from 'zerosend/generator';
-
-/** A pacer that began at 0. */
-function pacer(rate: Rate, options = {}): Pacer {
-  const made = new Pacer(rate, options);
-  made.start(0);
-  return made;
-}
+import { startedPacer } from './support/pacer.js';
 
 /** When packets go of one who asks every `step` ms, up to `end`; and how many at most at once. */
 function go(paced: Pacer, from: number, end: number, step = 0.05) {
@@ -25,7 +19,7 @@ const gaps = (times: readonly number[]) => times.slice(1).map((t, i) => t - (tim
 
 describe('a pacer that is paused', () => {
   it('goes on where it was, without a burst', () => {
-    const paced = pacer(1000);
+    const paced = startedPacer(1000);
     go(paced, 0, 10.5);
     paced.pause(10.5);
     expect(paced.paused).toBe(true);
@@ -41,7 +35,7 @@ describe('a pacer that is paused', () => {
   });
 
   it('lets one burst of what was due go afterwards, and never the rest', () => {
-    const paced = pacer({ packets: 1000, burst: 2 });
+    const paced = startedPacer({ packets: 1000, burst: 2 });
     paced.take(0);
     paced.pause(50); // 48 are due
     paced.resume(60);
@@ -55,8 +49,8 @@ describe('a pacer that is paused', () => {
     ['by chance', { packets: 2000, arrivals: 'poisson', seed: 3 }],
     ['a ramp', { packets: [{ from: 0, to: 4000, seconds: 1 }] }],
   ])('has the same packets in the same order of times as one that was not: %s', (_, rate) => {
-    const straight = go(pacer(rate), 0, 399.97).times;
-    const paced = pacer(rate);
+    const straight = go(startedPacer(rate), 0, 399.97).times;
+    const paced = startedPacer(rate);
     const before = go(paced, 0, 200).times;
     paced.pause(200.02);
     paced.resume(1200.02);
@@ -85,7 +79,7 @@ describe('a pacer that is paused', () => {
 
 describe('a pacer whose rate is set', () => {
   it('counts what was waited for the next packet', () => {
-    const paced = pacer(1); // the next one is due at 1000
+    const paced = startedPacer(1); // the next one is due at 1000
     paced.take(0);
     paced.setRate(100, { now: 500 });
     expect(paced.due).toBeCloseTo(505, 6); // half a distance is left
@@ -107,7 +101,7 @@ describe('a pacer whose rate is set', () => {
     );
     fc.assert(
       fc.property(changes, (changes) => {
-        const paced = pacer({ packets: 500, burst: 1 });
+        const paced = startedPacer({ packets: 500, burst: 1 });
         let now = 0;
         let burst = 1;
         for (const change of changes) {
@@ -130,7 +124,7 @@ describe('a pacer whose rate is set', () => {
   });
 
   it('makes up only for what the new rate would', () => {
-    const paced = pacer({ packets: 100_000, burst: 1 });
+    const paced = startedPacer({ packets: 100_000, burst: 1 });
     paced.take(0);
     paced.setRate(10, { now: 90 }); // 9000 are due
     expect(paced.take(90)).toBe(1);
@@ -148,7 +142,7 @@ describe('a pacer whose rate is set', () => {
   });
 
   it('tells what was asked for as a mean', () => {
-    const paced = pacer(100);
+    const paced = startedPacer(100);
     go(paced, 0, 999.9);
     paced.setRate(300, { now: 1000 });
     go(paced, 1000, 2000);
@@ -157,7 +151,7 @@ describe('a pacer whose rate is set', () => {
   });
 
   it('takes other bytes for a rate in bits', () => {
-    const paced = pacer({ bits: 8000 }, { bytes: 100 });
+    const paced = startedPacer({ bits: 8000 }, { bytes: 100 });
     expect(paced.report().asked).toBe(10);
     paced.setRate({ bits: 8000 }, { bytes: 10, now: 0 });
     go(paced, 0, 1000, 1);
@@ -165,7 +159,7 @@ describe('a pacer whose rate is set', () => {
   });
 
   it('is refused what is no rate, and stays as it was', () => {
-    const paced = pacer(1000);
+    const paced = startedPacer(1000);
     for (const rate of [
       0,
       -1,
@@ -184,7 +178,11 @@ describe('a pacer whose rate is set', () => {
 
 describe('a rate that changes', () => {
   it('rises in a straight line: packets are due as the area below it says', () => {
-    const paced = pacer({ packets: [{ from: 0, to: 1000, seconds: 1 }], burst: 1, catchUp: 1e6 });
+    const paced = startedPacer({
+      packets: [{ from: 0, to: 1000, seconds: 1 }],
+      burst: 1,
+      catchUp: 1e6,
+    });
     // 500 t² packets after t seconds.
     let taken = 0;
     for (const seconds of [0.1, 0.25, 0.5, 0.75, 1]) {
@@ -197,7 +195,7 @@ describe('a rate that changes', () => {
   });
 
   it('goes by steps and rests, and begins anew', () => {
-    const paced = pacer({
+    const paced = startedPacer({
       packets: [
         { to: 1000, seconds: 0.05 },
         { to: 0, seconds: 0.05 },
@@ -214,7 +212,10 @@ describe('a rate that changes', () => {
   });
 
   it('is a function of time', () => {
-    const paced = pacer({ packets: (s) => 1000 + 500 * Math.sin(2 * Math.PI * s), burst: 1 });
+    const paced = startedPacer({
+      packets: (s) => 1000 + 500 * Math.sin(2 * Math.PI * s),
+      burst: 1,
+    });
     const { times } = go(paced, 0, 999.9, 0.1);
     const inHalf = (from: number) => times.filter((t) => t >= from && t < from + 500).length;
     // The integrals are 500 ± 500/π.
@@ -223,7 +224,7 @@ describe('a rate that changes', () => {
   });
 
   it('rests for as long as a function says 0, and fails with what it throws', () => {
-    const paced = pacer({ packets: (s) => (s < 60 ? 0 : 1000) });
+    const paced = startedPacer({ packets: (s) => (s < 60 ? 0 : 1000) });
     expect(paced.take(1)).toBe(0);
     // It looks ahead for so long, not for ever.
     expect(paced.due).toBeGreaterThan(1);
@@ -244,7 +245,7 @@ describe('a rate that changes', () => {
 
   it('leaves packets by chance, as a Poisson process, the same for the same seed', () => {
     const rate = (seed: number): Rate => ({ packets: 1000, arrivals: 'poisson', seed, burst: 1 });
-    const { times } = go(pacer(rate(1)), 0, 20_000, 0.01);
+    const { times } = go(startedPacer(rate(1)), 0, 20_000, 0.01);
     const distances = gaps(times);
     const mean = distances.reduce((a, b) => a + b) / distances.length;
     const variance = distances.reduce((a, b) => a + (b - mean) ** 2, 0) / distances.length;
@@ -253,8 +254,12 @@ describe('a rate that changes', () => {
     // Of exponential distances the deviation is the mean.
     expect(Math.sqrt(variance) / mean).toBeGreaterThan(0.95);
     expect(Math.sqrt(variance) / mean).toBeLessThan(1.05);
-    expect(go(pacer(rate(1)), 0, 100).times).toEqual(go(pacer(rate(1)), 0, 100).times);
-    expect(go(pacer(rate(1)), 0, 100).times).not.toEqual(go(pacer(rate(2)), 0, 100).times);
+    expect(go(startedPacer(rate(1)), 0, 100).times).toEqual(
+      go(startedPacer(rate(1)), 0, 100).times,
+    );
+    expect(go(startedPacer(rate(1)), 0, 100).times).not.toEqual(
+      go(startedPacer(rate(2)), 0, 100).times,
+    );
   });
 
   it('is kept by several together', () => {
@@ -262,7 +267,7 @@ describe('a rate that changes', () => {
       { packets: [{ from: 0, to: 3000, seconds: 1 }], burst: 2 },
       { packets: 1500, arrivals: 'poisson' },
     ] as Rate[]) {
-      const all = [0, 1, 2].map((index) => pacer(rate, { index, of: 3 }));
+      const all = [0, 1, 2].map((index) => startedPacer(rate, { index, of: 3 }));
       const counts = all.map((one) => go(one, 0, 1000).times.length);
       for (const count of counts) {
         expect(count).toBeGreaterThan(400);
@@ -281,7 +286,7 @@ describe('a rate that changes', () => {
     fc.assert(
       fc.property(arbitrary, ({ from, to, seconds, steps }) => {
         const packets = [{ from, to, seconds }];
-        const paced = pacer({ packets, burst: 1, catchUp: 1e9 });
+        const paced = startedPacer({ packets, burst: 1, catchUp: 1e9 });
         let now = 0;
         let taken = 0;
         for (const step of steps) {

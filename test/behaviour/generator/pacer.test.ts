@@ -1,17 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Pacer, type Rate } from 'zerosend/generator';
-
-/** A pacer that began at 0. */
-function pacer(rate: Rate, options = {}): Pacer {
-  const made = new Pacer(rate, options);
-  made.start(0);
-  return made;
-}
+import { startedPacer } from './support/pacer.js';
 
 describe('a pacer', () => {
   it('lets the first packet go at once, and each when it is due', () => {
-    const paced = pacer(1000);
+    const paced = startedPacer(1000);
     expect(paced.take(0)).toBe(1);
     expect(paced.take(0.5)).toBe(0);
     expect(paced.due).toBe(1);
@@ -28,7 +22,7 @@ describe('a pacer', () => {
     });
     fc.assert(
       fc.property(rates, steps, ({ packets, burst }, steps) => {
-        const paced = pacer({ packets, burst, catchUp: 1e6 });
+        const paced = startedPacer({ packets, burst, catchUp: 1e6 });
         let now = 0;
         let taken = 0;
         for (const step of steps) {
@@ -46,21 +40,21 @@ describe('a pacer', () => {
   });
 
   it('lets go in bursts at the same mean rate', () => {
-    const paced = pacer({ packets: 1000, burst: 10 });
+    const paced = startedPacer({ packets: 1000, burst: 10 });
     const taken = Array.from({ length: 100 }, (_, ms) => paced.take(ms));
     expect(taken.filter((count) => count > 0)).toEqual(Array(10).fill(10));
     expect(paced.report()).toMatchObject({ achieved: 1000, error: 0, burst: 10, largestBurst: 10 });
   });
 
   it('takes bits, with what is on the wire besides', () => {
-    expect(pacer({ bits: 1e6 }, { bytes: 125 }).report().asked).toBe(1000);
-    expect(pacer({ bits: 1e9, overhead: 24 }, { bytes: 60 }).report().asked).toBeCloseTo(
+    expect(startedPacer({ bits: 1e6 }, { bytes: 125 }).report().asked).toBe(1000);
+    expect(startedPacer({ bits: 1e9, overhead: 24 }, { bytes: 60 }).report().asked).toBeCloseTo(
       1488095.24,
     );
   });
 
   it('makes up for a pause, but not for all of a long one', () => {
-    const paced = pacer({ packets: 1000, catchUp: 20 });
+    const paced = startedPacer({ packets: 1000, catchUp: 20 });
     paced.take(0);
     expect(paced.take(15)).toBe(15);
     expect(paced.take(115)).toBe(20);
@@ -71,7 +65,7 @@ describe('a pacer', () => {
   });
 
   it('reports the error of a rate that was not kept', () => {
-    const paced = pacer({ packets: 1000, catchUp: 1 });
+    const paced = startedPacer({ packets: 1000, catchUp: 1 });
     for (let ms = 0; ms < 1000; ms += 2) paced.take(ms);
     const report = paced.report(1000);
     expect(report.achieved).toBeCloseTo(500, 0);
@@ -80,14 +74,14 @@ describe('a pacer', () => {
   });
 
   it('counts a stall at the end', () => {
-    const paced = pacer(1000);
+    const paced = startedPacer(1000);
     for (let ms = 0; ms < 500; ms++) paced.take(ms);
     expect(paced.report(1000).error).toBeCloseTo(-0.5, 3);
     expect(paced.report().error).toBeCloseTo(0, 6);
   });
 
   it('reports how late bursts were', () => {
-    const paced = pacer(1000);
+    const paced = startedPacer(1000);
     for (let ms = 0; ms < 100; ms++) paced.take(ms + (ms === 50 ? 0.8 : 0.1));
     const { lateness } = paced.report();
     expect(lateness.p50).toBeCloseTo(100, -1);
@@ -95,7 +89,9 @@ describe('a pacer', () => {
   });
 
   it('divides a rate among several, whose bursts come in turn', () => {
-    const pacers = [0, 1, 2].map((index) => pacer({ packets: 3000, burst: 1 }, { index, of: 3 }));
+    const pacers = [0, 1, 2].map((index) =>
+      startedPacer({ packets: 3000, burst: 1 }, { index, of: 3 }),
+    );
     expect(pacers.map((one) => one.due)).toEqual(
       [0, 1 / 3, 2 / 3].map((t) => expect.closeTo(t, 9)),
     );
@@ -132,7 +128,7 @@ describe('a pacer', () => {
   });
 
   it('begins anew when it is started again', () => {
-    const paced = pacer({ packets: 1000, catchUp: 20 });
+    const paced = startedPacer({ packets: 1000, catchUp: 20 });
     for (const now of [0, 1, 500]) paced.take(now);
     expect(paced.report()).toMatchObject({ lost: 479, largestBurst: 20 });
     paced.start(10_000);
@@ -147,7 +143,7 @@ describe('a pacer', () => {
   });
 
   it('lets no more go than there is, and the rest when it is asked again', () => {
-    const paced = pacer({ packets: 1000, burst: 10 });
+    const paced = startedPacer({ packets: 1000, burst: 10 });
     expect(paced.take(25, 7)).toBe(7);
     expect(paced.due).toBe(7);
     expect(paced.take(25)).toBe(20);

@@ -8,8 +8,7 @@ import {
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { processStats } from 'zerosend';
 import { observe } from 'zerosend/metrics';
-import { within } from '../../support/deadline.js';
-import { makePool, openTo, startPeer } from '../../support/endpoints.js';
+import { sendSome } from './send-some.js';
 
 function meterOf() {
   const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
@@ -23,14 +22,6 @@ function meterOf() {
     return all.flatMap((scope) => scope.metrics);
   };
   return { meter: provider.getMeter('test'), read };
-}
-
-async function sendSome(count: number) {
-  const socket = await openTo(await startPeer({ protocol: 'udp', family: 4 }));
-  const pool = makePool();
-  for (let i = 0; i < count; i++) socket.send(pool.tryAcquire() ?? new Uint8Array(200), 200);
-  await within(socket.flush(), 'all completes');
-  return { socket, pool };
 }
 
 describe("observe() of 'zerosend/metrics'", () => {

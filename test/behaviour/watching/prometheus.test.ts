@@ -3,15 +3,7 @@ import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { processStats } from 'zerosend';
 import { collect } from 'zerosend/prometheus';
-import { within } from '../../support/deadline.js';
-import { makePool, openTo, startPeer } from '../../support/endpoints.js';
-
-async function sendSome(count: number) {
-  const socket = await openTo(await startPeer({ protocol: 'udp', family: 4 }));
-  const pool = makePool();
-  for (let i = 0; i < count; i++) socket.send(pool.tryAcquire() ?? new Uint8Array(200), 200);
-  await within(socket.flush(), 'all completes');
-}
+import { sendSome } from './send-some.js';
 
 /** The lines of a scrape as value by name and labels. */
 function parse(text: string): Map<string, number> {

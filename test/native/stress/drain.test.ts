@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TcpSocket } from 'zerosend';
+import { spinUntil } from '../../support/deadline.js';
 
 // Reads only while it is told to, in a thread of its own: the sender's thread is kept from its
 // event loop here.
@@ -55,12 +56,6 @@ function fill(): number {
   }
 }
 
-/** Computes, without a turn of the event loop, until something holds. */
-function busyUntil(holds: () => boolean, what: string): void {
-  const deadline = Date.now() + 10_000;
-  while (!holds()) if (Date.now() > deadline) throw new Error(`not in time: ${what}`);
-}
-
 it('tells of the drain that a later send waits for, not of an earlier one', async () => {
   let drains = 0;
   socket.on('drain', () => {
@@ -70,9 +65,9 @@ it('tells of the drain that a later send waits for, not of an earlier one', asyn
   // The queue fills and empties; the news waits for the event loop, and the queue fills again.
   const sent = fill();
   worker.postMessage(true);
-  busyUntil(() => socket.stats().completed === sent, 'the queue empties');
+  spinUntil(() => socket.stats().completed === sent, 'the queue empties');
   worker.postMessage(false);
-  busyUntil(() => Atomics.load(reads, 0) === 0, 'the receiver pauses');
+  spinUntil(() => Atomics.load(reads, 0) === 0, 'the receiver pauses');
   fill();
   for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
   expect({ drains, needDrain: socket.needDrain }).toEqual({ drains: 0, needDrain: true });
