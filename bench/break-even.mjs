@@ -1,4 +1,5 @@
-// @ts-check The size from which zero copy is worth it: the measurement of `zerosend bench`, with C
+// @ts-check
+// The size from which zero copy is worth it: the measurement of `zerosend bench`, with C
 // programs and `zeroCopy: 'auto'` in its rounds.
 import { resultsOf } from '../dist/cli/bench/measurements.js';
 import { measureHere } from '../dist/cli/bench/measuring.js';

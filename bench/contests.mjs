@@ -1,4 +1,5 @@
-// @ts-check The contests of `npm run bench`, in the order in which they run. Each is a line here,
+// @ts-check
+// The contests of `npm run bench`, in the order in which they run. Each is a line here,
 // and a file of its own.
 import { breakEven } from './break-even.mjs';
 import { idleLatency } from './idle-latency.mjs';

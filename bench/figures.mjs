@@ -1,4 +1,5 @@
-// @ts-check Makes all figures in the documents from the JSON of a single run:
+// @ts-check
+// Makes all figures in the documents from the JSON of a single run:
 //
 //   npm run bench -- --json > run.json
 //   node bench/figures.mjs run.json [--state TEXT]   keeps it as bench/record*.json, and writes the documents

@@ -1,4 +1,5 @@
-// @ts-check The frames of the ring contests, and the field of each that differs in every packet. C
+// @ts-check
+// The frames of the ring contests, and the field of each that differs in every packet. C
 // programs get the bytes, so that all send the same frames.
 import { template } from 'zerosend/generator';
 

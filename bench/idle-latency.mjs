@@ -1,4 +1,5 @@
-// @ts-check Measures how soon an idle program learns that a send has completed: a listener of a
+// @ts-check
+// Measures how soon an idle program learns that a send has completed: a listener of a
 // UdpSocket, compared with threads in C that wait on the same kind of socket.
 import { createRig } from '../rig/index.mjs';
 import { c, js } from './program.mjs';

@@ -1,4 +1,5 @@
-// @ts-check Makes a sink, and a process within it, for programs that measure a single thing.
+// @ts-check
+// Makes a sink, and a process within it, for programs that measure a single thing.
 import { once } from 'node:events';
 import { createRig, RigUnavailableError } from '../rig/index.mjs';
 

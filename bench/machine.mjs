@@ -1,4 +1,5 @@
-// @ts-check Describes the machine of a run, without which figures mean nothing.
+// @ts-check
+// Describes the machine of a run, without which figures mean nothing.
 import { readFileSync } from 'node:fs';
 import { cpus, freemem, loadavg, release, totalmem } from 'node:os';
 

@@ -1,4 +1,5 @@
-// @ts-check Measures what pacing costs and how evenly packets leave, in turns with a program in C
+// @ts-check
+// Measures what pacing costs and how evenly packets leave, in turns with a program in C
 // that sleeps by clock_nanosleep. A receiver that is independent of the library takes the kernel's
 // time of each datagram.
 //

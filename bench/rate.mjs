@@ -1,4 +1,5 @@
-// @ts-check Measures how well rates are kept: frames of 64 bytes with a counter in each, through
+// @ts-check
+// Measures how well rates are kept: frames of 64 bytes with a counter in each, through
 // the transmit ring into a sink, at 10,000, 100,000 and 500,000 packets a second.
 //
 //   node bench/rate.mjs [--seconds 10] [--rates 10000,100000,500000] [--xdp] [--batch 64]

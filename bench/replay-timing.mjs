@@ -1,4 +1,5 @@
-// @ts-check Measures how exactly a replay keeps the recorded times: a capture with frames at random
+// @ts-check
+// Measures how exactly a replay keeps the recorded times: a capture with frames at random
 // distances, through the transmit ring into a sink, at several speeds.
 //
 //   node bench/replay-timing.mjs [--frames 10000] [--speeds 1,10,100] [--mean 200]

@@ -1,4 +1,5 @@
-// @ts-check Measures what a send costs with more sockets, more buffers, and shorter connections.
+// @ts-check
+// Measures what a send costs with more sockets, more buffers, and shorter connections.
 import { c, js } from './program.mjs';
 
 /** @typedef {import('./run-contest.mjs').ProgramContest} ProgramContest */

@@ -1,4 +1,5 @@
-// @ts-check Measures what a send costs as ids grow: one socket sends until its ids have seven
+// @ts-check
+// Measures what a send costs as ids grow: one socket sends until its ids have seven
 // digits.
 import { frameArgs, frames } from './frames.mjs';
 import { c, js } from './program.mjs';

@@ -1,4 +1,5 @@
-// @ts-check Measures what a second thread adds: two workers of one process against one, and two C
+// @ts-check
+// Measures what a second thread adds: two workers of one process against one, and two C
 // processes against one.
 import { c, js } from './program.mjs';
 import { align, moved, spread } from './report.mjs';

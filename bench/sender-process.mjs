@@ -1,4 +1,5 @@
-// @ts-check One sending program of a contest: a process that stays alive and sends in slices on
+// @ts-check
+// One sending program of a contest: a process that stays alive and sends in slices on
 // request.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-// @ts-check Makes an interface for each program that sends whole frames: an AF_XDP socket needs a
+// @ts-check
+// Makes an interface for each program that sends whole frames: an AF_XDP socket needs a
 // queue for itself, and the counters of the interface can be compared with the program's.
 import { CorrectnessError } from './sender-process.mjs';
 

@@ -1,4 +1,5 @@
-// @ts-check Measures what single calls cost: runs small.mjs in a process of its own.
+// @ts-check
+// Measures what single calls cost: runs small.mjs in a process of its own.
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { startReceiver } from '../rig/index.mjs';

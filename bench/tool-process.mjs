@@ -1,4 +1,5 @@
-// @ts-check A third-party tool that sends frames, where it is installed: tcpreplay, trafgen. It is
+// @ts-check
+// A third-party tool that sends frames, where it is installed: tcpreplay, trafgen. It is
 // started anew for each turn and reports how long it has sent. CPU time is that of the whole
 // process.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

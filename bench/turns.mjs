@@ -1,4 +1,5 @@
-// @ts-check Lets programs take turns. All comparisons here are made in this way.
+// @ts-check
+// Lets programs take turns. All comparisons here are made in this way.
 
 /** @typedef {import('./sender-process.mjs').Slice} Slice */
 

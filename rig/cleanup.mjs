@@ -1,4 +1,5 @@
-// @ts-check Removes rigs on dispose, at exit and on signals. What a killed run has left behind is
+// @ts-check
+// Removes rigs on dispose, at exit and on signals. What a killed run has left behind is
 // recognized by the process id in its name, and removed by the next run.
 import { readdirSync, readFileSync } from 'node:fs';
 import { runOn, runOnSync } from './host.mjs';

@@ -1,4 +1,5 @@
-// @ts-check The place where namespaces of rigs are made: the machine itself for root, or a user
+// @ts-check
+// The place where namespaces of rigs are made: the machine itself for root, or a user
 // namespace of this process. `prefix` is what a command line has to begin with to run there.
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

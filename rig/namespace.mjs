@@ -1,4 +1,5 @@
-// @ts-check One network namespace of a rig, and the programs that run inside. A Node process cannot
+// @ts-check
+// One network namespace of a rig, and the programs that run inside. A Node process cannot
 // enter a network namespace, so everything inside runs in a process of its own, unless the rig has
 // its sending end where this process is.
 import { spawn } from 'node:child_process';

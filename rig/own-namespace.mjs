@@ -1,4 +1,5 @@
-// @ts-check A network namespace without a name, for one program. It ends with the program in any
+// @ts-check
+// A network namespace without a name, for one program. It ends with the program in any
 // case, and all that was made inside is removed then. Named namespaces, which several programs
 // share, are those of createRig.
 import { spawn, spawnSync } from 'node:child_process';

@@ -1,4 +1,5 @@
-// @ts-check Many sockets of one program, which send one datagram each in turn.
+// @ts-check
+// Many sockets of one program, which send one datagram each in turn.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { BufferPool, UdpSocket } from 'zerosend';

@@ -1,4 +1,5 @@
-// @ts-check Sends by node:dgram, connected, with many sends under way at once, as fast as possible.
+// @ts-check
+// Sends by node:dgram, connected, with many sends under way at once, as fast as possible.
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { hotBuffers } from './hot-buffers.mjs';

@@ -1,4 +1,5 @@
-// @ts-check Sends by node:net: `write`, and waits for 'drain' when `write` returns false, with room
+// @ts-check
+// Sends by node:net: `write`, and waits for 'drain' when `write` returns false, with room
 // for several writes in its queue.
 import { once } from 'node:events';
 import net from 'node:net';

@@ -1,4 +1,5 @@
-// @ts-check Uses packet and XDP sockets as a packet generator does: a template in each frame, a
+// @ts-check
+// Uses packet and XDP sockets as a packet generator does: a template in each frame, a
 // compiled field that counts, and batches of as many frames as a kick is made for.
 import { PacketSocket, XdpSocket } from 'zerosend';
 import { compile } from 'zerosend/generator';

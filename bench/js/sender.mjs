@@ -1,4 +1,5 @@
-// @ts-check Sends for the time that it is told, and reports the result. It is the counterpart of
+// @ts-check
+// Sends for the time that it is told, and reports the result. It is the counterpart of
 // c/sender.c in JavaScript.
 //   stdin   one line a run: its length in milliseconds
 //   stdout  "ready", then one line of JSON for each run

@@ -1,4 +1,5 @@
-// @ts-check Measures how long after a datagram was sent the listener of an idle socket is called.
+// @ts-check
+// Measures how long after a datagram was sent the listener of an idle socket is called.
 // c/wake.c describes the method.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BufferPool, UdpSocket } from 'zerosend';

@@ -1,4 +1,5 @@
-// @ts-check A worker thread of workers.mjs. A message has the milliseconds for which it sends; null
+// @ts-check
+// A worker thread of workers.mjs. A message has the milliseconds for which it sends; null
 // ends it.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Tally } from './tally.mjs';

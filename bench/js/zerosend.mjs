@@ -1,4 +1,5 @@
-// @ts-check Uses the library as programs do: buffers from a pool, a `complete` listener, and the
+// @ts-check
+// Uses the library as programs do: buffers from a pool, a `complete` listener, and the
 // public interface only.
 import { BufferPool, TcpSocket, UdpSocket } from 'zerosend';
 import { Tally } from './tally.mjs';

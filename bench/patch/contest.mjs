@@ -1,4 +1,5 @@
-// @ts-check Repeats the table of the patch of 2014 on a kernel of today: from a packet socket to a
+// @ts-check
+// Repeats the table of the patch of 2014 on a kernel of today: from a packet socket to a
 // UDP socket over loopback. An exchange is a datagram that was sent and received.
 import { startReceiver } from '../../rig/index.mjs';
 import { CorrectnessError, SenderProcess } from '../sender-process.mjs';

@@ -1,4 +1,5 @@
-// @ts-check The three ways of the patch, by three kinds of sockets. docs/performance.md says how
+// @ts-check
+// The three ways of the patch, by three kinds of sockets. docs/performance.md says how
 // each differs from the patch.
 import { frameArgs, loopbackFrame } from '../frames.mjs';
 import { c, js } from '../program.mjs';

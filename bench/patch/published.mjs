@@ -1,4 +1,5 @@
-// @ts-check Figures from the description of the patch of 2014 that gave packet sockets
+// @ts-check
+// Figures from the description of the patch of 2014 that gave packet sockets
 // MSG_ZEROCOPY.
 
 /** The three ways that it compared. */

@@ -1,4 +1,5 @@
-// @ts-check Checks a binary before it is published.
+// @ts-check
+// Checks a binary before it is published.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../support/files.mjs';

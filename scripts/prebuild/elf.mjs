@@ -1,4 +1,5 @@
-// @ts-check Reads what the dynamic linker would read of a shared library (64 bits, little-endian).
+// @ts-check
+// Reads what the dynamic linker would read of a shared library (64 bits, little-endian).
 
 const SHT_DYNAMIC = 6;
 const SHT_DYNSYM = 11;

@@ -1,4 +1,5 @@
-// @ts-check The table of allowed imports. ARCHITECTURE.md draws it; this check keeps the drawing
+// @ts-check
+// The table of allowed imports. ARCHITECTURE.md draws it; this check keeps the drawing
 // true.
 import { readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';

@@ -4,7 +4,7 @@ import { BATCH, Batch } from '../../../lib/generator/fields/batch.js';
 describe('a batch of packets', () => {
   // A view keeps the memory of its pool, for as long as the batch has it.
   it.each([1, 2, BATCH])('lets go of the buffers of %d packets', (count) => {
-    const batch = new Batch(0);
+    const batch = new Batch();
     const nothing = batch.views[0];
     for (let i = 0; i < count; i++) batch.views[i] = Buffer.alloc(8);
     batch.forget(count);
