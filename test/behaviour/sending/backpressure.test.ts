@@ -25,13 +25,17 @@ function fill(socket: TcpSocket, content: StreamContent): void {
   }
 }
 
-/** Until no more goes out: what looks full at first may find room while windows open. */
+/**
+ * Sends until no more goes out: what looks full at first may find room while windows open. Nothing
+ * moves any more once the peer, which does not read, has acknowledged all that its window allowed.
+ */
 async function fillForGood(socket: TcpSocket, content: StreamContent) {
   for (;;) {
     fill(socket, content);
     const before = socket.inFlight;
     await new Promise((settle) => setTimeout(settle, 50));
-    if (socket.needDrain && socket.inFlight === before) return;
+    const underWay = socket.info().tcp?.unacknowledgedSegments;
+    if (socket.needDrain && socket.inFlight === before && underWay === 0) return;
   }
 }
 
