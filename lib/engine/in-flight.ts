@@ -117,7 +117,7 @@ export class InFlight {
     return count;
   }
 
-  addMany(holders: readonly Holder[], count = holders.length): void {
+  addMany(holders: readonly Holder[], count: number): void {
     if (this.next + count > this.#limit) this.#prepare(count, holders[0] as Holder);
     if (this.times !== null) markPools(holders, count, this.times, this.next);
     const ring = this.#ring;

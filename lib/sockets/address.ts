@@ -57,10 +57,10 @@ export function notNumeric(name: string, address: string, family: Family): Range
 }
 
 /** The error for a numeric address with a zone that is no interface. */
-export function noZone(name: string, address: string): RangeError {
+export function noZone(address: string): RangeError {
   return rangeError(
     'ERR_ZEROSEND_INVALID_ADDRESS',
-    `${name} names no interface that exists; received '${address}'`,
+    `to.address names no interface that exists; received '${address}'`,
   );
 }
 

@@ -86,7 +86,7 @@ export class UdpDestination implements SocketAddress {
       );
     }
     first = null;
-    if (!native.setDestination(address, port)) throw noZone('to.address', address);
+    if (!native.setDestination(address, port)) throw noZone(address);
     this.#words = readDestination();
     this.address = address;
     this.port = port;
@@ -120,7 +120,7 @@ function aimAtAddress(givenAddress: unknown, givenPort: unknown, family: Family)
   const to = checkParts('to', givenAddress, givenPort, 1);
   first = null; // after a refused address, the mailbox has no valid destination
   if (!isNumeric(to.address, family)) throw notNumeric('to.address', to.address, family);
-  if (!native.setDestination(to.address, to.port)) throw noZone('to.address', to.address);
+  if (!native.setDestination(to.address, to.port)) throw noZone(to.address);
   // By the time of the next send, the name in a zone may belong to another interface, with another
   // index. So a zone is looked up for each send.
   if (!to.address.includes('%')) first = to;
