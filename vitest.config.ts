@@ -7,8 +7,8 @@ const ALONE = [
   'test/behaviour/generator/{generate,mix,replay,varying,workers}.test.ts',
   'test/behaviour/input/udp-limits.test.ts',
   'test/behaviour/interfaces/*.test.ts',
-  'test/behaviour/sending/{groups-and-marks,interfaces,told}.test.ts',
-  'test/faults/{late,phantom,timestamps,timestamps-counted,too-big,wrap}.test.ts',
+  'test/behaviour/sending/{error-details,groups-and-marks,interfaces}.test.ts',
+  'test/faults/{late-refusals,phantom,timestamps,timestamps-counted,too-big,wrap}.test.ts',
   'test/truth/{leases,parts,route-change}.test.ts',
 ];
 
