@@ -1,5 +1,5 @@
-// What is told of network interfaces, by the one that every machine has, and what is left of it
-// when the kernel refuses a part.
+// Tests what is read of network interfaces with `lo`, which every machine has, and what remains of
+// it when the kernel refuses a part.
 
 #include "kernel/device.h"
 

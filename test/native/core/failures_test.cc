@@ -31,7 +31,8 @@ TEST(coalescer_keeps_reasons_apart) {
   CHECK(out[2] == (Range{9, 9, Outcome::kFailed, kTooLong}));
 }
 
-// The sink hears of a failed send when its last piece is notified, and can still ask why it failed.
+// The sink is called for a failed send when its last piece is notified, and can still read the
+// reason.
 TEST(ledger_remembers_why_a_send_has_failed) {
   Ledger<int> ledger;
   uint64_t failed = 99;

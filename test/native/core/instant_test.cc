@@ -10,12 +10,12 @@ namespace {
 constexpr uint64_t kHour = 3'600'000'000'000;
 constexpr Instant kSent{5 * kHour, 1000};
 
-// The moment so long after kSent, the wall clock having been stepped by `step`.
+// The moment `passed` ns after kSent, with the wall clock stepped by `step` ns in between.
 Instant later(uint64_t passed, int64_t step) {
   return {kSent.real + passed + static_cast<uint64_t>(step), kSent.monotonic + passed};
 }
 
-// 0 where none can be told.
+// Returns 0 if there is no latency.
 uint64_t latency(uint64_t time, const Instant& now) {
   uint64_t result = 0;
   return latency_of(kSent, now, time, &result) ? result : 0;

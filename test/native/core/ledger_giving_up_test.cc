@@ -195,7 +195,7 @@ TEST(ledger_stays_in_doubt_when_nothing_answers) {
   CHECK(book.ledger.certain());
 }
 
-// Several questions whose answers nobody could read, and then all of them at once.
+// Several questions stay without an answer at first, and then all answers are read at once.
 TEST(ledger_learns_the_count_from_answers_read_late) {
   Book book;
   book.send();

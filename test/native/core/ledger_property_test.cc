@@ -29,7 +29,7 @@ namespace {
 constexpr uint64_t kWrap = uint64_t{1} << 32;
 enum Rank { kZeroCopied, kCopied, kInlined, kRevoked, kFailed };
 
-// What a send holds. The number of those alive tells what the ledger has let go of.
+// What a send holds. The number of those alive shows how many the ledger has released.
 struct Memory {
   static int64_t held;
   uint64_t id = 0;
@@ -256,7 +256,7 @@ class Run {
     check(tell(first, last, copied), expected);
   }
 
-  // Any ids given out so far, told of before or not.
+  // Notifies any ids given out so far, whether they were notified before or not.
   void repeat() {
     if (model_.next_kernel == first_kernel_) return;
     ++made_["repeat"];
@@ -296,8 +296,8 @@ class Run {
     if (first <= model_.next_kernel || first > last) CHECK_EQ(effect.unknown, count);
   }
 
-  // Sends that were refused, of which some took a kernel id: told of at once, in one range with
-  // those before it, or only when later ones have been told of.
+  // Refused sends, of which some took a kernel id. Their ids are notified at once, in one range
+  // with earlier ids, or only after later ones.
   void phantom() {
     const uint64_t refused = 1 + random_.below(3);
     for (uint64_t i = 0; i < refused; ++i) ledger_.doubt();

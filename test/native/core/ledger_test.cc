@@ -38,7 +38,7 @@ struct Book {
     };
   }
 
-  // A send of so many zero-copied pieces, closed. Its payload is 100 and its id.
+  // Opens and closes a send of `pieces` zero-copied pieces. Its payload is 100 plus its id.
   uint64_t send(int pieces = 1) {
     const uint64_t id = ledger.open(100 + static_cast<int>(ledger.next_send() % 1000));
     for (int i = 0; i < pieces; ++i) ledger.add_zerocopy_piece(id);

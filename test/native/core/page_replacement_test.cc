@@ -127,7 +127,7 @@ TEST(replace_mapping_says_what_failed_and_changes_nothing) {
   CHECK(kernel.sees_only(5));  // still the same pages: such memory must never be used again
 }
 
-// Parts memory that nobody reads: a child is made and ends.
+// Parts one page that the kernel does not hold: a child process is made and ends.
 int part_some_memory() {
   const Pages pages(1);
   return part_spans_from_kernel({{pages.data(), 1}});

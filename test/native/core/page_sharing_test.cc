@@ -185,8 +185,8 @@ TEST(part_spans_finds_out_pages_that_a_fork_does_not_share) {
   CHECK_EQ(kernel.sees(), 2);
 }
 
-// Large folios count what is pinned by itself, so references alone do not make them pass for it. A
-// kernel may do otherwise, but then it has to be found out.
+// Large folios count their pins separately, so many references alone do not make them look pinned.
+// A kernel may behave otherwise, but then the call has to return an error.
 TEST(part_spans_is_right_about_large_folios_with_many_references) {
   pin_once();
   Memory memory(kHugePage, MADV_HUGEPAGE);

@@ -117,7 +117,7 @@ class Seam {
   const int epoll_fd_;
 };
 
-// What became of each id, and how often it was told.
+// How each id ended, and how often its end was reported.
 struct News {
   struct End {
     uint32_t kind;

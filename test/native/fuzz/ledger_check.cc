@@ -17,7 +17,7 @@ using zerosend::NotificationEffect;
 using zerosend::Outcome;
 using zerosend::Range;
 
-// Shared with the checker, so that it sees when the ledger lets go of one.
+// The checker shares each payload, so that it sees when the ledger releases one.
 using Payload = std::shared_ptr<uint64_t>;
 
 constexpr size_t kMaxOpen = 40;

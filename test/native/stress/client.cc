@@ -134,7 +134,7 @@ void Client::check(const zerosend::Counters& constant) const {
   MUST(counters[Counter::phantomIds] == 0, "key %u: phantom ids", key);
   MUST(!expect_error || errored || aborted, "key %u: it failed, but no error was reported", key);
   if (aborted || errored) return;
-  // A datagram or a frame may be refused by itself, behind others of the same call or of the queue.
+  // A single datagram or frame may be refused, behind others of the same call or of the queue.
   MUST(revoked() == 0 && (!tcp() || failed() == 0),
        "key %u: %" PRIu64 " revoked, %" PRIu64 " failed", key, revoked(), failed());
   MUST(!need_drain, "key %u: the queue emptied, but no drain was reported", key);

@@ -72,7 +72,7 @@ inline void write_message(uint8_t* out, uint32_t length, uint32_t cell_size, uin
 }
 
 // The length of a send over TCP, where no message boundary comes along. The first one of a
-// connection is long enough for its header, which tells the receiver key, id and length.
+// connection is long enough for its header, which has the key, id and length.
 inline uint32_t stream_length(uint32_t key, uint64_t id, bool first) {
   const uint64_t random = mix(key ^ mix(id));
   const auto size = static_cast<uint32_t>(random >> 8);

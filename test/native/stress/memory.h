@@ -44,7 +44,7 @@ class Pool {
   bool dropped() const { return slab_ == nullptr; }
   // Every slot is free or retired.
   bool whole() const { return held_ == 0; }
-  // Replaces the pages of a slot that nobody uses. Nothing may change.
+  // Replaces the pages of a slot that is not in use. Its bytes must not change.
   void replace_one();
 
  private:

@@ -62,8 +62,8 @@ void Receiver::start() {
   int closed_v6;
   ports_.tcp = open_pair(SOCK_STREAM, &endpoints.tcp[0], &endpoints.tcp[1]);
   ports_.udp = open_pair(SOCK_DGRAM, &endpoints.udp[0], &endpoints.udp[1]);
-  // Bound, so that nobody else gets it, but never listening: connections are refused. Datagrams
-  // are too, since the port is a TCP one.
+  // The port is bound, so that no other process gets it, but never listens: connections are
+  // refused. Datagrams are too, since the port is a TCP one.
   ports_.closed = open_pair(SOCK_STREAM, &closed_v4, &closed_v6);
   ports_.v6 = endpoints.tcp[1] >= 0 && endpoints.udp[1] >= 0;
   int channel[2];
