@@ -1,12 +1,12 @@
 import type { ServerResponse } from 'node:http';
 
 /** The most pages that get events at the same time. */
-const MOST = 16;
+const MAX_CLIENTS = 16;
 /**
  * The most bytes that may wait for a client that does not read. A client that is further behind is
  * disconnected.
  */
-const FURTHEST_BEHIND = 1 << 20;
+const MAX_UNREAD_BYTES = 1 << 20;
 
 /** The clients that get server-sent events (HTML standard, 9.2). */
 export class Clients {
@@ -17,7 +17,7 @@ export class Clients {
   }
 
   get full(): boolean {
-    return this.#open.size >= MOST;
+    return this.#open.size >= MAX_CLIENTS;
   }
 
   /** Adds a client. */
@@ -28,14 +28,14 @@ export class Clients {
   }
 
   /** Sends an event to one client. */
-  tell(response: ServerResponse, event: string, data: string): void {
+  send(response: ServerResponse, event: string, data: string): void {
     response.write(`event: ${event}\ndata: ${data}\n\n`);
     // It connects again when it can, and gets the whole state then.
-    if (response.writableLength > FURTHEST_BEHIND) response.destroy();
+    if (response.writableLength > MAX_UNREAD_BYTES) response.destroy();
   }
 
-  tellAll(event: string, data: string): void {
-    for (const response of this.#open) this.tell(response, event, data);
+  sendToAll(event: string, data: string): void {
+    for (const response of this.#open) this.send(response, event, data);
   }
 
   endAll(): void {

@@ -50,7 +50,7 @@ export class PageServer {
     this.#server.requestTimeout = 10_000;
     this.#unsubscribe = monitor.subscribe((snapshot) => {
       if (this.#clients.size === 0) return;
-      this.#clients.tellAll('look', JSON.stringify({ row: rowOf(snapshot), snapshot }));
+      this.#clients.sendToAll('look', JSON.stringify({ row: rowOf(snapshot), snapshot }));
     });
   }
 
@@ -135,7 +135,7 @@ export class PageServer {
     this.#clients.add(response);
     const { history, latest, target } = this.monitor;
     const shown = latest === null ? { target } : shownOf(history, latest);
-    this.#clients.tell(response, 'run', JSON.stringify(shown));
+    this.#clients.send(response, 'run', JSON.stringify(shown));
   }
 }
 
