@@ -3,6 +3,8 @@ export interface Reactee {
   readonly handle: number;
   /** has sent since the reactor last looked */
   active: boolean;
+  /** for so many turns with sends it is taken to rest before the next ones */
+  restsOften: number;
   /** on the reactor's list */
   scheduled: boolean;
   /** was added to the reactor and not removed since */
@@ -27,6 +29,8 @@ export interface Reactee {
   reclaimPrompt(): number;
   /** Emits the event of a record; `low` is what `reclaim` returned for it. */
   tell(kind: number, first: number, last: number, low: number): void;
+  /** Whether all its sends have completed. */
+  readonly isClear: boolean;
   /**
    * Closes the socket if nothing is left to do. Does nothing while events have not been emitted.
    */

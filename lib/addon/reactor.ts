@@ -8,13 +8,16 @@ import { notedTime, recordFirst, recordHandle, recordKind, recordLast } from './
 import { promptSends } from './prompt-sends.js';
 import type { Reactee } from './reactee.js';
 
+/** So often a socket that was seen to rest is taken to do so. */
+const LOOK_AGAIN = 16;
+
 /**
  * Connects this thread's sockets with the addon: hands them the batches of records, and decides
  * whether JavaScript or the poller thread reaps a socket.
  *
  * Busy and idle: a socket that sends is put on a list, and is polled once a turn of the event loop
- * for as long as it goes on sending. After a turn without a send it is armed: the poller thread of
- * the addon takes over and calls `deliver`.
+ * for as long as it goes on sending. After a turn without a send, or by whose end all has completed, it is
+ * armed: the poller thread of the addon takes over and calls `deliver`.
  *
  * A batch is worked off in two passes. First every record is taken in and buffers go back to their
  * pools; only then listeners run, since they may call anything, including the poll that overwrites
@@ -157,14 +160,29 @@ class Reactor {
       if (socket.added) socket.settle();
       if (!socket.added) continue;
       socket.scheduled = false;
-      const active = socket.active;
+      const done = this.#isDone(socket);
       socket.active = false;
-      const busy = active || native.arm(socket.handle) > 0;
+      const busy = !done || native.arm(socket.handle) > 0;
       socket.rest(!busy);
       if (busy) this.#schedule(socket);
       else this.updateHold(socket);
     }
     turn.length = 0;
+  }
+
+  /**
+   * Whether a socket that has sent needs no other turn, since all has completed: of one that sends now and then,
+   * as a paced one does. One that sends in each turn stays busy, which costs it less. Which of both it is shows
+   * where it is given a turn, so that is done from time to time.
+   */
+  #isDone(socket: Reactee): boolean {
+    if (!socket.active) {
+      socket.restsOften = LOOK_AGAIN;
+      return true;
+    }
+    if (socket.restsOften === 0 || !socket.isClear) return false;
+    socket.restsOften--;
+    return true;
   }
 
   /** Takes in the prompt sends. Their events come before those of the records of the socket. */

@@ -46,6 +46,7 @@ HOW[KIND_REVOKED] = 'revoked';
 export class Completions implements Reactee, Reaper {
   readonly handle: number;
   active = false;
+  restsOften = 0;
   scheduled = false;
   added = false;
   needed = false;
@@ -98,6 +99,10 @@ export class Completions implements Reactee, Reaper {
 
   get low(): number {
     return this.#inFlight.low;
+  }
+
+  get isClear(): boolean {
+    return this.#inFlight.size === 0;
   }
 
   reclaimPrompt(): number {

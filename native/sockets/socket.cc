@@ -83,7 +83,7 @@ void Socket::poll() {
   if (fd_ < 0) return;
   // The first poll does not do it: a sender that pauses between its sends would register again each
   // time.
-  if (busy_ && queued() == 0 && ++busy_polls_ == 2) watch_.remove(fd_);
+  if (busy_ && queued() == 0 && ++busy_polls_ >= 2) watch_.remove(fd_);
   do_poll();
 }
 
@@ -143,9 +143,10 @@ Failure Socket::arm_watch() { return watch_.arm(fd_, interest()); }
 bool Socket::arm() {
   Lock lock(*this);
   busy_ = false;
-  busy_polls_ = 0;
   rest();
-  return fd_ >= 0 && wants_arming() && !watch_or_fail();
+  if (fd_ < 0 || !wants_arming()) return false;
+  busy_polls_ = 0;
+  return !watch_or_fail();
 }
 
 bool Socket::rearm() {

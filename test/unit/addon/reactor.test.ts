@@ -18,6 +18,9 @@ let members: Member[] = [];
 class Member implements Reactee {
   readonly handle: number;
   active = false;
+  restsOften = 0;
+  /** nothing is in flight */
+  isClear = false;
   scheduled = false;
   added = false;
   needed = false;
@@ -361,6 +364,52 @@ describe('busy and idle', () => {
     expect(a.kernel).toMatchObject({ polls: 10, arms: 0 });
     await turn();
     expect(a.kernel).toMatchObject({ polls: 11, arms: 1 });
+  });
+
+  it('takes one turn for a send that has completed, where it was seen to rest', async () => {
+    const a = new Member('a');
+    a.isClear = true;
+    reactor.markBusy(a);
+    await turns(4);
+    expect(a.kernel).toMatchObject({ polls: 2, arms: 1 });
+    // Now and then it is given another one, which shows whether it still does.
+    const expected = { polls: 2, arms: 1 };
+    for (let sends = 1; sends <= 40; sends++) {
+      reactor.markBusy(a);
+      await turn();
+      expected.polls++;
+      const again = sends % 17 === 0;
+      expect(a.kernel).toMatchObject({ ...expected, arms: expected.arms + (again ? 0 : 1) });
+      expected.arms++;
+      await turn();
+      if (again) expected.polls++;
+      expect(a.kernel).toMatchObject(expected);
+    }
+    // What is in flight is polled for.
+    a.isClear = false;
+    reactor.markBusy(a);
+    await turn();
+    expect(a.kernel).toMatchObject({ polls: expected.polls + 1, arms: expected.arms });
+    await turn();
+    expect(a.kernel).toMatchObject({ polls: expected.polls + 2, arms: expected.arms + 1 });
+  });
+
+  it('stays busy while it sends in each turn, although all has completed', async () => {
+    const a = new Member('a');
+    a.isClear = true;
+    for (let i = 0; i < 100; i++) {
+      reactor.markBusy(a);
+      await turn();
+    }
+    expect(a.kernel).toMatchObject({ polls: 100, arms: 0 });
+    await turn();
+    expect(a.kernel).toMatchObject({ polls: 101, arms: 1 });
+    // It was seen to rest once: that is believed for some turns, and no longer.
+    for (let i = 0; i < 100; i++) {
+      reactor.markBusy(a);
+      await turn();
+    }
+    expect(a.kernel).toMatchObject({ polls: 201, arms: 17 });
   });
 
   it('stays busy when a listener sends in the turn that would have armed', async () => {
