@@ -25,8 +25,9 @@ describe('every id completes exactly once, and all arrives', await needsRig('vet
   it.each([
     ['UDP, one by one', { ...udp, segmentSize: undefined, length: SEGMENT, sends: 20_000 }],
     [
-      'UDP, 16 at a time',
-      { ...udp, segmentSize: undefined, length: SEGMENT, sends: 20_000, many: 16 },
+      // More in a call than optmem_max has notifications for, however fast the link is beside the sender.
+      'UDP, 64 at a time',
+      { ...udp, segmentSize: undefined, length: SEGMENT, sends: 20_000, many: 64 },
     ],
     ['UDP trains', { ...udp, sends: 2500 }],
     ['TCP', { ...tcp, sends: 600 }],
