@@ -62,8 +62,20 @@ export const scaleContests = [
     title: 'UDP, 65000 B as GSO trains of 1400 B, from sockets that take turns',
     protocol: 'udp',
     path: 'sink',
-    programs: crowds([...GSO, '--zero-copy', 'always'], 'zerocopied'),
-    goals: [asOne(1000), asOne(2000)],
+    remark: 'C reads the error queues of the latest 16 sends; with epoll, those that epoll names.',
+    programs: [
+      ...crowds([...GSO, '--zero-copy', 'always'], 'zerocopied'),
+      ...[1, 1000].map((count) =>
+        c(named('C', count), [...GSO, '--sendto', '--sockets', String(count)], 'zerocopied'),
+      ),
+      c('C with epoll, 1000 sockets', [...GSO, '--sendto', '--sockets', '1000', '--epoll']),
+    ],
+    goals: [
+      asOne(1000),
+      asOne(2000),
+      { program: named('C', 1000), against: named('C', 1), by: 'cpu' },
+      { program: 'C with epoll, 1000 sockets', against: named('C', 1), by: 'cpu' },
+    ],
   },
   {
     name: 'scale-pool',

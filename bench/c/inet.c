@@ -10,8 +10,6 @@
 
 #include "sender.h"
 
-static int sockets[kMaxSockets];
-
 static void wait_for(short events) {
   struct pollfd p = {.fd = fd, .events = events};
   const int ready = poll(&p, 1, kPatience);
@@ -22,7 +20,7 @@ static void wait_for(short events) {
 // One socket after the other.
 static void next_socket(void) {
   static uint32_t next;
-  fd = sockets[next];
+  use_socket(next);
   if (++next == options.sockets) next = 0;
 }
 
@@ -108,7 +106,8 @@ static void send_until(double end) {
       if (options.batch == 1) {
         if (options.sockets > 1) next_socket();
         send_slot(acquire());
-        if (++sent % kReapEvery == 0) reap();
+        // Of many sockets, those that have sent lately are in a cache still.
+        if (++sent % kReapEvery == 0 && !options.late) reap();
       } else {
         send_batch();
         sent += options.batch;
@@ -154,7 +153,7 @@ static void open_all(void) {
   }
   for (uint32_t i = 0; i < options.sockets; ++i) {
     open_socket();
-    sockets[i] = fd;
+    add_socket(i);
   }
 }
 

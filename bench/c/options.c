@@ -18,7 +18,7 @@ _Noreturn void usage(void) {
   fprintf(stderr,
           "usage: sender --protocol tcp|udp --address A --port N [--size N] [--segment N]\n"
           "              [--batch N] [--copy] [--rotate] [--slots N] [--buffers N] [--sockets N]\n"
-          "              [--thread] [--sendto]\n"
+          "              [--epoll] [--late] [--thread] [--sendto]\n"
           "       sender --protocol udp --loop wake|tight|uring --address A --port N [--size N]\n"
           "              [--segment N] [--batch N] [--spin]\n"
           "       sender --protocol packet|xdp --interface NAME --frame HEX [--counter OFFSET]\n"
@@ -43,6 +43,7 @@ static const Name kNames[] = {
     {"slots", .number = &options.slots},     {"sockets", .number = &options.sockets},
     {"counter", .number = &options.counter}, {"frames", .number = &options.frames},
     {"notify", .number = &options.notify},   {"copy", .flag = &options.copy},
+    {"epoll", .flag = &options.epoll},       {"late", .flag = &options.late},
     {"rotate", .flag = &options.rotate},     {"thread", .flag = &options.thread},
     {"sendto", .flag = &options.sendto},     {"spin", .flag = &options.spin},
     {"offload", .flag = &options.offload},
@@ -63,7 +64,7 @@ static bool complete(void) {
   if (!frames) {
     return options.address && options.port > 0 && options.buffers <= kMaxSlots &&
            options.slots <= kMaxSlots && options.sockets > 0 && options.sockets <= kMaxSockets &&
-           (options.sockets == 1 || options.copy) &&
+           (options.sockets == 1 || options.slots <= kSlots) &&
            (options.buffers > 0 || options.size <= kSlotBytes) && options.batch >= 1 &&
            options.batch <= kMaxBatch && !(options.tcp && options.batch > 1);
   }

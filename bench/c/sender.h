@@ -38,7 +38,9 @@ typedef struct Options {
   uint32_t batch;    // messages of one system call; above 1 with UDP only
   bool copy;         // send without MSG_ZEROCOPY
   uint32_t slots;    // of the pool, in place of its default, of 4096 bytes each
-  uint32_t sockets;  // that take turns; more than one only where sends are copied
+  uint32_t sockets;  // that take turns
+  bool epoll;        // of several sockets: epoll tells which have notifications
+  bool late;         // reads notifications when no slot is free, not every kReapEvery sends
   uint32_t buffers;  // sends from so many in turn, in flight or not; 0: from free ones
   bool rotate;       // use all slots in turn, not the one that came back last
   bool spin;         // wake: looks for completions all the time
@@ -89,6 +91,8 @@ uint32_t pool_take(void);
 void pool_put(uint32_t slot);
 
 // completions.c: which send each of the kernel's ids stands for.
+void add_socket(uint32_t number);  // `fd` is
+void use_socket(uint32_t number);  // `fd` becomes its descriptor
 void begin_send(uint32_t slot);
 void add_piece(uint32_t slot, bool zerocopy);
 void end_send(uint32_t slot);  // all its bytes were accepted

@@ -64,6 +64,8 @@ export const FLAG_RANGE: number = constant('flagRange');
  * record follows for it.
  */
 export const PROMPT: number = constant('prompt');
+/** The answer of a send that was accepted, as 0 is, and after which `native.lookBack` is to be called. */
+export const LOOK_BACK: number = constant('lookBack');
 export const REFUSED_CLOSED: number = -constant('refusedClosed');
 export const REFUSED_QUEUE_FULL: number = -constant('refusedQueueFull');
 export const REFUSED_WRONG_POOL: number = -constant('refusedWrongPool');

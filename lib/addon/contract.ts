@@ -214,6 +214,11 @@ export interface Native {
   /** Sends the run that `sendSlots` has written into the mailbox, and writes the answer there. */
   sendRun(): void;
   poll(handle: number): number;
+  /**
+   * After LOOK_BACK. Returns how many records are in the mailbox that have a handle and a range of ids,
+   * whose memory can go back now. They are told of by `poll`.
+   */
+  lookBack(): number;
   arm(handle: number): number;
   /**
    * Has the poller thread call `deliver` after `nanoseconds`, in place of the time that was set

@@ -60,7 +60,7 @@ const RECORD = RECORD_SIZE;
 
 /**
  * Sends a slot. Returns 0, 1 when sends of the socket wait for room, PROMPT (only with
- * FLAG_PROMPT), or a negated errno or refusal.
+ * FLAG_PROMPT), LOOK_BACK (accepted as with 0), or a negated errno or refusal.
  */
 export function sendSlot(
   handle: number,

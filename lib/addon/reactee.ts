@@ -20,6 +20,8 @@ export interface Reactee {
    * which all have completed.
    */
   reclaim(kind: number, first: number, last: number): number;
+  /** Gives the memory of ids back that have completed, whose record comes later. */
+  giveBack(first: number, last: number): void;
   /** The id below which all have completed. */
   readonly low: number;
   /**

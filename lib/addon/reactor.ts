@@ -10,6 +10,8 @@ import type { Reactee } from './reactee.js';
 
 /** So often a socket that was seen to rest is taken to do so. */
 const LOOK_AGAIN = 16;
+/** kIndexMask of native/threads/poller.h */
+const HANDLE_INDEX = 2 ** 20 - 1;
 
 /**
  * Connects this thread's sockets with the addon: hands them the batches of records, and decides
@@ -45,6 +47,8 @@ class Reactor {
   });
   /** Called for a socket that was garbage-collected, before it is closed. */
   forgotten: ((handle: number) => void) | null = null;
+  /** those that are on a list, by the index that is in their handles */
+  readonly #scheduledSockets: (Reactee | null)[] = [];
   #busy: Reactee[] = [];
   #spare: Reactee[] = [];
   #scheduled = false;
@@ -94,6 +98,7 @@ class Reactor {
 
   #schedule(socket: Reactee): void {
     socket.scheduled = true;
+    this.#scheduledSockets[indexOf(socket.handle)] = socket;
     this.#busy.push(socket);
     this.#scheduleTurn();
   }
@@ -113,6 +118,20 @@ class Reactor {
     recentClock.expire();
     this.#collect(socket);
     this.#emitAll();
+  }
+
+  /**
+   * Many sockets take turns at sending: gives back what has completed of the latest sends, while they are
+   * in a cache. Nobody is told of it now, since to tell of each send costs more than the send: that is
+   * left for when a socket is looked at.
+   */
+  lookBack(): void {
+    const ranges = native.lookBack();
+    for (let i = 0; i < ranges; i++) {
+      const handle = recordHandle(i);
+      const socket = this.#scheduledSockets[indexOf(handle)];
+      if (socket?.handle === handle) socket.giveBack(recordFirst(i), recordLast(i));
+    }
   }
 
   #collect(socket: Reactee): void {
@@ -158,6 +177,7 @@ class Reactor {
     for (let i = 0; i < turn.length; i++) {
       const socket = turn[i] as Reactee;
       if (socket.added) socket.settle();
+      this.#unlist(socket);
       if (!socket.added) continue;
       socket.scheduled = false;
       const done = this.#isDone(socket);
@@ -183,6 +203,11 @@ class Reactor {
     if (socket.restsOften === 0 || !socket.isClear) return false;
     socket.restsOften--;
     return true;
+  }
+
+  #unlist(socket: Reactee): void {
+    const index = indexOf(socket.handle);
+    if (this.#scheduledSockets[index] === socket) this.#scheduledSockets[index] = null;
   }
 
   /** Takes in the prompt sends. Their events come before those of the records of the socket. */
@@ -268,6 +293,11 @@ class Reactor {
     }
     this.#events = left;
   }
+}
+
+/** The addon numbers sockets from 1 on, and gives a number out again with other bits above it. */
+function indexOf(handle: number): number {
+  return handle & HANDLE_INDEX;
 }
 
 export const reactor = new Reactor();

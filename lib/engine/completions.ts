@@ -97,6 +97,11 @@ export class Completions implements Reactee, Reaper {
     return inFlight.low;
   }
 
+  giveBack(first: number, last: number): void {
+    this.pools.noteInFlight();
+    this.#inFlight.giveBack(first, last);
+  }
+
   get low(): number {
     return this.#inFlight.low;
   }

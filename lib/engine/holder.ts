@@ -16,6 +16,20 @@ export function endHolding(holder: Holder, id: number, unsent: boolean): void {
   else if (holder instanceof HeldParts) holder.completed(id, unsent);
 }
 
+/** Stands in the place of memory that was given back before its send is told of. */
+const GIVEN_BACK = new Uint8Array(0);
+
+/** The sends from `first` to before `end`, with places in this ring, have completed, and are told of later. */
+export function giveBack(ring: (Holder | null)[], first: number, end: number): void {
+  for (let id = first; id < end; id++) {
+    const at = id & (ring.length - 1);
+    const holder = ring[at] as Holder | null;
+    if (holder === null || holder === GIVEN_BACK) continue; // null: of a run that is whole
+    ring[at] = GIVEN_BACK;
+    endHolding(holder, id, false);
+  }
+}
+
 /** The histogram of the pool that the memory belongs to; null for memory of no pool. */
 export function poolOf(holder: Holder): PoolLatencies {
   if (holder instanceof Uint8Array) return null;

@@ -2,7 +2,7 @@ import { noteTimes } from '../addon/mailbox.js';
 import { LatencyHistogram } from '../base/latency-histogram.js';
 import { recentClock } from '../base/recent-clock.js';
 import type { Run } from '../buffers/run.js';
-import { endHolding, enlarged, type Holder, markPools, poolOf } from './holder.js';
+import { endHolding, enlarged, giveBack, type Holder, markPools, poolOf } from './holder.js';
 import { holdForEver, warnOfMappings } from './lost-memory.js';
 import { RunQueue } from './run-queue.js';
 import { SendTimes } from './send-times.js';
@@ -141,7 +141,10 @@ export class InFlight {
   /** Makes room for `count` more ids of a holder, and notes the time if due. */
   #prepare(count: number, holder: Holder): void {
     const end = this.next + count;
-    while (end - this.low > this.#ring.length) this.#grow();
+    while (end - this.low > this.#ring.length) {
+      this.#ring = enlarged(this.#ring, this.low, this.next);
+      this.#mask = this.#ring.length - 1;
+    }
     if (this.times !== null && end > this.times.due) this.times.mark(this.next, poolOf(holder));
     this.#setLimit();
   }
@@ -183,14 +186,17 @@ export class InFlight {
    * completed before: all of them, unless the kernel or the addon has reported an id twice.
    */
   complete(first: number, last: number, unsent: boolean): number {
-    if (!unsent || this.#passed === null || this.#passed.size === 0) {
-      return this.#complete(first, last, unsent);
-    }
+    if (!unsent || !this.#passed?.size) return this.#complete(first, last, unsent);
     let fresh = 0;
     for (let id = first; id <= last; id++) {
       fresh += this.#complete(id, id, !this.#passed.delete(id));
     }
     return fresh;
+  }
+
+  /** Lets go of the memory of these ids, which have completed. `complete` is called for them later. */
+  giveBack(first: number, last: number): void {
+    giveBack(this.#ring, Math.max(first, this.low), Math.min(last + 1, this.next));
   }
 
   #complete(first: number, last: number, unsent: boolean): number {
@@ -275,10 +281,5 @@ export class InFlight {
     for (let id = first; id < end; id++) {
       if (this.#retired.delete(id)) run.retire(id);
     }
-  }
-
-  #grow(): void {
-    this.#ring = enlarged(this.#ring, this.low, this.next);
-    this.#mask = this.#ring.length - 1;
   }
 }

@@ -3,6 +3,7 @@ import {
   FLAG_PROMPT,
   FLAG_RANGE,
   FLAG_ZERO_COPY,
+  LOOK_BACK,
   native,
   PROMPT,
 } from '../addon/addon.js';
@@ -147,10 +148,13 @@ export class Sender {
   }
 
   #takeAnswer(result: number, slot: Slot, length: number, flags: number): number {
-    if (result !== IS_PROMPT) this.#refuseOrWait(result, length, flags);
+    if (result !== IS_PROMPT && result !== LOOK_BACK) this.#refuseOrWait(result, length, flags);
     slot.slots.beginSend(slot);
     if (slot.verifier !== null) this.#verify(slot, length, flags);
-    return result === IS_PROMPT ? this.#addPrompt(slot, slot) : this.#inFlight.add(slot);
+    if (result === IS_PROMPT) return this.#addPrompt(slot, slot);
+    const id = this.#inFlight.add(slot);
+    if (result === LOOK_BACK) reactor.lookBack();
+    return id;
   }
 
   /** @param slot null where the memory is of no pool */

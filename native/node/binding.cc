@@ -19,7 +19,7 @@ namespace zerosend {
 namespace {
 
 // Raised whenever the interface between lib/addon and this addon changes.
-constexpr uint32_t kInterfaceVersion = 12;
+constexpr uint32_t kInterfaceVersion = 13;
 
 Napi::Object constants(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
@@ -60,6 +60,7 @@ Napi::Object constants(Napi::Env env) {
   add("timeOffset", offsetof(Mailbox, time));
   add("timedOffset", offsetof(Mailbox, timed));
   add("prompt", kPrompt);
+  add("lookBack", kLookBack);
   add("beginsOffset", offsetof(Mailbox, begins));
   add("destinationsOffset", offsetof(Mailbox, destinations));
   add("addressSize", sizeof(Address) / sizeof(uint32_t));
@@ -99,6 +100,7 @@ void bind(Napi::Env env, Napi::Object binding) {
   add_hot("sendMany", send_many);
   add_hot("sendRun", send_run);
   add_hot("poll", poll_socket);
+  add_hot("lookBack", look_back);
   add_hot("arm", arm_socket);
   add_hot("setAlarm", set_alarm);
   export_socket_functions(binding, environment);

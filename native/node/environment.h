@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "core/recent_senders.h"
 #include "kernel/address.h"
 #include "kernel/slab.h"
 #include "threads/poller.h"
@@ -67,6 +68,7 @@ class Environment {
   // view keeps it mapped.
   Slab* slab_around(const uint8_t* data);
 
+  RecentSenders recent_senders;
   std::vector<Source> sources;   // scratch of send_many
   uint64_t first_id = 0;         // of new sockets; tests of the wrap start elsewhere
   uint64_t first_kernel_id = 0;  // likewise

@@ -107,6 +107,7 @@ double now() {
 int32_t send_source(Environment& environment, uint32_t handle, uint32_t flags, Source& source) {
   Socket* socket = environment.poller().find(handle);
   if (socket == nullptr) return -EBADF;
+  environment.poller().foresee(handle);
   source.zerocopy = (flags & kFlagZeroCopy) != 0;
   Destinations to;
   if (!find_destinations(environment.mailbox(), *socket, flags & ~kFlagEach, 1, &to)) {
@@ -147,6 +148,7 @@ napi_value send_slot(napi_env env, napi_callback_info info) {
   if (resolve(environment, slab, slot, begin, length, &source)) {
     const int32_t refused = send_source(environment, handle, flags, source);
     mailbox.answer = refused != 0 ? refused : mailbox.queued > 0;
+    if (mailbox.answer == 0 && environment.recent_senders.note(handle)) mailbox.answer = kLookBack;
   } else {
     mailbox.answer = -EINVAL;
   }
@@ -247,19 +249,21 @@ napi_value send_run(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+void write_record(Mailbox& mailbox, size_t at, uint32_t handle, const Record& record) {
+  double* out = mailbox.batch + Mailbox::kRecordSize * at;
+  out[0] = handle;
+  out[1] = record.kind;
+  out[2] = static_cast<double>(record.first);
+  out[3] = static_cast<double>(record.last);
+}
+
 size_t collect(Mailbox& mailbox, uint32_t handle, Socket& socket, size_t at, bool* more) {
   Record records[64];
   *more = true;
   while (*more && at < Mailbox::kRecords) {
     const size_t room = Mailbox::kRecords - at;
     const size_t count = socket.take(records, room < 64 ? room : 64, more);
-    for (size_t i = 0; i < count; ++i) {
-      double* out = mailbox.batch + Mailbox::kRecordSize * at++;
-      out[0] = handle;
-      out[1] = records[i].kind;
-      out[2] = static_cast<double>(records[i].first);
-      out[3] = static_cast<double>(records[i].last);
-    }
+    for (size_t i = 0; i < count; ++i) write_record(mailbox, at++, handle, records[i]);
   }
   return at;
 }

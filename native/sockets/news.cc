@@ -32,6 +32,15 @@ void Coalescer::sort_and_merge() {
   sorted_ = true;
 }
 
+bool Coalescer::latest(uint64_t* first, uint64_t* last) {
+  if (empty()) return false;
+  *first = std::max(ranges_.back().first, seen_);
+  *last = ranges_.back().last;
+  if (*first > *last) return false;
+  seen_ = *last + 1;
+  return true;
+}
+
 size_t Coalescer::take(Range* out, size_t max) {
   if (empty()) return 0;
   if (!sorted_) sort_and_merge();

@@ -48,6 +48,10 @@ class Coalescer {
 
   bool empty() const { return next_ == ranges_.size(); }
 
+  // Finds out which ids have been added since it was asked last, as far as they are in the latest
+  // range. Returns whether any have.
+  bool latest(uint64_t* first, uint64_t* last);
+
   // Moves up to `max` ranges to `out`, in order of their ids among all that is pending now.
   size_t take(Range* out, size_t max);
 
@@ -57,6 +61,7 @@ class Coalescer {
   std::vector<Range> ranges_;
   size_t next_ = 0;     // ranges before this one have been taken
   bool sorted_ = true;  // false once a range arrived that starts before its predecessor ends
+  uint64_t seen_ = 0;   // the id behind those that latest() has told of
 };
 
 // The records of a socket that JavaScript has not taken yet: what has to precede completions, the
@@ -79,6 +84,11 @@ class News {
   void tell(uint32_t kind, uint64_t first = 0, uint64_t last = 0) {
     after_.push({kind, first, last});
   }
+
+  // Finds out which ids have ended lately, and have to be told of by take() still: the end of the
+  // latest range, from the first id on that it has not been asked for. `*ended` becomes their first
+  // and last. Returns whether there are any.
+  bool latest_ended(Record* ended) { return completed_.latest(&ended->first, &ended->last); }
 
   // Moves up to `max` records to `out`, in the order in which they are to be told; returns their
   // number, and adds to `*ranges` how many of them were ranges of ids. A backlog can be long, and

@@ -17,6 +17,8 @@ enum class Refusal : int32_t {
 
 // The answer of a send that has completed within its call, and of which no record will tell.
 constexpr int32_t kPrompt = 2;
+// The answer of a send that was accepted, as 0 is, of which JavaScript is to call lookBack().
+constexpr int32_t kLookBack = 3;
 // Whether a send may answer kPrompt, and whether its id would be the first of a range of prompt
 // sends or the next one.
 enum class Prompt : uint8_t { kNo, kFirst, kNext };

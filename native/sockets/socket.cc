@@ -87,6 +87,13 @@ void Socket::poll() {
   do_poll();
 }
 
+bool Socket::look_back(Record* ended) {
+  Lock lock(*this);
+  if (fd_ < 0 || !busy_ || !may_look_back()) return false;
+  do_poll();
+  return news_.latest_ended(ended);
+}
+
 size_t Socket::take(Record* out, size_t max, bool* more) {
   Lock lock(*this);
   const size_t count = news_.take(out, max, &counters_[Counter::ranges]);

@@ -72,6 +72,11 @@ class Socket {
   // Sends what is queued and reads completions, now.
   void poll();
 
+  // Does what poll() does, if JavaScript sends and the kernel tells of completions by itself.
+  // Returns whether ids have ended of which it has not said so before; `*ended` becomes the range
+  // of these, of its record first and last only. Records are left for take().
+  bool look_back(Record* ended);
+
   // Moves up to `max` records to `out`; `*more` says whether some are left.
   size_t take(Record* out, size_t max, bool* more);
 
@@ -178,6 +183,8 @@ class Socket {
   // How many sends wait for room.
   virtual size_t queued() const REQUIRES(mutex_) = 0;
   virtual void do_poll() REQUIRES(mutex_) = 0;
+  // Whether do_poll() does nothing but read what has come.
+  virtual bool may_look_back() const REQUIRES(mutex_) { return false; }
   // Registers what wakes the poller thread for this socket, and has it wake once more. By default
   // that is events of the descriptor itself.
   virtual Failure start_watching() REQUIRES(mutex_);

@@ -193,6 +193,7 @@ class InetSocket : public Socket {
   int32_t do_send(const Source& source, const Address* destination, bool* done) override
       REQUIRES(mutex_);
   bool takes_aim() const override { return true; }
+  bool may_look_back() const override REQUIRES(mutex_) { return queue_.empty(); }
   int32_t do_send_many(const Source* sources, size_t count, const Destinations& to) override
       REQUIRES(mutex_);
   int32_t do_send_run(const Run& run, const Destinations& to) override REQUIRES(mutex_);

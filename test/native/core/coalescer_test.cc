@@ -46,6 +46,33 @@ TEST(coalescer_is_empty_until_something_arrives) {
   check_ranges(take(coalescer), {});
 }
 
+// What latest() tells of is to be told by take() all the same, in as few ranges as without it.
+TEST(coalescer_tells_of_each_id_once_before_it_is_taken) {
+  Coalescer coalescer;
+  uint64_t first = 99;
+  uint64_t last = 99;
+  CHECK(!coalescer.latest(&first, &last));
+  coalescer.add(0, 2, kZc);
+  CHECK(coalescer.latest(&first, &last));
+  CHECK_EQ(first, 0u);
+  CHECK_EQ(last, 2u);
+  CHECK(!coalescer.latest(&first, &last));
+  coalescer.add(3, 4, kZc);  // goes on with the range
+  CHECK(coalescer.latest(&first, &last));
+  CHECK_EQ(first, 3u);
+  CHECK_EQ(last, 4u);
+  coalescer.add(5, kCopied);
+  CHECK(coalescer.latest(&first, &last));
+  CHECK_EQ(first, 5u);
+  CHECK_EQ(last, 5u);
+  check_ranges(take(coalescer), {{0, 4, kZc}, {5, 5, kCopied}});
+  CHECK(!coalescer.latest(&first, &last));
+  coalescer.add(6, kCopied);
+  CHECK(coalescer.latest(&first, &last));
+  CHECK_EQ(first, 6u);
+  CHECK_EQ(last, 6u);
+}
+
 TEST(coalescer_merges_neighbours_in_order) {
   Coalescer coalescer;
   for (uint64_t id = 0; id < 1000; ++id) coalescer.add(id, kZc);

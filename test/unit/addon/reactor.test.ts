@@ -77,6 +77,9 @@ class Member implements Reactee {
     if (count > 0) log.push(`${this.name} takes ${count} of its own`);
     return count;
   }
+  giveBack(first: number, last: number): void {
+    log.push(`${this.name} gives ${first}-${last} back`);
+  }
   tell(_kind: number, first: number): void {
     log.push(`${this.name} tells ${first}`);
     this.listener(first);
@@ -501,6 +504,41 @@ describe('keeping the process alive', () => {
     };
     deliver(a);
     expect(fake.alive).toBe(false);
+  });
+});
+
+describe('looking back at what has been sent lately', () => {
+  it('gives back what has completed, and tells of it when the socket is looked at', async () => {
+    const [a, b] = [new Member('a'), new Member('b')];
+    for (const each of [a, b]) {
+      reactor.markBusy(each);
+      each.news(4);
+    }
+    fake.givenBack.push(
+      { handle: b.handle, first: 3, last: 4 },
+      { handle: a.handle, first: 4, last: 4 },
+    );
+    reactor.lookBack();
+    expect(log).toEqual(['b gives 3-4 back', 'a gives 4-4 back']);
+    await turns(1);
+    expect(tells()).toEqual(['a tells 4', 'b tells 4']);
+  });
+
+  it('knows sockets that send, and no others', async () => {
+    const [idle, gone, sends] = [new Member('idle'), new Member('gone'), new Member('sends')];
+    for (const each of [idle, gone]) reactor.markBusy(each);
+    await turns(2); // they have come to rest
+    for (const each of [gone, sends]) reactor.markBusy(each);
+    gone.end();
+    log = [];
+    for (const { handle } of [idle, gone, sends]) {
+      // The index of a socket is given out again, under another handle.
+      for (const other of [handle, handle + 2 ** 20]) {
+        fake.givenBack.push({ handle: other, first: 0, last: 0 });
+      }
+    }
+    reactor.lookBack();
+    expect(log.filter((line) => !line.startsWith('gone'))).toEqual(['sends gives 0-0 back']);
   });
 });
 

@@ -56,6 +56,33 @@ describe('InFlight', () => {
     expect(inFlight).toMatchObject({ low: 4, size: 0, next: 4 });
   });
 
+  it('gives memory back before its sends are told of, once', () => {
+    const { take, slots, returned } = makeBuffers(4);
+    const inFlight = new InFlight(0);
+    const lent = [take(), take(), take()];
+    for (const slot of lent) inFlight.add(slot);
+    inFlight.add(plain());
+    inFlight.giveBack(0, 1);
+    inFlight.giveBack(1, 2); // 1 for the second time
+    inFlight.giveBack(3, 9); // and ids that are not given out
+    expect(returned).toEqual([0, 1, 2]);
+    expect(slots).toMatchObject({ free: 4, inFlight: 0 });
+    expect(inFlight).toMatchObject({ next: 4, low: 0, size: 4 });
+    expect([0, 1, 2, 3].map((id) => inFlight.has(id))).toEqual([true, true, true, true]);
+    // The memory is in use again when the first sends are told of.
+    const again = lent[slots.take()] as Slot;
+    again.leases = 1;
+    slots.beginSend(again);
+    inFlight.add(again);
+    expect(inFlight.complete(0, 3, false)).toBe(4);
+    expect(inFlight).toMatchObject({ low: 4, size: 1 });
+    expect(slots).toMatchObject({ inFlight: 1 });
+    inFlight.giveBack(0, 3);
+    expect(inFlight.complete(4, 4, false)).toBe(1);
+    expect(returned).toEqual([0, 1, 2, 0]);
+    expect(slots).toMatchObject({ free: 4, inFlight: 0 });
+  });
+
   it('completes no id twice, and none that was not given out', () => {
     const { take, slots, returned } = makeBuffers(3);
     const inFlight = new InFlight(0);

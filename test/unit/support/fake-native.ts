@@ -401,6 +401,17 @@ export class FakeNative implements Native {
     return this.#collect(socket, 0);
   }
 
+  /** what the next call of lookBack finds */
+  readonly givenBack: { handle: number; first: number; last: number }[] = [];
+
+  lookBack(): number {
+    const found = this.givenBack.splice(0);
+    for (const [i, { handle, first, last }] of found.entries()) {
+      batch.set([handle, 0, first, last], i * RECORD_SIZE);
+    }
+    return found.length;
+  }
+
   arm(handle: number): number {
     const socket = this.#sockets.get(handle);
     if (socket === undefined) return -EBADF;

@@ -147,6 +147,7 @@ const functions = {
   sendPacket: { args: [socket, count], right: isErrno, often: 5 },
   skip: { args: [socket, count], right: isErrno, often: 5 },
   poll: { args: [socket], right: isErrno, often: 15 },
+  lookBack: { args: [], right: isErrno, often: 10 },
   arm: { args: [socket], right: isErrno, often: 8 },
   setAlarm: { args: [() => pick([0, 1, 1e6, 1e18])], right: isErrno, often: 4 },
   openTcp: { args: [request], right: isOpened, often: 2 },
