@@ -96,6 +96,7 @@ class PacketSocket final : public RingSocket {
   uint32_t before(uint32_t index) const { return index == 0 ? frames_.size() - 1 : index - 1; }
 
   int32_t do_skip(uint32_t slot) override REQUIRES(mutex_);
+  int32_t do_send(const Source& source, const Address*, bool*) override REQUIRES(mutex_);
   int32_t do_send_many(const Source* sources, size_t count, const Destinations&) override
       REQUIRES(mutex_);
   int32_t do_send_run(const Run& run, const Destinations&) override REQUIRES(mutex_);

@@ -32,15 +32,6 @@ void RingSocket::finish_output() {
   if (untaken() > 0) kick();
 }
 
-int32_t RingSocket::do_send(const Source& source, const Address*, bool*) {
-  // What is sent has to begin where the slot does: a plain array over the same memory may not.
-  if (source.slab != memory_.get() || source.data != memory_->slot(source.slot)) return -EINVAL;
-  const Part frame{source.slot, source.length};
-  begin_sending();
-  if (const int error = check_now(*this, frame)) return -error;
-  return put(frame, !source.zerocopy);
-}
-
 void RingSocket::fail_accepted(const Part& frame, int error) {
   count_unsent(frame.length);
   complete(accept(frame), Outcome::kFailed, error);

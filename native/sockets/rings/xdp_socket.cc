@@ -97,6 +97,10 @@ int32_t XdpSocket::put(const Part& frame, bool copied) {
   return 0;
 }
 
+int32_t XdpSocket::do_send(const Source& source, const Address*, bool*) {
+  return put_one(*this, source);
+}
+
 int32_t XdpSocket::do_send_many(const Source* sources, size_t count, const Destinations&) {
   return put_many(*this, sources, count);
 }

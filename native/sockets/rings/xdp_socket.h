@@ -78,6 +78,7 @@ class XdpSocket final : public RingSocket {
   bool is_lost(const Descriptors::Descriptor& descriptor, uint64_t now) const REQUIRES(mutex_);
   void give_up_lost(uint64_t now) REQUIRES(mutex_);
 
+  int32_t do_send(const Source& source, const Address*, bool*) override REQUIRES(mutex_);
   int32_t do_send_many(const Source* sources, size_t count, const Destinations&) override
       REQUIRES(mutex_);
   int32_t do_send_run(const Run& run, const Destinations&) override REQUIRES(mutex_);
