@@ -177,7 +177,7 @@ class Reactor {
     for (let i = 0; i < turn.length; i++) {
       const socket = turn[i] as Reactee;
       if (socket.added) socket.settle();
-      this.#unlist(socket);
+      this.#scheduledSockets[indexOf(socket.handle)] = null;
       if (!socket.added) continue;
       socket.scheduled = false;
       const done = this.#isDone(socket);
@@ -203,11 +203,6 @@ class Reactor {
     if (socket.restsOften === 0 || !socket.isClear) return false;
     socket.restsOften--;
     return true;
-  }
-
-  #unlist(socket: Reactee): void {
-    const index = indexOf(socket.handle);
-    if (this.#scheduledSockets[index] === socket) this.#scheduledSockets[index] = null;
   }
 
   /** Takes in the prompt sends. Their events come before those of the records of the socket. */

@@ -6,9 +6,11 @@
 
 namespace zerosend {
 
-// The sockets of a thread that have sent without a copy lately, where many take turns. What has
-// completed of these is to be read while they are in a cache still: when their turn comes again,
-// nothing of them is, and neither is anything that the kernel keeps of them.
+// The sockets of a thread that have sent without a copy lately, where so many take turns that the
+// pool runs dry before one sends again. Then each of its sends needs a reading of its error queue,
+// and that is to be done while the socket is in a cache still: when its turn comes again, nothing
+// of it is, and neither is anything that the kernel keeps of it. (Where fewer take turns, one
+// reading tells of several sends, and to wait for these is worth more.)
 //
 // That is worth its calls only where completions are there by then, as they are where the driver
 // lets go within the send. So each reading that has found little lets twice as many rounds pass
@@ -17,9 +19,16 @@ class RecentSenders {
  public:
   static constexpr uint32_t kMost = 16;
 
-  // A socket has sent. Returns whether the latest kMost sends were of as many sockets, and are to
-  // be looked at now; judge() has to follow then.
-  bool note(uint32_t handle) { return handle != latest_ && note_other(handle); }
+  // Such a socket has sent. Returns whether the latest kMost are to be looked at now; judge() has
+  // to follow then.
+  bool note(uint32_t handle) {
+    handles_[count_++] = handle;
+    if (count_ < kMost) return false;
+    count_ = 0;
+    if (left_ == 0) return true;
+    --left_;
+    return false;
+  }
 
   uint32_t handle(size_t i) const { return handles_[i]; }
 
@@ -32,24 +41,8 @@ class RecentSenders {
  private:
   static constexpr uint32_t kMostPasses = 255;
 
-  bool note_other(uint32_t handle) {
-    latest_ = handle;
-    handles_[count_++] = handle;
-    if (count_ < kMost) return false;
-    count_ = 0;
-    if (left_ > 0) {
-      --left_;
-      return false;
-    }
-    for (uint32_t i = 1; i < kMost; ++i) {
-      if (std::find(handles_, handles_ + i, handles_[i]) != handles_ + i) return false;
-    }
-    return true;
-  }
-
   uint32_t handles_[kMost] = {};
   uint32_t count_ = 0;
-  uint32_t latest_ = 0;  // no socket's
   uint32_t passes_ = 0;  // rounds to pass after a reading that has found little
   uint32_t left_ = 0;    // of these
 };

@@ -63,6 +63,8 @@ class Poller {
   // Returns null when the handle is not one of a living socket. Needs no lock, as the next one:
   // this thread alone writes the table. The poller thread holds table_mutex_ when it calls this.
   Socket* find(uint32_t handle) const NO_THREAD_SAFETY_ANALYSIS;
+  // Of the socket that foresee() was told of: see SendOrder.
+  uint32_t period() const { return send_order_.period(); }
   // A socket sends: has the one that is likely to send next fetched into the cache meanwhile.
   void foresee(uint32_t handle) NO_THREAD_SAFETY_ANALYSIS {
     const uint32_t next = send_order_.follow(handle & kIndexMask);

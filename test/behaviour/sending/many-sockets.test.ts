@@ -86,6 +86,27 @@ describe(`${SOCKETS} sockets that take turns with datagrams`, () => {
     expect(pool.stats().mostInFlight).toBeLessThanOrEqual(17);
   });
 
+  it('which are not copied, and fewer than the buffers: one notification tells of several sends', async () => {
+    const peer = await startPeer({ protocol: 'udp', discard: true });
+    const pool = makePool({ bufferSize: 4096, count: 256 });
+    const sockets: UdpSocket[] = [];
+    for (let i = 0; i < 40; i++) sockets.push(await openTo(peer, { zeroCopy: 'always' }));
+    const completions = sockets.map((socket) => new Completions(socket));
+    const rounds = 48;
+    for (let round = 0; round < rounds; round++) {
+      for (const socket of sockets) {
+        const buffer = pool.tryAcquire();
+        if (buffer === null) throw new Error('the pool is dry');
+        expect(socket.send(buffer, 100)).toBe(round);
+      }
+    }
+    await within(Promise.all(sockets.map((socket) => socket.flush())), 'all flushes');
+    for (const each of completions) each.expectEachOnce(rounds);
+    expectAllFree(pool);
+    // The first turns of all are like those of many more sockets.
+    for (const socket of sockets) expect(socket.stats().notifications).toBeLessThan(rounds / 2);
+  });
+
   it('which are copied or not, at random: each id is told once', async () => {
     const peer = await startPeer({ protocol: 'udp', discard: true });
     const pool = makePool({ count: 24 });

@@ -29,6 +29,24 @@ TEST(send_order_foresees_nobody_for_one_alone) {
   CHECK_EQ(order.follow(5), 0u);
 }
 
+TEST(send_order_tells_how_long_ago_a_socket_had_its_turn) {
+  SendOrder order;
+  for (const uint32_t number : {1u, 2u, 3u}) {
+    order.follow(number);
+    CHECK_EQ(order.period(), UINT32_MAX);
+  }
+  order.follow(1);
+  CHECK_EQ(order.period(), 3u);
+  order.follow(1);  // again in the same turn
+  CHECK_EQ(order.period(), 0u);
+  order.follow(3);
+  CHECK_EQ(order.period(), 2u);
+  order.follow(1);
+  CHECK_EQ(order.period(), 2u);
+  order.follow(2);
+  CHECK_EQ(order.period(), 5u);
+}
+
 // Numbers are those of open sockets, and any may be the first to send.
 TEST(send_order_makes_room_for_any_number) {
   SendOrder order;
