@@ -28,6 +28,8 @@ export class Closing {
   readonly #state: SocketState;
   readonly #reactee: Reactee;
   #aborted = false;
+  /** records of `native.abort` have not been taken in */
+  #hasRecords = false;
   #closed: Promise<CloseReport> | null = null;
   #resolveClosed: ((report: CloseReport) => void) | null = null;
   #timer: NodeJS.Timeout | undefined;
@@ -114,8 +116,10 @@ export class Closing {
     this.#aborted = true;
     native.abort(this.#state.handle);
     // In C++ everything has completed now. The records are taken in later, since the caller may be
-    // a listener.
+    // a listener. Among them may be the error that ended the connection before.
+    this.#hasRecords = true;
     setImmediate(() => {
+      this.#hasRecords = false;
       if (this.#state.phase === 'closed') return;
       reactor.poll(this.#reactee);
       this.#reactee.settle();
@@ -128,7 +132,7 @@ export class Closing {
    */
   finishIfDue(): void {
     const { phase, hooks } = this.#state;
-    if (phase !== 'closing') return;
+    if (phase !== 'closing' || this.#hasRecords) return;
     if (!this.#aborted && this.#state.error === null && hooks.lingers?.() === true) return;
     const report = this.#finish();
     const { error } = report;
