@@ -259,15 +259,22 @@ describe('going away', await needsRig('sink'), () => {
 
   it('is left to the next run by a killed one, which leaves living runs alone', async () => {
     const living = await rigUp('sink');
-    const made = await endBy('SIGKILL', 'veth-copy');
-    expect(made.signal).toBe('SIGKILL');
-    const root = namespaceExists(made.name);
-    const removed = await cleanLeftovers();
-    // As an ordinary user they hang on a process that ends, and cleans up, with the one killed.
-    if (root) expect(removed.sort()).toEqual([made.name, made.receiver].sort());
-    expect(namespaceExists(made.name)).toBe(false);
-    await expect.poll(() => made.pids.filter(lives)).toEqual([]);
-    expect(existsSync('/run/netns') ? readdirSync('/run/netns') : []).not.toContain(made.receiver);
+    // Another run on this machine may be quicker to clean up, or have left something itself.
+    let cleanedHere = false;
+    for (let i = 0; i < 5 && !cleanedHere; i++) {
+      const made = await endBy('SIGKILL', 'veth-copy');
+      expect(made.signal).toBe('SIGKILL');
+      const root = namespaceExists(made.name);
+      const removed = await cleanLeftovers();
+      // As an ordinary user they hang on a process that ends, and cleans up, with the one killed.
+      cleanedHere = !root || [made.name, made.receiver].every((name) => removed.includes(name));
+      expect(namespaceExists(made.name)).toBe(false);
+      await expect.poll(() => made.pids.filter(lives)).toEqual([]);
+      expect(existsSync('/run/netns') ? readdirSync('/run/netns') : []).not.toContain(
+        made.receiver,
+      );
+    }
+    expect(cleanedHere).toBe(true);
     expect((await living.sender.run('true')).code).toBe(0);
   });
 });
