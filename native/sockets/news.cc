@@ -33,7 +33,9 @@ void Coalescer::sort_and_merge() {
 }
 
 bool Coalescer::latest(uint64_t* first, uint64_t* last) {
-  if (empty()) return false;
+  // Before the completion of an id that was revoked or has failed, JavaScript has to take the
+  // record that says what may become of its memory.
+  if (empty() || ranges_.back().outcome >= Outcome::kRevoked) return false;
   *first = std::max(ranges_.back().first, seen_);
   *last = ranges_.back().last;
   if (*first > *last) return false;

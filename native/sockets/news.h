@@ -49,7 +49,7 @@ class Coalescer {
   bool empty() const { return next_ == ranges_.size(); }
 
   // Finds out which ids have been added since it was asked last, as far as they are in the latest
-  // range. Returns whether any have.
+  // range, and whether they were sent. Returns whether there are any.
   bool latest(uint64_t* first, uint64_t* last);
 
   // Moves up to `max` ranges to `out`, in order of their ids among all that is pending now.

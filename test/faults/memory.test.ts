@@ -13,6 +13,7 @@ import {
   MADV_HUGEPAGE,
   MADV_NOHUGEPAGE,
   setMapCount,
+  UdpSocket,
 } from './zerosend.mjs';
 
 const tcp = sharedTcpReceiver();
@@ -157,6 +158,30 @@ describe('a pool with retired slots', () => {
     expect(await sender.finish()).toMatchObject({ problems: [], report: { outcome: 'drained' } });
     expect(pool.stats()).toMatchObject({ free: 4, retired: 2 });
     await within(pool.close(), 'the close of the pool');
+  });
+
+  it('has none of them back, though its socket is looked at before their records are taken', async () => {
+    const pool = new BufferPool({ bufferSize: 4096, count: 20, hugePages: 'none' });
+    const sender = await stuckSender('tcp', tcp.current, pool);
+    clearFaults();
+    const remote = { address: '127.0.0.1', port: 9 };
+    // As many as are looked at together, each of which sends for the first time.
+    const others = await Promise.all(
+      Array.from({ length: 15 }, () => UdpSocket.open({ remote, zeroCopy: 'always' })),
+    );
+    inject('recvmsg', { error: 'EAGAIN', times: ALWAYS });
+    inject('connect', { error: 'EIO', times: ALWAYS });
+    inject('remap', { error: 'ENOMEM', times: ALWAYS });
+    expect(sender.send(4096)).toBe('accepted');
+    const aborted = sender.socket.abort();
+    expect(pool).toMatchObject({ free: 19, inFlight: 1 });
+    for (const other of others) other.send(sender.acquire(), 4096);
+    clearFaults();
+    await within(aborted, 'abort');
+    await within(Promise.all(others.map((other) => other.close())), 'the closes');
+    expect(pool.stats()).toMatchObject({ free: 19, inFlight: 0, retired: 1 });
+    expect((await sender.finish()).problems).toEqual([]);
+    expect(takeAll(pool)).not.toContain(0);
   });
 
   it('closes when the last buffer that was out is retired', async () => {

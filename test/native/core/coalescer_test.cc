@@ -71,6 +71,10 @@ TEST(coalescer_tells_of_each_id_once_before_it_is_taken) {
   CHECK(coalescer.latest(&first, &last));
   CHECK_EQ(first, 6u);
   CHECK_EQ(last, 6u);
+  coalescer.add(7, Outcome::kRevoked);
+  CHECK(!coalescer.latest(&first, &last));
+  coalescer.add(8, Outcome::kFailed);
+  CHECK(!coalescer.latest(&first, &last));
 }
 
 TEST(coalescer_merges_neighbours_in_order) {
