@@ -267,7 +267,8 @@ describe('going away', await needsRig('sink'), () => {
       const root = namespaceExists(made.name);
       const removed = await cleanLeftovers();
       // As an ordinary user they hang on a process that ends, and cleans up, with the one killed.
-      cleanedHere = !root || [made.name, made.receiver].every((name) => removed.includes(name));
+      cleanedHere =
+        !root || [made.name, made.receiver].every((name) => removed.includes(name as string));
       expect(namespaceExists(made.name)).toBe(false);
       await expect.poll(() => made.pids.filter(lives)).toEqual([]);
       expect(existsSync('/run/netns') ? readdirSync('/run/netns') : []).not.toContain(
