@@ -1,4 +1,4 @@
-import { configDefaults, defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig, type TestProjectConfiguration } from 'vitest/config';
 import { alonePool } from './test/support/alone-pool.js';
 
 /** What changes interfaces and routes under its sockets: see test/support/alone-pool.ts. */
@@ -12,12 +12,37 @@ const ALONE = [
   'test/truth/{leases,parts,route-change}.test.ts',
 ];
 
+/**
+ * These run once more with sockets that the submission thread serves; all do with
+ * ZEROSEND_TEST_SUBMIT=thread, as `npm run test:thread` sets it.
+ */
+const BY_THREAD = [
+  'test/behaviour/generator/pool-shares.test.ts',
+  'test/behaviour/lifecycle/{close,peer}.test.ts',
+  'test/behaviour/sending/{backpressure,connect,ids,many-sockets,runs,split-sends,waiting}.test.ts',
+  'test/faults/{closing,no-room,parts,reap,send-errors,short-sends}.test.ts',
+  'test/native/stress/drain.test.ts',
+];
+const BY_THREAD_SETUP = 'test/support/submit-by-thread.ts';
+const BY_THREAD_PROJECT = {
+  extends: true,
+  test: {
+    name: 'thread',
+    include: [...BY_THREAD],
+    setupFiles: [BY_THREAD_SETUP],
+    env: { ZEROSEND_TEST_SUBMIT: 'thread' },
+    pool: 'forks',
+  },
+} satisfies TestProjectConfiguration;
+const allByThread = process.env.ZEROSEND_TEST_SUBMIT === 'thread';
+
 export default defineConfig({
   test: {
     execArgv: ['--expose-gc'],
     // One file at a time: tests wait for real sockets, poller threads and receiver processes,
     // and two files that compete for the cores would make each other's timing meaningless.
     fileParallelism: false,
+    setupFiles: allByThread ? [BY_THREAD_SETUP] : [],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     // The package is tested as Node.js loads it, not as vitest would transform it.
@@ -34,6 +59,7 @@ export default defineConfig({
         },
       },
       { extends: true, test: { name: 'alone', include: ALONE, pool: alonePool } },
+      ...(allByThread ? [] : [BY_THREAD_PROJECT]),
     ],
   },
 });

@@ -12,6 +12,7 @@ import { scaleContests } from './scale-contests.mjs';
 import { scaleIds } from './scale-ids.mjs';
 import { scaleWorkers } from './scale-workers.mjs';
 import { small } from './small-contest.mjs';
+import { submitContests } from './submit-contests.mjs';
 import { watching } from './watching-contest.mjs';
 
 /**
@@ -37,7 +38,12 @@ import { watching } from './watching-contest.mjs';
  */
 
 /** The contests of programs that send as fast as they can. The others measure something else. */
-export const programContests = [...inetContests, ...ringContests, ...scaleContests];
+export const programContests = [
+  ...inetContests,
+  ...submitContests,
+  ...ringContests,
+  ...scaleContests,
+];
 
 /** @type {Contest[]} */
 export const contests = [

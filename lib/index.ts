@@ -41,6 +41,7 @@ export type {
 } from './engine/settings.js';
 export { ZeroCopySocket } from './engine/socket.js';
 export type { LinkInfo, SocketCounters, SocketInfo, SocketStats, TcpInfo } from './engine/stats.js';
+export type { SubmitInfo, SubmitMode, SubmitStats } from './engine/submit-mode.js';
 export type { Timestamp, TimestampStage } from './engine/timestamps.js';
 export type { ZeroCopyMode } from './engine/zero-copy-policy.js';
 export type { SocketAddress } from './sockets/address.js';

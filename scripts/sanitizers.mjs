@@ -71,7 +71,7 @@ async function stress() {
     }
     const program = join(out, folder, 'stress');
     const seconds = values.quick ? 4 : 10;
-    for (const more of [[], ['--signals']]) {
+    for (const more of [[], ['--signals'], ['--submission']]) {
       const seed = String(randomInt(1_000_000_000));
       const args = ['--seconds', String(seconds), '--seed', seed, ...more];
       const { ok, status, output } = await runWithLittleRandomness(program, args, env);
@@ -80,6 +80,31 @@ async function stress() {
       if (ok) tally.passed++;
       else tally.failed.push(`${what}: ${why}`);
     }
+    if (name === 'ThreadSanitizer') await weakened(program, env);
+  }
+}
+
+/** What keeps one side of the submission thread's rings from what the other still reads or writes. */
+const ORDERS = ['lines', 'room for lines', 'records', 'room for records'];
+
+/**
+ * Without one of its orders, the protocol has a data race that is seen sooner or later.
+ *
+ * @param {string} program
+ * @param {NodeJS.ProcessEnv} env
+ */
+async function weakened(program, env) {
+  for (const [order, name] of ORDERS.entries()) {
+    let seen = false;
+    for (let tries = 0; !seen && tries < 8; tries++) {
+      const seed = String(randomInt(1_000_000_000));
+      const args = ['--submission', '--seconds', '2', '--seed', seed, '--weaken', String(order)];
+      const { ok, output } = await runWithLittleRandomness(program, args, env);
+      seen = !ok && output.includes('data race');
+    }
+    if (seen) tally.passed++;
+    else
+      tally.failed.push(`ThreadSanitizer: the order of ${name} is taken away, and nothing is seen`);
   }
 }
 

@@ -105,7 +105,9 @@ static void send_until(double end) {
     for (uint32_t sent = 0; sent < kClockEvery;) {
       if (options.batch == 1) {
         if (options.sockets > 1) next_socket();
-        send_slot(acquire());
+        const uint32_t slot = acquire();
+        pool_fill(slot);
+        send_slot(slot);
         // Of many sockets, those that have sent lately are in a cache still.
         if (++sent % kReapEvery == 0 && !options.late) reap();
       } else {

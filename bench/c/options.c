@@ -18,9 +18,9 @@ _Noreturn void usage(void) {
   fprintf(stderr,
           "usage: sender --protocol tcp|udp --address A --port N [--size N] [--segment N]\n"
           "              [--batch N] [--copy] [--rotate] [--slots N] [--buffers N] [--sockets N]\n"
-          "              [--epoll] [--late] [--thread] [--sendto]\n"
-          "       sender --protocol udp --loop wake|tight|uring --address A --port N [--size N]\n"
-          "              [--segment N] [--batch N] [--spin]\n"
+          "              [--epoll] [--late] [--thread] [--sendto] [--fill]\n"
+          "       sender --protocol udp --loop wake|tight|uring|handoff --address A --port N\n"
+          "              [--size N] [--segment N] [--batch N] [--slots N] [--spin] [--fill]\n"
           "       sender --protocol packet|xdp --interface NAME --frame HEX [--counter OFFSET]\n"
           "              [--size N] [--frames N] [--offload] [--copy [--notify N]]\n");
   exit(2);
@@ -46,7 +46,7 @@ static const Name kNames[] = {
     {"epoll", .flag = &options.epoll},       {"late", .flag = &options.late},
     {"rotate", .flag = &options.rotate},     {"thread", .flag = &options.thread},
     {"sendto", .flag = &options.sendto},     {"spin", .flag = &options.spin},
-    {"offload", .flag = &options.offload},
+    {"offload", .flag = &options.offload},   {"fill", .flag = &options.fill},
 };
 
 // The engine for a protocol and loop. All options are known by then.
@@ -55,6 +55,7 @@ static const Engine* engine_of(const char* protocol) {
   if (!strcmp(protocol, "xdp")) return &xdp_engine;
   if (!strcmp(options.loop, "wake")) return &wake_engine;
   if (!strcmp(options.loop, "tight")) return &tight_engine;
+  if (!strcmp(options.loop, "handoff")) return &handoff_engine;
   return strcmp(options.loop, "uring") ? &inet_engine : &uring_engine;
 }
 

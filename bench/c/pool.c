@@ -8,12 +8,14 @@ static const size_t kHugePage = (size_t)2 << 20;
 static uint8_t* base;
 static uint32_t slots, buffers;  // slots share buffers where these are fewer
 static size_t slot_bytes;
+static uint8_t content[kSlotBytes];
 // Free slots: a stack (the slot that came back last is the warmest), or a ring with `rotate`.
 static uint32_t free_slots[kMaxSlots];
 static uint32_t first_free, free_count;
 
 void pool_create(uint32_t count, size_t bytes) {
   slots = count;
+  memset(content, 7, sizeof(content));
   buffers = options.buffers ? options.buffers : count;
   slot_bytes = bytes;
   const size_t size = buffers * slot_bytes;
@@ -30,6 +32,10 @@ void pool_create(uint32_t count, size_t bytes) {
 }
 
 uint8_t* pool_bytes(uint32_t slot) { return base + (slot % buffers) * slot_bytes; }
+
+void pool_fill(uint32_t slot) {
+  if (options.fill) memcpy(pool_bytes(slot), content, options.size);
+}
 
 bool pool_dry(void) { return free_count == 0; }
 

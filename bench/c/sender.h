@@ -24,12 +24,12 @@ typedef struct Engine {
 } Engine;
 
 extern const Engine inet_engine, ring_engine, copying_engine, xdp_engine, wake_engine, tight_engine,
-    uring_engine;
+    uring_engine, handoff_engine;
 
 typedef struct Options {
   const Engine* engine;
   const char* protocol;
-  const char* loop;  // of UDP: wake, tight, uring; else that of inet.c
+  const char* loop;  // of UDP: wake, tight, uring, handoff; else that of inet.c
   bool tcp;
   const char* address;
   uint32_t port;
@@ -45,6 +45,7 @@ typedef struct Options {
   bool rotate;       // use all slots in turn, not the one that came back last
   bool spin;         // wake: looks for completions all the time
   bool thread;       // run beside a thread that sleeps, as any Node process does
+  bool fill;         // copies what it sends into each buffer first
   bool sendto;       // sendto in place of sendmsg: no header for the kernel to fetch
   // Of whole frames:
   const char* interface;
@@ -85,6 +86,7 @@ void open_socket(void);
 // pool.c: slots of one mapping, and who has them.
 void pool_create(uint32_t slots, size_t slot_bytes);
 uint8_t* pool_bytes(uint32_t slot);
+void pool_fill(uint32_t slot);  // with `fill`: new content, from elsewhere
 bool pool_dry(void);
 bool pool_complete(void);  // every slot is back
 uint32_t pool_take(void);

@@ -31,7 +31,10 @@ import { openZerosend } from './zerosend.mjs';
  * @property {number} workers threads that send at once
  * @property {number} sockets that take turns
  * @property {number} pool buffers of 4096 bytes; 0: the pool's defaults
+ * @property {number} buffers of the pool, of its default size; 0: its default
  * @property {'auto' | 'always' | 'never'} zeroCopy
+ * @property {'inline' | 'thread'} submit
+ * @property {boolean} fill copies what it sends into each buffer first
  * @property {boolean} count writes a counter into each packet
  * @property {string} interface
  * @property {string} frame of frames.mjs
@@ -71,6 +74,9 @@ const { values, positionals } = parseArgs({
     workers: { type: 'string', default: '1' },
     sockets: { type: 'string', default: '1' },
     pool: { type: 'string', default: '0' },
+    buffers: { type: 'string', default: '0' },
+    submit: { type: 'string', default: 'inline' },
+    fill: { type: 'boolean', default: false },
     'zero-copy': { type: 'string', default: 'always' },
     count: { type: 'boolean', default: false },
     interface: { type: 'string', default: '' },
@@ -97,6 +103,9 @@ const sender = await open({
   workers: Number(values.workers),
   sockets: Number(values.sockets),
   pool: Number(values.pool),
+  buffers: Number(values.buffers),
+  submit: /** @type {SenderOptions['submit']} */ (values.submit),
+  fill: values.fill,
   zeroCopy: /** @type {SenderOptions['zeroCopy']} */ (values['zero-copy']),
   count: values.count,
   interface: values.interface,

@@ -8,17 +8,20 @@ const CLOCK_EVERY = 64; // sends, as in c/sender.c
 
 /** @param {import('./sender.mjs').SenderOptions} options @returns {Promise<import('./sender.mjs').Sender>} */
 export async function openZerosend(options) {
-  const { protocol, address, port, size, segment, batch, runs, poll, zeroCopy } = options;
+  const { protocol, address, port, size, segment, batch, runs, poll, zeroCopy, submit } = options;
+  const content = new Uint8Array(options.fill ? size : 0).fill(7);
   const pool = new BufferPool({
+    ...(options.buffers > 0 && { count: options.buffers }),
     ...(options.pool > 0 && { bufferSize: 4096, count: options.pool }),
     init: (bytes, index) => bytes.fill(index),
   });
   const socket =
     protocol === 'tcp'
-      ? await TcpSocket.connect({ host: address, port, zeroCopy })
+      ? await TcpSocket.connect({ host: address, port, zeroCopy, submit })
       : await UdpSocket.open({
           remote: { address, port },
           zeroCopy,
+          submit,
           ...(segment > 0 ? { segmentSize: segment } : {}),
         });
   let tally = new Tally();
@@ -32,6 +35,7 @@ export async function openZerosend(options) {
     do {
       for (let i = 0; i < CLOCK_EVERY; i++) {
         const buffer = pool.tryAcquire() ?? (await pool.acquire());
+        if (content.length > 0) buffer.bytes.set(content);
         socket.send(buffer, size);
         if (poll) socket.poll();
         if (socket.needDrain) await drained();

@@ -41,6 +41,8 @@ export const KIND_RETIRED: number = constant('retired');
 /** Says that the kernel has gone past a frame of the ring whose id will complete as failed. */
 export const KIND_PASSED: number = constant('passed');
 export const KIND_LINK_DOWN: number = constant('linkDown');
+/** Of a socket with a submission thread: a send has found no room. */
+export const KIND_WAITING: number = constant('waiting');
 export const KIND_STAMP: number = constant('stamp');
 /** The first of the kinds for timestamps. The stage is added to it. */
 export const KIND_STAMPED: number = constant('stamped');

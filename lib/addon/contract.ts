@@ -275,6 +275,34 @@ export interface Native {
   /** `deliver` gets the number of records in the mailbox, and whether the alarm has run out. */
   setDeliver(deliver: (records: number, alarm?: boolean) => void): void;
 
+  /**
+   * Starts the submission thread, which spins for so many nanoseconds before it sleeps. Answers a failure,
+   * or nothing. For this and the next ones see submission.ts.
+   */
+  startSubmitter(shared: Int32Array, spinNanoseconds: number): Failure | undefined;
+  /** Has the thread serve a socket from now on. */
+  useSubmitter(handle: number, cells: Int32Array): boolean;
+  wakeSubmitter(): void;
+  /** Moves the descriptors that are published out of the ring. */
+  takeIn(): void;
+  /** Hands over all that is published of a socket, now. */
+  handOver(handle: number): void;
+  /** The same, and reads completions. The records are in the stream then. */
+  pollSubmitted(handle: number): void;
+  /** As `sendPlain`, behind all that is published; the kernel's refusals fail the id. */
+  submitPlain(handle: number, bytes: Uint8Array, length: number, flags: number): number;
+  /**
+   * Looks at what is written and not published: 0, or a negated errno for what must not be; `refusedIndex`
+   * of the mailbox says which send.
+   */
+  checkLines(handle: number, lines: number, rested: boolean): number;
+  /** Writes the address of `setDestination` where `sendMany` has its requests. */
+  copyDestination(): void;
+  /** Moves records that have found no room into the stream. */
+  pumpStream(): void;
+  /** Sends that wait for the thread; its sleeps, wakes, and nanoseconds spun. */
+  submitterFigures(handle: number): [number, number, number, number];
+
   createSlab(
     slotSize: number,
     slots: number,

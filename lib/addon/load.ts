@@ -7,7 +7,7 @@ import { findBinary, libc, shippedTargets, target } from './binary.js';
 import type { Native } from './contract.js';
 
 /** Raised together with the addon's whenever the interface between the two changes. */
-const INTERFACE_VERSION = 13;
+const INTERFACE_VERSION = 14;
 
 const BUILD = "'npx zerosend build' builds it here (g++, make and python3 needed)";
 

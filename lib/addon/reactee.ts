@@ -5,6 +5,8 @@ export interface Reactee {
   active: boolean;
   /** for so many turns with sends it is taken to rest before the next ones */
   restsOften: number;
+  /** served by the submission thread: its records come by the stream */
+  readonly streams: boolean;
   /** on the reactor's list */
   scheduled: boolean;
   /** was added to the reactor and not removed since */
@@ -42,6 +44,8 @@ export interface Reactee {
    * socket over. References to what is not in flight can be dropped.
    */
   rest(idle: boolean): void;
+  /** Whether the submission thread is making its system calls at this moment. */
+  isSoon(): boolean;
   /** Whether the process has to stay alive for it. */
   wantsHold(): boolean;
   /** Whether events may still come, so that it must not be garbage-collected. */

@@ -3,15 +3,26 @@ import { throwLater } from '../base/throw-later.js';
 import { setImmediate } from '../base/timers.js';
 import { BATCH_RECORDS, KIND_INLINE, native } from './addon.js';
 import { alarms } from './alarms.js';
-import { hold } from './keep-alive.js';
+import { isDone } from './busy-idle.js';
+import { Holds } from './holds.js';
+import { ScheduledSockets } from './look-back.js';
 import { notedTime, recordFirst, recordHandle, recordKind, recordLast } from './mailbox.js';
 import { promptSends } from './prompt-sends.js';
 import type { Reactee } from './reactee.js';
-
-/** So often a socket that was seen to rest is taken to do so. */
-const LOOK_AGAIN = 16;
-/** kIndexMask of native/threads/poller.h */
-const HANDLE_INDEX = 2 ** 20 - 1;
+import {
+  awaitRecords,
+  dropStreamed,
+  hunger,
+  isHungry,
+  isPatient,
+  lookSoon,
+  streamed,
+  streamedFirst,
+  streamedHandle,
+  streamedKind,
+  streamedLast,
+} from './submission.js';
+import { UntoldEvents } from './untold-events.js';
 
 /**
  * Connects this thread's sockets with the addon: hands them the batches of records, and decides
@@ -35,7 +46,7 @@ class Reactor {
   // Sockets are held weakly, and strongly only while something is to come. So an idle socket that
   // the program no longer refers to is garbage-collected, and is closed with a warning.
   readonly #sockets = new Map<number, WeakRef<Reactee>>();
-  readonly #needed = new Set<Reactee>();
+  readonly holds = new Holds();
   readonly #forgotten = new FinalizationRegistry<{ handle: number; fd: number }>((lost) => {
     this.#sockets.delete(lost.handle);
     this.forgotten?.(lost.handle);
@@ -47,27 +58,30 @@ class Reactor {
   });
   /** Called for a socket that was garbage-collected, before it is closed. */
   forgotten: ((handle: number) => void) | null = null;
-  /** those that are on a list, by the index that is in their handles */
-  readonly #scheduledSockets: (Reactee | null)[] = [];
+  readonly scheduled = new ScheduledSockets();
   #busy: Reactee[] = [];
   #spare: Reactee[] = [];
   #scheduled = false;
-  // The events to emit: for each a socket and four numbers. The arrays are never shortened, since
-  // V8 would free their memory: a steady flow does not allocate.
-  #events = 0;
-  readonly #eventSockets: (Reactee | null)[] = [];
-  readonly #eventNumbers: number[] = [];
+  readonly #events = new UntoldEvents();
   #emitting = false;
+  /**
+   * Records are being taken in. They lie where the next reading writes, so nothing is to be read
+   * meanwhile: what is taken in may serve somebody whom a dry pool has waiting, who would do so.
+   */
+  isTakingIn = false;
   readonly #turn = () => this.#onTurn();
   readonly #bookPrompt = (socket: Reactee) => this.#takePrompt(socket);
 
   constructor() {
     native.setDeliver((records, alarm) => {
       if (alarm) alarms.ring();
+      this.isTakingIn = true;
       recentClock.beginBatch();
       promptSends.take(this.#bookPrompt);
       this.#takeIn(records);
+      this.#takeStream();
       this.#emitAll();
+      if (!this.#scheduled) this.#rest();
     });
   }
 
@@ -76,18 +90,14 @@ class Reactor {
     socket.added = true;
     this.#sockets.set(handle, new WeakRef(socket));
     this.#forgotten.register(socket, { handle, fd }, socket);
-    this.updateHold(socket);
+    this.holds.update(socket);
   }
 
   remove(socket: Reactee): void {
     socket.added = false;
     this.#sockets.delete(socket.handle);
     this.#forgotten.unregister(socket);
-    this.#needed.delete(socket);
-    if (socket.held) {
-      socket.held = false;
-      hold(-1);
-    }
+    this.holds.drop(socket);
   }
 
   /** Has to be called before each send. */
@@ -98,7 +108,7 @@ class Reactor {
 
   #schedule(socket: Reactee): void {
     socket.scheduled = true;
-    this.#scheduledSockets[indexOf(socket.handle)] = socket;
+    this.scheduled.add(socket);
     this.#busy.push(socket);
     this.#scheduleTurn();
   }
@@ -106,8 +116,13 @@ class Reactor {
   #scheduleTurn(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
+    lookSoon();
     recentClock.expire();
     setImmediate(this.#turn);
+  }
+
+  #rest(): void {
+    if (awaitRecords()) this.#scheduleTurn(); // otherwise the thread that has records calls `deliver`
   }
 
   /**
@@ -120,22 +135,34 @@ class Reactor {
     this.#emitAll();
   }
 
-  /**
-   * Many sockets take turns at sending: gives back what has completed of the latest sends, while they are
-   * in a cache. Nobody is told of it now, since to tell of each send costs more than the send: that is
-   * left for when a socket is looked at.
-   */
-  lookBack(): void {
-    const ranges = native.lookBack();
-    for (let i = 0; i < ranges; i++) {
-      const handle = recordHandle(i);
-      const socket = this.#scheduledSockets[indexOf(handle)];
-      if (socket?.handle === handle) socket.giveBack(recordFirst(i), recordLast(i));
+  /** Takes in what the submission thread has read so far, and emits its events. */
+  look(): void {
+    if (streamed() === 0 && this.#events.count === 0) return;
+    recentClock.expire();
+    this.#takeStream();
+    this.#emitAll();
+  }
+
+  /** Takes in what the submission thread has read, and leaves the events for the next turn. */
+  reclaim(): void {
+    if (streamed() === 0) {
+      hunger();
+      return;
     }
+    recentClock.expire();
+    this.#takeStream();
+    if (this.#events.count > 0) this.#scheduleTurn();
   }
 
   #collect(socket: Reactee): void {
+    if (socket.streams) {
+      promptSends.take(this.#bookPrompt);
+      native.pollSubmitted(socket.handle);
+      this.#takeStream();
+      return;
+    }
     let records = native.poll(socket.handle);
+    this.isTakingIn = true;
     recentClock.beginBatch(notedTime());
     promptSends.take(this.#bookPrompt);
     this.#takePrompt(socket);
@@ -147,21 +174,6 @@ class Reactor {
     }
   }
 
-  /** Keeps the socket and the process alive for as long as the socket needs it. */
-  updateHold(socket: Reactee): void {
-    if (!socket.added) return;
-    const needed = socket.hasNews();
-    if (needed !== socket.needed) {
-      socket.needed = needed;
-      if (needed) this.#needed.add(socket);
-      else this.#needed.delete(socket);
-    }
-    const wanted = socket.wantsHold();
-    if (wanted === socket.held) return;
-    socket.held = wanted;
-    hold(wanted ? 1 : -1);
-  }
-
   #onTurn(): void {
     this.#scheduled = false;
     const turn = this.#busy;
@@ -171,38 +183,49 @@ class Reactor {
     // next turn.
     for (let i = 0; i < turn.length; i++) {
       const socket = turn[i] as Reactee;
-      if (socket.added) this.#collect(socket); // otherwise it was closed meanwhile
+      if (socket.added && !socket.streams) this.#collect(socket); // otherwise it was closed meanwhile
     }
+    this.#takeStream();
     this.#emitAll();
     for (let i = 0; i < turn.length; i++) {
       const socket = turn[i] as Reactee;
       if (socket.added) socket.settle();
-      this.#scheduledSockets[indexOf(socket.handle)] = null;
+      this.scheduled.remove(socket);
       if (!socket.added) continue;
       socket.scheduled = false;
-      const done = this.#isDone(socket);
+      const { active } = socket;
+      const done = socket.streams || isDone(socket);
       socket.active = false;
-      const busy = !done || native.arm(socket.handle) > 0;
+      const busy = socket.streams
+        ? isHungry()
+          ? isPatient() && socket.isSoon()
+          : active
+        : !done || native.arm(socket.handle) > 0;
       socket.rest(!busy);
       if (busy) this.#schedule(socket);
-      else this.updateHold(socket);
+      else this.holds.update(socket);
     }
     turn.length = 0;
+    if (!this.#scheduled) this.#rest();
   }
 
-  /**
-   * Whether a socket that has sent needs no other turn, since all has completed: of one that sends now and then,
-   * as a paced one does. One that sends in each turn stays busy, which costs it less. Which of both it is shows
-   * where it is given a turn, so that is done from time to time.
-   */
-  #isDone(socket: Reactee): boolean {
-    if (!socket.active) {
-      socket.restsOften = LOOK_AGAIN;
-      return true;
+  /** Takes the records of the stream in, those included that had no room in it. */
+  #takeStream(): void {
+    for (let count = streamed(); count > 0; count = streamed()) {
+      recentClock.beginBatch();
+      this.isTakingIn = true;
+      let socket: Reactee | undefined;
+      for (let i = 0; i < count; i++) {
+        const handle = streamedHandle(i);
+        if (socket === undefined || socket.handle !== handle) {
+          socket = this.#sockets.get(handle)?.deref();
+        }
+        if (socket === undefined) continue; // closed meanwhile
+        this.#book(socket, streamedKind(i), streamedFirst(i), streamedLast(i));
+      }
+      this.isTakingIn = false;
+      if (!dropStreamed(count)) return;
     }
-    if (socket.restsOften === 0 || !socket.isClear) return false;
-    socket.restsOften--;
-    return true;
   }
 
   /** Takes in the prompt sends. Their events come before those of the records of the socket. */
@@ -214,6 +237,7 @@ class Reactor {
 
   /** @param polled the socket that the records are about, where it is known */
   #takeIn(records: number, polled?: Reactee): void {
+    this.isTakingIn = true;
     let socket = polled;
     for (let i = 0; i < records; i++) {
       const handle = recordHandle(i);
@@ -222,41 +246,32 @@ class Reactor {
         if (socket !== undefined) this.#takePrompt(socket);
       }
       if (socket === undefined) continue; // closed meanwhile
-      const kind = recordKind(i);
-      const first = recordFirst(i);
-      const last = recordLast(i);
-      this.#leave(socket, kind, first, last, socket.reclaim(kind, first, last));
+      this.#book(socket, recordKind(i), recordFirst(i), recordLast(i));
     }
+    this.isTakingIn = false;
+  }
+
+  /** Takes one record in, and leaves its event for later. */
+  #book(socket: Reactee, kind: number, first: number, last: number): void {
+    this.#leave(socket, kind, first, last, socket.reclaim(kind, first, last));
   }
 
   /** Puts an event on the list. `low` is the id below which all have completed. */
   #leave(socket: Reactee, kind: number, first: number, last: number, low: number): void {
     socket.untold++;
-    const event = this.#events++;
-    this.#eventSockets[event] = socket;
-    this.#eventNumbers[4 * event] = kind;
-    this.#eventNumbers[4 * event + 1] = first;
-    this.#eventNumbers[4 * event + 2] = last;
-    this.#eventNumbers[4 * event + 3] = low;
+    this.#events.add(socket, kind, first, last, low);
   }
 
   /** Emits the events that are on the list now, not those that are added meanwhile. */
   #emitAll(): void {
     if (this.#emitting) return;
     this.#emitting = true;
-    const sockets = this.#eventSockets;
-    const numbers = this.#eventNumbers;
-    const end = this.#events;
+    const events = this.#events;
+    const end = events.count;
     for (let i = 0; i < end; i++) {
-      const socket = sockets[i] as Reactee;
-      sockets[i] = null;
+      const socket = events.take(i);
       try {
-        socket.tell(
-          numbers[4 * i] as number,
-          numbers[4 * i + 1] as number,
-          numbers[4 * i + 2] as number,
-          numbers[4 * i + 3] as number,
-        );
+        events.tell(i, socket);
       } catch (error) {
         // An error of a listener must not keep other listeners from their events, nor make the send
         // or poll fail within which it happens to run.
@@ -269,30 +284,13 @@ class Reactor {
         socket.settle();
         if (socket.scheduled) continue; // settles when the turn takes it off its list
         socket.rest(true);
-        this.updateHold(socket);
+        this.holds.update(socket);
       }
     }
     this.#emitting = false;
-    this.#dropEvents(end);
+    events.drop(end);
+    if (events.count > 0) this.#scheduleTurn();
   }
-
-  /** Removes the first `end` events, which have been emitted. */
-  #dropEvents(end: number): void {
-    const left = this.#events - end;
-    if (left > 0) {
-      const sockets = this.#eventSockets;
-      this.#eventNumbers.copyWithin(0, 4 * end, 4 * this.#events);
-      sockets.copyWithin(0, end, this.#events);
-      sockets.fill(null, left, this.#events);
-      this.#scheduleTurn();
-    }
-    this.#events = left;
-  }
-}
-
-/** The addon numbers sockets from 1 on, and gives a number out again with other bits above it. */
-function indexOf(handle: number): number {
-  return handle & HANDLE_INDEX;
 }
 
 export const reactor = new Reactor();

@@ -10,7 +10,7 @@ export interface SendInFlight {
 /** A socket as a dry pool sees it. */
 export interface Reaper {
   /** Takes completions in. When it returns, their buffers are back in their pools. */
-  poll(): number;
+  takeIn(): void;
   /** the one weak reference to the socket, by which it is found in lists */
   readonly weakly: WeakRef<Reaper>;
   /**
@@ -85,7 +85,7 @@ export class Reapers {
         continue;
       }
       this.#next++;
-      reaper.poll();
+      reaper.takeIn();
       asked++;
     }
   }

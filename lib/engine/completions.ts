@@ -12,6 +12,7 @@ import {
   KIND_REVOKED,
   KIND_STAMP,
   KIND_STAMPED,
+  KIND_WAITING,
   KIND_ZEROCOPY,
 } from '../addon/addon.js';
 import { failureCode } from '../addon/failures.js';
@@ -45,6 +46,7 @@ HOW[KIND_REVOKED] = 'revoked';
  */
 export class Completions implements Reactee, Reaper {
   readonly handle: number;
+  readonly streams: boolean;
   active = false;
   restsOften = 0;
   scheduled = false;
@@ -65,6 +67,7 @@ export class Completions implements Reactee, Reaper {
 
   constructor(emitter: Emitter<ZeroCopySocketEvents>, state: SocketState) {
     this.handle = state.handle;
+    this.streams = state.submission !== null;
     this.pools = new PoolsInFlight(this.weakly, state.maxLength);
     this.closing = new Closing(emitter, state, this);
     this.#emitter = emitter;
@@ -89,10 +92,19 @@ export class Completions implements Reactee, Reaper {
     return inFlight.next - inFlight.size - before;
   }
 
+  takeIn(): void {
+    // Within a record that is taken in, who waits for a share may find the pool dry: the records behind
+    // it come next, and another reading would take them away.
+    if (reactor.isTakingIn) return;
+    if (this.streams) reactor.reclaim();
+    else this.poll();
+  }
+
   reclaim(kind: number, first: number, last: number): number {
     const inFlight = this.#inFlight;
     if (kind === KIND_RETIRED) inFlight.retire(first, last);
     else if (kind === KIND_PASSED) inFlight.passed(first);
+    else if (kind === KIND_WAITING) this.#state.submission?.noteWaiting();
     if (isEnd(kind)) this.#complete(kind, first, last);
     return inFlight.low;
   }
@@ -231,7 +243,11 @@ export class Completions implements Reactee, Reaper {
    */
   setLiveness(liveness: 'ref' | 'unref'): void {
     this.#liveness = liveness;
-    if (this.#state.phase !== 'closed') reactor.updateHold(this);
+    if (this.#state.phase !== 'closed') reactor.holds.update(this);
+  }
+
+  isSoon(): boolean {
+    return this.#state.submission?.isAtWork() === true;
   }
 
   hasNews(): boolean {

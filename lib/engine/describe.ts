@@ -6,6 +6,7 @@ import { latencyOf } from '../buffers/completion-latency.js';
 import { readCounters, readLimits } from './kernel-facts.js';
 import type { SocketState } from './state.js';
 import type { SocketInfo, SocketStats, TcpInfo } from './stats.js';
+import { INLINE } from './submit-mode.js';
 
 export function readStats(state: SocketState): SocketStats {
   if (state.finalStats !== null) return { ...state.finalStats };
@@ -19,6 +20,7 @@ export function readStats(state: SocketState): SocketStats {
     mostInFlight: most,
     oldest: oldest === null ? null : { id: low, age: (clock() - oldest) * 1e6 },
     stalled: state.stalled,
+    submit: state.submission?.stats() ?? null,
     completionLatency: times && latencyOf(times.latency),
   };
 }
@@ -38,6 +40,7 @@ export function readInfo(state: SocketState): SocketInfo {
       active: reason === undefined,
       reason,
     },
+    submit: state.submission?.info() ?? { ...INLINE },
     sendBufferSize: positive(kernel.sendBufferSize),
     maxPacingRate: positive(kernel.maxPacingRate),
     mtu: positive(kernel.mtu),

@@ -1,5 +1,6 @@
 import { outOfRange } from '../base/errors.js';
 import { checkBoolean, checkInteger, checkOneOf, checkString } from '../base/validate.js';
+import type { SubmitMode } from './submit-mode.js';
 import type { ZeroCopyMode } from './zero-copy-policy.js';
 
 /** Options that all sockets share. */
@@ -48,6 +49,13 @@ export interface SocketOptions {
    * `zerosend:completion:stall` name it. 1 to 2^31-1; default none. Latency is measured then, too.
    */
   stallAfter?: number | undefined;
+  /**
+   * Who makes the system calls. `'inline'`, the default: `send` does. `'thread'`: `send` only publishes,
+   * and a thread hands over, which all sockets of this thread share: what a send costs JavaScript does
+   * not depend on its size any more, and what the kernel refuses completes as `'failed'`.
+   * docs/submission-thread.md says what differs, and when not to use it.
+   */
+  submit?: SubmitMode | undefined;
 }
 
 export interface CheckedSocketOptions {
@@ -64,6 +72,7 @@ export interface CheckedSocketOptions {
   measureLatency: boolean;
   /** 0: none */
   stallAfter: number;
+  submit: SubmitMode;
 }
 
 const TIMESTAMPS = [undefined, 'software', 'hardware'] as const;
@@ -75,18 +84,21 @@ export function checkTimestamps(value: unknown): number {
   return TIMESTAMPS.indexOf(value as 'software');
 }
 
-/** The options by which any socket is watched. */
+/** The options that sockets of every kind take. */
 export interface WatchOptions {
   measureLatency?: boolean | undefined;
   stallAfter?: number | undefined;
+  submit?: SubmitMode | undefined;
 }
 
 /** The names of these. */
-export const WATCH_OPTIONS = ['measureLatency', 'stallAfter'] as const;
+export const WATCH_OPTIONS = ['measureLatency', 'stallAfter', 'submit'] as const;
 
 /** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`, RangeError `ERR_ZEROSEND_OUT_OF_RANGE` */
-export function checkWatching({ measureLatency, stallAfter }: WatchOptions) {
+export function checkWatching({ measureLatency, stallAfter, submit = 'inline' }: WatchOptions) {
+  checkOneOf('options.submit', submit, ['inline', 'thread'] as const);
   return {
+    submit,
     measureLatency: checkBoolean('options.measureLatency', measureLatency),
     stallAfter:
       stallAfter === undefined ? 0 : checkInteger('options.stallAfter', stallAfter, 1, 2 ** 31 - 1),

@@ -153,7 +153,7 @@ export class Sender {
     if (slot.verifier !== null) this.#verify(slot, length, flags);
     if (result === IS_PROMPT) return this.#addPrompt(slot, slot);
     const id = this.#inFlight.add(slot);
-    if (result === LOOK_BACK) reactor.lookBack();
+    if (result === LOOK_BACK) reactor.scheduled.lookBack();
     return id;
   }
 

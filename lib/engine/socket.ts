@@ -13,7 +13,7 @@ import type { CloseReport, CompletionRange, ZeroCopySocketEvents } from './event
 import { checkOpened } from './opening.js';
 import type { CheckedSocketOptions } from './options.js';
 import type { SendManyOptions, SendOptions } from './send-options.js';
-import type { Sender } from './sender.js';
+import type { Sends } from './sends.js';
 import type { Limits, Protocol } from './state.js';
 import type { SocketInfo, SocketStats } from './stats.js';
 import { sendManyTagged, sendTagged } from './tagged.js';
@@ -44,7 +44,7 @@ export let coreOf: (socket: ZeroCopySocket) => Core;
 export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
   readonly #core: Core;
   // One step less for each send: where thousands of sockets take turns, no step is in any cache.
-  readonly #sender: Sender;
+  readonly #sender: Sends;
 
   static {
     coreOf = (socket) => socket.#core;
@@ -82,7 +82,8 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
 
   /** Sends are waiting for room in the kernel; `drain` tells when they are gone. */
   get needDrain(): boolean {
-    return this.#core.state.needDrain;
+    const { state } = this.#core;
+    return state.needDrain || state.submission?.noteWaiting() === true;
   }
 
   /**

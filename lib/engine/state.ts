@@ -12,6 +12,7 @@ import { InFlight } from './in-flight.js';
 import { describeEnds, describeSocket } from './kernel-facts.js';
 import type { CheckedSocketOptions } from './options.js';
 import type { SocketStats } from './stats.js';
+import type { Submission } from './submission.js';
 import { Tags } from './tags.js';
 import { TimestampReader } from './timestamps.js';
 import { ZeroCopyPolicy } from './zero-copy-policy.js';
@@ -77,6 +78,8 @@ export class SocketState {
   /** the tags of sends in flight; null until the first send with one */
   tags: Tags | null = null;
   readonly readers = new CompletionReaders();
+  /** how the submission thread serves it; null where JavaScript makes the system calls */
+  submission: Submission | null = null;
   /** its counters, once it is closed */
   finalStats: SocketStats | null = null;
   #ends = NO_ENDS;

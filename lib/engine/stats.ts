@@ -1,6 +1,7 @@
 import type { LatencySummary } from '../base/latency-histogram.js';
 import type { CompletionLatency } from '../buffers/completion-latency.js';
 import type { SocketSettings } from './settings.js';
+import type { SubmitInfo, SubmitStats } from './submit-mode.js';
 import type { TimestampStage } from './timestamps.js';
 
 /** Counts of one socket since it was opened. All are exact; bytes are bytes. */
@@ -104,6 +105,8 @@ export interface SocketStats extends SocketCounters {
    * with the option `measureLatency`; null of a socket that had closed before
    */
   completionLatency: CompletionLatency | null;
+  /** with the option `submit: 'thread'`: the submission thread, and what waits for it; else null */
+  submit: SubmitStats | null;
 }
 
 /** A network interface, as the kernel tells of it at the moment. */
@@ -223,6 +226,8 @@ export interface SocketInfo {
     /** why they do not; undefined when they do */
     reason: string | undefined;
   };
+  /** who makes the system calls of its sends */
+  submit: SubmitInfo;
   /** SO_SNDBUF as granted, in bytes; the kernel counts its overhead in it, so it doubles a request */
   sendBufferSize: number | undefined;
   /** SO_MAX_PACING_RATE in bytes a second; undefined without one */

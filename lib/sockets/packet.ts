@@ -6,9 +6,15 @@ import { BufferPool } from '../buffers/buffer-pool.js';
 import { RingOrder } from '../buffers/slot-order.js';
 import { announce } from '../engine/announce.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
-import { checkTimestamps, checkWatching, WATCH_OPTIONS } from '../engine/options.js';
+import {
+  checkTimestamps,
+  checkWatching,
+  type SocketOptions,
+  WATCH_OPTIONS,
+} from '../engine/options.js';
 import { coreOf } from '../engine/socket.js';
 import type { SocketInfo } from '../engine/stats.js';
+import type { SubmitMode } from '../engine/submit-mode.js';
 import { MissingFrame } from './missing-frame.js';
 import { openFailure } from './open-error.js';
 import { refusePacing } from './pacing.js';
@@ -58,6 +64,8 @@ export interface PacketOptions {
   measureLatency?: boolean | undefined;
   /** As of {@link SocketOptions.stallAfter}. */
   stallAfter?: number | undefined;
+  /** As of {@link SocketOptions.submit}. */
+  submit?: SubmitMode | undefined;
   /** Called once for each frame, to write a template into it. */
   init?: ((bytes: Buffer, index: number) => void) | undefined;
 }

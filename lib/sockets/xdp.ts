@@ -13,8 +13,9 @@ import { announce } from '../engine/announce.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
 import { checkWatching, WATCH_OPTIONS } from '../engine/options.js';
 import type { SendOptions } from '../engine/send-options.js';
-import type { Sender } from '../engine/sender.js';
+import type { Sends } from '../engine/sends.js';
 import { coreOf } from '../engine/socket.js';
+import type { SubmitMode } from '../engine/submit-mode.js';
 import { sendTagged } from '../engine/tagged.js';
 import { queueFailure } from './open-error.js';
 import { refusePacing } from './pacing.js';
@@ -55,6 +56,8 @@ export interface XdpOptions {
   measureLatency?: boolean | undefined;
   /** As of {@link SocketOptions.stallAfter}. */
   stallAfter?: number | undefined;
+  /** As of {@link SocketOptions.submit}. */
+  submit?: SubmitMode | undefined;
   /** Called once for each frame, to write a template into it. */
   init?: ((bytes: Buffer, index: number) => void) | undefined;
 }
@@ -95,7 +98,7 @@ const XDP_OPTIONS = [
  * ```
  */
 export class XdpSocket extends RingSocket {
-  readonly #sender: Sender;
+  readonly #sender: Sends;
   readonly #packets: XdpPackets;
 
   private constructor(

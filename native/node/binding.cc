@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/counters.h"
+#include "core/shared_words.h"
 #include "node/arguments.h"
 #include "node/devices.h"
 #include "node/environment.h"
@@ -19,7 +20,7 @@ namespace zerosend {
 namespace {
 
 // Raised whenever the interface between lib/addon and this addon changes.
-constexpr uint32_t kInterfaceVersion = 13;
+constexpr uint32_t kInterfaceVersion = 14;
 
 Napi::Object constants(Napi::Env env) {
   Napi::Object result = Napi::Object::New(env);
@@ -37,6 +38,7 @@ Napi::Object constants(Napi::Env env) {
   add("retired", Record::kRetired);
   add("passed", Record::kPassed);
   add("linkDown", Record::kLinkDown);
+  add("waiting", Record::kWaiting);
   add("stamp", Record::kStamp);
   add("stamped", Record::kStamped);
   add("flagZeroCopy", kFlagZeroCopy);
@@ -64,6 +66,13 @@ Napi::Object constants(Napi::Env env) {
   add("beginsOffset", offsetof(Mailbox, begins));
   add("destinationsOffset", offsetof(Mailbox, destinations));
   add("addressSize", sizeof(Address) / sizeof(uint32_t));
+  add("sharedSize", sizeof(SharedRings));
+  add("linesOffset", offsetof(SharedRings, lines));
+  add("lines", SharedRings::kLines);
+  add("wordsOfLine", SharedRings::kWordsOfLine);
+  add("recordsOffset", offsetof(SharedRings, records));
+  add("records", SharedRings::kRecords);
+  add("cellsSize", sizeof(SharedCells));
   return result;
 }
 
@@ -107,6 +116,7 @@ void bind(Napi::Env env, Napi::Object binding) {
   export_description_functions(binding, environment);
   export_settings_functions(binding, environment);
   export_ring_functions(binding, environment);
+  export_submission_functions(binding, environment);
   export_slab_functions(binding, environment);
   export_device_functions(binding, environment);
   set_function<set_deliver>(binding, "setDeliver", environment);

@@ -12,6 +12,7 @@ class Environment;
 // sockets with a ring; describe.cc reports the state.
 void export_socket_functions(Napi::Object exports, Environment* environment);
 void export_description_functions(Napi::Object exports, Environment* environment);
+void export_submission_functions(Napi::Object exports, Environment* environment);
 void export_ring_functions(Napi::Object exports, Environment* environment);
 
 // Adds more functions to a binding, which use its environment.

@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "core/recent_senders.h"
 #include "kernel/address.h"
 #include "kernel/slab.h"
 #include "threads/poller.h"
+#include "threads/submitter.h"
 
 namespace zerosend {
 
@@ -49,8 +51,17 @@ class Environment {
   ~Environment();
 
   Poller& poller() { return poller_; }
+  Submitter& submitter() { return submitter_; }
   Mailbox& mailbox() { return *mailbox_; }
   std::shared_ptr<Mailbox> shared_mailbox() { return mailbox_; }
+
+  // The submission thread, with the memory of a typed array that is kept for as long as it runs.
+  Failure start_submitter(napi_value array, SharedRings* shared, uint64_t spin_nanoseconds);
+  // Has it serve a socket, whose cells are kept until the socket is closed. False where there is
+  // no such socket.
+  bool serve(uint32_t handle, napi_value array, SharedCells& cells);
+  // The socket has been closed.
+  void forget(uint32_t handle);
 
   // The function that gets the number of records in the mailbox, and whether the alarm has rung.
   napi_status set_deliver(napi_value function);
@@ -95,7 +106,10 @@ class Environment {
 
   std::vector<std::shared_ptr<Slab>> slabs_{nullptr};
   std::vector<Released> released_;
+  napi_ref rings_ = nullptr;                      // what the submission thread shares
+  std::unordered_map<uint32_t, napi_ref> cells_;  // and of each socket, by its handle
   Poller poller_;
+  Submitter submitter_;
 };
 
 }  // namespace zerosend

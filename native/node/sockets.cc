@@ -92,11 +92,14 @@ Napi::Value open_tcp_socket(Info info) { return open(info, true); }
 Napi::Value open_udp_socket(Info info) { return open(info, false); }
 
 Napi::Value begin_close(Info info) {
+  Environment& environment = environment_of(info);
+  environment.submitter().call_for(unsigned_of(info[0]));  // what is published comes before
   if (Socket* socket = socket_of(info)) socket->begin_close();
   return info.Env().Undefined();
 }
 
 Napi::Value abort_socket(Info info) {
+  environment_of(info).submitter().take_in();
   if (Socket* socket = socket_of(info)) socket->abort();
   return info.Env().Undefined();
 }
@@ -104,6 +107,7 @@ Napi::Value abort_socket(Info info) {
 Napi::Value close_socket(Info info) {
   if (Socket* socket = socket_of(info)) {
     socket->close();
+    environment_of(info).forget(unsigned_of(info[0]));
     environment_of(info).poller().remove(unsigned_of(info[0]));
   }
   return info.Env().Undefined();

@@ -17,11 +17,12 @@ struct Record {
     kConnected = 9,  // a TCP connection is up
     kError = 10,  // first: errno; last: 0 while connecting, 1 afterwards, 2 of reading completions
     kStamp = 12,  // first: an id; last: seconds of CLOCK_REALTIME; its second half follows:
-    kStamped = 16,   // and up, plus the stage: first: nanoseconds; last: nanoseconds since the send
+    kStamped = 17,   // and up, plus the stage: first: nanoseconds; last: nanoseconds since the send
     kPassed = 13,    // first: an id that fails, past whose place in the ring the kernel has gone
     kRetired = 11,   // first: an id whose memory must never be written or freed again
     kLinkDown = 14,  // frames were handed over while the interface could not send
     kPeerEnded = 15,   // of a TCP connection that closes: the peer has ended its side
+    kWaiting = 16,     // of a socket with a channel: a send has found no room
     kFailure = 65536,  // and up, plus the reason: a range of ids that failed for it
   };
   uint32_t kind;

@@ -3,6 +3,8 @@
 #include <cerrno>
 
 #include "kernel/syscalls.h"
+#include "sockets/budget.h"
+#include "sockets/channel.h"
 
 namespace zerosend {
 // ---- sending and completions --------------------------------------------------------------------
@@ -15,11 +17,13 @@ int Socket::refusal(size_t count) const {
 
 int32_t Socket::send(const Source& source, const Address* destination, uint32_t* waiting,
                      Prompt prompt) {
-  Lock lock(*this);
+  Lock lock(mutex_);
   if (const int code = refusal(1)) return -code;
   busy_ = true;
   bool done = false;
-  const int32_t result = do_send(source, destination, prompt == Prompt::kNo ? nullptr : &done);
+  // Of a socket with a channel its stream alone tells.
+  const bool may_be_prompt = prompt != Prompt::kNo && !channel_;
+  const int32_t result = do_send(source, destination, may_be_prompt ? &done : nullptr);
   *waiting = static_cast<uint32_t>(queued());
   if (!done) return result;
   if (prompt == Prompt::kFirst) ++counters_[Counter::ranges];
@@ -28,7 +32,7 @@ int32_t Socket::send(const Source& source, const Address* destination, uint32_t*
 
 int32_t Socket::send_many(const Source* sources, size_t count, uint32_t* waiting,
                           const Destinations& to) {
-  Lock lock(*this);
+  Lock lock(mutex_);
   *waiting = 0;
   if (const int code = refusal(count)) return -code;
   busy_ = true;
@@ -39,7 +43,7 @@ int32_t Socket::send_many(const Source* sources, size_t count, uint32_t* waiting
 }
 
 int32_t Socket::send_run(const Run& run, uint32_t* waiting, const Destinations& to) {
-  Lock lock(*this);
+  Lock lock(mutex_);
   *waiting = 0;
   if (const int code = refusal(run.count)) return -code;
   busy_ = true;
@@ -50,7 +54,7 @@ int32_t Socket::send_run(const Run& run, uint32_t* waiting, const Destinations& 
 }
 
 int32_t Socket::send_packet(const Part* parts, size_t count) {
-  Lock lock(*this);
+  Lock lock(mutex_);
   if (const int code = refusal(1)) return -code;
   busy_ = true;
   return do_send_packet(parts, count);
@@ -58,17 +62,21 @@ int32_t Socket::send_packet(const Part* parts, size_t count) {
 
 int32_t Socket::send_extents(Source source, const Extent* extents, size_t count,
                              const Address* destination, uint32_t* waiting) {
-  Lock lock(*this);
+  Lock lock(mutex_);
   if (const int code = refusal(1)) return -code;
   busy_ = true;
   for (size_t i = 0; i < count; ++i) source.length += extents[i].length;
-  const int32_t result = do_send_extents(source, extents, count, destination);
+  int32_t result = do_send_extents(source, extents, count, destination);
+  if (channel_ && result < 0 && result > -static_cast<int32_t>(Refusal::kClosed)) {
+    refuse(source, -result);
+    result = 0;
+  }
   *waiting = static_cast<uint32_t>(queued());
   return result;
 }
 
 int32_t Socket::skip(uint32_t slot) {
-  Lock lock(*this);
+  Lock lock(mutex_);
   return fd_ < 0 || failed_ ? 0 : do_skip(slot);
 }
 
@@ -79,7 +87,7 @@ int32_t Socket::do_send_extents(Source, const Extent*, size_t, const Address*) {
 }
 
 void Socket::poll() {
-  Lock lock(*this);
+  Lock lock(mutex_);
   if (fd_ < 0) return;
   // The first poll does not do it: a sender that pauses between its sends would register again each
   // time.
@@ -88,14 +96,14 @@ void Socket::poll() {
 }
 
 bool Socket::look_back(Record* ended) {
-  Lock lock(*this);
-  if (fd_ < 0 || !busy_ || !may_look_back()) return false;
+  Lock lock(mutex_);
+  if (fd_ < 0 || !busy_ || channel_ || !may_look_back()) return false;
   do_poll();
   return news_.latest_ended(ended);
 }
 
 size_t Socket::take(Record* out, size_t max, bool* more) {
-  Lock lock(*this);
+  Lock lock(mutex_);
   const size_t count = news_.take(out, max, &counters_[Counter::ranges]);
   *more = !news_.empty();
   return count;
@@ -126,7 +134,9 @@ void Socket::note_queued() {
   drain_due_ = true;
   // It is armed now, not when JavaScript goes idle, which may compute for seconds without looking
   // back.
-  if (queued() == 1) arm_watch();
+  if (queued() != 1) return;
+  arm_watch();
+  if (channel_) news_.tell(Record::kWaiting);
 }
 
 void Socket::note_drained() {
@@ -138,7 +148,7 @@ void Socket::note_drained() {
 // ---- epoll --------------------------------------------------------------------------------------
 
 Failure Socket::attach(uint32_t handle) {
-  Lock lock(*this);
+  Lock lock(mutex_);
   watch_.set_handle(handle);
   return start_watching();
 }
@@ -148,7 +158,7 @@ Failure Socket::start_watching() { return wants_arming() ? arm_watch() : Failure
 Failure Socket::arm_watch() { return watch_.arm(fd_, interest()); }
 
 bool Socket::arm() {
-  Lock lock(*this);
+  Lock lock(mutex_);
   busy_ = false;
   rest();
   if (fd_ < 0 || !wants_arming()) return false;
@@ -160,7 +170,10 @@ bool Socket::rearm() {
   PollerLock lock(mutex_);
   // JavaScript will arm a busy socket when it goes idle. Only sends that wait for room cannot wait
   // for that.
-  return fd_ >= 0 && wants_arming() && (!busy_ || queued() > 0) && !watch_or_fail();
+  const bool failed = fd_ >= 0 && wants_arming() && (!busy_ || queued() > 0) && !watch_or_fail();
+  if (!channel_) return failed;
+  report();
+  return false;
 }
 
 // Fails a socket that cannot be watched (for instance since its descriptor was closed): its
@@ -183,9 +196,15 @@ Socket::Wake Socket::on_ready(uint32_t events) {
   ++counters_[Counter::wakes];
   unfinished_ = false;
   if (!busy_ || queued() > 0) do_ready(events);
+  if (channel_) {
+    const bool busy = busy_;
+    if (channel_->parked) push_pending(Budget::kMostBytes);
+    busy_ = busy;  // nobody would arm it who does not know of these sends
+    report();
+  }
   if (!busy_) rest();
   Wake wake;
-  wake.news = !news_.empty();
+  wake.news = !channel_ && !news_.empty();
   wake.unfinished = unfinished_ && !failed_;
   wake.rearm = wants_arming() && (!busy_ || queued() > 0);
   wake.soon = queued() > 0 || closing_;
@@ -196,7 +215,8 @@ bool Socket::on_interface_gone() {
   PollerLock lock(mutex_);
   if (fd_ < 0) return false;
   do_interface_gone();
-  return !news_.empty();
+  report();
+  return !channel_ && !news_.empty();
 }
 
 // ---- the end ------------------------------------------------------------------------------------
@@ -211,24 +231,30 @@ void Socket::fail(int error, bool connecting, bool reading) {
 }
 
 void Socket::begin_close() {
-  Lock lock(*this);
+  Lock lock(mutex_);
+  if (channel_ && channel_->size() > 0) {
+    channel_->close_due = true;  // and is done by push_pending()
+    return;
+  }
   closing_ = true;
   if (fd_ >= 0 && !failed_ && queued() == 0) finish_output();
 }
 
 void Socket::abort() {
-  Lock lock(*this);
+  Lock lock(mutex_);
   if (fd_ < 0) return;
   closing_ = true;
   connecting_ = false;
   fail_queued();
   failed_ = true;  // the reset that cut_off() makes sets SO_ERROR, which must not be reported
+  fail_pending();
   cut_off();
   revoke();
+  report();
 }
 
 void Socket::abandon(std::chrono::steady_clock::time_point deadline) {
-  Lock lock(*this);
+  Lock lock(mutex_);
   if (fd_ < 0) return;
   closing_ = true;
   fail_queued();
@@ -237,13 +263,14 @@ void Socket::abandon(std::chrono::steady_clock::time_point deadline) {
 }
 
 int Socket::conclude() {
-  Lock lock(*this);
+  Lock lock(mutex_);
   if (fd_ >= 0 && !failed_) do_conclude();
+  report();
   return failure_;
 }
 
 void Socket::close() {
-  Lock lock(*this);
+  Lock lock(mutex_);
   close_locked();
 }
 
@@ -253,21 +280,22 @@ void Socket::close_locked() {
   watch_.remove(fd_);
   sys.close(fd_);
   fd_ = -1;
+  channel_.reset();
   rest();
 }
 
 Counters Socket::counters() {
-  Lock lock(*this);
+  Lock lock(mutex_);
   return counters_;
 }
 
 uint64_t Socket::progress() {
-  Lock lock(*this);
+  Lock lock(mutex_);
   return counters_[Counter::completed] + counters_[Counter::kernelSends] + do_progress();
 }
 
 Socket::State Socket::state() {
-  Lock lock(*this);
+  Lock lock(mutex_);
   State state = do_state();
   state.failure = failure_;
   return state;

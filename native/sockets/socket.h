@@ -1,14 +1,13 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 
 #include "core/counters.h"
-#include "core/mutex.h"
 #include "core/range.h"
+#include "core/wanted_mutex.h"
 #include "kernel/address.h"
 #include "kernel/failure.h"
 #include "kernel/timestamping.h"
@@ -19,12 +18,14 @@
 
 namespace zerosend {
 
+class Channel;
+
 // What all sockets have in common: the lock, the life from opening to closing, and ids that
 // complete. How data reaches the kernel and how completions come back is the subclass's.
 //
-// Two threads use a socket, JavaScript's and the poller's; each public method takes the lock. (The
-// kernel gives two concurrent sends on one socket the same id when one fails, so sends must be
-// serialised anyway.) Private and protected methods run under the lock, on either thread.
+// Two threads use a socket, JavaScript's and the poller's, or three: each public method takes the
+// lock. (The kernel gives two concurrent sends on one socket the same id when one fails.) Private
+// and protected methods run under the lock, on any of them.
 //
 // Who reaps: while JavaScript sends, it polls inline and the socket is not armed (busy). When it
 // goes idle with something outstanding it calls arm(), and the poller thread takes over. Events are
@@ -35,6 +36,10 @@ class Socket {
   virtual ~Socket() = default;
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
+
+  using State = SocketState;
+  using Wake = SocketWake;
+  using Handed = SocketHanded;
 
   // ---- JavaScript thread ------------------------------------------------------------------------
 
@@ -100,14 +105,12 @@ class Socket {
   // Takes a last look before close(), when every id has completed. Returns the errno of the error
   // that has ended the socket, also of one that nobody has been told of, or 0.
   int conclude();
-
   // Closes the descriptor. Every id has completed by then.
   void close();
 
   // Needs no lock: this thread alone closes it.
   int fd() const NO_THREAD_SAFETY_ANALYSIS { return fd_; }
-  // Needs no lock, and may be called on the poller thread too: attach() has set it before that
-  // thread knows the socket.
+  // Needs no lock, on any thread: attach() has set it before others know the socket.
   uint32_t handle() const NO_THREAD_SAFETY_ANALYSIS { return watch_.handle(); }
 
   // Asks the kernel for what can change underneath an open socket without a word to it, for state()
@@ -115,56 +118,55 @@ class Socket {
   virtual void look_around() {}
 
   Counters counters();
-
-  using State = SocketState;
   State state();
 
   // Returns a number that grows whenever anything moves on its way: an id completes, the kernel
   // takes some of what is queued, or a TCP peer acknowledges bytes.
   uint64_t progress();
 
+  // ---- submission thread: socket_channel.cc -------------------------------------------------
+
+  // Hands over what is published, up to so many bytes or a little more.
+  Handed hand_over(size_t most_bytes);
+  // Reads completions; returns whether any may still come.
+  bool read_completions();
+  // Leaves the socket to the poller thread, as arm(); returns whether that failed, so that the
+  // submission thread must read completions once more.
+  bool leave();
+
+  // ---- JavaScript thread, of a socket that has such a thread ------------------------------
+
+  // From now on sends come by the channel, and news goes by its stream.
+  void use_channel(std::shared_ptr<Channel> channel);
+  // Hands over all that is published; then, with `and_poll`, as poll().
+  void hand_over_all(bool and_poll);
+  // As send(), behind all that is published. What the kernel refuses takes an id, and fails.
+  int32_t send_behind(const Source& source, const Address* destination, uint32_t* queued);
+  // Takes no lock. Returns 0, or the errno for one of these, `*index`, that must not be published.
+  // `rested`: nothing has been published for a while.
+  virtual int check_sources(const Source*, size_t, bool, uint32_t*) { return 0; }
+  // Gives the stream what has found no room in it.
+  void report_again();
+
   // ---- poller thread ----------------------------------------------------------------------------
 
-  struct Wake {
-    bool news = false;        // records wait for JavaScript
-    bool unfinished = false;  // on_ready() is due again, at once
-    bool rearm = false;       // arm again, after a pause
-    bool soon = false;  // the pause should be short: sends wait for room, or somebody for the end
-  };
   Wake on_ready(uint32_t events);
   // JavaScript waits for the lock.
-  bool is_wanted() const { return wanted_.load(std::memory_order_relaxed); }
+  bool is_wanted() const { return mutex_.is_wanted(); }
   // Returns whether that failed, which is news.
   bool rearm();
   // An interface was removed, this socket's or another. Returns whether there is news of it.
   bool on_interface_gone();
 
  protected:
-  // JavaScript's hold of the lock. Where the poller thread has the lock, it is told that JavaScript
-  // waits.
-  class SCOPED_CAPABILITY Lock {
-   public:
-    explicit Lock(Socket& socket) ACQUIRE(socket.mutex_) : socket_(socket) {
-      if (socket.mutex_.try_lock()) return;
-      socket.wanted_.store(true, std::memory_order_relaxed);
-      socket.mutex_.lock();
-      socket.wanted_.store(false, std::memory_order_relaxed);
-    }
-    ~Lock() RELEASE() { socket_.mutex_.unlock(); }
-    Lock(const Lock&) = delete;
-    Lock& operator=(const Lock&) = delete;
-
-   private:
-    Socket& socket_;
-  };
-  using PollerLock = MutexLock;
+  using Lock = WantingLock;      // JavaScript's
+  using PollerLock = MutexLock;  // that of the other threads
 
   Socket(int fd, int epoll_fd, size_t max_queued)
       : max_queued_(max_queued), fd_(fd), watch_(epoll_fd) {}
 
   // Tells the analysis that the lock is held, in a lambda that others call.
   void assert_locked() const ASSERT_CAPABILITY(mutex_) {}
-
   // To be called by the destructor of the subclass, whose close hook it needs.
   void close_locked() REQUIRES(mutex_);
 
@@ -214,6 +216,11 @@ class Socket {
   // Fails if the connection has ended.
   virtual void do_conclude() REQUIRES(mutex_) {}
   virtual State do_state() const REQUIRES(mutex_) { return {}; }
+  // How many of the next sends may be handed over now; whether one goes by itself.
+  virtual size_t room_for(size_t count) REQUIRES(mutex_) { return count; }
+  virtual bool is_alone(const Source&) const { return false; }
+  // A send takes the next id, and fails.
+  virtual void refuse(const Source& source, int error) REQUIRES(mutex_) = 0;
   // What progress() cannot know: bytes that a peer has acknowledged.
   virtual uint64_t do_progress() const REQUIRES(mutex_) { return 0; }
   // Fails if the socket's interface is gone.
@@ -247,30 +254,25 @@ class Socket {
 
   // Reports a timestamp, or counts one that no send is known for.
   void note_stamp(const Notification& stamp) REQUIRES(mutex_);
-
   void count_send(uint32_t length) REQUIRES(mutex_) {
     ++counters_[Counter::sends];
     counters_[Counter::bytes] += length;
   }
-
   // The memory of this send must never be used again. To be called before it completes.
   void note_retired(uint64_t id, int error) REQUIRES(mutex_) {
     news_.tell_before(Record::kRetired, id, static_cast<uint64_t>(error));
   }
-
   // This send will fail, and the kernel has gone past its place in the ring: frames behind it do
   // not wait for that place to be filled. To be called before it completes.
   void note_passed(uint64_t id) REQUIRES(mutex_) { news_.tell_before(Record::kPassed, id); }
-
   // A send was put into the queue.
   void note_queued() REQUIRES(mutex_);
   // The queue has emptied by sending.
   void note_drained() REQUIRES(mutex_);
 
-  Mutex mutex_;
+  WantedMutex mutex_;
   const size_t max_queued_;
   int fd_ GUARDED_BY(mutex_);
-
   bool connecting_ GUARDED_BY(mutex_) = false;
   bool closing_ GUARDED_BY(mutex_) = false;  // begin_close() or abort() was called
   bool failed_ GUARDED_BY(mutex_) = false;   // a fatal error was reported
@@ -288,13 +290,16 @@ class Socket {
  private:
   int refusal(size_t count) const REQUIRES(mutex_);
   bool watch_or_fail() REQUIRES(mutex_);
-
-  std::atomic<bool> wanted_{false};  // JavaScript waits for the lock
+  size_t submit_or_refuse(const Source* sources, size_t count, const Address* destination)
+      REQUIRES(mutex_);
+  size_t push_pending(size_t most_bytes) REQUIRES(mutex_);
+  void fail_pending() REQUIRES(mutex_);
+  void report() REQUIRES(mutex_);
 
   bool busy_ GUARDED_BY(mutex_) = false;        // JavaScript sends, and has promised to call arm()
   uint32_t busy_polls_ GUARDED_BY(mutex_) = 0;  // polls since JavaScript was idle
-  // The queue has been in use since the last drain record.
-  bool drain_due_ GUARDED_BY(mutex_) = false;
+  bool drain_due_ GUARDED_BY(mutex_) = false;   // the queue was in use since the last drain record
+  std::shared_ptr<Channel> channel_ GUARDED_BY(mutex_);  // null without a submission thread
 };
 
 }  // namespace zerosend

@@ -29,4 +29,19 @@ struct SocketState {
   uint32_t missing = 0;
 };
 
+// What the poller thread is to do about a socket after a wake.
+struct SocketWake {
+  bool news = false;        // records wait for JavaScript
+  bool unfinished = false;  // on_ready() is due again, at once
+  bool rearm = false;       // arm again, after a pause
+  bool soon = false;  // the pause should be short: sends wait for room, or somebody for the end
+};
+
+// What the submission thread has done for a socket, and is to do.
+struct SocketHanded {
+  size_t bytes = 0;     // that were handed over
+  bool more = false;    // published sends are left
+  bool parked = false;  // which wait for room, and for the poller thread
+};
+
 }  // namespace zerosend

@@ -77,6 +77,9 @@ class Poller {
     return sockets_;
   }
 
+  // Either thread. The same, held.
+  std::shared_ptr<Socket> share(uint32_t handle);
+
   // Takes all handles with news.
   std::vector<uint32_t> take_ready();
 
@@ -106,7 +109,6 @@ class Poller {
   void tell();
   void pause(bool soon);
   void take_interface_news();
-  std::shared_ptr<Socket> share(uint32_t handle);
   // Either thread. Returns whether a call is due: the list was empty.
   bool add_ready(uint32_t handle);
 

@@ -1,6 +1,7 @@
 // After a refusal that may have taken a kernel id, the kernel is asked for its count before the next send
 // without a copy: by sendmsg(2), which nothing else of these tests uses.
 import { expect, it } from 'vitest';
+import { byThread } from './handed-over.mjs';
 import { clearFaultsAfterEach, keepInFlight, withUdpReceiver } from './peers.js';
 import { Sender } from './sender.mjs';
 import { ALWAYS, type Errno, faults, inject } from './zerosend.mjs';
@@ -95,7 +96,8 @@ it.each(['EINTR', 'ECONNREFUSED'] as const)('%s in place of its answer: is asked
   }),
 );
 
-it('ENOBUFS, and ids have come back since: is asked again', () =>
+// docs/submission-thread.md, "when completions are read": they have come back before it is asked.
+it.skipIf(byThread)('ENOBUFS, and ids have come back since: is asked again', () =>
   inDoubt(
     async (sender) => {
       inject('recvmsg'); // what is in flight is read when the question was put
@@ -106,13 +108,14 @@ it('ENOBUFS, and ids have come back since: is asked again', () =>
       expect(sender.books.ids.how).toEqual({ copied: 2 });
     },
     { inFlight: 1 },
-  ));
+  ),
+);
 
 it('EAGAIN: the send waits for room, as its copy would have to', () =>
   inDoubt(async (sender) => {
     inject('sendmsg', { error: 'EAGAIN' });
     accept(sender);
-    expect(sender.socket.needDrain).toBe(true);
+    if (!byThread) expect(sender.socket.needDrain).toBe(true); // it may have gone on already
     await sender.flushed();
     expect(sender.books.ids.how).toEqual({ copied: 1 });
   }));

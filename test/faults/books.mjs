@@ -1,6 +1,7 @@
 // @ts-check
 // Keeps the books of one socket: what was accepted, what completed, what the library says of both.
 import { IdHistory } from '../../rig/ids.mjs';
+import { byThread, handedOver } from './handed-over.mjs';
 
 /** @typedef {import('zerosend').ZeroCopySocket} ZeroCopySocket */
 /** @typedef {import('zerosend').BufferPool} BufferPool */
@@ -17,11 +18,24 @@ const COUNTERS = /** @type {const} */ ({
   failed: 'failed',
 });
 
+/** What an inline send throws for errors of the kernel, whose codes ranges carry. @type {Record<string, string>} */
+const UDP_CODES = {
+  EMSGSIZE: 'ERR_ZEROSEND_DATAGRAM_TOO_LONG',
+  ENOBUFS: 'ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL',
+  EAGAIN: 'ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL',
+  ENOMEM: 'ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL',
+};
+
 export class Books {
   /** What has gone wrong; empty for as long as the books balance. @type {string[]} */
   problems = [];
-  /** Ids that send and sendMany have returned. */
+  /** Ids that send and sendMany have returned, but for those that were refused. */
   accepted = 0;
+  /** Ids that have failed by the time that a send returns: inline it would have thrown, and taken none. */
+  refused = 0;
+  bytesRefused = 0;
+  /** Of ids that have failed. @type {Map<number, string>} */
+  #codes = new Map();
   bytes = 0;
   ids;
   /** @type {CodedError[]} */
@@ -33,10 +47,12 @@ export class Books {
   #socket;
   /** @type {Promise<void>} */
   #closed;
+  #udp;
 
   /** @param {ZeroCopySocket} socket from which nothing has been sent yet */
   constructor(socket) {
     this.#socket = socket;
+    this.#udp = 'sendTo' in socket;
     this.ids = new IdHistory(socket);
     socket.on('complete', (range) => this.#complete(range));
     socket.on('drain', () => {
@@ -64,6 +80,9 @@ export class Books {
   #complete(range) {
     const { first, last } = range;
     this.ids.complete(range);
+    for (let id = first; byThread && range.how === 'failed' && id <= last; id++) {
+      this.#codes.set(id, range.code ?? '');
+    }
     if (this.report !== undefined) this.problems.push(`${first}..${last} after close`);
     if (this.errors.length > 0) this.problems.push(`${first}..${last} after the error`);
   }
@@ -131,9 +150,10 @@ export class Books {
     }
     this.accepted += ids;
     for (const length of lengths) this.bytes += length;
-    if (this.ids.sent !== this.accepted) {
+    if (this.ids.sent !== this.accepted + this.refused) {
       this.problems.push(`next id ${this.#socket.nextId} after ${this.accepted} sends`);
     }
+    if (byThread) handedOver(this.#socket);
     return taken;
   }
 
@@ -145,11 +165,38 @@ export class Books {
    */
   trySend(buffer, length, to) {
     try {
-      this.send(buffer, length, to);
-      return 'accepted';
+      return this.refusal(this.send(buffer, length, to), length) ?? 'accepted';
     } catch (error) {
       return /** @type {CodedError} */ (error).code;
     }
+  }
+
+  /**
+   * By the thread: the code of a send that has failed at once, which counts as refused from then on.
+   * @param {number} id @param {number} length
+   */
+  refusal(id, length) {
+    const code = this.#codes.get(id);
+    if (code === undefined || this.#socket.stats().unsentBytes < this.bytesRefused + length) {
+      return undefined; // or it had been taken in part, and inline it would fail as well
+    }
+    this.bytesRefused += length;
+    this.refused++;
+    this.accepted--;
+    const { how } = this.ids;
+    how.failed = (how.failed ?? 0) - 1;
+    if (how.failed === 0) delete how.failed;
+    return (this.#udp ? UDP_CODES[code] : undefined) ?? code;
+  }
+
+  /** What the report would be inline. @param {import('zerosend').CloseReport} report */
+  withoutRefused(report) {
+    const { refused } = this;
+    if (refused === 0) return report;
+    const unfinished = report.unfinished - refused;
+    const whole = unfinished === 0 && this.errors.length === 0;
+    const outcome = whole ? /** @type {const} */ ('drained') : report.outcome;
+    return { ...report, ids: report.ids - refused, unfinished, outcome };
   }
 
   /** @param {number} nextId @param {number} taken @param {unknown} error */
@@ -170,23 +217,26 @@ export class Books {
     const equal = (what, actual, expected) => {
       if (actual !== expected) problems.push(`${what}: ${actual}, expected ${expected}`);
     };
-    equal('ids given out', this.ids.sent, this.accepted);
-    equal('ids completed', this.ids.completed, this.accepted);
+    const sent = this.accepted + this.refused;
+    equal('ids given out', this.ids.sent, sent);
+    equal('ids completed', this.ids.completed, sent);
     equal('inFlight', this.#socket.inFlight, 0);
     const stats = this.#socket.stats();
     const { how } = this.ids;
-    equal('stats.sends', stats.sends, this.accepted);
+    equal('stats.sends', stats.sends, sent);
     equal('stats.bytes', stats.bytes, this.bytes);
-    equal('stats.completed', stats.completed, this.accepted);
+    equal('stats.completed', stats.completed, sent);
     for (const [way, counter] of Object.entries(COUNTERS)) {
-      equal(`stats.${counter}`, stats[counter], how[/** @type {How} */ (way)] ?? 0);
+      const also = way === 'failed' ? this.refused : 0;
+      equal(`stats.${counter}`, stats[counter], (how[/** @type {How} */ (way)] ?? 0) + also);
     }
     equal('stats.duplicateIds', stats.duplicateIds, 0);
     equal('stats.unknownIds', stats.unknownIds, 0);
     if (this.errors.length > 1) problems.push(`${this.errors.length} errors`);
     if (this.report !== undefined) {
-      equal('report.ids', this.report.ids, this.accepted);
-      equal('report.unfinished', this.report.unfinished, (how.revoked ?? 0) + (how.failed ?? 0));
+      equal('report.ids', this.report.ids, sent);
+      const unfinished = (how.revoked ?? 0) + (how.failed ?? 0) + this.refused;
+      equal('report.unfinished', this.report.unfinished, unfinished);
     }
     for (const pool of pools) {
       const { free, acquired, inFlight, retired } = pool.stats();

@@ -3,6 +3,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import type { UdpOptions } from 'zerosend';
 import { spinUntil } from '../support/deadline.js';
 import { isRoot, needs } from '../support/requirements.js';
+import { byThread } from './handed-over.mjs';
 import {
   clearFaultsAfterEach,
   eventually,
@@ -58,7 +59,9 @@ it('one poll() sends a part of a long queue, and all of it goes out', () =>
       socket.poll();
       const now = progress(counts);
       const holds = 1 + now.wakes - last.wakes; // the poller thread works at it, too
-      expect(now.kernelSends - last.kernelSends).toBeLessThanOrEqual(MOST_SENT * holds);
+      // And the submission thread: docs/submission-thread.md, "what a full socket has waiting".
+      if (!byThread)
+        expect(now.kernelSends - last.kernelSends).toBeLessThanOrEqual(MOST_SENT * holds);
       last = now;
     }
     await within(socket.flush(), 'flush');
@@ -109,7 +112,9 @@ it('the poller thread reads a long error queue in parts', needs(isRoot(), 'root'
     expect(timestamps).toBe(0);
     inject('recvmsg');
     spinUntil(() => socket.stats().timestamps === 2 * count, 'all is read ', 15_000);
-    expect(socket.stats().wakes - wakes).toBeGreaterThanOrEqual((2 * count) / MOST_READ);
+    // The submission thread may read some: docs/submission-thread.md, "when completions are read".
+    const holds = socket.stats().wakes - wakes;
+    expect(holds).toBeGreaterThanOrEqual(byThread ? 1 : (2 * count) / MOST_READ);
     await eventually(() => told).toBe(2 * count);
   }),
 );
@@ -124,7 +129,8 @@ it.each(['tcp', 'udp'] as const)(
       const { socket } = sender;
       // Each wake but the last meets EAGAIN, and nobody but the poller thread can arm again.
       spinUntil(() => socket.stats().completed === 1, 'the send goes out', 15_000);
-      expect(socket.stats().wakes).toBeGreaterThan(4);
+      // Or the submission thread: docs/submission-thread.md, "what a full socket has waiting".
+      if (!byThread) expect(socket.stats().wakes).toBeGreaterThan(4);
       expect(await sender.finish()).toMatchObject({ problems: [], report: { unfinished: 0 } });
     }),
 );

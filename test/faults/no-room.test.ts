@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { byThread } from './handed-over.mjs';
 import {
   clearFaultsAfterEach,
   holdBack,
@@ -89,8 +90,12 @@ describe.each(['tcp', 'udp'] as const)('%s: ENOBUFS', (protocol) => {
       inject('sendto', { error: 'ENOBUFS', only });
       expect(sender.send()).toBe('accepted');
       await sender.flushed();
-      expect(sender.books.ids.how).toEqual({ copied: 6 });
-      expect(sender.socket.stats()).toMatchObject({ noBuffers: 1, inlineFallbacks: 0 });
+      const { noBuffers, inlineFallbacks } = sender.socket.stats();
+      expect(noBuffers).toBe(1);
+      // docs/submission-thread.md, "when completions are read": there may be nothing left to reap.
+      if (!byThread) expect(inlineFallbacks).toBe(0);
+      const inline = inlineFallbacks > 0 ? { inline: 1 } : {};
+      expect(sender.books.ids.how).toEqual({ copied: 6 - inlineFallbacks, ...inline });
       expect(await sender.finish()).toMatchObject({ problems: [] });
     }));
 
@@ -181,7 +186,8 @@ describe('ENOBUFS of a copying send', () => {
       inject('sendto', { error: 'ENOBUFS', times: ALWAYS });
       inject('sendmmsg', { error: 'ENOBUFS', times: ALWAYS });
       expect(sender.send()).toBe('ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL');
-      expect(sender.sendMany([100, 101])).toBe('ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL');
+      // By the submission thread both fail.
+      if (!byThread) expect(sender.sendMany([100, 101])).toBe('ERR_ZEROSEND_SEND_BUFFER_TOO_SMALL');
       clearFaults();
       expect(sender.send()).toBe('accepted');
       expect(await sender.finish()).toMatchObject({ problems: [], report: { ids: 1 } });
@@ -220,12 +226,14 @@ describe('ENOBUFS of a copying send', () => {
 describe('sendmmsg stops', () => {
   const lengths = [1000, 1001, 1002, 1003, 1004, 1005];
 
+  // docs/submission-thread.md, "which system call sends": the thread may find some of them by themselves,
+  // which go out by sendto.
   it.each([1, 2, 3, 4, 5])('after %i messages: the rest follows', (limit) =>
     withReceiver('udp', tcp, async (receiver) => {
       const sender = await Sender.udp(receiver);
       inject('sendmmsg', { limit, times: ALWAYS });
       expect(sender.sendMany(lengths)).toBe('accepted');
-      expect(faults('sendmmsg').struck).toBe(Math.ceil(6 / limit));
+      if (!byThread) expect(faults('sendmmsg').struck).toBe(Math.ceil(6 / limit));
       expect(sender.socket.stats()).toMatchObject({ kernelSends: 6, queuedSends: 0 });
       expect(await sender.finish()).toMatchObject({ problems: [], report: { outcome: 'drained' } });
     }),
@@ -237,9 +245,12 @@ describe('sendmmsg stops', () => {
       inject('sendmmsg', { limit }, { error: 'EAGAIN' });
       inject('sendto', { error: 'EAGAIN', times: 10 });
       expect(sender.sendMany(lengths)).toBe('accepted');
-      expect(sender.socket.needDrain).toBe(true);
+      if (!byThread) expect(sender.socket.needDrain).toBe(true);
       await sender.flushed();
-      expect(sender.socket.stats()).toMatchObject({ kernelSends: 6, queuedSends: 6 - limit });
+      const { kernelSends, queuedSends } = sender.socket.stats();
+      expect(kernelSends).toBe(6);
+      if (!byThread) expect(queuedSends).toBe(6 - limit);
+      expect(queuedSends).toBeGreaterThan(0);
       expect(await sender.finish()).toMatchObject({ problems: [], report: { outcome: 'drained' } });
     }),
   );
@@ -249,9 +260,11 @@ describe('sendmmsg stops', () => {
     inject('sendmmsg', { limit, bytes: 7 });
     inject('sendto', { error: 'EAGAIN', times: 3 });
     expect(sender.sendMany(lengths)).toBe('accepted');
-    expect(sender.socket.needDrain).toBe(true);
+    if (!byThread) expect(sender.socket.needDrain).toBe(true);
     await sender.flushed();
-    expect(sender.socket.stats()).toMatchObject({ kernelSends: 7, queuedSends: 7 - limit });
+    const { kernelSends, queuedSends } = sender.socket.stats();
+    if (!byThread) expect([kernelSends, queuedSends]).toEqual([7, 7 - limit]);
+    expect(queuedSends).toBeGreaterThan(0);
     expect(await sender.finish()).toMatchObject({ problems: [], report: { outcome: 'drained' } });
   });
 

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { CompletionRange } from 'zerosend';
 import { fillStream } from '../../rig/pattern.mjs';
+import { byThread } from './handed-over.mjs';
 import {
   clearFaultsAfterEach,
   eventually,
@@ -49,7 +50,7 @@ describe('a send of parts over TCP', () => {
     expect(sender.sendParts(PARTS)).toBe('accepted');
     expect(sender.send(500)).toBe('accepted');
     expect(sender.sendParts([1, 2, 3])).toBe('accepted');
-    expect(sender.pool.inFlight).toBe(6);
+    if (!byThread) expect(sender.pool.inFlight).toBe(6); // it may have gone on already
     await sender.flushed();
     expect(await sender.finish()).toMatchObject(GOOD);
   });

@@ -3,6 +3,7 @@ import type { UdpSocket as Udp } from 'zerosend';
 import type { RigOptions } from '../../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
 import { ip } from '../support/links.js';
+import { byThread } from './handed-over.mjs';
 import { clearFaultsAfterEach } from './peers.js';
 import { Pump, play, SEGMENT, type Way } from './pump.js';
 import { pause, within } from './sender.mjs';
@@ -90,8 +91,9 @@ describe.each([4, 6] as const)('ids that refused datagrams take, IPv%i', async (
           for (let i = 0; i < 400; i++) await pump.send(SEGMENT - (i % 100));
           return pump;
         });
-        expect(answer.noBuffers).toBeGreaterThan(0);
-        expect(answer.phantomIds).toBeGreaterThan(0);
+        // By the submission thread, which reads completions in between, they may find room.
+        if (!byThread) expect(answer.noBuffers).toBeGreaterThan(0);
+        if (!byThread) expect(answer.phantomIds).toBeGreaterThan(0);
         expect(answer.report).toMatchObject({ outcome: 'drained', ids: 400, unfinished: 0 });
         expect(answer.duplicates).toBe(0);
         // They waited for room, still without a copy.

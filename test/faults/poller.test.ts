@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { byThread } from './handed-over.mjs';
 import { clearFaultsAfterEach, eventually, sharedTcpReceiver, withReceiver } from './peers.js';
 import { pause, Sender, within } from './sender.mjs';
 import {
@@ -42,8 +43,10 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
       }),
   );
 
-  // As where somebody else has closed the descriptor.
-  it.each(['EPERM', 'ENOENT', 'EBADF'] as const)(
+  // As where somebody else has closed the descriptor. docs/submission-thread.md, "when completions are
+  // read": the next three tests are about what JavaScript has left to be armed for, and the submission
+  // thread, which looks again and again before it sleeps, leaves nothing.
+  it.skipIf(byThread).each(['EPERM', 'ENOENT', 'EBADF'] as const)(
     'arming fails with %s when JavaScript goes idle: the socket ends, with its completions',
     (error: Errno) =>
       withReceiver(protocol, tcp, async (receiver) => {
@@ -60,7 +63,7 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
       }),
   );
 
-  it.each(['ENOMEM', 'ENOSPC'] as const)(
+  it.skipIf(byThread).each(['ENOMEM', 'ENOSPC'] as const)(
     'there is no room for a registration (%s): it is polled until there is',
     (error: Errno) =>
       withReceiver(protocol, tcp, async (receiver) => {
@@ -85,7 +88,7 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
       }),
   );
 
-  it.each(['ENOMEM', 'EINTR'] as const)(
+  it.skipIf(byThread).each(['ENOMEM', 'EINTR'] as const)(
     'a registration cannot be removed (%s): it goes on serving',
     (error: Errno) =>
       withReceiver(protocol, tcp, async (receiver) => {

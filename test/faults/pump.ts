@@ -59,9 +59,10 @@ export class Pump {
   /** A datagram that may be refused: the code, or 'accepted'. */
   async trySend(length: number, to: Address): Promise<string> {
     const buffer = await this.#datagram(length);
+    const { refused } = this.books;
     const code = this.books.trySend(buffer, length, to);
     if (code === 'accepted') return code;
-    buffer.release();
+    if (this.books.refused === refused) buffer.release(); // else it is back
     this.sequence--;
     return code;
   }
@@ -77,9 +78,10 @@ export class Pump {
   async train(to: Address): Promise<string> {
     const buffer = await this.#buffer();
     const datagrams = fillTrain(buffer.bytes, TRAIN, SEGMENT, this.sequence, SEED);
+    const { refused } = this.books;
     const code = this.books.trySend(buffer, TRAIN, to);
     if (code === 'accepted') this.sequence += datagrams;
-    else buffer.release();
+    else if (this.books.refused === refused) buffer.release(); // else it is back
     return code;
   }
 }
@@ -108,7 +110,7 @@ export async function play(
   await within(socket.flush(), 'flush');
   const { phantomIds, noBuffers } = socket.stats();
   const { reason } = socket.info().zeroCopy;
-  const report = await within(socket.close(), 'close');
+  const report = books.withoutRefused(await within(socket.close(), 'close'));
   expect(books.audit([pool])).toEqual([]);
   const unique = sequence - lost;
   const arrived = await receiver.until((now) => now.wrongBytes > 0 || now.unique >= unique);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { byThread } from './handed-over.mjs';
 import {
   clearFaultsAfterEach,
   holdBack,
@@ -94,7 +95,8 @@ describe('TCP: an error that ends the connection', () => {
 });
 
 describe('TCP: an error about one message', () => {
-  it.each(OWN_FAULT)('%s is thrown, and what follows goes out', async (error) => {
+  // By the submission thread it is a hole in the stream: see docs/submission-thread.md.
+  it.skipIf(byThread).each(OWN_FAULT)('%s is thrown, and what follows goes out', async (error) => {
     const sender = await Sender.tcp(tcp.current);
     expect(sender.send()).toBe('accepted');
     inject('sendto', { error, times: 3 });
@@ -146,7 +148,10 @@ describe('UDP: an error about one datagram', () => {
       inject('sendmmsg', { error, times: 1 });
       expect(sender.send()).toBe(codeOfUdp(error));
       expect(sender.sendPlain()).toBe(codeOfUdp(error));
-      expect(sender.sendMany([1000, 1000])).toBe(codeOfUdp(error));
+      // By the submission thread the first of them fails alone.
+      if (!byThread) expect(sender.sendMany([1000, 1000])).toBe(codeOfUdp(error));
+      else inject('sendto');
+      inject('sendmmsg');
       expect(sender.send()).toBe('accepted');
       expect(sender.sendMany([1000, 1000])).toBe('accepted');
       await sender.flushed();

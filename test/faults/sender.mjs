@@ -121,9 +121,10 @@ export class Sender {
    */
   send(length = 1000, buffer = this.acquire()) {
     this.fill(buffer.bytes, length);
+    const { refused } = this.books;
     const result = this.books.trySend(buffer, length);
     if (result === 'accepted') this.#advance(length);
-    else buffer.release();
+    else if (this.books.refused === refused) buffer.release(); // else it is back
     return result;
   }
 
@@ -154,7 +155,8 @@ export class Sender {
       return { buffer, offset, length };
     });
     try {
-      this.books.sendParts(parts);
+      const code = this.books.refusal(this.books.sendParts(parts), total);
+      if (code !== undefined) return code;
     } catch (error) {
       for (const { buffer } of parts) if ('pool' in buffer) buffer.release();
       return /** @type {import('zerosend').CodedError} */ (error).code;
@@ -195,7 +197,8 @@ export class Sender {
    */
   async finish({ timeout = 5000, missing = 0 } = {}) {
     clearFaults();
-    const report = await within(this.socket.close({ timeout }), 'close', timeout + 1000);
+    const closed = await within(this.socket.close({ timeout }), 'close', timeout + 1000);
+    const report = this.books.withoutRefused(closed);
     const problems = this.books.audit([this.pool]);
     if (this.books.report === undefined) problems.push('no event close');
     if (this.socket.fd !== -1) problems.push(`fd ${this.socket.fd} after close`);

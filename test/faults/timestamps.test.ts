@@ -40,8 +40,9 @@ describe('timestamps when datagrams were refused', () => {
           clearFaults();
           await sender.flushed();
         }
-        await eventually(() => new Set(ids).size).toBe(sender.socket.nextId);
-        expect(ids.length).toBe(sender.socket.nextId);
+        const sent = sender.socket.nextId - sender.books.refused;
+        await eventually(() => new Set(ids).size).toBe(sent);
+        expect(ids.length).toBe(sent);
         expect(sender.books.problems).toEqual([]);
         await sender.socket.close();
       }),

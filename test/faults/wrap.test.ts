@@ -6,6 +6,7 @@ import {
   startReceiver,
 } from '../../rig/index.mjs';
 import { needsRig } from '../rig/needs.js';
+import { byThread } from './handed-over.mjs';
 import { clearFaultsAfterEach, sharedTcpReceiver, withReceiver } from './peers.js';
 import { arrived } from './sender.mjs';
 import { sendAcross, type WrapCase } from './wrap.mjs';
@@ -128,7 +129,7 @@ describe('where the kernel does not copy', await needsRig('veth', { ...SLOW, her
       expectAcross(list[i] as WrapCase, answer);
       expect(answer.how).toEqual({ zerocopy: answer.report.ids });
       expect(answer.ranges).toBeGreaterThan(1);
-      expect(answer.late).toBeGreaterThan(0);
+      if (!byThread) expect(answer.late).toBeGreaterThan(0); // it reads them before they overtake
     }
     expectArrived(protocol, answers, got);
   });

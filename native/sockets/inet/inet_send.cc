@@ -73,26 +73,30 @@ int32_t InetSocket::do_send_many(const Source* sources, size_t count, const Dest
   }
   size_t done = 0;
   while (done < count) {
-    // A longer one goes out in parts, by itself.
-    if (queue_.empty() && !failed_ && sources[done].length <= Budget::kMostBytes) {
+    // A longer one goes out in parts, by itself. For one that is alone, sendto has less to read.
+    const bool several = count > 1 && sources[done].length <= Budget::kMostBytes;
+    if (several && queue_.empty() && !failed_) {
       const size_t sent = transmit_batch(sources + done, count - done, to.from(done));
       done += sent;
       if (sent > 0) continue;
     }
-    const uint32_t length = sources[done].length;
     const int32_t code = failed_ ? -reason() : send_one(sources[done], to.of(done));
     if (code < 0) {
       if (done == 0) return code;
       // Earlier messages of the call have ids already, so this one takes its own and fails.
-      note_hole(-code);
-      const uint64_t id = ledger_.open(Source{});
-      count_send(length);
-      count_unsent(length);
-      ledger_.fail(id, completer(), static_cast<uint16_t>(-code));
+      refuse(sources[done], -code);
     }
     ++done;
   }
   return 0;
+}
+
+void InetSocket::refuse(const Source& source, int error) {
+  note_hole(error);
+  const uint64_t id = ledger_.open(Source{});
+  count_send(source.length);
+  count_unsent(source.length);
+  ledger_.fail(id, completer(), static_cast<uint16_t>(error));
 }
 
 // The kernel took all of a send at once. `*done`, unless null, becomes true in place of a record

@@ -202,6 +202,7 @@ class InetSocket : public Socket {
   uint64_t next_id() const override REQUIRES(mutex_) { return ledger_.next_send(); }
   int32_t send_one(const Source& source, const Address* destination, bool* done = nullptr)
       REQUIRES(mutex_);
+  void refuse(const Source& source, int error) override REQUIRES(mutex_);
   void accept_whole(const Source& source, bool zerocopy, bool* done = nullptr) REQUIRES(mutex_);
   void accept_piece(uint64_t id, bool zerocopy, uint32_t bytes, bool last) REQUIRES(mutex_);
 

@@ -19,8 +19,13 @@ class KeptSlabs {
   bool keep(Slab* slab, size_t sends, uint64_t next) {
     if (slab == nullptr) return true;
     if (slab->shared_with_kernel()) return false;
-    if (slab != last_) keep_new(slab, sends, next);
+    hold(slab, sends, next);
     return true;
+  }
+
+  // The same of any memory, whoever may send from it.
+  void hold(Slab* slab, size_t sends, uint64_t next) {
+    if (slab != last_) keep_new(slab, sends, next);
   }
 
   // Sends have stopped for now: the next one will have the id `next`, and all before `oldest` have

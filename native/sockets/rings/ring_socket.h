@@ -39,6 +39,7 @@ class RingSocket : public Socket {
   // JavaScript thread.
   void look_around() override;
   uint32_t mtu() const { return interface_->mtu(); }
+  int check_sources(const Source* sources, size_t count, bool rested, uint32_t* index) override;
 
  protected:
   RingSocket(int fd, int epoll_fd, size_t max_queued, uint64_t first_id,
@@ -99,6 +100,11 @@ class RingSocket : public Socket {
   bool wants_arming() const override REQUIRES(mutex_);
   void finish_output() override REQUIRES(mutex_);
   uint64_t next_id() const override REQUIRES(mutex_) { return next_id_; }
+  // The frames of one call are all sent from the ring, or each is a copy.
+  bool is_alone(const Source& source) const override { return !source.zerocopy; }
+  void refuse(const Source& source, int error) override REQUIRES(mutex_) {
+    fail_accepted({source.slot, source.length}, error);
+  }
   void before_close() override REQUIRES(mutex_);
   void rest() override REQUIRES(mutex_) { rested_ = true; }
   void do_interface_gone() override REQUIRES(mutex_);

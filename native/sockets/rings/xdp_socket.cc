@@ -73,6 +73,8 @@ bool XdpSocket::make_room(size_t descriptors) {
   return has_room(descriptors);
 }
 
+size_t XdpSocket::room_for(size_t count) { return make_room(count) ? count : make_room(1) ? 1 : 0; }
+
 // Hands over the descriptors of a send.
 void XdpSocket::submit(uint32_t descriptors) {
   transmit_.produce(produced_);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { UdpSocket } from 'zerosend';
 import { families, loopback, overLoopback } from '../../support/endpoints.js';
+import { byThread } from '../../support/submit.js';
 import {
   coded,
   expectError,
@@ -94,7 +95,8 @@ describe.each(['TCP', 'UDP'] as const)('over %s', (protocol) => {
     const bytes = Array.from({ length: 200 }, () => Buffer.alloc(LENGTH));
     for (const one of bytes) witness.content.fill(one);
     for (const one of bytes) socket.send(one); // without a turn of the event loop
-    expect(socket.inFlight).toBeLessThan(200);
+    // docs/submission-thread.md, "when completions are read": the thread may have had no processor yet.
+    if (!byThread) expect(socket.inFlight).toBeLessThan(200);
     witness.sent(200);
     await witness.isSound();
   });

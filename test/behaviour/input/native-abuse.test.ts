@@ -8,13 +8,14 @@ import { ask } from './children.js';
 /** Where it can be had, a network namespace: packet sockets may send anything. */
 const isolated = () => (canMakeNamespaces() ? ownNamespace(['link set lo up']) : []);
 
-it.each([1, 20_261_123])('the addon outlives 20,000 random calls, seed %i', async (seed) => {
-  const given = { addon: addonPath, seed, calls: 20_000 };
+it.each([1, 20_261_123])('the addon outlives 26,000 random calls, seed %i', async (seed) => {
+  const given = { addon: addonPath, seed, calls: 26_000 };
   const told = await ask('native-abuse', given, { prefix: isolated() });
   expect(told.missing).toEqual([]);
   expect(told.wrong).toEqual([]);
   // The calls were not all refused at the door.
   const often = ['sends', 'plain sends', 'sends of parts', 'sends at once', 'openTcp opened'];
+  often.push('sockets served', 'the thread has slept');
   often.push('polls with records');
   // Packet sockets there are only where a namespace could be had.
   if (isolated().length > 0) often.push('runs');
@@ -49,6 +50,16 @@ it('the addon refuses each wrong argument by itself', async () => {
     'arm of a closed socket': -EBADF,
     'no address': false,
     'no numeric address': false,
+    'a closed socket, by the thread': -EBADF,
+    'a closed socket, lines': -EBADF,
+    ...Object.fromEntries(
+      ['memory that is not shared', 'too little memory', 'memory of another type'].map((what) => [
+        what,
+        { errno: EINVAL, syscall: 'pthread_create' },
+      ]),
+    ),
+    'cells without a thread': false,
+    'cells of a closed socket': false,
     'a closed socket described': {},
     'a closed socket counted': [],
     'a closed socket ended': [null, null, null],

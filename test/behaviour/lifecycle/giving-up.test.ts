@@ -14,6 +14,7 @@ import {
   overLoopback,
   startPeer,
 } from '../../support/endpoints.js';
+import { byThread, expectNeedsDrain } from '../../support/submit.js';
 
 const SENDS = 12;
 
@@ -31,7 +32,7 @@ async function outstanding(family: 4 | 6, zeroCopy: 'always' | 'never' = 'always
     content.fill(buffer.bytes);
     socket.send(buffer, buffer.bytes.length);
   }
-  expect(socket.needDrain).toBe(true);
+  await expectNeedsDrain(socket);
   return { peer, pool, socket, completions, errors };
 }
 
@@ -162,7 +163,8 @@ describe('giving up', () => {
     const report = await within(socket.abort(), 'abort()');
     expectGivenUp(completions, report, 10);
     expectAllFree(pool);
-    expect(completions.how.failed).toBeUndefined();
+    // docs/submission-thread.md, "abort()": what the thread has not handed over fails.
+    if (!byThread) expect(completions.how.failed).toBeUndefined();
   });
 
   it('is no error, however often and at whatever moment it happens', async () => {

@@ -12,6 +12,7 @@ import {
   startPeer,
 } from '../../support/endpoints.js';
 import { expectIntact } from '../../support/receiver.js';
+import { expectNeedsDrain } from '../../support/submit.js';
 
 for (const family of families) {
   describe(`a peer that resets, over IPv${family}`, overLoopback(family), () => {
@@ -34,7 +35,7 @@ for (const family of families) {
         const closed = event<CloseReport>(socket, 'close');
         socket.on('close', () => events.push('close'));
         for (let i = 0; i < 12; i++) socket.send(await pool.acquire(), pool.bufferSize);
-        expect(socket.needDrain).toBe(true);
+        await expectNeedsDrain(socket);
 
         await peer.reset();
         const report = await closed;

@@ -5,6 +5,7 @@ import { type Content, DatagramContent, StreamContent } from '../../support/cont
 import { event, spinUntil, turn, within } from '../../support/deadline.js';
 import { connectTo, expectAllFree, makePool, openTo, startPeer } from '../../support/endpoints.js';
 import { expectIntact } from '../../support/receiver.js';
+import { byThread } from '../../support/submit.js';
 
 /** Sends `count` buffers without ever yielding to the event loop. */
 function sendInATightLoop(
@@ -28,6 +29,9 @@ function sendInATightLoop(
   expect(turned).toBe(false);
 }
 
+// Listeners run with every 16th send: docs/submission-thread.md, "tryAcquire on a dry pool".
+const UNTOLD = byThread ? 64 : 0;
+
 describe('a loop that never yields gets its buffers back', () => {
   it.each(['always', 'auto', 'never'] as const)('UDP, zeroCopy %s', async (zeroCopy) => {
     // More than the receiver's socket buffer holds would be dropped: it is 32 MB at most.
@@ -37,7 +41,7 @@ describe('a loop that never yields gets its buffers back', () => {
     const socket = await openTo(peer, { zeroCopy });
     const completions = new Completions(socket);
     sendInATightLoop(socket, pool, new DatagramContent(), work);
-    expect(completions.completed).toBeGreaterThanOrEqual(work.count - pool.count);
+    expect(completions.completed).toBeGreaterThanOrEqual(work.count - pool.count - UNTOLD);
     await within(socket.flush(), 'flush()');
     completions.expectEachOnce(work.count);
     expectAllFree(pool);
@@ -51,7 +55,7 @@ describe('a loop that never yields gets its buffers back', () => {
     const socket = await connectTo(peer, { zeroCopy });
     const completions = new Completions(socket);
     sendInATightLoop(socket, pool, new StreamContent(), work);
-    expect(completions.completed).toBeGreaterThanOrEqual(work.count - pool.count);
+    expect(completions.completed).toBeGreaterThanOrEqual(work.count - pool.count - UNTOLD);
     await within(socket.flush(), 'flush()');
     completions.expectEachOnce(work.count);
     expectAllFree(pool);

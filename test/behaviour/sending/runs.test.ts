@@ -5,6 +5,7 @@ import { type Content, DatagramContent, randomFrom, StreamContent } from '../../
 import { event, within } from '../../support/deadline.js';
 import { connectTo, expectAllFree, makePool, openTo, startPeer } from '../../support/endpoints.js';
 import { expectIntact } from '../../support/receiver.js';
+import { byThread } from '../../support/submit.js';
 
 /** The counts add up, whatever is under way. */
 function expectSound({ free, acquired, inFlight, count }: BufferPool): void {
@@ -106,7 +107,7 @@ describe('a run', () => {
       sends += run.count;
       if (socket.needDrain) break;
     }
-    expect(socket.needDrain).toBe(true);
+    if (!byThread) expect(socket.needDrain).toBe(true); // else as soon as the thread has found no room
     await within(drained, 'drain');
     await within(socket.flush(), 'flush()');
     completions.expectEachOnce(sends);

@@ -1,4 +1,5 @@
-// stress [--seconds N] [--seed N] [--faults N] [--sockets N] [--signals]
+// stress [--seconds N] [--seed N] [--faults N] [--sockets N] [--signals] [--submission [--weaken
+// N]]
 //
 // Plays JavaScript against the poller thread over loopback, at random, and checks that every id
 // completes exactly once, that no wake-up is lost and that every byte arrives as it was. To be run
@@ -8,6 +9,9 @@
 //   --faults    system calls of 1000 that are made to fail (default 15)
 //   --sockets   open at a time (default 24)
 //   --signals   interrupt both threads all the time
+//   --submission  plays JavaScript's half of the protocol with the submission thread instead
+//   --weaken    takes an order of that protocol away (Publishes of core/shared_words.h), which
+//               ThreadSanitizer must notice
 #include <getopt.h>
 #include <net/if.h>
 #include <sched.h>
@@ -24,9 +28,11 @@
 
 #include "check.h"
 #include "content.h"
+#include "core/shared_words.h"
 #include "faults.h"
 #include "receiver.h"
 #include "signals.h"
+#include "submission.h"
 #include "user.h"
 
 namespace stress {
@@ -43,6 +49,7 @@ struct Options {
   uint32_t faults = 15;
   uint32_t sockets = 24;
   bool signals = false;
+  bool submission = false;
 };
 
 uint64_t number(const char* text) {
@@ -58,7 +65,8 @@ Options parse(int argc, char** argv) {
   const option known[] = {
       {"seconds", required_argument, nullptr, 't'}, {"seed", required_argument, nullptr, 'r'},
       {"faults", required_argument, nullptr, 'f'},  {"sockets", required_argument, nullptr, 'n'},
-      {"signals", no_argument, nullptr, 's'},       {}};
+      {"signals", no_argument, nullptr, 's'},       {"submission", no_argument, nullptr, 'b'},
+      {"weaken", required_argument, nullptr, 'w'},  {}};
   int code;
   while ((code = getopt_long(argc, argv, "", known, nullptr)) != -1) {
     if (code == 't') options.seconds = static_cast<uint32_t>(number(optarg));
@@ -66,6 +74,8 @@ Options parse(int argc, char** argv) {
     if (code == 'f') options.faults = static_cast<uint32_t>(number(optarg));
     if (code == 'n') options.sockets = static_cast<uint32_t>(number(optarg));
     if (code == 's') options.signals = true;
+    if (code == 'b') options.submission = true;
+    if (code == 'w') zerosend::weakened[number(optarg) & 3] = true;
     if (code == '?') std::_Exit(2);
   }
   MUST(optind == argc && options.sockets > 0, "see the comment at the top of main.cc");
@@ -108,7 +118,19 @@ bool isolate() {
   return true;
 }
 
+int run_with_thread(const Options& options) {
+  install_faults(run_seed, options.faults);
+  const uint64_t published =
+      run_submission(Random(run_seed), Clock::now() + std::chrono::seconds(options.seconds));
+  std::printf("stress of the submission thread: seed %" PRIu64 ", %" PRIu64 " published, %" PRIu64
+              " faults\n",
+              run_seed, published, fault_count());
+  MUST(published > 0, "nothing was published");
+  return 0;
+}
+
 int run(const Options& options) {
+  if (options.submission) return run_with_thread(options);
   const bool rings = isolate();
   Receiver receiver;
   receiver.start();

@@ -17,6 +17,7 @@ let members: Member[] = [];
 /** A socket that notes what the reactor does with it. */
 class Member implements Reactee {
   readonly handle: number;
+  readonly streams = false;
   active = false;
   restsOften = 0;
   /** nothing is in flight */
@@ -88,6 +89,9 @@ class Member implements Reactee {
     log.push(`${this.name} settles`);
   }
   rest(): void {}
+  isSoon(): boolean {
+    return false;
+  }
   wantsHold(): boolean {
     return this.hold;
   }
@@ -475,18 +479,18 @@ describe('keeping the process alive', () => {
     const since = () => fake.keepAliveCalls.slice(calls);
     for (const member of all) {
       member.hold = true;
-      reactor.updateHold(member);
-      reactor.updateHold(member);
+      reactor.holds.update(member);
+      reactor.holds.update(member);
     }
     expect(since()).toEqual([true]);
     for (const member of all.slice(1)) {
       member.hold = false;
-      reactor.updateHold(member);
+      reactor.holds.update(member);
     }
     expect(since()).toEqual([true]);
     all[0]?.end(); // which held it to its end
     expect(since()).toEqual([true, false]);
-    for (const member of all) reactor.updateHold(member);
+    for (const member of all) reactor.holds.update(member);
     expect(since()).toEqual([true, false]);
   });
 
@@ -518,7 +522,7 @@ describe('looking back at what has been sent lately', () => {
       { handle: b.handle, first: 3, last: 4 },
       { handle: a.handle, first: 4, last: 4 },
     );
-    reactor.lookBack();
+    reactor.scheduled.lookBack();
     expect(log).toEqual(['b gives 3-4 back', 'a gives 4-4 back']);
     await turns(1);
     expect(tells()).toEqual(['a tells 4', 'b tells 4']);
@@ -537,7 +541,7 @@ describe('looking back at what has been sent lately', () => {
         fake.givenBack.push({ handle: other, first: 0, last: 0 });
       }
     }
-    reactor.lookBack();
+    reactor.scheduled.lookBack();
     expect(log.filter((line) => !line.startsWith('gone'))).toEqual(['sends gives 0-0 back']);
   });
 });
@@ -572,7 +576,7 @@ describe('a socket that its user has forgotten', () => {
     let told = 0;
     const handle = forget((member) => {
       member.hold = true;
-      reactor.updateHold(member);
+      reactor.holds.update(member);
       member.listener = () => {
         told++;
         member.hold = false;

@@ -196,6 +196,7 @@ describe('checkSocketOptions', () => {
       maxPacingRate: 0,
       measureLatency: false,
       stallAfter: 0,
+      submit: 'inline',
     });
   });
 

@@ -44,6 +44,7 @@ const {
 } = actual;
 
 const EBADF = 9;
+const EAGAIN = 11;
 const EINVAL = 22;
 const EOPNOTSUPP = 95;
 
@@ -541,6 +542,40 @@ export class FakeNative implements Native {
 
   claim(): this {
     return this;
+  }
+
+  // It has no submission thread: to start one fails as where the system has no thread left.
+
+  startSubmitter(): Failure {
+    return { errno: EAGAIN, syscall: 'pthread_create' };
+  }
+
+  useSubmitter(): boolean {
+    return false;
+  }
+
+  wakeSubmitter(): void {}
+
+  takeIn(): void {}
+
+  handOver(): void {}
+
+  pollSubmitted(): void {}
+
+  submitPlain(): number {
+    return -EBADF;
+  }
+
+  checkLines(): number {
+    return 0;
+  }
+
+  copyDestination(): void {}
+
+  pumpStream(): void {}
+
+  submitterFigures(): [number, number, number, number] {
+    return [0, 0, 0, 0];
   }
 
   setAlarm(nanoseconds: number): number {

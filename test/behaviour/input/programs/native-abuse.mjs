@@ -60,6 +60,7 @@ const sound = {
     return bytes;
   },
   count: () => pick([1, 2, 2, 4, 8, 1024]),
+  cells: () => new Int32Array(new SharedArrayBuffer(native.constants.cellsSize)),
   port: () => pick(ports),
   address: () => pick(addresses),
   end() {
@@ -121,11 +122,13 @@ const isFailure = (value) =>
   Number.isInteger(value?.errno) && value.errno > 0 && value.syscall !== '';
 /** @param {unknown} value */
 const isNothing = (value) => value === undefined;
+/** @param {unknown} value */
+const isBoolean = (value) => typeof value === 'boolean';
 /** @param {any} value */
 const isOpened = (value) => isFailure(value) || (value.handle > 0 && value.fd > 2);
 
 const { socket, slab, length, flags, bytes, count, address, port, request, packet, xdp } = sound;
-const { option, value } = sound;
+const { option, value, cells } = sound;
 /**
  * Each function: its arguments, what its answer has to be, and how often it is called.
  * @type {Record<string, { args: (() => unknown)[], right: (value: any) => boolean, often: number }>}
@@ -141,7 +144,7 @@ const functions = {
   sendMany: {
     args: [socket, count, () => pick([0, 0, 0, 0, flags()])],
     right: isErrno,
-    often: 16,
+    often: 20,
   },
   sendRun: { args: [], right: (value) => isNothing(value) && isErrno(call[5]), often: 10 },
   sendPacket: { args: [socket, count], right: isErrno, often: 5 },
@@ -169,7 +172,7 @@ const functions = {
   progress: { args: [socket], right: (value) => value >= 0, often: 3 },
   conclude: { args: [socket], right: (value) => value >= 0, often: 1 },
   unacknowledged: { args: [socket], right: (value) => value >= 0, often: 3 },
-  setDestination: { args: [address, port], right: (value) => typeof value === 'boolean', often: 5 },
+  setDestination: { args: [address, port], right: isBoolean, often: 5 },
   setSocketOption: {
     args: [socket, option, value],
     right: (answer) => answer === null || isFailure(answer),
@@ -178,6 +181,21 @@ const functions = {
   maxSegments: { args: [], right: (value) => value === 64 || value === 128, often: 1 },
   keepAlive: { args: [() => random(2) > 0], right: isNothing, often: 2 },
   claim: { args: [], right: (value) => value.mailbox instanceof ArrayBuffer, often: 1 },
+  startSubmitter: {
+    args: [() => shared, () => pick([0, 50_000])],
+    right: (value) => isNothing(value) || isFailure(value),
+    often: 1,
+  },
+  useSubmitter: { args: [socket, cells], right: isBoolean, often: 4 },
+  wakeSubmitter: { args: [], right: isNothing, often: 5 },
+  takeIn: { args: [], right: isNothing, often: 3 },
+  handOver: { args: [socket], right: isNothing, often: 8 },
+  pollSubmitted: { args: [socket], right: isNothing, often: 8 },
+  submitPlain: { args: [socket, bytes, length, flags], right: isErrno, often: 8 },
+  checkLines: { args: [socket, count, () => random(2) > 0], right: isErrno, often: 5 },
+  copyDestination: { args: [], right: isNothing, often: 2 },
+  pumpStream: { args: [], right: isNothing, often: 5 },
+  submitterFigures: { args: [socket], right: Array.isArray, often: 2 },
   setDeliver: { args: [() => () => {}], right: isNothing, often: 1 },
   createSlab: {
     args: [
@@ -198,6 +216,7 @@ const names = Object.entries(functions).flatMap(([name, { often }]) => Array(oft
 const requests = new Uint32Array(native.mailbox, native.constants.requestsOffset, 4096);
 const call = new Int32Array(native.mailbox, native.constants.callOffset, 6);
 const begins = new Uint32Array(native.mailbox, native.constants.beginsOffset, 1024);
+const shared = new Int32Array(new SharedArrayBuffer(native.constants.sharedSize));
 const destinations = new Uint32Array(native.mailbox, native.constants.destinationsOffset, 8192);
 /** @type {Record<string, number>} */
 const tally = {};
@@ -248,6 +267,25 @@ function scribbleRun() {
   requests.set(Array.from({ length: 64 }, length));
 }
 
+/** What is published for the submission thread: sends and runs, of which the lengths may follow. */
+function scribbleLines() {
+  const { lines, linesOffset, wordsOfLine } = native.constants;
+  const published = random(4);
+  for (let i = 0; i < published; i++) {
+    const at = ((Number(shared[0]) + i) & (lines - 1)) * wordsOfLine;
+    const operation = pick([1, 1, 2]) | pick([0, 256, 512, 768]);
+    const line = [operation, sound.socket(), sound.slab(), sound.slot(), sound.length()];
+    line.push(pick([1, 2, 8]), pick([0, 0, 1]), 0, ...destinations.subarray(0, 8));
+    const sane = random(25) > 0;
+    const written = sane ? line : line.map((word) => (random(2) ? word : random(2 ** 32)));
+    shared.set(written, linesOffset / 4 + at);
+  }
+  // The tail; now and then where it cannot be.
+  Atomics.add(shared, 0, random(200) === 0 ? random(2 ** 32) : published);
+  // One position of the others: what has been read of the records, who sleeps, who is awaited.
+  if (random(50) === 0) Atomics.store(shared, 16 * random(8), random(2 ** 32));
+}
+
 /** @param {number[]} handles @param {unknown} handle */
 function forget(handles, handle) {
   const at = handles.indexOf(/** @type {number} */ (handle));
@@ -264,6 +302,7 @@ function once() {
   if (random(40) === 0) values.push(hostile());
   if (name.startsWith('send')) scribble();
   if (name === 'sendRun') scribbleRun();
+  if (/submit|handOver|takeIn|checkLines/i.test(name)) scribbleLines();
   let result;
   try {
     result = random(200) === 0 ? Reflect.construct(native[name], values) : native[name](...values);
@@ -288,6 +327,8 @@ function once() {
   if (name === 'sendExtents' && result === 0) add('sends of parts');
   if (name === 'sendMany' && result === 0) add('sends at once');
   if (name === 'sendPacket' && result === 0) add('packets');
+  if (name === 'useSubmitter' && result === true) add('sockets served');
+  if (name === 'submitterFigures' && result[1] > 0) add('the thread has slept');
   if (name === 'sendRun' && Number(call[5]) >= 0) add('runs');
   // A handle that is gone is still tried now and then.
   if (name === 'close' || name === 'abort') forget(sockets, values[0]);

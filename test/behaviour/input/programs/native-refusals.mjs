@@ -67,7 +67,8 @@ function sendParts(part, to = socket) {
 
 const begins = new Uint32Array(native.mailbox, native.constants.beginsOffset, 1024);
 const destinations = new Uint32Array(native.mailbox, native.constants.destinationsOffset, 8192);
-const { flagDestination, flagEach, flagBegin } = native.constants;
+const { flagDestination, flagEach, flagBegin, sharedSize, cellsSize } = native.constants;
+const shared = (/** @type {number} */ size) => new Int32Array(new SharedArrayBuffer(size));
 
 /**
  * Asks for what begins there, in a slot of 4096 bytes or an array of 100.
@@ -183,6 +184,16 @@ const answers = {
   'a run far beyond its slab': sendRun([socket, 2 ** 32 - 1, 2]),
   'a run of no length': sendRun([socket, 0, 3], [60, 0, 60]),
   'a run longer than its slots': sendRun([socket, 0, 3], [60, 60, 4097]),
+  'a closed socket, by the thread': native.submitPlain(closed, bytes, 10, 0),
+  'by the thread, no length': native.submitPlain(socket, bytes, 0, 0),
+  'by the thread, beyond the array': native.submitPlain(socket, bytes, 101, 0),
+  'by the thread, detached': native.submitPlain(socket, lost, 10, 0),
+  'a closed socket, lines': native.checkLines(closed, 1, false),
+  'memory that is not shared': native.startSubmitter(new Int32Array(sharedSize / 4), 0),
+  'too little memory': native.startSubmitter(shared(sharedSize - 64), 0),
+  'memory of another type': native.startSubmitter(new Float64Array(shared(sharedSize).buffer), 0),
+  'cells without a thread': native.useSubmitter(socket, shared(cellsSize)),
+  'cells of a closed socket': native.useSubmitter(closed, shared(cellsSize)),
 };
 
 // On the transmit ring of an interface of its own, where one can be had.
