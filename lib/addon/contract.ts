@@ -4,6 +4,8 @@
  * use in mailbox.ts.
  */
 
+import type { SubmissionCalls } from './submission-calls.js';
+
 /** The result of a call of the addon that has failed. The errno is positive. */
 export interface Failure {
   errno: number;
@@ -187,7 +189,7 @@ export interface DeviceDescription {
 /**
  * The addon. Its hot functions answer 0 or a count, or a negated errno or refusal; they never throw.
  */
-export interface Native {
+export interface Native extends SubmissionCalls {
   readonly interfaceVersion: number;
   /**
    * The addon for this copy of the library alone, with sockets, slabs and a poller of its own.
@@ -276,32 +278,10 @@ export interface Native {
   setDeliver(deliver: (records: number, alarm?: boolean) => void): void;
 
   /**
-   * Starts the submission thread, which spins for so many nanoseconds before it sleeps. Answers a failure,
-   * or nothing. For this and the next ones see submission.ts.
+   * Starts the submission thread, which spins for so many nanoseconds before it sleeps. Returns a failure,
+   * or nothing.
    */
   startSubmitter(shared: Int32Array, spinNanoseconds: number): Failure | undefined;
-  /** Has the thread serve a socket from now on. */
-  useSubmitter(handle: number, cells: Int32Array): boolean;
-  wakeSubmitter(): void;
-  /** Moves the descriptors that are published out of the ring. */
-  takeIn(): void;
-  /** Hands over all that is published of a socket, now. */
-  handOver(handle: number): void;
-  /** The same, and reads completions. The records are in the stream then. */
-  pollSubmitted(handle: number): void;
-  /** As `sendPlain`, behind all that is published; the kernel's refusals fail the id. */
-  submitPlain(handle: number, bytes: Uint8Array, length: number, flags: number): number;
-  /**
-   * Looks at what is written and not published: 0, or a negated errno for what must not be; `refusedIndex`
-   * of the mailbox says which send.
-   */
-  checkLines(handle: number, lines: number, rested: boolean): number;
-  /** Writes the address of `setDestination` where `sendMany` has its requests. */
-  copyDestination(): void;
-  /** Moves records that have found no room into the stream. */
-  pumpStream(): void;
-  /** Sends that wait for the thread; its sleeps, wakes, and nanoseconds spun. */
-  submitterFigures(handle: number): [number, number, number, number];
 
   createSlab(
     slotSize: number,

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "node/hot_path.h"
+#include "node/records.h"
 
 namespace zerosend {
 

@@ -7,10 +7,6 @@
 
 namespace zerosend {
 
-class Socket;
-struct Mailbox;
-struct Record;
-
 // The functions that run for each send: raw Node-API and integers only, a third of the cost of an
 // object wrap. JavaScript thread. `data` of each is the Environment. They return 0 (or a count), or
 // a negated errno or Refusal, and never throw; arguments that TypeScript should not have let
@@ -33,11 +29,6 @@ napi_value send_many(napi_env env, napi_callback_info info);
 napi_value send_run(napi_env env, napi_callback_info info);
 // poll(handle): the number of records now in the mailbox, which has the time where that is wanted
 napi_value poll_socket(napi_env env, napi_callback_info info);
-// Writes record number `at` of the mailbox.
-void write_record(Mailbox& mailbox, size_t at, uint32_t handle, const Record& record);
-// Moves records of a socket into the mailbox, from number `at` on. Returns how many records there
-// are in it then; `*more` says whether the socket has some left.
-size_t collect(Mailbox& mailbox, uint32_t handle, Socket& socket, size_t at, bool* more);
 // lookBack(): reads what has completed of the latest sends, which kLookBack has asked for. Returns
 // how many ranges of ids are in the mailbox whose memory can go back. They are no records: those
 // are left for poll().

@@ -1,5 +1,6 @@
 #include "node/environment.h"
 #include "node/hot_path.h"
+#include "node/records.h"
 
 namespace zerosend {
 

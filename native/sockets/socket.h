@@ -61,7 +61,7 @@ class Socket {
   int32_t send_many(const Source* sources, size_t count, uint32_t* queued,
                     const Destinations& to = {});
 
-  // Does what send_many() does, with neighbouring slots.
+  // The same, with neighbouring slots.
   int32_t send_run(const Run& run, uint32_t* queued, const Destinations& to = {});
 
   // Whether a send may begin anywhere in its slot, and say where it goes. Those of a ring may not.
@@ -130,8 +130,7 @@ class Socket {
   Handed hand_over(size_t most_bytes);
   // Reads completions; returns whether any may still come.
   bool read_completions();
-  // Leaves the socket to the poller thread, as arm(); returns whether that failed, so that the
-  // submission thread must read completions once more.
+  // Leaves the socket to the poller thread; returns whether completions have to be read once more.
   bool leave();
 
   // ---- JavaScript thread, of a socket that has such a thread ------------------------------
@@ -153,8 +152,7 @@ class Socket {
   Wake on_ready(uint32_t events);
   // JavaScript waits for the lock.
   bool is_wanted() const { return mutex_.is_wanted(); }
-  // Returns whether that failed, which is news.
-  bool rearm();
+  bool rearm();  // returns whether that failed, which is news
   // An interface was removed, this socket's or another. Returns whether there is news of it.
   bool on_interface_gone();
 
@@ -248,7 +246,6 @@ class Socket {
   int reason_of(Outcome outcome) const REQUIRES(mutex_) {
     return outcome == Outcome::kFailed ? reason() : 0;
   }
-  // So many bytes of a send that fails were not taken by the kernel.
   void count_unsent(uint64_t bytes) REQUIRES(mutex_) { counters_[Counter::unsentBytes] += bytes; }
   void fail(int error, bool connecting, bool reading = false) REQUIRES(mutex_);
 
@@ -274,15 +271,13 @@ class Socket {
   const size_t max_queued_;
   int fd_ GUARDED_BY(mutex_);
   bool connecting_ GUARDED_BY(mutex_) = false;
-  bool closing_ GUARDED_BY(mutex_) = false;  // begin_close() or abort() was called
-  bool failed_ GUARDED_BY(mutex_) = false;   // a fatal error was reported
-  int failure_ GUARDED_BY(mutex_) = 0;       // its errno
-  // Of the last batch that was refused: the index of the wrong one.
-  uint32_t refused_at_ GUARDED_BY(mutex_) = 0;
+  bool closing_ GUARDED_BY(mutex_) = false;     // begin_close() or abort() was called
+  bool failed_ GUARDED_BY(mutex_) = false;      // a fatal error was reported
+  int failure_ GUARDED_BY(mutex_) = 0;          // its errno
+  uint32_t refused_at_ GUARDED_BY(mutex_) = 0;  // the wrong one of the last batch refused
   bool unfinished_ GUARDED_BY(mutex_) = false;  // do_ready() has more to do, now
 
-  // Null unless timestamps were asked for.
-  std::unique_ptr<StampTracker> stamps_ GUARDED_BY(mutex_);
+  std::unique_ptr<StampTracker> stamps_ GUARDED_BY(mutex_);  // null unless they were asked for
   Counters counters_ GUARDED_BY(mutex_);
   News news_ GUARDED_BY(mutex_);
   Watch watch_ GUARDED_BY(mutex_);

@@ -82,3 +82,17 @@ const NO_VIEW = new DataView(new ArrayBuffer(0));
 
 /** Nothing of a program's runs while it is in use. */
 export const batch = new Batch();
+
+/**
+ * Has the batch write into a memory that holds many packets, or into a part of it.
+ * @param place where the first packet begins
+ * @param bytes from there to the last
+ * @returns the place in what the batch writes into
+ */
+export function placeIn(memory: Uint8Array, view: DataView, place: number, bytes: number): number {
+  const far = place + bytes > FARTHEST;
+  batch.each = 0;
+  batch.views[0] = far ? memory.subarray(place) : memory;
+  batch.view = far ? new DataView(view.buffer, view.byteOffset + place) : view;
+  return far ? 0 : place;
+}

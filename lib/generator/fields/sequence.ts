@@ -7,7 +7,7 @@ import type { BufferRun } from '../../index.js';
 import { rangeError } from '../base/errors.js';
 import { checkKeys } from '../base/validate.js';
 import { checkFits, Template } from '../packets/template.js';
-import { BATCH, FARTHEST, NOTHING, batch as threadsBatch, type Writer } from './batch.js';
+import { BATCH, FARTHEST, NOTHING, placeIn, batch as threadsBatch, type Writer } from './batch.js';
 import type { ChecksumWriter } from './checksum-writer.js';
 import { compileFields } from './compile-fields.js';
 import type { AnyField } from './fields.js';
@@ -254,20 +254,6 @@ export class PacketSequence {
     batch.forget(count);
     this.#next += this.#stride * count;
   }
-}
-
-/**
- * Has the batch write into a memory that holds many packets, or into a part of it.
- * @param place where the first packet begins
- * @param bytes from there to the last
- * @returns the place in what the batch writes into
- */
-function placeIn(memory: Uint8Array, view: DataView, place: number, bytes: number): number {
-  const far = place + bytes > FARTHEST;
-  batch.each = 0;
-  batch.views[0] = far ? memory.subarray(place) : memory;
-  batch.view = far ? new DataView(view.buffer, view.byteOffset + place) : view;
-  return far ? 0 : place;
 }
 
 /**
