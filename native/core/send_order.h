@@ -20,7 +20,7 @@ class SendOrder {
   }
 
   // Of the socket that sends now: how many turns of sockets ago its turn was before, this one
-  // included; UINT32_MAX where it had none.
+  // included; 0 where it had none.
   uint32_t period() const { return period_; }
 
  private:
@@ -35,7 +35,7 @@ class SendOrder {
     latest_ = number;
     Known& known = known_[number];
     ++turn_;
-    period_ = known.turn == 0 ? UINT32_MAX : turn_ - known.turn;
+    period_ = known.turn == 0 ? 0 : turn_ - known.turn;
     known.turn = turn_;
     return known.follower;
   }
