@@ -144,7 +144,7 @@ const functions = {
   sendMany: {
     args: [socket, count, () => pick([0, 0, 0, 0, flags()])],
     right: isErrno,
-    often: 20,
+    often: 24,
   },
   sendRun: { args: [], right: (value) => isNothing(value) && isErrno(call[5]), often: 10 },
   sendPacket: { args: [socket, count], right: isErrno, often: 5 },
