@@ -19,6 +19,12 @@ class SendOrder {
     return 0;
   }
 
+  // A socket has closed: its number may be given to another one, of which nothing is known.
+  void forget(uint32_t number) {
+    if (number < known_.size()) known_[number] = {};
+    if (number == latest_) latest_ = 0;
+  }
+
   // Of the socket that sends now: how many turns of sockets ago its turn was before, this one
   // included; 0 where it had none.
   uint32_t period() const { return period_; }

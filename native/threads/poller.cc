@@ -126,6 +126,7 @@ Failure Poller::add(std::shared_ptr<Socket> socket, uint32_t* handle) {
 void Poller::remove(uint32_t handle) {
   if (find(handle) == nullptr) return;
   const uint32_t index = handle & kIndexMask;
+  send_order_.forget(index);
   std::shared_ptr<Socket> last;  // destroyed after the lock is released
   MutexLock lock(table_mutex_);
   last = std::move(sockets_[index]);

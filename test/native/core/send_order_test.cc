@@ -53,3 +53,16 @@ TEST(send_order_makes_room_for_any_number) {
   for (const uint32_t number : {(1u << 20) - 1, 1u, 500'000u}) CHECK_EQ(order.follow(number), 0u);
   CHECK_EQ(order.follow((1u << 20) - 1), 1u);
 }
+
+TEST(send_order_knows_nothing_of_a_number_that_is_given_again) {
+  SendOrder order;
+  for (const uint32_t number : {1u, 2u, 3u, 1u}) order.follow(number);
+  CHECK_EQ(order.period(), 3u);
+  order.forget(2);
+  CHECK_EQ(order.follow(2), 0u);
+  CHECK_EQ(order.period(), 0u);
+  order.forget(2);
+  CHECK_EQ(order.follow(2), 0u);  // not the same in a row
+  CHECK_EQ(order.follow(3), 1u);
+  order.forget(1000);
+}
