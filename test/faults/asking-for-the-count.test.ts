@@ -1,6 +1,7 @@
 // After a refusal that may have taken a kernel id, the kernel is asked for its count before the next send
 // without a copy: by sendmsg(2), which nothing else of these tests uses.
 import { expect, it } from 'vitest';
+import { itInline } from '../support/submit.js';
 import { byThread } from './handed-over.mjs';
 import { clearFaultsAfterEach, keepInFlight, withUdpReceiver } from './peers.js';
 import { Sender } from './sender.mjs';
@@ -97,7 +98,7 @@ it.each(['EINTR', 'ECONNREFUSED'] as const)('%s in place of its answer: is asked
 );
 
 // docs/submission-thread.md, "when completions are read": they have come back before it is asked.
-it.skipIf(byThread)('ENOBUFS, and ids have come back since: is asked again', () =>
+itInline('ENOBUFS, and ids have come back since: is asked again', () =>
   inDoubt(
     async (sender) => {
       inject('recvmsg'); // what is in flight is read when the question was put

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { byThread } from './handed-over.mjs';
+import { itInline } from '../support/submit.js';
 import { clearFaultsAfterEach, eventually, sharedTcpReceiver, withReceiver } from './peers.js';
 import { pause, Sender, within } from './sender.mjs';
 import {
@@ -46,7 +46,7 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
   // As where somebody else has closed the descriptor. docs/submission-thread.md, "when completions are
   // read": the next three tests are about what JavaScript has left to be armed for, and the submission
   // thread, which looks again and again before it sleeps, leaves nothing.
-  it.skipIf(byThread).each(['EPERM', 'ENOENT', 'EBADF'] as const)(
+  itInline.each(['EPERM', 'ENOENT', 'EBADF'] as const)(
     'arming fails with %s when JavaScript goes idle: the socket ends, with its completions',
     (error: Errno) =>
       withReceiver(protocol, tcp, async (receiver) => {
@@ -63,7 +63,7 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
       }),
   );
 
-  it.skipIf(byThread).each(['ENOMEM', 'ENOSPC'] as const)(
+  itInline.each(['ENOMEM', 'ENOSPC'] as const)(
     'there is no room for a registration (%s): it is polled until there is',
     (error: Errno) =>
       withReceiver(protocol, tcp, async (receiver) => {
@@ -88,7 +88,7 @@ describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
       }),
   );
 
-  it.skipIf(byThread).each(['ENOMEM', 'EINTR'] as const)(
+  itInline.each(['ENOMEM', 'EINTR'] as const)(
     'a registration cannot be removed (%s): it goes on serving',
     (error: Errno) =>
       withReceiver(protocol, tcp, async (receiver) => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { byThread } from './handed-over.mjs';
+import { itInline } from '../support/submit.js';
 import {
   clearFaultsAfterEach,
   eventually,
@@ -62,46 +62,42 @@ describe.each(['tcp', 'udp'] as const)('%s: reading completions', (protocol) => 
 
   // docs/submission-thread.md, "when completions are read": it may look before there is a message, which
   // meets the fault.
-  it.skipIf(byThread)(
-    'a control message that is cut anywhere: what is lost is revoked, nothing else',
-    () =>
-      withReceiver(protocol, tcp, async (receiver) => {
-        const sizes = Array.from({ length: 49 }, (_, i) => i);
-        const senders: Sender[] = [];
-        for (const size of sizes) {
-          const sender = await Sender.open(protocol, receiver);
-          senders.push(sender);
-          // Each completion is read alone, the first with too little room.
-          inject('recvmsg', { limit: size });
-          expect(sender.send()).toBe('accepted');
-          await eventually(() => sender.socket.poll() + faults('recvmsg').struck).toBeGreaterThan(
-            0,
-          );
-          inject('recvmsg');
-          expect(sender.send()).toBe('accepted');
-          const lost = size < WHOLE_COMPLETION;
-          await within(sender.socket.completed(sender.socket.nextId - 1), 'the second send');
-          await within(lost ? Promise.resolve() : sender.socket.flush(), `${size} bytes`);
-          expect([size, sender.socket.inFlight]).toEqual([size, lost ? 1 : 0]);
-          expect(sender.socket.stats().truncatedMessages).toBe(lost ? 1 : 0);
-        }
-        const closing = senders.map(({ socket }) => socket.close({ timeout: 50 }));
-        const reports = await within(Promise.all(closing), 'the close of all');
-        for (const [size, report] of reports.entries()) {
-          const lost = size < WHOLE_COMPLETION;
-          expect([size, report]).toMatchObject([
-            size,
-            { outcome: lost ? 'revoked' : 'drained', ids: 2, unfinished: lost ? 1 : 0 },
-          ]);
-        }
-        for (const { books, pool } of senders) expect(books.audit([pool])).toEqual([]);
-        // The process goes on.
+  itInline('a control message that is cut anywhere: what is lost is revoked, nothing else', () =>
+    withReceiver(protocol, tcp, async (receiver) => {
+      const sizes = Array.from({ length: 49 }, (_, i) => i);
+      const senders: Sender[] = [];
+      for (const size of sizes) {
         const sender = await Sender.open(protocol, receiver);
-        for (let i = 0; i < 10; i++) expect(sender.send()).toBe('accepted');
-        await sender.flushed();
-        const report = await within(sender.socket.close(), 'close');
-        expect(report).toMatchObject({ outcome: 'drained', ids: 10, unfinished: 0 });
-      }),
+        senders.push(sender);
+        // Each completion is read alone, the first with too little room.
+        inject('recvmsg', { limit: size });
+        expect(sender.send()).toBe('accepted');
+        await eventually(() => sender.socket.poll() + faults('recvmsg').struck).toBeGreaterThan(0);
+        inject('recvmsg');
+        expect(sender.send()).toBe('accepted');
+        const lost = size < WHOLE_COMPLETION;
+        await within(sender.socket.completed(sender.socket.nextId - 1), 'the second send');
+        await within(lost ? Promise.resolve() : sender.socket.flush(), `${size} bytes`);
+        expect([size, sender.socket.inFlight]).toEqual([size, lost ? 1 : 0]);
+        expect(sender.socket.stats().truncatedMessages).toBe(lost ? 1 : 0);
+      }
+      const closing = senders.map(({ socket }) => socket.close({ timeout: 50 }));
+      const reports = await within(Promise.all(closing), 'the close of all');
+      for (const [size, report] of reports.entries()) {
+        const lost = size < WHOLE_COMPLETION;
+        expect([size, report]).toMatchObject([
+          size,
+          { outcome: lost ? 'revoked' : 'drained', ids: 2, unfinished: lost ? 1 : 0 },
+        ]);
+      }
+      for (const { books, pool } of senders) expect(books.audit([pool])).toEqual([]);
+      // The process goes on.
+      const sender = await Sender.open(protocol, receiver);
+      for (let i = 0; i < 10; i++) expect(sender.send()).toBe('accepted');
+      await sender.flushed();
+      const report = await within(sender.socket.close(), 'close');
+      expect(report).toMatchObject({ outcome: 'drained', ids: 10, unfinished: 0 });
+    }),
   );
 
   it('cut now and then, among others that arrive whole', () =>

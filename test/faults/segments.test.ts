@@ -8,7 +8,7 @@ import type { Timestamp, UdpOptions } from 'zerosend';
 import { fillStream } from '../../rig/pattern.mjs';
 import { Completions } from '../support/completions.js';
 import { needs } from '../support/requirements.js';
-import { byThread } from './handed-over.mjs';
+import { itInline } from '../support/submit.js';
 import { clearFaultsAfterEach, eventually, holdBack } from './peers.js';
 import { within } from './sender.mjs';
 import { ALWAYS, BufferPool, inject, refuseSegments, UdpSocket } from './zerosend.mjs';
@@ -224,7 +224,7 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
 
   // docs/submission-thread.md, "which system call sends": the thread may find both published, and then the
   // faults strike other calls.
-  it.skipIf(byThread)(
+  itInline(
     'of which some are out when the rest is refused for good: the id fails',
     suite,
     async () => {
@@ -271,17 +271,13 @@ describe.each([4, 6] as const)('segments over IPv%i', (family) => {
   });
 
   // By the submission thread it is the code of an id that fails, as all that the kernel refuses.
-  it.skipIf(byThread)(
-    'of a socket without segments: EIO is the error that it is',
-    suite,
-    async () => {
-      const peer = await Listener.open(family);
-      const { socket, fill } = await open({ remote: peer.at });
-      inject('sendto', { error: 'EIO', times: ALWAYS });
-      const { buffer } = fill(100);
-      expect(() => socket.send(buffer, 100)).toThrow(expect.objectContaining({ code: 'EIO' }));
-      buffer.release();
-      expect(socket.info().segmentation).toBeUndefined();
-    },
-  );
+  itInline('of a socket without segments: EIO is the error that it is', suite, async () => {
+    const peer = await Listener.open(family);
+    const { socket, fill } = await open({ remote: peer.at });
+    inject('sendto', { error: 'EIO', times: ALWAYS });
+    const { buffer } = fill(100);
+    expect(() => socket.send(buffer, 100)).toThrow(expect.objectContaining({ code: 'EIO' }));
+    buffer.release();
+    expect(socket.info().segmentation).toBeUndefined();
+  });
 });

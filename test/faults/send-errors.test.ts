@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { itInline } from '../support/submit.js';
 import { byThread } from './handed-over.mjs';
 import {
   clearFaultsAfterEach,
@@ -96,7 +97,7 @@ describe('TCP: an error that ends the connection', () => {
 
 describe('TCP: an error about one message', () => {
   // By the submission thread it is a hole in the stream: see docs/submission-thread.md.
-  it.skipIf(byThread).each(OWN_FAULT)('%s is thrown, and what follows goes out', async (error) => {
+  itInline.each(OWN_FAULT)('%s is thrown, and what follows goes out', async (error) => {
     const sender = await Sender.tcp(tcp.current);
     expect(sender.send()).toBe('accepted');
     inject('sendto', { error, times: 3 });

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
  * With ZEROSEND_TEST_SUBMIT=thread (`npm run test:thread`), which vitest.config.ts looks at, the sockets that tests open are
  * served by the submission thread, unless they say otherwise: the suites are the same for both values of
  * the option. What must differ is in the table of docs/submission-thread.md, and such tests say
- * `it.skipIf(byThread)` with its row.
+ * `itInline` of submit.ts, with its row.
  */
 
 // Which addon the library has is decided by its first import.

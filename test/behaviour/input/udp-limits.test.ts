@@ -15,7 +15,7 @@ import {
 } from '../../support/endpoints.js';
 import { ip, ownLinks } from '../../support/links.js';
 import { expectIntact } from '../../support/receiver.js';
-import { byThread } from '../../support/submit.js';
+import { itInline } from '../../support/submit.js';
 import { openDescriptors } from './descriptors.js';
 import { coded, expectError, rejectionOf, thrownBy } from './expectations.js';
 
@@ -90,7 +90,7 @@ for (const family of families) {
     });
 
     // The kernel's refusals fail the id: docs/submission-thread.md, "what the kernel refuses".
-    it.skipIf(byThread)('a send without a destination', async () => {
+    itInline('a send without a destination', async () => {
       const peer = await startPeer({ protocol: 'udp', family });
       const pool = makePool({ count: 3 });
       const buffers = [0, 1, 2].map(() => pool.tryAcquire() as PooledBuffer);
@@ -145,7 +145,7 @@ describe('a segmentSize that the path does not take', () => {
   const setMtu = (mtu: number) => ip(`link set lo mtu ${mtu}`);
 
   // The same.
-  it.skipIf(byThread).each([
+  itInline.each([
     { family: 4, address: '127.0.0.1', segmentSize: 1472 },
     { family: 6, address: '::1', segmentSize: 1452 },
   ] as const)(

@@ -5,7 +5,7 @@ import type { SocketStats, XdpSocket } from 'zerosend';
 import { IdChecker } from '../../../rig/ids.mjs';
 import { within } from '../../support/deadline.js';
 import { addPair, countsOf, ip, ownLinks, run } from '../../support/links.js';
-import { byThread } from '../../support/submit.js';
+import { itInline } from '../../support/submit.js';
 import { EXACT, open, take } from './kinds.mjs';
 
 /** On a pair of interfaces on which nobody but the socket under test sends. */
@@ -96,41 +96,38 @@ describe('stats() and the counters of the interface', ownLinks(), () => {
   });
 
   // docs/submission-thread.md, "when the kernel is told of frames".
-  it.skipIf(byThread)(
-    'agree on frames of the transmit ring sent, refused and never sent',
-    async () => {
-      const { name, socket, ids, look, send, settled } = await account('packet', (device) => {
-        run(`tc qdisc add dev ${device} root tbf rate 8mbit burst 4kb limit 10kb`);
-      });
-      await send(2);
-      await settled();
-      expect(look()).toEqual({ ...NOTHING, released: 2, packets: 2 });
-      // Each refusal is a drop to the queueing discipline; the frame is tried again, and goes out once.
-      await send(200);
-      await settled();
-      const { refused, ...behind } = look();
-      const { refused: _, ...nothing } = NOTHING;
-      const all = { released: 200, packets: 200, qdiscDrops: refused };
-      expect(behind).toEqual({ ...nothing, ...all });
-      expect(refused).toBeGreaterThan(10);
-      run(`tc qdisc del dev ${name} root`);
-      look(); // the next one starts here
-      await send(1000);
-      await settled();
-      expect(look()).toEqual({ ...NOTHING, released: 1000, packets: 1000 });
-      // Longer than the MTU has become before the kernel is told of them: found malformed.
-      const handedOver = send(2);
-      ip(`link set ${name} mtu 900`);
-      await handedOver;
-      await settled();
-      expect(look()).toEqual({ ...NOTHING, failed: 2 });
-      ip(`link set ${name} mtu 1500`);
-      ip(`link set ${name} down`);
-      await send(20, 800);
-      const report = await socket.close({ timeout: 50 });
-      expect(look()).toEqual({ ...NOTHING, failed: 20 });
-      expect(report).toMatchObject({ outcome: 'aborted', ids: 1224, unfinished: 22 });
-      expect(ids.result()).toMatchObject({ ...EXACT, how: { zerocopy: 1202, failed: 22 } });
-    },
-  );
+  itInline('agree on frames of the transmit ring sent, refused and never sent', async () => {
+    const { name, socket, ids, look, send, settled } = await account('packet', (device) => {
+      run(`tc qdisc add dev ${device} root tbf rate 8mbit burst 4kb limit 10kb`);
+    });
+    await send(2);
+    await settled();
+    expect(look()).toEqual({ ...NOTHING, released: 2, packets: 2 });
+    // Each refusal is a drop to the queueing discipline; the frame is tried again, and goes out once.
+    await send(200);
+    await settled();
+    const { refused, ...behind } = look();
+    const { refused: _, ...nothing } = NOTHING;
+    const all = { released: 200, packets: 200, qdiscDrops: refused };
+    expect(behind).toEqual({ ...nothing, ...all });
+    expect(refused).toBeGreaterThan(10);
+    run(`tc qdisc del dev ${name} root`);
+    look(); // the next one starts here
+    await send(1000);
+    await settled();
+    expect(look()).toEqual({ ...NOTHING, released: 1000, packets: 1000 });
+    // Longer than the MTU has become before the kernel is told of them: found malformed.
+    const handedOver = send(2);
+    ip(`link set ${name} mtu 900`);
+    await handedOver;
+    await settled();
+    expect(look()).toEqual({ ...NOTHING, failed: 2 });
+    ip(`link set ${name} mtu 1500`);
+    ip(`link set ${name} down`);
+    await send(20, 800);
+    const report = await socket.close({ timeout: 50 });
+    expect(look()).toEqual({ ...NOTHING, failed: 20 });
+    expect(report).toMatchObject({ outcome: 'aborted', ids: 1224, unfinished: 22 });
+    expect(ids.result()).toMatchObject({ ...EXACT, how: { zerocopy: 1202, failed: 22 } });
+  });
 });

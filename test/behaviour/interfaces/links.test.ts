@@ -13,7 +13,7 @@ import {
   ownLinks,
   warnings,
 } from '../../support/links.js';
-import { byThread } from '../../support/submit.js';
+import { itInline } from '../../support/submit.js';
 import { EXACT, failureOf, take } from './kinds.mjs';
 
 type Ring = PacketSocket | XdpSocket;
@@ -358,24 +358,21 @@ describe('under an open socket', ownLinks(), () => {
   });
 
   // docs/submission-thread.md, "what the kernel refuses": such sends fail, and the generator goes on.
-  it.skipIf(byThread)(
-    'generate over UDP rejects with its report when the way is down',
-    async () => {
-      const { name } = addPair();
-      ip(`addr add 198.18.0.1/30 dev ${name}`);
-      ip(`neigh add 198.18.0.2 lladdr 02:00:00:00:00:02 dev ${name}`);
-      const socket = await UdpSocket.open({ remote: { address: '198.18.0.2', port: 9 } });
-      const payload = { payload: Buffer.alloc(100) };
-      const error = await whenItEnds({ socket, template: payload }, () =>
-        ip(`link set ${name} down`),
-      );
-      await socket.close();
-      expect(error).toMatchObject({ address: '198.18.0.2', report: { ended: 'error' } });
-      const { report } = error as CodedError & { report: { packets: number } };
-      expect(report.packets).toBeGreaterThan(50);
-      expect(['ENETUNREACH', 'ENETDOWN', 'EHOSTUNREACH']).toContain(error.code);
-    },
-  );
+  itInline('generate over UDP rejects with its report when the way is down', async () => {
+    const { name } = addPair();
+    ip(`addr add 198.18.0.1/30 dev ${name}`);
+    ip(`neigh add 198.18.0.2 lladdr 02:00:00:00:00:02 dev ${name}`);
+    const socket = await UdpSocket.open({ remote: { address: '198.18.0.2', port: 9 } });
+    const payload = { payload: Buffer.alloc(100) };
+    const error = await whenItEnds({ socket, template: payload }, () =>
+      ip(`link set ${name} down`),
+    );
+    await socket.close();
+    expect(error).toMatchObject({ address: '198.18.0.2', report: { ended: 'error' } });
+    const { report } = error as CodedError & { report: { packets: number } };
+    expect(report.packets).toBeGreaterThan(50);
+    expect(['ENETUNREACH', 'ENETDOWN', 'EHOSTUNREACH']).toContain(error.code);
+  });
 });
 
 describe('AF_XDP refused', ownLinks(), () => {

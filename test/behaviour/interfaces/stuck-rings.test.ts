@@ -11,7 +11,7 @@ import { needsRig } from '../../rig/needs.js';
 import { until, within } from '../../support/deadline.js';
 import { addPair, ip, run } from '../../support/links.js';
 import { hasTool, isRoot, needs, needsHere } from '../../support/requirements.js';
-import { byThread } from '../../support/submit.js';
+import { itInline } from '../../support/submit.js';
 import { codeOf, EXACT, failureOf, layFrame, take } from './kinds.mjs';
 import { stageOf } from './place.js';
 
@@ -74,49 +74,46 @@ describe('frames that the kernel calls malformed', await needsRig('veth', { here
   }
 
   // docs/submission-thread.md, "when the kernel is told of frames".
-  it.skipIf(byThread)(
-    'fail alone: those behind go out in order, and the ring goes on',
-    async () => {
-      const opened = await open({ init: (bytes, index) => void bytes.fill(index, 1500) });
-      const { socket, pool, ids, send, next, flushed } = opened;
-      const ends: string[] = [];
-      socket.on('complete', ({ first, last, how }) => void ends.push(`${first}-${last} ${how}`));
-      const frames = Array.from({ length: 8 }, () => take(pool));
-      const sendAll = (from: number, ...lengths: number[]) => {
-        for (const [i, length] of lengths.entries()) send(frames[from + i] as PooledBuffer, length);
-      };
-      // The MTU shrinks between a send and the kick, so that the kernel finds malformed what was right.
-      sendAll(0, 900, 1400, 900, 1400, 1400, 900);
-      ip(`link set ${stage.interface} mtu 1000`);
-      socket.poll();
-      await delay(20);
-      // These were acquired before anything failed, so they stand behind what failed.
-      sendAll(6, 900, 900);
-      await flushed();
-      for (const index of [1, 3, 4]) {
-        const template = frames[index]?.bytes.subarray(1500, 1510);
-        expect(template).toEqual(Buffer.alloc(10, index));
-      }
-      ip(`link set ${stage.interface} mtu 1500`);
-      // And the ring goes on, round and round.
-      for (let sent = 0; sent < 300; sent++) send(await next(), 900);
-      await flushed();
-      expect((await socket.close()).unfinished).toBe(3);
-      expect(ends.slice(0, 6)).toEqual([
-        '0-0 zerocopy',
-        '1-1 failed',
-        '2-2 zerocopy',
-        '3-4 failed',
-        '5-5 zerocopy',
-        '6-7 zerocopy',
-      ]);
-      expect(ids.result()).toEqual({ ids: 308, how: { zerocopy: 305, failed: 3 }, ...EXACT });
-    },
-  );
+  itInline('fail alone: those behind go out in order, and the ring goes on', async () => {
+    const opened = await open({ init: (bytes, index) => void bytes.fill(index, 1500) });
+    const { socket, pool, ids, send, next, flushed } = opened;
+    const ends: string[] = [];
+    socket.on('complete', ({ first, last, how }) => void ends.push(`${first}-${last} ${how}`));
+    const frames = Array.from({ length: 8 }, () => take(pool));
+    const sendAll = (from: number, ...lengths: number[]) => {
+      for (const [i, length] of lengths.entries()) send(frames[from + i] as PooledBuffer, length);
+    };
+    // The MTU shrinks between a send and the kick, so that the kernel finds malformed what was right.
+    sendAll(0, 900, 1400, 900, 1400, 1400, 900);
+    ip(`link set ${stage.interface} mtu 1000`);
+    socket.poll();
+    await delay(20);
+    // These were acquired before anything failed, so they stand behind what failed.
+    sendAll(6, 900, 900);
+    await flushed();
+    for (const index of [1, 3, 4]) {
+      const template = frames[index]?.bytes.subarray(1500, 1510);
+      expect(template).toEqual(Buffer.alloc(10, index));
+    }
+    ip(`link set ${stage.interface} mtu 1500`);
+    // And the ring goes on, round and round.
+    for (let sent = 0; sent < 300; sent++) send(await next(), 900);
+    await flushed();
+    expect((await socket.close()).unfinished).toBe(3);
+    expect(ends.slice(0, 6)).toEqual([
+      '0-0 zerocopy',
+      '1-1 failed',
+      '2-2 zerocopy',
+      '3-4 failed',
+      '5-5 zerocopy',
+      '6-7 zerocopy',
+    ]);
+    expect(ids.result()).toEqual({ ids: 308, how: { zerocopy: 305, failed: 3 }, ...EXACT });
+  });
 
   const linkLayer = { destination: '02:00:00:00:00:02', protocol: 0x88b5 };
   // docs/submission-thread.md, "when the kernel is told of frames".
-  it.skipIf(byThread).each<[string, Partial<PacketOptions>, number]>([
+  itInline.each<[string, Partial<PacketOptions>, number]>([
     ['cooked', { linkLayer }, 0],
     ['bypass', { qdiscBypass: true }, 0],
     ['offload', { virtioNetHeader: true }, 10],

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { BufferPool, BufferRun, PooledBuffer } from 'zerosend';
 import { turn, within } from '../../support/deadline.js';
 import { connectTo, expectAllFree, makePool, openTo, startPeer } from '../../support/endpoints.js';
-import { byThread } from '../../support/submit.js';
+import { itInline } from '../../support/submit.js';
 
 /** A pool with one buffer, and that buffer. */
 function dryPool() {
@@ -185,7 +185,7 @@ describe('acquire() on a dry pool', () => {
   });
 
   // docs/submission-thread.md, "tryAcquire on a dry pool": no listener runs within it.
-  it.skipIf(byThread)(
+  itInline(
     'is refused, and tryAcquire() too, when a listener within it closes the pool',
     async () => {
       const peer = await startPeer({ protocol: 'udp', discard: true });

@@ -14,7 +14,7 @@ import {
 import { event } from '../../support/deadline.js';
 import { addPair, ip, ownLinks } from '../../support/links.js';
 import { OtherNamespace } from '../../support/other-namespace.js';
-import { byThread } from '../../support/submit.js';
+import { itInline } from '../../support/submit.js';
 
 /** A name with the addresses that a test gives it. Made before the library binds the function. */
 const several = await vi.hoisted(async () => {
@@ -63,7 +63,7 @@ function rangesOf(socket: ZeroCopySocket): string[] {
 
 describe('an error', ownLinks(), () => {
   // The kernel's refusals fail the id: docs/submission-thread.md, "what the kernel refuses".
-  it.skipIf(byThread)('of sendTo names the destination', async () => {
+  itInline('of sendTo names the destination', async () => {
     const socket = await UdpSocket.open({ remote: LOOPBACK, segmentSize: 1000 });
     const to = { address: NOWHERE, port: 7 };
     const elsewhere = await errorOf(() => socket.sendTo(new Uint8Array(10), 10, to));

@@ -6,7 +6,7 @@ import { UdpSocket } from 'zerosend';
 import { within } from '../../support/deadline.js';
 import { type Family, families, tracked } from '../../support/endpoints.js';
 import { addPair, countsOf, ip, ownLinks } from '../../support/links.js';
-import { byThread } from '../../support/submit.js';
+import { itInline } from '../../support/submit.js';
 import { thrownBy } from '../input/expectations.js';
 
 const LENGTH = 1000;
@@ -59,7 +59,7 @@ describe.each(families)('multicast over IPv%i', ownLinks(), (family) => {
 });
 
 // The kernel's refusals fail the id: docs/submission-thread.md, "what the kernel refuses".
-it.skipIf(byThread)('a mark is seen by the rules of routing', ownLinks(), async () => {
+itInline('a mark is seen by the rules of routing', ownLinks(), async () => {
   makeWay(4, 7);
   ip('rule add fwmark 0x80000009 unreachable');
   onTestFinished(() => void ip('rule del fwmark 0x80000009'));

@@ -5,7 +5,7 @@ import { type CodedError, UdpSocket, XdpSocket } from 'zerosend';
 import { until, within } from '../../support/deadline.js';
 import { tracked } from '../../support/endpoints.js';
 import { addPair, countsOf, ip, newName, ownLinks } from '../../support/links.js';
-import { byThread } from '../../support/submit.js';
+import { itInline } from '../../support/submit.js';
 
 const LENGTH = 1000;
 const NEIGHBOUR = 'fe80::99';
@@ -66,7 +66,7 @@ describe('a zone', ownLinks(), () => {
 
   // What the kernel itself has bound to an interface stays with that one, and says so.
   // The kernel's refusals fail the id: docs/submission-thread.md, "what the kernel refuses".
-  it.skipIf(byThread)('that a socket is connected through ends with its interface', async () => {
+  itInline('that a socket is connected through ends with its interface', async () => {
     const name = make();
     const remote = { address: `${NEIGHBOUR}%${name}`, port: 9 };
     const socket = tracked(await UdpSocket.open({ remote }));

@@ -13,47 +13,44 @@ import {
   openTo,
   startPeer,
 } from '../../support/endpoints.js';
-import { byThread } from '../../support/submit.js';
+import { itInline } from '../../support/submit.js';
 
 const SOCKETS = 200;
 
 describe(`${SOCKETS} sockets that take turns with datagrams`, () => {
   // docs/submission-thread.md, "when completions are read": buffers come back when the thread has told.
-  it.skipIf(byThread)(
-    'which are copied: few buffers go round, without a turn of the event loop',
-    async () => {
-      const peer = await startPeer({ protocol: 'udp', discard: true });
-      const pool = makePool({ count: 64 });
-      const sockets: UdpSocket[] = [];
-      for (let i = 0; i < SOCKETS; i++) sockets.push(await openTo(peer, { zeroCopy: 'never' }));
-      const completions = sockets.map((socket) => new Completions(socket));
-      const rounds = 40;
-      for (let round = 0; round < rounds; round++) {
-        for (const socket of sockets) {
-          const buffer = pool.tryAcquire();
-          if (buffer === null) throw new Error('the pool is dry');
-          expect(buffer.index).toBeLessThan(17); // the lowest free one: those before it are in use
-          expect(socket.send(buffer, 100)).toBe(round);
-        }
+  itInline('which are copied: few buffers go round, without a turn of the event loop', async () => {
+    const peer = await startPeer({ protocol: 'udp', discard: true });
+    const pool = makePool({ count: 64 });
+    const sockets: UdpSocket[] = [];
+    for (let i = 0; i < SOCKETS; i++) sockets.push(await openTo(peer, { zeroCopy: 'never' }));
+    const completions = sockets.map((socket) => new Completions(socket));
+    const rounds = 40;
+    for (let round = 0; round < rounds; round++) {
+      for (const socket of sockets) {
+        const buffer = pool.tryAcquire();
+        if (buffer === null) throw new Error('the pool is dry');
+        expect(buffer.index).toBeLessThan(17); // the lowest free one: those before it are in use
+        expect(socket.send(buffer, 100)).toBe(round);
       }
-      // Told in ranges, not one by one.
-      for (const { ranges } of completions) expect(ranges).toBeLessThanOrEqual(rounds / 10);
-      await within(Promise.all(sockets.map((socket) => socket.flush())), 'all flushes');
-      for (const each of completions) each.expectEachOnce(rounds);
-      for (const [i, socket] of sockets.entries()) {
-        const { completed, inlined, ranges } = socket.stats();
-        expect({ completed, inlined, ranges }).toEqual({
-          completed: rounds,
-          inlined: rounds,
-          ranges: completions[i]?.ranges,
-        });
-      }
-      expectAllFree(pool);
-      expect(pool.stats().mostInFlight).toBeLessThanOrEqual(16);
-    },
-  );
+    }
+    // Told in ranges, not one by one.
+    for (const { ranges } of completions) expect(ranges).toBeLessThanOrEqual(rounds / 10);
+    await within(Promise.all(sockets.map((socket) => socket.flush())), 'all flushes');
+    for (const each of completions) each.expectEachOnce(rounds);
+    for (const [i, socket] of sockets.entries()) {
+      const { completed, inlined, ranges } = socket.stats();
+      expect({ completed, inlined, ranges }).toEqual({
+        completed: rounds,
+        inlined: rounds,
+        ranges: completions[i]?.ranges,
+      });
+    }
+    expectAllFree(pool);
+    expect(pool.stats().mostInFlight).toBeLessThanOrEqual(16);
+  });
 
-  it('which are not copied: few buffers go round, and each id is told of once', async () => {
+  itInline('which are not copied: few buffers go round, and each id is told of once', async () => {
     const peer = await startPeer({ protocol: 'udp', discard: true });
     const pool = makePool({ count: 64 });
     const sockets: UdpSocket[] = [];
@@ -88,33 +85,39 @@ describe(`${SOCKETS} sockets that take turns with datagrams`, () => {
     for (const each of completions) each.expectEachOnce(rounds);
     for (const [i, socket] of sockets.entries()) {
       const { completed, copied, zerocopy, ranges } = socket.stats();
-      expect({ completed, ended: copied + zerocopy }).toEqual({ completed: rounds, ended: rounds });
+      expect({ completed, ended: copied + zerocopy }).toEqual({
+        completed: rounds,
+        ended: rounds,
+      });
       expect(ranges).toBe(completions[i]?.ranges);
     }
     expectAllFree(pool);
     expect(pool.stats().mostInFlight).toBeLessThanOrEqual(17);
   });
 
-  it('which are not copied, and fewer than the buffers: one notification tells of several sends', async () => {
-    const peer = await startPeer({ protocol: 'udp', discard: true });
-    const pool = makePool({ bufferSize: 4096, count: 256 });
-    const sockets: UdpSocket[] = [];
-    for (let i = 0; i < 40; i++) sockets.push(await openTo(peer, { zeroCopy: 'always' }));
-    const completions = sockets.map((socket) => new Completions(socket));
-    const rounds = 48;
-    for (let round = 0; round < rounds; round++) {
-      for (const socket of sockets) {
-        const buffer = pool.tryAcquire();
-        if (buffer === null) throw new Error('the pool is dry');
-        expect(socket.send(buffer, 100)).toBe(round);
+  itInline(
+    'which are not copied, and fewer than the buffers: one notification tells of several sends',
+    async () => {
+      const peer = await startPeer({ protocol: 'udp', discard: true });
+      const pool = makePool({ bufferSize: 4096, count: 256 });
+      const sockets: UdpSocket[] = [];
+      for (let i = 0; i < 40; i++) sockets.push(await openTo(peer, { zeroCopy: 'always' }));
+      const completions = sockets.map((socket) => new Completions(socket));
+      const rounds = 48;
+      for (let round = 0; round < rounds; round++) {
+        for (const socket of sockets) {
+          const buffer = pool.tryAcquire();
+          if (buffer === null) throw new Error('the pool is dry');
+          expect(socket.send(buffer, 100)).toBe(round);
+        }
       }
-    }
-    await within(Promise.all(sockets.map((socket) => socket.flush())), 'all flushes');
-    for (const each of completions) each.expectEachOnce(rounds);
-    expectAllFree(pool);
-    // The first turns of all are like those of many more sockets.
-    for (const socket of sockets) expect(socket.stats().notifications).toBeLessThan(rounds / 2);
-  });
+      await within(Promise.all(sockets.map((socket) => socket.flush())), 'all flushes');
+      for (const each of completions) each.expectEachOnce(rounds);
+      expectAllFree(pool);
+      // The first turns of all are like those of many more sockets.
+      for (const socket of sockets) expect(socket.stats().notifications).toBeLessThan(rounds / 2);
+    },
+  );
 
   it('which are copied or not, at random: each id is told once', async () => {
     const peer = await startPeer({ protocol: 'udp', discard: true });

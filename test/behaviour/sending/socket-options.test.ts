@@ -17,7 +17,7 @@ import {
   startPeer,
   tracked,
 } from '../../support/endpoints.js';
-import { byThread } from '../../support/submit.js';
+import { itInline } from '../../support/submit.js';
 import {
   coded,
   expectError,
@@ -114,7 +114,7 @@ async function freePort(family: Family): Promise<number> {
 
 describe('options of UDP', () => {
   // The kernel's refusals fail the id: docs/submission-thread.md, "what the kernel refuses".
-  it.skipIf(byThread)('broadcast is refused without the option and heard with it', async () => {
+  itInline('broadcast is refused without the option and heard with it', async () => {
     const receiver = createSocket('udp4');
     onTestFinished(() => void receiver.close());
     const bound = once(receiver, 'listening');

@@ -5,7 +5,7 @@ import { DatagramContent, StreamContent } from '../../support/content.js';
 import { within } from '../../support/deadline.js';
 import { connectTo, expectAllFree, makePool, openTo, startPeer } from '../../support/endpoints.js';
 import { expectIntact } from '../../support/receiver.js';
-import { byThread } from '../../support/submit.js';
+import { itInline } from '../../support/submit.js';
 
 interface CodedError extends Error {
   code: string;
@@ -71,7 +71,7 @@ describe('a send that throws takes no id and leaves the buffer with the caller',
   });
 
   // docs/submission-thread.md, "what the kernel refuses".
-  it.skipIf(byThread)('UDP, what only the kernel refuses included', async () => {
+  itInline('UDP, what only the kernel refuses included', async () => {
     const peer = await startPeer({ protocol: 'udp' });
     const pool = makePool();
     const socket = await openTo(peer, { zeroCopy: 'always' });

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BufferPool, TcpSocket, type Timestamp, UdpSocket, type ZeroCopySocket } from 'zerosend';
 import { families, loopback, overLoopback } from '../../support/endpoints.js';
-import { byThread } from '../../support/submit.js';
+import { itInline } from '../../support/submit.js';
 
 const closers: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
@@ -85,7 +85,7 @@ describe.each(families)('timestamps over IPv%i', (family) => {
   );
 
   // docs/submission-thread.md, "what the kernel refuses": the refused one has an id.
-  it.skipIf(byThread)(
+  itInline(
     'keep the right ids after a datagram that the kernel has refused',
     overLoopback(family),
     async () => {
