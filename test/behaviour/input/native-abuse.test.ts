@@ -10,7 +10,12 @@ const isolated = () => (canMakeNamespaces() ? ownNamespace(['link set lo up']) :
 
 it.each([1, 20_261_123])('the addon outlives 26,000 random calls, seed %i', async (seed) => {
   const given = { addon: addonPath, seed, calls: 26_000 };
-  const told = await ask('native-abuse', given, { prefix: isolated() });
+  let told = await ask('native-abuse', given, { prefix: isolated() });
+  // Whether the submission thread comes to sleep between calls is a matter of the machine's other work,
+  // and of what has been scribbled over by then.
+  for (let i = 0; i < 4 && !told.tally['the thread has slept']; i++) {
+    told = await ask('native-abuse', given, { prefix: isolated() });
+  }
   expect(told.missing).toEqual([]);
   expect(told.wrong).toEqual([]);
   // The calls were not all refused at the door.
