@@ -1,4 +1,4 @@
-import { expect, it, type TestAPI } from 'vitest';
+import { describe, expect, it, type SuiteAPI, type TestAPI } from 'vitest';
 
 /** Whether sockets of this run are served by the submission thread: see submit-by-thread.ts. */
 export const byThread: boolean = process.env.ZEROSEND_TEST_SUBMIT === 'thread';
@@ -10,6 +10,8 @@ const unregistered = Object.assign(() => {}, { each: () => () => {} });
  * thread such a test does not exist, rather than being skipped.
  */
 export const itInline = byThread ? (unregistered as unknown as TestAPI) : it;
+/** The same of `describe`. */
+export const describeInline = byThread ? (unregistered as unknown as SuiteAPI) : describe;
 
 /** Sends wait for room: at once, or beside the submission thread as soon as it has found none. */
 export async function expectNeedsDrain(socket: { readonly needDrain: boolean }): Promise<void> {
