@@ -21,13 +21,15 @@ import {
   type PooledBuffer,
   slotOf as slotOfBuffer,
 } from '../buffers/pooled-buffer.js';
+import type { Run } from '../buffers/run.js';
 import type { Slot } from '../buffers/slots.js';
 import type { Aim } from './aim.js';
 import type { InFlight } from './in-flight.js';
 import type { PoolsInFlight } from './pools-in-flight.js';
 import { checkPool, nameIndex, refusal } from './refusals.js';
 import { type Numbers, numberAt, writeLengths } from './run-lengths.js';
-import { cancelSends, type Sender } from './sender.js';
+import { cancelSends } from './sender.js';
+import type { Sends } from './sends.js';
 import type { SocketState } from './state.js';
 import type { ZeroCopyPolicy } from './zero-copy-policy.js';
 
@@ -45,13 +47,13 @@ const ZERO_COPY = FLAG_ZERO_COPY;
  * then on no code of the program runs until the last send is booked.
  */
 export class BatchSender {
-  readonly #state: SocketState;
+  protected readonly state: SocketState;
   readonly #reactee: Reactee;
-  readonly #pools: PoolsInFlight;
-  readonly #sender: Sender;
-  readonly #inFlight: InFlight;
-  readonly #policy: ZeroCopyPolicy;
-  readonly #handle: number;
+  protected readonly pools: PoolsInFlight;
+  protected readonly sender: Sends;
+  protected readonly inFlight: InFlight;
+  protected readonly policy: ZeroCopyPolicy;
+  protected readonly handle: number;
   readonly #maxBatch: number;
   readonly #ownPool: BufferPool | null;
 
@@ -60,16 +62,16 @@ export class BatchSender {
     state: SocketState,
     reactee: Reactee,
     pools: PoolsInFlight,
-    sender: Sender,
+    sender: Sends,
     limits: { maxBatch: number; pool?: BufferPool | undefined },
   ) {
-    this.#state = state;
+    this.state = state;
     this.#reactee = reactee;
-    this.#pools = pools;
-    this.#sender = sender;
-    this.#inFlight = state.inFlight;
-    this.#policy = state.policy;
-    this.#handle = state.handle;
+    this.pools = pools;
+    this.sender = sender;
+    this.inFlight = state.inFlight;
+    this.policy = state.policy;
+    this.handle = state.handle;
     this.#maxBatch = limits.maxBatch;
     this.#ownPool = limits.pool ?? null;
   }
@@ -82,19 +84,19 @@ export class BatchSender {
   ): { first: number; last: number } {
     if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
     const count = checkInteger('buffers.length', buffers.length, 1, this.#maxBatch);
-    this.#sender.reapIfDueFor(count);
+    this.sender.reapIfDueFor(count);
     const own = readBuffers(buffers, count);
     try {
       const lengths = typeof length === 'number' ? length : readLengths(length, count);
       if (to !== null) to.read(count);
-      // No code of the program runs within it.
-      return this.#sendBuffers(own, lengths, count, offsets, to);
+      return this.sendBuffers(own, lengths, count, offsets, to);
     } finally {
       giveBack(own, count);
     }
   }
 
-  #sendBuffers(
+  /** Sends what was read, of which nothing has been checked. No code of the program runs within it. */
+  protected sendBuffers(
     own: unknown[],
     lengths: Numbers,
     count: number,
@@ -114,13 +116,13 @@ export class BatchSender {
         }
         const slot = slotOf(buffer);
         const bytes = typeof lengths === 'number' ? lengths : (lengths[begun] as number);
-        if (sliced || !this.#sender.isUsual(buffer, slot, bytes)) {
+        if (sliced || !this.sender.isUsual(buffer, slot, bytes)) {
           const offset = numberAt(offsets, begun);
-          this.#sender.check(buffer, slot, bytes, offset);
+          this.sender.check(buffer, slot, bytes, offset);
           if (sliced) writeBegin(begun, offset);
           verified ||= slot.verifier !== null;
         }
-        const asked = this.#policy.wants(bytes) ? ZERO_COPY : 0;
+        const asked = this.policy.wants(bytes) ? ZERO_COPY : 0;
         writeOneOf(begun, slot.slab, slot.index, bytes, asked);
         // Done here, so that a buffer that is named twice needs two leases.
         slot.slots.beginSend(slot);
@@ -128,21 +130,21 @@ export class BatchSender {
       }
       if (!this.#reactee.active) reactor.markBusy(this.#reactee);
       if (to !== null) flags |= to.write();
-      const result = nativeSendMany(this.#handle, count, flags);
+      const result = nativeSendMany(this.handle, count, flags);
       if (result < 0) throw this.#refusalOf(result, requestLength, to);
     } catch (error) {
       cancelSends(slots, begun);
       if (begun < count) nameIndex(error, begun);
       throw error;
     }
-    const first = this.#inFlight.next;
+    const first = this.inFlight.next;
     for (let i = 0; verified && i < count; i++) {
       const slot = slots[i] as Slot;
       const begin = sliced ? beginOf(i) : 0;
       slot.verifier?.sent(slot, begin + requestLength(i), first + i);
     }
-    this.#inFlight.addMany(slots, count);
-    if (waiting() !== 0) this.#state.waitForDrain(first + count - 1);
+    this.inFlight.addMany(slots, count);
+    if (waiting() !== 0) this.state.waitForDrain(first + count - 1);
     return { first, last: first + count - 1 };
   }
 
@@ -153,7 +155,7 @@ export class BatchSender {
     to: Aim | null = null,
   ): { first: number; last: number } {
     const run = runOf(buffers);
-    this.#sender.reapIfDueFor(run.count);
+    this.sender.reapIfDueFor(run.count);
     run.assertHeld('send');
     const { count } = run;
     const { pool } = buffers;
@@ -163,22 +165,33 @@ export class BatchSender {
     // A getter may have sent the run while the lengths were read.
     run.assertHeld('send');
     if (run.count !== count) throw invalidArgument('length', `${run.count} numbers`, length);
-    // From here on no code of the program runs.
     checkPool(pool, this.#ownPool, run.first);
-    let flags = writeLengths(this.#state, count, pool.bufferSize, lengths, offsets, this.#ownPool);
-    if (pool !== this.#pools.usual) this.#pools.use(pool, run.verifier !== null, this.#inFlight);
+    return this.sendRun(run, pool, lengths, offsets, to);
+  }
+
+  /** Sends a run that is held. No code of the program runs within it. */
+  protected sendRun(
+    run: Run,
+    pool: BufferPool,
+    lengths: Numbers,
+    offsets: Numbers | undefined,
+    to: Aim | null,
+  ): { first: number; last: number } {
+    const { count } = run;
+    let flags = writeLengths(this.state, count, pool.bufferSize, lengths, offsets, this.#ownPool);
+    if (pool !== this.pools.usual) this.pools.use(pool, run.verifier !== null, this.inFlight);
     if (!this.#reactee.active) reactor.markBusy(this.#reactee);
     if (to !== null) flags |= to.write();
-    const result = sendSlots(this.#handle, run.slab, run.first, count, flags);
+    const result = sendSlots(this.handle, run.slab, run.first, count, flags);
     if (result < 0) throw this.#refusalOf(result, runLength, to);
-    const first = this.#inFlight.addRun(run);
+    const first = this.inFlight.addRun(run);
     const last = first + count - 1;
     const { verifier } = run;
     for (let i = 0; verifier !== null && i < count; i++) {
       const begin = offsets === undefined ? 0 : beginOf(i);
       verifier.sent(i, begin + runLength(i), first + i);
     }
-    if (result > 0) this.#state.waitForDrain(last);
+    if (result > 0) this.state.waitForDrain(last);
     return { first, last };
   }
 
@@ -186,6 +199,6 @@ export class BatchSender {
   #refusalOf(result: number, lengthOf: (i: number) => number, to: Aim | null): Error {
     const index = refusedIndex();
     const about = to === null ? undefined : () => to.at(index);
-    return refusal(this.#state, result, lengthOf(index), 0, index, about);
+    return refusal(this.state, result, lengthOf(index), 0, index, about);
   }
 }

@@ -10,7 +10,7 @@ import { Lines } from './lines.js';
 import type { CheckedSocketOptions } from './options.js';
 import { Room } from './room.js';
 import { Sender } from './sender.js';
-import type { Batches, Sends } from './sends.js';
+import type { Sends } from './sends.js';
 import { type Limits, type Protocol, SocketState } from './state.js';
 import { Submission } from './submission.js';
 import { ThreadBatchSender } from './thread-batch-sender.js';
@@ -30,7 +30,7 @@ export class Core {
   readonly state: SocketState;
   readonly completions: Completions;
   readonly sender: Sends;
-  readonly batches: Batches;
+  readonly batches: BatchSender;
 
   constructor(
     emitter: Emitter<ZeroCopySocketEvents>,
@@ -50,11 +50,10 @@ export class Core {
       // A batch is accepted whole, so all of it must have room in the queue.
       maxBatch: Math.min(MAX_REQUESTS, options.maxQueuedSends),
     };
-    const batches = new BatchSender(state, completions, pools, sender, most);
     const { submission } = state;
     if (submission === null) {
       this.sender = sender;
-      this.batches = batches;
+      this.batches = new BatchSender(state, completions, pools, sender, most);
     } else {
       // Who makes the system calls is decided here, and not for each send.
       const room = new Room(state, submission, options.maxQueuedSends);
@@ -63,7 +62,7 @@ export class Core {
         reapEvery: REAP_EVERY,
         ...limits,
       });
-      this.batches = new ThreadBatchSender(state, lines, pools, this.sender, batches, most);
+      this.batches = new ThreadBatchSender(state, lines, pools, this.sender, most);
     }
     if (options.measureLatency) this.state.inFlight.measure();
     if (this.state.stallAfter > 0) {

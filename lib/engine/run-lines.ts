@@ -1,6 +1,7 @@
 import { reserveLines, writeLongRun, writeOwnLength, writeRun } from '../addon/submission.js';
 import type { Run } from '../buffers/run.js';
 import { checkLength, nameIndex } from './refusals.js';
+import type { Numbers } from './run-lengths.js';
 import type { SocketState } from './state.js';
 
 /**
@@ -11,7 +12,7 @@ import type { SocketState } from './state.js';
 export function writeRunLines(
   state: SocketState,
   run: Run,
-  lengths: number | readonly unknown[],
+  lengths: Numbers,
   size: number,
 ): number {
   const { policy, handle } = state;

@@ -2,6 +2,7 @@ import { invalidArgument } from '../base/errors.js';
 import { BufferRun } from '../buffers/buffer-run.js';
 import type { PooledBuffer } from '../buffers/pooled-buffer.js';
 import type { Aim } from './aim.js';
+import type { BatchSender } from './batch-sender.js';
 import {
   readMany,
   readOffset,
@@ -9,7 +10,6 @@ import {
   type SendManyOptions,
   type SendOptions,
 } from './send-options.js';
-import type { Batches } from './sends.js';
 import type { SocketState } from './state.js';
 
 /*
@@ -20,7 +20,7 @@ import type { SocketState } from './state.js';
 
 /** The parts of a socket that are used here. */
 interface Core {
-  readonly batches: Batches;
+  readonly batches: BatchSender;
   readonly state: SocketState;
 }
 

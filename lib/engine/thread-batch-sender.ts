@@ -1,87 +1,51 @@
 import { lineLength, reserveLines, writeSend } from '../addon/submission.js';
 import { invalidArgument } from '../base/errors.js';
-import { checkInteger } from '../base/validate.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';
-import { type BufferRun, runOf } from '../buffers/buffer-run.js';
-import { giveBack, readBuffers, readLengths } from '../buffers/given-arrays.js';
-import { isPooled, type PooledBuffer, slotOf } from '../buffers/pooled-buffer.js';
+import { isPooled, slotOf } from '../buffers/pooled-buffer.js';
+import type { Run } from '../buffers/run.js';
 import type { Slot } from '../buffers/slots.js';
 import type { Aim } from './aim.js';
-import type { BatchSender } from './batch-sender.js';
-import type { InFlight } from './in-flight.js';
+import { BatchSender } from './batch-sender.js';
 import type { Lines } from './lines.js';
 import type { PoolsInFlight } from './pools-in-flight.js';
-import { checkPool, nameIndex } from './refusals.js';
-import type { Numbers } from './run-lengths.js';
+import { nameIndex } from './refusals.js';
+import { type Numbers, numberAt } from './run-lengths.js';
 import { writeRunLines } from './run-lines.js';
 import { cancelSends } from './sender.js';
-import type { Batches, Sends } from './sends.js';
+import type { Sends } from './sends.js';
 import type { SocketState } from './state.js';
-import type { ZeroCopyPolicy } from './zero-copy-policy.js';
 
 const write = writeSend;
 
 /**
- * Publishes several sends at once for the submission thread, by one store. As a {@link BatchSender}; slices,
- * and what goes elsewhere than to the peer, no descriptors are made of: the inline one hands these over
- * within the call, behind what is published.
+ * Publishes several sends at once for the submission thread, by one store. No descriptor can hold slices,
+ * nor what goes elsewhere than to the peer: that is handed over within the call, behind what is published.
  */
-export class ThreadBatchSender implements Batches {
-  readonly #state: SocketState;
+export class ThreadBatchSender extends BatchSender {
   readonly #lines: Lines;
-  readonly #pools: PoolsInFlight;
-  readonly #sender: Sends;
-  readonly #inline: BatchSender;
-  readonly #inFlight: InFlight;
-  readonly #policy: ZeroCopyPolicy;
-  readonly #handle: number;
-  readonly #maxBatch: number;
-  readonly #ownPool: BufferPool | null;
 
   constructor(
     state: SocketState,
     lines: Lines,
     pools: PoolsInFlight,
     sender: Sends,
-    inline: BatchSender,
     limits: { maxBatch: number; pool?: BufferPool | undefined },
   ) {
-    this.#state = state;
+    super(state, lines.reactee, pools, sender, limits);
     this.#lines = lines;
-    this.#pools = pools;
-    this.#sender = sender;
-    this.#inline = inline;
-    this.#inFlight = state.inFlight;
-    this.#policy = state.policy;
-    this.#handle = state.handle;
-    this.#maxBatch = limits.maxBatch;
-    this.#ownPool = limits.pool ?? null;
   }
 
-  many(
-    buffers: readonly PooledBuffer[],
-    length: number | ArrayLike<number>,
-    offsets?: Numbers,
-    to: Aim | null = null,
+  protected override sendBuffers(
+    own: unknown[],
+    lengths: Numbers,
+    count: number,
+    offsets: Numbers | undefined,
+    to: Aim | null,
   ): { first: number; last: number } {
     if (offsets !== undefined || to !== null) {
-      return this.#lines.behind(() => this.#inline.many(buffers, length, offsets, to));
+      return this.#lines.behind(() => super.sendBuffers(own, lengths, count, offsets, to));
     }
-    if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
-    const count = checkInteger('buffers.length', buffers.length, 1, this.#maxBatch);
-    this.#sender.reapIfDueFor(count);
-    const own = readBuffers(buffers, count);
-    try {
-      const lengths = typeof length === 'number' ? length : readLengths(length, count);
-      // Nothing runs within it that is not ours.
-      return this.#sendBuffers(own, lengths, count);
-    } finally {
-      giveBack(own, count);
-    }
-  }
-
-  #sendBuffers(own: unknown[], lengths: Numbers, count: number): { first: number; last: number } {
-    const slots = own as Slot[]; // which take the places of the buffers, one by one
+    const slots = own as Slot[]; // the slots take the places of the buffers in the same list
     let begun = 0;
     let verified = false;
     reserveLines(count);
@@ -93,12 +57,12 @@ export class ThreadBatchSender implements Batches {
         }
         const slot = slotOf(buffer);
         const bytes = typeof lengths === 'number' ? lengths : (lengths[begun] as number);
-        if (!this.#sender.isUsual(buffer, slot, bytes)) {
-          this.#sender.check(buffer, slot, bytes);
+        if (!this.sender.isUsual(buffer, slot, bytes)) {
+          this.sender.check(buffer, slot, bytes);
           verified ||= slot.verifier !== null;
         }
-        write(begun, this.#handle, slot.slab, slot.index, bytes, this.#policy.wants(bytes));
-        // Now, so that a buffer named twice needs two leases.
+        write(begun, this.handle, slot.slab, slot.index, bytes, this.policy.wants(bytes));
+        // Done here, so that a buffer that is named twice needs two leases.
         slot.slots.beginSend(slot);
         slots[begun] = slot;
       }
@@ -108,46 +72,36 @@ export class ThreadBatchSender implements Batches {
       if (begun < count) nameIndex(error, begun);
       throw error;
     }
-    const first = this.#inFlight.next;
+    const first = this.inFlight.next;
     for (let i = 0; verified && i < count; i++) {
       const slot = slots[i] as Slot;
       slot.verifier?.sent(slot, lineLength(i), first + i);
     }
     this.#lines.publish(count);
-    this.#inFlight.addMany(slots, count);
+    this.inFlight.addMany(slots, count);
     return { first, last: first + count - 1 };
   }
 
-  run(
-    buffers: BufferRun,
-    length: number | ArrayLike<number>,
-    offsets?: Numbers,
-    to: Aim | null = null,
+  protected override sendRun(
+    run: Run,
+    pool: BufferPool,
+    lengths: Numbers,
+    offsets: Numbers | undefined,
+    to: Aim | null,
   ): { first: number; last: number } {
     if (offsets !== undefined || to !== null) {
-      return this.#lines.behind(() => this.#inline.run(buffers, length, offsets, to));
+      return this.#lines.behind(() => super.sendRun(run, pool, lengths, offsets, to));
     }
-    const run = runOf(buffers);
-    this.#sender.reapIfDueFor(run.count);
-    run.assertHeld('send');
-    const { count } = run;
-    const { pool } = buffers;
-    checkInteger('buffers.count', count, 1, this.#maxBatch);
-    // A copy: they are read more than once, and another thread may write to a list that it shares.
-    const lengths = typeof length === 'number' ? length : [...readLengths(length, count)];
-    // While they were read it may have been sent, and be another one now.
-    run.assertHeld('send');
-    if (run.count !== count) throw invalidArgument('length', `${run.count} numbers`, length);
-    // From here to the last line nothing runs that is not ours.
-    checkPool(pool, this.#ownPool, run.first);
-    const lines = writeRunLines(this.#state, run, lengths, pool.bufferSize);
-    const lengthOf = (i: number) =>
-      typeof lengths === 'number' ? lengths : (lengths[i] as number);
+    const { count, verifier } = run;
+    // Lengths are read more than once here, and another thread may write to an array of the program's.
+    const shared = typeof lengths === 'object' && !Array.isArray(lengths);
+    const own = shared ? new Uint32Array(lengths as Uint32Array) : lengths;
+    const lengthOf = (i: number) => numberAt(own, i);
+    const lines = writeRunLines(this.state, run, own, pool.bufferSize);
     this.#lines.check(lines, count, lengthOf);
-    if (pool !== this.#pools.usual) this.#pools.use(pool, run.verifier !== null, this.#inFlight);
+    if (pool !== this.pools.usual) this.pools.use(pool, verifier !== null, this.inFlight);
     this.#lines.publish(lines);
-    const first = this.#inFlight.addRun(run);
-    const { verifier } = run;
+    const first = this.inFlight.addRun(run);
     for (let i = 0; verifier !== null && i < count; i++) verifier.sent(i, lengthOf(i), first + i);
     return { first, last: first + count - 1 };
   }

@@ -65,23 +65,19 @@ Napi::Value take_in(Info info) {
   return info.Env().Undefined();
 }
 
-// handOver(handle): hands over all that is published of the socket
-Napi::Value hand_over(Info info) {
+Napi::Value hand_over_of(Info info, bool and_poll) {
   Submitter& submitter = environment_of(info).submitter();
   submitter.take_in();
-  if (Socket* socket = socket_of(info)) socket->hand_over_all(false);
+  if (Socket* socket = socket_of(info)) socket->hand_over_all(and_poll);
   submitter.call_for(unsigned_of(info[0]));
   return info.Env().Undefined();
 }
 
+// handOver(handle): hands over all that is published of the socket
+Napi::Value hand_over(Info info) { return hand_over_of(info, false); }
+
 // pollSubmitted(handle): the same, and reads completions
-Napi::Value poll_submitted(Info info) {
-  Submitter& submitter = environment_of(info).submitter();
-  submitter.take_in();
-  if (Socket* socket = socket_of(info)) socket->hand_over_all(true);
-  submitter.call_for(unsigned_of(info[0]));
-  return info.Env().Undefined();
-}
+Napi::Value poll_submitted(Info info) { return hand_over_of(info, true); }
 
 // submitPlain(handle, Uint8Array, length, flags): as sendPlain, behind what is published
 Napi::Value submit_plain(Info info) {
