@@ -64,18 +64,12 @@ class Reactor {
   #scheduled = false;
   readonly #events = new UntoldEvents();
   #emitting = false;
-  /**
-   * Records are being taken in. They lie where the next reading writes, so nothing is to be read
-   * meanwhile: what is taken in may serve somebody whom a dry pool has waiting, who would do so.
-   */
-  isTakingIn = false;
   readonly #turn = () => this.#onTurn();
   readonly #bookPrompt = (socket: Reactee) => this.#takePrompt(socket);
 
   constructor() {
     native.setDeliver((records, alarm) => {
       if (alarm) alarms.ring();
-      this.isTakingIn = true;
       recentClock.beginBatch();
       promptSends.take(this.#bookPrompt);
       this.#takeIn(records);
@@ -162,7 +156,6 @@ class Reactor {
       return;
     }
     let records = native.poll(socket.handle);
-    this.isTakingIn = true;
     recentClock.beginBatch(notedTime());
     promptSends.take(this.#bookPrompt);
     this.#takePrompt(socket);
@@ -213,7 +206,6 @@ class Reactor {
   #takeStream(): void {
     for (let count = streamed(); count > 0; count = streamed()) {
       recentClock.beginBatch();
-      this.isTakingIn = true;
       let socket: Reactee | undefined;
       for (let i = 0; i < count; i++) {
         const handle = streamedHandle(i);
@@ -223,7 +215,6 @@ class Reactor {
         if (socket === undefined) continue; // closed meanwhile
         this.#book(socket, streamedKind(i), streamedFirst(i), streamedLast(i));
       }
-      this.isTakingIn = false;
       if (!dropStreamed(count)) return;
     }
   }
@@ -237,7 +228,6 @@ class Reactor {
 
   /** @param polled the socket that the records are about, where it is known */
   #takeIn(records: number, polled?: Reactee): void {
-    this.isTakingIn = true;
     let socket = polled;
     for (let i = 0; i < records; i++) {
       const handle = recordHandle(i);
@@ -248,7 +238,6 @@ class Reactor {
       if (socket === undefined) continue; // closed meanwhile
       this.#book(socket, recordKind(i), recordFirst(i), recordLast(i));
     }
-    this.isTakingIn = false;
   }
 
   /** Takes one record in, and leaves its event for later. */

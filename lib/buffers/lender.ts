@@ -36,6 +36,11 @@ export class Lender {
   readonly #ready = () => this.#slots.ready;
   readonly #line = new WaitingLine<PooledBuffer>(this.#ready);
   readonly #shares = new Shares();
+  /**
+   * Slots that were freed are being handed out. Whoever frees them is in the middle of something, such
+   * as a batch of records that the next reading would overwrite, so no socket is asked meanwhile.
+   */
+  #serving = false;
   #closed: Promise<void> | null = null;
   #allBack: (() => void) | null = null;
 
@@ -65,7 +70,7 @@ export class Lender {
     }
     if (!this.#slots.ready) {
       this.#slots.misses.dry++;
-      this.memory.reapers.ask(this.pool, this.#ready);
+      if (!this.#serving) this.memory.reapers.ask(this.pool, this.#ready);
       if (this.#closed !== null) throw closed(); // a listener may have closed it
     }
     return this.#line.size > 0 ? null : this.#take(where, most);
@@ -139,8 +144,10 @@ export class Lender {
   /** Called when slots may have been freed. Serves pending calls of `acquire`, and of `close`. */
   #settle(): void {
     const slots = this.#slots;
+    this.#serving = true;
     this.#line.serve();
     const more = this.#shares.serve();
+    this.#serving = false;
     if (this.#allBack !== null && slots.acquired === 0 && slots.inFlight === 0) {
       this.#allBack();
       this.#allBack = null;

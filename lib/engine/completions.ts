@@ -93,9 +93,6 @@ export class Completions implements Reactee, Reaper {
   }
 
   takeIn(): void {
-    // Within a record that is taken in, who waits for a share may find the pool dry: the records behind
-    // it come next, and another reading would take them away.
-    if (reactor.isTakingIn) return;
     if (this.streams) reactor.reclaim();
     else this.poll();
   }
