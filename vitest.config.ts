@@ -45,6 +45,8 @@ export default defineConfig({
     setupFiles: allByThread ? [BY_THREAD_SETUP] : [],
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // A second, which is the default, is not enough where other work keeps the processors busy.
+    expect: { poll: { timeout: 15_000 } },
     // The package is tested as Node.js loads it, not as vitest would transform it.
     server: { deps: { external: [/\/dist\//] } },
     projects: [
