@@ -87,6 +87,7 @@ static void open_all(void) {
   if (count > kRing) usage();
   pool_create(count, kSlotBytes);
   open_socket();
+  add_socket(0);
 }
 
 static void send_until(double end) {

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { assignmentOf } from '../../../bench/break-even.mjs';
 import { compileSender } from '../../../bench/compile.mjs';
+import { programContests } from '../../../bench/contests.mjs';
 import { MECHANISMS } from '../../../bench/patch/programs.mjs';
 import { WAYS } from '../../../bench/patch/published.mjs';
 import { measureHere } from '../../../dist/cli/bench/measuring.js';
@@ -20,6 +21,10 @@ async function bench(only: string) {
   expect(outcome.leftOut).toEqual([]);
   return outcome.contests;
 }
+
+// What needs a tool that is not there is left out of its contest, by name; all of ours take part.
+const others = new Set(['tcpreplay', 'trafgen', 'C, io_uring SEND_ZC']);
+const ours = ({ name }: { name: string }) => !others.has(name);
 
 describe('npm run bench', { ...(await needsRig('sink')), timeout: 120_000 }, () => {
   it('patch: has every way of every socket, and counts what has arrived', async () => {
@@ -82,6 +87,20 @@ describe('npm run bench', { ...(await needsRig('sink')), timeout: 120_000 }, () 
       expect(nanoseconds.median).toBeGreaterThan(0);
       for (const { ratio } of [all, least]) expect(ratio).toBeGreaterThan(0);
     }
+  });
+
+  it.each(programContests)('$name: each of its programs sends', async ({ name, programs }) => {
+    const [{ results }] = await bench(name);
+    const named = results.map(({ name }: { name: string }) => ({ name })).filter(ours);
+    expect(named).toEqual(programs.filter(ours).map(({ name }) => ({ name })));
+    for (const { sendsPerSecond } of results) expect(sendsPerSecond.median).toBeGreaterThan(0);
+  });
+
+  it('small, scale-ids and scale-workers end with figures', async () => {
+    const [{ rows: ids }, { rows: workers }, { calls }] = await bench(
+      'small|scale-ids|scale-workers',
+    );
+    for (const figures of [ids, workers, calls]) expect(figures.length).toBeGreaterThan(1);
   });
 
   it('udp-send-many: io_uring takes part, or it is said why not', async () => {
