@@ -34,7 +34,12 @@ const textOf = (/** @type {string} */ path) => readFileSync(inRoot(path), 'utf8'
 const RECORDS = [
   {
     path: 'bench/record.json',
-    documents: ['docs/performance.md', 'docs/guides/sizes.md', 'README.md'],
+    documents: [
+      'docs/performance.md',
+      'docs/submission-thread.md',
+      'docs/guides/sizes.md',
+      'README.md',
+    ],
     charts: true,
   },
   { path: 'bench/record-watching.json', documents: ['docs/watching.md'] },

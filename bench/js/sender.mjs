@@ -33,7 +33,7 @@ import { openZerosend } from './zerosend.mjs';
  * @property {number} pool buffers of 4096 bytes; 0: the pool's defaults
  * @property {number} buffers of the pool, of its default size; 0: its default
  * @property {'auto' | 'always' | 'never'} zeroCopy
- * @property {'inline' | 'thread'} submit
+ * @property {'inline' | 'thread' | undefined} submit
  * @property {boolean} fill copies what it sends into each buffer first
  * @property {boolean} count writes a counter into each packet
  * @property {string} interface
@@ -75,7 +75,7 @@ const { values, positionals } = parseArgs({
     sockets: { type: 'string', default: '1' },
     pool: { type: 'string', default: '0' },
     buffers: { type: 'string', default: '0' },
-    submit: { type: 'string', default: 'inline' },
+    submit: { type: 'string' },
     fill: { type: 'boolean', default: false },
     'zero-copy': { type: 'string', default: 'always' },
     count: { type: 'boolean', default: false },
