@@ -6,22 +6,19 @@
 // (/proc/self/task/PID/schedstat), with acquiring, taking completions in, and the turns of the event loop.
 // At 10 and 100 µs, which are waited for by looking at the clock, and in bursts: the median wall time of a
 // call, which says little of what else the machine does.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { BufferPool, PacketSocket, TcpSocket, UdpSocket } from 'zerosend';
 import { runInSink } from './in-sink.mjs';
 import { describeMachine, machineText } from './machine.mjs';
+import { startReader } from './reader.mjs';
 
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '0.5' },
     json: { type: 'string' },
     inside: { type: 'string' },
-    reads: { type: 'boolean', default: false },
   },
 });
 const seconds = Number(values.seconds);
@@ -210,27 +207,13 @@ function medianOf(values) {
   return values[values.length >> 1] ?? Number.NaN;
 }
 
-/** Reads TCP and drops it, in a process of its own. */
-async function startReceiver() {
-  const child = spawn(process.execPath, [new URL(import.meta.url).pathname, '--reads'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [line] = await once(child.stdout, 'data');
-  return { port: Number(line), end: () => child.kill() };
-}
-
 /** @type {{ port: number; end(): void }} */
 let receiver = { port: 0, end: () => {} };
 
-if (values.reads) {
-  const server = createServer((connection) => void connection.on('error', () => {}).resume());
-  server.listen(0, '127.0.0.1', () =>
-    console.log(/** @type {import('node:net').AddressInfo} */ (server.address()).port),
-  );
-} else if (values.inside === undefined) {
+if (values.inside === undefined) {
   await runInSink(new URL(import.meta.url).pathname);
 } else {
-  receiver = await startReceiver();
+  receiver = await startReader();
   const machine = describeMachine();
   console.log(machineText(machine));
   console.log(

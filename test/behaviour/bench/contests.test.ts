@@ -10,7 +10,9 @@ import { WAYS } from '../../../bench/patch/published.mjs';
 import { measureHere } from '../../../dist/cli/bench/measuring.js';
 import { needsRig } from '../../rig/needs.js';
 
-const RUN = fileURLToPath(new URL('../../../bench/run.mjs', import.meta.url));
+const programOf = (name: string) =>
+  fileURLToPath(new URL(`../../../bench/${name}.mjs`, import.meta.url));
+const RUN = programOf('run');
 const run = promisify(execFile);
 
 /** As short as it goes. It exits with 1 when an id was lost, came twice, or a datagram was. */
@@ -108,5 +110,13 @@ describe('npm run bench', { ...(await needsRig('sink')), timeout: 120_000 }, () 
     const said = [...results, ...leftOut].map(({ name }: { name: string }) => name);
     expect(said).toContain('C, io_uring SEND_ZC');
     expect(said).toHaveLength(4);
+  });
+
+  it('growth: nothing grows, in whichever way it sends', async () => {
+    const { stdout } = await run(process.execPath, [
+      ...[programOf('growth'), '--minutes', '0.1', '--warmup', '30', '--turn', '100'],
+    ]);
+    expect(stdout.match(/\d+ sends, all completed/g)).toHaveLength(6);
+    expect(stdout).toMatch(/descriptors: 0 since/);
   });
 });
