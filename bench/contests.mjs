@@ -4,6 +4,7 @@
 import { breakEven } from './break-even.mjs';
 import { idleLatency } from './idle-latency.mjs';
 import { inetContests } from './inet-contests.mjs';
+import { packets } from './packets-contest.mjs';
 import { patch } from './patch/contest.mjs';
 import { contestTable } from './report.mjs';
 import { ringContests } from './ring-contests.mjs';
@@ -54,6 +55,7 @@ export const contests = [
   scaleIds,
   scaleWorkers,
   small,
+  packets,
   watching,
 ];
 

@@ -1,9 +1,7 @@
 // @ts-check
 // What it costs to watch a socket: watching.mjs, a process for each round.
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { align, spread } from './report.mjs';
-import { CorrectnessError, spawnIn } from './sender-process.mjs';
+import { roundsOf } from './rounds.mjs';
 import { Sink } from './sinks.mjs';
 import { interval, sideOf, summarize } from './statistics.mjs';
 
@@ -16,7 +14,6 @@ import { interval, sideOf, summarize } from './statistics.mjs';
  * @property {import('./statistics.mjs').Interval} least
  */
 
-const PROGRAM = fileURLToPath(new URL('./watching.mjs', import.meta.url));
 /** What is to cost less than a hundredth: all but what does something for each send or range. */
 const BOUND = 1.01;
 const BOUNDED = ['measureLatency', 'stallAfter', 'channels, with a subscriber'];
@@ -32,13 +29,9 @@ export const watching = {
     await sink.create();
     try {
       const where = ['--address', rig.receiverAddress.v4, '--interface', sink.name];
+      const args = [...where, '--seconds', String(seconds)];
       /** @type {import('./watching.mjs').WatchRound[][]} */
-      const measured = [];
-      for (let round = 0; round < rounds; round++) {
-        const order = round % 2 === 1 ? ['--reversed'] : [];
-        const args = [PROGRAM, ...where, '--seconds', String(seconds), ...order];
-        measured.push(JSON.parse(await outputOf(rig.sender, args)));
-      }
+      const measured = await roundsOf(rig.sender, 'watching.mjs', args, rounds);
       const rows = (measured[0] ?? []).map((_, i) =>
         rowOf(measured.flatMap((each) => each[i] ?? [])),
       );
@@ -52,18 +45,6 @@ export const watching = {
     return kinds.map((kind) => kindTable(rows.filter((row) => row.kind === kind))).join('\n');
   },
 };
-
-/** @param {import('../rig/index.mjs').Namespace} namespace @param {string[]} args */
-async function outputOf(namespace, args) {
-  const child = spawnIn(namespace, process.execPath, args);
-  let output = '';
-  child.stdout?.setEncoding('utf8').on('data', (text) => {
-    output += text;
-  });
-  const [code, signal] = await once(child, 'close');
-  if (code !== 0) throw new CorrectnessError(`bench/watching.mjs ended with ${signal ?? code}`);
-  return output;
-}
 
 /** @param {import('./watching.mjs').WatchRound[]} rounds @returns {WatchRow} */
 function rowOf(rounds) {

@@ -80,6 +80,16 @@ describe('npm run bench', { ...(await needsRig('sink')), timeout: 120_000 }, () 
     for (const { p50 } of rows) expect(p50.median).toBeGreaterThan(1280); // µs: 1284 B at 8 Mbit/s
   });
 
+  it('packets: compares each kind with a counter, over both rings', async () => {
+    const [{ rows }] = await bench('packets');
+    const kinds = new Set(rows.map(({ kind }: { kind: string }) => kind));
+    expect([kinds.size, rows.length]).toEqual([4, 8]);
+    for (const { nanoseconds, share } of rows) {
+      expect(nanoseconds.median).toBeGreaterThan(0);
+      expect(share.ratio).toBeGreaterThan(0);
+    }
+  });
+
   it('watching: compares each way of watching with none, for each kind of send', async () => {
     const [{ rows }] = await bench('watching');
     const kinds = new Set(rows.map(({ kind }: { kind: string }) => kind));
