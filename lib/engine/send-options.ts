@@ -24,26 +24,27 @@ export interface SendManyOptions {
   offset?: number | ArrayLike<number> | undefined;
 }
 
+const { hasOwnProperty: isOwn } = Object.prototype;
 const ONE = ['tag', 'offset'] as const;
 const MANY = ['tags', 'offset'] as const;
 
 /**
- * Reads the option `tag` with the checks of `readOptions`. That function makes two objects and
- * takes some 100 ns; looking for properties by `in` takes a tenth of it, since V8 knows the names
- * of each shape of objects.
+ * Reads the options of one send with the checks of `readOptions`; the offset is not checked. That function
+ * makes two objects and takes some 100 ns. In a loop by `in`, V8 knows the names of each shape of objects,
+ * and that they are its own.
  * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
  */
-export function readTag(options: SendOptions): unknown {
+export function readOne(options: SendOptions): SendOptions {
   checkObject('options', options);
+  let tag: unknown;
+  let offset: number | undefined;
   for (const name in options) {
-    if (name !== 'tag' && name !== 'offset') return readOptions('options', options, ONE).tag;
+    if (!isOwn.call(options, name)) continue;
+    if (name === 'tag') tag = options.tag;
+    else if (name === 'offset') offset = options.offset;
+    else return readOptions('options', options, ONE);
   }
-  return Object.hasOwn(options, 'tag') ? options.tag : undefined;
-}
-
-/** The offset that was given, unchecked; undefined where there is none. */
-export function readOffset(options: SendOptions): number | undefined {
-  return Object.hasOwn(options, 'offset') ? options.offset : undefined;
+  return { tag, offset };
 }
 
 /**

@@ -12,11 +12,11 @@ import { Emitter } from './emitter.js';
 import type { CloseReport, CompletionRange, ZeroCopySocketEvents } from './events.js';
 import { checkOpened } from './opening.js';
 import type { CheckedSocketOptions } from './options.js';
-import type { SendManyOptions, SendOptions } from './send-options.js';
+import { readOne, type SendManyOptions, type SendOptions } from './send-options.js';
 import type { Sends } from './sends.js';
 import type { Limits, Protocol } from './state.js';
 import type { SocketInfo, SocketStats } from './stats.js';
-import { sendManyTagged, sendTagged } from './tagged.js';
+import { sendManyTagged } from './tagged.js';
 
 /**
  * What is behind a public socket, for the classes made after it and for tests.
@@ -131,7 +131,8 @@ export abstract class ZeroCopySocket extends Emitter<ZeroCopySocketEvents> {
     const sender = this.#sender;
     sender.reapIfDue();
     if (options === undefined) return sender.one(buffer, length, 0);
-    return sendTagged(this.#core, options, (offset) => sender.from(buffer, length, 0, offset));
+    const { tag, offset } = readOne(options);
+    return this.#core.state.tagged(sender.from(buffer, length, 0, offset), tag);
   }
 
   /**

@@ -147,10 +147,12 @@ export class SocketState {
     return stateError('ERR_ZEROSEND_SOCKET_CLOSED', `the socket is ${how}`, error ?? undefined);
   }
 
-  /** Keeps the tag of an accepted send. */
-  tag(id: number, tag: unknown): void {
+  /** Keeps the tag of an accepted send, if it has one. Returns its id. */
+  tagged(id: number, tag: unknown): number {
+    if (tag === undefined) return id;
     this.tags ??= new Tags();
     this.tags.set(id, tag);
+    return id;
   }
 
   /** Notes that the send `id`, or sends up to it, wait for room in the kernel. */

@@ -3,20 +3,8 @@ import { BufferRun } from '../buffers/buffer-run.js';
 import type { PooledBuffer } from '../buffers/pooled-buffer.js';
 import type { Aim } from './aim.js';
 import type { BatchSender } from './batch-sender.js';
-import {
-  readMany,
-  readOffset,
-  readTag,
-  type SendManyOptions,
-  type SendOptions,
-} from './send-options.js';
+import { readMany, type SendManyOptions } from './send-options.js';
 import type { SocketState } from './state.js';
-
-/*
- * Sends with options: a tag that says what they are, an offset where they begin. The options are read
- * before anything else, since a getter may do anything; a send that throws takes no id, and leaves no
- * tag.
- */
 
 /** The parts of a socket that are used here. */
 interface Core {
@@ -24,19 +12,11 @@ interface Core {
   readonly state: SocketState;
 }
 
-/** @param send makes the send without a tag, from an unchecked offset on */
-export function sendTagged(
-  { state }: Core,
-  options: SendOptions,
-  send: (offset: number | undefined) => number,
-): number {
-  const tag = readTag(options);
-  const id = send(readOffset(options));
-  state.tag(id, tag);
-  return id;
-}
-
-/** @param to the destinations; null for the peer */
+/**
+ * A batch with options: tags that say what its sends are, offsets where they begin. The options are read
+ * before anything else, since a getter may do anything; a call that throws takes no id, and leaves no tag.
+ * @param to the destinations; null for the peer
+ */
 export function sendManyTagged(
   { batches, state }: Core,
   buffers: readonly PooledBuffer[] | BufferRun,
@@ -51,7 +31,7 @@ export function sendManyTagged(
     ? batches.run(buffers, length, offsets, to)
     : batches.many(buffers, length, offsets, to);
   for (let i = 0; tags !== undefined && sent.first + i <= sent.last; i++) {
-    state.tag(sent.first + i, tags[i]);
+    state.tagged(sent.first + i, tags[i]);
   }
   return sent;
 }

@@ -30,13 +30,11 @@ export class Tags {
   of(first: number, last: number): unknown[] | undefined {
     if (this.#count === 0 || first >= this.#end || last < this.#low) return undefined;
     let some = false;
-    const tags: unknown[] = new Array(last - first + 1).fill(undefined);
-    const end = Math.min(last + 1, this.#end);
-    for (let id = Math.max(first, this.#low); id < end; id++) {
-      const tag = this.#ring[id & this.#mask];
-      if (tag === undefined) continue;
-      tags[id - first] = tag;
-      some = true;
+    const tags: unknown[] = [];
+    for (let id = first; id <= last; id++) {
+      const tag = id < this.#low || id >= this.#end ? undefined : this.#ring[id & this.#mask];
+      tags.push(tag);
+      if (tag !== undefined) some = true;
     }
     return some ? tags : undefined;
   }
@@ -45,9 +43,11 @@ export class Tags {
   take(first: number, last: number): unknown[] | undefined {
     const tags = this.of(first, last);
     if (tags === undefined) return undefined;
-    for (const [i, tag] of tags.entries()) {
-      if (tag === undefined) continue;
-      this.#ring[(first + i) & this.#mask] = undefined;
+    const end = Math.min(last + 1, this.#end);
+    for (let id = Math.max(first, this.#low); id < end; id++) {
+      const at = id & this.#mask;
+      if (this.#ring[at] === undefined) continue;
+      this.#ring[at] = undefined;
       this.#count--;
     }
     while (this.#low < this.#end && this.#ring[this.#low & this.#mask] === undefined) this.#low++;

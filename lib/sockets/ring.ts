@@ -8,10 +8,9 @@ import { isPooled, type PooledBuffer } from '../buffers/pooled-buffer.js';
 import type { Core } from '../engine/core.js';
 import type { CheckedSocketOptions, WatchOptions } from '../engine/options.js';
 import { checkLength, checkOffset } from '../engine/refusals.js';
-import type { SendOptions } from '../engine/send-options.js';
+import { readOne, type SendOptions } from '../engine/send-options.js';
 import { coreOf, ZeroCopySocket } from '../engine/socket.js';
 import type { Protocol } from '../engine/state.js';
-import { sendTagged } from '../engine/tagged.js';
 import { RingParts } from './ring-parts.js';
 
 const IFNAMSIZ = 16;
@@ -100,10 +99,9 @@ export abstract class RingSocket extends ZeroCopySocket {
   ): number {
     this.#core.sender.reapIfDue();
     if (options === undefined) return this.#put(buffer, length);
-    return sendTagged(this.#core, options, (offset) => {
-      checkOffset(offset, 0, this.#pool);
-      return this.#put(buffer, length);
-    });
+    const { tag, offset } = readOne(options);
+    checkOffset(offset, 0, this.#pool);
+    return this.#core.state.tagged(this.#put(buffer, length), tag);
   }
 
   #put(

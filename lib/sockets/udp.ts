@@ -10,10 +10,10 @@ import type { Core } from '../engine/core.js';
 import { describeEnds, describeSocket } from '../engine/kernel-facts.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
 import { type CheckedSocketOptions, checkSocketOptions } from '../engine/options.js';
-import type { SendManyOptions, SendOptions } from '../engine/send-options.js';
+import { readOne, type SendManyOptions, type SendOptions } from '../engine/send-options.js';
 import type { UdpSettings } from '../engine/settings.js';
 import { coreOf, ZeroCopySocket } from '../engine/socket.js';
-import { sendManyTagged, sendTagged } from '../engine/tagged.js';
+import { sendManyTagged } from '../engine/tagged.js';
 import {
   checkAddress,
   type Family,
@@ -190,7 +190,8 @@ export class UdpSocket extends ZeroCopySocket {
   ): number {
     this.#core.sender.reapIfDue(); // done first, since its listeners may send elsewhere
     if (options === undefined) return this.#sendTo(buffer, length, to, undefined);
-    return sendTagged(this.#core, options, (offset) => this.#sendTo(buffer, length, to, offset));
+    const { tag, offset } = readOne(options);
+    return this.#core.state.tagged(this.#sendTo(buffer, length, to, offset), tag);
   }
 
   #sendTo(

@@ -12,11 +12,11 @@ import { LowestOrder } from '../buffers/slot-order.js';
 import { announce } from '../engine/announce.js';
 import { checkOpened, markOpened } from '../engine/opening.js';
 import { checkWatching, WATCH_OPTIONS } from '../engine/options.js';
-import type { SendOptions } from '../engine/send-options.js';
+import { checkOffset } from '../engine/refusals.js';
+import { readOne, type SendOptions } from '../engine/send-options.js';
 import type { Sends } from '../engine/sends.js';
 import { coreOf } from '../engine/socket.js';
 import type { SubmitMode } from '../engine/submit-mode.js';
-import { sendTagged } from '../engine/tagged.js';
 import { queueFailure } from './open-error.js';
 import { refusePacing } from './pacing.js';
 import { checkInterface, type RingOptions, RingSocket, withInit } from './ring.js';
@@ -194,7 +194,9 @@ export class XdpSocket extends RingSocket {
   ): number {
     this.#sender.reapIfDue();
     if (options === undefined) return this.#sendPacket(buffers, length);
-    return sendTagged(coreOf(this), options, () => this.#sendPacket(buffers, length));
+    const { tag, offset } = readOne(options);
+    checkOffset(offset, 0, this.pool);
+    return coreOf(this).state.tagged(this.#sendPacket(buffers, length), tag);
   }
 
   #sendPacket(buffers: readonly PooledBuffer[], length: number | ArrayLike<number>): number {

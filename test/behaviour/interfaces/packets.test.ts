@@ -175,6 +175,8 @@ describe('packets of AF_XDP out of several frames', needed, () => {
     const refusal = failureOf(() => socket.sendPacket(buffers, LONGEST + 5));
     expect(refusal).toMatchObject({ code: tooLong });
     expect(refusal?.message).toMatch(/at most 9018 bytes.*received 9019/);
+    // A frame is sent from its beginning, and an option that does nothing is refused.
+    expect(codeOf(() => socket.sendPacket(buffers, LONGEST, { offset: 0 }))).toBe(argument);
     expect(socket.nextId).toBe(0);
     expect(pool).toMatchObject({ acquired: 18, inFlight: 0 });
     for (const buffer of more) buffer.release();
