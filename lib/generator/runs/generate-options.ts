@@ -19,7 +19,7 @@ import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { Template, template } from '../packets/template.js';
 import { choosePool, type RunPool } from './choose-pool.js';
 import type { Progress } from './meter.js';
-import { checkMix, type MixOrder, type MixPart } from './mix.js';
+import { checkMix, checkOneContent, type MixOrder, type MixPart } from './mix.js';
 import { MixedRuns } from './mixed-runs.js';
 import {
   checkLimits,
@@ -231,14 +231,12 @@ function packetsOf(options: GenerateOptions): {
   packetBytes: number;
 } {
   const { template: given, fields, mix, mixOrder, share } = options;
+  checkOneContent(options);
   if (options.fill !== undefined) return checkFill(options);
   if (options.packetBytes !== undefined) {
     throw invalidArgument('options.packetBytes', 'with fill only', options.packetBytes);
   }
   if (mix !== undefined) {
-    if (given !== undefined || fields !== undefined) {
-      throw invalidArgument('options', 'one with either template or mix', { template: given });
-    }
     const parts = checkMix(mix, mixOrder, share);
     const packets = new MixedRuns(parts);
     const { longest, meanBytes: packetBytes } = parts;

@@ -117,6 +117,25 @@ export class MixParts {
   }
 }
 
+/**
+ * Refuses options that go with a template where there is a mix, or the other way round: they would do
+ * nothing.
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
+ */
+export function checkOneContent(options: {
+  template?: unknown;
+  fields?: unknown;
+  mix?: unknown;
+  mixOrder?: unknown;
+}): void {
+  const { template: one, fields, mix, mixOrder } = options;
+  if (mix === undefined && mixOrder !== undefined) {
+    throw invalidArgument('options.mixOrder', 'with a mix only', mixOrder);
+  }
+  if (mix === undefined || (one === undefined && fields === undefined)) return;
+  throw invalidArgument('options', 'one with either template or mix', Object.keys(options));
+}
+
 /** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`, RangeError `ERR_ZEROSEND_OUT_OF_RANGE` */
 export function checkMix(
   mix: unknown,

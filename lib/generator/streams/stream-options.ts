@@ -12,6 +12,7 @@ import { Template, template } from '../packets/template.js';
 import type { RunPool } from '../runs/choose-pool.js';
 import {
   checkMix,
+  checkOneContent,
   type MixOrder,
   type MixPart,
   type MixParts,
@@ -175,9 +176,7 @@ function contentOf(options: StreamOptions, outlet: Outlet): Content {
   if (ways > 1) {
     throw invalidArgument('options', 'one with one of template, mix, write', Object.keys(options));
   }
-  if (mixOrder !== undefined && mix === undefined) {
-    throw invalidArgument('options.mixOrder', 'with a mix only', mixOrder);
-  }
+  checkOneContent(options);
   if (write === undefined) {
     if (packetBytes !== 0) {
       throw invalidArgument('options.packetBytes', 'with write only', packetBytes);

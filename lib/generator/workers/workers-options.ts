@@ -9,7 +9,7 @@ import type { Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
 import { Template, template } from '../packets/template.js';
 import type { Progress } from '../runs/meter.js';
-import { checkMix, type MixOrder, type MixPart } from '../runs/mix.js';
+import { checkMix, checkOneContent, type MixOrder, type MixPart } from '../runs/mix.js';
 import { checkLimits, checkObserved, checkOnError } from '../runs/run-options.js';
 import type { WorkerJob, WorkerSocket } from './protocol.js';
 
@@ -96,15 +96,14 @@ function refuseOwnProtocols(name: string, { layers = [] }: PacketDescription): v
 export type JobOptions = Omit<WorkersOptions, 'socket'> & Pick<WorkerJob, 'socket'>;
 
 /** What all workers send, checked before a thread is started, and bytes of a packet. */
-function packetsOf({ template: one, fields = [], mix, mixOrder }: JobOptions) {
+function packetsOf(options: JobOptions) {
+  const { template: one, fields = [], mix, mixOrder } = options;
+  checkOneContent(options);
   if (mix === undefined) {
     const description = one as PacketDescription; // or template() says what is wrong
     const { meanLength: length } = compile(template(description), fields);
     refuseOwnProtocols('options.template', description);
     return { packets: { template: description, fields }, length };
-  }
-  if (one !== undefined) {
-    throw invalidArgument('options', 'one with either template or mix', { template: one });
   }
   const { meanBytes } = checkMix(mix, mixOrder);
   for (const [i, part] of mix.entries()) {

@@ -6,7 +6,7 @@ import type { PacketDescription } from '../packets/description.js';
 import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { offloadedFrames } from '../packets/segments.js';
 import { Template, template as templateOf } from '../packets/template.js';
-import { checkMix, type MixOrder, type MixPart, scheduleOf } from '../runs/mix.js';
+import { checkMix, checkOneContent, type MixOrder, type MixPart, scheduleOf } from '../runs/mix.js';
 
 /** A packet that is written: its bytes, or with what is known of it, such as a `CapturedFrame`. */
 export type PacketToWrite =
@@ -65,9 +65,18 @@ export function sourceOf(options: PacketsToWrite): Source {
   if (given.length !== 1) {
     throw invalidArgument('options', 'one with packets, template or mix', Object.keys(options));
   }
+  checkOneContent(options);
   checkInteger('options.first', first, 0, Number.MAX_SAFE_INTEGER);
-  if (packets !== undefined)
+  if (packets !== undefined) {
+    if (fields !== undefined || options.first !== undefined) {
+      throw invalidArgument(
+        'options',
+        'without fields or first, if it has packets',
+        Object.keys(options),
+      );
+    }
     return { packets: checkIterable(packets), linkType: ETHERNET, offload: 0, framesOf: itself };
+  }
   if (mix === undefined) {
     const made =
       template instanceof Template ? template : templateOf(template as PacketDescription);

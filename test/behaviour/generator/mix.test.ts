@@ -12,6 +12,7 @@ import {
   type PacketDescription,
   type TemplateCount,
   template,
+  type WorkersOptions,
 } from 'zerosend/generator';
 import { eventually } from '../../faults/peers.js';
 import { needsRig } from '../../rig/needs.js';
@@ -209,6 +210,8 @@ describe('a mix of datagrams', () => {
     ['weights that are too many', { mix: [{ ...mix[0], weight: 65_536 }, mix[1]] }],
     ['a misspelt key', { mix: [{ template: { payload: 'x' }, wieght: 1 }] }],
     ['an unknown order', { mix, mixOrder: 'random' }],
+    ['an order of no mix', { template: { payload: 'x' }, mixOrder: 'sequence' }],
+    ['an order of what a function fills', { fill: () => 1, mixOrder: 'sequence' }],
     ['a template that is none', { mix: [{ template: { payload: 3 } }] }],
     ['a stride of 0', { mix, share: { stride: 0 } }],
     [
@@ -232,5 +235,14 @@ describe('a mix of datagrams', () => {
     const made = [{ template: template({ payload: 'x' }) }] as unknown as [];
     const job = { socket: { udp: { remote } }, mix: made, count: 4, workers: 2 };
     await expect(generateInWorkers(job)).rejects.toMatchObject({ code });
+    const [{ template: one }] = mix as [MixPart];
+    const threads = { socket: { udp: { remote } }, count: 4, workers: 2 };
+    for (const packets of [
+      { mix, fields: [] },
+      { template: one, mixOrder: 'sequence' },
+    ]) {
+      const options = { ...threads, ...packets } as unknown as WorkersOptions;
+      await expect(generateInWorkers(options)).rejects.toMatchObject({ code });
+    }
   });
 });
