@@ -1,5 +1,5 @@
 // zerosend doctor under one condition after the other: what it says has to change with each, and be true.
-import { chmodSync, copyFileSync, realpathSync } from 'node:fs';
+import { chmodSync, copyFileSync, readdirSync, readlinkSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { folderOfTest } from '../../support/folders.js';
@@ -13,6 +13,18 @@ const limits = needs(
   isRoot() && hasTool('setpriv') && hasTool('prlimit'),
   'root, setpriv and prlimit',
 );
+
+/** Bytes of an io_uring of libuv, and whether event loops of this Node.js have such (from 22 on). */
+const RING = 28_672;
+const LOOPS_LOCK = readdirSync('/proc/self/fd').some(isIoUring);
+
+function isIoUring(fd: string): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`).includes('[io_uring]');
+  } catch {
+    return false; // it is closed by now
+  }
+}
 
 const TRIED = [...ZERO_COPY, 'udp-gso', 'tcp-pacing', 'timestamps'];
 const RINGS = ['packet-ring', 'af-xdp'];
@@ -209,11 +221,22 @@ describe('tight limits', limits, () => {
   });
 
   it('a little: one send at a time is taken, and the limit is called tight', async () => {
-    const report = await locked('65536:131072');
+    // The rings of two processes, and 64 KiB.
+    const memlock = 65_536 + (LOOPS_LOCK ? 6 * RING : 0);
+    const report = await locked(`${memlock}:524288`);
     expect(report).toMatchObject({ core: true, code: 0 });
     for (const id of ZERO_COPY) expect([id, report.of(id).verdict]).toEqual([id, 'works']);
-    expect(report.of('memlock')).toMatchObject({ verdict: 'limited', data: { memlock: 65_536 } });
-    expect(report.typed('memlock')[0]).toBe('ulimit -l 128');
+    expect(report.of('memlock')).toMatchObject({ verdict: 'limited', data: { memlock } });
+    expect(report.typed('memlock')[0]).toBe('ulimit -l 512');
+  });
+
+  it('less: what event loops lock themselves is not there for sends, and that is said', async () => {
+    const report = await locked('65536:65536');
+    const verdict = LOOPS_LOCK ? 'fails' : 'works';
+    for (const id of ZERO_COPY) expect([id, report.of(id).verdict]).toEqual([id, verdict]);
+    const { data, means } = report.of('memlock');
+    expect(data).toMatchObject({ lockedByLoops: LOOPS_LOCK ? 2 * RING : 0, sendsInFlight: 0 });
+    expect(means?.includes('Node.js has locked 56 KiB itself')).toBe(LOOPS_LOCK);
   });
 
   it('root of the machine is not bound by it', async () => {

@@ -26,7 +26,8 @@ export function run(command: string, args: readonly string[], options: RunOption
 
 /** The environment without what `npm test` and vitest have put into it. */
 function shell(): NodeJS.ProcessEnv {
-  const ours = /^(npm_(?!config_(registry|cache)$)|NODE_|VITEST|ZEROSEND_|INIT_CWD$)/;
+  const ours =
+    /^(npm_(?!config_(registry|cache)$)|NODE_(?!EXTRA_CA_CERTS$)|VITEST|ZEROSEND_|INIT_CWD$)/;
   const kept = Object.entries(process.env).filter(([name]) => !ours.test(name));
   const path = (process.env.PATH ?? '')
     .split(delimiter)

@@ -50,14 +50,17 @@ function judgeOptmem({ system }: Subject): Finding {
 function judgeMemlock({ system }: Subject): Finding {
   const frame = { id: 'memlock', group: 'limits', title: 'RLIMIT_MEMLOCK' } as const;
   const { limits, privileges } = system;
-  const { memlock } = limits;
+  const { memlock, lockedByLoops } = limits;
   const exempt = privileges.effective?.includes('CAP_IPC_LOCK') && !privileges.inUserNamespace;
   if (memlock === undefined) {
     const means = 'It bounds the memory in flight of all processes of a user.';
     return { ...frame, verdict: 'untried', summary: 'cannot be read without /proc', means };
   }
-  const sends = Math.floor(memlock / (SEND + 2 * 4096));
-  const data = { memlock: finite(memlock), sendsInFlight: finite(sends), exempt: exempt === true };
+  const sends = Math.floor(Math.max(memlock - lockedByLoops, 0) / (SEND + 2 * 4096));
+  const data = {
+    ...{ memlock: finite(memlock), lockedByLoops, sendsInFlight: finite(sends) },
+    exempt: exempt === true,
+  };
   if (memlock === Number.POSITIVE_INFINITY || exempt) {
     const why = exempt ? ', which does not bind this process (CAP_IPC_LOCK)' : '';
     return { ...frame, verdict: 'works', summary: `${size(memlock)}${why}`, data };
@@ -70,6 +73,9 @@ function judgeMemlock({ system }: Subject): Finding {
     summary,
     means:
       'Zero copy locks the pages of what is in flight. Beyond the limit sends wait, or are copied.' +
+      (lockedByLoops > 0
+        ? ` Node.js has locked ${size(lockedByLoops)} itself, for io_uring in its event loops.`
+        : '') +
       (privileges.inUserNamespace ? ' CAP_IPC_LOCK of a user namespace does not lift it.' : ''),
     remedies: toLock(system),
     data,

@@ -69,15 +69,19 @@ describe('limits', () => {
   it('are read as bytes', () => {
     expect(systemOf().limits).toMatchObject({
       ...{ memlock: 8_388_608, memlockHard: 16_777_216, optmemMax: 131_072, wmemMax: 212_992 },
-      reservedHugePages: 0,
+      ...{ reservedHugePages: 0, lockedByLoops: 0 },
     });
     const files = {
       '/proc/self/limits':
         'Max locked memory         unlimited            unlimited            bytes\n',
       '/sys/kernel/mm/transparent_hugepage/enabled': 'always madvise [never]\n',
+      '/proc/self/fd/3': 'anon_inode:[eventpoll]',
+      '/proc/self/fd/4': 'anon_inode:[io_uring]',
+      '/proc/self/fd/11': 'anon_inode:[io_uring]',
     };
     expect(systemOf({ files }).limits).toMatchObject({
       ...{ memlock: Number.POSITIVE_INFINITY, transparentHugePages: 'never' },
+      lockedByLoops: 2 * 28_672,
     });
   });
 });
