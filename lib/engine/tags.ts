@@ -30,10 +30,10 @@ export class Tags {
   of(first: number, last: number): unknown[] | undefined {
     if (this.#count === 0 || first >= this.#end || last < this.#low) return undefined;
     let some = false;
-    const tags: unknown[] = [];
+    const tags = new Array<unknown>(last - first + 1);
     for (let id = first; id <= last; id++) {
       const tag = id < this.#low || id >= this.#end ? undefined : this.#ring[id & this.#mask];
-      tags.push(tag);
+      tags[id - first] = tag;
       if (tag !== undefined) some = true;
     }
     return some ? tags : undefined;
