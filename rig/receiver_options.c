@@ -23,7 +23,7 @@ static const char kUsage[] =
     "  --truncate              UDP: counts, and leaves the content in the kernel; with --no-gro\n"
     "  --reset-after N         TCP: resets a connection that has brought N bytes\n"
     "  --half-close-after N    TCP: shuts the own side down after N bytes, goes on reading\n"
-    "  --stop-after N          TCP: stops reading a connection after N bytes, until `resume`\n"
+    "  --stop-after N          TCP: reads N bytes of a connection, and more only after `resume`\n"
     "  --keep-open             TCP: keeps the own side open when the peer has closed its own\n"
     "Commands, a line each on stdin, each answered by a line: pause, resume, rate N, report,\n"
     "report connections, check on|off, and for TCP: reset, half-close, close, send N.\n";

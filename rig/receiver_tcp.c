@@ -19,7 +19,7 @@ typedef struct {
   uint32_t seed;
   uint8_t announcement[kAnnouncementBytes];
   uint64_t received, wrong, sent, to_send;
-  bool eof, reset, half_closed, stopped;
+  bool eof, reset, half_closed, stopped, resumed;
 } Connection;
 
 static Connection** connections;
@@ -166,7 +166,7 @@ static bool read_once(Connection* c) {
     return false;
   }
   if (c->received == options.half_close_after) half_close(c);
-  if (c->received == options.stop_after) {
+  if (c->received == options.stop_after && !c->resumed) {
     c->stopped = true;
     watch(c);
     return false;
@@ -203,6 +203,7 @@ void tcp_event(void* connection, uint32_t events) {
 
 void tcp_resume_all(void) {
   for (int i = 0; i < connection_count; ++i) {
+    connections[i]->resumed = true;  // also one that is still to stop
     if (connections[i]->fd < 0 || !connections[i]->stopped) continue;
     connections[i]->stopped = false;
     watch(connections[i]);

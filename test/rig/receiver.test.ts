@@ -241,6 +241,16 @@ describe('behaviour on request', () => {
     await expectIntact(receiver, { bytes: 13_000 });
   });
 
+  it('does not stop at all where it was resumed before', async () => {
+    const receiver = await start({ protocol: 'tcp', stopAfter: 5000 });
+    const socket = await connectTo(receiver);
+    await receiver.until(({ accepted }) => accepted === 1);
+    await receiver.resume();
+    socket.end(stream(0, 9000));
+    await receiver.until(({ eof }) => eof === 1);
+    await expectIntact(receiver, { bytes: 9000 });
+  });
+
   it('sends to its peer, also after the peer has closed its side', async () => {
     const receiver = await start({ protocol: 'tcp', keepOpen: true, seed: 77 });
     const socket = await connectTo(receiver);
