@@ -43,6 +43,7 @@ const RECORDS = [
     charts: true,
   },
   { path: 'bench/record-watching.json', documents: ['docs/watching.md'] },
+  { path: 'bench/record-packets.json', documents: ['docs/traffic/fields.md'] },
 ];
 
 /** The contests that a record has to have. @param {Record} record */

@@ -29,6 +29,7 @@ describe('the figures of the documents', () => {
       ['README.md', 'udp-copying'],
       ['docs/guides/sizes.md', 'ring-tso'],
       ['docs/watching.md', 'watching'],
+      ['docs/traffic/fields.md', 'packets'],
     ] as const) {
       expect([...quotedIn(read(document))]).toContain(contest);
     }
