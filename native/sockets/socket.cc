@@ -89,14 +89,15 @@ bool Socket::arm() {
   return !watch_or_fail();
 }
 
-bool Socket::rearm() {
+Socket::Rearmed Socket::rearm() {
   PollerLock lock(mutex_);
   // JavaScript will arm a busy socket when it goes idle. Only sends that wait for room cannot wait
   // for that.
   const bool failed = fd_ >= 0 && wants_arming() && (!busy_ || queued() > 0) && !watch_or_fail();
-  if (!channel_) return failed;
+  if (!channel_) return failed ? Rearmed::kNews : Rearmed::kYes;
   report();
-  return false;
+  // Neither JavaScript nor the submission thread, which may sleep, would try again.
+  return failed && !failed_ ? Rearmed::kLater : Rearmed::kYes;
 }
 
 // Fails a socket that cannot be watched (for instance since its descriptor was closed): its

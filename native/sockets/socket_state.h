@@ -44,4 +44,8 @@ struct SocketHanded {
   bool parked = false;  // which wait for room, and for the poller thread
 };
 
+// Whether the poller thread could arm a socket: else JavaScript polls it once more, which is told it
+// as news, or the poller thread tries again after a pause.
+enum class SocketRearmed : uint8_t { kYes, kNews, kLater };
+
 }  // namespace zerosend

@@ -166,7 +166,8 @@ void Poller::run() {
   std::vector<epoll_event> events(256);
   const auto most = static_cast<int>(events.size());
   while (!stopping_) {
-    const int count = sys.epoll_wait(epoll_fd_, events.data(), most, unfinished_.empty() ? -1 : 0);
+    const int count = sys.epoll_wait(epoll_fd_, events.data(), most,
+                                     unfinished_.empty() && to_arm_.empty() ? -1 : 0);
     if (count < 0 && errno != EINTR) pause(false);  // cannot happen; but then do not spin
     for (int i = 0; i < count; ++i) begin(events[static_cast<size_t>(i)]);
     tell();
@@ -229,10 +230,11 @@ void Poller::settle(Work work, Socket::Wake wake) {
 }
 
 void Poller::rearm() {
-  for (const auto& socket : to_arm_) {
-    if (socket->rearm() && add_ready(socket->handle())) call_due_ = true;
+  for (auto& socket : std::exchange(to_arm_, {})) {
+    const Socket::Rearmed rearmed = socket->rearm();
+    if (rearmed == Socket::Rearmed::kNews && add_ready(socket->handle())) call_due_ = true;
+    if (rearmed == Socket::Rearmed::kLater) to_arm_.push_back(std::move(socket));
   }
-  to_arm_.clear();
 }
 
 void Poller::tell() {
