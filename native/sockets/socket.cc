@@ -89,24 +89,26 @@ bool Socket::arm() {
   return !watch_or_fail();
 }
 
-Socket::Rearmed Socket::rearm() {
+SocketRearmed Socket::rearm() {
   PollerLock lock(mutex_);
   // JavaScript will arm a busy socket when it goes idle. Only sends that wait for room cannot wait
   // for that.
   const bool failed = fd_ >= 0 && wants_arming() && (!busy_ || queued() > 0) && !watch_or_fail();
-  if (!channel_) return failed ? Rearmed::kNews : Rearmed::kYes;
+  if (!channel_) return failed ? SocketRearmed::kNews : SocketRearmed::kYes;
   report();
   // Neither JavaScript nor the submission thread, which may sleep, would try again.
-  return failed && !failed_ ? Rearmed::kLater : Rearmed::kYes;
+  return failed ? SocketRearmed::kLater : SocketRearmed::kYes;
 }
 
 // Fails a socket that cannot be watched (for instance since its descriptor was closed): its
 // completions would never be read.
 bool Socket::watch_or_fail() {
   const int error = arm_watch().error;
-  if (error == 0 || failed_) return true;
-  // There is no room for a registration now. JavaScript goes on polling, and tries again.
+  if (error == 0) return true;
+  // There is no room for a registration now. Whoever has tried goes on polling, and tries again:
+  // also for a socket that has failed, whose completions still come.
   if (!watch_.is_registered() && (error == ENOMEM || error == ENOSPC)) return false;
+  if (failed_) return true;
   fail(error, connecting_);
   return false;
 }

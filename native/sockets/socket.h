@@ -40,7 +40,6 @@ class Socket {
   using State = SocketState;
   using Wake = SocketWake;
   using Handed = SocketHanded;
-  using Rearmed = SocketRearmed;
 
   // ---- JavaScript thread ------------------------------------------------------------------------
 
@@ -153,7 +152,7 @@ class Socket {
   Wake on_ready(uint32_t events);
   // JavaScript waits for the lock.
   bool is_wanted() const { return mutex_.is_wanted(); }
-  Rearmed rearm();
+  SocketRearmed rearm();
   // An interface was removed, this socket's or another. Returns whether there is news of it.
   bool on_interface_gone();
 

@@ -44,8 +44,8 @@ struct SocketHanded {
   bool parked = false;  // which wait for room, and for the poller thread
 };
 
-// Whether the poller thread could arm a socket: else JavaScript polls it once more, which is told it
-// as news, or the poller thread tries again after a pause.
+// Whether the poller thread has armed a socket: if not, JavaScript is told, and polls it once more,
+// or the poller thread tries again later.
 enum class SocketRearmed : uint8_t { kYes, kNews, kLater };
 
 }  // namespace zerosend

@@ -231,9 +231,9 @@ void Poller::settle(Work work, Socket::Wake wake) {
 
 void Poller::rearm() {
   for (auto& socket : std::exchange(to_arm_, {})) {
-    const Socket::Rearmed rearmed = socket->rearm();
-    if (rearmed == Socket::Rearmed::kNews && add_ready(socket->handle())) call_due_ = true;
-    if (rearmed == Socket::Rearmed::kLater) to_arm_.push_back(std::move(socket));
+    const SocketRearmed rearmed = socket->rearm();
+    if (rearmed == SocketRearmed::kNews && add_ready(socket->handle())) call_due_ = true;
+    if (rearmed == SocketRearmed::kLater) to_arm_.push_back(std::move(socket));
   }
 }
 

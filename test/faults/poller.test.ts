@@ -162,3 +162,21 @@ it('arming fails for a connection that idles: it ends', async () => {
   expect(sender.books.errors).toMatchObject([{ code: 'ENOMEM' }]);
   expect((await sender.finish()).problems).toEqual([]);
 });
+
+itInline('no room to register a connection that has failed: its completions are read', async () => {
+  const sender = await Sender.tcp(tcp.current);
+  expect(sender.send()).toBe('accepted');
+  for (let i = 0; i < 3; i++) sender.socket.poll(); // busy, and so not registered
+  inject('recvmsg', { error: 'EAGAIN', times: ALWAYS });
+  for (let i = 0; i < 2; i++) expect(sender.send()).toBe('accepted');
+  inject('sendto', { error: 'EBADF' });
+  expect(sender.send()).toBe('EBADF');
+  inject('epoll_ctl', { error: 'ENOSPC', only: EPOLL_CTL_ADD, times: ALWAYS });
+  await eventually(() => faults('epoll_ctl').struck).toBeGreaterThan(0);
+  inject('epoll_ctl');
+  inject('recvmsg');
+  await within(sender.books.closed, 'close', 3000); // not after five seconds, by giving up
+  expect(sender.books.ids.how).toEqual({ copied: 3 });
+  expect(sender.books.errors).toMatchObject([{ code: 'EBADF' }]);
+  expect((await sender.finish()).problems).toEqual([]);
+});
