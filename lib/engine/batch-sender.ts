@@ -22,13 +22,11 @@ import {
   slotOf as slotOfBuffer,
 } from '../buffers/pooled-buffer.js';
 import type { Run } from '../buffers/run.js';
-import type { Slot } from '../buffers/slots.js';
 import type { Aim } from './aim.js';
 import type { InFlight } from './in-flight.js';
 import type { PoolsInFlight } from './pools-in-flight.js';
 import { checkPool, nameIndex, refusal } from './refusals.js';
 import { type Numbers, numberAt, writeLengths } from './run-lengths.js';
-import { cancelSends } from './sender.js';
 import type { Sends } from './sends.js';
 import type { SocketState } from './state.js';
 import type { ZeroCopyPolicy } from './zero-copy-policy.js';
@@ -103,11 +101,12 @@ export class BatchSender {
     offsets: Numbers | undefined,
     to: Aim | null,
   ): { first: number; last: number } {
-    const slots = own as Slot[]; // the slots take the places of the buffers in the same list
+    const { inFlight } = this;
     const sliced = offsets !== undefined;
     let flags = sliced ? FLAG_BEGIN : 0;
     let begun = 0;
     let verified = false;
+    inFlight.reserve(count);
     try {
       for (; begun < count; begun++) {
         const buffer = own[begun];
@@ -126,26 +125,30 @@ export class BatchSender {
         writeOneOf(begun, slot.slab, slot.index, bytes, asked);
         // Done here, so that a buffer that is named twice needs two leases.
         slot.slots.beginSend(slot);
-        slots[begun] = slot;
+        inFlight.place(begun, slot);
       }
       if (!this.#reactee.active) reactor.markBusy(this.#reactee);
       if (to !== null) flags |= to.write();
       const result = nativeSendMany(this.handle, count, flags);
       if (result < 0) throw this.#refusalOf(result, requestLength, to);
     } catch (error) {
-      cancelSends(slots, begun);
+      inFlight.cancelPlaced(begun);
       if (begun < count) nameIndex(error, begun);
       throw error;
     }
-    const first = this.inFlight.next;
-    for (let i = 0; verified && i < count; i++) {
-      const slot = slots[i] as Slot;
-      const begin = sliced ? beginOf(i) : 0;
-      slot.verifier?.sent(slot, begin + requestLength(i), first + i);
+    if (verified) this.verifyPlaced(count, sliced ? endOfRequest : requestLength);
+    const ids = inFlight.addPlaced(count);
+    if (waiting() !== 0) this.state.waitForDrain(ids.last);
+    return ids;
+  }
+
+  /** @param endOf where in its buffer each send ends */
+  protected verifyPlaced(count: number, endOf: (i: number) => number): void {
+    const { inFlight } = this;
+    for (let i = 0; i < count; i++) {
+      const slot = inFlight.placed(i);
+      slot.verifier?.sent(slot, endOf(i), inFlight.next + i);
     }
-    this.inFlight.addMany(slots, count);
-    if (waiting() !== 0) this.state.waitForDrain(first + count - 1);
-    return { first, last: first + count - 1 };
   }
 
   run(
@@ -201,4 +204,8 @@ export class BatchSender {
     const about = to === null ? undefined : () => to.at(index);
     return refusal(this.state, result, lengthOf(index), 0, index, about);
   }
+}
+
+function endOfRequest(i: number): number {
+  return beginOf(i) + requestLength(i);
 }

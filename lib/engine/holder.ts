@@ -37,19 +37,20 @@ export function poolOf(holder: Holder): PoolLatencies {
 }
 
 /**
- * Notes the times of the sends of a batch, which begins with the id `first`. They may be of several
- * pools.
+ * Notes the times of the sends of a batch, which begins with the id `first` and has its places in
+ * this ring. They may be of several pools.
  */
 export function markPools(
-  holders: readonly Holder[],
+  ring: readonly (Holder | null)[],
   count: number,
   times: SendTimes,
   first: number,
 ): void {
-  let pool = poolOf(holders[0] as Holder);
-  for (let i = 1; i < count; i++) {
-    const other = poolOf(holders[i] as Holder);
-    if (other !== pool) times.mark(first + i, other);
+  const mask = ring.length - 1;
+  let pool = poolOf(ring[first & mask] as Holder);
+  for (let id = first + 1; id < first + count; id++) {
+    const other = poolOf(ring[id & mask] as Holder);
+    if (other !== pool) times.mark(id, other);
     pool = other;
   }
 }

@@ -2,8 +2,9 @@ import { noteTimes } from '../addon/mailbox.js';
 import { LatencyHistogram } from '../base/latency-histogram.js';
 import { recentClock } from '../base/recent-clock.js';
 import type { Run } from '../buffers/run.js';
+import type { Slot } from '../buffers/slots.js';
 import { endHolding, enlarged, giveBack, type Holder, markPools, poolOf } from './holder.js';
-import { holdForEver, warnOfMappings } from './lost-memory.js';
+import { holdForEver, retireLost, warnOfMappings } from './lost-memory.js';
 import { RunQueue } from './run-queue.js';
 import { SendTimes } from './send-times.js';
 
@@ -17,10 +18,9 @@ const FIRST_CAPACITY = 16;
  *           v                       v
  *   ........[ b | - | b | b | - | b ].......   holder of id i at ring[i & mask]; - has completed
  *
- * The holders are also what keeps plain arrays alive while the kernel reads them.
- *
- * A run stands as a whole in a queue beside the ring, for as long as its ids complete in order. When
- * one completes out of order, the run moves into the ring, where each of its ids refers to it.
+ * The holders are also what keeps plain arrays alive while the kernel reads them. A run stands as a
+ * whole in a queue beside the ring, for as long as its ids complete in order. When one completes out
+ * of order, the run moves into the ring, where each of its ids refers to it.
  */
 export class InFlight {
   /** the id of the next send */
@@ -117,14 +117,31 @@ export class InFlight {
     return count;
   }
 
-  addMany(holders: readonly Holder[], count: number): void {
-    if (this.next + count > this.#limit) this.#prepare(count, holders[0] as Holder);
-    if (this.times !== null) markPools(holders, count, this.times, this.next);
-    const ring = this.#ring;
-    const mask = this.#mask;
+  /** Puts the holder of the id `next + i` in its place, after `reserve`, before its send is accepted. */
+  place(i: number, holder: Slot): void {
+    this.#ring[(this.next + i) & this.#mask] = holder;
+  }
+
+  placed(i: number): Slot {
+    return this.#ring[(this.next + i) & this.#mask] as Slot;
+  }
+
+  /** Takes the first `count` holders that were placed out again: they are not sent. */
+  cancelPlaced(count: number): void {
+    for (let i = 0; i < count; i++) {
+      const slot = this.placed(i);
+      slot.slots.cancelSend(slot);
+      this.#ring[(this.next + i) & this.#mask] = null;
+    }
+  }
+
+  /** Takes the next ids for the `count` holders that were placed. */
+  addPlaced(count: number): { first: number; last: number } {
+    if (this.next + count > this.#limit) this.#prepare(count, this.placed(0));
+    if (this.times !== null) markPools(this.#ring, count, this.times, this.next);
     const first = this.next;
-    for (let i = 0; i < count; i++) ring[(first + i) & mask] = holders[i] as Holder;
     this.next = first + count;
+    return { first, last: this.next - 1 };
   }
 
   /** Adds a run, with as many ids as it has buffers. Returns the first id. */
@@ -140,13 +157,19 @@ export class InFlight {
 
   /** Makes room for `count` more ids of a holder, and notes the time if due. */
   #prepare(count: number, holder: Holder): void {
-    const end = this.next + count;
-    while (end - this.low > this.#ring.length) {
+    this.reserve(count);
+    const { next, times } = this;
+    if (times !== null && next + count > times.due) times.mark(next, poolOf(holder));
+    this.#setLimit();
+  }
+
+  /** Makes room for `count` more ids. */
+  reserve(count: number): void {
+    while (this.next + count - this.low > this.#ring.length) {
       this.#ring = enlarged(this.#ring, this.low, this.next);
       this.#mask = this.#ring.length - 1;
+      this.#setLimit();
     }
-    if (this.times !== null && end > this.times.due) this.times.mark(this.next, poolOf(holder));
-    this.#setLimit();
   }
 
   #setLimit(): void {
@@ -209,8 +232,7 @@ export class InFlight {
         : this.#completeRuns(begin, end, unsent);
     const ring = this.#ring;
     const mask = this.#mask;
-    const run = this.#runs.oldest;
-    const stop = run === null ? this.next : run.nextId;
+    const stop = this.#runs.oldest?.nextId ?? this.next;
     let low = this.low;
     while (low < stop && ring[low & mask] === null) low++;
     this.#advance(fresh, low);
@@ -262,7 +284,7 @@ export class InFlight {
         if (stop === run.endId) this.#runs.leave();
         fresh += stop - id;
         run.nextId = stop;
-        this.#retireIn(run, id, stop);
+        retireLost(this.#retired, run, id, stop);
         run.completed(id, stop - id, unsent);
         id = stop;
       }
@@ -274,12 +296,5 @@ export class InFlight {
   #spread(run: Run): void {
     this.#runs.leave();
     for (let id = run.nextId; id < run.endId; id++) this.#ring[id & this.#mask] = run;
-  }
-
-  #retireIn(run: Run, first: number, end: number): void {
-    if (this.#retired === null || this.#retired.size === 0) return;
-    for (let id = first; id < end; id++) {
-      if (this.#retired.delete(id)) run.retire(id);
-    }
   }
 }

@@ -46,3 +46,11 @@ export function holdForEver(holder: Slot | Uint8Array | Run | HeldParts, id: num
     { type: 'ZeroSendWarning', code: 'ZEROSEND_MEMORY_LOST' },
   );
 }
+
+/** Retires the slots of the sends from `first` to before `end` of a run that are among these ids. */
+export function retireLost(ids: Set<number> | null, run: Run, first: number, end: number): void {
+  if (ids === null || ids.size === 0) return;
+  for (let id = first; id < end; id++) {
+    if (ids.delete(id)) run.retire(id);
+  }
+}

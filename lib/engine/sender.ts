@@ -223,8 +223,3 @@ export class Sender {
     return id;
   }
 }
-
-/** Gives the leases of the first `count` slots back, which were not sent. */
-export function cancelSends(slots: readonly Slot[], count: number): void {
-  for (const slot of slots.slice(0, count)) slot.slots.cancelSend(slot);
-}

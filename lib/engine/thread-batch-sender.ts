@@ -3,7 +3,6 @@ import { invalidArgument } from '../base/errors.js';
 import type { BufferPool } from '../buffers/buffer-pool.js';
 import { isPooled, slotOf } from '../buffers/pooled-buffer.js';
 import type { Run } from '../buffers/run.js';
-import type { Slot } from '../buffers/slots.js';
 import type { Aim } from './aim.js';
 import { BatchSender } from './batch-sender.js';
 import type { Lines } from './lines.js';
@@ -11,7 +10,6 @@ import type { PoolsInFlight } from './pools-in-flight.js';
 import { nameIndex } from './refusals.js';
 import { type Numbers, numberAt } from './run-lengths.js';
 import { writeRunLines } from './run-lines.js';
-import { cancelSends } from './sender.js';
 import type { Sends } from './sends.js';
 import type { SocketState } from './state.js';
 
@@ -45,9 +43,10 @@ export class ThreadBatchSender extends BatchSender {
     if (offsets !== undefined || to !== null) {
       return this.#lines.behind(() => super.sendBuffers(own, lengths, count, offsets, to));
     }
-    const slots = own as Slot[]; // the slots take the places of the buffers in the same list
+    const { inFlight } = this;
     let begun = 0;
     let verified = false;
+    inFlight.reserve(count);
     reserveLines(count);
     try {
       for (; begun < count; begun++) {
@@ -64,22 +63,17 @@ export class ThreadBatchSender extends BatchSender {
         write(begun, this.handle, slot.slab, slot.index, bytes, this.policy.wants(bytes));
         // Done here, so that a buffer that is named twice needs two leases.
         slot.slots.beginSend(slot);
-        slots[begun] = slot;
+        inFlight.place(begun, slot);
       }
       this.#lines.check(count, count, lineLength);
     } catch (error) {
-      cancelSends(slots, begun);
+      inFlight.cancelPlaced(begun);
       if (begun < count) nameIndex(error, begun);
       throw error;
     }
-    const first = this.inFlight.next;
-    for (let i = 0; verified && i < count; i++) {
-      const slot = slots[i] as Slot;
-      slot.verifier?.sent(slot, lineLength(i), first + i);
-    }
+    if (verified) this.verifyPlaced(count, lineLength);
     this.#lines.publish(count);
-    this.inFlight.addMany(slots, count);
-    return { first, last: first + count - 1 };
+    return inFlight.addPlaced(count);
   }
 
   protected override sendRun(

@@ -49,6 +49,21 @@ describe('InFlight, with runs', () => {
     expect(frames.counts).toEqual({ free: 20, acquired: 0, inFlight: 0, retired: 0 });
   });
 
+  it('forgets what was placed and not sent', () => {
+    const { frames, inFlight, run, single } = set(40, 30);
+    single(); // 30
+    inFlight.reserve(20); // more than the ring has places
+    const placed = [frames.single(), frames.single()];
+    for (const [i, slot] of placed.entries()) inFlight.place(i, slot);
+    inFlight.cancelPlaced(2);
+    for (const slot of placed) slot.slots.release(slot);
+    expect(frames.takeBack()).toEqual(['1 unsent', '2 unsent']);
+    run(3); // 31 to 33, in none of the places
+    expect(inFlight.complete(30, 33, false)).toBe(4);
+    expect(inFlight).toMatchObject({ low: 34, next: 34, size: 0 });
+    expect(frames.takeBack()).toHaveLength(4);
+  });
+
   it('makes no hole of a send that fails after its place was passed', () => {
     const { frames, inFlight, run, single } = set(20);
     run(4); // 0 to 3
