@@ -7,31 +7,6 @@
 #include "sockets/channel.h"
 
 namespace zerosend {
-// ---- sending and completions --------------------------------------------------------------------
-
-void Socket::poll() {
-  Lock lock(mutex_);
-  if (fd_ < 0) return;
-  // The first poll does not do it: a sender that pauses between its sends would register again each
-  // time.
-  if (busy_ && queued() == 0 && ++busy_polls_ >= 2) watch_.remove(fd_);
-  do_poll();
-}
-
-bool Socket::look_back(Record* ended) {
-  Lock lock(mutex_);
-  if (fd_ < 0 || !busy_ || channel_ || !may_look_back()) return false;
-  do_poll();
-  return news_.latest_ended(ended);
-}
-
-size_t Socket::take(Record* out, size_t max, bool* more) {
-  Lock lock(mutex_);
-  const size_t count = news_.take(out, max, &counters_[Counter::ranges]);
-  *more = !news_.empty();
-  return count;
-}
-
 void Socket::note_stamp(const Notification& stamp) {
   ++counters_[Counter::timestamps];
   if (!stamps_) return;

@@ -1,10 +1,8 @@
-// Socket: what JavaScript hands over to be sent, by the functions that an inline send calls.
+// Socket: the calls of JavaScript on the way of a send, to hand it over and to take in what has
+// completed. On the JavaScript thread.
 
 #include <cerrno>
 
-#include "kernel/syscalls.h"
-#include "sockets/budget.h"
-#include "sockets/channel.h"
 #include "sockets/socket.h"
 
 namespace zerosend {
@@ -72,6 +70,29 @@ int32_t Socket::send_extents(Source source, const Extent* extents, size_t count,
   }
   *waiting = static_cast<uint32_t>(queued());
   return result;
+}
+
+void Socket::poll() {
+  Lock lock(mutex_);
+  if (fd_ < 0) return;
+  // The first poll does not do it: a sender that pauses between its sends would register again each
+  // time.
+  if (busy_ && queued() == 0 && ++busy_polls_ >= 2) watch_.remove(fd_);
+  do_poll();
+}
+
+bool Socket::look_back(Record* ended) {
+  Lock lock(mutex_);
+  if (fd_ < 0 || !busy_ || channel_ || !may_look_back()) return false;
+  do_poll();
+  return news_.latest_ended(ended);
+}
+
+size_t Socket::take(Record* out, size_t max, bool* more) {
+  Lock lock(mutex_);
+  const size_t count = news_.take(out, max, &counters_[Counter::ranges]);
+  *more = !news_.empty();
+  return count;
 }
 
 int32_t Socket::skip(uint32_t slot) {
