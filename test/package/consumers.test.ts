@@ -7,7 +7,7 @@ import { Project } from './support/project.js';
 import { run } from './support/run.js';
 import { registryTool } from './support/tools.js';
 
-vi.setConfig({ testTimeout: 900_000, hookTimeout: 900_000 });
+vi.setConfig({ testTimeout: 1_800_000, hookTimeout: 1_800_000 });
 
 let project: Project;
 beforeEach(async (context) => {

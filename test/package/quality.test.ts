@@ -8,7 +8,7 @@ import { problemsOf } from '../../scripts/prebuild/check.mjs';
 import { everything, packed, root } from './support/packed.js';
 import { run } from './support/run.js';
 
-vi.setConfig({ testTimeout: 900_000, hookTimeout: 900_000 });
+vi.setConfig({ testTimeout: 1_800_000, hookTimeout: 1_800_000 });
 
 /** What an install may download, with four binaries; a binary is a fifth of a megabyte of it. */
 const MOST_BYTES = 1_800_000;

@@ -13,11 +13,14 @@ export interface RunOptions {
   env?: NodeJS.ProcessEnv;
 }
 
+/** ms, for one that hangs: to build the package takes ten minutes where other work has most of the machine. */
+const LONGEST = 1_500_000;
+
 /** Runs a program to its end. */
 export function run(command: string, args: readonly string[], options: RunOptions): Promise<Ended> {
   const { cwd, env = {} } = options;
   return new Promise((resolve) => {
-    const settings = { cwd, env: { ...shell(), ...env }, timeout: 600_000, maxBuffer: 2 ** 26 };
+    const settings = { cwd, env: { ...shell(), ...env }, timeout: LONGEST, maxBuffer: 2 ** 26 };
     execFile(command, args, settings, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : (error.code ?? error.signal ?? 1), stdout, stderr });
     });
