@@ -99,7 +99,11 @@ Socket::Wake Socket::on_ready(uint32_t events) {
   if (!busy_ || queued() > 0) do_ready(events);
   if (channel_) {
     const bool busy = busy_;
-    if (channel_->parked) push_pending(Budget::kMostBytes);
+    if (channel_->parked) {
+      push_pending(Budget::kMostBytes);
+      // What is beyond the budget is left to this thread as well: nobody else knows of it.
+      if (!channel_->parked && channel_->size() > 0) channel_->parked = unfinished_ = true;
+    }
     busy_ = busy;  // nobody would arm it who does not know of these sends
     report();
   }
