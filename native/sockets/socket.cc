@@ -152,7 +152,6 @@ void Socket::abort() {
   connecting_ = false;
   fail_queued();
   failed_ = true;  // the reset that cut_off() makes sets SO_ERROR, which must not be reported
-  fail_pending();
   cut_off();
   revoke();
   report();

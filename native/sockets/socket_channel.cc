@@ -18,6 +18,7 @@ void Socket::use_channel(std::shared_ptr<Channel> channel) {
 
 void Socket::report() {
   if (!channel_) return;
+  if (failed_) fail_pending();  // whoever would have handed it over
   channel_->report(watch_.handle(), news_, &counters_[Counter::ranges], next_id(), queued());
 }
 
@@ -90,7 +91,6 @@ size_t Socket::push_pending(size_t most_bytes) {
 
 // What is published and was not handed over will not be.
 void Socket::fail_pending() {
-  if (!channel_) return;
   Channel::Batch batch;
   for (;;) {
     channel_->front(SIZE_MAX, &batch);

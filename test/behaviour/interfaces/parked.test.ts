@@ -38,4 +38,15 @@ describe('sends that wait for room in a ring', ownLinks(), () => {
     expect(await socket.close()).toMatchObject({ outcome: 'drained', ids: RING + BEHIND });
     expect(ids.result()).toMatchObject({ how: { copied: RING + BEHIND }, ...EXACT });
   });
+
+  it('fail at once when the interface is removed, however many they are', async () => {
+    const { name, socket, ids } = await parked();
+    const errors: unknown[] = [];
+    socket.on('error', (error) => void errors.push(error));
+    ip(`link delete ${name}`);
+    await within(socket.flush(), 'all ids to fail', 4000); // not by close, which gives up after 5 s
+    expect(ids.result()).toMatchObject({ how: { failed: RING + BEHIND }, ...EXACT });
+    await until(() => errors.length > 0, 'the error');
+    expect(errors).toMatchObject([{ code: 'ENXIO' }]);
+  });
 });
