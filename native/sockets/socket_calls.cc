@@ -9,6 +9,8 @@ namespace zerosend {
 int Socket::refusal(size_t count) const {
   if (!is_open()) return static_cast<int>(Refusal::kClosed);
   if (queued() + count > max_queued_) return static_cast<int>(Refusal::kQueueFull);
+  // What is published has the ids before, and has found no room.
+  if (channel_ && channel_->size() > 0) return static_cast<int>(Refusal::kQueueFull);
   return 0;
 }
 
