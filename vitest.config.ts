@@ -8,7 +8,7 @@ const ALONE = [
   'test/behaviour/input/udp-limits.test.ts',
   'test/behaviour/interfaces/*.test.ts',
   'test/behaviour/sending/{error-details,groups-and-marks,interfaces}.test.ts',
-  'test/faults/{late-refusals,overtaking,phantom,timestamps,timestamps-counted,too-big,wrap}.test.ts',
+  'test/faults/{last-frame,late-refusals,overtaking,phantom,timestamps,timestamps-counted,too-big,wrap}.test.ts',
   'test/truth/{leases,parts,route-change}.test.ts',
 ];
 

@@ -200,11 +200,9 @@ void Submitter::finish() {
     listen();
     bool left = false;
     for (const Shared& client : active_) {
-      if (client->channel->size() == 0) continue;
       client->socket->hand_over(static_cast<size_t>(kQuantum));
-      if (client->channel->size() == 0) continue;
-      left = true;
-      client->socket->read_completions();
+      client->socket->read_completions();  // and has the kernel look at a ring once more
+      left = left || client->channel->size() > 0;
     }
     if (!left || now_ns() > deadline) return;
   }
