@@ -152,6 +152,30 @@ describe("submit: 'thread'", () => {
     await socket.close();
   });
 
+  it('reads completions of a socket beside another that always has more to send', async () => {
+    const peer = await counting();
+    const quiet = await openTo(peer, { submit, zeroCopy: 'always' });
+    const busy = await openTo(peer, { submit, zeroCopy: 'never', maxQueuedSends: 1 << 20 });
+    const pool = makePool({ bufferSize: 32_768, count: 2 });
+    const buffer = numbered(pool, 0);
+    const most = 100_000;
+    let published = 0;
+    /** The thread finds something each time that it looks. */
+    const fill = () => {
+      const left = busy.stats().submit?.depth ?? 0;
+      for (let i = left; i < 20_000 && published < most; i++, published++) {
+        buffer.retain();
+        busy.send(buffer, 10_000);
+      }
+    };
+    fill();
+    quiet.send(numbered(pool, 1), 1000);
+    for (; quiet.inFlight > 0 && published < most; await turn()) fill();
+    expect(quiet.inFlight).toBe(0);
+    await busy.abort();
+    buffer.release();
+  });
+
   it('completes each id once when it is aborted with sends that nobody has handed over', async () => {
     for (let round = 0; round < 20; round++) {
       const socket = await openTo(await counting(), { submit, zeroCopy: 'always' });
