@@ -55,7 +55,8 @@ void Channel::report(uint32_t handle, News& news, uint64_t* ranges, uint64_t nex
                      size_t waiting) {
   // JavaScript stores `drain_at`, and then loads these.
   cells_.accepted.store(static_cast<uint32_t>(next_id - waiting), std::memory_order_seq_cst);
-  cells_.waiting.store(static_cast<uint32_t>(waiting), std::memory_order_seq_cst);
+  const size_t behind = parked ? size() : 0;
+  cells_.waiting.store(static_cast<uint32_t>(waiting + behind), std::memory_order_seq_cst);
   if (waiting == 0) {
     const uint32_t due = cells_.drain_at.load(std::memory_order_seq_cst);
     const auto ahead = static_cast<int32_t>(static_cast<uint32_t>(next_id) - due);

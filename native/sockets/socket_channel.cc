@@ -62,7 +62,7 @@ size_t Socket::submit_or_refuse(const Source* sources, size_t count, const Addre
 size_t Socket::push_pending(size_t most_bytes) {
   size_t bytes = 0;
   Channel::Batch batch;
-  channel_->parked = false;
+  const bool was_parked = std::exchange(channel_->parked, false);
   while (bytes < most_bytes) {
     channel_->front(most_bytes - bytes, &batch);
     if (batch.count == 0) break;
@@ -77,6 +77,7 @@ size_t Socket::push_pending(size_t most_bytes) {
     channel_->since_reap += static_cast<uint32_t>(done);
     if (done < batch.count) {
       channel_->parked = true;
+      if (!was_parked) news_.tell(Record::kWaiting);
       return bytes;
     }
     bytes += batch.bytes;

@@ -32,8 +32,13 @@ describe('sends that wait for room in a ring', ownLinks(), () => {
 
   it('go out when there is room, however many they are', async () => {
     const { name, socket, ids } = await parked();
+    let drains = 0;
+    socket.on('drain', () => void drains++);
+    expect(socket.needDrain).toBe(true);
     ip(`link set ${name} up`);
     await within(socket.flush(), 'all frames to leave');
+    await until(() => drains > 0, "'drain'");
+    expect(socket.needDrain).toBe(false);
     expect(socket.pool.free).toBe(RING);
     expect(await socket.close()).toMatchObject({ outcome: 'drained', ids: RING + BEHIND });
     expect(ids.result()).toMatchObject({ how: { copied: RING + BEHIND }, ...EXACT });
