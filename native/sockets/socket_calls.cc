@@ -3,6 +3,7 @@
 
 #include <cerrno>
 
+#include "sockets/channel.h"
 #include "sockets/socket.h"
 
 namespace zerosend {
