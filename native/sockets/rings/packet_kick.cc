@@ -44,6 +44,12 @@ ssize_t PacketSocket::send_ring(const sockaddr_ll* to) {
                     reinterpret_cast<const sockaddr*>(to), to != nullptr ? sizeof *to : 0);
 }
 
+// Whether frames go to the device past its queueing discipline.
+void PacketSocket::pass_qdisc(bool on) {
+  const int value = on || options_.qdisc_bypass ? 1 : 0;
+  sys.setsockopt(fd_, SOL_PACKET, PACKET_QDISC_BYPASS, &value, sizeof value);
+}
+
 void PacketSocket::kick() {
   constexpr int kMostRounds = 64;
   added_ = 0;
@@ -161,8 +167,12 @@ bool PacketSocket::lend_to_loopback(int* error) {
   const uint32_t behind = after(head_);
   if (untaken_ > 1) set_status(behind, TP_STATUS_AVAILABLE);
   set_status(head_, TP_STATUS_SEND_REQUEST);
+  // Past the queueing discipline of the loopback device, which may drop the frame each time, or
+  // hold it, and the place with it.
+  pass_qdisc(true);
   const ssize_t result = send_ring(&loopback);
   *error = result < 0 ? errno : 0;
+  pass_qdisc(false);
   const bool taken = !(status(head_) & kAskedFor);
   if (!taken) set_status(head_, TP_STATUS_WRONG_FORMAT);
   if (untaken_ > 1) set_status(behind, TP_STATUS_SEND_REQUEST);

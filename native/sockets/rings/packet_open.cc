@@ -16,10 +16,6 @@
 namespace zerosend {
 namespace {
 
-#ifndef PACKET_QDISC_BYPASS
-#define PACKET_QDISC_BYPASS 20
-#endif
-
 // Where the payload of a frame begins: behind the header, without the address that only received
 // frames have (packet_mmap.rst, "Transmission process").
 constexpr uint32_t kPayloadOffset = TPACKET2_HDRLEN - sizeof(sockaddr_ll);

@@ -11,6 +11,10 @@
 #include "sockets/rings/patience.h"
 #include "sockets/rings/ring_socket.h"
 
+#ifndef PACKET_QDISC_BYPASS
+#define PACKET_QDISC_BYPASS 20
+#endif
+
 namespace zerosend {
 
 struct PacketOptions {
@@ -85,6 +89,7 @@ class PacketSocket final : public RingSocket {
   void submit_waiting() REQUIRES(mutex_);
   void hand_over(Frame& frame) REQUIRES(mutex_);
   ssize_t send_ring(const sockaddr_ll* to) REQUIRES(mutex_);
+  void pass_qdisc(bool on) REQUIRES(mutex_);
   void follow_kernel() REQUIRES(mutex_);
   bool stopped_at_malformed() const REQUIRES(mutex_);
   bool refuses_frame(int error) const REQUIRES(mutex_);

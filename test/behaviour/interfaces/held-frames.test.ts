@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   BufferPool,
   type BufferRun,
@@ -9,8 +9,8 @@ import {
   XdpSocket,
 } from 'zerosend';
 import { IdChecker } from '../../../rig/ids.mjs';
-import { until } from '../../support/deadline.js';
-import { addSink, countsOf, ip, ownLinks, warnings } from '../../support/links.js';
+import { until, within } from '../../support/deadline.js';
+import { addSink, countsOf, ip, ownLinks, run, warnings } from '../../support/links.js';
 import { addsUp, codeOf, EXACT, take } from './kinds.mjs';
 
 const LENGTH = 100;
@@ -98,6 +98,28 @@ describe('frames of a packet ring', ownLinks(), () => {
     } finally {
       ip('link set lo up');
     }
+  });
+
+  // By a queueing discipline that an empty frame is too large for, or that takes one in 14 seconds.
+  it.each([
+    ['drops', 'rate 1mbit burst 10'],
+    ['holds', 'rate 8bit burst 14'],
+  ])('go past places though the loopback device %s what it is given', async (_, limits) => {
+    run(`tc qdisc add dev lo root tbf ${limits} limit 1000`);
+    onTestFinished(() => void run('tc qdisc del dev lo root'));
+    const { socket, pool, takeAll, send, ids } = await open();
+    for (let round = 0; round < 3; round++) {
+      const [first, second] = takeAll(2) as [PooledBuffer, PooledBuffer];
+      first.release();
+      send(second);
+      await within(socket.flush(), 'the frame behind the place');
+      // The place is free as any other.
+      send(...takeAll(32));
+      await within(socket.flush(), 'a ring of frames');
+    }
+    expect(await socket.close()).toMatchObject({ outcome: 'drained', ids: 99, unfinished: 0 });
+    expect(ids.result()).toMatchObject(EXACT);
+    expect(pool.free).toBe(32);
   });
 
   it('and other pooled memory are sent as buffers, and retained where that works', async () => {
