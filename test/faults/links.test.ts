@@ -30,3 +30,15 @@ describe('news of interfaces', needs(canMakeNamespaces(), 'making network namesp
     );
   });
 });
+
+describe('without loopback', needs(canMakeNamespaces(), 'making network namespaces'), () => {
+  it('a ring is not led past a place where frames before it are taken back', async () => {
+    expect(await answerOf('passing', {}, { prefix: ownNamespace() })).toEqual({
+      passed: 0,
+      waitsFor: 0,
+      outcome: 'aborted', // since the malformed frame has failed
+      tally: { failed: 1, zerocopy: 6 },
+      problems: [],
+    });
+  });
+});

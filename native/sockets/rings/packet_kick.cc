@@ -187,7 +187,9 @@ bool PacketSocket::lend_to_loopback(int* error) {
 int32_t PacketSocket::do_skip(uint32_t slot) {
   if (slot != submit_ || waiting_ == 0 || frames_[slot].state != Frame::State::kIdle) return 0;
   if (untaken() > 0) kick();
-  if (failed_ || untaken() > 0) return 0;
+  // The kick may have taken frames back, where the loopback device is down: then the next is
+  // another.
+  if (failed_ || slot != submit_ || untaken() > 0) return 0;
   frames_[slot].state = Frame::State::kGivenUp;  // the place ends as one whose id has completed
   head_ = slot;
   submit_ = after(slot);
