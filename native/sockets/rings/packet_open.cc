@@ -24,21 +24,21 @@ constexpr uint32_t kPreferredBlock = 65536;
 constexpr uint64_t kLargestRing = uint64_t{1} << 31;
 
 // Frames of a power of two, so that blocks hold a whole number of them and frame i of the mapping
-// is simply at i times the size.
-bool plan(const PacketOptions& options, tpacket_req* request) {
+// is simply at i times the size. Returns 0 or an errno.
+int plan(const PacketOptions& options, tpacket_req* request) {
   if (options.frame_size == 0 || options.frame_size > (1u << 20) || options.frames == 0)
-    return false;
+    return EINVAL;
   request->tp_frame_size = power_of_two(std::max(options.frame_size + kPayloadOffset, 128u));
   const uint32_t block = std::max(request->tp_frame_size, kPreferredBlock);
   const uint64_t wanted = uint64_t{request->tp_frame_size} * options.frames;
-  if (wanted > kLargestRing) return false;
+  if (wanted > kLargestRing) return ENOMEM;
   // A small ring is one block of a power of two; a larger one is rounded up to whole blocks.
   request->tp_block_size =
       wanted >= block ? block : std::max(power_of_two(static_cast<uint32_t>(wanted)), kPage);
   request->tp_block_nr =
       static_cast<uint32_t>((wanted + request->tp_block_size - 1) / request->tp_block_size);
   request->tp_frame_nr = request->tp_block_nr * (request->tp_block_size / request->tp_frame_size);
-  return true;
+  return 0;
 }
 
 int set(int fd, int option, int value) {
@@ -67,7 +67,7 @@ Failure PacketSocket::open(const PacketOptions& options, int epoll_fd, Interface
   const unsigned ifindex = if_nametoindex(options.interface.c_str());
   if (ifindex == 0) return Failure::of("if_nametoindex");
   tpacket_req request{};
-  if (!plan(options, &request)) return {EINVAL, "setsockopt(PACKET_TX_RING)"};
+  if (const int error = plan(options, &request)) return {error, "setsockopt(PACKET_TX_RING)"};
   // Protocol 0: nothing is received.
   const int type = options.cooked ? SOCK_DGRAM : SOCK_RAW;
   const int fd = sys.socket(AF_PACKET, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -74,6 +74,13 @@ describe('PacketSocket.open', () => {
     await rejectsEach([...values.outside(64, 131_040), ZERO], given, outOfRange);
   });
 
+  it('says of a ring beyond 2 GiB that there is no memory for it', async () => {
+    const error = await rejectionOf(() =>
+      open({ interface: 'lo', frames: 65_536, frameSize: 131_040 }),
+    );
+    expect(error).toMatchObject({ code: 'ENOMEM', syscall: 'setsockopt(PACKET_TX_RING)' });
+  });
+
   it('takes timestamps, one of two words', async () => {
     await rejectsEach(values.NOT_A_CHOICE, (timestamps) => open({ timestamps }), wrongType);
   });
