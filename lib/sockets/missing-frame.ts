@@ -7,6 +7,13 @@ const LOOK_MS = 10;
 /** After this time of waiting for a frame that the program holds, a warning is emitted. */
 const WARN_AFTER_MS = 1000;
 
+const HELD =
+  'was acquired before them and is held: frames leave in the order in which they were acquired. ' +
+  'Send or release it';
+const NO_LOOPBACK =
+  'is back in the pool unsent. The ring goes past its place by way of the loopback device, which ' +
+  'does not work: set it up, or send that buffer, which is the next one that the pool hands out';
+
 /**
  * Frames of a transmit ring leave in the order in which they were acquired, so a frame that is sent
  * waits for those that were acquired before it. While any frame waits, this class looks at the one
@@ -55,13 +62,17 @@ export class MissingFrame {
       if (missing !== this.#slot) {
         this.#slot = missing;
         this.#since = clock();
+        this.#hasWarned = false;
       }
       if (missing < 0) {
         this.#watching = false;
         break;
       }
-      if (!this.#order.isHole(missing) || native.skip(this.#handle, missing) <= 0) {
-        this.#warnIfLong(missing, waiting);
+      const isHole = this.#order.isHole(missing);
+      const answer = isHole ? native.skip(this.#handle, missing) : -1;
+      if (answer <= 0) {
+        // 0: the frames before it have not left, which is not for want of this one
+        if (answer < 0) this.#warnIfLong(missing, waiting, isHole ? NO_LOOPBACK : HELD);
         this.#again(LOOK_MS);
         break;
       }
@@ -71,12 +82,11 @@ export class MissingFrame {
     if (passed) this.#onPassed();
   }
 
-  #warnIfLong(slot: number, waiting: number): void {
+  #warnIfLong(slot: number, waiting: number, why: string): void {
     if (this.#hasWarned || clock() - this.#since < WARN_AFTER_MS) return;
     this.#hasWarned = true;
     process.emitWarning(
-      `${waiting} frames sent on interface '${this.#interfaceName()}' wait for buffer ${slot}, which was acquired before ` +
-        'them and is held: frames leave in the order in which they were acquired. Send or release it',
+      `${waiting} frames sent on interface '${this.#interfaceName()}' wait for buffer ${slot}, which ${why}`,
       { type: 'ZeroSendWarning', code: 'ZEROSEND_FRAME_HELD' },
     );
   }

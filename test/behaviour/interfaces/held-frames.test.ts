@@ -92,12 +92,39 @@ describe('frames of a packet ring', ownLinks(), () => {
       expect(socket.info().ring).not.toHaveProperty('waiting');
       expect(await socket.close()).toMatchObject({ outcome: 'drained', ids: 4, unfinished: 0 });
       expect(ids.result()).toMatchObject(EXACT);
-      const message = `3 frames sent on interface '${name}' wait for buffer 0, `;
+      const why = kind === 'held' ? 'was acquired before them and is held' : 'is back in the pool';
+      const message = `3 frames sent on interface '${name}' wait for buffer 0, which ${why}`;
       const warning = { code: 'ZEROSEND_FRAME_HELD', message: expect.stringContaining(message) };
       expect(seen).toEqual([warning]);
     } finally {
       ip('link set lo up');
     }
+  });
+
+  it('tell of each one that they wait for', async () => {
+    const { name, socket, takeAll, send, seen } = await open();
+    for (const count of [1, 2]) {
+      const [first, second] = takeAll(2) as [PooledBuffer, PooledBuffer];
+      send(second);
+      await until(() => seen.length === count, 'a warning');
+      send(first);
+      await socket.flush();
+    }
+    expect(seen[1]?.message).toContain(`'${name}' wait for buffer 2, which was acquired`);
+    await socket.close();
+  });
+
+  it('do not blame one that was released while those before it wait for the link', async () => {
+    const { name, socket, takeAll, send, seen } = await open();
+    ip(`link set ${name} down`);
+    const [first, second, third] = takeAll(3) as [PooledBuffer, PooledBuffer, PooledBuffer];
+    send(first, third);
+    second.release();
+    await delay(1500); // a warning would be due
+    ip(`link set ${name} up`);
+    await socket.flush();
+    expect(seen.map(({ code }) => code)).toEqual(['ZEROSEND_LINK_DOWN']);
+    await socket.close();
   });
 
   // By a queueing discipline that an empty frame is too large for, or that takes one in 14 seconds.
