@@ -103,11 +103,21 @@ int32_t XdpSocket::do_send(const Source& source, const Address*, bool*) {
   return put_one(*this, source);
 }
 
+// Whether a batch has to be refused, since not all of it has room now. One that is longer than the
+// ring goes out in turns, as far as the kernel takes it meanwhile.
+bool XdpSocket::is_full_for(size_t count) {
+  return count <= completion_.size() && !make_room(count);
+}
+
 int32_t XdpSocket::do_send_many(const Source* sources, size_t count, const Destinations&) {
+  if (is_full_for(count)) return -static_cast<int32_t>(Refusal::kQueueFull);
   return put_many(*this, sources, count);
 }
 
-int32_t XdpSocket::do_send_run(const Run& run, const Destinations&) { return put_run(*this, run); }
+int32_t XdpSocket::do_send_run(const Run& run, const Destinations&) {
+  if (is_full_for(run.count)) return -static_cast<int32_t>(Refusal::kQueueFull);
+  return put_run(*this, run);
+}
 
 // Sends all of it or nothing: the kernel would hold the first part of a packet until the rest came.
 int32_t XdpSocket::do_send_packet(const Part* parts, size_t count) {

@@ -72,6 +72,7 @@ class XdpSocket final : public RingSocket {
   inline bool has_room(size_t descriptors) REQUIRES(mutex_);
   inline bool make_room(size_t descriptors) REQUIRES(mutex_);
   size_t room_for(size_t count) override REQUIRES(mutex_);
+  bool is_full_for(size_t count) REQUIRES(mutex_);
   inline void describe(const Part& part, uint32_t options, uint64_t id, Kind kind) REQUIRES(mutex_);
   inline void submit(uint32_t descriptors) REQUIRES(mutex_);
   bool ends_send(const Descriptors::Descriptor& descriptor, Outcome* outcome) REQUIRES(mutex_);

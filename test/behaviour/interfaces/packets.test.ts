@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
   BufferPool,
+  type BufferRun,
   type CloseReport,
   type PooledBuffer,
   type XdpOptions,
@@ -13,9 +14,9 @@ import { needsRig } from '../../rig/needs.js';
 import { randomFrom } from '../../support/content.js';
 import { until, within } from '../../support/deadline.js';
 import { countsOf, ip } from '../../support/links.js';
-import { byThread } from '../../support/submit.js';
+import { byThread, itInline } from '../../support/submit.js';
 import { udpFrame } from '../../support/udp-frame.mjs';
-import { addsUp, codeOf, EXACT, failureOf, take } from './kinds.mjs';
+import { addsUp, codeOf, EXACT, failureOf, layFrame, take } from './kinds.mjs';
 
 const SEED = 7; // of the content
 const LONGEST = 9000 + 14;
@@ -215,6 +216,29 @@ describe('packets of AF_XDP out of several frames', needed, () => {
     expect(await socket.close()).toMatchObject({ outcome: 'drained', ids: 13, unfinished: 0 });
     expect(ids.result()).toMatchObject({ ids: 13, ...EXACT });
     await arrive(13);
+  });
+
+  // docs/submission-thread.md: there they wait.
+  itInline('and batches are refused whole by a ring that has room for a part of one', async () => {
+    const { name, socket, pool, ids } = await open({ frames: 8 });
+    const buffer = take(pool);
+    layFrame(buffer.bytes.subarray(0, 100));
+    buffer.retain(69);
+    const send = (count: number) => codeOf(() => socket.sendMany(Array(count).fill(buffer), 100));
+    ip(`link set ${name} down`);
+    const run = pool.tryAcquireRun(6) as BufferRun;
+    expect(send(60)).toBe(null); // of 64 descriptors
+    expect(send(10)).toBe('ERR_ZEROSEND_QUEUE_FULL');
+    expect(codeOf(() => socket.sendMany(run, 100))).toBe('ERR_ZEROSEND_QUEUE_FULL');
+    expect(socket).toMatchObject({ nextId: 60, inFlight: 60 });
+    expect(run.count).toBe(6);
+    run.release();
+    expect(send(4)).toBe(null);
+    ip(`link set ${name} up`);
+    await within(socket.flush(), 'all frames to leave');
+    expect(send(6)).toBe(null);
+    expect(await socket.close()).toMatchObject({ outcome: 'drained', ids: 70, unfinished: 0 });
+    expect(ids.result()).toMatchObject({ ids: 70, ...EXACT });
   });
 
   it.each<[string, (socket: XdpSocket) => Promise<CloseReport>]>([
