@@ -17,6 +17,8 @@ export class Pace {
   #course: Course;
   /** the packet of the course with which the next burst is due */
   #mark = 0;
+  /** how many packets of that burst have been let go */
+  #begun = 0;
   #due = Number.NaN;
   /** when it was paused; NaN: it is not */
   #pausedAt = Number.NaN;
@@ -55,7 +57,7 @@ export class Pace {
     this.#mark = this.#index * burst;
     this.#start = now + (this.#mark === 0 ? 0 : (this.#mark / packets) * 1000);
     this.#rested = this.#taken = this.#lost = this.#last = this.#together = 0;
-    this.#largest = this.#late = this.#arrived = this.#dueBefore = 0;
+    this.#largest = this.#late = this.#arrived = this.#begun = this.#dueBefore = 0;
     this.#lastAt = this.#start;
     this.#leftOver = false;
     this.#steady = constant;
@@ -122,7 +124,7 @@ export class Pace {
     const most = this.#mostAt(now);
     const lost = Math.max(0, open - most);
     const taken = Math.min(open - lost, limit);
-    if (seed === null) this.#mark += (lost + taken) * this.#of;
+    if (seed === null) this.#goOn(lost + taken);
     else this.#arrived -= lost + taken;
     this.#lost += lost;
     this.#late = now - due;
@@ -137,14 +139,22 @@ export class Pace {
     return taken;
   }
 
-  /** Packets of whole bursts that are due when `count` packets of all are. */
+  /** The rest of a burst that has begun is due with it. */
+  #goOn(packets: number): void {
+    const { burst } = this.#rate;
+    const done = this.#begun + packets;
+    this.#begun = done % burst;
+    this.#mark += (done - this.#begun) * this.#of;
+  }
+
+  /** Packets of whole bursts that are due when `count` packets of all are, but for those that have been let go. */
   #evenlyOpen(count: number): number {
     const { burst } = this.#rate;
     const each = burst * this.#of;
     const bursts = Math.floor((count - this.#mark) / each) + 1;
     // Within rounding of the very moment, one burst is due at least.
-    if (bursts < 1) return this.#mark - count < NEAR ? burst : 0;
-    return bursts * burst;
+    if (bursts < 1) return this.#mark - count < NEAR ? burst - this.#begun : 0;
+    return bursts * burst - this.#begun;
   }
 
   #chanceOpen(count: number): number {
@@ -202,6 +212,9 @@ export class Pace {
     this.#steady = false;
     this.#course = new Course(rate.lines, at);
     const each = rate.burst * this.#of;
+    // A burst that has begun ends here: what is left of it counts as waited for.
+    this.#mark += this.#begun * this.#of;
+    this.#begun = 0;
     if (rate.seed === null) {
       // Of arrivals by chance, those that are due are let go as a backlog of even ones.
       this.#mark = Math.min(this.#mark - count, each) - this.#arrived * this.#of;
@@ -222,7 +235,7 @@ export class Pace {
     const lost = open - burst;
     if (lost <= 0) return;
     this.#lost += lost;
-    if (even) this.#mark += lost * this.#of;
+    if (even) this.#goOn(lost);
     else this.#arrived = burst;
     this.#findDue();
   }

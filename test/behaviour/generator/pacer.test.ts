@@ -145,14 +145,40 @@ describe('a pacer', () => {
   it('lets no more go than there is, and the rest when it is asked again', () => {
     const paced = startedPacer({ packets: 1000, burst: 10 });
     expect(paced.take(25, 7)).toBe(7);
-    expect(paced.due).toBe(7);
-    expect(paced.take(25)).toBe(20);
+    expect(paced.due).toBe(0);
+    expect(paced.take(25)).toBe(23);
     // Both have left together.
-    expect(paced.report().largestBurst).toBe(27);
+    expect(paced.report().largestBurst).toBe(30);
     expect(paced.take(125)).toBe(100);
     expect(paced.report().largestBurst).toBe(100);
     expect(() => paced.take(30, 0)).toThrow(
       expect.objectContaining({ code: 'ERR_ZEROSEND_OUT_OF_RANGE' }),
+    );
+  });
+
+  it('lets a burst go as a whole, in whatever parts it is taken', () => {
+    const rates = fc.record({
+      burst: fc.integer({ min: 1, max: 300 }),
+      of: fc.integer({ min: 1, max: 3 }),
+      most: fc.integer({ min: 1, max: 100 }),
+    });
+    fc.assert(
+      fc.property(rates, ({ burst, of, most }) => {
+        const paced = startedPacer({ packets: 1000, burst, catchUp: 1e6 }, { of });
+        for (const [bursts, due] of [
+          [1, 1],
+          [2, 1],
+          [5, 3],
+          [6, 1],
+        ] as const) {
+          let taken = 0;
+          for (let more = 1; more > 0; taken += more) {
+            more = paced.take((bursts - 1) * burst * of, most);
+          }
+          expect(taken).toBe(due * burst);
+          expect(paced.due).toBe(bursts * burst * of);
+        }
+      }),
     );
   });
 
