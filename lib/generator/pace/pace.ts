@@ -63,7 +63,7 @@ export class Pace {
     this.#steady = constant;
     this.#pausedAt = Number.NaN;
     if (seed !== null) {
-      this.#chance = new Chance(seed + Math.imul(this.#index, 0x9e37_79b9));
+      this.#chance = this.#chanceOf(seed);
       this.#mark = this.#distance();
     }
     this.#findDue();
@@ -165,6 +165,11 @@ export class Pace {
     return this.#arrived;
   }
 
+  /** Those who keep a rate together have distances of their own each. */
+  #chanceOf(seed: number): Chance {
+    return new Chance(seed + Math.imul(this.#index, 0x9e37_79b9));
+  }
+
   /** Of all the packets of the course, from one burst of chance to the next: as in a Poisson process. */
   #distance(): number {
     return this.#chance.distance() * this.#rate.burst * this.#of;
@@ -220,7 +225,7 @@ export class Pace {
       this.#mark = Math.min(this.#mark - count, each) - this.#arrived * this.#of;
       this.#arrived = 0;
     } else {
-      if (before.seed !== rate.seed) this.#chance = new Chance(rate.seed);
+      if (before.seed !== rate.seed) this.#chance = this.#chanceOf(rate.seed);
       this.#mark = Math.min(this.#mark - count, this.#distance());
     }
     this.#findDue();

@@ -276,6 +276,21 @@ describe('a rate that changes', () => {
     }
   });
 
+  it('is by chance for each of several, also when it is set later', () => {
+    const rate: Rate = { packets: 1500, arrivals: 'poisson', seed: 3 };
+    const [one, other] = [0, 1].map((index) => {
+      const paced = startedPacer(1000, { index, of: 2 });
+      paced.setRate(rate, { now: 0.5 });
+      const dues = Array.from({ length: 10 }, () => {
+        const { due } = paced;
+        paced.take(due, 1);
+        return due;
+      });
+      return gaps(dues.slice(1)).map((gap) => gap.toFixed(6));
+    });
+    expect(one).not.toEqual(other);
+  });
+
   it('keeps a ramp exactly, however it is asked', () => {
     const arbitrary = fc.record({
       from: fc.integer({ min: 0, max: 5000 }),
