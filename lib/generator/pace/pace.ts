@@ -26,6 +26,8 @@ export class Pace {
   #arrived = 0;
   #chance = new Chance(0);
 
+  /** when the course begins, which may be in the future, and when the first packet is due */
+  #begin = Number.NaN;
   #start = Number.NaN;
   #rested = 0;
   #taken = 0;
@@ -53,6 +55,7 @@ export class Pace {
   start(now: number): void {
     const { burst, packets, lines, seed, constant } = this.#rate;
     this.#course = new Course(lines, now);
+    this.#begin = now;
     // Bursts of several are due one after the other.
     this.#mark = this.#index * burst;
     this.#start = now + (this.#mark === 0 ? 0 : (this.#mark / packets) * 1000);
@@ -188,9 +191,10 @@ export class Pace {
   /** Lets nothing go until it is resumed. Of what is due, one burst goes then, and the rest never. */
   pause(now: number): void {
     if (this.paused || !this.started) return;
-    this.#dropBacklog(now);
+    if (now >= this.#due) this.#dropBacklog(now);
     this.#leftOver = false;
-    this.#pausedAt = now;
+    // There is no rest before the beginning, which stays where it is.
+    this.#pausedAt = Math.max(now, this.#begin);
   }
 
   /** Goes on where it was paused: what would have been due meanwhile is due later, not at once. */
@@ -211,7 +215,7 @@ export class Pace {
     const before = this.#rate;
     this.#rate = rate;
     if (!this.started) return;
-    const at = this.paused ? this.#pausedAt : now;
+    const at = this.paused ? this.#pausedAt : Math.max(now, this.#begin);
     const count = this.#course.countAt(at);
     this.#dueBefore += count;
     this.#steady = false;

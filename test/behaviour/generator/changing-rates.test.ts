@@ -291,6 +291,23 @@ describe('a rate that changes', () => {
     expect(one).not.toEqual(other);
   });
 
+  it('begins when it is to begin, also when it is set or paused before', () => {
+    const paced = new Pacer(1000);
+    paced.start(10_000);
+    paced.setRate(2000, { now: 0 });
+    expect(paced.due).toBe(10_000);
+    paced.pause(100);
+    paced.resume(5000);
+    expect(paced.due).toBe(10_000);
+    paced.pause(5000);
+    paced.setRate(500, { now: 6000 });
+    paced.resume(10_003);
+    expect(paced.due).toBe(10_003);
+    expect(paced.take(10_003)).toBe(1);
+    expect(paced.due).toBe(10_005);
+    expect(paced.report()).toMatchObject({ asked: 500, lost: 0 });
+  });
+
   it('keeps a ramp exactly, however it is asked', () => {
     const arbitrary = fc.record({
       from: fc.integer({ min: 0, max: 5000 }),
