@@ -110,10 +110,12 @@ export class Course {
   readonly #lines: Iterator<Line>;
   /** the line of the time that was asked for last, and those behind it that were looked at */
   #line: Line;
-  readonly #ahead: Line[] = [];
+  #ahead: Line[] = [];
   /** when the line begins, and what was due by then */
   #began: number;
   #before = 0;
+  /** packets for each of the lines */
+  #scale = 1;
   #sure = true;
 
   /** @param start ms */
@@ -126,6 +128,15 @@ export class Course {
   /** Moves all that is to come by so many ms. */
   shift(ms: number): void {
     this.#began += ms;
+  }
+
+  /** Counts anew from `time` on, at so many times the rate. */
+  goOn(time: number, factor: number): void {
+    this.countAt(time);
+    this.#scale *= factor;
+    this.#line = scaled(this.#line, factor);
+    this.#ahead = this.#ahead.map((line) => scaled(line, factor));
+    this.#before = -areaOf(this.#line, time - this.#began);
   }
 
   /** Whether `timeOf` has said when the packet is due, not when to ask again. */
@@ -180,11 +191,15 @@ export class Course {
   /** A function of the user's that has thrown says nothing any more. */
   #pull(): Line {
     const { done, value } = this.#lines.next();
-    return done ? { from: 0, to: 0, length: Number.POSITIVE_INFINITY } : value;
+    return done ? { from: 0, to: 0, length: Number.POSITIVE_INFINITY } : scaled(value, this.#scale);
   }
 }
 
 const LOOK_AHEAD_MS = 1000;
+
+function scaled({ from, to, length }: Line, factor: number): Line {
+  return { from: from * factor, to: to * factor, length };
+}
 
 /** Packets that are due in the first so many ms of a line. */
 function areaOf({ from, to, length }: Line, ms: number): number {

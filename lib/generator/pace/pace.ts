@@ -210,8 +210,10 @@ export class Pace {
   /**
    * Goes on at another rate. What was waited for the next packet counts; what is due stays due, as far as
    * the new rate would make up for it.
+   * @param factor null, or of a rate in bits that goes on where it is, with packets of another length: how
+   * many of them there are for each that there was
    */
-  setRate(rate: CheckedRate, now: number): void {
+  setRate(rate: CheckedRate, now: number, factor: number | null = null): void {
     const before = this.#rate;
     this.#rate = rate;
     if (!this.started) return;
@@ -219,7 +221,8 @@ export class Pace {
     const count = this.#course.countAt(at);
     this.#dueBefore += count;
     this.#steady = false;
-    this.#course = new Course(rate.lines, at);
+    if (factor === null) this.#course = new Course(rate.lines, at);
+    else this.#course.goOn(at, factor);
     const each = rate.burst * this.#of;
     // A burst that has begun ends here: what is left of it counts as waited for.
     this.#mark += this.#begun * this.#of;

@@ -95,6 +95,7 @@ export function pacingOf(pace: Pace, lateness: LatencyHistogram, now?: number): 
  */
 export class Pacer {
   readonly #pace: Pace;
+  #rate: Rate;
   #bytes: number;
   readonly #precision: Precision;
   readonly #sleeper = new Sleeper();
@@ -112,6 +113,7 @@ export class Pacer {
     checkInteger('options.index', index, 0, of - 1);
     this.#precision = checkPrecision(precision);
     this.#bytes = checkBytes(bytes);
+    this.#rate = rate;
     this.#pace = new Pace(checkRate('rate', rate, bytes), index, of);
   }
 
@@ -150,8 +152,21 @@ export class Pacer {
     checkKeys('options', options, ['bytes', 'now']);
     const { bytes = this.#bytes, now = clock() } = options;
     this.#pace.setRate(checkRate('rate', rate, checkBytes(bytes)), now);
+    this.#rate = rate;
     this.#bytes = bytes;
     this.#sleeper.wake();
+  }
+
+  /** Goes on with packets of another length: a rate in bits is another one of packets then. @internal */
+  _resize(bytes: number): void {
+    const rate = this.#rate;
+    if (typeof rate === 'object' && 'bits' in rate) {
+      const { overhead = 0 } = rate;
+      const factor = (this.#bytes + overhead) / (bytes + overhead);
+      this.#pace.setRate(checkRate('rate', rate, bytes), clock(), factor);
+      this.#sleeper.wake();
+    }
+    this.#bytes = bytes;
   }
 
   /**

@@ -33,7 +33,6 @@ export class Run {
   /** what was sent of templates whose place others have taken */
   #earlier: TemplateCount[] = [];
   #pacer: Pacer | null;
-  #rate: Rate | null;
   #begun = false;
   #paused = false;
   #left: number;
@@ -48,7 +47,6 @@ export class Run {
 
   constructor(options: CheckedGenerate) {
     this.#options = options;
-    this.#rate = options.rate;
     this.#pacer = options.rate === null ? null : new Pacer(options.rate, options.pacer);
     const { onProgress } = options;
     const tell = onProgress && ((progress: Progress) => onProgress(this.#withTemplates(progress)));
@@ -90,7 +88,6 @@ export class Run {
       if (this.#begun) this.#pacer.start();
       if (this.#paused) this.#pacer.pause();
     }
-    this.#rate = rate;
     this.#session.wake();
   }
 
@@ -116,11 +113,7 @@ export class Run {
     this.#earlier = this.#templates();
     this.#sending = this.#sendingOf({ ...this.#options, ...replaced });
     this.#options.pacer.bytes = replaced.packetBytes;
-    // In bits, a rate is another one of packets now.
-    const rate = this.#rate;
-    if (typeof rate === 'object' && rate !== null && 'bits' in rate) {
-      this.#pacer?.setRate(rate, { bytes: replaced.packetBytes });
-    }
+    this.#pacer?._resize(replaced.packetBytes);
   }
 
   #sendingOf(options: CheckedGenerate): Sending {
