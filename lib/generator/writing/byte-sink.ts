@@ -30,6 +30,7 @@ class StreamSink implements ByteSink {
   readonly #stream: Writable;
   /** The callback of each write tells as well; without a listener, the event would end the process. */
   readonly #onError = () => {};
+  #failed = false;
 
   constructor(stream: Writable) {
     this.#stream = stream;
@@ -38,11 +39,16 @@ class StreamSink implements ByteSink {
 
   write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#stream.write(bytes, (error) => (error ? reject(error) : resolve()));
+      this.#stream.write(bytes, (error) => {
+        if (!error) return resolve();
+        this.#failed = true;
+        reject(error);
+      });
     });
   }
 
   async close(): Promise<void> {
-    this.#stream.off('error', this.#onError);
+    // A file is closed before its stream has the event of what its write was told of.
+    if (!this.#failed) this.#stream.off('error', this.#onError);
   }
 }

@@ -225,6 +225,17 @@ describe('writeCapture', () => {
     });
   });
 
+  it('leaves no error of a stream to end the process, also where it closes later', async () => {
+    const full = new Writable({
+      write: (_chunk, _, done) => done(new Error('no room')),
+      destroy: (error, done) => setImmediate(done, error), // as that of a file
+    });
+    const closed = new Promise((resolve) => full.once('close', resolve));
+    await expect(writeCapture({ file: full, packets: FRAMES })).rejects.toThrow('no room');
+    expect(full.listenerCount('error')).toBe(1);
+    await closed;
+  });
+
   const file = at('refused.pcap');
   const packet = { ethernet: ETHERNET, ipv4: IPV4, udp: PORTS };
   it.each<[object, string]>([
