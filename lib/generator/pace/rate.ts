@@ -90,6 +90,9 @@ export function checkRate(name: string, rate: unknown, bytes: number): CheckedRa
     return shaped(name, checkSpeed(`${name}.packets`, packets, 1, shape), shape);
   }
   const more = checkInteger(`${name}.overhead`, overhead ?? 0, 0, 1000);
+  if (bytes + more === 0) {
+    throw invalidArgument(`${name}.bits`, 'with the bytes of a packet (bytes, packetBytes)', rate);
+  }
   const scale = 1 / (8 * (bytes + more));
   return shaped(name, checkSpeed(`${name}.bits`, bits as number, scale, shape), shape);
 }

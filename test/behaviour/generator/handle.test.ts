@@ -143,6 +143,15 @@ describe('the handle of generate', () => {
     expect((await run).pacing?.asked).toBe(500);
   });
 
+  it('refuses a rate in bits where it does not know how long packets are', async () => {
+    const { begin } = await setUp();
+    const run = begin({ fill: () => 20, rate: 1000, count: 20 });
+    expect(() => run.setRate({ bits: 8000 })).toThrow(
+      expect.objectContaining({ code: 'ERR_ZEROSEND_INVALID_ARGUMENT' }),
+    );
+    expect(await run).toMatchObject({ ended: 'count', packets: 20, pacing: { asked: 1000 } });
+  });
+
   it('goes on where a rate in bits has got to, with packets of another length', async () => {
     const { begin } = await setUp();
     const bits = [

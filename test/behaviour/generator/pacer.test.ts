@@ -227,6 +227,7 @@ describe('a pacer', () => {
     ['neither', { burst: 1 }],
     ['a burst of 0', { packets: 1, burst: 0 }],
     ['no time to catch up', { packets: 1, catchUp: 0 }],
+    ['bits of packets without a length', { bits: 1000 }],
     ['overhead without bits', { packets: 1, overhead: 24 }],
     ['a misspelt key', { packets: 1, bursts: 1 }],
   ])('refuses a rate of %s', (_, rate) => {
