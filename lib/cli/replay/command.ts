@@ -23,6 +23,7 @@ import type { Target } from '../live/snapshot.js';
 import { showRun } from '../live/table.js';
 import { endpointText } from '../send/addresses.js';
 import { watchRun } from '../web/watch.js';
+import { checkCombination } from './combinations.js';
 import { OPTIONS, type ReplayCommandOptions } from './options.js';
 import { rewriteOf, serverRewriteOf } from './rewrite.js';
 import { measure, openSocket, type Size, sizeOfStream, specOf } from './socket.js';
@@ -228,52 +229,6 @@ function aboutCapture(error: unknown, path: string): unknown {
 
 function isAboutCapture(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === 'ERR_ZEROSEND_CAPTURE';
-}
-
-/** @returns the path of the capture */
-function checkCombination(options: ReplayCommandOptions, positionals: readonly string[]): string {
-  const { packet, xdp, udp, speed, segmentation, burst, bursts, poisson } = options;
-  const rate = options.rate ?? bursts;
-  const [path, stray] = positionals;
-  if (path === undefined) throw new UsageError('CAPTURE is missing: a pcap or pcapng file, or -');
-  if (stray !== undefined) {
-    throw new UsageError(
-      `takes one CAPTURE; received '${positionals.join("' and '")}'. Where to is told by --packet, ` +
-        '--xdp or --udp',
-    );
-  }
-  const ways = [packet, xdp, udp].filter((way) => way !== undefined);
-  if (ways.length !== 1) {
-    throw new UsageError('takes one of --packet IFACE, --xdp IFACE and --udp HOST:PORT');
-  }
-  if (udp !== undefined && !udp.port) throw new UsageError('--udp has to be HOST:PORT');
-  if (options.split !== undefined && options.server === undefined) {
-    throw new UsageError('--split needs --server');
-  }
-  const ofServers = ['server-source-mac', 'server-destination-mac', 'server-rewrite'] as const;
-  const needy = ofServers.find((name) => options[name] !== undefined);
-  if (needy !== undefined && options.server === undefined) {
-    throw new UsageError(`--${needy} needs --server`);
-  }
-  if (bursts !== undefined && (options.rate ?? burst) !== undefined) {
-    throw new UsageError('--bursts takes the place of --rate and --burst');
-  }
-  if (rate === undefined && (poisson || burst !== undefined)) {
-    throw new UsageError(`--${poisson ? 'poisson' : 'burst'} needs a --rate`);
-  }
-  if (options.stream && path === '-' && (options.loops > 1 || options.workers > 1)) {
-    throw new UsageError(
-      '--stream reads standard input once: neither --loops nor --workers are taken',
-    );
-  }
-  if (rate !== undefined && (speed !== 1 || options['max-gap'] !== undefined)) {
-    throw new UsageError('a --rate takes the place of --speed and --max-gap');
-  }
-  const bypass = options['qdisc-bypass'];
-  if ((segmentation || bypass) && packet === undefined) {
-    throw new UsageError(`--${bypass ? 'qdisc-bypass' : 'segmentation'} is for --packet`);
-  }
-  return path;
 }
 
 function targetOf(options: ReplayCommandOptions, path: string, frames: number | null): Target {

@@ -1,6 +1,6 @@
 import { UsageError } from '../base/options.js';
 import { type Endpoint, readEndpoint } from './addresses.js';
-import type { SendOptions } from './options.js';
+import { OPTIONS, type SendOptions } from './options.js';
 
 type Way = 'udp' | 'tcp' | 'packet' | 'xdp' | 'output';
 type Name = keyof SendOptions;
@@ -18,6 +18,11 @@ const ONLY: Readonly<Partial<Record<Name, readonly Way[]>>> = {
   'pacing-rate': ['udp', 'tcp'],
   'qdisc-bypass': ['packet'],
   buffers: ['udp', 'tcp', 'packet', 'xdp'],
+  batch: ['udp', 'tcp', 'packet', 'xdp'],
+  precision: ['udp', 'tcp', 'packet', 'xdp'],
+  'on-error': ['udp', 'tcp', 'packet', 'xdp'],
+  'zero-copy': ['udp', 'tcp'],
+  queue: ['xdp'],
 };
 const WAYS: Readonly<Record<Way, string>> = {
   udp: 'UDP sockets',
@@ -48,8 +53,8 @@ export function checkCombination(
 ): Endpoint | undefined {
   const way = wayOf(options);
   for (const [name, ways] of Object.entries(ONLY)) {
-    const given = options[name as Name];
-    if (given === undefined || given === false || ways.includes(way)) continue;
+    const usual = OPTIONS[name as Name].default;
+    if (options[name as Name] === usual || ways.includes(way)) continue;
     const those = ways.map((one) => WAYS[one]).join(', ');
     throw new UsageError(`--${name} is for ${those}; this would send by ${WAYS[way]}`);
   }

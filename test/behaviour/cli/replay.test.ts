@@ -319,6 +319,8 @@ describe('zerosend replay, a wrong command line', () => {
     [['GOOD', '--packet', 'a', '--loops', 'often'], /--loops .*received 'often'/],
     [['GOOD', '--packet', 'a', '--rate', '5', '--speed', '2'], /--rate takes the place/],
     [['GOOD', '--xdp', 'a', '--segmentation'], /--segmentation is for --packet/],
+    [['GOOD', '--packet', 'a', '--queue', '3'], /--queue is for --xdp/],
+    [['GOOD', '--udp', '127.0.0.1:9', '--add-vlan', '0'], /--add-vlan is for --packet and --xdp/],
     [['GOOD', '--udp', '127.0.0.1:9', '--rewrite-port', '53'], /takes FROM=TO/],
     [['GOOD', '--udp', '127.0.0.1:9', '--rewrite-port', '53=x'], /--rewrite-port .*received 'x'/],
     [['GOOD', '--udp', '127.0.0.1:9', '--rewrite-address', 'a=b'], /rewrite\.addresses/],
