@@ -104,14 +104,18 @@ function explain(error: unknown, name: string | undefined, terminal: Terminal): 
 
 let leaving = false;
 
-/** Ends the process when the reader of the output has gone (`| head`), which is no error. */
+/**
+ * Ends the process when the reader of the output has gone (`| head`), which is no error, or when there is no room for
+ * it (a full disk), which is one.
+ */
 function leaveWithTheReader(): void {
   if (leaving) return;
   leaving = true;
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-      process.exit(EXIT.UNREAD);
+      if (error.code === 'EPIPE') process.exit(EXIT.UNREAD);
+      if (stream === process.stdout) process.stderr.write(`zerosend: output: ${error.message}\n`);
+      process.exit(EXIT.FAILED);
     });
   }
 }

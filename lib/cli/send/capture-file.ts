@@ -62,7 +62,9 @@ export async function writeFile(
     return EXIT.OK;
   } catch (error) {
     progress.clear();
-    return unavailable(error, invocation, 'send', null);
+    const code = unavailable(error, { terminal, json }, 'send', null);
+    // With a report it has begun: the disk is full, or the reader has gone.
+    return 'report' in (error as Error) ? EXIT.FAILED : code;
   }
 }
 

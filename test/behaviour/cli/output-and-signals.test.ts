@@ -54,6 +54,15 @@ describe('in a pipe', () => {
     }
   });
 
+  it('that takes no more, it says so and fails', async () => {
+    const line = '"$0" "$@" > /dev/full; echo "code $?"';
+    for (const argv of [node('flood'), [process.execPath, zerosend, '--help']]) {
+      const { stdout, stderr } = await pipe(['bash', '-c', line, ...argv]);
+      expect(stdout).toBe('code 1\n');
+      expect(stderr).toMatch(/^zerosend: output: ENOSPC: [^\n]*\n$/);
+    }
+  });
+
   it('a wrong command line says so on standard error alone', async () => {
     const ended = await pipe([process.execPath, zerosend, 'nothing-like-it']);
     expect(ended).toMatchObject({ code: 2, stdout: '' });

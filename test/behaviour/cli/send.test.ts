@@ -642,6 +642,13 @@ describe('zerosend send --output', () => {
     expect(code).toBe(3);
     expect(stderr).toMatch(/ENOENT/);
   });
+
+  it('fails where the disk is full, for it has begun', async () => {
+    const args = ['-o', '/dev/full', '198.18.0.2', '--count', '1', '--json'];
+    const { code, stdout, stderr } = await pipe([...SEND, ...args]);
+    expect(code, stderr).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ ok: false, error: { code: 'ENOSPC' } });
+  });
 });
 
 describe('zerosend send, a wrong command line', () => {
