@@ -121,7 +121,7 @@ class Writing {
     const next = () =>
       new Promise<IteratorResult<PacketToWrite, unknown> | null>((resolve, reject) => {
         wake = () => resolve(null);
-        iterator.next().then(resolve, reject);
+        Promise.resolve(iterator.next()).then(resolve, reject);
       });
     let done = false;
     try {
@@ -136,7 +136,7 @@ class Writing {
     } finally {
       signal?.removeEventListener('abort', onAbort);
       // One that is still waiting for a packet would make us wait for it.
-      if (!done) void iterator.return?.().catch(() => {});
+      if (!done) void (async () => iterator.return?.())().catch(() => {});
     }
   }
 

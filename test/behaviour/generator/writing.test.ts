@@ -225,6 +225,14 @@ describe('writeCapture', () => {
     });
   });
 
+  it('takes what an iterator gives without a promise, as for await does', async () => {
+    const step = { value: FRAMES[0] as PacketToWrite, done: false };
+    const iterator = { next: () => step, return: () => step } as never;
+    const packets = { [Symbol.asyncIterator]: () => iterator };
+    const report = await writeCapture({ file: at('plain.pcap'), packets, count: 2 });
+    expect(report).toMatchObject({ ended: 'count', packets: 2 });
+  });
+
   it('leaves no error of a stream to end the process, also where it closes later', async () => {
     const full = new Writable({
       write: (_chunk, _, done) => done(new Error('no room')),
