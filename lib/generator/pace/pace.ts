@@ -235,7 +235,7 @@ export class Pace {
       if (before.seed !== rate.seed) this.#chance = this.#chanceOf(rate.seed);
       this.#mark = Math.min(this.#mark - count, this.#distance());
     }
-    this.#findDue();
+    if (this.#arrived === 0) this.#findDue();
   }
 
   /** Packets that are due at `now`, but for one burst, are lost. */
@@ -247,9 +247,13 @@ export class Pace {
     const lost = open - burst;
     if (lost <= 0) return;
     this.#lost += lost;
-    if (even) this.#goOn(lost);
-    else this.#arrived = burst;
-    this.#findDue();
+    if (even) {
+      this.#goOn(lost);
+      this.#findDue();
+    } else {
+      this.#arrived = burst;
+      this.#due = now;
+    }
   }
 
   /**

@@ -291,6 +291,21 @@ describe('a rate that changes', () => {
     expect(one).not.toEqual(other);
   });
 
+  it('keeps due what has arrived by chance, when it is paused or set', () => {
+    const rate: Rate = { packets: 1, arrivals: 'poisson', burst: 10 };
+    const paced = startedPacer(rate);
+    const { due } = paced;
+    expect(paced.take(due, 4)).toBe(4);
+    paced.setRate(rate, { now: due });
+    expect(paced.take(due)).toBe(6);
+    const late = startedPacer({ packets: 1000, arrivals: 'poisson', burst: 1 });
+    late.pause(100);
+    late.resume(200);
+    expect(late.due).toBe(200);
+    expect(late.take(200)).toBe(1);
+    expect(late.take(200)).toBe(0);
+  });
+
   it('begins when it is to begin, also when it is set or paused before', () => {
     const paced = new Pacer(1000);
     paced.start(10_000);
