@@ -109,11 +109,14 @@ export class Pace {
     return this.paused ? Number.POSITIVE_INFINITY : this.#due;
   }
 
-  /** How many packets may go at `now`, at most so many. They count as sent; the rest stays due. */
-  take(now: number, limit: number): number {
+  /**
+   * How many packets may go at `now`, at most so many. They count as sent; the rest stays due.
+   * @param end behind which nothing is due, also where it is late
+   */
+  take(now: number, limit: number, end = now): number {
     if (now < this.#due || this.paused) return 0;
     const { seed } = this.#rate;
-    const count = this.#course.countAt(now);
+    const count = this.#course.countAt(Math.min(now, end));
     while (!this.#course.sure) {
       this.#findDue();
       if (now < this.#due) return 0;

@@ -118,7 +118,7 @@ export class Running implements Timed {
   take(now: number, most: number): number {
     const { pace } = this;
     // Behind its end nothing is due, also where it is late.
-    const count = pace.due < this.#ends ? pace.take(now, Math.min(this.left, most)) : 0;
+    const count = pace.due < this.#ends ? pace.take(now, Math.min(this.left, most), this.#ends) : 0;
     if (count > 0) {
       const { late } = pace;
       this.#lateness.record(Math.max(1, Math.round(late * 1e6)), 1);

@@ -5,6 +5,7 @@ import {
   type GeneratorError,
   generateStreams,
   type MixPart,
+  type Rate,
   type StreamOptions,
   type Streams,
   type StreamsOptions,
@@ -253,6 +254,16 @@ describe('streams on one socket', () => {
     expect(stream.context).toBe(call);
     expectTypeOf(stream.context).toEqualTypeOf<{ caller: string }>();
     expect(stream.report()).toMatchObject({ context: call, name: 'n', ended: null });
+  });
+
+  it('end after their seconds by chance as well, however late', async () => {
+    const { streams } = await setUp();
+    const startAt = performance.now();
+    const rate: Rate = { packets: 10_000, arrivals: 'poisson', catchUp: 1e6 };
+    const stream = streams.join(numbered(1, { seconds: 0.02, rate, startAt }));
+    while (performance.now() - startAt < 300);
+    // 200 in the mean, of 3000 until now.
+    expect((await stream.done).packets).toBeLessThan(400);
   });
 
   it('end after their seconds, late or paused or not', async () => {
