@@ -155,6 +155,9 @@ export function runLength(i: number): number {
   return (requests[i] as number) & (RUN_ZERO_COPY - 1);
 }
 
+/** The last byte at which a message or a part can begin: it is told to the addon in 32 bits. */
+export const LAST_BEGIN = 2 ** 32 - 1;
+
 /** Writes where in its memory message `i` begins, for FLAG_BEGIN. A single send is message 0. */
 export function writeBegin(i: number, begin: number): void {
   begins[i] = begin;

@@ -1,5 +1,6 @@
 import { types } from 'node:util';
 import { constant } from '../addon/addon.js';
+import { LAST_BEGIN } from '../addon/mailbox.js';
 import { invalidArgument, outOfRange } from '../base/errors.js';
 import type { LatencyHistogram } from '../base/latency-histogram.js';
 import { checkInteger, readOptions } from '../base/validate.js';
@@ -87,13 +88,17 @@ export function checkPart(given: GivenPart, i: number): Part {
   const size = checkPlain(buffer);
   if (size === 0) throw outOfRange(`parts[${i}]`, 'a buffer that is not empty', buffer);
   checkNotPooled(buffer);
-  const begin = checkInteger(`parts[${i}].offset`, offset, 0, size - 1);
-  return { buffer, slot: null, ...checkBytes(offset, length ?? size - begin, size, i) };
+  const begin = checkBegin(offset, size, i);
+  return { buffer, slot: null, ...checkBytes(begin, length ?? size - begin, size, i) };
 }
 
 function checkBytes(offset: unknown, length: unknown, size: number, i: number) {
-  const begin = checkInteger(`parts[${i}].offset`, offset, 0, size - 1);
+  const begin = checkBegin(offset, size, i);
   return { offset: begin, length: checkInteger(`lengths[${i}]`, length, 1, size - begin) };
+}
+
+function checkBegin(offset: unknown, size: number, i: number): number {
+  return checkInteger(`parts[${i}].offset`, offset, 0, Math.min(size - 1, LAST_BEGIN));
 }
 
 function notAPart(received: unknown, i: number): TypeError {

@@ -1,5 +1,6 @@
 import { REFUSED_CLOSED, REFUSED_QUEUE_FULL, REFUSED_WRONG_POOL } from '../addon/addon.js';
 import type { Endpoint } from '../addon/contract.js';
+import { LAST_BEGIN } from '../addon/mailbox.js';
 import {
   type CodedError,
   invalidArgument,
@@ -96,7 +97,8 @@ export function checkOffset(offset: unknown, available: number, own: BufferPool 
   if (own !== null) {
     throw invalidArgument('options.offset', 'left out: frames lie in a ring as they are', offset);
   }
-  return checkInteger('options.offset', offset, 0, Math.max(available - 1, 0));
+  const last = Math.min(Math.max(available - 1, 0), LAST_BEGIN);
+  return checkInteger('options.offset', offset, 0, last);
 }
 
 /** Adds to an error which of several buffers it is about. */
