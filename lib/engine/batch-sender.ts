@@ -27,6 +27,7 @@ import type { InFlight } from './in-flight.js';
 import type { PoolsInFlight } from './pools-in-flight.js';
 import { checkPool, nameIndex, refusal } from './refusals.js';
 import { type Numbers, numberAt, writeLengths } from './run-lengths.js';
+import { checkCount, type EachOptions } from './send-options.js';
 import type { Sends } from './sends.js';
 import type { SocketState } from './state.js';
 import type { ZeroCopyPolicy } from './zero-copy-policy.js';
@@ -77,7 +78,7 @@ export class BatchSender {
   many(
     buffers: readonly PooledBuffer[],
     length: number | ArrayLike<number>,
-    offsets?: Numbers,
+    each?: EachOptions,
     to: Aim | null = null,
   ): { first: number; last: number } {
     if (!Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
@@ -87,7 +88,8 @@ export class BatchSender {
     try {
       const lengths = typeof length === 'number' ? length : readLengths(length, count);
       if (to !== null) to.read(count);
-      return this.sendBuffers(own, lengths, count, offsets, to);
+      if (each !== undefined) checkCount(each, count);
+      return this.sendBuffers(own, lengths, count, each?.offsets, to);
     } finally {
       giveBack(own, count);
     }
@@ -154,7 +156,7 @@ export class BatchSender {
   run(
     buffers: BufferRun,
     length: number | ArrayLike<number>,
-    offsets?: Numbers,
+    each?: EachOptions,
     to: Aim | null = null,
   ): { first: number; last: number } {
     const run = runOf(buffers);
@@ -168,8 +170,9 @@ export class BatchSender {
     // A getter may have sent the run while the lengths were read.
     run.assertHeld('send');
     if (run.count !== count) throw invalidArgument('length', `${run.count} numbers`, length);
+    if (each !== undefined) checkCount(each, count);
     checkPool(pool, this.#ownPool, run.first);
-    return this.sendRun(run, pool, lengths, offsets, to);
+    return this.sendRun(run, pool, lengths, each?.offsets, to);
   }
 
   /** Sends a run that is held. No code of the program runs within it. */

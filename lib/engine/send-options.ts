@@ -1,3 +1,4 @@
+import { invalidArgument } from '../base/errors.js';
 import { checkObject, readOptions } from '../base/validate.js';
 import { readEach } from '../buffers/given-arrays.js';
 
@@ -47,22 +48,39 @@ export function readOne(options: SendOptions): SendOptions {
   return { tag, offset };
 }
 
+/** The options of several sends: lists of the library's own, each element not checked. */
+export interface EachOptions {
+  readonly tags: readonly unknown[] | undefined;
+  /** one number for all, or one for each */
+  readonly offsets: number | readonly unknown[] | undefined;
+}
+
+const tagsFor = (count: number) => `an array of ${count}`;
+const offsetsFor = (count: number) => `a number, or ${count} numbers`;
+
 /**
  * A copy of the options for `count` sends. The offsets are not checked.
  * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`
  */
-export function readMany(options: SendManyOptions, count: number) {
+export function readMany(options: SendManyOptions, count: number): EachOptions {
   const { tags, offset } = readOptions('options', options, MANY);
   return {
-    tags:
-      tags === undefined
-        ? undefined
-        : readEach('options.tags', `an array of ${count}`, tags, count),
+    tags: tags === undefined ? undefined : readEach('options.tags', tagsFor(count), tags, count),
     offsets:
-      offset === undefined || typeof offset === 'number' ? offset : readOffsets(offset, count),
+      offset === undefined || typeof offset === 'number'
+        ? offset
+        : readEach('options.offset', offsetsFor(count), offset, count),
   };
 }
 
-function readOffsets(offset: unknown, count: number): readonly unknown[] {
-  return readEach('options.offset', `a number, or ${count} numbers`, offset, count);
+/**
+ * Throws where a getter or a listener has made the sends more or fewer since the options were read.
+ */
+export function checkCount({ tags, offsets }: EachOptions, count: number): void {
+  if (tags !== undefined && tags.length !== count) {
+    throw invalidArgument('options.tags', tagsFor(count), tags);
+  }
+  if (typeof offsets === 'object' && offsets.length !== count) {
+    throw invalidArgument('options.offset', offsetsFor(count), offsets);
+  }
 }

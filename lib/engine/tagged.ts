@@ -26,10 +26,11 @@ export function sendManyTagged(
 ): { first: number; last: number } {
   const isRun = buffers instanceof BufferRun;
   if (!isRun && !Array.isArray(buffers)) throw invalidArgument('buffers', 'an array', buffers);
-  const { tags, offsets } = readMany(options, isRun ? buffers.count : buffers.length);
+  const each = readMany(options, isRun ? buffers.count : buffers.length);
   const sent = isRun
-    ? batches.run(buffers, length, offsets, to)
-    : batches.many(buffers, length, offsets, to);
+    ? batches.run(buffers, length, each, to)
+    : batches.many(buffers, length, each, to);
+  const { tags } = each;
   for (let i = 0; tags !== undefined && sent.first + i <= sent.last; i++) {
     state.tagged(sent.first + i, tags[i]);
   }

@@ -52,6 +52,23 @@ function counted<T extends object>(target: T) {
 }
 
 describe('sendMany() of an array', () => {
+  it('that a getter of its options makes longer has too few of these', async () => {
+    const { socket, take, expectBooks } = await setup();
+    const buffers = take(1);
+    const [more] = take(1) as [PooledBuffer];
+    const options = {
+      offset: [100],
+      get tags() {
+        buffers.push(more);
+        return undefined;
+      },
+    };
+    const error = thrownBy(() => socket.sendMany(buffers, 5, options));
+    expectError(error, wrongType({ shown: 'options.offset' }));
+    for (const buffer of buffers) buffer.release();
+    await expectBooks(0, 0);
+  });
+
   it('reads its length, each buffer and each length once', async () => {
     const { socket, take, expectBooks } = await setup();
     const buffers = counted(take(3));
@@ -244,6 +261,21 @@ describe('sendMany() of a run', () => {
     );
     run.release();
     await expectBooks(0, 0);
+  });
+
+  it.each([
+    ['tags', { tags: ['a', 'b', 'c', 'd'] }],
+    ['offset', { offset: [1, 2, 3, 4] }],
+  ])('that a listener makes shorter within the call has too many %s', async (name, options) => {
+    const { socket, pool, expectBooks } = await setup();
+    const run = runOf(pool, 4);
+    socket.once('complete', () => run.split(2).release());
+    for (let i = 0; i < 14; i++) socket.send(Buffer.alloc(10)); // the call takes in that these are done
+    const error = thrownBy(() => socket.sendMany(run, 5, options));
+    expectError(error, wrongType({ shown: name }));
+    expect(run.count).toBe(2);
+    run.release();
+    await expectBooks(14, 140);
   });
 
   it('a getter that sends something else has sent it before', async () => {
