@@ -96,7 +96,10 @@ Socket::Wake Socket::on_ready(uint32_t events) {
   if (fd_ < 0) return {};
   ++counters_[Counter::wakes];
   unfinished_ = false;
-  if (!busy_ || queued() > 0) do_ready(events);
+  if (!busy_ || queued() > 0) {
+    do_ready(events);
+    if (!unfinished_) watch_.note_read();
+  }
   if (channel_) {
     const bool busy = busy_;
     if (channel_->parked) {
@@ -110,7 +113,7 @@ Socket::Wake Socket::on_ready(uint32_t events) {
   if (!busy_) rest();
   Wake wake;
   wake.news = !channel_ && !news_.empty();
-  wake.unfinished = unfinished_ && !failed_;
+  wake.unfinished = unfinished_;
   wake.rearm = wants_arming() && (!busy_ || queued() > 0);
   wake.soon = queued() > 0 || closing_;
   return wake;

@@ -11,7 +11,7 @@ namespace zerosend {
 
 Failure Watch::arm(int fd, uint32_t events) {
   epoll_event event{};
-  event.events = EPOLLONESHOT | events;
+  event.events = (events & EPOLLET) ? events : EPOLLONESHOT | events;
   event.data.u64 = handle_;
   if (armed_ && events_ == events) return {};
   int operation = registered_ ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
@@ -24,6 +24,8 @@ Failure Watch::arm(int fd, uint32_t events) {
   events_ = events;
   return {};
 }
+
+void Watch::note_read() { armed_ = armed_ || (registered_ && (events_ & EPOLLET)); }
 
 void Watch::remove(int fd) {
   if (!registered_) return;

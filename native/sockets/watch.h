@@ -8,7 +8,8 @@ namespace zerosend {
 
 // What wakes the poller thread for one socket: events of a descriptor, or a timer. Each wakes it
 // once and has to be armed again. Events are level-triggered, so arming with something to read
-// fires at once. It is used under the lock of the socket.
+// fires at once. With EPOLLET they are edge-triggered instead: once all has been read, the next
+// wake comes by itself. It is used under the lock of the socket.
 class Watch {
  public:
   explicit Watch(int epoll_fd) : epoll_fd_(epoll_fd) {}
@@ -33,6 +34,8 @@ class Watch {
 
   // A wake has come.
   void note_wake() { armed_ = false; }
+  // All that it was about has been read.
+  void note_read();
 
  private:
   const int epoll_fd_;

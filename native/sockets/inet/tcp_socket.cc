@@ -97,6 +97,8 @@ void TcpSocket::do_ready(uint32_t events) {
 
 uint32_t TcpSocket::interest() const {
   if (connecting_) return EPOLLOUT;
+  // The hang-up stays, and would wake for as long as completions are outstanding.
+  if (hung_up_ && (failed_ || peer_closed_)) return InetSocket::interest() | EPOLLET;
   return InetSocket::interest() | (peer_closed_ ? 0u : EPOLLIN | EPOLLRDHUP);
 }
 
