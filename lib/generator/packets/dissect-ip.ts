@@ -1,4 +1,5 @@
 import { readWord } from './checksum.js';
+import { finalAddress, hasAddresses, ipv4Options } from './ipv4-options.js';
 
 /** Where the parts of a captured frame begin, as far as they were captured; -1 for one that is not there. */
 export interface Dissection {
@@ -133,31 +134,12 @@ function lengthOf(frame: Uint8Array, at: number, protocol: number): number {
   return protocol === AUTHENTICATION ? (said + 2) * 4 : (said + 1) * 8;
 }
 
-const END_OF_OPTIONS = 0;
-const NO_OPERATION = 1;
-const RECORD_ROUTE = 7;
-const TIMESTAMP = 68;
-const SOURCE_ROUTES = [131, 137];
-const WITH_ADDRESSES = [RECORD_ROUTE, TIMESTAMP, ...SOURCE_ROUTES];
-
 function readIpv4Options(frame: Uint8Array, found: Dissection, end: number): void {
-  for (let at = found.ip + IPV4_HEADER; at + 3 <= end && frame[at] !== END_OF_OPTIONS; ) {
-    const type = frame[at] as number;
-    if (type === NO_OPERATION) {
-      at++;
-      continue;
-    }
-    const length = frame[at + 1] as number;
-    if (length < 2 || at + length > end) return;
-    const bareTimes = type === TIMESTAMP && ((frame[at + 3] ?? 0) & 0xf) === 0;
-    if (WITH_ADDRESSES.includes(type) && !bareTimes) found.addressesInOptions = true;
-    // The pointer counts from 1, and is behind the last address when the route has been followed.
-    const next = frame[at + 2] as number;
-    const whole = length % 4 === 3 && next % 4 === 0 && next >= 4;
-    if (SOURCE_ROUTES.includes(type) && whole && next <= length - 3) {
-      found.routes.push({ at: at + length - 4, kept: 0 });
-    }
-    at += length;
+  if (found.ip + IPV4_HEADER >= end) return;
+  for (const option of ipv4Options(frame, found.ip + IPV4_HEADER, end)) {
+    if (hasAddresses(frame, option)) found.addressesInOptions = true;
+    const at = finalAddress(frame, option);
+    if (at >= 0) found.routes.push({ at, kept: 0 });
   }
 }
 

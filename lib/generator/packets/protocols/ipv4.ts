@@ -1,7 +1,8 @@
 import { outOfRange } from '../../../base/errors.js';
 import { checkInteger } from '../../../base/validate.js';
+import { finalAddress, ipv4Options } from '../ipv4-options.js';
 import { optionBytes } from '../misfit.js';
-import type { Protocol } from '../protocol.js';
+import type { Layer, Protocol } from '../protocol.js';
 import type { Checksum } from './values.js';
 
 const HEADER = 20;
@@ -80,8 +81,19 @@ export const ipv4: Protocol = {
     destination: { at: 16, width: 4, address: 'ipv4' },
   },
   tail: ({ options }, label) => optionBytes(`${label}.options`, options, 4, MOST_OPTIONS),
-  addresses: () => ({ source: 12, destination: 16, bytes: 4 }),
+  addresses: (layer) => ({ source: 12, destination: finalDestination(layer), bytes: 4 }),
 };
+
+/** Where the address is at which the packet ends up: a source route has it, unless it has been followed. */
+function finalDestination({ values: { options } }: Layer): number {
+  let destination = 16;
+  if (!(options instanceof Uint8Array)) return destination;
+  for (const option of ipv4Options(options, 0, options.length)) {
+    const at = finalAddress(options, option);
+    if (at >= 0) destination = HEADER + at;
+  }
+  return destination;
+}
 
 /** An offset in bytes as the header counts it: in units of 8. */
 export function fragmentOffset(name: string, value: unknown): number {

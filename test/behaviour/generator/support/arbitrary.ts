@@ -13,6 +13,16 @@ const u8 = fc.integer({ min: 0, max: 0xff });
 const u16 = fc.oneof(fc.constantFrom(0, 1, 0xfffe, 0xffff), fc.integer({ min: 0, max: 0xffff }));
 const u32 = fc.oneof(fc.constantFrom(0, 0xffff_ffff), fc.integer({ min: 0, max: 0xffff_ffff }));
 const options = fc.integer({ min: 0, max: 10 }).chain((n) => bytes(4 * n));
+/** A source route, followed to its end or not: the destination of a pseudo header may be in it. */
+const route = fc
+  .record({
+    type: fc.constantFrom(131, 137),
+    stops: fc.integer({ min: 1, max: 9 }).chain((n) => bytes(4 * n)),
+    followed: fc.integer({ min: 0, max: 9 }),
+  })
+  .map(({ type, stops, followed }) =>
+    Uint8Array.of(type, stops.length + 3, 4 * (followed + 1), ...stops, 0),
+  );
 // Mostly zeros or ones, so that sums of 0 and 0xffff come up.
 const payload = fc.oneof(
   fc.integer({ min: 0, max: 80 }).chain(bytes),
@@ -33,7 +43,7 @@ const ipv4 = fc.record(
     id: u16,
     dscp: fc.integer({ min: 0, max: 63 }),
     dontFragment: fc.boolean(),
-    options,
+    options: fc.oneof(options, route),
   },
   { requiredKeys: ['source', 'destination'] },
 );

@@ -57,7 +57,11 @@ export function parse(packet: Uint8Array, { start = 0, bare = false } = {}): Par
     if (b.readUInt16BE(at + 10) === 0xffff) wrong('IPv4 header checksum 0xffff');
     if (b.readUInt16BE(at + 2) !== b.length - at) wrong('IPv4 total length');
     parsed.protocol = b[at + 9] as number;
-    addresses = b.subarray(at + 12, at + 20);
+    const options = b.subarray(at + 20, at + header);
+    addresses = Buffer.concat([
+      b.subarray(at + 12, at + 16),
+      lastStop(options) ?? b.subarray(at + 16, at + 20),
+    ]);
     left = b.readUInt16BE(at + 2) - header;
     at += header;
   } else if (version === 6) {
@@ -86,6 +90,23 @@ export function parse(packet: Uint8Array, { start = 0, bare = false } = {}): Par
   }
   if (sum !== 0) wrong(parsed.protocol === 17 ? 'UDP checksum' : 'TCP checksum');
   return parsed;
+}
+
+/** The last address of a source route of RFC 791 that still has addresses to go to. */
+function lastStop(options: Buffer): Buffer | null {
+  let stop: Buffer | null = null;
+  let rest = options;
+  while (rest.length >= 3 && rest[0] !== 0) {
+    const length = rest[0] === 1 ? 1 : (rest[1] as number);
+    if (length === 0 || length > rest.length || (rest[0] !== 1 && length < 2)) break;
+    const pointer = rest[2] as number;
+    const isRoute = (rest[0] === 131 || rest[0] === 137) && length % 4 === 3;
+    if (isRoute && pointer >= 4 && pointer % 4 === 0 && pointer < length) {
+      stop = rest.subarray(length - 4, length);
+    }
+    rest = rest.subarray(length);
+  }
+  return stop;
 }
 
 /** The same for a frame behind a virtio_net_hdr, whose checksum it finishes as a device would. */
