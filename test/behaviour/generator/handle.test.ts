@@ -152,22 +152,6 @@ describe('the handle of generate', () => {
     expect(await run).toMatchObject({ ended: 'count', packets: 20, pacing: { asked: 1000 } });
   });
 
-  it('goes on where a rate in bits has got to, with packets of another length', async () => {
-    const { begin } = await setUp();
-    const bits = [
-      { to: 20_000 * 32 * 8, seconds: 0.01 },
-      { to: 0, seconds: 1 },
-    ];
-    const run = begin({ rate: { bits, burst: 1, catchUp: 1e6 } });
-    await until(() => run.progress().seconds > 0.1, 'the second piece');
-    const { packets } = run.progress();
-    run.replace({ length: 40, payload: '' });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(run.progress().packets).toBe(packets);
-    run.stop();
-    await run;
-  });
-
   it('refuses to replace by what does not fit, and goes on', async () => {
     const { begin } = await setUp();
     const run = begin({ rate: 1000 });
