@@ -41,7 +41,10 @@ interface Shape {
    * chance, at the same mean rate. Default `'even'`.
    */
   arrivals?: 'even' | 'poisson';
-  /** Of `'poisson'`: the same seed makes the same distances. 0 to 2^32 - 1; default 0. */
+  /**
+   * Of `'poisson'`: the same seed makes the same distances. 0 to 2^32 - 1; default 0, and of streams the
+   * number of those that joined before.
+   */
   seed?: number;
   /** Of a rate in pieces: begins with the first again after the last. Default false. */
   repeat?: boolean;

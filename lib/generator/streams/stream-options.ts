@@ -6,7 +6,7 @@ import { rangeError } from '../base/errors.js';
 import { checkFunction, checkKeys, checkPositive } from '../base/validate.js';
 import type { AnyField } from '../fields/fields.js';
 import { compile, type PacketSequence, type Share } from '../fields/sequence.js';
-import { type CheckedRate, checkRate, type Rate } from '../pace/rate.js';
+import { type CheckedRate, checkRate, type PacketRate, type Rate } from '../pace/rate.js';
 import type { PacketDescription } from '../packets/description.js';
 import { Template, template } from '../packets/template.js';
 import type { RunPool } from '../runs/choose-pool.js';
@@ -101,6 +101,8 @@ export interface CheckedStream {
   share: Share;
   to: UdpDestination | null;
   rate: CheckedRate;
+  /** of the stream: how many joined before it */
+  number: number;
   count: number;
   seconds: number;
   startAt: number | undefined;
@@ -119,8 +121,11 @@ export interface Outlet {
   longest: number;
 }
 
-/** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError; and what `template` and `compile` throw */
-export function checkStream(options: StreamOptions, outlet: Outlet): CheckedStream {
+/**
+ * @param number of the stream
+ * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError; and what `template` and `compile` throw
+ */
+export function checkStream(options: StreamOptions, outlet: Outlet, number: number): CheckedStream {
   checkKeys('options', options, KEYS);
   const { name, count, seconds, startAt, to, share = {} } = options;
   if (name !== undefined) checkString('options.name', name);
@@ -141,7 +146,8 @@ export function checkStream(options: StreamOptions, outlet: Outlet): CheckedStre
     content,
     share,
     to: family === null ? null : checkTo(to, family),
-    rate: checkStreamRate(options.rate, content.packetBytes),
+    rate: checkStreamRate(options.rate, content.packetBytes, number),
+    number,
     count: count ?? Number.POSITIVE_INFINITY,
     seconds: seconds ?? Number.POSITIVE_INFINITY,
     startAt,
@@ -162,10 +168,15 @@ function checkTo(given: unknown, family: 4 | 6): UdpDestination {
   return new UdpDestination({ address, port });
 }
 
-/** A rate of a stream: packets by themselves, unless it says otherwise. */
-export function checkStreamRate(rate: Rate, packetBytes: number): CheckedRate {
+/**
+ * A rate of a stream: packets by themselves, and at other distances than those of another stream, unless it
+ * says otherwise.
+ */
+export function checkStreamRate(rate: Rate, packetBytes: number, number = 0): CheckedRate {
   const checked = checkRate('options.rate', rate, packetBytes);
-  if (typeof rate !== 'object' || rate.burst === undefined) checked.burst = 1;
+  const { burst, seed } = typeof rate === 'object' ? rate : ({} as Partial<PacketRate>);
+  if (burst === undefined) checked.burst = 1;
+  if (seed === undefined && checked.seed !== null) checked.seed = number;
   return checked;
 }
 

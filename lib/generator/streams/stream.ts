@@ -88,9 +88,9 @@ export class Running implements Timed {
   #resolve: () => void = () => {};
 
   /** @param start ms of performance.now() */
-  constructor(options: CheckedStream, number: number, start: number) {
+  constructor(options: CheckedStream, start: number) {
     this.options = options;
-    this.name = options.name ?? `${number}`;
+    this.name = options.name ?? `${options.number}`;
     this.content = options.content;
     this.left = options.count;
     this.pace = new Pace(options.rate);
@@ -226,8 +226,8 @@ export class Stream<C = unknown> {
    * @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT`; RangeError `ERR_ZEROSEND_OUT_OF_RANGE`
    */
   setRate(rate: Rate): void {
-    const { pace, content, ended } = this.#running;
-    const checked = checkStreamRate(rate, content.packetBytes);
+    const { pace, content, ended, options } = this.#running;
+    const checked = checkStreamRate(rate, content.packetBytes, options.number);
     if (ended !== null) return;
     pace.setRate(checked, clock());
     this.#owner.changed(this.#running);

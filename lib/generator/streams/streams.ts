@@ -94,16 +94,17 @@ export class StreamsRun implements Owner {
   }
 
   join<C>(options: StreamOptions<C>): Stream<C> {
-    const checked = checkStream(options, this.#options.outlet);
+    const checked = checkStream(options, this.#options.outlet, this.#joined);
     if (this.#session.stop.aborted || this.#finishing) {
       const message = 'the streams have ended, or are to end: no other can join them';
       throw stateError('ERR_ZEROSEND_SOCKET_CLOSED', message);
     }
-    const number = this.#joined++;
-    const { packets, burst } = checked.rate;
+    this.#joined++;
+    const { number, rate } = checked;
+    const { packets, burst } = rate;
     const period = Math.min((burst / packets) * 1000, LONGEST_PHASE_MS);
     const start = checked.startAt ?? clock() + ((number * GOLDEN) % 1) * period;
-    const running = new Running(checked, number, start);
+    const running = new Running(checked, start);
     const stream = new Stream<C>(running, this);
     this.#streams.set(running, stream);
     this.changed(running);
