@@ -69,11 +69,14 @@ class Reactor {
 
   constructor() {
     native.setDeliver((records, alarm) => {
-      if (alarm) alarms.ring();
       recentClock.beginBatch();
       promptSends.take(this.#bookPrompt);
       this.#takeIn(records);
       this.#takeStream();
+      if (alarm) {
+        recentClock.expire(); // before sends that alarms make
+        alarms.ring(); // not before the batch is taken in: what rings may poll, as listeners may
+      }
       this.#emitAll();
       if (!this.#scheduled) this.#rest();
     });

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BATCH_RECORDS, KIND_COPIED, KIND_ZEROCOPY } from '../../../lib/addon/addon.js';
 import type { Reactee } from '../../../lib/addon/reactee.js';
 import { reactor } from '../../../lib/addon/reactor.js';
+import { Alarm } from '../../../lib/engine/alarm.js';
 import { turn, until } from '../../support/deadline.js';
 import { batch, type FakeSocket, fake } from '../support/fake-native.js';
 import { turns, uncaught } from '../support/fake-sockets.js';
@@ -186,6 +187,20 @@ describe('a batch', () => {
       expect(tells().at(-1)).toBe('b tells 0');
     },
   );
+
+  it('is taken in before an alarm rings, which may poll and so overwrite it', () => {
+    const [a, b] = [new Member('a'), new Member('b')];
+    new Alarm(() => {
+      log.push('rings');
+      b.news(7);
+      reactor.poll(b);
+    }).set(0);
+    a.news(0, 1);
+    a.kernel.armed = true;
+    fake.wake(true);
+    expect(log.slice(0, 3)).toEqual(['a takes 0', 'a takes 1', 'rings']);
+    expect(tells()).toEqual(['a tells 0', 'a tells 1', 'b tells 7']);
+  });
 
   it('passes over sockets that are closed or were never there', () => {
     const [a, b, c] = [new Member('a'), new Member('b'), new Member('c')];

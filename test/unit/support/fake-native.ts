@@ -313,9 +313,10 @@ export class FakeNative implements Native {
   /**
    * The poller thread wakes for every armed socket, and the event loop hears of it: one call of
    * `deliver`. What does not fit into the batch comes with the next call.
+   * @param alarm the timer that `setAlarm` has set has run out meanwhile
    * @returns the number of records delivered
    */
-  wake(): number {
+  wake(alarm = false): number {
     for (const socket of this.#sockets.values()) {
       const listens = socket.armed && (!socket.busy || socket.queue.length > 0);
       socket.wake();
@@ -329,7 +330,7 @@ export class FakeNative implements Native {
       at = this.#collect(socket, at);
       if (socket.hasNews) this.#ready.push(socket);
     }
-    if (at > 0) this.deliverRaw(at);
+    if (at > 0 || alarm) this.#deliver(at, alarm);
     return at;
   }
 
