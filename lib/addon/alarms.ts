@@ -48,8 +48,11 @@ class Alarms {
   remove(one: Ringing): void {
     this.#heap.remove(one);
     if (this.#heap.size > 0) return;
-    clearTimeout(this.#fallback);
     hold(-1);
+    if (this.#fallback === undefined) return;
+    clearTimeout(this.#fallback); // unlike the kernel's, it would keep the process alive
+    this.#fallback = undefined;
+    this.#set = Number.POSITIVE_INFINITY;
   }
 
   /** Called by the addon when the timer has run out. */

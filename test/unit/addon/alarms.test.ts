@@ -144,6 +144,18 @@ describe('alarms', () => {
     expect(log).toEqual(['late']);
   });
 
+  it('ring by these also after an earlier one was cleared', async () => {
+    const log: string[] = [];
+    fake.alarmAnswer = -24;
+    const cleared = alarm(log, 'cleared');
+    cleared.set(time.now + 5);
+    cleared.clear();
+    alarm(log, 'later').set(time.now + 9);
+    time.now += 9;
+    await until(() => log.length > 0, 'the alarm');
+    expect(log).toEqual(['later']);
+  });
+
   it.each([
     ['no number', '5'],
     ['NaN', Number.NaN],
