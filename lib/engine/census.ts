@@ -27,7 +27,8 @@ class Past {
 }
 
 /** What is kept of a socket that may be garbage-collected without having been closed. */
-interface Member {
+export interface Member {
+  readonly handle: number;
   readonly protocol: Protocol;
   readonly state: WeakRef<SocketState>;
   readonly latency: LatencyHistogram;
@@ -52,8 +53,8 @@ class Census {
   add(state: SocketState): void {
     const { protocol, inFlight, handle } = state;
     this.past[protocol].opened++;
-    const member = { protocol, state: new WeakRef(state), latency: inFlight.latency };
-    this.#members.set(handle, member);
+    const { latency } = inFlight;
+    this.#members.set(handle, { handle, protocol, state: new WeakRef(state), latency });
     if (this.#measures) inFlight.measure();
   }
 
@@ -62,7 +63,7 @@ class Census {
     if (this.#measures) return;
     this.#measures = true;
     for (const protocol of PROTOCOLS) this.past[protocol].latency.begin();
-    for (const { inFlight } of this.open()) inFlight.measure();
+    for (const { state } of this.members()) state.deref()?.inFlight.measure();
   }
 
   /** Called when a socket is closed, while its handle is still valid. */
@@ -81,12 +82,12 @@ class Census {
     return true;
   }
 
-  /** The open sockets. */
-  *open(): Iterable<SocketState> {
-    for (const { state } of this.#members.values()) {
-      const alive = state.deref();
-      if (alive !== undefined) yield alive;
-    }
+  /**
+   * The open sockets. One that was collected just now is still among them, and its handle is valid, until
+   * it has been closed.
+   */
+  members(): Iterable<Member> {
+    return this.#members.values();
   }
 }
 

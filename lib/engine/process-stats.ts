@@ -9,7 +9,7 @@ import {
 } from '../buffers/completion-latency.js';
 import { knownPools } from '../buffers/known-pools.js';
 import type { SendInFlight } from '../buffers/reapers.js';
-import { addCounters, census, PROTOCOLS } from './census.js';
+import { addCounters, census, type Member, PROTOCOLS } from './census.js';
 import { readCounters } from './kernel-facts.js';
 import type { SocketCounters, SocketInfo } from './stats.js';
 
@@ -95,7 +95,7 @@ export function processStats(): ProcessStats {
     packet: new Sum('packet'),
     xdp: new Sum('xdp'),
   };
-  for (const state of census.open()) sums[state.protocol].addOpen(state);
+  for (const member of census.members()) sums[member.protocol].addOpen(member);
   const all = new Sum(null);
   for (const protocol of PROTOCOLS) all.addSum(sums[protocol]);
   return {
@@ -137,13 +137,15 @@ class Sum {
     this.#latency.add(latency);
   }
 
-  addOpen(state: Parameters<typeof census.add>[0]): void {
-    const { inFlight, fd, needDrain, handle } = state;
+  addOpen({ handle, latency, state }: Member): void {
     addCounters(this.#counters, readCounters(handle));
     this.#counted.open++;
+    this.#latency.add(latency);
+    const open = state.deref();
+    if (open === undefined) return; // collected, with nothing in flight
+    const { inFlight, fd, needDrain } = open;
     this.#counted.inFlight += inFlight.size;
     if (needDrain) this.#counted.waitingForRoom++;
-    this.#latency.add(inFlight.latency);
     if (inFlight.size === 0 || inFlight.times === null) return;
     this.#addOldest({ fd, id: inFlight.low, time: inFlight.times.timeOf(inFlight.low) });
   }

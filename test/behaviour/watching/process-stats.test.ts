@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { processStats } from 'zerosend';
+import { processStats, UdpSocket } from 'zerosend';
 import { until, within } from '../../support/deadline.js';
 import { connectAndMeet, makePool, openTo, startPeer } from '../../support/endpoints.js';
+
+/** Sends three times on a socket that nobody refers to any more, nor closes. */
+async function forgetOne(port: number): Promise<void> {
+  const socket = await UdpSocket.open({ remote: { address: '127.0.0.1', port } });
+  for (let i = 0; i < 3; i++) socket.send(new Uint8Array(100));
+  await socket.flush();
+}
 
 describe('processStats()', () => {
   it('sums up what there is and what there was, and never falls', async () => {
@@ -42,6 +49,19 @@ describe('processStats()', () => {
     await pool.close();
     expect(processStats().pools.open).toBe(before.pools.open);
     expect(processStats().sockets.sends - before.sockets.sends).toBe(6);
+  });
+
+  it('has a socket among the open ones from its garbage collection until it is closed', async () => {
+    const peer = await startPeer({ protocol: 'udp', family: 4 });
+    const before = processStats().sockets;
+    await forgetOne(peer.port);
+    await until(() => {
+      globalThis.gc?.();
+      const { sends, opened, open, closed } = processStats().sockets;
+      expect(sends - before.sends).toBe(3);
+      expect(opened - closed).toBe(open);
+      return closed > before.closed;
+    }, 'the forgotten socket to be closed');
   });
 
   it('names the oldest in flight, counts who waits, and errors', async () => {
