@@ -44,7 +44,9 @@ export class LateSends implements Lookout {
       reactor.poll(this.#completions);
       if (this.#areLate(inFlight.low)) this.#tell();
     }
-    return inFlight.size > 0 && this.#state.phase !== 'closed';
+    const goesOn = inFlight.size > 0 && this.#state.phase !== 'closed';
+    if (!goesOn) inFlight.markNext(); // which has it watched again
+    return goesOn;
   }
 
   #areLate(low: number): boolean {

@@ -1,0 +1,35 @@
+import { expect, it, vi } from 'vitest';
+import { LateSends } from '../../../lib/engine/late-sends.js';
+import { coreOf } from '../../../lib/engine/socket.js';
+import { makePool, openUdp, sendSome } from '../support/fake-sockets.js';
+
+// The clock is made up: sends follow each other so fast that several share a mark.
+const time = vi.hoisted(() => ({ now: 0 }));
+vi.mock('../../../lib/base/timers.js', async (load) => ({
+  ...(await load<typeof import('../../../lib/base/timers.js')>()),
+  clock: () => {
+    time.now += 1e-4;
+    return time.now;
+  },
+}));
+vi.mock(
+  '../../../lib/addon/addon.js',
+  async () => (await import('../support/fake-native.js')).module,
+);
+
+async function openWatched() {
+  const { socket, kernel } = await openUdp({ stallAfter: 50 });
+  const { state, completions } = coreOf(socket);
+  return { socket, kernel, late: new LateSends(socket, state, completions), pool: makePool(64) };
+}
+
+it('a socket with nothing in flight is watched again from its next send on', async () => {
+  const { socket, kernel, late, pool } = await openWatched();
+  sendSome(socket, pool, 30);
+  kernel.finish(0, 29);
+  socket.poll();
+  expect([late.watched, late.look()]).toEqual([true, false]);
+  late.watched = false; // as by whoever watches it
+  sendSome(socket, pool, 1);
+  expect(late.watched).toBe(true);
+});
