@@ -78,7 +78,7 @@ export class InFlight {
 
   /** To be called when the program turns to other things. */
   rest(): void {
-    this.times?.rest();
+    this.times?.rest(this.next);
     this.markNext();
   }
 

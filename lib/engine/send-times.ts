@@ -67,7 +67,7 @@ export class SendTimes {
    * @param pool the histogram of their pool
    */
   mark(id: number, pool: PoolLatencies): void {
-    this.#mark(id, pool, recentClock.recent());
+    this.#mark(id, pool, this.marked === null ? recentClock.recent() : recentClock.exact());
   }
 
   /**
@@ -139,10 +139,16 @@ export class SendTimes {
     this.#low = low;
   }
 
-  /** The socket may be idle for long from now on, and is not to be held by what it has left. */
-  rest(): void {
+  /**
+   * The socket may be idle for long from now on, and is not to be held by what it has left. Where it is to be
+   * known which sends are late, a mark says that those below `next` were made before now.
+   */
+  rest(next: number): void {
     this.count();
     uncounted.delete(this);
+    const last = this.#count - 1;
+    if (this.marked === null || this.#idOf(last) >= next) return;
+    this.#push(next, recentClock.exact(), null);
   }
 
   /** Counts what has completed. */
@@ -166,6 +172,7 @@ export class SendTimes {
     for (let mark = this.#markOf(id); id < end; mark++) {
       const at = (this.#head + mark) & this.#mask;
       const stop = mark + 1 < this.#count ? Math.min(end, this.#idOf(mark + 1)) : end;
+      if (stop === id) continue; // nothing was sent before the next mark
       const latency = (now - (this.#times[at] as number)) * 1e6;
       this.latency.record(latency, stop - id);
       const pool = this.#pools[at] as PoolLatencies;
@@ -182,12 +189,20 @@ export class SendTimes {
     return this.#times[(this.#head + this.#markOf(id)) & this.#mask] as number;
   }
 
-  /** The first id below `next` that was sent after this time. */
+  /**
+   * The first id below `next` that may have been sent after this time: of the ids of a mark only the first
+   * was sent then, the others at some time before the next mark.
+   */
   firstAfter(time: number, next: number): number {
-    for (let mark = 0; mark < this.#count; mark++) {
-      if ((this.#times[(this.#head + mark) & this.#mask] as number) > time) return this.#idOf(mark);
+    let id = next;
+    for (let mark = this.#count - 1; mark >= 0; mark--) {
+      const later = id;
+      id = this.#idOf(mark);
+      if ((this.#times[(this.#head + mark) & this.#mask] as number) <= time) {
+        return Math.min(id + 1, later);
+      }
     }
-    return next;
+    return id;
   }
 
   /**

@@ -1,6 +1,7 @@
 import { expect, it, vi } from 'vitest';
 import { LateSends } from '../../../lib/engine/late-sends.js';
 import { coreOf } from '../../../lib/engine/socket.js';
+import { turn } from '../../support/deadline.js';
 import { makePool, openUdp, sendSome } from '../support/fake-sockets.js';
 
 // The clock is made up: sends follow each other so fast that several share a mark.
@@ -32,4 +33,27 @@ it('a socket with nothing in flight is watched again from its next send on', asy
   late.watched = false; // as by whoever watches it
   sendSome(socket, pool, 1);
   expect(late.watched).toBe(true);
+});
+
+it('a send is not late by the time that the program has spent before it in the same turn', async () => {
+  const { socket, late, pool } = await openWatched();
+  const named: number[] = [];
+  socket.on('stall', ({ first, last }) => {
+    for (let id = first; id <= last; id++) named.push(id);
+  });
+  sendSome(socket, pool, 30);
+  time.now += 100;
+  sendSome(socket, pool, 1);
+  late.look();
+  expect(named).toContain(0);
+  expect(named).not.toContain(30);
+  await turn();
+  time.now += 40;
+  late.look();
+  expect(named).not.toContain(30);
+  time.now += 20;
+  late.look();
+  expect(named).toEqual(Array.from({ length: 31 }, (_, id) => id));
+  const { completionLatency } = socket.stats();
+  expect(completionLatency?.count).toBe(0);
 });
