@@ -59,15 +59,13 @@ export class LateSends implements Lookout {
     const { inFlight } = this.#state;
     const now = clock();
     const end = this.#times.firstAfter(now - this.stallAfter, inFlight.next);
-    const late: StalledRange[] = [];
     for (let id = Math.max(inFlight.low, this.#seen); id < end; id++) {
-      if (!inFlight.has(id)) continue;
+      if (!inFlight.has(id)) continue; // a listener may have let it complete just now
       const first = id;
       while (id + 1 < end && inFlight.has(id + 1)) id++;
-      late.push(this.#rangeOf(first, id, now));
+      this.#emit(this.#rangeOf(first, id, now));
     }
     this.#seen = Math.max(this.#seen, end);
-    for (const range of late) this.#emit(range);
   }
 
   #rangeOf(first: number, last: number, now: number): StalledRange {

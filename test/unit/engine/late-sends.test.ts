@@ -57,3 +57,21 @@ it('a send is not late by the time that the program has spent before it in the s
   const { completionLatency } = socket.stats();
   expect(completionLatency?.count).toBe(0);
 });
+
+it('a send that a listener of stall has let complete is not told of as late', async () => {
+  const { socket, kernel, late, pool } = await openWatched();
+  const told: string[] = [];
+  socket.on('complete', ({ first, last }) => told.push(`${first} to ${last} complete`));
+  socket.on('stall', ({ first, last }) => {
+    told.push(`${first} to ${last} late`);
+    kernel.finish(2, 2);
+    socket.poll();
+  });
+  sendSome(socket, pool, 3);
+  kernel.finish(1, 1);
+  await turn();
+  time.now += 100;
+  late.look();
+  expect(told).toEqual(['1 to 1 complete', '0 to 0 late', '2 to 2 complete']);
+  expect(socket.stats().stalled).toBe(1);
+});
