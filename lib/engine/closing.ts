@@ -167,6 +167,7 @@ export class Closing {
     const stats = readStats(state);
     state.finalStats = stats;
     state.tags = null;
+    state.needDrain = false; // also where those that waited have failed
     census.remove(state, stats);
     this.discard();
     this.#reactee.rest(true);

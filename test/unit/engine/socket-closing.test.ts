@@ -43,6 +43,15 @@ describe('close', () => {
     expect(fake.isOpen(kernel.handle)).toBe(false);
   });
 
+  it('leaves nobody to wait for room, also where what waited has failed', async () => {
+    const { socket, kernel } = await connectTcp();
+    kernel.room = 1;
+    sendSome(socket, makePool(), 3);
+    expect(socket.needDrain).toBe(true);
+    expect(await socket.abort()).toMatchObject({ ids: 3, unfinished: 3 });
+    expect(socket.needDrain).toBe(false);
+  });
+
   it('waits for what is in flight and what is queued', async () => {
     const { socket, kernel } = await connectTcp();
     const log = record(socket);
