@@ -12,8 +12,9 @@ export interface CompletionRange {
    * - `'copied'`: the kernel reports a copy for the notification that held these ids
    * - `'inline'`: sent by an ordinary copying send: below the threshold, or a fallback
    * - `'revoked'`: given up at close or abort; the pages were replaced, the memory is safe to reuse.
-   *   Where that was not possible a pooled buffer is retired, and of a plain array the process
-   *   warning `ZEROSEND_MEMORY_LOST` tells: it is held for ever and must not be written again
+   *   Where that was not possible a pooled buffer is retired, and a plain array is held for ever.
+   *   The process warning `ZEROSEND_MEMORY_LOST` tells of the array, and of the buffer if you have
+   *   leases left: neither must be written to again
    * - `'failed'`: never reached the kernel (as a whole); `code` says why
    *
    * All of them mean that the memory may be reused. None means that the data was delivered.

@@ -32,7 +32,10 @@ export function holdForEver(holder: Slot | Uint8Array | Run | HeldParts, id: num
     return;
   }
   if (holder instanceof Slot) {
-    holder.slots.retire(holder.index);
+    const { slots, index, leases } = holder;
+    // The user may have it still, and takes what has completed for memory that may be written to.
+    if (leases > 0 && !slots.isRetired(index)) warnOfLost(`the bytes of buffer ${index} of a pool`);
+    slots.retire(index);
     return;
   }
   if (holder instanceof Run) {
@@ -40,9 +43,13 @@ export function holdForEver(holder: Slot | Uint8Array | Run | HeldParts, id: num
     return;
   }
   lost.push(holder);
+  warnOfLost(`${holder.byteLength} bytes`);
+}
+
+function warnOfLost(what: string): void {
   process.emitWarning(
-    `${holder.byteLength} bytes could not be parted from the kernel, which may read them at any ` +
-      'time: do not write to them again',
+    `${what} could not be parted from the kernel, which may read them at any time: do not write to ` +
+      'them again',
     { type: 'ZeroSendWarning', code: 'ZEROSEND_MEMORY_LOST' },
   );
 }

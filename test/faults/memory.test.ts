@@ -189,6 +189,27 @@ describe('a pool with retired slots', () => {
     expect(takeAll(pool)).toHaveLength(15);
   });
 
+  it('warns of each that is with its user still, once', async () => {
+    const warnings: unknown[] = [];
+    const note = (warning: NodeJS.ErrnoException) =>
+      void warnings.push([warning.code, warning.message]);
+    process.on('warning', note);
+    onTestFinished(() => void process.off('warning', note));
+    const pool = new BufferPool({ bufferSize: 4096, count: 3, hugePages: 'none' });
+    const sender = await stuckSender('tcp', tcp.current, pool);
+    const [kept, sent] = [pool.tryAcquire(), pool.tryAcquire()] as PooledBuffer[];
+    kept?.retain(2);
+    for (const buffer of [kept, kept, sent]) sender.socket.send(buffer as PooledBuffer, 4096);
+    inject('remap', { error: 'ENOMEM', times: ALWAYS });
+    expect(await within(sender.socket.abort(), 'abort')).toMatchObject({ outcome: 'revoked' });
+    expect(pool.stats()).toMatchObject({ free: 1, acquired: 1, inFlight: 0, retired: 1 });
+    await pause(1); // warnings come with the next tick
+    const lost = expect.stringMatching(/^the bytes of buffer 0 .* do not write to them again$/);
+    expect(warnings).toEqual([['ZEROSEND_MEMORY_LOST', lost]]);
+    kept?.release();
+    expect(pool.stats()).toMatchObject({ free: 1, acquired: 0, inFlight: 0, retired: 2 });
+  });
+
   it('closes when the last buffer that was out is retired', async () => {
     const pool = new BufferPool({ bufferSize: 4096, count: 3, hugePages: 'none' });
     const sender = await stuckSender('tcp', tcp.current, pool);
