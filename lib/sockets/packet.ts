@@ -92,7 +92,8 @@ const PACKET_OPTIONS = [
  * the warning `ZEROSEND_FRAME_HELD` says so. If the earlier frame was released unsent, it waits a
  * moment only: that frame is the next one that the pool hands out, and if it is not acquired, the
  * ring goes past its place. Each frame can be sent once: `retain` throws. A completion means that
- * the kernel no longer reads the frame.
+ * the kernel has released the frame, which is when it no longer reads it, except behind loopback
+ * with receive packet steering, netem with a delay, and some drivers (docs/traffic/frames.md).
  *
  * A frame that the kernel refuses as malformed later on (for instance since the MTU has shrunk
  * after it was checked) completes as `'failed'`, alone. To get the ring past it, an empty frame of
