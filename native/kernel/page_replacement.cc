@@ -94,10 +94,15 @@ int pass_to_children(const std::vector<PageRange>& pages) {
 
 // Runs in the child, which shares nothing with its parent but the descriptors. Waits for a byte, or
 // for the end of the parent. Makes raw system calls only: locks that other threads of the parent
-// held at the time of the clone stay locked here for ever.
+// held at the time of the clone stay locked here for ever. Keeps no other descriptor where it can
+// (since Linux 5.9): children of several threads have the writing ends of each other's pipes, and
+// when the parent is killed each would wait for ever, with all of its sockets.
 [[noreturn]] void wait_and_exit(const int* ends) {
+  constexpr long kCloseRange = 436;  // SYS_close_range, which older headers do not have
   char byte;
   ::syscall(SYS_close, ends[1]);
+  if (ends[0] > 0) ::syscall(kCloseRange, 0L, static_cast<long>(ends[0]) - 1, 0L);
+  ::syscall(kCloseRange, static_cast<long>(ends[0]) + 1, static_cast<long>(~0u), 0L);
   ::syscall(SYS_read, ends[0], &byte, 1L);
   ::syscall(SYS_exit_group, 0L);
   __builtin_unreachable();

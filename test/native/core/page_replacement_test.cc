@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,9 @@
 #include <csignal>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <iterator>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -23,6 +27,7 @@ using harness::kPage;
 using harness::Reader;
 using zerosend::part_spans_from_kernel;
 using zerosend::replace_mapping;
+using zerosend::sys;
 using zerosend::Syscalls;
 
 namespace {
@@ -159,6 +164,32 @@ TEST(part_spans_leaves_no_child_and_no_signal) {
   CHECK_EQ(child_signals.load(), 0);
   CHECK_EQ(::waitpid(-1, nullptr, __WALL | WNOHANG), -1);
   CHECK_EQ(errno, ECHILD);
+}
+
+// With the pipes of other threads, children would keep each other waiting after the parent's death.
+TEST(part_spans_leaves_its_child_no_descriptor_but_one) {
+  if (::syscall(436, 1 << 20, 1 << 20, 0) != 0) return;  // close_range(2): Linux 5.9
+  static pid_t child;
+  static std::ptrdiff_t left;
+  child = 0;
+  left = 0;
+  const Syscalls before = sys;
+  sys.clone_process = [] {
+    const long id = Syscalls{}.clone_process();
+    if (id > 0) child = static_cast<pid_t>(id);
+    return id;
+  };
+  sys.pread = [](int fd, void* out, size_t size, off_t offset) {
+    const std::filesystem::path open = "/proc/" + std::to_string(child) + "/fd";
+    for (int i = 0; i < 2000 && child != 0 && left != 1; ++i) {
+      left = std::distance(std::filesystem::directory_iterator(open), {});
+      if (left != 1) ::usleep(1000);
+    }
+    return ::pread(fd, out, size, offset);
+  };
+  CHECK_EQ(part_some_memory(), 0);
+  sys = before;
+  CHECK_EQ(left, 1);
 }
 
 TEST(part_spans_takes_no_child_of_anybody_else) {
