@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { type Rig, startReceiver } from '../../rig/index.mjs';
 import { needsRig, rigUp } from '../rig/needs.js';
 import { hasTool, isRoot, needs } from '../support/requirements.js';
+import { Inside } from './inside.js';
 import { stopWhenQuiet } from './receiving.js';
 import { expectBalanced, expectConstant } from './reports.js';
-import { readableCopy, sendAll, startSends } from './sending.js';
+import { readableCopy, type SendsReport, sendAll, startSends } from './sending.js';
 
 const SEGMENT = 1400;
 const TRAIN = 46 * SEGMENT;
@@ -120,18 +122,23 @@ describe('every id completes exactly once, and all arrives', await needsRig('vet
     ['and on the error queue, by IP_RECVERR', [[SOL_IP, IP_RECVERR, 1] as const]],
   ])('while ICMP says that nobody listens: %s', async (_, setOptions) => {
     const rig = await rigUp('veth');
-    const sends = { ...udp, sends: 2000, setOptions };
-    const options = { testBuild: true };
-    const { program, report, receiver } = await startSends(rig, sends, options);
-    await program.next('ready');
-    await receiver.stop(); // from here on its port answers "port unreachable"
-    const done = await report();
+    const { port } = await stoppedReceiver(rig); // answers "port unreachable"
+    const target = { address: rig.receiverAddress.v4, port };
+    const sends = { ...udp, ...target, sends: 2000, setOptions };
+    const program = new Inside(rig, 'sends', sends, { testBuild: true });
+    const done = (await program.report()) as SendsReport;
     expectBalanced(done);
     expect(done).toMatchObject({ errors: [], thrown: {}, closed: { outcome: 'drained' } });
     expect(done.stats.softErrors + done.stats.icmpMessages).toBeGreaterThan(0);
     if (setOptions.length > 0) expect(done.stats.icmpMessages).toBeGreaterThan(0);
   });
 });
+
+async function stoppedReceiver(rig: Rig) {
+  const receiver = await startReceiver({ protocol: 'udp', namespace: rig.receiver });
+  await receiver.stop();
+  return receiver;
+}
 
 function needsUsers() {
   const tools = hasTool('setpriv') && hasTool('prlimit');
