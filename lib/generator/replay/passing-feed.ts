@@ -77,8 +77,9 @@ export class PassingFeed implements Feed {
     return this.#due[this.#head] ?? null;
   }
 
+  /** What could not be read is told first, by `more`. */
   get ended(): boolean {
-    return this.#done && this.#head === this.#queue.length;
+    return this.#done && this.#head === this.#queue.length && this.#failure === null;
   }
 
   get way(): number {

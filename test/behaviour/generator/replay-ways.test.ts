@@ -116,6 +116,19 @@ describe('replay of a capture that is read as it goes', () => {
     expect(report).toMatchObject({ packets: 8, problem: { message: /cut off/ } });
   });
 
+  it('sends what it has read of a stream that fails, and then fails with its error', async () => {
+    const bytes = pcap(numbered(20));
+    async function* failing() {
+      yield bytes;
+      throw new Error('the disk is broken');
+    }
+    const failed = sent({ capture: openCapture(failing()) });
+    await expect(failed).rejects.toMatchObject({
+      message: 'the disk is broken',
+      report: { packets: 20, ended: 'error' },
+    });
+  });
+
   it('ends after so many seconds', async () => {
     for (const capture of [readCapture(pcap(numbered(50))), openCapture(pcap(numbered(50)))]) {
       const { report } = await sent({
