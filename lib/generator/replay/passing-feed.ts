@@ -199,7 +199,9 @@ export class PassingFeed implements Feed {
     this.#ends.push(this.#made);
     this.#countLoops();
     this.#began += this.#timing.period;
-    if (++this.#loop === this.#checked.loops) {
+    // Of a worker without a flow: it would read loop after loop, and never have enough.
+    const none = this.#made === 0;
+    if (++this.#loop === this.#checked.loops || none) {
       this.#done = true;
       return;
     }

@@ -290,6 +290,28 @@ describe('replay in workers', () => {
     },
   );
 
+  it.each([
+    ['as it goes', { stream: true }],
+    ['with other addresses in each loop', { rewrite: { eachLoop: { '10.0.0.0/8': 1 } } }],
+  ])(
+    'ends those without a flow of their own, and needs no end of loops for it: %s',
+    async (_, way) => {
+      const stop = new AbortController();
+      const report = await replayInWorkers({
+        workers: 2,
+        socket: { udp: { remote: { address: '127.0.0.1', port: 9 } } },
+        capture: pcap(numbered(3)),
+        loops: Number.POSITIVE_INFINITY,
+        signal: stop.signal,
+        onProgress: ({ packets }) => packets > 0 && stop.abort(),
+        progressInterval: 20,
+        ...way,
+      });
+      expect(report.ended).toBe('signal');
+      expect(report.workers.map(({ packets }) => packets > 0).sort()).toEqual([false, true]);
+    },
+  );
+
   it('tells what goes wrong in one of them, and stops with its signal', async () => {
     const udp = { remote: { address: '127.0.0.1', port: 9 } };
     const code = (options: object) =>
