@@ -31,6 +31,9 @@ export class SessionPair {
       });
     });
     this.stop = anyOf(this.#sessions.map(({ stop }) => stop));
+    for (const session of this.#sessions) {
+      session.stop.addEventListener('abort', () => this.#endAll(session), { once: true });
+    }
   }
 
   get ended(): Ended {
@@ -81,6 +84,11 @@ export class SessionPair {
     const { packets, bytes, seconds } = sum;
     const interfaceDropped = parts.reduce((dropped, part) => dropped + part.interfaceDropped, 0);
     return { ...sum, ...meanRates(packets, bytes, seconds), interfaceDropped };
+  }
+
+  /** What is waited for may be of another one. */
+  #endAll({ ended }: Session): void {
+    for (const session of this.#sessions) session.end(ended === 'error' ? 'stop' : ended);
   }
 
   #progress(own: Progress): Progress {

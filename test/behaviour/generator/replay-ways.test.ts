@@ -206,6 +206,31 @@ describe('replay through two sockets', () => {
     await failed;
   });
 
+  it.each([0, 1])('ends in a gap of the capture when socket %i is closed', async (which) => {
+    const peers = await Promise.all(
+      [1, 2].map(() => startPeer({ protocol: 'udp', discard: true })),
+    );
+    const sockets = await Promise.all(peers.map((peer) => openTo(peer)));
+    const hour = 3_600_000n * MS;
+    const [first, second] = [datagram('client', 9), datagram('server', 9)];
+    const running = replay({
+      socket: sockets[0]!,
+      server: { socket: sockets[1]! },
+      capture: pcap([
+        { bytes: first, time: 0n },
+        { bytes: second, time: 0n },
+        { bytes: first, time: hour },
+      ]),
+    });
+    const failed = expect(running).rejects.toMatchObject({
+      code: 'ERR_ZEROSEND_SOCKET_CLOSED',
+      report: { packets: 2, ended: 'error' },
+    });
+    await Promise.all(peers.map((peer) => peer.until(({ datagrams }) => datagrams === 1)));
+    await sockets[which]!.abort();
+    await failed;
+  });
+
   it('refuses the same socket twice, and rules that are none', async () => {
     const socket = await openTo(await startPeer({ protocol: 'udp', discard: true }));
     const other = await openTo(await startPeer({ protocol: 'udp', discard: true }));
