@@ -6,6 +6,8 @@ const FRAGMENT_HEADER = 8;
 const UNIT = 8; // bytes; fragment offsets count in these
 const MORE = 0x2000; // of IPv4
 const OFFSET = 0x1fff;
+/** Bytes of a whole packet, of IPv6 behind its header: places in a longer one cannot be said. */
+const LONGEST = 0xffff;
 const HOP_BY_HOP = 0;
 const ROUTING = 43;
 const FRAGMENT = 44;
@@ -16,7 +18,8 @@ const DESTINATION_OPTIONS = 60;
  * fragments together and stay. Don't Fragment is taken off, or nobody could pass the fragments on.
  * @param most bytes of a frame
  * @param id of the fragments of an IPv6 packet; those of IPv4 keep their own
- * @returns null for what cannot be cut: it is not there as a whole, or is an IPv6 fragment already
+ * @returns null for what cannot be cut: it is not there as a whole, is longer than a packet that is put together
+ * again can be, or is an IPv6 fragment already
  */
 export function fragmentsOf(
   frame: Uint8Array,
@@ -26,6 +29,8 @@ export function fragmentsOf(
 ): Uint8Array[] | null {
   if (found === null || found.end > frame.length) return null;
   const { ip, family, end } = found;
+  const before = family === 4 ? (readWord(frame, ip + 6) & OFFSET) * UNIT : -IPV6_HEADER;
+  if (before + end - ip > LONGEST) return null;
   const headers = family === 4 ? ipv4HeaderEnd(frame, ip) : unfragmentable(frame, ip, end);
   if (headers === null) return null;
   const added = family === 4 ? 0 : FRAGMENT_HEADER;

@@ -447,6 +447,28 @@ describe('frames longer than the interface takes', () => {
     }
   });
 
+  it('are not cut into fragments where no fragment could say its place', () => {
+    const v4 = (length: number, offset = 0) => {
+      const frame = new Uint8Array(14 + length);
+      frame.set(datagram('client', 0));
+      const view = new DataView(frame.buffer);
+      view.setUint16(16, length <= 0xffff ? length : 0); // 0 as captured before segmentation
+      view.setUint16(20, offset / 8);
+      return frame;
+    };
+    const v6 = (length: number) => {
+      const frame = new Uint8Array(54 + length);
+      frame.set(
+        template({ ethernet: ETHERNET, ipv6: IPV6, udp: { source: 1, destination: 2 } }).bytes,
+      );
+      new DataView(frame.buffer).setUint16(18, length <= 0xffff ? length : 0);
+      return frame;
+    };
+    const parts = (frame: Uint8Array) => framesOf(frame, 'fragment').ready.length;
+    expect([v4(0xffff), v4(4000, 61_528), v6(0xffff)].map(parts)).toEqual([45, 3, 46]);
+    expect([v4(0x1_0000), v4(4000, 61_536), v6(0x1_0000)].map(parts)).toEqual([0, 0, 0]);
+  });
+
   it('are cut off, or left out with the reason', () => {
     expect(framesOf(tcp, 'truncate').ready.map(({ length }) => length)).toEqual([1514]);
     expect(framesOf(tcp, 'skip').skipped).toEqual([
