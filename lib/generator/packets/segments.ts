@@ -16,6 +16,12 @@ import { sumOf, transportChecksum } from './pseudo-header.js';
 
 const UDP_HEADER = 8;
 const IPV6_HEADER = 40;
+const HOP_BY_HOP = 0;
+/** Options of the hop-by-hop header. */
+const PAD1 = 0;
+const PADN = 1;
+const JUMBO = 0xc2;
+const JUMBO_LENGTH = 6;
 
 /**
  * Where the payload of a TCP or UDP packet begins that can be cut into segments; null for any other
@@ -72,6 +78,7 @@ function finish(
     writeIpv4Checksum(segment, ip);
   } else {
     writeWord(segment, ip + 4, segment.length - ip - IPV6_HEADER);
+    withoutJumboLength(segment, ip);
   }
   if (protocol === PROTOCOL.tcp) {
     const view = new DataView(segment.buffer, segment.byteOffset);
@@ -88,6 +95,24 @@ function finish(
   writeWord(segment, checksum.at, 0);
   const sum = ~sumOf(segment, own, checksum) & 0xffff;
   writeWord(segment, checksum.at, checksum.zero === 'a sum' ? sum : udpChecksum(sum));
+}
+
+/**
+ * Blanks the length of a jumbogram, which a packet with a length of its own must not have (RFC 2675); the kernel
+ * takes the header with it off.
+ */
+function withoutJumboLength(segment: Uint8Array, ip: number): void {
+  if (segment[ip + 6] !== HOP_BY_HOP) return;
+  const start = ip + IPV6_HEADER;
+  const end = start + 8 * ((segment[start + 1] as number) + 1);
+  for (let at = start + 2; at + 2 <= end; ) {
+    const length = segment[at] === PAD1 ? 1 : 2 + (segment[at + 1] as number);
+    if (segment[at] === JUMBO && length === JUMBO_LENGTH && at + length <= end) {
+      segment[at] = PADN;
+      segment.fill(0, at + 2, at + length);
+    }
+    at += length;
+  }
 }
 
 /**

@@ -414,6 +414,25 @@ describe('frames longer than the interface takes', () => {
     }
   });
 
+  it('are cut into segments without the length of the jumbogram that they were', () => {
+    const headers = 14 + 40 + 8 + 20;
+    const layers = [{ ethernet: ETHERNET }, { ipv6: IPV6 }, { hopByHop: {} }];
+    const frame = new Uint8Array(headers + 70_000);
+    frame.set(template({ layers: [...layers, { tcp: { source: 1, destination: 2 } }] }).bytes);
+    frame.fill(0, 18, 20);
+    const view = new DataView(frame.buffer);
+    view.setUint16(56, 0xc204);
+    view.setUint32(58, frame.length - 54);
+    const { ready } = framesOf(frame, 'segment');
+    expect(ready.length).toBe(Math.ceil(70_000 / (1514 - headers)));
+    for (const { bytes } of ready) {
+      const segment = Buffer.from(bytes);
+      expect(segment.subarray(54, 62).toString('hex')).toBe('0600010400000000'); // PadN
+      expect(segment.readUInt16BE(18)).toBe(segment.length - 54);
+      expect(parse(segment).problems).toEqual([]);
+    }
+  });
+
   it.each([
     ['IPv4', tcp, 34],
     ['IPv6, behind a hop-by-hop header', null, 62],
