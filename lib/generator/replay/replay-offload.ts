@@ -31,7 +31,8 @@ export function segmentedByKernel(
   const size = most - headers;
   const datagrams = found.protocol === PROTOCOL.udp;
   if (datagrams && found.end - headers > MOST_DATAGRAMS * size) return null;
-  const bytes = Buffer.from(behindOffloadHeader(frame).buffer);
+  // The kernel takes all that is there for payload, also what a frame has behind its packet.
+  const bytes = Buffer.from(behindOffloadHeader(frame.subarray(0, found.end)).buffer);
   const ofTcp = found.family === 4 ? GSO.tcpv4 : GSO.tcpv6;
   bytes[0] = NEEDS_CHECKSUM;
   bytes[1] = datagrams ? GSO.udp : ofTcp;

@@ -7,6 +7,7 @@ import { readWord } from '../packets/checksum.js';
 import { dissect, LINKTYPE_ETHERNET } from '../packets/dissect.js';
 import type { Dissection } from '../packets/dissect-ip.js';
 import { fragmentsOf } from '../packets/fragments.js';
+import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { ETHERNET_HEADER } from '../packets/protocols/ethernet.js';
 import { VLAN_TAG } from '../packets/protocols/vlan.js';
 import { segmentable, segmentsOf } from '../packets/segments.js';
@@ -179,7 +180,7 @@ export class FrameMaker {
     if (bytes.length > most) {
       const offloaded = virtioNetHeader ? segmentedByKernel(bytes, found, most) : null;
       if (offloaded !== null && offloaded.length <= maxLength) {
-        return [{ bytes: offloaded, length: bytes.length }];
+        return [{ bytes: offloaded, length: offloaded.length - OFFLOAD_HEADER }];
       }
       const parts = this.#cut(bytes, found, most, oversize);
       if (typeof parts === 'string') return new Unsendable('too long', parts || undefined);

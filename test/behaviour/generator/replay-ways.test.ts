@@ -488,6 +488,18 @@ describe('frames longer than the interface takes', () => {
     expect([v4(0x1_0000), v4(4000, 61_536), v6(0x1_0000)].map(parts)).toEqual([0, 0, 0]);
   });
 
+  it('are given to the kernel without what is behind the packet', () => {
+    for (const frame of [tcp, udp6]) {
+      const bytes = Buffer.concat([frame, Buffer.from('a trailer')]);
+      const frames = [{ bytes, originalLength: bytes.length, time: 0n, linkType: 1, offset: 24 }];
+      const to = { kind: 'frame', maxLength: 9000, mtu: 1500, snapped: 'skip' } as const;
+      const way = { ...to, virtioNetHeader: true };
+      const { ready } = sendable({ ...EMPTY, frames }, new Rewriter(), way);
+      expect(ready.map(({ length }) => length)).toEqual([frame.length]);
+      expect(ready.map((one) => one.bytes.length)).toEqual([10 + frame.length]);
+    }
+  });
+
   it('are cut off, or left out with the reason', () => {
     expect(framesOf(tcp, 'truncate').ready.map(({ length }) => length)).toEqual([1514]);
     expect(framesOf(tcp, 'skip').skipped).toEqual([
