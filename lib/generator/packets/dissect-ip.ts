@@ -14,6 +14,8 @@ export interface Dissection {
   end: number;
   /** whether it is only a part of an IP packet */
   fragment: boolean;
+  /** of a part: the number that all parts of its packet have, and whether it is the first or last one */
+  part: { id: number; first: boolean; last: boolean } | null;
   /**
    * The routing headers that the packet has yet to follow. The last one has the destination that the
    * pseudo header takes; the first `kept` bytes are those of the destination before it.
@@ -45,6 +47,7 @@ const MORE_FRAGMENTS = 0x2000;
 
 /** What options and extension headers may add. */
 const nothingFound = () => ({
+  part: null,
   routes: [],
   home: -1,
   addressesInOptions: false,
@@ -70,6 +73,10 @@ export function dissectIpv4(frame: Uint8Array, ip: number, wireLength: number): 
     fragment: later || (flags & MORE_FRAGMENTS) !== 0,
     ...nothingFound(),
   };
+  if (found.fragment) {
+    const last = (flags & MORE_FRAGMENTS) === 0;
+    found.part = { id: readWord(frame, ip + 4), first: !later, last };
+  }
   readIpv4Options(frame, found, Math.min(ip + header, frame.length));
   return follow(frame, found, later);
 }
@@ -106,8 +113,12 @@ function follow(frame: Uint8Array, found: Dissection, later: boolean): Dissectio
       case FRAGMENT: {
         const place = readWord(frame, at + 2);
         // Neither an offset nor more fragments: a whole packet (RFC 6946).
-        if ((place & 0xfff9) !== 0) found.fragment = true;
         first = (place & 0xfff8) === 0;
+        if ((place & 0xfff9) !== 0) {
+          const id = readWord(frame, at + 4) * 0x1_0000 + readWord(frame, at + 6);
+          found.fragment = true;
+          found.part = { id, first, last: (place & 1) === 0 };
+        }
         found.segmentable = false;
         break;
       }

@@ -17,7 +17,7 @@ import {
 import { type Rewrite, Rewriter } from './rewrite.js';
 import { checkReplayRate, RateTiming, RecordedTiming, type Timing } from './schedule.js';
 import { FrameMaker, type Oversize, type Way } from './sendable-frames.js';
-import { type FlowShare, isOfShare } from './share.js';
+import { type FlowShare, inShare } from './share.js';
 import { type Split, Splitter } from './split.js';
 
 /** What {@link replay} sends, where and when. */
@@ -109,7 +109,7 @@ const KEYS = [
 
 /** What makes the frames of a replay ready, or of a worker its part of them. */
 export function makerOf({ ways, splitter, share }: CheckedReplay): FrameMaker {
-  return new FrameMaker(ways, splitter, share && ((frame) => isOfShare(frame, share)));
+  return new FrameMaker(ways, splitter, share && inShare(share));
 }
 
 /** A socket of a replay, and what leaves through it. */

@@ -1,5 +1,5 @@
 import type { CapturedFrame } from '../captures/captured-frame.js';
-import { endsOf } from './split.js';
+import { EndsFinder } from './ends.js';
 
 /** Which of several workers this one is. */
 export interface FlowShare {
@@ -7,12 +7,15 @@ export interface FlowShare {
   of: number;
 }
 
-/** Whether a frame is one of a share: both directions of a flow, and all its fragments, are of the same. */
-export function isOfShare(frame: CapturedFrame, { index, of }: FlowShare): boolean {
-  const ends = endsOf(frame);
-  if (ends === null) return index === 0;
-  const { source, destination, sourcePort, destinationPort } = ends;
-  return (hash(source, sourcePort) + hash(destination, destinationPort)) % of === index;
+/** Tells whether a frame is one of a share: both directions of a flow, and all its fragments, are of the same. */
+export function inShare({ index, of }: FlowShare): (frame: CapturedFrame) => boolean {
+  const finder = new EndsFinder();
+  return (frame) => {
+    const ends = finder.of(frame);
+    if (ends === null) return index === 0;
+    const { source, destination, sourcePort, destinationPort } = ends;
+    return (hash(source, sourcePort) + hash(destination, destinationPort)) % of === index;
+  };
 }
 
 /** FNV-1a. */

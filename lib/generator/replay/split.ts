@@ -2,9 +2,9 @@ import { invalidArgument } from '../../base/errors.js';
 import { checkInteger } from '../../base/validate.js';
 import { checkKeys } from '../base/validate.js';
 import type { CapturedFrame } from '../captures/captured-frame.js';
-import { PROTOCOL, readWord } from '../packets/checksum.js';
-import { dissect, LINKTYPE_ETHERNET } from '../packets/dissect.js';
+import { LINKTYPE_ETHERNET } from '../packets/dissect.js';
 import { spanOf } from './address-map.js';
+import { type Ends, EndsFinder } from './ends.js';
 
 /** Who sent a frame: 0 a client, 1 a server. */
 export type Side = 0 | 1;
@@ -28,20 +28,10 @@ export type Split =
 
 /** How many flows are remembered; the one that began first is forgotten first. */
 const MOST_FLOWS = 2 ** 18;
-const SYN_ACK = 0x12;
-
-interface Ends {
-  /** the addresses as text of one byte for each byte, and the ports, or -1 */
-  source: string;
-  destination: string;
-  sourcePort: number;
-  destinationPort: number;
-  family: 4 | 6;
-  answersSyn: boolean;
-}
 
 /** Tells by a rule who sent each frame. */
 export class Splitter {
+  readonly #ends = new EndsFinder();
   readonly #rule: (ends: Ends) => Side | null;
   /** for each flow, by its ends in order: whether the first of them is the client */
   readonly #flows = new Map<string, boolean>();
@@ -58,7 +48,7 @@ export class Splitter {
     const { bytes, linkType } = frame;
     const ethernet = linkType === LINKTYPE_ETHERNET && bytes.length >= 12;
     const mac = (at: number) => Buffer.from(bytes.buffer, bytes.byteOffset + at, 6).toString('hex');
-    const ends = endsOf(frame);
+    const ends = this.#ends.of(frame);
     let side: Side;
     if (ends !== null) side = this.#rule(ends) ?? this.#firstSeen(ends);
     else if (ethernet) side = this.#hosts.get(mac(6)) ?? other(this.#hosts.get(mac(0))) ?? 0;
@@ -122,28 +112,4 @@ function ruleOf(split: Split): (ends: Ends) => Side | null {
 function told(source: boolean, destination: boolean): Side | null {
   if (source === destination) return null;
   return source ? 1 : 0;
-}
-
-/** What a frame says of its ends; null: it is not IP. Fragments have no ports, as only one of them could. */
-export function endsOf({ bytes, linkType, originalLength }: CapturedFrame): Ends | null {
-  const text = (at: number, length: number) =>
-    Buffer.from(bytes.buffer, bytes.byteOffset + at, length).toString('latin1');
-  const found = dissect(bytes, linkType, originalLength);
-  if (found === null) return null;
-  const { ip, family, protocol, transport } = found;
-  const size = family === 4 ? 4 : 16;
-  const first = ip + (family === 4 ? 12 : 8);
-  const tcp = protocol === PROTOCOL.tcp;
-  const whole = !found.fragment;
-  const ports =
-    whole && transport >= 0 && transport + 4 <= bytes.length && (tcp || protocol === PROTOCOL.udp);
-  const flags = tcp && ports ? (bytes[transport + 13] ?? 0) : 0;
-  return {
-    source: text(first, size),
-    destination: text(first + size, size),
-    sourcePort: ports ? readWord(bytes, transport) : -1,
-    destinationPort: ports ? readWord(bytes, transport + 2) : -1,
-    family,
-    answersSyn: (flags & SYN_ACK) === SYN_ACK,
-  };
 }

@@ -20,7 +20,10 @@ import { pcap, type Written } from './support/pcap-writer.js';
 import { sendable } from './support/sendable.js';
 import { ETHERNET } from './support/wire.js';
 
+const { dissect } = await import('../../../lib/generator/packets/dissect.js');
+const { fragmentsOf } = await import('../../../lib/generator/packets/fragments.js');
 const { Rewriter } = await import('../../../lib/generator/replay/rewrite.js');
+const { inShare } = await import('../../../lib/generator/replay/share.js');
 const { Splitter } = await import('../../../lib/generator/replay/split.js');
 
 const folder = folderOfFile();
@@ -275,6 +278,50 @@ describe('replay through two sockets', () => {
     const tells = template({ layers: [{ ethernet: back }, { arp }] }).bytes;
     const splitter = new Splitter();
     expect(sides(splitter, [asks, tells, answer, data, tells, asks])).toEqual([0, 1, 1, 0, 1, 0]);
+  });
+});
+
+describe('fragments of a flow', () => {
+  const frame = (bytes: Uint8Array) => {
+    return { bytes, originalLength: bytes.length, time: 0n, linkType: 1, offset: 0 };
+  };
+  const cut = (bytes: Uint8Array, id: number) =>
+    (fragmentsOf(bytes, dissect(bytes, 1), 1514, id) as Uint8Array[]).map(frame);
+  const v6 = (from: 'client' | 'server', length: number, port: number) => {
+    const [ask, tell] = ['2001:2::1', '2001:2::2'];
+    const [source, destination] = from === 'client' ? [ask, tell] : [tell, ask];
+    const ports = from === 'client' ? [port, 53] : [53, port];
+    return template({
+      ethernet: ETHERNET,
+      ipv6: { source: source!, destination: destination! },
+      udp: { source: ports[0]!, destination: ports[1]! },
+      payload: payload(length),
+    }).bytes;
+  };
+
+  it.each([
+    ['IPv4', datagram],
+    ['IPv6', v6],
+  ] as const)('are of the side and of the worker that its whole packets are of: %s', (_, make) => {
+    for (const split of ['first-seen', 'ports', { ports: [53] }] as const) {
+      const splitter = new Splitter(split);
+      for (let port = 4000; port < 4020; port++) {
+        const [first, ...more] = cut(make('server', 4000, port), port);
+        const frames = [frame(make('client', 9, port)), first!, ...more];
+        expect(frames.map((one) => splitter.sideOf(one))).toEqual([0, 1, 1, 1]);
+      }
+    }
+    const ours = inShare({ index: 0, of: 2 });
+    const isOurs: boolean[] = [];
+    for (let port = 4000; port < 4020; port++) {
+      const parts = cut(make('server', 4000, port), port);
+      const all = [frame(make('client', 9, port)), ...parts].map(ours);
+      expect(new Set(all).size).toBe(1);
+      // In another order they are together at least.
+      expect(new Set(parts.reverse().map(ours)).size).toBe(1);
+      isOurs.push(all[0]!);
+    }
+    expect(new Set(isOurs).size).toBe(2);
   });
 });
 
