@@ -115,15 +115,18 @@ export class FrameMaker {
 
   /** Adds to `ready` what a frame is sent as: nothing where it is left out, several where it is cut. */
   make(frame: CapturedFrame, ready: SendableFrame[]): void {
-    if (this.#isOurs?.(frame) === false) {
-      ready.push({ bytes: NOTHING, length: frame.originalLength, time: frame.time, way: OTHERS });
-      return;
-    }
+    // What others send is made as they make it, but for its bytes: it takes as much time there as here.
+    const isOurs = this.#isOurs?.(frame) ?? true;
     const side = this.#split?.sideOf(frame) ?? 0;
-    const way = this.#ways[side] as Way;
-    const made = this.#madeFor(way, frame);
-    if (made instanceof Unsendable) this.#leaveOut(frame, made);
-    else for (const one of made) ready.push({ ...one, time: frame.time, way: side });
+    const made = this.#madeFor(this.#ways[side] as Way, frame, isOurs);
+    const { time } = frame;
+    if (made instanceof Unsendable) {
+      if (isOurs) this.#leaveOut(frame, made);
+    } else if (isOurs) {
+      for (const one of made) ready.push({ ...one, time, way: side });
+    } else {
+      for (const { length } of made) ready.push({ bytes: NOTHING, length, time, way: OTHERS });
+    }
   }
 
   #leaveOut({ offset, originalLength }: CapturedFrame, { reason, detail }: Unsendable): void {
@@ -141,7 +144,11 @@ export class FrameMaker {
     this.#skipped.set(key, entry);
   }
 
-  #madeFor({ rewriter, destination: to }: Way, frame: CapturedFrame): Made[] | Unsendable {
+  #madeFor(
+    { rewriter, destination: to }: Way,
+    frame: CapturedFrame,
+    isOurs: boolean,
+  ): Made[] | Unsendable {
     const snapped = frame.bytes.length < frame.originalLength;
     if (snapped && to.snapped === 'skip') return new Unsendable('snapped');
     const datagram = to.kind === 'datagram';
@@ -156,7 +163,7 @@ export class FrameMaker {
       bytes = padded;
     }
     const linkType = datagram ? frame.linkType : LINKTYPE_ETHERNET;
-    const kinds = rewriter.apply(bytes, linkType, wireLength);
+    const kinds = isOurs ? rewriter.apply(bytes, linkType, wireLength) : [];
     const found = dissect(bytes, linkType, wireLength);
     const made = datagram ? payloadOf(bytes, found, to.maxLength) : this.#fitted(bytes, found, to);
     if (made instanceof Unsendable || !this.#counts) return made;

@@ -20,10 +20,12 @@ import { pcap, type Written } from './support/pcap-writer.js';
 import { sendable } from './support/sendable.js';
 import { ETHERNET } from './support/wire.js';
 
+const { atOnce } = await import('../../../lib/generator/base/steps.js');
 const { dissect } = await import('../../../lib/generator/packets/dissect.js');
 const { fragmentsOf } = await import('../../../lib/generator/packets/fragments.js');
 const { Rewriter } = await import('../../../lib/generator/replay/rewrite.js');
 const { inShare } = await import('../../../lib/generator/replay/share.js');
+const { FrameMaker } = await import('../../../lib/generator/replay/sendable-frames.js');
 const { Splitter } = await import('../../../lib/generator/replay/split.js');
 
 const folder = folderOfFile();
@@ -323,6 +325,49 @@ describe('fragments of a flow', () => {
     }
     expect(new Set(isOurs).size).toBe(2);
   });
+});
+
+describe('frames of several workers', () => {
+  const at = (bytes: Uint8Array, i: number, originalLength = bytes.length) => {
+    return { bytes, originalLength, time: BigInt(i) * MS, linkType: 1, offset: 24 };
+  };
+  const back = { source: ETHERNET.destination, destination: ETHERNET.source };
+  const arp = { senderEthernet: back.source, senderIpv4: SERVER, targetIpv4: CLIENT };
+  const frames = Array.from({ length: 120 }, (_, i) => {
+    const from = i % 2 === 0 ? 'client' : 'server';
+    const bytes = datagram(from, i % 5 === 0 ? 4000 : i, 4000 + (i >> 1));
+    if (from === 'server') bytes.set(template({ ethernet: { ...back, type: 9 } }).bytes.subarray(0, 12));
+    return i % 7 === 0 ? at(bytes, i, bytes.length + 1) : at(bytes, i);
+  });
+  frames.push(at(template({ layers: [{ ethernet: back }, { arp }] }).bytes, 120));
+  const capture = { format: 'pcap', snapped: 0, skippedBlocks: 0, problem: null, frames } as const;
+
+  const made = (kind: 'frame' | 'datagram', share: { index: number; of: number } | null) => {
+    const vlan = { add: { id: 5 } };
+    const limits = { maxLength: 9000, mtu: 1500, virtioNetHeader: false } as const;
+    const destination = { kind, ...limits, snapped: 'skip', oversize: 'fragment' } as const;
+    const ways = [0, 1].map(() => ({ rewriter: new Rewriter({ vlan }), destination }));
+    const maker = new FrameMaker(ways, new Splitter(), share && inShare(share));
+    return { ready: atOnce(maker.makeAll({ ...capture, frames: [...frames] })), maker };
+  };
+
+  it.each(['frame', 'datagram'] as const)(
+    'are in each of them what one would send of them all, at the same places: %s',
+    (kind) => {
+      const alone = made(kind, null);
+      const workers = [0, 1, 2].map((index) => made(kind, { index, of: 3 }));
+      const places = ({ ready }: typeof alone) => ready.map(({ time, length }) => [time, length]);
+      for (const one of workers) expect(places(one)).toEqual(places(alone));
+      for (const [i, frame] of alone.ready.entries()) {
+        const ours = workers.flatMap(({ ready }) => (ready[i]!.way === 255 ? [] : [ready[i]!]));
+        expect(ours).toEqual([frame]);
+      }
+      const skipped = workers.flatMap(({ maker }) => maker.skipped.map((one) => one.frames));
+      const all = alone.maker.skipped.map((one) => one.frames);
+      const sum = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0);
+      expect(sum(skipped)).toBe(sum(all));
+    },
+  );
 });
 
 describe('replay in workers', () => {
