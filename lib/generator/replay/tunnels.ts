@@ -1,4 +1,4 @@
-import { PROTOCOL, readWord } from '../packets/checksum.js';
+import { fold, PROTOCOL, readWord, shifted, sumWords, writeWord } from '../packets/checksum.js';
 import type { Dissection } from '../packets/dissect-ip.js';
 import type { Layers } from './layers.js';
 
@@ -33,7 +33,7 @@ const TUNNELS: Readonly<Record<number, Place>> = {
 
 /** Tunnels by UDP port: what follows the header of UDP. */
 const PORTS: Readonly<Record<number, Place>> = {
-  4754: gre,
+  4754: greInUdp,
   4789: (packet, at) => frameAt(packet, at + 8), // VXLAN
   6081: geneve,
   6635: labelsAt,
@@ -65,6 +65,25 @@ function gre(packet: Uint8Array, at: number): Walk | null {
   if ((flags & 0x4007) !== 0) return null;
   const words = [0x8000, 0x2000, 0x1000].filter((bit) => flags & bit).length;
   return payloadAt(packet, at + 4 + 4 * words, readWord(packet, at + 2));
+}
+
+/** RFC 8086: its checksum is not one over IP, so it is kept as right as it was here. */
+function greInUdp(packet: Uint8Array, at: number): Walk | null {
+  const walk = gre(packet, at);
+  const checksum = at + 4;
+  const has = ((packet[at] ?? 0) & 0x80) !== 0 && checksum + 2 <= packet.length;
+  if (walk === null || !has) return walk;
+  return (rewriter) => {
+    const before = sumWords(packet, at, packet.length);
+    walk(rewriter);
+    const change = sumWords(packet, at, packet.length) - before;
+    writeWord(packet, checksum, shifted(readWord(packet, checksum), change));
+    const end = at - UDP_HEADER + readWord(packet, at - 4);
+    const whole = end > checksum && end <= packet.length;
+    if (!rewriter.rules.mends || !whole || fold(sumWords(packet, at, end)) === 0xffff) return;
+    writeWord(packet, checksum, 0);
+    writeWord(packet, checksum, ~fold(sumWords(packet, at, end)) & 0xffff);
+  };
 }
 
 /** RFC 8926. */

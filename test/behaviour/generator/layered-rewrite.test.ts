@@ -99,6 +99,17 @@ const FRAMES: [string, Make][] = [
       tcp(of),
     ],
   ],
+  [
+    'GRE in UDP, with a checksum',
+    (of) => [
+      ethernet(of),
+      ab(of),
+      { udp: { source: 49_152, destination: 4754 } },
+      { gre: { checksum: true } },
+      cd(of),
+      udp(of),
+    ],
+  ],
   ['Ethernet in GRE', (of) => [ethernet(of), ab(of), { gre: {} }, ethernet(of), cd(of), tcp(of)]],
   [
     'VXLAN',
