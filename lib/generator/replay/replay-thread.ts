@@ -39,9 +39,11 @@ async function work(job: ReplayJob, port: MessagePort): Promise<void> {
       signal: stop.signal,
       onProgress: (progress) => say({ type: 'progress', progress }),
     });
-    say({ type: 'ready' });
-    const startAt = (await started) - performance.timeOrigin;
-    say({ type: 'done', report: await runReplay({ ...checked, share, startAt }) });
+    const begin = async () => {
+      say({ type: 'ready' });
+      return (await started) - performance.timeOrigin;
+    };
+    say({ type: 'done', report: await runReplay({ ...checked, share }, begin) });
   } finally {
     for (const socket of sockets) await (socket.inFlight > 0 ? socket.abort() : socket.close());
   }

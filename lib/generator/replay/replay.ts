@@ -80,14 +80,23 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   return runReplay(checkReplay(options));
 }
 
-/** The same of checked options. @internal */
-export async function runReplay(checked: CheckedReplay): Promise<ReplayReport> {
+/**
+ * The same of checked options.
+ * @param begin called when the first frame is ready to be sent; tells when to begin, in ms of performance.now()
+ * @internal
+ */
+export async function runReplay(
+  checked: CheckedReplay,
+  begin?: () => Promise<number>,
+): Promise<ReplayReport> {
   const leave: (() => void)[] = [];
   let feed: Feed | null = null;
   try {
     for (const { socket, pool } of checked.ways) leave.push(claimExclusiveUse(socket, pool));
     feed = await feedOf(checked);
-    return await new Replay(checked, feed).toEnd();
+    if (begin === undefined) return await new Replay(checked, feed).toEnd();
+    await feed.more(checked.signal ?? NEVER);
+    return await new Replay({ ...checked, startAt: await begin() }, feed).toEnd();
   } finally {
     feed?.close();
     for (const each of leave) each();

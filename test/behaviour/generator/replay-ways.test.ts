@@ -1,7 +1,10 @@
 // Replays that are read as they go, through two sockets, for a time, or with other addresses in each loop.
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import {
@@ -336,7 +339,8 @@ describe('frames of several workers', () => {
   const frames = Array.from({ length: 120 }, (_, i) => {
     const from = i % 2 === 0 ? 'client' : 'server';
     const bytes = datagram(from, i % 5 === 0 ? 4000 : i, 4000 + (i >> 1));
-    if (from === 'server') bytes.set(template({ ethernet: { ...back, type: 9 } }).bytes.subarray(0, 12));
+    if (from === 'server')
+      bytes.set(template({ ethernet: { ...back, type: 9 } }).bytes.subarray(0, 12));
     return i % 7 === 0 ? at(bytes, i, bytes.length + 1) : at(bytes, i);
   });
   frames.push(at(template({ layers: [{ ethernet: back }, { arp }] }).bytes, 120));
@@ -428,6 +432,23 @@ describe('replay in workers', () => {
       expect(report.workers.map(({ packets }) => packets > 0).sort()).toEqual([false, true]);
     },
   );
+
+  it.each([false, true])('begins when its first frame is ready; stream: %s', async (stream) => {
+    const fifo = join(folder, `fifo-${stream}`);
+    execFileSync('mkfifo', [fifo]);
+    const running = replayInWorkers({
+      workers: 1,
+      socket: { udp: { remote: { address: '127.0.0.1', port: 9 } } },
+      capture: fifo,
+      stream,
+      seconds: 1,
+    });
+    const writing = await open(fifo, 'w'); // the worker has opened it as well
+    await setTimeout(1100);
+    await writing.writeFile(pcap(numbered(1)));
+    await writing.close();
+    expect(await running).toMatchObject({ ended: 'count', packets: 1 });
+  });
 
   it('tells what goes wrong in one of them, and stops with its signal', async () => {
     const udp = { remote: { address: '127.0.0.1', port: 9 } };
