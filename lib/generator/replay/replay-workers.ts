@@ -49,7 +49,7 @@ const ENTRY = new URL('./replay-thread.js', import.meta.url);
  * {@link replay} in several worker threads, each with sockets of its own. A flow is sent by one of them, with
  * both its directions and its fragments in their order; all keep one timeline.
  * @throws rejects as `replay`, with the error of the first worker that failed, and with Error
- * `ERR_ZEROSEND_WORKER` when a thread has died; `error.report` is what all of them had sent
+ * `ERR_ZEROSEND_WORKER` when a thread could not be started or has died; `error.report` is what all of them had sent
  * @example
  * ```js
  * import { replayInWorkers } from 'zerosend/generator';
@@ -72,11 +72,7 @@ export async function replayInWorkers(options: ReplayWorkersOptions): Promise<Re
   const capture = shared(options.capture);
   const { socket: _, server: __, capture: ___, onProgress: ____, signal: _____, ...rest } = options;
   const { workers: ______, stream: _______, ...own } = rest;
-  const all = Array.from({ length: workers }, (_, index) => {
-    const share = { index, of: workers };
-    const job: ReplayJob = { socket, server, capture, stream, share, options: own };
-    return new Replayer(job, index);
-  });
+  const all: Replayer[] = [];
   const stop = () => {
     for (const one of all) one.tell({ type: 'stop' });
   };
@@ -85,15 +81,18 @@ export async function replayInWorkers(options: ReplayWorkersOptions): Promise<Re
     stop();
     for (const one of all) one.tell({ type: 'start', at: timeOrigin + clock() });
   };
-  for (const one of all) {
-    one.onProgress = () => {
-      const parts = all.map(({ progress }) => progress);
-      const { templates: _, ...sum } = sumProgress(parts);
-      onProgress?.(sum, parts);
-    };
-  }
+  const progressed = () => {
+    const parts = all.map(({ progress }) => progress);
+    const { templates: _, ...sum } = sumProgress(parts);
+    onProgress?.(sum, parts);
+  };
   signal?.addEventListener('abort', stop, { once: true });
   try {
+    for (let index = 0; index < workers; index++) {
+      const share = { index, of: workers };
+      const job: ReplayJob = { socket, server, capture, stream, share, options: own };
+      all.push(new Replayer(job, index, progressed));
+    }
     await Promise.all(all.map(({ ready }) => ready));
     if (signal?.aborted) stop();
     for (const one of all) one.tell({ type: 'start', at: timeOrigin + clock() + LEAD_MS });
@@ -113,14 +112,14 @@ export async function replayInWorkers(options: ReplayWorkersOptions): Promise<Re
 class Replayer {
   report: ReplayReport | undefined;
   progress: Progress = NO_PROGRESS;
-  onProgress = () => {};
   readonly ready: Promise<void>;
   readonly done: Promise<void>;
   readonly exit: Promise<void>;
   readonly #thread: Worker;
 
-  constructor(job: ReplayJob, index: number) {
-    const thread = new Worker(ENTRY, { workerData: job });
+  /** @throws Error `ERR_ZEROSEND_WORKER` where the system gives no thread */
+  constructor(job: ReplayJob, index: number, onProgress: () => void) {
+    const thread = started(job, index);
     this.#thread = thread;
     let fail: (error: Error) => void = () => {};
     const failed = new Promise<never>((_, reject) => {
@@ -142,7 +141,7 @@ class Replayer {
       if (message.type !== 'progress') return;
       this.progress = message.progress;
       try {
-        this.onProgress();
+        onProgress();
       } catch (error) {
         fail(error as Error);
       }
@@ -163,6 +162,15 @@ class Replayer {
 
   tell(message: ToReplayer): void {
     this.#thread.postMessage(message);
+  }
+}
+
+function started(job: ReplayJob, index: number): Worker {
+  try {
+    return new Worker(ENTRY, { workerData: job });
+  } catch (error) {
+    const message = `worker ${index} could not be started: ${(error as Error).message}`;
+    throw coded(new Error(message, { cause: error }), 'ERR_ZEROSEND_WORKER');
   }
 }
 

@@ -1,11 +1,16 @@
+import { chmodSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { BufferPool } from 'zerosend';
 import { type GenerateOptions, type GeneratorError, generate, replay } from 'zerosend/generator';
 import { openTo, startPeer } from '../../support/endpoints.js';
+import { folderOfFile } from '../../support/folders.js';
 import { hasTool, isRoot, needs } from '../../support/requirements.js';
 import { ask } from '../../support/run.js';
 import { pcap } from './support/pcap-writer.js';
+
+const folder = folderOfFile();
 
 /** Runs a program of programs/. */
 function run(program: string, argument: object) {
@@ -48,6 +53,24 @@ describe('generateInWorkers, when a thread is not to be had', () => {
       const { packets } = said.report;
       const heard = await receiver.until(({ datagrams }) => datagrams >= packets);
       expect(heard.datagrams).toBe(packets);
+    },
+  );
+
+  it.each([0, 1, 2, 3, 4])(
+    'fails in a replay as well where there are %i more',
+    refused,
+    async (spare) => {
+      const receiver = await startPeer({ protocol: 'udp', discard: true });
+      const user = 50_000 + (process.pid % 10_000);
+      const { port } = receiver;
+      const capture = join(folder, 'capture.pcap');
+      writeFileSync(capture, pcap(frames));
+      chmodSync(folder, 0o755);
+      const loops = 1e9;
+      const said = await run('few-threads.mjs', { capture, loops, workers: 3, port, spare, user });
+      expect(said.code).toMatch(/^(ERR_ZEROSEND_WORKER|EAGAIN)$/);
+      expect(said.message).toMatch(/^worker [012]/);
+      expect(said.left).toBeLessThanOrEqual(0);
     },
   );
 

@@ -1,9 +1,9 @@
 // @ts-check
-// Runs `generateInWorkers` where the system gives only some of the threads: prlimit(1) sets
+// Runs `generateInWorkers`, or `replayInWorkers` where there is a capture, where the system gives only some of the threads: prlimit(1) sets
 // RLIMIT_NPROC, which holds for a user without capabilities. Says how it failed, and what is left.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { generateInWorkers } from 'zerosend/generator';
+import { generateInWorkers, replayInWorkers } from 'zerosend/generator';
 
 const { port, spare, user, ...options } = JSON.parse(process.argv[2] ?? '');
 const threads = () =>
@@ -16,7 +16,8 @@ process.setgid?.(user);
 process.setuid?.(user);
 const began = performance.now();
 const remote = { address: '127.0.0.1', port };
-const outcome = await generateInWorkers({ socket: { udp: { remote } }, ...options }).then(
+const run = options.capture === undefined ? generateInWorkers : replayInWorkers;
+const outcome = await run({ socket: { udp: { remote } }, ...options }).then(
   (report) => ({ report }),
   (/** @type {Error & { code?: string; report?: object }} */ error) => ({
     code: error.code,
