@@ -3,6 +3,7 @@ import { objectsThatFit } from '../base/heap-room.js';
 import type { Steps } from '../base/steps.js';
 import { type Capture, framesOf } from '../captures/capture.js';
 import type { CapturedFrame } from '../captures/captured-frame.js';
+import { LONGEST_RECORD } from '../captures/records.js';
 import { readWord } from '../packets/checksum.js';
 import { dissect, LINKTYPE_ETHERNET } from '../packets/dissect.js';
 import type { Dissection } from '../packets/dissect-ip.js';
@@ -158,6 +159,8 @@ export class FrameMaker {
     if (!datagram) bytes = rewriter.retag(bytes);
     const wireLength = bytes.length + (snapped ? frame.originalLength - frame.bytes.length : 0);
     if (snapped && to.snapped === 'pad') {
+      // A length that no frame has is damage, and is not to cost its memory.
+      if (wireLength > LONGEST_RECORD) return new Unsendable('too long');
       const padded = new Uint8Array(wireLength);
       padded.set(bytes);
       bytes = padded;
@@ -208,7 +211,7 @@ export class FrameMaker {
       case 'skip':
         return '';
       case 'truncate':
-        return [bytes.subarray(0, most)];
+        return [bytes.slice(0, most)]; // the rest is not to stay in memory
       case 'segment': {
         const payload = segmentable(bytes, found);
         if (found === null || payload === null || payload >= most) {

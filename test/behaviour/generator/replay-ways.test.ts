@@ -626,6 +626,17 @@ describe('frames longer than the interface takes', () => {
     }
   });
 
+  it('are not filled up to a length that no frame has, and cut off without their end in memory', () => {
+    const to = { kind: 'frame', maxLength: 9000, mtu: 1500, virtioNetHeader: false } as const;
+    const way = { ...to, snapped: 'pad', oversize: 'truncate' } as const;
+    const made = (originalLength: number) => {
+      const frames = [{ bytes: tcp, originalLength, time: 0n, linkType: 1, offset: 24 }];
+      return sendable({ ...EMPTY, frames }, new Rewriter(), way);
+    };
+    expect(made(2 ** 32 - 1).skipped).toMatchObject([{ reason: 'too long', frames: 1 }]);
+    expect(made(2 ** 20).ready.map(({ bytes }) => bytes.buffer.byteLength)).toEqual([1514]);
+  });
+
   it('say which link type cannot be put into Ethernet, and what would let it', () => {
     const frames = [105, 101].map((linkType) => {
       return { bytes: tcp.subarray(14), originalLength: 4040, time: 0n, linkType, offset: 0 };
