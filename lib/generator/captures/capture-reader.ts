@@ -154,7 +154,7 @@ export class CaptureReader implements AsyncIterable<CapturedFrame> {
     } catch (error) {
       // Damage of what is compressed is damage of the file.
       const { code, offset = 0, message } = error as Error & { code?: string; offset?: number };
-      if (code !== 'ERR_ZEROSEND_CAPTURE') throw error;
+      if (code !== 'ERR_ZEROSEND_CAPTURE' || offset === 0) throw error;
       return this.#stop(offset, message);
     }
   }

@@ -247,3 +247,26 @@ describe('libpcap finds the same', needs(hasTool('tcpdump'), 'tcpdump'), () => {
     expect(told(theirs).map(({ offset: _, ...frame }) => frame)).toEqual(all);
   });
 });
+
+describe('a capture that is cut off in its first block', () => {
+  it('is refused in the same words, however it is read', async () => {
+    const whole = sectionHeader(true);
+    for (let length = 4; length < whole.length; length++) {
+      const cut = whole.subarray(0, length);
+      let said = '';
+      expect(() => {
+        try {
+          readCapture(cut);
+        } catch (error) {
+          said = (error as Error).message;
+          throw error;
+        }
+      }).toThrow('cut off');
+      await expect(openCapture(cut)[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+        code: 'ERR_ZEROSEND_CAPTURE',
+        message: said,
+        offset: 0,
+      });
+    }
+  });
+});
