@@ -15,8 +15,8 @@ describe('an offset beyond what the addon is told in 32 bits', () => {
     expect(beginOf(0)).toBe(last);
   });
 
-  // Arrays of Node.js 20 end there.
-  it.skipIf(constants.MAX_LENGTH < 2 ** 33)('is refused for a part, too', () => {
+  it('is refused for a part, too', () => {
+    if (constants.MAX_LENGTH < 2 ** 33) return; // arrays of Node.js 20 end there
     const buffer = new Uint8Array(2 ** 32 + 4096);
     expect(() => checkPart({ buffer, offset: BEYOND, length: 11 }, 0)).toThrow(outOfRange);
     const length = undefined;
