@@ -8,8 +8,8 @@ import { ask } from './children.js';
 /** Where it can be had, a network namespace: packet sockets may send anything. */
 const isolated = () => (canMakeNamespaces() ? ownNamespace(['link set lo up']) : []);
 
-it.each([1, 20_261_123])('the addon outlives 26,000 random calls, seed %i', async (seed) => {
-  const given = { addon: addonPath, seed, calls: 26_000 };
+it.each([1, 20_261_123])('the addon outlives 34,000 random calls, seed %i', async (seed) => {
+  const given = { addon: addonPath, seed, calls: 34_000 };
   let told = await ask('native-abuse', given, { prefix: isolated() });
   // Whether the submission thread comes to sleep between calls is a matter of the machine's other work,
   // and of what has been scribbled over by then.

@@ -146,7 +146,7 @@ const functions = {
     right: isErrno,
     often: 24,
   },
-  sendRun: { args: [], right: (value) => isNothing(value) && isErrno(call[5]), often: 10 },
+  sendRun: { args: [], right: (value) => isNothing(value) && isErrno(call[5]), often: 20 },
   sendPacket: { args: [socket, count], right: isErrno, often: 5 },
   skip: { args: [socket, count], right: isErrno, often: 5 },
   poll: { args: [socket], right: isErrno, often: 15 },
