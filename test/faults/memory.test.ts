@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { BufferPool as Pool, PooledBuffer } from 'zerosend';
+import { itInline } from '../support/submit.js';
 import { clearFaultsAfterEach, sharedTcpReceiver, withReceiver } from './peers.js';
 import { pause, Sender, smallPool, within } from './sender.mjs';
 import {
@@ -189,7 +190,7 @@ describe('a pool with retired slots', () => {
     expect(takeAll(pool)).toHaveLength(15);
   });
 
-  it('warns of each that is with its user still, once', async () => {
+  itInline('warns of each that is with its user still, once', async () => {
     const warnings: unknown[] = [];
     const note = (warning: NodeJS.ErrnoException) =>
       void warnings.push([warning.code, warning.message]);

@@ -256,18 +256,6 @@ describe('streams on one socket', () => {
     expect(stream.report()).toMatchObject({ context: call, name: 'n', ended: null });
   });
 
-  it.each([
-    [undefined, 2],
-    [7, 1],
-  ])('that come by chance with seed %s have %i kinds of distances', async (seed, kinds) => {
-    const { streams } = await setUp();
-    const startAt = performance.now() - 1000; // all that was due in a second is due at once
-    const rate: Rate = { packets: 1000, arrivals: 'poisson', catchUp: 1e6, ...(seed && { seed }) };
-    const some = upTo(2).map((i) => streams.join(numbered(i, { seconds: 1, rate, startAt })));
-    const reports = await Promise.all(some.map(({ done }) => done));
-    expect(new Set(reports.map(({ packets }) => packets)).size).toBe(kinds);
-  });
-
   it('end after their seconds by chance as well, however late', async () => {
     const { streams } = await setUp();
     const startAt = performance.now();

@@ -4,6 +4,7 @@ import type { BufferRun, PooledBuffer, UdpSocket } from 'zerosend';
 import { Completions } from '../../support/completions.js';
 import { within } from '../../support/deadline.js';
 import { expectAllFree, makePool, openTo, startPeer } from '../../support/endpoints.js';
+import { itInline } from '../../support/submit.js';
 import { coded, expectError, thrownBy, wrongType } from './expectations.js';
 
 /** A socket whose datagrams are told apart by their lengths, and a pool. */
@@ -263,7 +264,7 @@ describe('sendMany() of a run', () => {
     await expectBooks(0, 0);
   });
 
-  it.each([
+  itInline.each([
     ['tags', { tags: ['a', 'b', 'c', 'd'] }],
     ['offset', { offset: [1, 2, 3, 4] }],
   ])('that a listener makes shorter within the call has too many %s', async (name, options) => {

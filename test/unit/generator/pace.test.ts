@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Pace } from '../../../lib/generator/pace/pace.js';
 import { checkRate } from '../../../lib/generator/pace/rate.js';
+import { checkStreamRate } from '../../../lib/generator/streams/stream-options.js';
 
 const BYTES = 32;
 
@@ -30,4 +31,19 @@ describe('a pace in bits, with packets of another length', () => {
     pace.setRate(rateOf(2 * BYTES), 15);
     expect(pace.due).toBeCloseTo(16);
   });
+});
+
+it('streams by chance have distances of their own each, unless they are given a seed', () => {
+  const rate = { packets: 1000, arrivals: 'poisson' } as const;
+  const duesOf = (number: number, more = {}) => {
+    const pace = new Pace(checkStreamRate({ ...rate, ...more }, 0, number));
+    pace.start(0);
+    return Array.from({ length: 5 }, () => {
+      pace.take(pace.due, 1);
+      return pace.due;
+    });
+  };
+  expect(duesOf(1)).not.toEqual(duesOf(2));
+  expect(duesOf(1)).toEqual(duesOf(1));
+  expect(duesOf(1, { seed: 7 })).toEqual(duesOf(2, { seed: 7 }));
 });
