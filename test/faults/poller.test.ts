@@ -21,7 +21,8 @@ function leaveToPoller(): void {
 }
 
 describe.each(['tcp', 'udp'] as const)('%s: waiting for events', (protocol) => {
-  it.each(['EINTR', 'EINVAL', 'EBADF', 'EFAULT'] as const)(
+  // The submission thread may leave nothing to the poller thread here.
+  itInline.each(['EINTR', 'EINVAL', 'EBADF', 'EFAULT'] as const)(
     'epoll_wait fails with %s, five hundred times: nothing is lost',
     (error: Errno) =>
       withReceiver(protocol, tcp, async (receiver) => {
