@@ -5,6 +5,8 @@ import { OPTIONS, type SendOptions } from './options.js';
 type Way = 'udp' | 'tcp' | 'packet' | 'xdp' | 'output';
 type Name = keyof SendOptions;
 
+const SOCKETS: readonly Way[] = ['udp', 'tcp', 'packet', 'xdp'];
+
 /**
  * Options that have an effect in some ways of sending only. Elsewhere they are refused, since they
  * would silently do nothing.
@@ -17,10 +19,10 @@ const ONLY: Readonly<Partial<Record<Name, readonly Way[]>>> = {
   segment: ['udp', 'packet', 'output'],
   'pacing-rate': ['udp', 'tcp'],
   'qdisc-bypass': ['packet'],
-  buffers: ['udp', 'tcp', 'packet', 'xdp'],
-  batch: ['udp', 'tcp', 'packet', 'xdp'],
-  precision: ['udp', 'tcp', 'packet', 'xdp'],
-  'on-error': ['udp', 'tcp', 'packet', 'xdp'],
+  buffers: SOCKETS,
+  batch: SOCKETS,
+  precision: SOCKETS,
+  'on-error': SOCKETS,
   'zero-copy': ['udp', 'tcp'],
   queue: ['xdp'],
 };

@@ -47,3 +47,14 @@ export function coded<E extends Error>(error: E, code: GeneratorErrorCode, more:
 export function rangeError(code: GeneratorErrorCode, message: string): RangeError {
   return coded(new RangeError(message), code);
 }
+
+/** @param cause what it is about, whose message is told */
+export function workerError(message: string, cause?: unknown): Error {
+  const error =
+    cause === undefined
+      ? new Error(message)
+      : new Error(`${message}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+          cause,
+        });
+  return coded(error, 'ERR_ZEROSEND_WORKER');
+}

@@ -1,5 +1,6 @@
 import { readWord } from './checksum.js';
 import { finalAddress, hasAddresses, ipv4Options } from './ipv4-options.js';
+import { ipv6Options } from './ipv6-options.js';
 
 /** Where the parts of a captured frame begin, as far as they were captured; -1 for one that is not there. */
 export interface Dissection {
@@ -181,7 +182,6 @@ function readRoute(frame: Uint8Array, found: Dissection, at: number, length: num
   if (route.at >= at + 8 && route.at + 16 - route.kept <= at + length) found.routes.push(route);
 }
 
-const PAD1 = 0;
 const HOME_ADDRESS = 0xc9;
 
 function readDestinationOptions(
@@ -190,17 +190,9 @@ function readDestinationOptions(
   start: number,
   end: number,
 ): void {
-  for (let at = start; at + 2 <= end; ) {
-    if (frame[at] === PAD1) {
-      at++;
-      continue;
-    }
-    const length = 2 + (frame[at + 1] as number);
-    if (at + length > end) return;
-    if (frame[at] === HOME_ADDRESS && length === 18) {
-      found.home = at + 2;
-      found.addressesInOptions = true;
-    }
-    at += length;
+  for (const { type, at, length } of ipv6Options(frame, start, end)) {
+    if (type !== HOME_ADDRESS || length !== 18) continue;
+    found.home = at + 2;
+    found.addressesInOptions = true;
   }
 }

@@ -10,6 +10,7 @@ import {
 } from './checksum.js';
 import { dissect } from './dissect.js';
 import type { Dissection } from './dissect-ip.js';
+import { ipv6Options } from './ipv6-options.js';
 import { NEEDS_CHECKSUM, OFFLOAD_HEADER } from './offload.js';
 import { TCP_FLAGS } from './protocols/tcp.js';
 import { sumOf, transportChecksum } from './pseudo-header.js';
@@ -18,7 +19,6 @@ const UDP_HEADER = 8;
 const IPV6_HEADER = 40;
 const HOP_BY_HOP = 0;
 /** Options of the hop-by-hop header. */
-const PAD1 = 0;
 const PADN = 1;
 const JUMBO = 0xc2;
 const JUMBO_LENGTH = 6;
@@ -105,13 +105,10 @@ function withoutJumboLength(segment: Uint8Array, ip: number): void {
   if (segment[ip + 6] !== HOP_BY_HOP) return;
   const start = ip + IPV6_HEADER;
   const end = start + 8 * ((segment[start + 1] as number) + 1);
-  for (let at = start + 2; at + 2 <= end; ) {
-    const length = segment[at] === PAD1 ? 1 : 2 + (segment[at + 1] as number);
-    if (segment[at] === JUMBO && length === JUMBO_LENGTH && at + length <= end) {
-      segment[at] = PADN;
-      segment.fill(0, at + 2, at + length);
-    }
-    at += length;
+  for (const { type, at, length } of ipv6Options(segment, start + 2, end)) {
+    if (type !== JUMBO || length !== JUMBO_LENGTH) continue;
+    segment[at] = PADN;
+    segment.fill(0, at + 2, at + length);
   }
 }
 

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { invalidArgument, withOwn } from '../../base/errors.js';
 import { clock, timeOrigin } from '../../base/timers.js';
 import { checkInteger } from '../../base/validate.js';
-import { coded, withReport } from '../base/errors.js';
+import { withReport, workerError } from '../base/errors.js';
 import { checkBoolean, checkKeys } from '../base/validate.js';
 import { meanRates, NO_PROGRESS, type Progress } from '../runs/meter.js';
 import { checkObserved } from '../runs/run-options.js';
@@ -146,8 +146,7 @@ class Replayer {
         fail(error as Error);
       }
     });
-    const died = (why: string) =>
-      fail(coded(new Error(`worker ${index} ${why}`), 'ERR_ZEROSEND_WORKER'));
+    const died = (why: string) => fail(workerError(`worker ${index} ${why}`));
     thread.on('error', ({ message }) => died(`has failed: ${message}`));
     this.exit = new Promise((resolve) => {
       thread.on('exit', (code) => {
@@ -169,8 +168,7 @@ function started(job: ReplayJob, index: number): Worker {
   try {
     return new Worker(ENTRY, { workerData: job });
   } catch (error) {
-    const message = `worker ${index} could not be started: ${(error as Error).message}`;
-    throw coded(new Error(message, { cause: error }), 'ERR_ZEROSEND_WORKER');
+    throw workerError(`worker ${index} could not be started`, error);
   }
 }
 

@@ -4,7 +4,7 @@
 import { Worker } from 'node:worker_threads';
 import { withOwn } from '../../base/errors.js';
 import { clock, timeOrigin } from '../../base/timers.js';
-import { coded, withReport } from '../base/errors.js';
+import { withReport, workerError } from '../base/errors.js';
 import { sleepUntil } from '../base/sleep.js';
 import type { GenerateReport } from '../runs/generate-report.js';
 import { NO_PROGRESS, type Progress } from '../runs/meter.js';
@@ -169,14 +169,4 @@ class Crew {
 /** ms since 1970 */
 function sinceEpoch(): number {
   return timeOrigin + clock();
-}
-
-function workerError(message: string, cause?: unknown): Error {
-  const error =
-    cause === undefined
-      ? new Error(message)
-      : new Error(`${message}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-          cause,
-        });
-  return coded(error, 'ERR_ZEROSEND_WORKER');
 }
