@@ -114,7 +114,8 @@ export class BufferPool {
    * @throws Error `ERR_ZEROSEND_POOL_CLOSED`
    */
   tryAcquire(): PooledBuffer | null {
-    const buffer = this.#lender.tryTake(this.#memory.verifier && stackOfCaller(this.tryAcquire), 1);
+    const where = this.#memory.verifier && stackOfCaller(this.tryAcquire);
+    const buffer = this.#lender.tryTake(where, 1, null);
     if (buffer !== null) slotOf(buffer).leases = 1;
     return buffer;
   }
@@ -150,7 +151,7 @@ export class BufferPool {
     checkInteger('most', most, 1, MAX_REQUESTS);
     const lender = this.#lender;
     lender.handles.prepareRuns();
-    const buffer = lender.tryTake(lender.stackOf(this.tryAcquireRun), most);
+    const buffer = lender.tryTake(lender.stackOf(this.tryAcquireRun), most, null);
     return buffer === null ? null : lender.runFrom(buffer, most);
   }
 

@@ -61,8 +61,11 @@ export class Lender {
     return this.#line.size + this.#shares.waiting;
   }
 
-  /** @param most how many slots in a row the caller would take, this one included */
-  tryTake(where: string | null, most: number): PooledBuffer | null {
+  /**
+   * @param most how many slots in a row the caller would take, this one included
+   * @param owner the share that takes it; null for the pool itself
+   */
+  tryTake(where: string | null, most: number, owner: Share | null): PooledBuffer | null {
     if (this.#closed !== null) throw closed();
     if (this.#line.size === 0) {
       const buffer = this.#take(where, most);
@@ -71,7 +74,9 @@ export class Lender {
     if (!this.#slots.ready) {
       this.#slots.misses.dry++;
       if (!this.#serving) this.memory.reapers.ask(this.pool, this.#ready);
-      if (this.#closed !== null) throw closed(); // a listener may have closed it
+      // a listener may have closed either
+      if (this.#closed !== null) throw closed();
+      if (owner?.isClosed) throw owner.error();
     }
     return this.#line.size > 0 ? null : this.#take(where, most);
   }
@@ -106,7 +111,7 @@ export class Lender {
    */
   wait({ where, priority, signal, owner }: Waiting): PooledBuffer | Promise<PooledBuffer> {
     const take = () => this.#take(where, 1) as PooledBuffer; // only called while a slot is free
-    const buffer = this.tryTake(where, 1);
+    const buffer = this.tryTake(where, 1, owner);
     if (buffer !== null) return buffer;
     noteWaiting(this.#weakly);
     this.#listen();

@@ -142,7 +142,7 @@ export class Share {
     this.#quota.used++;
     let buffer: PooledBuffer | null = null;
     try {
-      buffer = this.lender.tryTake(where, Math.min(most, this.#left + 1));
+      buffer = this.lender.tryTake(where, Math.min(most, this.#left + 1), this);
     } finally {
       if (buffer === null) this.#giveUp();
     }

@@ -55,7 +55,8 @@ export class WaitingLine<T> {
 
   /**
    * Adds a waiter. Resolves with what `take` returns, which is called only while something is
-   * ready.
+   * ready. Listeners that have run since the caller looked at the signal may have aborted it, and
+   * such a signal tells nobody any more.
    */
   join(
     take: () => T | Promise<T>,
@@ -63,6 +64,7 @@ export class WaitingLine<T> {
     signal: AbortSignal | undefined,
     owner: object | null = null,
   ): Promise<T> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const waiter = { take, priority, signal, owner, resolve, reject };
       this.#waiters.add(waiter);
