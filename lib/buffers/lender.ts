@@ -131,6 +131,17 @@ export class Lender {
     this.#line.rejectOf(owner, () => owner.error());
   }
 
+  /**
+   * Serves the calls that wait for a share. No socket is asked meanwhile: a call that a listener makes would
+   * join the line that is being served, and be served as well, although the limit is reached.
+   */
+  serve(share: Share): void {
+    const before = this.#serving;
+    this.#serving = true;
+    share.serve();
+    this.#serving = before;
+  }
+
   /** Has `serve` of the share called when buffers come back, for as long as it returns true. */
   listenFor(share: Share): void {
     this.#shares.add(share);

@@ -192,7 +192,7 @@ export class Share {
   /** Nothing was taken after all, so a waiting call may be served. */
   #giveUp(): void {
     this.#quota.used--;
-    this.serve();
+    this.lender.serve(this);
   }
 
   #taken(buffer: PooledBuffer, count = 1): PooledBuffer {

@@ -43,7 +43,7 @@ itInline.each(['acquire', 'acquireRun'] as const)(
       const { signal } = controller;
       const held = grab(socket, source, () => controller.abort('enough'));
       const asked = other?.(pool) ?? source;
-      const waits =
+      const waits: Promise<BufferRun | PooledBuffer> =
         call === 'acquire' ? asked.acquire({ signal }) : asked.acquireRun(2, { signal });
       expect(held).toHaveLength(1);
       await expect(within(waits, 'the rejection')).rejects.toBe('enough');
@@ -76,3 +76,28 @@ itInline('a share that a listener of tryAcquire() closes hands nothing out any m
   expect(pool.free).toBe(1);
   await within(closing as Promise<void>, 'the share');
 });
+
+itInline(
+  'a share keeps to its limit when a listener acquires while another call gives up',
+  async () => {
+    const { pool, source, socket } = await dryPool((own) => own.share({ limit: 1 }));
+    await within(socket.flush(), 'the first send');
+    const share = source as PoolShare;
+    const held = take(pool).retain();
+    const controller = new AbortController();
+    const first = share.acquire({ signal: controller.signal }); // in the line of the pool
+    const second = share.acquire(); // in that of the share
+    const third = new Promise<PooledBuffer>((resolve) => {
+      socket.once('complete', () => resolve(share.acquire()));
+    });
+    for (let i = 0; i < 2; i++) socket.send(held, 100);
+    controller.abort('enough');
+    await expect(within(first, 'the rejection')).rejects.toBe('enough');
+    const buffer = await within(second, 'the second');
+    await within(socket.flush(), 'flush');
+    expect(share.stats()).toMatchObject({ used: 1, free: 0, waiting: 1, mostUsed: 1 });
+    buffer.release();
+    (await within(third, 'the third')).release();
+    expect(pool.free).toBe(1);
+  },
+);
