@@ -172,17 +172,19 @@ export class Lender {
   }
 
   close(): Promise<void> {
-    this.#closed ??= new Promise((resolve) => {
-      this.#allBack = () => {
-        this.memory.release();
-        resolve();
-      };
+    if (this.#closed === null) {
+      this.#closed = new Promise((resolve) => {
+        this.#allBack = () => {
+          this.memory.release();
+          resolve();
+        };
+      });
       this.#line.rejectAll(closed);
       this.#shares.rejectAll();
       this.memory.verifier?.warnOfHeld();
       this.#listen();
       this.#settle();
-    });
+    }
     return this.#closed;
   }
 }
