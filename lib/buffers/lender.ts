@@ -32,7 +32,6 @@ export class Lender {
   readonly memory: PoolMemory;
   readonly handles: Handles;
   readonly #slots: Slots;
-  readonly #weakly: WeakRef<BufferPool>;
   readonly #ready = () => this.#slots.ready;
   readonly #line = new WaitingLine<PooledBuffer>(this.#ready);
   readonly #shares = new Shares();
@@ -49,7 +48,6 @@ export class Lender {
     this.memory = memory;
     this.handles = new Handles(pool, memory);
     this.#slots = memory.slots;
-    this.#weakly = new WeakRef(pool);
   }
 
   get isClosed(): boolean {
@@ -113,7 +111,7 @@ export class Lender {
     const take = () => this.#take(where, 1) as PooledBuffer; // only called while a slot is free
     const buffer = this.tryTake(where, 1, owner);
     if (buffer !== null) return buffer;
-    noteWaiting(this.#weakly);
+    noteWaiting();
     this.#listen();
     return this.#line.join(take, priority, signal, owner);
   }
@@ -145,7 +143,7 @@ export class Lender {
   /** Has `serve` of the share called when buffers come back, for as long as it returns true. */
   listenFor(share: Share): void {
     this.#shares.add(share);
-    noteWaiting(this.#weakly);
+    noteWaiting();
     this.#listen();
   }
 

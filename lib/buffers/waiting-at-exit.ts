@@ -1,27 +1,24 @@
-/** A pool on which calls of `acquire` may be pending. */
+import { knownPools } from './known-pools.js';
+
+/** What is needed of a pool, on which calls of `acquire` may be pending. */
 interface Awaited {
   stats(): { waiting: number; acquired: number; inFlight: number };
 }
 
-// Weak references: a pending call does not keep a pool to which nothing else refers.
-const awaited = new Set<WeakRef<Awaited>>();
 let listening = false;
 
-/**
- * Notes that a call of `acquire` is pending. If the program ends while it is, a warning says so.
- */
-export function noteWaiting(pool: WeakRef<Awaited>): void {
-  awaited.add(pool);
+/** Notes that a call of `acquire` is pending. If the program ends while one is, a warning says so. */
+export function noteWaiting(): void {
   if (listening) return;
   listening = true;
-  process.on('beforeExit', warn);
+  process.once('beforeExit', warn);
 }
 
 /** Called when Node.js ends because nothing is left that could give a buffer back. */
 function warn(): void {
-  for (const reference of awaited) {
-    awaited.delete(reference);
-    const stats = reference.deref()?.stats();
+  listening = false; // calls that are made from now on are told of, too
+  for (const { owner } of knownPools) {
+    const stats = (owner.deref() as Awaited | undefined)?.stats();
     if (stats === undefined || stats.waiting === 0) continue;
     const { waiting, acquired, inFlight } = stats;
     process.emitWarning(

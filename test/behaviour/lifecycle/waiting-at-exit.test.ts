@@ -25,3 +25,8 @@ describe('a program that ends while acquire waits', () => {
     expect({ code, stderr }).toEqual({ code: how === 'exit' ? 7 : 0, stderr: '' });
   });
 });
+
+it('nothing is kept of pools that are gone, though acquire has waited on them', async () => {
+  const program = new Program(new URL('programs/pools-that-are-gone.mjs', import.meta.url), {});
+  expect((await program.next('answer')).left).toBe(0);
+});
