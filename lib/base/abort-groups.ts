@@ -1,9 +1,17 @@
+/** What waits under one signal: what to call with its reason, by waiter. */
+interface Group {
+  readonly waiters: Map<object, (reason: unknown) => void>;
+  readonly onAbort: () => void;
+}
+
+const groups = new WeakMap<AbortSignal, Group>();
+
 /**
- * Groups waiters by their AbortSignal, with one listener for each signal: an EventTarget walks all
- * its listeners whenever one is added or removed, so that n waiters with one signal would cost n².
+ * Waiters by their AbortSignal. There is one listener for each signal, whatever waits under it: an
+ * EventTarget walks all its listeners whenever one is added or removed, so that n waiters with one
+ * signal would cost n², and Node.js takes more than 10 listeners for a leak, and warns.
  */
-export class AbortGroups<W> {
-  readonly #groups = new Map<AbortSignal, { waiters: Set<W>; onAbort: () => void }>();
+export class AbortGroups<W extends object> {
   readonly #aborted: (waiter: W, reason: unknown) => void;
 
   /**
@@ -15,28 +23,32 @@ export class AbortGroups<W> {
 
   add(signal: AbortSignal | undefined, waiter: W): void {
     if (signal === undefined) return;
-    let group = this.#groups.get(signal);
+    let group = groups.get(signal);
     if (group === undefined) {
-      const onAbort = () => this.#abort(signal);
-      group = { waiters: new Set(), onAbort };
-      this.#groups.set(signal, group);
-      signal.addEventListener('abort', onAbort, { once: true });
+      group = { waiters: new Map(), onAbort: () => abort(signal) };
+      groups.set(signal, group);
+      signal.addEventListener('abort', group.onAbort, { once: true });
     }
-    group.waiters.add(waiter);
+    group.waiters.set(waiter, (reason) => this.#aborted(waiter, reason));
   }
 
   delete(signal: AbortSignal | undefined, waiter: W): void {
-    const group = signal && this.#groups.get(signal);
+    const group = signal && groups.get(signal);
     if (signal === undefined || group === undefined) return;
     group.waiters.delete(waiter);
     if (group.waiters.size > 0) return;
-    this.#groups.delete(signal);
+    groups.delete(signal);
     signal.removeEventListener('abort', group.onAbort);
   }
-
-  #abort(signal: AbortSignal): void {
-    const group = this.#groups.get(signal);
-    this.#groups.delete(signal);
-    for (const waiter of group?.waiters ?? []) this.#aborted(waiter, signal.reason);
-  }
 }
+
+function abort(signal: AbortSignal): void {
+  const group = groups.get(signal);
+  groups.delete(signal);
+  for (const aborted of group?.waiters.values() ?? []) aborted(signal.reason);
+}
+
+/** Functions that are called when their signal is aborted. */
+export const abortCalls = new AbortGroups<(reason: unknown) => void>((call, reason) =>
+  call(reason),
+);

@@ -1,6 +1,7 @@
 import { native } from '../addon/addon.js';
 import type { Reactee } from '../addon/reactee.js';
 import { reactor } from '../addon/reactor.js';
+import { abortCalls } from '../base/abort-groups.js';
 import { type CodedError, stateError } from '../base/errors.js';
 import { throwLater } from '../base/throw-later.js';
 import { clearTimeout, setImmediate, setTimeout } from '../base/timers.js';
@@ -51,8 +52,8 @@ export class Closing {
     if (signal !== undefined && this.#state.phase !== 'closed') {
       const giveUp = () => this.#giveUp();
       if (signal.aborted) giveUp();
-      signal.addEventListener('abort', giveUp, { once: true });
-      void closed.then(() => signal.removeEventListener('abort', giveUp));
+      else abortCalls.add(signal, giveUp);
+      void closed.then(() => abortCalls.delete(signal, giveUp));
     }
     return closed;
   }

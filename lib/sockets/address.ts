@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns';
 import { isIP, isIPv4 } from 'node:net';
+import { abortCalls } from '../base/abort-groups.js';
 import { rangeError } from '../base/errors.js';
 import { checkInteger, checkObject, checkString, propertyOf } from '../base/validate.js';
 
@@ -78,10 +79,9 @@ export function resolve(
       reject(signal.reason);
       return;
     }
-    const onAbort = () => reject(signal?.reason);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    abortCalls.add(signal, reject);
     lookup(host, { all: true, family }, (error, found) => {
-      signal?.removeEventListener('abort', onAbort);
+      abortCalls.delete(signal, reject);
       if (error) reject(error);
       else settle(found.map(({ address }) => address));
     });

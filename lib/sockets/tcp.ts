@@ -1,6 +1,7 @@
 import { isFailure, native } from '../addon/addon.js';
 import type { Endpoint, OpenedSocket, OpenRequest, Settings } from '../addon/contract.js';
 import { reactor } from '../addon/reactor.js';
+import { abortCalls } from '../base/abort-groups.js';
 import { type CodedError, rangeError, systemError } from '../base/errors.js';
 import { setImmediate, setTimeout } from '../base/timers.js';
 import { checkInteger, checkSignal, checkString, readOptions } from '../base/validate.js';
@@ -136,7 +137,7 @@ export class TcpSocket extends ZeroCopySocket {
     if (isFailure(opened)) throw openError(opened, request);
     const socket = new TcpSocket(markOpened(opened), options, request.remote as Endpoint);
     const onAbort = () => socket.#settled?.(null);
-    signal?.addEventListener('abort', onAbort, { once: true });
+    abortCalls.add(signal, onAbort);
     try {
       const error = await new Promise<CodedError | null>((settle) => {
         socket.#settled = settle;
@@ -151,7 +152,7 @@ export class TcpSocket extends ZeroCopySocket {
       throw error;
     } finally {
       socket.#settled = null;
-      signal?.removeEventListener('abort', onAbort);
+      abortCalls.delete(signal, onAbort);
     }
     return announce(socket);
   }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { abortCalls } from '../../base/abort-groups.js';
 import { invalidArgument, withOwn } from '../../base/errors.js';
 import { clock, timeOrigin } from '../../base/timers.js';
 import { checkInteger } from '../../base/validate.js';
@@ -86,7 +87,7 @@ export async function replayInWorkers(options: ReplayWorkersOptions): Promise<Re
     const { templates: _, ...sum } = sumProgress(parts);
     onProgress?.(sum, parts);
   };
-  signal?.addEventListener('abort', stop, { once: true });
+  abortCalls.add(signal, stop);
   try {
     for (let index = 0; index < workers; index++) {
       const share = { index, of: workers };
@@ -102,7 +103,7 @@ export async function replayInWorkers(options: ReplayWorkersOptions): Promise<Re
     await Promise.allSettled(all.map(({ exit }) => exit));
     throw withReport(error, sumOf(all.flatMap(({ report }) => (report ? [report] : []))));
   } finally {
-    signal?.removeEventListener('abort', stop);
+    abortCalls.delete(signal, stop);
   }
   await Promise.all(all.map(({ exit }) => exit));
   return sumOf(all.map(({ report }) => report as ReplayReport));

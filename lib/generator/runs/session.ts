@@ -1,3 +1,4 @@
+import { abortCalls } from '../../base/abort-groups.js';
 import { stateError } from '../../base/errors.js';
 import { clearInterval, clock, setInterval } from '../../base/timers.js';
 import type { BufferPool, PoolShare, ZeroCopySocket } from '../../index.js';
@@ -67,7 +68,7 @@ export class Session {
   async run(send: () => Promise<void>): Promise<void> {
     const { signal, seconds, onProgress, progressInterval, startAt } = this.#options;
     const onAbort = () => this.end('signal');
-    signal?.addEventListener('abort', onAbort, { once: true });
+    abortCalls.add(signal, onAbort);
     if (signal?.aborted) onAbort();
     const start = startAt ?? clock();
     this.meter.start(start);
@@ -86,7 +87,7 @@ export class Session {
     }
     over.abort();
     clearInterval(ticker);
-    signal?.removeEventListener('abort', onAbort);
+    abortCalls.delete(signal, onAbort);
     await this.#settle();
     socketEnd.forget();
     if (this.#ended === 'error') throw this.#failure;

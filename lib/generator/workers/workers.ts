@@ -2,6 +2,7 @@
 // jobs, `worker-thread` runs in each, `protocol` is what they say to each other.
 
 import { Worker } from 'node:worker_threads';
+import { abortCalls } from '../../base/abort-groups.js';
 import { withOwn } from '../../base/errors.js';
 import { clock, timeOrigin } from '../../base/timers.js';
 import { withReport, workerError } from '../base/errors.js';
@@ -79,11 +80,11 @@ class Crew {
     const { signal } = this.#options;
     const stop = () => this.#tell({ type: 'stop' });
     const exits = this.#start();
-    signal?.addEventListener('abort', stop, { once: true });
+    abortCalls.add(signal, stop);
     if (signal?.aborted) stop();
     await Promise.all(exits);
     this.#over.abort();
-    signal?.removeEventListener('abort', stop);
+    abortCalls.delete(signal, stop);
     const reports = this.#reports.map(
       (report, index) => report ?? reportOf(this.#progress[index] as Progress),
     );

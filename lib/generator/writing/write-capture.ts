@@ -1,6 +1,7 @@
 // writing: packets into a capture file in place of a socket. `packets-to-write` makes them, `byte-sink` takes
 // the bytes.
 
+import { abortCalls } from '../../base/abort-groups.js';
 import { clock, nextTurn } from '../../base/timers.js';
 import { rangeError, withReport } from '../base/errors.js';
 import { type CaptureEncoder, encoderOf, LONGEST_FRAME } from '../captures/capture-format.js';
@@ -117,7 +118,7 @@ class Writing {
     const iterator = packets[Symbol.asyncIterator]();
     let wake = () => {};
     const onAbort = () => wake();
-    signal?.addEventListener('abort', onAbort, { once: true });
+    abortCalls.add(signal, onAbort);
     const next = () =>
       new Promise<IteratorResult<PacketToWrite, unknown> | null>((resolve, reject) => {
         wake = () => resolve(null);
@@ -134,7 +135,7 @@ class Writing {
         if (this.#filled >= CHUNK) await this.#flush();
       }
     } finally {
-      signal?.removeEventListener('abort', onAbort);
+      abortCalls.delete(signal, onAbort);
       // One that is still waiting for a packet would make us wait for it.
       if (!done) void (async () => iterator.return?.())().catch(() => {});
     }
