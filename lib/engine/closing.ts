@@ -171,6 +171,7 @@ export class Closing {
     state.needDrain = false; // also where those that waited have failed
     census.remove(state, stats);
     this.discard();
+    void state.ring?.close(); // not by a listener, which the program could remove
     this.#reactee.rest(true);
     const bytesAccepted = stats.bytes - stats.unsentBytes;
     const isShort = acknowledged >= 0 && acknowledged < bytesAccepted;

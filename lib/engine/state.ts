@@ -44,6 +44,8 @@ export class SocketState {
   readonly handle: number;
   /** -1 once it is closed */
   fd: number;
+  /** the pool that is its ring, and ends with it; null of other sockets */
+  readonly ring: BufferPool | null;
   /** bytes of a send */
   readonly maxLength: number;
   readonly segmentSize: number;
@@ -93,6 +95,7 @@ export class SocketState {
     this.protocol = protocol;
     this.handle = opened.handle;
     this.fd = opened.fd;
+    this.ring = limits.pool ?? null;
     this.maxLength = limits.maxLength;
     this.segmentSize = limits.segmentSize;
     this.zeroCopyErrno = opened.zeroCopyErrno;

@@ -58,7 +58,6 @@ export abstract class RingSocket extends ZeroCopySocket {
     this.#core = coreOf(this);
     this.#pool = pool;
     this.#parts = new RingParts(this.#core, pool);
-    this.once('close', () => void pool.close());
   }
 
   /** The frames. Only these can be sent; a plain array is copied into one. */

@@ -49,6 +49,20 @@ describe('sockets whose ring is their pool', await needsRig('veth', { here: true
   });
 
   describe.each(['packet', 'xdp'] as const)('%s', (kind) => {
+    it('closes its pool with it, whatever listeners are removed', async () => {
+      const { socket, pool } = await opened(kind);
+      const held = [];
+      for (let buffer = pool.tryAcquire(); buffer !== null; buffer = pool.tryAcquire())
+        held.push(buffer);
+      const waits = pool.acquire();
+      socket.removeAllListeners();
+      await within(socket.close(), 'close()');
+      const closed = { code: 'ERR_ZEROSEND_POOL_CLOSED' };
+      await expect(within(waits, 'the rejection')).rejects.toMatchObject(closed);
+      for (const buffer of held) buffer.release();
+      expect(codeOf(() => pool.tryAcquire())).toBe('ERR_ZEROSEND_POOL_CLOSED');
+    });
+
     it('sends as many frames as ids say', async () => {
       const before = countsOf(stage.interface).tx.packets;
       const { socket, pool, length } = await opened(kind);
