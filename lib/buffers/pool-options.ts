@@ -91,7 +91,8 @@ export function checkAcquire(options: AcquireOptions | undefined): {
   const signal = checkSignal(given.signal);
   const { priority = 0 } = given;
   if (typeof priority !== 'number') throw invalidArgument('options.priority', 'a number', priority);
-  if (Number.isNaN(priority)) throw outOfRange('options.priority', 'a number', priority);
+  // Two of Infinity cannot be compared by their difference, and would be served in any order.
+  if (!Number.isFinite(priority)) throw outOfRange('options.priority', 'a finite number', priority);
   return { signal, priority };
 }
 

@@ -147,7 +147,9 @@ describe('acquire', () => {
     for (const wrong of values.NOT_A_NUMBER_TYPE) {
       await rejects({ priority: wrong.value }, wrongType(wrong));
     }
-    await rejects({ priority: Number.NaN }, outOfRange({ shown: 'NaN' }));
+    for (const priority of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      await rejects({ priority }, outOfRange({ shown: String(priority) }));
+    }
     expectAllFree(pool);
     expect(pool.stats()).toMatchObject({ waiting: 0, dry: 0 });
   });
