@@ -27,7 +27,7 @@ export interface Hooks {
   fatal?(errno: number, syscall: string): CodedError;
   /** Further fields of `info()`. */
   details?(kernel: SocketDescription): Partial<SocketInfo>;
-  /** Called when a send begins to wait for room while none waited before. */
+  /** Called when a send begins to wait for room. */
   waits?(): void;
   /** Called once each time that the interface is down while frames were handed over. */
   linkDown?(): void;

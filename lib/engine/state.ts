@@ -160,7 +160,7 @@ export class SocketState {
 
   /** Notes that the send `id`, or sends up to it, wait for room in the kernel. */
   waitForDrain(id: number): void {
-    if (!this.needDrain) this.hooks.waits?.();
+    this.hooks.waits?.(); // each time: that earlier ones have drained may not have been told yet
     this.needDrain = true;
     this.lastQueued = id;
   }

@@ -61,7 +61,6 @@ export class Submission {
     const needed = state.needDrain;
     const { next } = state.inFlight;
     cells.askForDrain(next);
-    state.needDrain = false; // who looks after what waits may have stopped
     state.waitForDrain(next - 1);
     if (cells.waiting) return true;
     // Asked for too late, nobody might tell.

@@ -9,7 +9,7 @@ import {
   XdpSocket,
 } from 'zerosend';
 import { IdChecker } from '../../../rig/ids.mjs';
-import { until, within } from '../../support/deadline.js';
+import { turn, until, within } from '../../support/deadline.js';
 import { addSink, countsOf, ip, ownLinks, run, warnings } from '../../support/links.js';
 import { addsUp, codeOf, EXACT, take } from './kinds.mjs';
 
@@ -61,6 +61,27 @@ describe('frames of a packet ring', ownLinks(), () => {
     expect(packets).toBeGreaterThanOrEqual(122);
     expect(packets).toBeLessThan(132);
     expect(seen).toEqual([]);
+  });
+
+  it('go past one that others wait for before it is told that earlier ones wait no more', async () => {
+    const { socket, pool, send, ids } = await open();
+    const [first, second, third, fourth] = [take(pool), take(pool), take(pool), take(pool)];
+    await turn(); // the next are timers: that of the look for `first`, then the own, then the events
+    send(second);
+    const later = new Promise<void>((resolve) => {
+      setTimeout(() => {
+        send(fourth);
+        third.release();
+        resolve();
+      }, 1);
+    });
+    send(first);
+    const end = performance.now() + 5;
+    while (performance.now() < end); // both are due
+    await later;
+    await within(socket.flush(), 'flush');
+    expect(await socket.close()).toMatchObject({ outcome: 'drained', ids: 3 });
+    expect(ids.result()).toMatchObject(EXACT);
   });
 
   it('go past a run that was released', async () => {
