@@ -101,7 +101,10 @@ export async function replayInWorkers(options: ReplayWorkersOptions): Promise<Re
   } catch (error) {
     giveUp();
     await Promise.allSettled(all.map(({ exit }) => exit));
-    throw withReport(error, sumOf(all.flatMap(({ report }) => (report ? [report] : []))));
+    const reports = Array.from({ length: workers }, (_, index) => {
+      return all[index]?.report ?? reportOfDead(all[index]?.progress ?? NO_PROGRESS);
+    });
+    throw withReport(error, sumOf(reports));
   } finally {
     abortCalls.delete(signal, stop);
   }
@@ -165,6 +168,13 @@ class Replayer {
   }
 }
 
+/** The report of a worker that ended without one, from its last progress. */
+function reportOfDead(last: Progress): ReplayReport {
+  const { templates: _, refused: __, pacing: ___, ...sent } = reportOf(last);
+  const unknown = { frames: 0, loops: 0, skipped: [], notRewritten: {}, unordered: 0 };
+  return { ...sent, ...unknown, problem: null, lateness: null };
+}
+
 function started(job: ReplayJob, index: number): Worker {
   try {
     return new Worker(ENTRY, { workerData: job });
@@ -193,11 +203,7 @@ function shared(capture: unknown): string | Uint8Array {
 
 function sumOf(workers: ReplayReport[]): ReplayWorkersReport {
   const reports = workers.map((one) => ({ ...one, templates: [], pacing: null, refused: 0 }));
-  const {
-    templates: _,
-    refused: __,
-    ...sum
-  } = sumReports(reports.length > 0 ? reports : [reportOf(NO_PROGRESS)]);
+  const { templates: _, refused: __, ...sum } = sumReports(reports);
   const latest = workers.flatMap(({ lateness }) => (lateness === null ? [] : [lateness]));
   // One without a flow of its own has gone through no round.
   const sending = workers.filter(({ frames }) => frames > 0);

@@ -91,6 +91,26 @@ describe('generateInWorkers, when a thread is not to be had', () => {
   });
 });
 
+describe('a thread that dies', () => {
+  it.each([
+    ['generateInWorkers', { template: { payload: 'x' }, rate: 1000 }],
+    ['replayInWorkers', { capture: true, loops: 1e9 }],
+  ])('has what it had sent in the report of %s', async (name, job) => {
+    const receiver = await startPeer({ protocol: 'udp', discard: true });
+    const capture = join(folder, `${name}.pcap`);
+    writeFileSync(capture, pcap(frames));
+    const options = 'capture' in job ? { ...job, capture } : job;
+    const { port } = receiver;
+    const more = { workers: 1, progressInterval: 20, port };
+    const said = await run('dying-thread.mjs', { ...options, ...more });
+    const { report, told } = said;
+    expect(said.message).toBe('worker 0 ended with code 1 before it was done');
+    expect(report).toMatchObject({ ended: 'error', packets: told, sends: told });
+    expect(report.workers).toMatchObject([{ ended: 'error', packets: told }]);
+    expect(told).toBeGreaterThan(0);
+  });
+});
+
 describe('a run that fails', () => {
   const setUp = async () => {
     const receiver = await startPeer({ protocol: 'udp', discard: true });
