@@ -9,7 +9,7 @@ import { withReport, workerError } from '../base/errors.js';
 import { checkBoolean, checkKeys } from '../base/validate.js';
 import { meanRates, NO_PROGRESS, type Progress } from '../runs/meter.js';
 import { checkObserved } from '../runs/run-options.js';
-import { reportOf, sumProgress, sumReports } from '../workers/aggregate.js';
+import { progressAtEnd, reportOf, sumProgress, sumReports } from '../workers/aggregate.js';
 import type { WorkerSocket } from '../workers/protocol.js';
 import type { Skipped } from './frame-shape.js';
 import type { NotRewritten, NotRewrittenKind } from './not-rewritten.js';
@@ -136,7 +136,10 @@ class Replayer {
         });
       });
     thread.on('message', (message: FromReplayer) => {
-      if (message.type === 'done') this.report = message.report;
+      if (message.type === 'done') {
+        this.report = message.report;
+        this.progress = progressAtEnd(message.report);
+      }
       if (message.type === 'failed') {
         const { code = 'ERR_ZEROSEND_WORKER', report } = message;
         this.report = report;

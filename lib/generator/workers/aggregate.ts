@@ -1,6 +1,12 @@
 import type { LatencySummary } from '../../index.js';
 import type { GenerateReport } from '../runs/generate-report.js';
-import { meanRates, type Outcomes, type PoolProgress, type Progress } from '../runs/meter.js';
+import {
+  meanRates,
+  NO_PROGRESS,
+  type Outcomes,
+  type PoolProgress,
+  type Progress,
+} from '../runs/meter.js';
 import type { TemplateCount } from '../runs/mix.js';
 
 /** What all workers of a run have sent together, and each of them. */
@@ -85,6 +91,15 @@ export function sumProgress(parts: readonly Progress[]): Progress {
     interfaceDropped: dropped(parts),
     latency: sumLatencies(parts),
   };
+}
+
+/** How a worker is doing that has ended: it counts as what it has sent, and sends no more. */
+export function progressAtEnd(
+  report: Omit<GenerateReport, 'pacing' | 'templates' | 'refused'>,
+): Progress {
+  const { seconds, packets, bytes, dry, sends, outcomes, interfaceDropped, latency } = report;
+  const sent = { seconds, packets, bytes, dry, sends, outcomes, interfaceDropped, latency };
+  return { ...NO_PROGRESS, ...sent, inFlight: report.unfinished };
 }
 
 /** The report of a worker that ended without one, from its last progress. */

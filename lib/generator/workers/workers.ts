@@ -9,7 +9,13 @@ import { withReport, workerError } from '../base/errors.js';
 import { sleepUntil } from '../base/sleep.js';
 import type { GenerateReport } from '../runs/generate-report.js';
 import { NO_PROGRESS, type Progress } from '../runs/meter.js';
-import { reportOf, sumProgress, sumReports, type WorkersReport } from './aggregate.js';
+import {
+  progressAtEnd,
+  reportOf,
+  sumProgress,
+  sumReports,
+  type WorkersReport,
+} from './aggregate.js';
 import type { FromWorker, StreamSocket, ToWorker, WorkerJob } from './protocol.js';
 import { checkWorkers, type JobOptions, jobsOf, type WorkersOptions } from './workers-options.js';
 
@@ -145,7 +151,10 @@ class Crew {
       if (message.type === 'progress') {
         this.#progressed(index, message.progress);
       } else if (message.type === 'done') {
-        this.#reports[index] = message.report;
+        const { report } = message;
+        const { templates, refused } = report;
+        this.#reports[index] = report;
+        this.#progress[index] = { ...progressAtEnd(report), templates, refused };
       } else if (message.type === 'failed') {
         const { message: text, code = 'ERR_ZEROSEND_WORKER', stack, report } = message.error;
         this.#reports[index] = report;

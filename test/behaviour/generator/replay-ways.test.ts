@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest';
 import {
   openCapture,
   type PacketDescription,
+  type Progress,
   type ReplayOptions,
   readCapture,
   replay,
@@ -432,6 +433,29 @@ describe('replay in workers', () => {
       expect(report.workers.map(({ packets }) => packets > 0).sort()).toEqual([false, true]);
     },
   );
+
+  it('tells of a worker that has ended what it has sent', async () => {
+    const receiver = await startPeer({ protocol: 'udp', discard: true });
+    const last = { bytes: datagram('client', 20), time: 1_000_000n * MS };
+    const frames = Array.from({ length: 90 }, (_, i) => ({
+      bytes: datagram('client', 20, 4000 + i),
+      time: 0n,
+    }));
+    const end = new AbortController();
+    const seen: Progress[] = [];
+    await replayInWorkers({
+      workers: 2,
+      socket: { udp: { remote: { address: '127.0.0.1', port: receiver.port } } },
+      capture: pcap([...frames, last]),
+      signal: end.signal,
+      progressInterval: 20,
+      onProgress(progress) {
+        seen.push(progress);
+        if (progress.packets === 90 || seen.length === 50) end.abort();
+      },
+    });
+    expect(seen.at(-1)).toMatchObject({ packets: 90, sends: 90, bytes: 90 * 20 });
+  });
 
   it.each([false, true])('begins when its first frame is ready; stream: %s', async (stream) => {
     const fifo = join(folder, `fifo-${stream}`);

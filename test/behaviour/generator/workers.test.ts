@@ -169,6 +169,40 @@ describe('generateInWorkers', () => {
     await receiver.until(({ datagrams }) => datagrams >= 500);
   });
 
+  it('tells of a worker that has ended what it has sent', async () => {
+    const receiver = await startPeer({ protocol: 'udp', discard: true });
+    const remote = { address: '127.0.0.1', port: receiver.port };
+    const end = new AbortController();
+    const seen: Progress[] = [];
+    await generateInWorkers({
+      socket: { udp: { remote } },
+      template: { payload: 'x' },
+      workers: 2,
+      count: 3, // the last one, of the first worker, is never due
+      rate: {
+        packets: [
+          { to: 100, seconds: 0.015 },
+          { to: 0, seconds: 1 },
+        ],
+        catchUp: 1e6,
+      },
+      signal: end.signal,
+      progressInterval: 20,
+      onProgress(progress) {
+        seen.push(progress);
+        if (progress.packets === 2 || seen.length === 50) end.abort();
+      },
+    });
+    const sent = {
+      packets: 2,
+      bytes: 2,
+      sends: 2,
+      outcomes: { inline: 2 },
+      templates: [{ packets: 2 }],
+    };
+    expect(seen.at(-1)).toMatchObject(sent);
+  });
+
   it('has each worker wait and go on as it is told to', () => {
     const options = { socket: { udp: {} }, template: { payload: 'x' }, workers: 2 };
     const runs = checkWorkers({ ...options, precision: 'spin', onError: 'skip' }).map(
