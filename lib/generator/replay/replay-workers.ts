@@ -82,7 +82,12 @@ export async function replayInWorkers(options: ReplayWorkersOptions): Promise<Re
     stop();
     for (const one of all) one.tell({ type: 'start', at: timeOrigin + clock() });
   };
-  const progressed = () => {
+  // Once for each time that all who still send have told how they are doing.
+  const told = new Set<Replayer>();
+  const progressed = (who: Replayer) => {
+    told.add(who);
+    if (all.some((one) => one.report === undefined && !told.has(one))) return;
+    told.clear();
     const parts = all.map(({ progress }) => progress);
     const { templates: _, ...sum } = sumProgress(parts);
     onProgress?.(sum, parts);
@@ -122,7 +127,7 @@ class Replayer {
   readonly #thread: Worker;
 
   /** @throws Error `ERR_ZEROSEND_WORKER` where the system gives no thread */
-  constructor(job: ReplayJob, index: number, onProgress: () => void) {
+  constructor(job: ReplayJob, index: number, onProgress: (who: Replayer) => void) {
     const thread = started(job, index);
     this.#thread = thread;
     let fail: (error: Error) => void = () => {};
@@ -148,7 +153,7 @@ class Replayer {
       if (message.type !== 'progress') return;
       this.progress = message.progress;
       try {
-        onProgress();
+        onProgress(this);
       } catch (error) {
         fail(error as Error);
       }

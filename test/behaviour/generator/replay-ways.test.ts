@@ -457,6 +457,28 @@ describe('replay in workers', () => {
     expect(seen.at(-1)).toMatchObject({ packets: 90, sends: 90, bytes: 90 * 20 });
   });
 
+  it('tells how all are doing when each has told anew', async () => {
+    const receiver = await startPeer({ protocol: 'udp', discard: true });
+    const end = new AbortController();
+    const seen: (readonly Progress[])[] = [];
+    await replayInWorkers({
+      workers: 3,
+      socket: { udp: { remote: { address: '127.0.0.1', port: receiver.port } } },
+      capture: flows,
+      loops: Number.POSITIVE_INFINITY,
+      signal: end.signal,
+      progressInterval: 20,
+      onProgress(_, workers) {
+        seen.push(workers);
+        if (seen.length === 6) end.abort();
+      },
+    });
+    const repeated = seen.slice(1, 6).map((workers, i) => {
+      return workers.filter((worker, k) => worker === seen[i]?.[k]).length;
+    });
+    expect(repeated).toEqual([0, 0, 0, 0, 0]);
+  });
+
   it.each([false, true])('begins when its first frame is ready; stream: %s', async (stream) => {
     const fifo = join(folder, `fifo-${stream}`);
     execFileSync('mkfifo', [fifo]);
