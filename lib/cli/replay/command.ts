@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { readCaptureInTurns } from '../../generator/captures/capture.js';
 import {
@@ -200,14 +200,21 @@ interface Opened {
 /** Loads a capture, or opens it to be read while it is sent. */
 async function open(options: ReplayCommandOptions, path: string): Promise<Opened> {
   const { stream, loops, workers } = options;
-  const bytes = path === '-' ? 0 : ((await attempt(path, () => stat(path)))?.size ?? 0);
+  const file = path === '-' ? null : await attempt(path, () => stat(path));
+  const bytes = file?.size ?? 0;
   const once = path === '-' && loops === 1 && workers === 1;
   if (stream || bytes > LOADED || once) {
     return { capture: openCapture(path), content: path, size: sizeOfStream(options) };
   }
-  const content = path === '-' ? await buffer(process.stdin) : path;
+  const content = await contentOf(path, file?.isFile() === true);
   const capture = await attempt(path, () => readCaptureInTurns(content));
   return { capture, content, size: await measure(capture) };
+}
+
+/** What workers are to read as well: of a pipe, what was in it. */
+async function contentOf(path: string, isFile: boolean): Promise<string | Uint8Array> {
+  if (path === '-') return buffer(process.stdin);
+  return isFile ? path : attempt(path, () => readFile(path));
 }
 
 async function attempt<T>(path: string, what: () => Promise<T>): Promise<T> {

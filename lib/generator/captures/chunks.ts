@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import { pipeline, Readable } from 'node:stream';
 import { invalidArgument } from '../../base/errors.js';
 import { decompressorOf, MAGIC_BYTES } from './compressed.js';
@@ -26,6 +26,11 @@ export function isOnce(source: CaptureSource): boolean {
     source === '-' ||
     !(typeof source === 'string' || source instanceof URL || source instanceof Uint8Array)
   );
+}
+
+/** Whether what a path leads to is gone once it was read, as of a pipe. */
+export function isPassing(path: string | URL): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === false;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -7,6 +8,7 @@ import { clock, timeOrigin } from '../../base/timers.js';
 import { checkInteger } from '../../base/validate.js';
 import { withReport, workerError } from '../base/errors.js';
 import { checkBoolean, checkKeys } from '../base/validate.js';
+import { isPassing } from '../captures/chunks.js';
 import { meanRates, NO_PROGRESS, type Progress } from '../runs/meter.js';
 import { checkObserved } from '../runs/run-options.js';
 import { progressAtEnd, reportOf, sumProgress, sumReports } from '../workers/aggregate.js';
@@ -27,9 +29,12 @@ export interface ReplayWorkersOptions
     /** What each worker opens. */
     socket: WorkerSocket;
   };
-  /** A path, or the content. */
+  /** A path, or the content. A pipe is read once, for all workers. */
   capture: string | URL | Uint8Array;
-  /** Each worker reads the capture while it sends, as of `openCapture`. Default false: it is loaded. */
+  /**
+   * Each worker reads the capture while it sends, as of `openCapture`: no pipe, unless there is but one. Default
+   * false: it is loaded.
+   */
   stream?: boolean;
   /** Worker threads, 1 to 256; default as many as there are cores. */
   workers?: number;
@@ -70,9 +75,10 @@ export async function replayInWorkers(options: ReplayWorkersOptions): Promise<Re
   checkInteger('options.workers', workers, 1, 256);
   checkBoolean('options.stream', stream);
   const { onProgress } = checkObserved<NonNullable<ReplayWorkersOptions['onProgress']>>(options);
-  const capture = shared(options.capture);
+  const content = shared(options.capture, stream && workers > 1);
   const { socket: _, server: __, capture: ___, onProgress: ____, signal: _____, ...rest } = options;
   const { workers: ______, stream: _______, ...own } = rest;
+  const capture = typeof content === 'string' && !stream ? await once(content) : content;
   const all: Replayer[] = [];
   const stop = () => {
     for (const one of all) one.tell({ type: 'stop' });
@@ -197,16 +203,28 @@ function checkSockets(name: string, socket: WorkerSocket): void {
   throw invalidArgument(name, 'one of udp, packet and xdp', socket);
 }
 
-/** What threads can be given: the content is not copied for each of them. */
-function shared(capture: unknown): string | Uint8Array {
-  if (typeof capture === 'string') return capture;
-  if (capture instanceof URL) return fileURLToPath(capture);
+/**
+ * What threads can be given: the content is not copied for each of them.
+ * @param often whether each of several is to read it
+ */
+function shared(capture: unknown, often: boolean): string | Uint8Array {
+  const path = capture instanceof URL ? fileURLToPath(capture) : capture;
+  if (typeof path === 'string') {
+    if (!often || !isPassing(path)) return path;
+    const what = 'a file or its content, where several workers read it as they go';
+    throw invalidArgument('options.capture', what, capture);
+  }
   if (!(capture instanceof Uint8Array)) {
     throw invalidArgument('options.capture', 'a path or a Uint8Array', capture);
   }
   const bytes = new Uint8Array(new SharedArrayBuffer(capture.length));
   bytes.set(capture);
   return bytes;
+}
+
+/** Threads that read a pipe would each get a part of it: it is read here, and they share what was in it. */
+async function once(path: string): Promise<string | Uint8Array> {
+  return isPassing(path) ? shared(await readFile(path), false) : path;
 }
 
 function sumOf(workers: ReplayReport[]): ReplayWorkersReport {

@@ -224,11 +224,13 @@ describe(
       expect(report.target.title).toMatch(/^frames of .* through zsx0 .* and zsx1$/);
     });
 
-    it.each<string[]>([[], ['--stream'], ['-']])(
+    it.each<string[]>([[], ['--stream'], ['-'], ['/dev/stdin']])(
       'sends by several workers %j',
       async (...words) => {
         const path = captureOf(frames(200));
-        const [input, ...more] = words.includes('-') ? ['-'] : [path, ...words];
+        const [input, ...more] = words[0]?.startsWith('--') === false ? words : [path, ...words];
+        // What is written to a program by Node.js is a socket, which has no path.
+        const piped = input === '/dev/stdin' ? ['sh', '-c', 'cat "$0" | "$@"', path] : [];
         const args = [
           input ?? '',
           ...more,
@@ -240,7 +242,7 @@ describe(
           '2',
           '--json',
         ];
-        const running = new Running([...sink(), ...REPLAY, ...args, '--speed', '10']);
+        const running = new Running([...sink(), ...piped, ...REPLAY, ...args, '--speed', '10']);
         running.child.stdin?.end(readFileSync(path));
         const { code, stdout, stderr } = await running.ended();
         expect(code, stderr).toBe(0);

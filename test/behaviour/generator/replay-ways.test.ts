@@ -496,6 +496,27 @@ describe('replay in workers', () => {
     expect(await running).toMatchObject({ ended: 'count', packets: 1 });
   });
 
+  it('has all of them send what comes by a pipe, and refuses to have each read it', async () => {
+    const fifo = join(folder, 'fifo-of-several');
+    execFileSync('mkfifo', [fifo]);
+    const receiver = await startPeer({ protocol: 'udp', discard: true });
+    const job = {
+      workers: 3,
+      socket: { udp: { remote: { address: '127.0.0.1', port: receiver.port } } },
+      capture: fifo,
+      speed: 100,
+    };
+    const running = replayInWorkers(job);
+    const writing = await open(fifo, 'w');
+    await writing.writeFile(flows);
+    await writing.close();
+    expect(await running).toMatchObject({ ended: 'count', packets: 900, frames: 900 });
+    await expect(replayInWorkers({ ...job, stream: true })).rejects.toMatchObject({
+      code: 'ERR_ZEROSEND_INVALID_ARGUMENT',
+      message: expect.stringContaining('options.capture must be a file or its content'),
+    });
+  });
+
   it('tells what goes wrong in one of them, and stops with its signal', async () => {
     const udp = { remote: { address: '127.0.0.1', port: 9 } };
     const code = (options: object) =>
