@@ -30,10 +30,13 @@ export function giveBack(ring: (Holder | null)[], first: number, end: number): v
   }
 }
 
-/** The histogram of the pool that the memory belongs to; null for memory of no pool. */
+/**
+ * The histogram of the pool that the memory belongs to; null for memory of no pool. What is none of our own
+ * is an array, which may be of another context (node:vm), and no instance of `Uint8Array` here.
+ */
 export function poolOf(holder: Holder): PoolLatencies {
-  if (holder instanceof Uint8Array) return null;
-  return holder instanceof HeldParts ? holder.latencies : holder.slots.latency;
+  if (holder instanceof PooledSlot || holder instanceof Run) return holder.slots.latency;
+  return holder instanceof HeldParts ? holder.latencies : null;
 }
 
 /**

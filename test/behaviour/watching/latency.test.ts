@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import type { TcpSocket } from 'zerosend';
 import { spinUntil, turn, until, within } from '../../support/deadline.js';
@@ -83,6 +84,20 @@ describe('latency of completion', () => {
         expect(took).toBeLessThan((pollEnds - sendBegins) * MS + rounding);
       }
       await socket.close();
+    },
+  );
+
+  it.each(['inline', 'thread'] as const)(
+    'is that of arrays of another context as well; submit: %s',
+    async (submit) => {
+      const peer = await startPeer({ protocol: 'udp', family: 4 });
+      const socket = await openTo(peer, { zeroCopy: 'always', measureLatency: true, submit });
+      const bytes: Uint8Array = runInNewContext('new Uint8Array(1000)');
+      expect(bytes).not.toBeInstanceOf(Uint8Array);
+      for (let id = 0; id < 3; id++) expect(socket.send(bytes)).toBe(id);
+      await within(socket.flush(), 'all has completed');
+      expect(socket.stats().completionLatency?.count).toBe(3);
+      expect(await socket.close()).toMatchObject({ ids: 3, unfinished: 0 });
     },
   );
 
