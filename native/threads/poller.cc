@@ -131,7 +131,7 @@ void Poller::remove(uint32_t handle) {
   MutexLock lock(table_mutex_);
   last = std::move(sockets_[index]);
   generations_[index] = (generations_[index] + 1) & (UINT32_MAX >> kIndexBits);
-  vacant_.push_back(index);
+  if (generations_[index] != 0) vacant_.push_back(index);
 }
 
 Socket* Poller::find(uint32_t handle) const {

@@ -88,7 +88,8 @@ class Poller {
 
  private:
   // A handle is an index and, above it, the generation of the index, so that a stale handle finds
-  // nothing instead of another socket.
+  // nothing instead of another socket. An index whose generations are used up stays empty for good:
+  // a program may hold a closed socket for any time, and send on it by mistake.
   static constexpr uint32_t kIndexBits = 20;
   static constexpr uint32_t kIndexMask = (1u << kIndexBits) - 1;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { PooledBuffer } from 'zerosend';
+import { type PooledBuffer, UdpSocket } from 'zerosend';
 import { event, within } from '../../support/deadline.js';
 import { expectAllFree, makePool } from '../../support/endpoints.js';
 import { coded, type Expected, outOfRange } from './expectations.js';
@@ -137,4 +137,21 @@ describe('after the peer has reset the connection', () => {
     buffer.release();
     expectAllFree(witness.pool);
   });
+});
+
+// A handle of the addon has 12 bits for how often its place in the table was used. The place that was
+// left last is used next, so these sockets all take the same one.
+it('nothing goes out by another socket, however many were opened since', async () => {
+  const remote = { address: '127.0.0.1', port: 9 };
+  const stale = await UdpSocket.open({ remote });
+  await stale.close();
+  for (let opened = 1; opened <= 2 ** 12; opened++) {
+    const other = await UdpSocket.open({ remote });
+    if (opened >= 2 ** 12 - 4) {
+      expect(() => stale.send(Buffer.from('not for this peer'))).toThrow(
+        expect.objectContaining({ code: 'ERR_ZEROSEND_SOCKET_CLOSED' }),
+      );
+    }
+    expect(await other.close()).toMatchObject({ outcome: 'drained', ids: 0 });
+  }
 });
