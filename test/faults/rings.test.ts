@@ -31,7 +31,7 @@ interface Case {
   name: string;
   faults: Faults;
   options?: object;
-  end?: 'heal' | 'close' | 'abort';
+  end?: 'heal' | 'close' | 'abort' | 'wait';
   sends?: 'all' | 'batch' | 'packets';
 }
 
@@ -250,6 +250,20 @@ describe('ring sockets, a call failing', await needsRig('veth'), () => {
           ? { outcome: 'aborted', tally: { failed: SENT }, retired: 0 }
           : { outcome: 'revoked', tally: { revoked: SENT }, retired: SENT };
       await expectRuns(kind, runs, () => ({ refused: [], errors: [], ...ended }));
+    });
+
+    // As a filter of system calls (seccomp) and a security module answer.
+    it('when sent to, denied: an error ends it', async () => {
+      const runs = (['EPERM', 'ENOSYS'] as const).map((error): Case => {
+        return { name: error, end: 'wait', faults: { sendto: [{ error, times: ALWAYS }] } };
+      });
+      const tally = kind === 'packet' ? { failed: SENT } : { revoked: SENT };
+      await expectRuns(kind, runs, (name) => ({
+        refused: [],
+        errors: [`send ${name}`],
+        outcome: givenUp,
+        tally,
+      }));
     });
 
     it('when sent to, for good', async () => {

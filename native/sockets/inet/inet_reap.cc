@@ -48,16 +48,11 @@ size_t InetSocket::drain_all() { return drain(SIZE_MAX, true).freed; }
 // goes on for long (a seccomp filter that denies recvmsg), no completion would ever be read, so the
 // socket ends.
 void InetSocket::note_end_of_queue(int error) {
-  constexpr std::chrono::seconds kPatience{2};
-  // a number of readings as well, since the process may have been stopped for longer than the time
-  constexpr uint32_t kEnough = 32;
   if (error == 0 || error == EAGAIN) {
-    unreadable_ = 0;
-    return;
+    unreadable_.forget();
+  } else if (unreadable_.note()) {
+    unreadable_error_ = error;
   }
-  const auto now = std::chrono::steady_clock::now();
-  if (unreadable_++ == 0) unreadable_since_ = now;
-  if (unreadable_ >= kEnough && now - unreadable_since_ >= kPatience) unreadable_error_ = error;
 }
 
 // Ends the socket if its error queue cannot be read. Has to be called where no send is half booked.

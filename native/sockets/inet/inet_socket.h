@@ -17,6 +17,7 @@
 #include "sockets/budget.h"
 #include "sockets/inet/kept_extents.h"
 #include "sockets/inet/kept_slabs.h"
+#include "sockets/lasting_error.h"
 #include "sockets/socket.h"
 
 namespace zerosend {
@@ -158,7 +159,7 @@ class InetSocket : public Socket {
   // inet_reap.cc
   Drained drain(size_t most, bool foreign = false) REQUIRES(mutex_);
   size_t drain_all() REQUIRES(mutex_);
-  bool is_unreadable() const REQUIRES(mutex_) { return unreadable_ > 0; }
+  bool is_unreadable() const REQUIRES(mutex_) { return unreadable_.is_failing(); }
   int take_error() REQUIRES(mutex_);
 
   // Ends each send of the ledger.
@@ -237,9 +238,8 @@ class InetSocket : public Socket {
   int part_plain_memory() REQUIRES(mutex_);
 
   const bool zerocopy_granted_;                  // SO_ZEROCOPY is on
-  uint32_t unreadable_ GUARDED_BY(mutex_) = 0;   // readings of the error queue in a row that failed
+  LastingError unreadable_ GUARDED_BY(mutex_);   // of readings of the error queue
   int unreadable_error_ GUARDED_BY(mutex_) = 0;  // it has gone on for too long
-  std::chrono::steady_clock::time_point unreadable_since_ GUARDED_BY(mutex_);
   // Result of parting all plain memory from the kernel; -1: not tried.
   int plain_parted_ GUARDED_BY(mutex_) = -1;
   KeptSlabs slabs_ GUARDED_BY(mutex_);

@@ -158,6 +158,7 @@ void RingSocket::kicked(ssize_t result, int error) {
   note_link();
   if (result >= 0) {
     link_down_ = false;
+    denied_.forget();
     return;
   }
   switch (error) {
@@ -183,8 +184,12 @@ void RingSocket::kicked(ssize_t result, int error) {
       break;
     default:
       ++counters_[Counter::softErrors];
-      break;
+      // Of a frame that the kernel finds malformed, it comes once: that frame ends, and others go
+      // on.
+      if (denied_.note(counters_[Counter::completed])) fail(error, false);
+      return;
   }
+  denied_.forget();
 }
 
 }  // namespace zerosend

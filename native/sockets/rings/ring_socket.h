@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "kernel/interface_watch.h"
+#include "sockets/lasting_error.h"
 #include "sockets/socket.h"
 
 namespace zerosend {
@@ -237,6 +238,7 @@ class RingSocket : public Socket {
   bool kernel_checks_mtu_ = true;  // a kick refuses frames that are too long; AF_XDP does not
   bool link_down_ = false;         // the last kick found the interface down; it will be tried again
   bool busy_is_drop_ = false;      // EBUSY means that the device has dropped one packet
+  LastingError denied_;            // of kicks
 
  private:
   void catch_up() REQUIRES(mutex_);

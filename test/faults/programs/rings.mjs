@@ -1,5 +1,6 @@
 // @ts-check
 // Plays faults on ring sockets, each on a socket of its own, and keeps the books.
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { udpFrame } from '../../support/udp-frame.mjs';
 import { Books } from '../books.mjs';
@@ -23,7 +24,8 @@ import { clearFaults, faults, inject, PacketSocket, setFirstIds, XdpSocket } fro
  * @property {string} name
  * @property {Partial<Record<Call, Fault[]>>} faults
  * @property {object} [options] of open
- * @property {'heal' | 'close' | 'abort'} [end] what follows the sends; default 'heal'
+ * @property {'heal' | 'close' | 'abort' | 'wait'} [end] what follows the sends; default 'heal'. 'wait':
+ *   for an error that ends the socket, and then 'close'
  * @property {'all' | 'batch' | 'packets'} [sends] in every way, a batch of 100 frames, or packets
  *   out of several frames; default 'all'
  *
@@ -199,6 +201,7 @@ async function playRun(/** @type {Case} */ one) {
   const refused = await SENDS[one.sends ?? 'all'](socket, books);
   await pause(15); // the poller thread has its turns
   const { end = 'heal' } = one;
+  if (end === 'wait') await within(once(socket, 'error'), 'an error');
   const start = performance.now();
   let report;
   let hits;
