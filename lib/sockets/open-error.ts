@@ -19,12 +19,15 @@ export function openError({ errno, syscall }: Failure, request: OpenRequest): Co
 }
 
 /**
- * The error of a ring that could not be opened. If a privilege is missing, it names the capability.
+ * The error of a ring that could not be opened. It names the capability that socket(2) needs; where
+ * another call is not permitted, a capability would not help.
  */
 export function openFailure(failure: Failure, interfaceName: string): CodedError {
   const error = systemError(failure.errno, failure.syscall, { interface: interfaceName });
-  if (error.code === 'EPERM' || error.code === 'EACCES') error.message += '; needs CAP_NET_RAW';
-  else if (failure.syscall === 'if_nametoindex')
+  const { code } = error;
+  const isDenied = code === 'EPERM' || code === 'EACCES';
+  if (isDenied && failure.syscall === 'socket') error.message += '; needs CAP_NET_RAW';
+  else if (failure.syscall === 'if_nametoindex' && code === 'ENODEV')
     error.message += `: no interface '${interfaceName}'`;
   return error;
 }

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "kernel/interface.h"
 #include "kernel/netlink.h"
 
 namespace zerosend {
@@ -86,8 +87,10 @@ Failure find_qdiscs(unsigned index, std::vector<std::string>* kinds) {
 }  // namespace
 
 Failure find_egress(const Address& remote, const std::string& interface, Egress* egress) {
-  const unsigned bound = interface.empty() ? 0 : if_nametoindex(interface.c_str());
-  if (bound == 0 && !interface.empty()) return Failure::of("if_nametoindex");
+  uint32_t bound = 0;
+  if (!interface.empty()) {
+    if (const Failure absent = interface_index(interface, &bound)) return absent;
+  }
   unsigned index = 0;
   if (const Failure failed = find_interface(on_wire(remote), bound, &index)) return failed;
   char name[IF_NAMESIZE] = {};

@@ -67,6 +67,20 @@ Failure read_interface(uint32_t index, InterfaceFacts* facts) {
   return {error, "netlink(RTM_GETLINK)"};
 }
 
+Failure interface_index(const std::string& name, uint32_t* index) {
+  *index = if_nametoindex(name.c_str());
+  if (*index != 0) return {};
+  Failure failed = Failure::of("if_nametoindex");
+  // The C library asks through a socket. Where it gets none, glibc answers ENOENT.
+  const int fd = sys.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    failed.error = errno;
+  } else {
+    sys.close(fd);
+  }
+  return failed;
+}
+
 Failure read_mtu(const std::string& name, uint32_t* mtu, LinkHeader* header) {
   ifreq request{};
   std::memcpy(request.ifr_name, name.data(), std::min(name.size(), sizeof request.ifr_name - 1));

@@ -34,6 +34,9 @@ bool parse_interface(nlmsghdr* message, InterfaceFacts* facts);
 // configuration of the network is being changed.
 Failure read_interface(uint32_t index, InterfaceFacts* facts);
 
+// Asks for the index of an interface by its name. Fails with ENODEV when there is none. Any thread.
+Failure interface_index(const std::string& name, uint32_t* index);
+
 // Asks for the MTU of an interface and for the link header of its type (netdevice(7): SIOCGIFMTU,
 // SIOCGIFHWADDR). Works also where netlink(7) is not available.
 Failure read_mtu(const std::string& name, uint32_t* mtu, LinkHeader* header);

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <string>
 
+#include "kernel/interface.h"
 #include "kernel/socket_options.h"
 #include "kernel/syscalls.h"
 #include "node/arguments.h"
@@ -13,20 +14,20 @@
 namespace zerosend {
 namespace {
 
-// The number for an option that was given as one, or as the name of an interface. False when it is
-// neither, or there is no such interface.
-bool read_setting(const SocketOption& option, const Napi::Value& value, int* out) {
+// Reads the number for an option that was given as one, or as the name of an interface.
+Failure read_setting(const SocketOption& option, const Napi::Value& value, int* out) {
   if (option.is_interface && value.IsString()) {
-    *out = static_cast<int>(if_nametoindex(string_of(value).c_str()));
-    return *out != 0;
+    uint32_t index = 0;
+    const Failure absent = interface_index(string_of(value), &index);
+    *out = static_cast<int>(index);
+    return absent;
   }
-  if (!value.IsNumber()) return false;
+  if (!value.IsNumber()) {
+    return option.is_interface ? Failure{ENODEV, "if_nametoindex"}
+                               : Failure{EINVAL, option.any.call};
+  }
   *out = static_cast<int>(unsigned_of(value));
-  return true;
-}
-
-Failure no_setting(const SocketOption& option) {
-  return option.is_interface ? Failure{ENODEV, "if_nametoindex"} : Failure{EINVAL, option.any.call};
+  return {};
 }
 
 // setSocketOption(handle, name, value): null, or what has failed
@@ -37,7 +38,7 @@ Napi::Value set_option(Info info) {
   const SocketOption* known = find_socket_option(string_of(info[1]));
   if (known == nullptr) return failure(env, EINVAL, "setsockopt");
   int value = 0;
-  if (!read_setting(*known, info[2], &value)) return failure(env, no_setting(*known));
+  if (const Failure unread = read_setting(*known, info[2], &value)) return failure(env, unread);
   int family = AF_UNSPEC;
   socklen_t length = sizeof family;
   sys.getsockopt(socket->fd(), SOL_SOCKET, SO_DOMAIN, &family, &length);
@@ -56,7 +57,7 @@ Failure read_settings(const Napi::Value& given, OpenOptions* options) {
     const Napi::Value value = property(given, option.name);
     if (value.IsEmpty() || value.IsUndefined()) continue;
     int number = 0;
-    if (!read_setting(option, value, &number)) return no_setting(option);
+    if (const Failure unread = read_setting(option, value, &number)) return unread;
     options->settings.emplace_back(&option, number);
   }
   return {};

@@ -2,13 +2,13 @@
 
 #include <arpa/inet.h>
 #include <linux/if_ether.h>
-#include <net/if.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "kernel/interface.h"
 #include "kernel/open.h"
 #include "kernel/syscalls.h"
 #include "sockets/rings/packet_socket.h"
@@ -64,8 +64,8 @@ Failure PacketSocket::open(const PacketOptions& options, int epoll_fd, Interface
     if (fd >= 0) sys.close(fd);
     return failed;
   };
-  const unsigned ifindex = if_nametoindex(options.interface.c_str());
-  if (ifindex == 0) return Failure::of("if_nametoindex");
+  uint32_t ifindex = 0;
+  if (const Failure absent = interface_index(options.interface, &ifindex)) return absent;
   tpacket_req request{};
   if (const int error = plan(options, &request)) return {error, "setsockopt(PACKET_TX_RING)"};
   // Protocol 0: nothing is received.

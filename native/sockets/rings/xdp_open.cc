@@ -1,12 +1,11 @@
 // XdpSocket: opening. JavaScript thread.
 
-#include <net/if.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
+#include "kernel/interface.h"
 #include "kernel/netdev.h"
 #include "kernel/syscalls.h"
 #include "sockets/rings/xdp_socket.h"
@@ -113,8 +112,8 @@ Failure XdpSocket::set_up(const XdpOptions& options, uint32_t ifindex, Interface
 
 Failure XdpSocket::open(const XdpOptions& options, int epoll_fd, InterfaceWatch& interfaces,
                         uint64_t first_id, std::shared_ptr<XdpSocket>* opened) {
-  const uint32_t ifindex = if_nametoindex(options.interface.c_str());
-  if (ifindex == 0) return Failure::of("if_nametoindex");
+  uint32_t ifindex = 0;
+  if (const Failure absent = interface_index(options.interface, &ifindex)) return absent;
   // To be checked before the list of chunks is made, which has an entry for each. A slab that was
   // never touched costs no memory and may have billions of slots; the list would take gigabytes
   // before the kernel refused the slab.

@@ -33,7 +33,8 @@ describe('with too many open files', () => {
     // Node.js opens all modules of the library at once.
     const limited = ['sh', '-c', 'ulimit -n 256 && exec "$@"', 'sh'];
     const given = { ...(await listeners()), spare: [0, 1, 2, 0, 1] };
-    const { attempts, maxSendLength, more } = await ask('descriptors', given, { prefix: limited });
+    const told = await ask('descriptors', given, { prefix: limited });
+    const { attempts, interfaces, maxSendLength, more } = told;
     const drained = { outcome: 'drained', ids: 1, unfinished: 0 };
     const story = (attempts as Attempt[]).map(({ spare, protocol, value, code, syscall, more }) => {
       if (value !== undefined) expect(value).toMatchObject(drained);
@@ -54,6 +55,10 @@ describe('with too many open files', () => {
     expect(more).toBe(2);
     for (const { message, syscall, code } of attempts.filter((one: Attempt) => one.code)) {
       expect(message).toContain(`${syscall} ${code}`);
+    }
+    for (const refused of Object.values(interfaces)) {
+      expect(refused).toMatchObject({ code: 'EMFILE', syscall: 'if_nametoindex' });
+      expect((refused as Attempt).message).toMatch(/lo: too many open files$/);
     }
     // The first UDP socket had no descriptor left to find out how many segments a send may have:
     // that was not the last word.

@@ -3,7 +3,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { countDescriptors, given, outcome, report, zerosend } from './report.mjs';
 
-const { TcpSocket, UdpSocket } = zerosend;
+const { PacketSocket, TcpSocket, UdpSocket } = zerosend;
 const remote = { address: '127.0.0.1', port: given.udpPort };
 
 /** @param {import('zerosend').TcpSocket | import('zerosend').UdpSocket} socket */
@@ -39,7 +39,15 @@ for (const spare of given.spare) {
     attempts.push({ spare, protocol, ...result, more: countDescriptors() - before });
   }
 }
+// An interface is looked up by a call of the C library, which takes a descriptor, too.
+const taken = exhaust(0);
+const interfaces = {
+  ring: await outcome(() => PacketSocket.open({ interface: 'lo' })),
+  setting: await outcome(() => UdpSocket.open({ multicastInterface: 'lo' })),
+  pacing: await outcome(() => UdpSocket.open({ remote, interface: 'lo', maxPacingRate: 1e6 })),
+};
+for (const fd of taken) closeSync(fd);
 const socket = await UdpSocket.open({ remote, segmentSize: 500 });
 const { maxSendLength } = socket.info();
 await socket.close();
-report({ attempts, maxSendLength, more: countDescriptors() - before });
+report({ attempts, interfaces, maxSendLength, more: countDescriptors() - before });
