@@ -130,6 +130,11 @@ bool InterfaceWatch::take_news() {
       gone |= read_all();
       continue;
     }
+    if (size < 0 && errno != EAGAIN && errno != ENOBUFS) {
+      // What is there can never be read (recv is denied), and would wake the thread for ever.
+      epoll_event unused{};
+      sys.epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd_, &unused);
+    }
     if (size <= 0) return gone;
     auto left = static_cast<uint32_t>(size);
     auto* message = reinterpret_cast<nlmsghdr*>(buffer);

@@ -16,6 +16,14 @@ describe('news of interfaces', needs(canMakeNamespaces(), 'making network namesp
       });
     });
 
+    it('that cannot be read is not tried for ever', async () => {
+      expect(await ask({ scenario: 'denied' })).toEqual({
+        tried: true,
+        few: true,
+        outcome: 'drained',
+      });
+    });
+
     it.each([
       ['socket', { error: 'EMFILE', skip: 2 }, 1], // behind the socket itself, and that for its MTU
       ['bind', { error: 'EPERM', skip: kind === 'packet' ? 1 : 3 }, 1], // AF_XDP has three attempts

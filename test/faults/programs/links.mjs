@@ -4,7 +4,15 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openDescriptors } from '../sender.mjs';
-import { clearFaults, faults, inject, PacketSocket, setOption, XdpSocket } from '../zerosend.mjs';
+import {
+  ALWAYS,
+  clearFaults,
+  faults,
+  inject,
+  PacketSocket,
+  setOption,
+  XdpSocket,
+} from '../zerosend.mjs';
 
 /** @typedef {import('../zerosend.mjs').Call} Call @typedef {import('../zerosend.mjs').Fault} Fault */
 
@@ -74,6 +82,21 @@ async function overflow(/** @type {'packet' | 'xdp'} */ kind) {
   return { asleep, lost: Number(drops.trim().split(/\s+/)[8]) > 0, hears };
 }
 
+/** The news cannot be read: that is not tried for ever, and the socket goes on without. */
+async function denied(/** @type {'packet' | 'xdp'} */ kind) {
+  addSink();
+  const socket = await open(kind);
+  inject('recv', { error: 'EPERM', times: ALWAYS });
+  ip(`link set ${NAME} mtu 1000`);
+  const tried = await until(() => faults('recv').struck > 0);
+  await delay(100); // a thread that tries for ever does so thousands of times
+  const tries = faults('recv').struck;
+  socket.send(/** @type {import('zerosend').PooledBuffer} */ (socket.pool.tryAcquire()), 100);
+  await socket.flush();
+  const { outcome } = await socket.close();
+  return { tried, few: tries < 10, outcome };
+}
+
 /** The first socket opens without news; the next one has it. */
 async function deaf(
   /** @type {'packet' | 'xdp'} */ kind,
@@ -99,5 +122,6 @@ async function deaf(
 
 /** @param {{ kind: 'packet' | 'xdp', scenario: string, call: Call, fault: Fault }} argument */
 export function run({ kind, scenario, call, fault }) {
+  if (scenario === 'denied') return denied(kind);
   return scenario === 'overflow' ? overflow(kind) : deaf(kind, call, fault);
 }
