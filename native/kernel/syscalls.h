@@ -34,6 +34,12 @@ inline int open(const char* path, int flags) { return ::open(path, flags | O_CLO
 // at exit.
 inline long clone_process() { return ::syscall(SYS_clone, 0L, nullptr, nullptr, nullptr, nullptr); }
 
+// By the system call that Node.js waits with (libuv): a filter of system calls that was made for
+// what Node.js does lets it pass, and may deny epoll_wait(2).
+inline int epoll_wait(int fd, epoll_event* events, int most, int timeout) {
+  return ::epoll_pwait(fd, events, most, timeout, nullptr);
+}
+
 // These two are raw system calls, since the C library's functions are cancellation points, which
 // costs each call two atomic operations as soon as the process has a second thread.
 inline int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) {
@@ -74,7 +80,7 @@ struct Syscalls {
   ssize_t (*recv)(int, void*, size_t, int) = ::recv;
   int (*epoll_create1)(int) = ::epoll_create1;
   int (*epoll_ctl)(int, int, int, epoll_event*) = ::epoll_ctl;
-  int (*epoll_wait)(int, epoll_event*, int, int) = ::epoll_wait;
+  int (*epoll_wait)(int, epoll_event*, int, int) = raw::epoll_wait;
   int (*eventfd)(unsigned, int) = ::eventfd;
   int (*timerfd_create)(int, int) = ::timerfd_create;
   int (*timerfd_settime)(int, int, const itimerspec*, itimerspec*) = ::timerfd_settime;

@@ -283,7 +283,8 @@ void install_faults() {
   sys.recv = receive;
   sys.epoll_create1 = Wrapper<int, int>::call<::epoll_create1, &epoll_create1_fault>;
   sys.epoll_ctl = Wrapper<int, int, int, int, epoll_event*>::call<::epoll_ctl, &epoll_ctl_fault, 1>;
-  sys.epoll_wait = Wrapper<int, int, epoll_event*, int, int>::call<::epoll_wait, &epoll_wait_fault>;
+  sys.epoll_wait =
+      Wrapper<int, int, epoll_event*, int, int>::call<raw::epoll_wait, &epoll_wait_fault>;
   sys.eventfd = Wrapper<int, unsigned, int>::call<::eventfd, &eventfd_fault>;
   sys.timerfd_create = Wrapper<int, int, int>::call<::timerfd_create, &timerfd_create_fault>;
   sys.timerfd_settime = Wrapper<int, int, int, const itimerspec*,

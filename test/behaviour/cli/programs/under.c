@@ -33,9 +33,12 @@ static const struct {
   const char* name;
   unsigned number;
 } kCalls[] = {
-    {"socket", SYS_socket},   {"setsockopt", SYS_setsockopt}, {"recvmsg", SYS_recvmsg},
-    {"sendto", SYS_sendto},   {"sendmsg", SYS_sendmsg},       {"bind", SYS_bind},
-    {"connect", SYS_connect}, {"socketpair", SYS_socketpair}, {"ioctl", SYS_ioctl},
+    {"socket", SYS_socket},         {"setsockopt", SYS_setsockopt}, {"recvmsg", SYS_recvmsg},
+    {"sendto", SYS_sendto},         {"sendmsg", SYS_sendmsg},       {"bind", SYS_bind},
+    {"connect", SYS_connect},       {"socketpair", SYS_socketpair}, {"ioctl", SYS_ioctl},
+#ifdef SYS_epoll_wait
+    {"epoll_wait", SYS_epoll_wait},
+#endif
 };
 
 // One filter for each condition: the strictest answer of all counts.
