@@ -80,6 +80,7 @@ void Poller::stop() {
     sockets_.assign(1, nullptr);
     generations_.assign(1, 0);
     vacant_.clear();
+    used_up_.clear();
   }
   close_descriptors();
 }
@@ -103,6 +104,10 @@ Failure Poller::add(std::shared_ptr<Socket> socket, uint32_t* handle) {
   {
     MutexLock lock(table_mutex_);
     uint32_t index;
+    if (vacant_.empty() && sockets_.size() > kIndexMask) {
+      vacant_.assign(used_up_.rbegin(), used_up_.rend());  // of which the oldest is used first
+      used_up_.clear();
+    }
     if (vacant_.empty()) {
       index = static_cast<uint32_t>(sockets_.size());
       if (index > kIndexMask) return {EMFILE, "epoll_ctl"};
@@ -131,7 +136,7 @@ void Poller::remove(uint32_t handle) {
   MutexLock lock(table_mutex_);
   last = std::move(sockets_[index]);
   generations_[index] = (generations_[index] + 1) & (UINT32_MAX >> kIndexBits);
-  if (generations_[index] != 0) vacant_.push_back(index);
+  (generations_[index] == 0 ? used_up_ : vacant_).push_back(index);
 }
 
 Socket* Poller::find(uint32_t handle) const {

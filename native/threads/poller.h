@@ -88,8 +88,9 @@ class Poller {
 
  private:
   // A handle is an index and, above it, the generation of the index, so that a stale handle finds
-  // nothing instead of another socket. An index whose generations are used up stays empty for good:
-  // a program may hold a closed socket for any time, and send on it by mistake.
+  // nothing instead of another socket. A program may hold a closed socket for any time, and send on it
+  // by mistake: an index whose generations are used up is used again only when there is no other
+  // left, after 2^32 sockets.
   static constexpr uint32_t kIndexBits = 20;
   static constexpr uint32_t kIndexMask = (1u << kIndexBits) - 1;
 
@@ -125,6 +126,7 @@ class Poller {
   std::vector<std::shared_ptr<Socket>> sockets_ GUARDED_BY(table_mutex_){nullptr};  // 0: never used
   std::vector<uint32_t> generations_ GUARDED_BY(table_mutex_){0};
   std::vector<uint32_t> vacant_ GUARDED_BY(table_mutex_);
+  std::vector<uint32_t> used_up_ GUARDED_BY(table_mutex_);  // the oldest first
 
   SendOrder send_order_;  // of the JavaScript thread
   InterfaceWatch interfaces_;
