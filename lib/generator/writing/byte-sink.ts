@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { Writable } from 'node:stream';
+import { finished, Writable } from 'node:stream';
 import { invalidArgument } from '../../base/errors.js';
 
 /** Where bytes are written to. */
@@ -39,11 +39,15 @@ class StreamSink implements ByteSink {
 
   write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#stream.write(bytes, (error) => {
+      const told = (error?: Error | null) => {
+        stop();
         if (!error) return resolve();
         this.#failed = true;
         reject(error);
-      });
+      };
+      // One that is destroyed while its reader is slow never calls back of what it was given.
+      const stop = finished(this.#stream, { readable: false }, (error) => error && told(error));
+      this.#stream.write(bytes, told);
     });
   }
 

@@ -225,6 +225,17 @@ describe('writeCapture', () => {
     });
   });
 
+  it('ends with a stream that is destroyed while it is full', async () => {
+    const stream = new PassThrough();
+    const packet = { ethernet: ETHERNET, ipv4: IPV4, udp: PORTS, length: 1500 };
+    const failed = writeCapture({ file: stream, template: packet });
+    stream.once('readable', () => stream.destroy()); // which holds back what it was given last
+    await expect(failed).rejects.toMatchObject({
+      code: 'ERR_STREAM_PREMATURE_CLOSE',
+      report: { ended: 'error' },
+    });
+  });
+
   it('takes what an iterator gives without a promise, as for await does', async () => {
     const step = { value: FRAMES[0] as PacketToWrite, done: false };
     const iterator = { next: () => step, return: () => step } as never;
