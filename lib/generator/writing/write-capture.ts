@@ -82,6 +82,8 @@ class Writing {
   #packets = 0;
   #frames = 0;
   #bytes = 0;
+  /** what the file has of it */
+  #written: WriteProgress = { packets: 0, frames: 0, bytes: 0 };
   readonly #times: Times | null;
   #firstTime: bigint | null = null;
   #lastTime = 0n;
@@ -96,12 +98,16 @@ class Writing {
 
   async toEnd(): Promise<void> {
     const { packets } = this.#source;
-    if (!this.#isOver()) {
-      if (Symbol.asyncIterator in packets) await this.#takeAsTheyCome(packets);
-      else await this.#takeAll(packets);
+    try {
+      if (!this.#isOver()) {
+        if (Symbol.asyncIterator in packets) await this.#takeAsTheyCome(packets);
+        else await this.#takeAll(packets);
+      }
+    } finally {
+      // What came before a packet that cannot be written is there as well.
+      if (this.#encoder === null) this.#begin(this.#options.linkType);
+      if (this.#filled > 0) await this.#flush();
     }
-    if (this.#encoder === null) this.#begin(this.#options.linkType);
-    await this.#flush();
   }
 
   async #takeAll(packets: Iterable<PacketToWrite>): Promise<void> {
@@ -146,13 +152,9 @@ class Writing {
     const between = this.#firstTime === null ? 0 : Number(this.#lastTime - this.#firstTime);
     return {
       ended: this.#ended,
-      ...this.#progress(),
+      ...this.#written,
       seconds: (Number.isFinite(next) ? next : between) / 1e9,
     };
-  }
-
-  #progress(): WriteProgress {
-    return { packets: this.#packets, frames: this.#frames, bytes: this.#bytes };
   }
 
   #take(given: PacketToWrite): void {
@@ -225,10 +227,11 @@ class Writing {
     const bytes = this.#chunk.subarray(0, this.#filled);
     this.#filled = 0;
     await this.#sink.write(bytes);
+    this.#written = { packets: this.#packets, frames: this.#frames, bytes: this.#bytes };
     const now = clock();
     if (onProgress !== undefined && now - this.#told >= progressInterval) {
       this.#told = now;
-      onProgress(this.#progress());
+      onProgress(this.#written);
     }
     await nextTurn();
   }

@@ -225,6 +225,30 @@ describe('writeCapture', () => {
     });
   });
 
+  it('has written what its report counts, where a packet or the stream fails', async () => {
+    const packets = [FRAMES[0], FRAMES[1], { bytes: FRAMES[2]!.bytes, time: -1n }] as never[];
+    async function* broken() {
+      yield* packets.slice(0, 2);
+      throw new Error('no more');
+    }
+    for (const sequence of [packets, broken()]) {
+      const failed = writeCapture({ file: at('short.pcap'), packets: sequence });
+      const report = { ended: 'error', packets: 2, frames: 2 };
+      await expect(failed).rejects.toMatchObject({ report });
+      expect(framesOf(at('short.pcap')).frames).toHaveLength(2);
+    }
+    const taken: Buffer[] = [];
+    const small = new Writable({
+      write: (chunk, _, done) =>
+        done(taken.push(Buffer.from(chunk)) > 2 ? new Error('no room') : null),
+    });
+    const packet = { ethernet: ETHERNET, ipv4: IPV4, udp: PORTS, length: 1500 };
+    const error = await writeCapture({ file: small, template: packet }).catch((one) => one);
+    expect(error.message).toBe('no room');
+    const { frames } = framesOf(Buffer.concat(taken.slice(0, 2)));
+    expect(error.report).toMatchObject({ packets: frames.length, bytes: 1500 * frames.length });
+  });
+
   it('ends with a stream that is destroyed while it is full', async () => {
     const stream = new PassThrough();
     const packet = { ethernet: ETHERNET, ipv4: IPV4, udp: PORTS, length: 1500 };
