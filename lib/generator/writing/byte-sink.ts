@@ -47,7 +47,8 @@ class StreamSink implements ByteSink {
       };
       // One that is destroyed while its reader is slow never calls back of what it was given.
       const stop = finished(this.#stream, { readable: false }, (error) => error && told(error));
-      this.#stream.write(bytes, told);
+      // Who reads a stream may keep what it was given, or have yet to read it when it calls back.
+      this.#stream.write(Buffer.from(bytes), told);
     });
   }
 

@@ -225,6 +225,20 @@ describe('writeCapture', () => {
     });
   });
 
+  it('leaves a stream the bytes that it was given', async () => {
+    for (const highWaterMark of [1, 2 ** 24]) {
+      const stream = new PassThrough({ highWaterMark });
+      const read = buffer(stream);
+      const packets = Array.from({ length: 1000 }, (_, i) => {
+        return { bytes: new Uint8Array(1000).fill(i), time: BigInt(i) };
+      });
+      await writeCapture({ file: stream, packets });
+      stream.end();
+      const found = framesOf(await read).frames.map(({ bytes }) => bytes);
+      expect(found).toEqual(packets.map(({ bytes }) => hex(bytes)));
+    }
+  });
+
   it('has written what its report counts, where a packet or the stream fails', async () => {
     const packets = [FRAMES[0], FRAMES[1], { bytes: FRAMES[2]!.bytes, time: -1n }] as never[];
     async function* broken() {
@@ -239,8 +253,7 @@ describe('writeCapture', () => {
     }
     const taken: Buffer[] = [];
     const small = new Writable({
-      write: (chunk, _, done) =>
-        done(taken.push(Buffer.from(chunk)) > 2 ? new Error('no room') : null),
+      write: (chunk, _, done) => done(taken.push(chunk) > 2 ? new Error('no room') : null),
     });
     const packet = { ethernet: ETHERNET, ipv4: IPV4, udp: PORTS, length: 1500 };
     const error = await writeCapture({ file: small, template: packet }).catch((one) => one);
