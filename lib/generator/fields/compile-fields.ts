@@ -1,6 +1,7 @@
 import { invalidArgument, outOfRange } from '../../base/errors.js';
 import { checkInteger, checkObject } from '../../base/validate.js';
 import { checkKeys } from '../base/validate.js';
+import { widthOf } from '../packets/coverage.js';
 import { LONGEST } from '../packets/stack.js';
 import type { Template } from '../packets/template.js';
 import { readChecksum, sorted } from './checksum-field.js';
@@ -22,6 +23,7 @@ import type { ShapeSpec } from './shapes.js';
 import type { Source } from './sources.js';
 import {
   badField,
+  borderWithin,
   type Draft,
   refuseOverlap,
   refuseParts,
@@ -68,6 +70,10 @@ export function compileFields(template: Template, fields: readonly AnyField[]): 
   });
   const draft: Draft = { ...asked, checksums: sorted([...template._checksums, ...own]) };
   for (const part of parts) refuseParts(part, draft.checksums);
+  for (const one of template._checksums) {
+    if (borderWithin({ at: one.at, width: widthOf(one) }, draft.checksums) === undefined) continue;
+    throw badField(`a checksum covers only a part of the one at byte ${one.at} of the packet`);
+  }
   const writers: FieldWriter[] = [];
   const add: Add = (name, part, source) => {
     refuseOverlap(name, part, parts);

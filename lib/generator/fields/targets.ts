@@ -195,31 +195,31 @@ function refuseBorders({ _stack: layers, offsets }: Template, target: Target): v
  * beside them: options, say. A CRC sees all bytes anew.
  */
 export function refuseParts(target: Target, checksums: readonly Checksum[]): void {
-  for (const { kind, from, to, toEnd, pseudo, partial } of checksums) {
-    if (kind !== 'internet') continue;
-    const borders = partial ? [] : [from, ...(toEnd ? [] : [to])];
-    if (pseudo) {
-      const { source, destination, bytes } = pseudo;
-      for (const begin of [source, destination]) borders.push(begin, begin + bytes);
-    }
-    const border = borders.find((at) => splits(target, at) && !isBetweenAddresses(checksums, at));
-    if (border !== undefined) throw crossing(target, border);
-  }
+  const border = borderWithin(target, checksums);
+  if (border !== undefined) throw crossing(target, border);
 }
 
-const splits = ({ at, width }: Target, border: number) => border > at && border < at + width;
+/** A place within these bytes where what a sum covers begins or ends. */
+export function borderWithin(
+  bytes: Pick<Target, 'at' | 'width'>,
+  checksums: readonly Checksum[],
+): number | undefined {
+  const borders = checksums.flatMap(({ kind, from, to, toEnd, pseudo, partial }) => {
+    if (kind !== 'internet') return [];
+    const own = partial ? [] : [from, ...(toEnd ? [] : [to])];
+    if (pseudo === null) return own;
+    const { source, destination, bytes: size } = pseudo;
+    const apart = source + size === destination ? [] : [source + size, destination];
+    return [...own, source, ...apart, destination + size];
+  });
+  return borders.find((at) => splits(bytes, at));
+}
+
+const splits = ({ at, width }: Pick<Target, 'at' | 'width'>, border: number) => border > at && border < at + width;
 
 function crossing({ name, at, width }: Target, border: number): RangeError {
   return badField(
     `${name} crosses the border at byte ${border} of the packet; use two fields ` +
       `(${describe(at + width - border)} bytes are behind it)`,
-  );
-}
-
-/** Source and destination lie side by side, and every checksum has both or none of them. */
-function isBetweenAddresses(checksums: readonly Checksum[], at: number): boolean {
-  return checksums.some(
-    ({ pseudo }) =>
-      pseudo !== null && pseudo.source + pseudo.bytes === at && pseudo.destination === at,
   );
 }

@@ -349,6 +349,21 @@ describe('checksums over a range that is named', () => {
       /border/,
     ],
     ['itself in part within it', [sum({ offset: 1 })], FIELD, /border/],
+    [
+      'a number of two addresses, of which it covers one',
+      [
+        { target: { layer: 'ipv4', offset: 14, width: 4 }, counter: {} },
+        sum({ layer: 'ipv4', offset: 16, length: 4 }),
+      ],
+      FIELD,
+      /ipv4 14\+4.*border/,
+    ],
+    [
+      'a part of a checksum',
+      [{ target: 'ipv4.id', counter: {} }, sum({ layer: 'ipv4', length: 11 })],
+      FIELD,
+      /part of the one/,
+    ],
     ['a field at its place', [sum({}), { target: place(1, 1), counter: {} }], FIELD, /in common/],
     ['another way', [{ ...sum({}), counter: {} }], ARGUMENT, /checksum/],
     ['no targets', [{ targets: [], list: [[1]] }], ARGUMENT, /targets/],
