@@ -215,7 +215,8 @@ export function borderWithin(
   return borders.find((at) => splits(bytes, at));
 }
 
-const splits = ({ at, width }: Pick<Target, 'at' | 'width'>, border: number) => border > at && border < at + width;
+const splits = ({ at, width }: Pick<Target, 'at' | 'width'>, border: number) =>
+  border > at && border < at + width;
 
 function crossing({ name, at, width }: Target, border: number): RangeError {
   return badField(

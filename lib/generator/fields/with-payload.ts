@@ -15,9 +15,10 @@ const MOST_SHAPES = 2048;
 interface Shape {
   /** bytes of the packet */
   length: number;
-  /** bytes of the headers that are not as in the template, checksums apart */
+  /** bytes of the headers that are not as without a payload, checksums apart, and which bits of them */
   places: readonly number[];
   values: readonly number[];
+  kept: readonly number[];
   checksums: readonly Checksum[];
 }
 
@@ -29,6 +30,8 @@ export class PayloadSequence {
   /** What it was made from. */
   readonly template: Template;
   readonly #packets: PacketSequence | null;
+  /** the headers without a payload */
+  readonly #bare: Template;
   /** a packet of the template, with its fields as they are in the packet at hand */
   readonly #whole: Buffer;
   /** of that, the headers */
@@ -37,10 +40,11 @@ export class PayloadSequence {
   readonly #shapes = new Map<number, Shape>();
 
   /** @internal */
-  constructor(template: Template, packets: PacketSequence | null) {
-    const whole = Buffer.from(template.bytes);
+  constructor(template: Template, bare: Template, packets: PacketSequence | null) {
+    const whole = Buffer.from(bare.bytes);
     packets?.init(whole);
     this.template = template;
+    this.#bare = bare;
     this.#packets = packets;
     this.#content = template.offsets.payload;
     this.#whole = whole;
@@ -69,30 +73,34 @@ export class PayloadSequence {
     if (!(bytes instanceof Uint8Array)) throw invalidArgument('bytes', 'a Uint8Array', bytes);
     checkInteger('base', base, 0, bytes.length);
     const shape = this.#shapes.get(payload.length) ?? this.#shapeFor(payload.length);
-    const { length, places, values, checksums } = shape;
+    const { length, places, values, kept, checksums } = shape;
     checkFits(base + length, bytes);
     this.#packets?.stamp(this.#whole);
     // The payload first: it may lie in these bytes.
     bytes.set(payload, base + this.#content);
     bytes.set(this.#head, base);
-    for (let i = 0; i < places.length; i++)
-      bytes[base + (places[i] as number)] = values[i] as number;
+    for (let i = 0; i < places.length; i++) {
+      const at = base + (places[i] as number);
+      bytes[at] = ((bytes[at] as number) & (kept[i] as number)) | (values[i] as number);
+    }
     writeChecksums(bytes, base, checksums);
     return length;
   }
 
   #shapeFor(content: number): Shape {
-    const { template } = this;
-    const { bytes, _checksums: checksums } = resized(template, content);
+    const { bytes: bare } = this.#bare;
+    const { bytes, _checksums: checksums } = resized(this.template, content);
     const places: number[] = [];
     for (let at = 0; at < this.#content; at++) {
       const isChecksum = checksums.some((one) => {
         return at >= one.at && at < one.at + (one.kind === 'crc32c' ? 4 : 2);
       });
-      if (!isChecksum && bytes[at] !== template.bytes[at]) places.push(at);
+      if (!isChecksum && bytes[at] !== bare[at]) places.push(at);
     }
-    const values = places.map((at) => bytes[at] as number);
-    const shape = { length: bytes.length, places, values, checksums };
+    const others = places.map((at) => (bytes[at] as number) ^ (bare[at] as number));
+    const values = places.map((at, i) => (bytes[at] as number) & (others[i] as number));
+    const kept = others.map((bits) => ~bits & 0xff);
+    const shape = { length: bytes.length, places, values, kept, checksums };
     if (this.#shapes.size === MOST_SHAPES) this.#shapes.clear();
     this.#shapes.set(content, shape);
     return shape;
@@ -149,16 +157,25 @@ export function withPayload(
   if (!(template instanceof Template)) {
     throw invalidArgument('template', 'made by template()', template);
   }
-  const sequence = compile(template, fields, share);
+  compile(template, fields, share);
   for (const [i, field] of fields.entries()) {
+    if ('checksum' in field) {
+      throw rangeError('ERR_ZEROSEND_FIELD', `fields[${i}] is a checksum, which payloads change`);
+    }
     if (!isOfPayload(field.target)) continue;
     throw rangeError('ERR_ZEROSEND_FIELD', `fields[${i}] is of the payload, which is given`);
   }
-  return new PayloadSequence(template, fields.length === 0 ? null : sequence);
+  // What does not reach into a payload fits without one.
+  const bare = template.offsets.payload === 0 ? template : resized(template, 0);
+  return new PayloadSequence(
+    template,
+    bare,
+    fields.length === 0 ? null : compile(bare, fields, share),
+  );
 }
 
-/** Whether a field is of the payload's bytes, or of its length. Of those that are linked, none is. */
+/** Whether a field is of the payload's bytes, or of its length. */
 function isOfPayload(target: unknown): boolean {
-  if (typeof target === 'string') return target === 'length' || target.startsWith('payload');
+  if (typeof target === 'string') return /^(length|payload(\.length)?)$/.test(target);
   return (target as { layer?: unknown } | undefined)?.layer === 'payload';
 }

@@ -8,6 +8,8 @@ import {
   crc32c,
   type Field,
   internetChecksum,
+  type Layer,
+  own,
   type PacketDescription,
   pseudoHeaderSum,
   template,
@@ -94,6 +96,22 @@ describe('withPayload()', () => {
     }
   });
 
+  it('leaves a field the bits that it has beside a length', () => {
+    const fields = {
+      flag: { at: 0, width: 2, bits: 4, shift: 12, default: 0 },
+      length: { at: 0, width: 2, bits: 12, default: ({ content }: Layer) => content },
+    };
+    const layers = [own({ name: 'short', size: 2, fields })];
+    const counter = { target: 'short.flag', counter: { start: 1 } } as unknown as Field;
+    const packets = withPayload(template({ layers, payload: 'not looked at' }), [counter]);
+    const bytes = Buffer.alloc(400);
+    const headers = [10, 300, 10].map((length) => {
+      packets.write(bytes, Buffer.alloc(length));
+      return bytes.readUInt16BE(0);
+    });
+    expect(headers).toEqual([0x100a, 0x212c, 0x300a]);
+  });
+
   it('datagrams of a socket are nothing but their payloads', async () => {
     const receiver = createSocket('udp4').bind(0, '127.0.0.1');
     onTestFinished(() => void receiver.close());
@@ -129,6 +147,9 @@ describe('withPayload()', () => {
       { target: 'length', list: [60, 64] },
       { target: 'payload.length', list: [60, 64] },
       { target: 'payload', list: ['a', 'b'] },
+      { target: { layer: 'udp', offset: 8, width: 2 }, counter: {} },
+      { targets: [{ layer: 'payload', offset: 0, width: 2 }], list: [[1], [2]] },
+      { target: 'ipv4.id', checksum: { kind: 'internet', layer: 'payload' } },
     ]) {
       expectError(
         thrownBy(() => withPayload(plain, [field as unknown as Field])),
