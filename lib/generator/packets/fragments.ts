@@ -1,6 +1,9 @@
 import { ipv4HeaderEnd, readWord, writeIpv4Checksum, writeWord } from './checksum.js';
 import type { Dissection } from './dissect-ip.js';
+import { ipv4Options, NO_OPERATION } from './ipv4-options.js';
 
+const IPV4_HEADER = 20;
+const COPIED = 0x80; // of the type of an option
 const IPV6_HEADER = 40;
 const FRAGMENT_HEADER = 8;
 const UNIT = 8; // bytes; fragment offsets count in these
@@ -44,7 +47,7 @@ export function fragmentsOf(
     fragment.set(part, headers + added);
     const units = (at - headers) / UNIT;
     const last = at + size >= end;
-    if (family === 4) finishIpv4(fragment, ip, units, last);
+    if (family === 4) finishIpv4(fragment, ip, headers, { units, last });
     else finishIpv6(fragment, ip, headers, { units, last, id });
     fragments.push(fragment);
   }
@@ -52,12 +55,25 @@ export function fragmentsOf(
 }
 
 /** What is a fragment already becomes smaller ones, of which the last is followed by others if it was. */
-function finishIpv4(fragment: Uint8Array, ip: number, units: number, last: boolean): void {
+function finishIpv4(
+  fragment: Uint8Array,
+  ip: number,
+  at: number,
+  { units, last }: { units: number; last: boolean },
+): void {
+  if (units > 0) blankFirstOptions(fragment, ip + IPV4_HEADER, at);
   const was = readWord(fragment, ip + 6);
   const more = last ? was & MORE : MORE;
   writeWord(fragment, ip + 2, fragment.length - ip);
   writeWord(fragment, ip + 6, more | (((was & OFFSET) + units) & OFFSET));
   writeIpv4Checksum(fragment, ip);
+}
+
+/** Only the first fragment has options that do not say that they are copied, such as record route (RFC 791). */
+function blankFirstOptions(fragment: Uint8Array, start: number, end: number): void {
+  for (const { type, at, length } of ipv4Options(fragment, start, end)) {
+    if ((type & COPIED) === 0) fragment.fill(NO_OPERATION, at, at + length);
+  }
 }
 
 function finishIpv6(

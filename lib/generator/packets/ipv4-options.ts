@@ -1,5 +1,5 @@
 const END_OF_OPTIONS = 0;
-const NO_OPERATION = 1;
+export const NO_OPERATION = 1;
 const RECORD_ROUTE = 7;
 const TIMESTAMP = 68;
 const SOURCE_ROUTES = [131, 137];

@@ -8,6 +8,7 @@ import { setTimeout } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import {
+  internetChecksum,
   openCapture,
   type PacketDescription,
   type Progress,
@@ -644,6 +645,22 @@ describe('frames longer than the interface takes', () => {
       }
       offset += length - headers - extra;
     }
+  });
+
+  it('have options in all fragments only where these say so, as the kernel has it', () => {
+    const recordRoute = '07070400000000';
+    const routerAlert = '94040000';
+    const options = Buffer.from(`${recordRoute}${routerAlert}00`, 'hex');
+    const { ready } = framesOf(
+      long({ ipv4: { ...ip(), options }, udp: { source: 1, destination: 2 } }),
+      'fragment',
+    );
+    const found = ready.map(({ bytes }) => {
+      expect(internetChecksum(bytes, 14, 46)).toBe(0);
+      return Buffer.from(bytes).toString('hex', 34, 46);
+    });
+    const later = `01010101010101${routerAlert}00`;
+    expect(found).toEqual([options.toString('hex'), later, later]);
   });
 
   it('are not cut into fragments where no fragment could say its place', () => {
