@@ -1,5 +1,5 @@
 import { createReadStream, statSync } from 'node:fs';
-import { pipeline, Readable } from 'node:stream';
+import { pipeline, Readable, type Transform } from 'node:stream';
 import { invalidArgument } from '../../base/errors.js';
 import { decompressorOf, MAGIC_BYTES } from './compressed.js';
 
@@ -39,7 +39,9 @@ export function isPassing(path: string | URL): boolean {
  * is not known; those of zlib where it is damaged
  */
 export async function* chunksOf(source: CaptureSource): AsyncGenerator<Buffer> {
-  const raw = rawChunks(source)[Symbol.asyncIterator]();
+  const from = rawChunks(source);
+  const raw = from[Symbol.asyncIterator]();
+  let decompressor: Transform | null = null;
   try {
     let first: Buffer = Buffer.alloc(0);
     while (first.length < MAGIC_BYTES) {
@@ -47,13 +49,18 @@ export async function* chunksOf(source: CaptureSource): AsyncGenerator<Buffer> {
       if (done) break;
       first = first.length === 0 ? bytesOf(value) : Buffer.concat([first, bytesOf(value)]);
     }
-    const decompressor = decompressorOf(first);
+    decompressor = decompressorOf(first);
     const all = restOf(first, raw);
     if (decompressor === null) return yield* all;
     // Who reads it is told what goes wrong.
     yield* pipeline(Readable.from(all), decompressor, () => {}) as AsyncIterable<Buffer>;
   } finally {
-    await raw.return?.();
+    if (decompressor === null) await raw.return?.();
+    else {
+      // It has asked for more by then, which may never come: the answer is not waited for.
+      if (from instanceof Readable) from.destroy();
+      void (async () => raw.return?.())().catch(() => {});
+    }
   }
 }
 

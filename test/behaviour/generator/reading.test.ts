@@ -167,6 +167,18 @@ describe('a compressed capture', () => {
     }
   });
 
+  it('is left before its end, also where nothing more comes', async () => {
+    const packed = zlib.gzipSync(FILES.pcapng as Buffer);
+    const stream = new Readable({ read() {} });
+    stream.push(packed);
+    async function* idle() {
+      yield packed;
+      await new Promise(() => {});
+    }
+    for (const source of [stream, idle()]) for await (const _ of openCapture(source)) break;
+    expect(stream.destroyed).toBe(true);
+  });
+
   it('that is cut off or damaged gives what is before that', async () => {
     const noise = FRAMES.map(({ bytes, time }, i) => {
       return {
