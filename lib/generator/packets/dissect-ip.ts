@@ -99,6 +99,19 @@ export function dissectIpv6(frame: Uint8Array, ip: number, wireLength: number): 
   return follow(frame, found, false);
 }
 
+/** The same packet in a frame that has so many bytes more before it, or less. */
+export function moved(found: Dissection, by: number): Dissection {
+  const place = (at: number) => (at < 0 ? at : at + by);
+  return {
+    ...found,
+    ip: found.ip + by,
+    transport: place(found.transport),
+    end: found.end + by,
+    home: place(found.home),
+    routes: found.routes.map(({ at, kept }) => ({ at: at + by, kept })),
+  };
+}
+
 /** Goes from header to header up to the transport; a `later` fragment has none. */
 function follow(frame: Uint8Array, found: Dissection, later: boolean): Dissection {
   const limit = Math.min(found.end, frame.length);

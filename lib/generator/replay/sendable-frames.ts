@@ -5,8 +5,8 @@ import { type Capture, framesOf } from '../captures/capture.js';
 import type { CapturedFrame } from '../captures/captured-frame.js';
 import { LONGEST_RECORD } from '../captures/records.js';
 import { readWord } from '../packets/checksum.js';
-import { dissect, LINKTYPE_ETHERNET } from '../packets/dissect.js';
-import type { Dissection } from '../packets/dissect-ip.js';
+import { dissect, LINKTYPE_ETHERNET, linkPayload } from '../packets/dissect.js';
+import { type Dissection, moved } from '../packets/dissect-ip.js';
 import { fragmentsOf } from '../packets/fragments.js';
 import { OFFLOAD_HEADER } from '../packets/offload.js';
 import { ETHERNET_HEADER } from '../packets/protocols/ethernet.js';
@@ -156,7 +156,6 @@ export class FrameMaker {
     let bytes = datagram ? Uint8Array.from(frame.bytes) : withEthernet(frame, rewriter);
     if (bytes instanceof Unsendable) return bytes;
     if (!datagram && bytes.length < ETHERNET_HEADER) return new Unsendable('no Ethernet frame');
-    if (!datagram) bytes = rewriter.retag(bytes);
     const wireLength = bytes.length + (snapped ? frame.originalLength - frame.bytes.length : 0);
     if (snapped && to.snapped === 'pad') {
       // A length that no frame has is damage, and is not to cost its memory.
@@ -168,7 +167,10 @@ export class FrameMaker {
     const linkType = datagram ? frame.linkType : LINKTYPE_ETHERNET;
     const kinds = isOurs ? rewriter.apply(bytes, linkType, wireLength) : [];
     const found = dissect(bytes, linkType, wireLength);
-    const made = datagram ? payloadOf(bytes, found, to.maxLength) : this.#fitted(bytes, found, to);
+    // Behind a tag that is added, nothing would be found whose type is not one of the usual.
+    const made = datagram
+      ? payloadOf(bytes, found, to.maxLength)
+      : this.#tagged(bytes, found, rewriter, to);
     if (made instanceof Unsendable || !this.#counts) return made;
     for (const kind of kinds) {
       // Headers of a packet whose payload is sent stay here.
@@ -176,6 +178,16 @@ export class FrameMaker {
       this.#stayed[kind] = (this.#stayed[kind] ?? 0) + 1;
     }
     return made;
+  }
+
+  #tagged(
+    frame: Uint8Array,
+    found: Dissection | null,
+    rewriter: Rewriter,
+    to: Destination,
+  ): Made[] | Unsendable {
+    const bytes = rewriter.retag(frame);
+    return this.#fitted(bytes, found && moved(found, bytes.length - frame.length), to);
   }
 
   /** A frame as the interface takes it, or what it is cut into. */
@@ -188,7 +200,8 @@ export class FrameMaker {
       return { bytes: virtioNetHeader ? behindOffloadHeader(frame) : frame, length };
     };
     if (bytes.length > most) {
-      const offloaded = virtioNetHeader ? segmentedByKernel(bytes, found, most) : null;
+      const isKnown = linkPayload(bytes, LINKTYPE_ETHERNET)?.at === found?.ip;
+      const offloaded = virtioNetHeader && isKnown ? segmentedByKernel(bytes, found, most) : null;
       if (offloaded !== null && offloaded.length <= maxLength) {
         return [{ bytes: offloaded, length: offloaded.length - OFFLOAD_HEADER }];
       }

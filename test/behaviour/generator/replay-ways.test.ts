@@ -595,6 +595,25 @@ describe('frames longer than the interface takes', () => {
     }
   });
 
+  it('are rewritten and cut behind a tag of any type that is added', () => {
+    const frames = [{ bytes: tcp, originalLength: tcp.length, time: 0n, linkType: 1, offset: 24 }];
+    const to = { kind: 'frame', maxLength: 9000, mtu: 1500, snapped: 'skip' } as const;
+    for (const virtioNetHeader of [false, true]) {
+      const add = { id: 5, tpid: 0x9200 };
+      const rewriter = new Rewriter({ vlan: { add }, addresses: { [CLIENT]: '198.18.9.9' } });
+      const way = { ...to, virtioNetHeader, oversize: 'segment' } as const;
+      const { ready, notRewritten } = sendable({ ...EMPTY, frames }, rewriter, way);
+      expect([ready.length, notRewritten]).toEqual([3, {}]);
+      for (const { bytes, length } of ready) {
+        const frame = Buffer.from(bytes).subarray(bytes.length - length);
+        expect(frame.toString('hex', 12, 18)).toBe('920000050800');
+        const bare = Buffer.concat([frame.subarray(0, 12), frame.subarray(16)]);
+        expect([...bare.subarray(26, 30)]).toEqual([198, 18, 9, 9]);
+        expect(parse(bare).problems).toEqual([]);
+      }
+    }
+  });
+
   it('are cut into segments without the length of the jumbogram that they were', () => {
     const headers = 14 + 40 + 8 + 20;
     const layers = [{ ethernet: ETHERNET }, { ipv6: IPV6 }, { hopByHop: {} }];
