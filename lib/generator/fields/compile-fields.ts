@@ -32,8 +32,9 @@ import {
 } from './targets.js';
 
 const WAYS = ['counter', 'random', 'list', 'timestamp'] as const;
-/** What all of them add to a sum has to fit 31 bits. */
 const MOST_FIELDS = 4096;
+/** Of all fields, with each of those that are linked: what all of them add to a sum has to fit 31 bits. */
+const MOST_TARGETS = 2 * MOST_FIELDS;
 
 /** A field by its name in errors, and its place in the list. */
 interface Named<F> {
@@ -76,6 +77,9 @@ export function compileFields(template: Template, fields: readonly AnyField[]): 
   }
   const writers: FieldWriter[] = [];
   const add: Add = (name, part, source) => {
+    if (writers.length === MOST_TARGETS) {
+      throw outOfRange('targets of all fields', `at most ${MOST_TARGETS}`, MOST_TARGETS + 1);
+    }
     refuseOverlap(name, part, parts);
     parts.push(part);
     writers.push(new FieldWriter(part, source));

@@ -1,7 +1,14 @@
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type AnyField, compile, type NamedLayer, own, template } from 'zerosend/generator';
+import {
+  type AnyField,
+  compile,
+  internetChecksum,
+  type NamedLayer,
+  own,
+  template,
+} from 'zerosend/generator';
 import { CounterSource, HeldSource } from '../../../lib/generator/fields/sources.js';
 import { parse } from './support/oracle.js';
 
@@ -322,6 +329,25 @@ describe('checksums over a range that is named', () => {
     const blank = Buffer.from(second).fill(0, 2, 6);
     expect(second.readUInt32LE(2)).toBe(crc32(blank));
     expect(second.readUInt16BE(0)).toBe(2);
+  });
+
+  it('sums up to 8192 linked numbers of 8 bytes, and refuses more', () => {
+    const wide = (count: number) => {
+      const targets = Array.from({ length: count }, (_, i) => place(2 + 8 * i, 8));
+      const sum: AnyField = {
+        target: place(0, 2),
+        checksum: { kind: 'internet', layer: 'packet' },
+      };
+      const list = [targets.map(() => 0xffff_ffff_ffff_fffen)];
+      const bytes = template({ layers: [], payload: Buffer.alloc(2 + 8 * count) });
+      return compile(bytes, [sum, { targets, list }]);
+    };
+    const packets = wide(8192);
+    const bytes = Buffer.alloc(packets.length);
+    packets.init(bytes);
+    packets.stamp(bytes);
+    expect(internetChecksum(bytes)).toBe(0);
+    expect(() => wide(8193)).toThrow(/at most 8192/);
   });
 
   const ARGUMENT = 'ERR_ZEROSEND_INVALID_ARGUMENT';
