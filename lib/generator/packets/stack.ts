@@ -227,17 +227,9 @@ function writeField(bytes: Buffer, at: number, spec: FieldSpec, value: number | 
     return;
   }
   const { width, shift = 0, littleEndian = false } = spec;
-  if (littleEndian) {
-    const number = BigInt(value) << BigInt(shift);
-    for (let i = 0; i < width; i++) {
-      const byte = Number((number >> BigInt(8 * i)) & 0xffn);
-      bytes[at + i] = (bytes[at + i] as number) | byte;
-    }
-  } else if (width <= 6) {
-    bytes.writeUIntBE(bytes.readUIntBE(at, width) + value * 2 ** shift, at, width);
-  } else {
-    const last = at + width - 8;
-    const sum = bytes.readBigUInt64BE(last) + (BigInt(value) << BigInt(shift));
-    bytes.writeBigUInt64BE(BigInt.asUintN(64, sum), last);
+  const number = BigInt(value) << BigInt(shift);
+  for (let i = 0; i < width; i++) {
+    const right = BigInt(littleEndian ? i : width - 1 - i); // bytes that hold lower bits
+    bytes[at + i] = (bytes[at + i] as number) | Number((number >> (8n * right)) & 0xffn);
   }
 }

@@ -198,6 +198,17 @@ describe('a stack of layers', () => {
     );
   });
 
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])('begins with a number of %i bytes', (width) => {
+    const value = 2 ** Math.min(8 * width, 53) - 2;
+    const first = {
+      name: 'first',
+      size: width,
+      fields: { number: { at: 0, width, default: value } },
+    };
+    const { bytes } = template({ layers: [own(first)], payload: 'x' });
+    expect(BigInt(`0x${bytes.toString('hex', 0, width)}`)).toBe(BigInt(value));
+  });
+
   const TEMPLATE = 'ERR_ZEROSEND_TEMPLATE';
   const ARGUMENT = 'ERR_ZEROSEND_INVALID_ARGUMENT';
   const RANGE = 'ERR_ZEROSEND_OUT_OF_RANGE';
