@@ -12,6 +12,8 @@ const OPTION_FLAGS = 2; // of packets
 const OPTION_TIMESTAMP_RESOLUTION = 9;
 const OPTION_FCS_LENGTH = 13;
 const OPTION_TIMESTAMP_OFFSET = 14;
+/** Interfaces of a section that are still believed: each takes 200 bytes of the heap for 20 of the file. */
+const MOST_INTERFACES = 2 ** 16;
 const BLOCK_FRAME = 12; // type, length, and the length again at the end
 const READ = [SECTION_HEADER, INTERFACE_DESCRIPTION, PACKET, SIMPLE_PACKET, ENHANCED_PACKET];
 
@@ -99,6 +101,9 @@ export class PcapngParser implements RecordParser {
         return null;
       case INTERFACE_DESCRIPTION:
         if (length < 20) return `an interface description of ${length} bytes cannot be`;
+        if (this.#interfaces.length === MOST_INTERFACES) {
+          return `more than ${MOST_INTERFACES} interfaces: the file is damaged`;
+        }
         this.#interfaces.push(this.#interfaceAt(at, length));
         return null;
       case ENHANCED_PACKET:

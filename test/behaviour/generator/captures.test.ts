@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { readCapture, replay } from 'zerosend/generator';
+import { openCapture, readCapture, replay } from 'zerosend/generator';
 import { Rewriter } from '../../../lib/generator/replay/rewrite.js';
 import { openTo, startPeer } from '../../support/endpoints.js';
 import { FRAMES, hex } from './support/frames.js';
@@ -83,6 +83,24 @@ describe('a capture that is large for what it holds', () => {
       frames: [],
       problem: { offset: head.length, message: expect.stringContaining('without a byte') },
     });
+  });
+
+  it('bounds the interfaces of pcapng, however it is read', async () => {
+    const description = interfaceBlock(true, 1);
+    const header = sectionHeader(true);
+    const section = [header, ...Array<Buffer>(2 ** 16 + 1).fill(description)];
+    const file = Buffer.concat([...section, packetBlock(true, 0, T, FRAMES[0]!.bytes)]);
+    const problem = {
+      offset: header.length + 2 ** 16 * description.length,
+      message: 'more than 65536 interfaces: the file is damaged',
+    };
+    expect(readCapture(file)).toMatchObject({ problem, frames: [] });
+    const reader = openCapture(file);
+    for await (const _ of reader);
+    expect(reader.problem).toEqual(problem);
+    // Of each section so many.
+    const both = Buffer.concat([...section.slice(0, -1), ...section.slice(0, -1)]);
+    expect(readCapture(both).problem).toBeNull();
   });
 });
 
