@@ -89,7 +89,7 @@ function namedTarget(name: string, draft: Draft, target: string): Target {
     );
     throw invalidArgument(name, `one of ${known.join(', ')}, or a place`, target);
   }
-  const what = workedOut(layer, field, spec);
+  const what = workedOut(template, layer, field, spec);
   if (what !== null) throw badField(`${target} would change the ${what} of ${layer.label}`);
   return targetAt(draft, target, layer.at, spec);
 }
@@ -147,7 +147,15 @@ export function coveringOf(checksums: readonly Checksum[], at: number, width: nu
 }
 
 /** What a field is that the rest of the packet depends on; null: it may change. */
-function workedOut({ values }: Layer, name: string, spec: FieldSpec): string | null {
+function workedOut(
+  { _checksums }: Template,
+  { values }: Layer,
+  name: string,
+  spec: FieldSpec,
+): string | null {
+  // Whether it is given or not, a pseudo header was made by it.
+  if (spec.fixed === 'destination')
+    return _checksums.some(({ pseudo }) => pseudo) ? spec.fixed : null;
   const given = values[name];
   if (given !== undefined && given !== true) return null;
   return spec.checksum === undefined ? (spec.fixed ?? null) : 'checksum';
@@ -177,7 +185,7 @@ function refuseFixed(template: Template, target: Target): void {
     for (const [name, spec] of Object.entries(fieldsOf(layer))) {
       const begin = layer.at + spec.at;
       if (target.at >= begin + spec.width || end <= begin) continue;
-      const what = workedOut(layer, name, spec);
+      const what = workedOut(template, layer, name, spec);
       if (what !== null)
         throw badField(`${target.name} would change the ${what} of ${layer.label}`);
     }

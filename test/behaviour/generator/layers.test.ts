@@ -198,6 +198,17 @@ describe('a stack of layers', () => {
     );
   });
 
+  it('lets no field change which address a transport was summed up with', () => {
+    const routing = { addresses: ['2001:2::3'], segmentsLeft: 1 };
+    const behind = (layer: NamedLayer) => template({ layers: [{ ipv6 }, { routing }, layer] });
+    for (const target of ['routing.segmentsLeft', 'routing.type']) {
+      const fields = [{ target, list: [0, 1] }] as Field[];
+      expect(() => compile(behind({ udp }), fields)).toThrow(/destination of routing/);
+      const mpls = { mpls: { label: 1 } };
+      expect(compile(behind(mpls), fields).length).toBe(68);
+    }
+  });
+
   it.each([1, 2, 3, 4, 5, 6, 7, 8])('begins with a number of %i bytes', (width) => {
     const value = 2 ** Math.min(8 * width, 53) - 2;
     const first = {

@@ -82,8 +82,13 @@ export const routing: Protocol = {
   fields: ({ type = SEGMENT_ROUTING }) => ({
     nextHeader,
     headerLength,
-    type: { at: 2, width: 1, default: SEGMENT_ROUTING },
-    segmentsLeft: { at: 3, width: 1, default: ({ values }) => list(values.addresses).length },
+    type: { at: 2, width: 1, fixed: 'destination', default: SEGMENT_ROUTING },
+    segmentsLeft: {
+      at: 3,
+      width: 1,
+      fixed: 'destination',
+      default: ({ values }) => list(values.addresses).length,
+    },
     ...(type === SEGMENT_ROUTING && {
       lastEntry: { at: 4, width: 1, default: ({ values }) => list(values.addresses).length - 1 },
       flags: { at: 5, width: 1, default: 0 },
