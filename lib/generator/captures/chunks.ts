@@ -1,6 +1,7 @@
 import { createReadStream, statSync } from 'node:fs';
 import { pipeline, Readable, type Transform } from 'node:stream';
 import { invalidArgument } from '../../base/errors.js';
+import { nextTurn } from '../../base/timers.js';
 import { decompressorOf, MAGIC_BYTES } from './compressed.js';
 
 /** What a capture is read from as it comes. */
@@ -72,11 +73,19 @@ async function* restOf(first: Buffer, rest: AsyncIterator<Uint8Array>): AsyncGen
 
 function rawChunks(source: CaptureSource): AsyncIterable<Uint8Array> {
   if (source === '-') return process.stdin;
-  if (source instanceof Uint8Array) return Readable.from([source]);
+  if (source instanceof Uint8Array) return piecesOf(source);
   if (typeof source === 'string' || source instanceof URL) {
     return createReadStream(source, { highWaterMark: CHUNK });
   }
   return source;
+}
+
+/** What is in memory in pieces, between which the event loop has its turn. */
+async function* piecesOf(content: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < content.length; at += CHUNK) {
+    if (at > 0) await nextTurn();
+    yield content.subarray(at, at + CHUNK);
+  }
 }
 
 function bytesOf(chunk: unknown): Buffer {

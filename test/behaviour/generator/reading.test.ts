@@ -131,6 +131,19 @@ describe('openCapture', () => {
     expect((await frames.next()).done).toBe(true);
   });
 
+  it('lets the event loop turn while it reads what is in memory', async () => {
+    let turns = 0;
+    let next = setImmediate(function again() {
+      turns++;
+      next = setImmediate(again);
+    });
+    const bytes = new Uint8Array(60_000);
+    const frames = Array.from({ length: 300 }, () => ({ bytes, time: T }));
+    for await (const _ of openCapture(pcap(frames)));
+    clearImmediate(next);
+    expect(turns).toBeGreaterThan(3);
+  });
+
   it('reads 1 GB in little memory', async () => {
     const path = fileURLToPath(new URL('./programs/long-capture.mjs', import.meta.url));
     const { stdout } = await promisify(execFile)(process.execPath, [path, '1024']);
