@@ -53,7 +53,8 @@ export interface PacketOptions {
   qdiscBypass?: boolean | undefined;
   /**
    * Each frame begins with a virtio_net_hdr of 10 bytes, which asks the kernel for checksums and
-   * segmentation: frames of up to 64 KB that leave as many. Default false.
+   * segmentation: frames of up to 64 KB that leave as many. Only with the link layer `'raw'`. Default
+   * false.
    */
   virtioNetHeader?: boolean | undefined;
   /** Default `'raw'`. */
@@ -159,6 +160,10 @@ export class PacketSocket extends RingSocket {
         : 'fq would pace each flow in the frames by itself, and not the socket',
     );
     const link = checkLinkLayer(linkLayer);
+    // PACKET_VNET_HDR is for SOCK_RAW only
+    if (virtioNetHeader && link !== null) {
+      throw outOfRange('options.linkLayer', "'raw' with virtioNetHeader", linkLayer);
+    }
     const timestamps = checkTimestamps(given.timestamps);
     const watching = checkWatching(given);
     const opened = native.openPacket({

@@ -106,6 +106,15 @@ describe('PacketSocket.open', () => {
       outOfRange,
     );
   });
+
+  it('takes virtioNetHeader only with frames that have their link header', async () => {
+    const linkLayer = { destination: '02:00:00:00:00:01', protocol: 0x0800 };
+    await rejectsEach(
+      [{ value: linkLayer, shown: '{ destination:' }],
+      (value) => open({ linkLayer: value, virtioNetHeader: true }),
+      outOfRange,
+    );
+  });
 });
 
 describe('XdpSocket.open', () => {
