@@ -13,3 +13,11 @@ export function interruption(): AbortSignal {
   process.on('SIGTERM', onSignal);
   return controller.signal;
 }
+
+/**
+ * For a child process of a command: Ctrl-C goes to the whole process group, and SIGTERM often does (`timeout`, a
+ * service manager). The parent decides what they mean.
+ */
+export function leaveSignalsToParent(): void {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
+}

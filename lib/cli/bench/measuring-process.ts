@@ -2,6 +2,7 @@
 // namespace that it measures in, with `--expose-gc`, so that the memory of one group is unmapped
 // before that of the next one is filled.
 
+import { leaveSignalsToParent } from '../base/interrupt.js';
 import { Measurement } from './measurement.js';
 import type { Assignment, FromMeasuring } from './messages.js';
 import { bytesBeyondCaches, openPath, PathUnavailable } from './paths.js';
@@ -9,8 +10,7 @@ import { bytesBeyondCaches, openPath, PathUnavailable } from './paths.js';
 const tell = (message: FromMeasuring) => process.send?.(message);
 const stop = new AbortController();
 
-// Ctrl-C goes to the whole process group; the parent decides what it means
-process.on('SIGINT', () => {});
+leaveSignalsToParent();
 process.on('message', () => stop.abort()); // the only message says to stop
 process.on('disconnect', () => process.exit());
 

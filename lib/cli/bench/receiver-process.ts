@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
+import { leaveSignalsToParent } from '../base/interrupt.js';
 import type { FromReceiver, ReceiverRequest } from './messages.js';
 import { IP_ENVIRONMENT } from './network.js';
 
@@ -26,8 +27,7 @@ async function listen({ commands, address }: ReceiverRequest): Promise<void> {
   tell({ type: 'listening', tcp: port, udp: socket.address().port });
 }
 
-// Ctrl-C goes to the whole process group; the parent decides what it means
-process.on('SIGINT', () => {});
+leaveSignalsToParent();
 process.on('disconnect', () => process.exit());
 process.once('message', (request: ReceiverRequest) => {
   listen(request).catch((error: Error) => tell({ type: 'error', message: error.message }));

@@ -4,6 +4,7 @@
 import { createSocket } from 'node:dgram';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { leaveSignalsToParent } from '../base/interrupt.js';
 import { RepeatedPattern, SequenceChecker } from './checks.js';
 
 /** The options that it gets when it starts. */
@@ -46,8 +47,7 @@ const pattern = new RepeatedPattern(seed);
 const tell = (message: FromReceiver) => process.send?.(message);
 
 process.on('disconnect', () => process.exit());
-// Ctrl-C goes to the whole process group; the parent decides what it means
-process.on('SIGINT', () => {});
+leaveSignalsToParent();
 
 function receiveUdp(): void {
   const checker = new SequenceChecker(pattern);

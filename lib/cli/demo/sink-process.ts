@@ -6,6 +6,7 @@
 // changes.
 import { execFileSync } from 'node:child_process';
 import { BufferPool, UdpSocket } from '../../index.js';
+import { leaveSignalsToParent } from '../base/interrupt.js';
 import { RepeatedPattern } from './checks.js';
 import { startWatchdog } from './processes.js';
 import { resultOf, snapshotOf } from './report.js';
@@ -35,8 +36,7 @@ const tell = (message: FromSink) => process.send?.(message);
 
 process.on('disconnect', () => process.exit());
 process.on('message', () => end.abort()); // the only message says to stop
-// Ctrl-C goes to the whole process group; the parent decides what it means
-process.on('SIGINT', () => {});
+leaveSignalsToParent();
 startWatchdog(limit, 'the sink');
 
 /**
