@@ -30,6 +30,9 @@ export interface Observation {
   [Symbol.dispose](): void;
 }
 
+const ATTRIBUTE = /^(?!zerosend\.(?:protocol|how|state|quantile)$)./;
+const ATTRIBUTE_KIND = 'another than those of the values, such as zerosend.protocol';
+
 /**
  * Has a meter observe what this thread sends, whenever its metrics are collected: observable
  * instruments named by the conventions of OpenTelemetry (`zerosend.sends`,
@@ -45,7 +48,7 @@ export function observe(meter: Meter, options: ObserveOptions = {}): Observation
     throw invalidArgument('meter', 'a Meter of @opentelemetry/api', meter);
   }
   const given = readOptions('options', options, ['attributes']);
-  const attributes = checkLabels('options.attributes', given.attributes);
+  const attributes = checkLabels('options.attributes', given.attributes, ATTRIBUTE, ATTRIBUTE_KIND);
   processStats(); // the first call begins to measure
   const instruments = READINGS.map((reading) => ({ reading, instrument: make(meter, reading) }));
   const duration = meter.createObservableGauge(`zerosend.${DURATION.name}`, {

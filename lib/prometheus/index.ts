@@ -51,6 +51,11 @@ interface Sample {
   metricName?: string;
 }
 
+/** One wrong label has Prometheus refuse all that a process tells it, of other libraries as well. */
+const LABEL = /^(?!__|(?:protocol|how|state|le)$)[a-zA-Z_][a-zA-Z0-9_]*$/;
+const LABEL_KIND =
+  'letters, digits and underscores, without two of these in front, and not protocol, how, state or le';
+
 /**
  * Registers what this thread sends with a registry of prom-client: `zerosend_sends_total`,
  * `zerosend_completion_duration_seconds` (a histogram) and others, with the labels `protocol`, `how` and
@@ -65,7 +70,7 @@ export function collect(registry: MetricsRegistry, options: CollectOptions = {})
     throw invalidArgument('registry', 'a Registry of prom-client', registry);
   }
   const given = readOptions('options', options, ['labels']);
-  const labels = checkLabels('options.labels', given.labels);
+  const labels = checkLabels('options.labels', given.labels, LABEL, LABEL_KIND);
   processStats(); // the first call begins to measure
   const read = oncePerScrape();
   const metrics = [

@@ -77,6 +77,12 @@ describe("observe() of 'zerosend/metrics'", () => {
     ['no meter', {}, {}, /meter must be a Meter/],
     ['nothing', undefined, {}, /meter must be a Meter/],
     ['an unknown option', null, { labels: {} }, /object with attributes only/],
+    [
+      'an attribute that values have of their own',
+      null,
+      { attributes: { 'zerosend.protocol': 'mine' } },
+      /a name in options\.attributes must be another than those of the values/,
+    ],
     ['an attribute that is no string', null, { attributes: { a: 1 } }, /options\.attributes\.a/],
   ])('refuses %s', (_name, meter, options, message) => {
     const given = meter === null ? globalMetrics.getMeter('none') : meter;

@@ -95,6 +95,14 @@ describe("collect() of 'zerosend/prometheus'", () => {
       { labels: { a: 1 } },
       /options\.labels\.a must be a string/,
     ],
+    ...['a-b', '', '1a', '__name__', 'protocol', 'how', 'state', 'le'].map(
+      (label): [string, unknown, unknown, RegExp] => [
+        `a label of the name '${label}'`,
+        null,
+        { labels: { [label]: 'x' } },
+        /a name in options\.labels must be letters/,
+      ],
+    ),
   ])('refuses %s', (_name, registry, options, message) => {
     expect(() => collect((registry ?? new Registry()) as never, options as never)).toThrow(message);
   });
