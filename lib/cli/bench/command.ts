@@ -134,8 +134,10 @@ async function run(invocation: Invocation<typeof options>): Promise<ExitCode> {
   const report = reportOf(outcome, signal.aborted);
   if (json) terminal.printJson(report);
   else printReport(report, terminal);
-  if (given.svg !== undefined) writeChart(given.svg, report);
-  if (given.svg !== undefined) terminal.note(`the chart is in ${given.svg}`);
+  if (given.svg !== undefined) {
+    const written = writeChart(given.svg, report);
+    terminal.note(written ? `the chart is in ${given.svg}` : NO_CHART);
+  }
   return verdict(outcome, report, invocation);
 }
 
@@ -193,12 +195,16 @@ function reportOf(measured: Measured, interrupted: boolean): BenchReport {
   };
 }
 
-function writeChart(file: string, { results, machine, path }: BenchReport): void {
+const NO_CHART = 'zerosend: there is no chart: nothing was compared with copying';
+
+/** @returns whether there is anything to draw */
+function writeChart(file: string, { results, machine, path }: BenchReport): boolean {
   const series = seriesOf(results);
-  if (series.length === 0) return;
+  if (series.length === 0) return false;
   const where = { sink: 'into a sink', loopback: 'over loopback', named: 'to a named address' };
   const subtitle = `${machine.processor}, Linux ${machine.kernel}, ${where[path.kind]}`;
   writeFileSync(file, svgChart(series, subtitle));
+  return true;
 }
 
 function destinationOf(given: Invocation<typeof options>['options']): Destination {

@@ -1,7 +1,7 @@
 // `zerosend bench` as a person starts it, and as a program reads it. Figures differ from machine to
 // machine: what is tested is what was measured, over which way, and that nothing was lost.
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -166,6 +166,15 @@ describe('zerosend bench, over loopback', () => {
     expect(problemOfXml(svg)).toBeNull();
     expect(svg).toContain('UDP, cold');
     expect(svg).toContain('over loopback');
+  }, 60_000);
+
+  it('says that there is no chart where there is nothing to draw', async () => {
+    const file = join(folderOfTest(), 'chart.svg');
+    const args = ['--loopback', '--mechanisms', 'ring', '--sizes', '1K', '--svg', file];
+    const { stderr } = await pipe(command('--json', ...SHORT, ...args));
+    expect(stderr).toContain('there is no chart: nothing was compared with copying');
+    expect(stderr).not.toContain('the chart is in');
+    expect(existsSync(file)).toBe(false);
   }, 60_000);
 
   it('ends by Ctrl-C with what has been measured', async () => {
