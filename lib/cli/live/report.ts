@@ -55,6 +55,19 @@ export function printEnding<R extends AnyReport>(
   return ok ? EXIT.OK : EXIT.FAILED;
 }
 
+/** Reports an interruption before anything was sent: while waiting for a connection, or for a capture. */
+export function printNothingSent(
+  { json, terminal }: { readonly json: boolean; readonly terminal: Terminal },
+  target: Target,
+): ExitCode {
+  const { command } = target;
+  const nothing = { packets: 0, bytes: 0, sends: 0, failed: 0, unfinished: 0 };
+  const ending = { command, ok: true, interrupted: true, error: null, target, ...nothing };
+  if (json) terminal.printJson(ending);
+  else terminal.print('Ended early, by a signal: nothing was sent.');
+  return EXIT.OK;
+}
+
 function linesOf(report: AnyReport): string[] {
   const { packets, seconds, sends, failed, unfinished, dry, interfaceDropped, latency } = report;
   const lines = [

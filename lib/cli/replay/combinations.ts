@@ -42,11 +42,6 @@ export function checkCombination(
   if (rate === undefined && (poisson || burst !== undefined)) {
     throw new UsageError(`--${poisson ? 'poisson' : 'burst'} needs a --rate`);
   }
-  if (options.stream && path === '-' && (options.loops > 1 || options.workers > 1)) {
-    throw new UsageError(
-      '--stream reads standard input once: neither --loops nor --workers are taken',
-    );
-  }
   if (rate !== undefined && (speed !== 1 || options['max-gap'] !== undefined)) {
     throw new UsageError('a --rate takes the place of --speed and --max-gap');
   }

@@ -1,6 +1,6 @@
-import { readFile, stat } from 'node:fs/promises';
-import { buffer } from 'node:stream/consumers';
+import { stat } from 'node:fs/promises';
 import { readCaptureInTurns } from '../../generator/captures/capture.js';
+import { openPipe, wholeOf } from '../../generator/captures/chunks.js';
 import {
   type Capture,
   type CaptureReader,
@@ -18,7 +18,7 @@ import { UsageError } from '../base/options.js';
 import { perSecond } from '../base/rate.js';
 import { Monitor } from '../live/monitor.js';
 import { lastReading, readingOf } from '../live/reading.js';
-import { printEnding } from '../live/report.js';
+import { printEnding, printNothingSent } from '../live/report.js';
 import type { Target } from '../live/snapshot.js';
 import { showRun } from '../live/table.js';
 import { endpointText } from '../send/addresses.js';
@@ -73,9 +73,11 @@ file, or - for standard input.`,
 });
 
 async function run(invocation: Invocation<typeof OPTIONS>): Promise<ExitCode> {
-  const { options, positionals, terminal, json } = invocation;
+  const { options, positionals, terminal, json, signal } = invocation;
   const path = checkCombination(options, positionals);
-  const { capture, size, content } = await open(options, path);
+  const opened = await open(options, path, signal);
+  if (opened === null) return printNothingSent(invocation, targetOf(options, path, null));
+  const { capture, size, content } = opened;
   const monitor = new Monitor(targetOf(options, path, size.frames));
   const capability = options.udp === undefined ? CAPABILITY : null;
   await using _page = await watchRun(monitor, options, terminal);
@@ -197,24 +199,35 @@ interface Opened {
   size: Size;
 }
 
-/** Loads a capture, or opens it to be read while it is sent. */
-async function open(options: ReplayCommandOptions, path: string): Promise<Opened> {
+/**
+ * Loads a capture, or opens it to be read while it is sent.
+ * @returns null: the signal came before all of a pipe did
+ */
+async function open(
+  options: ReplayCommandOptions,
+  path: string,
+  signal: AbortSignal,
+): Promise<Opened | null> {
   const { stream, loops, workers } = options;
-  const file = path === '-' ? null : await attempt(path, () => stat(path));
-  const bytes = file?.size ?? 0;
-  const once = path === '-' && loops === 1 && workers === 1;
-  if (stream || bytes > LOADED || once) {
+  const found = path === '-' ? null : await attempt(path, () => stat(path));
+  const piped = path === '-' || found?.isFIFO() === true;
+  const isSentOnce = loops === 1 && workers === 1;
+  if (piped && stream && !isSentOnce) {
+    throw new UsageError(
+      '--stream reads standard input and pipes once: neither --loops nor --workers are taken',
+    );
+  }
+  if (stream || (found?.size ?? 0) > LOADED || (piped && isSentOnce)) {
     return { capture: openCapture(path), content: path, size: sizeOfStream(options) };
   }
-  const content = await contentOf(path, file?.isFile() === true);
+  const content = piped
+    ? await attempt(path, async () => {
+        return wholeOf(path === '-' ? process.stdin : openPipe(path), signal);
+      })
+    : path;
+  if (content === null) return null;
   const capture = await attempt(path, () => readCaptureInTurns(content));
   return { capture, content, size: await measure(capture) };
-}
-
-/** What workers are to read as well: of a pipe, what was in it. */
-async function contentOf(path: string, isFile: boolean): Promise<string | Uint8Array> {
-  if (path === '-') return buffer(process.stdin);
-  return isFile ? path : attempt(path, () => readFile(path));
 }
 
 async function attempt<T>(path: string, what: () => Promise<T>): Promise<T> {

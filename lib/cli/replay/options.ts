@@ -89,7 +89,7 @@ export const OPTIONS = {
   }),
   stream: flag(
     'read the capture while it is sent, in little memory; so is one of more than 1 GiB, and standard ' +
-      'input that is sent once',
+      'input or a pipe that is sent once',
   ),
   speed: custom("times as fast as it was captured; 'max': as fast as it goes", readSpeed, {
     placeholder: 'FACTOR',

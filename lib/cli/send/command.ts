@@ -4,7 +4,7 @@ import { count } from '../base/format.js';
 import { perSecond } from '../base/rate.js';
 import { Monitor } from '../live/monitor.js';
 import { lastReading, readingOf } from '../live/reading.js';
-import { printEnding } from '../live/report.js';
+import { printEnding, printNothingSent } from '../live/report.js';
 import type { Target } from '../live/snapshot.js';
 import { showRun } from '../live/table.js';
 import { watchRun } from '../web/watch.js';
@@ -120,7 +120,7 @@ async function transmit(
   try {
     prepared = await prepare(order);
   } catch (error) {
-    if (signal.aborted) return endedBefore(invocation, monitor.target);
+    if (signal.aborted) return printNothingSent(invocation, monitor.target);
     return unavailable(asUsageError(error), invocation, 'send', capability);
   }
   for (const note of traffic.notes) terminal.note(`zerosend: ${note}`);
@@ -134,7 +134,7 @@ async function transmit(
   await prepared.close();
   if (report === undefined || (error !== null && report.sends === 0)) {
     progress.clear();
-    if (signal.aborted) return endedBefore(invocation, monitor.target);
+    if (signal.aborted) return printNothingSent(invocation, monitor.target);
     return unavailable(asUsageError(error), invocation, 'send', capability);
   }
   const parts = prepared.partsOf(report);
@@ -146,15 +146,6 @@ async function transmit(
   }
   const ending = { target: monitor.target, report, error, stats, parts };
   return printEnding(ending, terminal, json);
-}
-
-/** Reports an interruption while waiting for a connection. */
-function endedBefore({ json, terminal }: Invocation<typeof OPTIONS>, target: Target): ExitCode {
-  const nothing = { packets: 0, bytes: 0, sends: 0, failed: 0, unfinished: 0 };
-  const ending = { command: 'send', ok: true, interrupted: true, error: null, target, ...nothing };
-  if (json) terminal.printJson(ending);
-  else terminal.print('Ended early, by a signal: nothing was sent.');
-  return EXIT.OK;
 }
 
 type Failure = Error & { report?: SendReport };

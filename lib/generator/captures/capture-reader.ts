@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { type CapturedFrame, type CaptureProblem, captureError } from './captured-frame.js';
-import { type CaptureSource, checkSource, chunksOf, isOnce } from './chunks.js';
+import { type CaptureSource, checkSource, chunksOf, isOnce, rawChunks } from './chunks.js';
 import { MOST_EMPTY } from './frame-index.js';
 import { FILE_HEADER, parserOf } from './parser.js';
 import { cutOff, type RecordParser } from './records.js';
@@ -24,7 +24,8 @@ export class CaptureReader implements AsyncIterable<CapturedFrame> {
   #snapped = 0;
   #skippedBlocks = 0;
   #problem: CaptureProblem | null = null;
-  #taken = false;
+  /** what is read; null: nothing was yet */
+  #raw: AsyncIterable<Uint8Array> | null = null;
 
   /** @internal */
   constructor(source: CaptureSource) {
@@ -63,7 +64,7 @@ export class CaptureReader implements AsyncIterable<CapturedFrame> {
 
   /** Ends a stream that is read, also one from which nothing comes. @internal */
   _abandon(): void {
-    const stream = this.#source === '-' ? process.stdin : this.#source;
+    const stream = this.#raw ?? (this.#source === '-' ? process.stdin : this.#source);
     if (stream instanceof Readable) stream.destroy();
   }
 
@@ -74,12 +75,12 @@ export class CaptureReader implements AsyncIterable<CapturedFrame> {
 
   /** The same, several frames at a time. @internal */
   async *_batches(): AsyncGenerator<CapturedFrame[], void, void> {
-    if (this._once && this.#taken) throw captureError(0, 'a stream can be read only once');
-    this.#taken = true;
+    if (this.#raw !== null && this._once) throw captureError(0, 'a stream can be read only once');
+    this.#raw = rawChunks(this.#source);
     this.#format = null;
     this.#frames = this.#snapped = this.#skippedBlocks = 0;
     this.#problem = null;
-    const window = new Window(chunksOf(this.#source));
+    const window = new Window(chunksOf(this.#raw));
     try {
       yield* this.#read(window);
     } finally {

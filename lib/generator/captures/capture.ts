@@ -2,11 +2,13 @@
 
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
 import { invalidArgument } from '../../base/errors.js';
 import { rangeError } from '../base/errors.js';
 import { objectsThatFit } from '../base/heap-room.js';
 import { atOnce, inTurns, type Steps } from '../base/steps.js';
 import { type CapturedFrame, type CaptureProblem, captureError } from './captured-frame.js';
+import { isPipe, openPipe } from './chunks.js';
 import { decompressed } from './compressed.js';
 import { FrameIndex } from './frame-index.js';
 import { parserOf } from './parser.js';
@@ -66,7 +68,8 @@ export function readCapture(file: string | URL | Uint8Array): Capture {
 
 /** The same in pieces, between which the event loop has its turn. */
 export async function readCaptureInTurns(file: string | URL | Uint8Array): Promise<Capture> {
-  return inTurns(captureOf(isPath(file) ? await readFile(file) : file));
+  if (!isPath(file)) return inTurns(captureOf(file));
+  return inTurns(captureOf(isPipe(file) ? await buffer(openPipe(file)) : await readFile(file)));
 }
 
 /** Gives out frames one by one, and keeps no object for any of them. */

@@ -1,5 +1,7 @@
-import { createReadStream, statSync } from 'node:fs';
-import { pipeline, Readable, type Transform } from 'node:stream';
+import { constants, createReadStream, openSync, statSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { addAbortSignal, pipeline, Readable, type Transform } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { invalidArgument } from '../../base/errors.js';
 import { nextTurn } from '../../base/timers.js';
 import { decompressorOf, MAGIC_BYTES } from './compressed.js';
@@ -21,17 +23,45 @@ export function checkSource(file: unknown): CaptureSource {
   throw invalidArgument('file', "a path, '-', a Uint8Array or a stream of bytes", file);
 }
 
-/** Whether it can be read only once. */
+/**
+ * Whether it can be read only once.
+ * @throws the errors of the file system
+ */
 export function isOnce(source: CaptureSource): boolean {
-  return (
-    source === '-' ||
-    !(typeof source === 'string' || source instanceof URL || source instanceof Uint8Array)
-  );
+  if (source === '-') return true;
+  if (typeof source === 'string' || source instanceof URL) return isPipe(source);
+  return !(source instanceof Uint8Array);
 }
 
-/** Whether what a path leads to is gone once it was read, as of a pipe. */
-export function isPassing(path: string | URL): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() === false;
+/**
+ * Whether it is the path of a pipe: a named one, or one of a shell (`<(…)`).
+ * @throws the errors of the file system
+ */
+export function isPipe(path: string | URL): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFIFO() === true;
+}
+
+/**
+ * Opens a pipe so that the event loop waits for who writes. A thread of libuv that waits would keep the process from
+ * ending, by `process.exit` as well.
+ * @throws the errors of the file system
+ */
+export function openPipe(path: string | URL): Readable {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  return new Socket({ fd, readable: true, writable: false });
+}
+
+/**
+ * All that comes by a pipe or a stream.
+ * @returns null: the signal came before
+ */
+export async function wholeOf(stream: Readable, signal?: AbortSignal): Promise<Uint8Array | null> {
+  try {
+    return await buffer(signal === undefined ? stream : addAbortSignal(signal, stream));
+  } catch (error) {
+    if (signal?.aborted) return null;
+    throw error;
+  }
 }
 
 /**
@@ -39,9 +69,8 @@ export function isPassing(path: string | URL): boolean {
  * @throws rejects with the errors of the file system; Error `ERR_ZEROSEND_CAPTURE` for a compression that
  * is not known; those of zlib where it is damaged
  */
-export async function* chunksOf(source: CaptureSource): AsyncGenerator<Buffer> {
-  const from = rawChunks(source);
-  const raw = from[Symbol.asyncIterator]();
+export async function* chunksOf(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
+  const raw = source[Symbol.asyncIterator]();
   let decompressor: Transform | null = null;
   try {
     let first: Buffer = Buffer.alloc(0);
@@ -59,7 +88,7 @@ export async function* chunksOf(source: CaptureSource): AsyncGenerator<Buffer> {
     if (decompressor === null) await raw.return?.();
     else {
       // It has asked for more by then, which may never come: the answer is not waited for.
-      if (from instanceof Readable) from.destroy();
+      if (source instanceof Readable) source.destroy();
       void (async () => raw.return?.())().catch(() => {});
     }
   }
@@ -71,11 +100,15 @@ async function* restOf(first: Buffer, rest: AsyncIterator<Uint8Array>): AsyncGen
     yield bytesOf(step.value);
 }
 
-function rawChunks(source: CaptureSource): AsyncIterable<Uint8Array> {
+/**
+ * What is read, as a stream where it is none.
+ * @throws the errors of the file system, of a pipe
+ */
+export function rawChunks(source: CaptureSource): AsyncIterable<Uint8Array> {
   if (source === '-') return process.stdin;
   if (source instanceof Uint8Array) return piecesOf(source);
   if (typeof source === 'string' || source instanceof URL) {
-    return createReadStream(source, { highWaterMark: CHUNK });
+    return isPipe(source) ? openPipe(source) : createReadStream(source, { highWaterMark: CHUNK });
   }
   return source;
 }

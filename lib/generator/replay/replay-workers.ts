@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -8,7 +7,7 @@ import { clock, timeOrigin } from '../../base/timers.js';
 import { checkInteger } from '../../base/validate.js';
 import { withReport, workerError } from '../base/errors.js';
 import { checkBoolean, checkKeys } from '../base/validate.js';
-import { isPassing } from '../captures/chunks.js';
+import { isPipe, openPipe, wholeOf } from '../captures/chunks.js';
 import { meanRates, NO_PROGRESS, type Progress } from '../runs/meter.js';
 import { checkObserved } from '../runs/run-options.js';
 import { progressAtEnd, reportOf, sumProgress, sumReports } from '../workers/aggregate.js';
@@ -78,7 +77,12 @@ export async function replayInWorkers(options: ReplayWorkersOptions): Promise<Re
   const content = shared(options.capture, stream && workers > 1);
   const { socket: _, server: __, capture: ___, onProgress: ____, signal: _____, ...rest } = options;
   const { workers: ______, stream: _______, ...own } = rest;
-  const capture = typeof content === 'string' && !stream ? await once(content) : content;
+  const isRead = typeof content === 'string' && !stream && isPipe(content);
+  const capture = isRead ? await contentOf(content, signal) : content;
+  if (capture === null) {
+    const nothing: ReplayReport = { ...reportOfDead(NO_PROGRESS), ended: 'signal' };
+    return sumOf(Array.from({ length: workers }, () => nothing));
+  }
   const all: Replayer[] = [];
   const stop = () => {
     for (const one of all) one.tell({ type: 'stop' });
@@ -210,7 +214,7 @@ function checkSockets(name: string, socket: WorkerSocket): void {
 function shared(capture: unknown, often: boolean): string | Uint8Array {
   const path = capture instanceof URL ? fileURLToPath(capture) : capture;
   if (typeof path === 'string') {
-    if (!often || !isPassing(path)) return path;
+    if (!often || !isPipe(path)) return path;
     const what = 'a file or its content, where several workers read it as they go';
     throw invalidArgument('options.capture', what, capture);
   }
@@ -223,8 +227,9 @@ function shared(capture: unknown, often: boolean): string | Uint8Array {
 }
 
 /** Threads that read a pipe would each get a part of it: it is read here, and they share what was in it. */
-async function once(path: string): Promise<string | Uint8Array> {
-  return isPassing(path) ? shared(await readFile(path), false) : path;
+async function contentOf(path: string, signal?: AbortSignal): Promise<string | Uint8Array | null> {
+  const content = await wholeOf(openPipe(path), signal);
+  return content && shared(content, false);
 }
 
 function sumOf(workers: ReplayReport[]): ReplayWorkersReport {

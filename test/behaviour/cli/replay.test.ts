@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { template } from 'zerosend/generator';
@@ -279,6 +281,43 @@ describe('zerosend replay --udp', () => {
       packets: 50,
       skipped: [{ reason: 'no UDP payload', frames: 50 }],
     });
+  });
+});
+
+describe('zerosend replay of a named pipe', () => {
+  const replayed = (fifo: string, ...more: string[]) => {
+    execFileSync('mkfifo', [fifo]);
+    const args = [fifo, '--udp', '127.0.0.1:9', '--speed', 'max', '--json', ...more];
+    return new Running([...REPLAY, ...args]);
+  };
+
+  it.each<[string[]]>([[[]], [['--stream']], [['--loops', '2']], [['--workers', '2']]])(
+    'ends by Ctrl-C while nothing comes of it: %j',
+    async (more) => {
+      const fifo = join(folder, `silent${more.join('')}`);
+      const running = replayed(fifo, ...more);
+      const writing = await open(fifo, 'w'); // it has been opened for reading
+      running.child.kill('SIGINT');
+      const { code, stdout } = await running.ended();
+      await writing.close();
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ ok: true, sends: 0 });
+    },
+  );
+
+  it.each([
+    [1, []],
+    [3, ['--loops', '3']],
+    [1, ['--workers', '2']],
+  ])('sends what comes of it %i times: %s', async (times, more) => {
+    const fifo = join(folder, `pipe${more.join('')}`);
+    const running = replayed(fifo, ...more);
+    const writing = await open(fifo, 'w');
+    await writing.writeFile(pcap(frames(50)));
+    await writing.close();
+    const { code, stdout, stderr } = await running.ended();
+    expect(code, stderr).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ ok: true, packets: 25 * times });
   });
 });
 

@@ -518,6 +518,23 @@ describe('replay in workers', () => {
     });
   });
 
+  it('reads a pipe as it comes by one of them, once, and ends with its signal while nothing comes', async () => {
+    const fifo = join(folder, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const options = {
+      socket: { udp: { remote: { address: '127.0.0.1', port: 9 } } },
+      capture: fifo,
+    };
+    const looped = replayInWorkers({ ...options, workers: 1, stream: true, loops: 2 });
+    await expect(looped).rejects.toThrow(/a stream can be read only once/);
+    const stop = new AbortController();
+    const silent = replayInWorkers({ ...options, workers: 2, signal: stop.signal });
+    const writing = await open(fifo, 'w'); // it has been opened for reading
+    stop.abort();
+    expect(await silent).toMatchObject({ ended: 'signal', packets: 0 });
+    await writing.close();
+  });
+
   it('tells what goes wrong in one of them, and stops with its signal', async () => {
     const udp = { remote: { address: '127.0.0.1', port: 9 } };
     const code = (options: object) =>
