@@ -9,6 +9,8 @@ const ADDRESS = '127.0.0.1';
 /** Milliseconds that clients have to receive the end, before they are disconnected. */
 const GRACE = 500;
 const MOST_CONNECTIONS = 64;
+/** Milliseconds; the first two hold when the third, by default half a minute, has passed. */
+const TIMES = { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000 };
 
 const HEADERS = {
   'Content-Security-Policy':
@@ -44,10 +46,8 @@ export class PageServer {
       ['/icon.svg', ['image/svg+xml', parts.icon]],
       ['/saved.html', ['text/html', savedPage(parts)]],
     ]);
-    this.#server = createServer((request, response) => this.#answer(request, response));
+    this.#server = createServer(TIMES, (request, response) => this.#answer(request, response));
     this.#server.maxConnections = MOST_CONNECTIONS;
-    this.#server.headersTimeout = 5_000;
-    this.#server.requestTimeout = 10_000;
     this.#unsubscribe = monitor.subscribe((snapshot) => {
       if (this.#clients.size === 0) return;
       this.#clients.sendToAll('look', JSON.stringify({ row: rowOf(snapshot), snapshot }));

@@ -247,6 +247,19 @@ describe('the server of the page', () => {
     expect(reads.response.destroyed).toBe(false);
   });
 
+  it('has room again when those that asked for nothing have had their time', async () => {
+    const { url } = await shown();
+    const silent = Array.from({ length: 64 }, (_, i) => {
+      const socket = net.connect(Number(url.port), url.hostname);
+      onTestFinished(() => void socket.destroy());
+      socket.on('error', () => {});
+      if (i % 2 === 0) socket.write('GET / HTTP/1.1\r\nHost: local');
+      return once(socket.resume(), 'close');
+    });
+    await within(Promise.all(silent), 'the end of all connections', 25_000);
+    expect(await ask(url)).toMatchObject({ status: 200 });
+  });
+
   it('ends with the run also where a client does not read', async () => {
     const { run, url } = await shown();
     const { response } = await readEvents(url);
