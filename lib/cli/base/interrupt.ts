@@ -15,9 +15,12 @@ export function interruption(): AbortSignal {
 }
 
 /**
- * For a child process of a command: Ctrl-C goes to the whole process group, and SIGTERM often does (`timeout`, a
- * service manager). The parent decides what they mean.
+ * Options of a child process of a command: Ctrl-C goes to the whole process group, and so does SIGTERM of `timeout`. They
+ * would end a child that has only begun; the parent decides what they mean.
  */
+export const APART = { detached: true } as const;
+
+/** For such a child: a service manager sends SIGTERM to it as well. */
 export function leaveSignalsToParent(): void {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { APART } from '../base/interrupt.js';
 import type { Group, Trial } from './measurements.js';
 import type { Assignment, FromMeasuring, PathDescription, PlanSummary } from './messages.js';
 
@@ -51,7 +52,8 @@ function runIn(
 ): Promise<Measured | { unavailable: string }> {
   const node = [process.execPath, '--expose-gc', PROGRAM, JSON.stringify(assignment)];
   const [command = '', ...args] = [...prefix, ...node];
-  const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  const stdio = ['ignore', 'ignore', 'pipe', 'ipc'] as const;
+  const child: ChildProcess = spawn(command, args, { stdio: [...stdio], ...APART });
   const stop = () => void (child.connected && child.send('stop'));
   signal.addEventListener('abort', stop);
   const groups: Group[] = [];

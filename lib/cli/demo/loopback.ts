@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { BufferPool, TcpSocket, UdpSocket, type ZeroCopySocket } from '../../index.js';
+import { APART } from '../base/interrupt.js';
 import { RepeatedPattern } from './checks.js';
 import type { DemoOptions, Transport } from './options.js';
 import { end, keep } from './processes.js';
@@ -63,7 +64,7 @@ export class Receiver {
    */
   static start(options: ReceiverOptions, onFailure: (error: Error) => void): Promise<Receiver> {
     return new Promise((resolve, reject) => {
-      const child = keep(fork(PROGRAM, [JSON.stringify(options)], { execArgv: [] }));
+      const child = keep(fork(PROGRAM, [JSON.stringify(options)], { execArgv: [], ...APART }));
       const failed = (error: Error) => {
         reject(error);
         onFailure(error);

@@ -1,6 +1,7 @@
 // Starts the sink in a network namespace without a name: it goes with the process inside.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { APART } from '../base/interrupt.js';
 import type { DemoOptions } from './options.js';
 import { end, keep } from './processes.js';
 import { type DemoSnapshot, failedResult, type Result, type Watcher } from './report.js';
@@ -43,6 +44,7 @@ async function runIn(
   const child = keep(
     spawn('unshare', [...flags, process.execPath, PROGRAM, JSON.stringify(given)], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      ...APART,
     }),
   );
   const stop = () => void (child.connected && child.send('stop'));

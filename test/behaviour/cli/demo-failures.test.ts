@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { canMakeNamespaces, hasTool, needs } from '../../support/requirements.js';
+import { canMakeNamespaces, needs } from '../../support/requirements.js';
 import { Running, zerosend } from './shell.js';
 
 /** A process that has ended, but whose parent has not asked how, does not live. */
@@ -20,9 +20,9 @@ async function expectGone(pid: number): Promise<void> {
 }
 
 /** Starts a long run, and waits until it sends; `childPid` is its child process. */
-async function sending(transport: string, ...prefix: string[]) {
+async function sending(transport: string) {
   const args = ['--only', transport, '--seconds', '40'];
-  const argv = [...prefix, process.execPath, zerosend, 'demo', ...args];
+  const argv = [process.execPath, zerosend, 'demo', ...args];
   const running = new Running(argv, { timeout: 60_000 });
   const { child } = running;
   const pid = child.pid as number;
@@ -81,18 +81,24 @@ describe('zerosend demo, ended from outside', () => {
     expect(lives(childPid)).toBe(false);
   });
 
-  // As `timeout` and service managers send it.
+  // As a service manager sends it.
   it.each(['SIGINT', 'SIGTERM'] as const)(
-    '%s to all of its processes is one to it',
-    needs(hasTool('setsid'), 'the tool setsid'),
+    '%s to each of its processes is one to it',
     async (signal) => {
-      const { child, ended } = await sending('udp', 'setsid');
-      process.kill(-(child.pid as number), signal);
+      const { child, childPid, ended } = await sending('udp');
+      process.kill(childPid, signal);
+      child.kill(signal);
       const { code, stdout } = await ended;
       expect(stdout).toContain('Every id completed exactly once, and every byte was right.');
       expect(code).toBe(0);
     },
   );
+
+  it('has children that no signal to its process group reaches, also while they begin', async () => {
+    const { child, childPid } = await sending('udp');
+    const groupOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')[4];
+    expect(groupOf(childPid)).not.toBe(groupOf(child.pid as number));
+  });
 
   it.each(['tcp', 'udp'])('%s: takes its children along when it is killed', async (transport) => {
     const { child, childPid, ended } = await sending(transport);

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { APART } from '../../base/interrupt.js';
 import { type Attempt, MOMENT_MS } from './attempt.js';
 import type { ProbeName } from './list.js';
 import { type Answer, tryAll } from './try-all.js';
@@ -53,7 +54,10 @@ function endOfChild(
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     const args = [...process.execArgv, CHILD, ...names];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn(process.execPath, args, {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      ...APART,
+    });
     const kill = () => child.kill('SIGKILL');
     // Each probe has a time limit of its own; this one is for a child that hangs.
     const timer = setTimeout(kill, 5 * MOMENT_MS);
