@@ -88,8 +88,8 @@ class Poller {
 
  private:
   // A handle is an index and, above it, the generation of the index, so that a stale handle finds
-  // nothing instead of another socket. A program may hold a closed socket for any time, and send on it
-  // by mistake: an index whose generations are used up is used again only when there is no other
+  // nothing instead of another socket. A program may hold a closed socket for any time, and send on
+  // it by mistake: an index whose generations are used up is used again only when there is no other
   // left, after 2^32 sockets.
   static constexpr uint32_t kIndexBits = 20;
   static constexpr uint32_t kIndexMask = (1u << kIndexBits) - 1;

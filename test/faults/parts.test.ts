@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { CompletionRange } from 'zerosend';
 import { fillStream } from '../../rig/pattern.mjs';
+import { expectNeedsDrain } from '../support/submit.js';
 import { byThread } from './handed-over.mjs';
 import {
   clearFaultsAfterEach,
@@ -142,10 +143,11 @@ describe('a send of parts over UDP', () => {
   it('waits for room, whole, and goes out in its turn', async () => {
     await withUdpReceiver(async (receiver) => {
       const sender = await Sender.udp(receiver);
-      inject('sendmsg', { error: 'EAGAIN', times: 4 });
+      inject('sendmsg', { error: 'EAGAIN', times: ALWAYS });
       expect(sender.sendParts(PARTS)).toBe('accepted');
-      expect(sender.socket.needDrain).toBe(true);
+      await expectNeedsDrain(sender.socket);
       expect(sender.send()).toBe('accepted');
+      inject('sendmsg');
       await sender.flushed();
       expect(await sender.finish()).toMatchObject(GOOD);
     });

@@ -32,7 +32,7 @@ export async function giveUp({
   length = protocol === 'tcp' ? 16_384 : 46 * SEGMENT,
   ...rest
 }: Case) {
-  const rig = await rigUp('veth', { rate: rest.broken ? '10mbit' : '40mbit' });
+  const rig = await rigUp('veth', { rate: rest.broken ? '10mbit' : '20mbit' });
   await using receiver = await startReceiver({ protocol, namespace: rig.receiver, seed: 'any' });
   const { v4: address } = rig.receiverAddress;
   const count = Math.min(512, Math.floor((3 << 20) / length));

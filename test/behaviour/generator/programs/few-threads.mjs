@@ -3,11 +3,14 @@
 // RLIMIT_NPROC, which holds for a user without capabilities. Says how it failed, and what is left.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { generateInWorkers, replayInWorkers } from 'zerosend/generator';
 
 const { port, spare, user, ...options } = JSON.parse(process.argv[2] ?? '');
 const threads = () =>
   Number(/^Threads:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+// libuv starts the threads for files with the first file, and ends the process where it gets none.
+await stat('/');
 const before = threads();
 const limit = `--nproc=${before + spare}`;
 const { status } = spawnSync('prlimit', ['--pid', String(process.pid), limit]);
