@@ -24,9 +24,13 @@ interface Watch {
 
 /** The stack of the caller of `callee`, in the format of `Error.stack`. */
 export function stackOfCaller(callee: (...args: never[]) => unknown): string {
-  const holder: { stack?: string } = {};
+  const holder: { stack?: unknown } = {};
   Error.captureStackTrace(holder, callee);
-  return (holder.stack ?? '').split('\n').slice(1).join('\n');
+  // Error.prepareStackTrace of the program may make something else of it.
+  return String(holder.stack ?? '')
+    .split('\n')
+    .slice(1)
+    .join('\n');
 }
 
 /**

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
+import { types } from 'node:util';
 import { invalidArgument } from '../../base/errors.js';
 import { rangeError } from '../base/errors.js';
 import { objectsThatFit } from '../base/heap-room.js';
@@ -91,7 +92,7 @@ export function framesOf(capture: Capture): Frames {
 
 function isPath(file: unknown): file is string | URL {
   if (typeof file === 'string' || file instanceof URL) return true;
-  if (file instanceof Uint8Array) return false;
+  if (types.isUint8Array(file)) return false;
   throw invalidArgument('file', 'a path or a Uint8Array', file);
 }
 

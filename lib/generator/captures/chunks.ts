@@ -2,6 +2,7 @@ import { constants, createReadStream, openSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { addAbortSignal, pipeline, Readable, type Transform } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { types } from 'node:util';
 import { invalidArgument } from '../../base/errors.js';
 import { nextTurn } from '../../base/timers.js';
 import { decompressorOf, MAGIC_BYTES } from './compressed.js';
@@ -14,7 +15,7 @@ const CHUNK = 2 ** 18;
 
 /** @throws TypeError `ERR_ZEROSEND_INVALID_ARGUMENT` */
 export function checkSource(file: unknown): CaptureSource {
-  if (typeof file === 'string' || file instanceof URL || file instanceof Uint8Array) return file;
+  if (typeof file === 'string' || file instanceof URL || types.isUint8Array(file)) return file;
   if (
     typeof (Object(file) as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator] === 'function'
   ) {
@@ -30,7 +31,7 @@ export function checkSource(file: unknown): CaptureSource {
 export function isOnce(source: CaptureSource): boolean {
   if (source === '-') return true;
   if (typeof source === 'string' || source instanceof URL) return isPipe(source);
-  return !(source instanceof Uint8Array);
+  return !types.isUint8Array(source);
 }
 
 /**
@@ -106,7 +107,7 @@ async function* restOf(first: Buffer, rest: AsyncIterator<Uint8Array>): AsyncGen
  */
 export function rawChunks(source: CaptureSource): AsyncIterable<Uint8Array> {
   if (source === '-') return process.stdin;
-  if (source instanceof Uint8Array) return piecesOf(source);
+  if (types.isUint8Array(source)) return piecesOf(source);
   if (typeof source === 'string' || source instanceof URL) {
     return isPipe(source) ? openPipe(source) : createReadStream(source, { highWaterMark: CHUNK });
   }
@@ -122,6 +123,6 @@ async function* piecesOf(content: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 function bytesOf(chunk: unknown): Buffer {
-  if (!(chunk instanceof Uint8Array)) throw invalidArgument('file', 'a stream of bytes', chunk);
+  if (!types.isUint8Array(chunk)) throw invalidArgument('file', 'a stream of bytes', chunk);
   return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { invalidArgument } from '../../base/errors.js';
 import { checkInteger } from '../../base/validate.js';
 import { rangeError } from '../base/errors.js';
@@ -69,8 +70,8 @@ export class PayloadSequence {
    * longer than a header can say
    */
   write(bytes: Uint8Array, payload: Uint8Array, base = 0): number {
-    if (!(payload instanceof Uint8Array)) throw invalidArgument('payload', 'a Uint8Array', payload);
-    if (!(bytes instanceof Uint8Array)) throw invalidArgument('bytes', 'a Uint8Array', bytes);
+    if (!types.isUint8Array(payload)) throw invalidArgument('payload', 'a Uint8Array', payload);
+    if (!types.isUint8Array(bytes)) throw invalidArgument('bytes', 'a Uint8Array', bytes);
     checkInteger('base', base, 0, bytes.length);
     const shape = this.#shapes.get(payload.length) ?? this.#shapeFor(payload.length);
     const { length, places, values, kept, checksums } = shape;

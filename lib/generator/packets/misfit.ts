@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { invalidArgument, outOfRange } from '../../base/errors.js';
 import { rangeError } from '../base/errors.js';
 
@@ -9,7 +10,7 @@ export function misfit(message: string): RangeError {
 /** Bytes that lie at the end of a header: options of a multiple of `unit`, at most `most`. */
 export function optionBytes(name: string, value: unknown, unit: number, most: number): Uint8Array {
   if (value === undefined) return new Uint8Array(0);
-  if (!(value instanceof Uint8Array)) throw invalidArgument(name, 'a Uint8Array', value);
+  if (!types.isUint8Array(value)) throw invalidArgument(name, 'a Uint8Array', value);
   if (value.length % unit !== 0 || value.length > most) {
     throw outOfRange(`${name}.length`, `a multiple of ${unit}, at most ${most}`, value.length);
   }

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { invalidArgument } from '../../base/errors.js';
 import { checkInteger, checkObject } from '../../base/validate.js';
 import { checkKeys } from '../base/validate.js';
@@ -87,7 +88,7 @@ export function crc32c(bytes: Uint8Array, start = 0, end: number = lengthOf(byte
 }
 
 function lengthOf(bytes: unknown): number {
-  if (!(bytes instanceof Uint8Array)) throw invalidArgument('bytes', 'a Uint8Array', bytes);
+  if (!types.isUint8Array(bytes)) throw invalidArgument('bytes', 'a Uint8Array', bytes);
   return bytes.length;
 }
 

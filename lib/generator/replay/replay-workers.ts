@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { types } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { abortCalls } from '../../base/abort-groups.js';
 import { invalidArgument, withOwn } from '../../base/errors.js';
@@ -218,7 +219,7 @@ function shared(capture: unknown, often: boolean): string | Uint8Array {
     const what = 'a file or its content, where several workers read it as they go';
     throw invalidArgument('options.capture', what, capture);
   }
-  if (!(capture instanceof Uint8Array)) {
+  if (!types.isUint8Array(capture)) {
     throw invalidArgument('options.capture', 'a path or a Uint8Array', capture);
   }
   const bytes = new Uint8Array(new SharedArrayBuffer(capture.length));

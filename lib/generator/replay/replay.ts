@@ -3,6 +3,7 @@
 // others are (`passing-feed`).
 
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { types } from 'node:util';
 import { clock } from '../../base/timers.js';
 import { withReport } from '../base/errors.js';
 import { type Capture, readCaptureInTurns } from '../captures/capture.js';
@@ -113,7 +114,7 @@ async function feedOf(checked: CheckedReplay): Promise<KeptFeed | PassingFeed> {
 }
 
 function isCapture(value: unknown): value is Capture {
-  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return false;
+  if (typeof value !== 'object' || value === null || types.isUint8Array(value)) return false;
   // Of a capture that was read, the frames are not to be made only to look at them.
   const frames = Object.getOwnPropertyDescriptor(value, 'frames');
   return frames?.get !== undefined || Array.isArray((value as Capture).frames);

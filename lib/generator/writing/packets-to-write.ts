@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { invalidArgument } from '../../base/errors.js';
 import { checkInteger } from '../../base/validate.js';
 import type { AnyField } from '../fields/fields.js';
@@ -96,7 +97,7 @@ const itself = (packet: Uint8Array) => [packet];
 function checkIterable(packets: object): NonNullable<PacketsToWrite['packets']> {
   const iterable = Object(packets) as Partial<Iterable<unknown> & AsyncIterable<unknown>>;
   if (
-    !(packets instanceof Uint8Array) &&
+    !types.isUint8Array(packets) &&
     (iterable[Symbol.asyncIterator] ?? iterable[Symbol.iterator])
   ) {
     return packets as NonNullable<PacketsToWrite['packets']>;
@@ -139,13 +140,13 @@ function leaving(parts: readonly PacketSequence[]): Omit<Source, 'packets'> {
 
 /** Checks a packet of a sequence that is not ours. */
 export function checkPacket(packet: unknown, number: number): Exclude<PacketToWrite, Uint8Array> {
-  if (packet instanceof Uint8Array) return { bytes: packet };
+  if (types.isUint8Array(packet)) return { bytes: packet };
   const name = `options.packets: packet ${number}`;
   const { bytes, time, originalLength, linkType } = Object(packet) as Exclude<
     PacketToWrite,
     Uint8Array
   >;
-  if (!(bytes instanceof Uint8Array))
+  if (!types.isUint8Array(bytes))
     throw invalidArgument(name, 'a Uint8Array, or an object with bytes', packet);
   if (time !== undefined && time !== null && typeof time !== 'bigint') {
     throw invalidArgument(`${name}.time`, 'a bigint', time);

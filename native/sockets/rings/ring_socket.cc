@@ -99,11 +99,11 @@ void RingSocket::look_around() {
   interface_->tell(facts);
   // The interface's own count may begin anew, with its driver.
   if (facts.tx_dropped < dropped_before_) dropped_before_ = 0;
-  uint64_t& dropped = counters_[Counter::interfaceDropped];
   // The kernel announces a lost carrier up to a second after the event. An interface that has
   // dropped packets since the last look may have lost it.
-  if (facts.tx_dropped - dropped_before_ > dropped) note_link();
-  dropped = facts.tx_dropped - dropped_before_;
+  if (facts.tx_dropped > dropped_before_) note_link();
+  counters_[Counter::interfaceDropped] += facts.tx_dropped - dropped_before_;
+  dropped_before_ = facts.tx_dropped;
 }
 
 // Tells JavaScript, once for each time that the interface goes down, that it is down: frames that

@@ -247,7 +247,7 @@ class RingSocket : public Socket {
   InterfaceWatch* interface_watch_ = nullptr;
   bool rested_ = true;           // sends have stopped since the last catch_up()
   InterfaceFacts facts_;         // as last asked for
-  uint64_t dropped_before_ = 0;  // by the interface, before this socket was opened
+  uint64_t dropped_before_ = 0;  // by the interface, at the last look
   int timer_fd_ = -1;
   long interval_ns_ = kShortestInterval;
   uint64_t next_id_;

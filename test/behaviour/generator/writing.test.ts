@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { type PacketToWrite, readCapture, template, writeCapture } from 'zerosend/generator';
 import { folderOfFile } from '../../support/folders.js';
@@ -237,6 +238,19 @@ describe('writeCapture', () => {
       const found = framesOf(await read).frames.map(({ bytes }) => bytes);
       expect(found).toEqual(packets.map(({ bytes }) => hex(bytes)));
     }
+  });
+
+  it('takes bytes of another context', async () => {
+    const { bytes } = template({ payload: 'of here' });
+    const foreign: Uint8Array = runInNewContext('Uint8Array.from(bytes)', { bytes: [...bytes] });
+    const payload: Uint8Array = runInNewContext('Uint8Array.of(1, 2, 3)');
+    const file = join(folder, 'foreign.pcap');
+    const packets = [foreign, template({ payload }).bytes];
+    expect(await writeCapture({ file, packets })).toMatchObject({ packets: 2 });
+    const content = runInNewContext('Uint8Array.from(bytes)', { bytes: [...readFileSync(file)] });
+    expect([...readCapture(content).frames].map((frame) => hex(frame.bytes))).toEqual(
+      packets.map(hex),
+    );
   });
 
   it('has written what its report counts, where a packet or the stream fails', async () => {

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { BufferPool, BufferRun, PooledBuffer, UdpSocket } from 'zerosend';
 import { Pacer } from 'zerosend/generator';
 import { connectTo, makePool, openTo, startPeer } from '../../support/endpoints.js';
@@ -59,6 +59,17 @@ describe('console.log', () => {
     const buffer = pool.tryAcquire() as PooledBuffer;
     buffer.release();
     expect(show(buffer)).toContain("state: 'free'");
+  });
+
+  it('verifies also where the program has stack traces of its own', () => {
+    const { prepareStackTrace } = Error;
+    onTestFinished(() => {
+      Error.prepareStackTrace = prepareStackTrace;
+    });
+    Error.prepareStackTrace = (_, sites) => sites;
+    const pool = makePool({ bufferSize: 4096, count: 1, verify: true });
+    pool.tryAcquire()?.release();
+    expect(pool.free).toBe(1);
   });
 
   it('shows a pacer before and while it runs', () => {

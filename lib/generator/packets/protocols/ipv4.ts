@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { outOfRange } from '../../../base/errors.js';
 import { checkInteger } from '../../../base/validate.js';
 import { finalAddress, ipv4Options } from '../ipv4-options.js';
@@ -87,7 +88,7 @@ export const ipv4: Protocol = {
 /** Where the address is at which the packet ends up: a source route has it, unless it has been followed. */
 function finalDestination({ values: { options } }: Layer): number {
   let destination = 16;
-  if (!(options instanceof Uint8Array)) return destination;
+  if (!types.isUint8Array(options)) return destination;
   for (const option of ipv4Options(options, 0, options.length)) {
     const at = finalAddress(options, option);
     if (at >= 0) destination = HEADER + at;

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { invalidArgument } from '../../../base/errors.js';
 import type { Protocol } from '../protocol.js';
 
@@ -14,6 +15,6 @@ export const raw: Protocol = {
 export function contentOf(name: string, value: unknown): Uint8Array {
   if (value === undefined) return new Uint8Array(0);
   if (typeof value === 'string') return Buffer.from(value);
-  if (value instanceof Uint8Array) return value;
+  if (types.isUint8Array(value)) return value;
   throw invalidArgument(name, 'a Uint8Array or a string', value);
 }
