@@ -80,8 +80,10 @@ function make(meter: Meter, { name, kind, unit, help }: Reading): Observable {
     unit: unit === 'By' || unit === 's' ? unit : `{${unit}}`,
   };
   const full = `zerosend.${NAMES[name] ?? name}`;
-  return kind === 'counter'
-    ? meter.createObservableCounter(full, options)
+  if (kind === 'counter') return meter.createObservableCounter(full, options);
+  // Who sums up over processes must not add ages.
+  return unit === 's'
+    ? meter.createObservableGauge(full, options)
     : meter.createObservableUpDownCounter(full, options);
 }
 

@@ -45,6 +45,12 @@ describe("observe() of 'zerosend/metrics'", () => {
     );
     expect(find('zerosend.socket.open', udp)).toBe(stats.byProtocol.udp.open);
     expect(find('zerosend.pool.buffers', { 'zerosend.state': 'free' })).toBe(stats.pools.free);
+    const types = Object.fromEntries(all.map(({ descriptor: { name, type } }) => [name, type]));
+    expect(types).toMatchObject({
+      'zerosend.sends': 'OBSERVABLE_COUNTER',
+      'zerosend.socket.open': 'OBSERVABLE_UP_DOWN_COUNTER',
+      'zerosend.send.oldest_age': 'OBSERVABLE_GAUGE', // ages of several processes are no sum
+    });
     expect(find('zerosend.completion.duration', { ...udp, 'zerosend.quantile': '1' })).toBeCloseTo(
       stats.byProtocol.udp.completionLatency.max / 1e9,
       12,
