@@ -45,7 +45,9 @@ describe("observe() of 'zerosend/metrics'", () => {
     );
     expect(find('zerosend.socket.open', udp)).toBe(stats.byProtocol.udp.open);
     expect(find('zerosend.pool.buffers', { 'zerosend.state': 'free' })).toBe(stats.pools.free);
-    const types = Object.fromEntries(all.map(({ descriptor: { name, type } }) => [name, type]));
+    // The exporter has the type of the instrument, which the declarations of its descriptors leave out.
+    const descriptors = all.map(({ descriptor }) => descriptor as { name: string; type?: string });
+    const types = Object.fromEntries(descriptors.map(({ name, type }) => [name, type]));
     expect(types).toMatchObject({
       'zerosend.sends': 'OBSERVABLE_COUNTER',
       'zerosend.socket.open': 'OBSERVABLE_UP_DOWN_COUNTER',
