@@ -214,7 +214,7 @@ async function open(
   const isSentOnce = loops === 1 && workers === 1;
   if (piped && stream && !isSentOnce) {
     throw new UsageError(
-      '--stream reads standard input and pipes once: neither --loops nor --workers are taken',
+      '--stream reads standard input once, and so a pipe: neither --loops nor --workers are taken',
     );
   }
   if (stream || (found?.size ?? 0) > LOADED || (piped && isSentOnce)) {
