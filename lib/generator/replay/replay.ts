@@ -222,6 +222,7 @@ class Replay {
       for (const batch of this.#taken.batches.slice(way)) {
         for (let i = 0; i < batch.count; i++) batch.buffers[i]?.release();
       }
+      this.#sessions.refused(way, error);
       throw error;
     }
     this.#sessions.sent(way, count, bytes);

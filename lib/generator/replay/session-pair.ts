@@ -69,6 +69,11 @@ export class SessionPair {
     return (this.#sessions[way] as Session).room();
   }
 
+  /** Notes what the socket of that way has thrown. */
+  refused(way: number, error: unknown): void {
+    (this.#sessions[way] as Session).refused(error);
+  }
+
   sent(way: number, packets: number, bytes: number): void {
     (this.#sessions[way] as Session).meter.sent(packets, bytes, packets);
   }

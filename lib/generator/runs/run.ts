@@ -214,6 +214,7 @@ export class Run {
   }
 
   #leaveOut({ error, packets }: Refusal): number {
+    this.#session.refused(error);
     skipOrThrow(this.#options.onError, error, packets);
     this.#refused += packets;
     return packets;

@@ -44,6 +44,7 @@ export class Session {
   #ended: Ended = 'count';
   #ends = Number.POSITIVE_INFINITY;
   #failure: unknown;
+  #refusal: unknown;
   readonly #reported: Since = { at: 0, packets: 0, bytes: 0 };
 
   constructor(options: SessionOptions) {
@@ -83,7 +84,7 @@ export class Session {
       this.#stop.abort();
     } catch (error) {
       this.meter.stop();
-      this.#fail(await socketEnd.explain(error));
+      this.#fail(error === this.#refusal ? await socketEnd.explain(error) : error);
     }
     over.abort();
     clearInterval(ticker);
@@ -138,6 +139,14 @@ export class Session {
     } catch (error) {
       if (!this.stop.aborted) throw error;
     }
+  }
+
+  /**
+   * Notes what the socket has thrown: what it is about is added where the run ends by it. What else ends a
+   * run, such as a function of the user's, may be about another socket, or about none.
+   */
+  refused(error: unknown): void {
+    this.#refusal = error;
   }
 
   /** Ends it, unless it has ended already. */

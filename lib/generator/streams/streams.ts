@@ -277,6 +277,7 @@ export class StreamsRun implements Owner {
   }
 
   #leaveOut(error: unknown, packets: number): void {
+    this.#session.refused(error);
     skipOrThrow(this.#options.onError, error, packets);
     this.#refused += packets;
   }

@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -171,6 +171,30 @@ describe('a run that fails', () => {
       code: 'ERR_ZEROSEND_SOCKET_CLOSED',
       report: { ended: 'error', packets: 20, loops: 1, frames: 20, failed: 0, problem: null },
     });
+  });
+
+  it('by what a function throws of another socket leaves its own open', async () => {
+    const { socket } = await setUp();
+    const { socket: other } = await setUp();
+    await other.close();
+    const fill = (): number => other.send(new Uint8Array(1));
+    await expect(generate({ socket, fill })).rejects.toThrow(/^the socket is closed$/);
+    expect(await generate({ socket, template: { payload: 'x' }, count: 1 })).toMatchObject({
+      packets: 1,
+    });
+  });
+
+  it('by an error of a file does not say that it is about the socket', async () => {
+    const { socket } = await setUp();
+    const missing = join(folder, 'missing');
+    const fill = (): number => readFileSync(missing).length;
+    const error: GeneratorError = await generate({ socket, fill }).then(
+      () => expect.unreachable(),
+      (reason) => reason,
+    );
+    expect(error).toMatchObject({ code: 'ENOENT', report: { ended: 'error', packets: 0 } });
+    expect(error.message).not.toContain('port');
+    expect(error).not.toHaveProperty('port');
   });
 
   it('leaves socket and pool to the next one', async () => {

@@ -216,6 +216,28 @@ describe('replay through two sockets', () => {
     await failed;
   });
 
+  it.each([0, 1])('leaves the other open when socket %i is closed', async (which) => {
+    const peers = await Promise.all(
+      [1, 2].map(() => startPeer({ protocol: 'udp', discard: true })),
+    );
+    const sockets = await Promise.all(peers.map((peer) => openTo(peer)));
+    const running = replay({
+      socket: sockets[0]!,
+      server: { socket: sockets[1]! },
+      capture: dialogue,
+      loops: Number.POSITIVE_INFINITY,
+    });
+    const failed = expect(running).rejects.toMatchObject({ code: 'ERR_ZEROSEND_SOCKET_CLOSED' });
+    await peers[which]!.until(({ datagrams }) => datagrams > 10);
+    await sockets[which]!.close();
+    await failed;
+    const other = sockets[1 - which]!;
+    expect(await replay({ socket: other, capture: dialogue, speed: 100 })).toMatchObject({
+      ended: 'count',
+      packets: 600,
+    });
+  });
+
   it.each([0, 1])('ends in a gap of the capture when socket %i is closed', async (which) => {
     const peers = await Promise.all(
       [1, 2].map(() => startPeer({ protocol: 'udp', discard: true })),
