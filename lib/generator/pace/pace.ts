@@ -215,17 +215,21 @@ export class Pace {
    * the new rate would make up for it.
    * @param factor null, or of a rate in bits that goes on where it is, with packets of another length: how
    * many of them there are for each that there was
+   * @throws what a function says that is no rate; then all is as it was
    */
   setRate(rate: CheckedRate, now: number, factor: number | null = null): void {
     const before = this.#rate;
+    const begun = this.started ? Math.max(now, this.#begin) : 0;
+    const at = this.paused ? this.#pausedAt : begun;
+    const course = factor === null ? new Course(rate.lines, at) : null;
+    course?.timeOf(rate.burst * this.#of); // a function is asked for the times of its first burst
+    const count = this.started ? this.#course.countAt(at) : 0;
     this.#rate = rate;
     if (!this.started) return;
-    const at = this.paused ? this.#pausedAt : Math.max(now, this.#begin);
-    const count = this.#course.countAt(at);
     this.#dueBefore += count;
     this.#steady = false;
-    if (factor === null) this.#course = new Course(rate.lines, at);
-    else this.#course.goOn(at, factor);
+    if (course !== null) this.#course = course;
+    else this.#course.goOn(at, factor ?? 1);
     const each = rate.burst * this.#of;
     // A burst that has begun ends here: what is left of it counts as waited for.
     this.#mark += this.#begun * this.#of;

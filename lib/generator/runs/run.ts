@@ -84,9 +84,10 @@ export class Run {
     } else if (this.#pacer !== null) {
       this.#pacer.setRate(rate);
     } else {
-      this.#pacer = new Pacer(rate, options);
-      if (this.#begun) this.#pacer.start();
-      if (this.#paused) this.#pacer.pause();
+      const pacer = new Pacer(rate, options);
+      if (this.#begun) pacer.start();
+      if (this.#paused) pacer.pause();
+      this.#pacer = pacer;
     }
     this.#session.wake();
   }

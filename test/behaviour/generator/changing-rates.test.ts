@@ -34,6 +34,26 @@ describe('a pacer that is paused', () => {
     expect(paced.report(7010.4)).toMatchObject({ lost: 0, achieved: expect.closeTo(1000, -1) });
   });
 
+  it('goes on as it was where another rate is refused', () => {
+    for (const bad of [
+      (s: number) => (s === 0 ? 5 : Number.NaN), // is asked for its second moment later
+      (s: number) => (s < 0.1 ? 5 : -1),
+    ]) {
+      const paced = startedPacer(1000);
+      go(paced, 0, 1000);
+      expect(() => paced.setRate({ packets: bad, burst: 7 }, { now: 1000 })).toThrow(
+        expect.objectContaining({ code: 'ERR_ZEROSEND_OUT_OF_RANGE' }),
+      );
+      expect(go(paced, 1000.05, 2000).most).toBe(1);
+      expect(paced.report(2000)).toMatchObject({
+        asked: 1000,
+        achieved: expect.closeTo(1000, -1),
+        burst: 1,
+        lost: 0,
+      });
+    }
+  });
+
   it('lets one burst of what was due go afterwards, and never the rest', () => {
     const paced = startedPacer({ packets: 1000, burst: 2 });
     paced.take(0);

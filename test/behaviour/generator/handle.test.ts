@@ -97,6 +97,11 @@ describe('the handle of generate', () => {
       expect.objectContaining({ code: 'ERR_ZEROSEND_OUT_OF_RANGE' }),
     );
     run.setRate(null);
+    const packets = (seconds: number) => (seconds < 0.1 ? 0 : -1); // is asked in advance
+    expect(() => run.setRate({ packets })).toThrow(
+      expect.objectContaining({ code: 'ERR_ZEROSEND_OUT_OF_RANGE' }),
+    );
+    expect(run.progress().rateError).toBe(null);
     const report = await run;
     expect(report).toMatchObject({ packets: 3000, pacing: null });
   });
