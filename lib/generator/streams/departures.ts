@@ -8,7 +8,7 @@ import {
 import { LaidSlots } from '../runs/laid-slots.js';
 import type { TemplateCount } from '../runs/mix.js';
 import type { Running } from './stream.js';
-import type { Outlet } from './stream-options.js';
+import type { Content, Outlet } from './stream-options.js';
 
 const MOST = 1024;
 
@@ -23,7 +23,7 @@ export interface Departed {
   /** where each is to be counted */
   readonly counts: TemplateCount[];
   /** why some were refused, in their order */
-  refusals: { error: unknown; packets: number }[];
+  refusals: { error: unknown; from: number; packets: number }[];
 }
 
 /** Makes packets of many templates in the buffers of a pool. */
@@ -39,11 +39,15 @@ class Maker {
   /** Which template the packet that was made last is of. */
   kind = 0;
 
-  /** Makes the next packet of a stream in buffer `i` of a run; returns its length. */
-  make(stream: Running, run: BufferRun, i: number): number {
-    const { mix, write } = stream.content;
+  /** Makes the next packet of a stream, of that content, in buffer `i` of a run; returns its length. */
+  make(
+    stream: Running,
+    { mix, write, sequence: only }: Content,
+    run: BufferRun,
+    i: number,
+  ): number {
     this.kind = mix === null ? 0 : mix.next();
-    const sequence = mix === null ? stream.content.sequence : mix.parts[this.kind];
+    const sequence = mix === null ? only : mix.parts[this.kind];
     const number = stream.next++;
     if (!sequence) {
       this.#slots?.forget(run.first + i, 1);
@@ -108,8 +112,9 @@ export class Departures {
     try {
       for (let i = 0; i < count; i++) {
         const stream = streams[i] as Running;
-        given[i] = this.#maker.make(stream, run, i);
-        counts[i] = stream.content.counts[this.#maker.kind] as TemplateCount;
+        const { content } = stream; // `write` may replace it
+        given[i] = this.#maker.make(stream, content, run, i);
+        counts[i] = content.counts[this.#maker.kind] as TemplateCount;
         if (aimed) to[i] = stream.options.to as UdpDestination;
       }
     } catch (error) {
@@ -176,6 +181,6 @@ export class Departures {
     const { count: packets } = run;
     run.release();
     this.#departed.lengths.fill(0, from, from + packets);
-    this.#departed.refusals.push({ error, packets });
+    this.#departed.refusals.push({ error, from, packets });
   }
 }

@@ -4,7 +4,6 @@
 import { invalidArgument, stateError } from '../../base/errors.js';
 import { TimeHeap } from '../../base/time-heap.js';
 import { clock } from '../../base/timers.js';
-import type { CompletionRange } from '../../index.js';
 import { withReport } from '../base/errors.js';
 import type { AnyField } from '../fields/fields.js';
 import type { PacketDescription } from '../packets/description.js';
@@ -14,6 +13,7 @@ import type { MixPart, TemplateCount } from '../runs/mix.js';
 import { skipOrThrow } from '../runs/run-options.js';
 import { Session } from '../runs/session.js';
 import { type Departed, Departures } from './departures.js';
+import { Owners } from './owners.js';
 import { type Owner, Running, Stream, type StreamEnded, type StreamReport } from './stream.js';
 import {
   type Content,
@@ -27,8 +27,6 @@ import type { StreamsReport } from './streams-report.js';
 
 /** Reports of streams that have ended, which are kept for the report of all. */
 const MOST_ENDED = 16_384;
-/** Of so many ids it is known whose they are. */
-const KNOWN_IDS = 65_536;
 const LONGEST_PHASE_MS = 1000;
 /** Multiples of it, without their whole parts, spread evenly, however many there are. */
 const GOLDEN = 0.618_033_988_749_895;
@@ -46,13 +44,14 @@ export class StreamsRun implements Owner {
   #endedBefore = 0;
   #refused = 0;
   #finishing = false;
-  /** packets that were let go and are not sent yet, by their streams */
-  readonly #open: (Running | null)[] = [];
+  /** packets that were let go and are not sent yet, by their streams; and those of paused streams */
+  #open: Running[] = [];
+  #kept: Running[] = [];
+  /** whether those may not be apart any more */
+  #unsorted = false;
   /** no packet is looked for before that */
   #nextSlice = 0;
-  /** whose packet an id is, by its lowest bits; made where something fails */
-  readonly #owners: (Running | null)[] = [];
-  #nextId = 0;
+  readonly #owners = new Owners();
 
   constructor(options: CheckedStreams) {
     this.#options = options;
@@ -70,14 +69,14 @@ export class StreamsRun implements Owner {
 
   async toEnd(): Promise<StreamsReport> {
     const { socket } = this.#options.outlet;
-    socket.on('complete', this.#onComplete);
+    socket.on('complete', this.#owners.onComplete);
     try {
       await this.#session.run(() => this.#send());
     } catch (error) {
       this.#endAll();
       throw withReport(error, this.report());
     } finally {
-      socket.off('complete', this.#onComplete);
+      socket.off('complete', this.#owners.onComplete);
     }
     this.#endAll();
     return this.report();
@@ -99,13 +98,13 @@ export class StreamsRun implements Owner {
       const message = 'the streams have ended, or are to end: no other can join them';
       throw stateError('ERR_ZEROSEND_SOCKET_CLOSED', message);
     }
-    this.#joined++;
     const { number, rate } = checked;
     const { packets, burst } = rate;
     const period = Math.min((burst / packets) * 1000, LONGEST_PHASE_MS);
     const start = checked.startAt ?? clock() + ((number * GOLDEN) % 1) * period;
     const running = new Running(checked, start);
     const stream = new Stream<C>(running, this);
+    this.#joined++;
     this.#streams.set(running, stream);
     this.changed(running);
     return stream;
@@ -146,6 +145,7 @@ export class StreamsRun implements Owner {
   changed(stream: Running): void {
     const before = this.#due;
     stream.setTime();
+    this.#unsorted ||= stream.open > 0;
     if (stream.place < 0) {
       if (stream.time < Number.POSITIVE_INFINITY) this.#waiting.add(stream);
     } else if (stream.time < Number.POSITIVE_INFINITY) {
@@ -158,6 +158,7 @@ export class StreamsRun implements Owner {
   }
 
   left(stream: Running): void {
+    this.#unsorted ||= stream.open > 0;
     this.#end(stream, 'left');
     this.#session.wake();
   }
@@ -197,6 +198,7 @@ export class StreamsRun implements Owner {
     const { slice, batch } = this.#options;
     while (!stop.aborted) {
       const now = clock();
+      if (this.#unsorted) this.#sort();
       if (this.#open.length === 0 && now >= this.#nextSlice) {
         this.#letGo(now);
         if (this.#open.length < batch) this.#nextSlice = now + slice;
@@ -213,9 +215,17 @@ export class StreamsRun implements Owner {
 
   /** When there is something to do next. */
   get #due(): number {
-    if (this.#finishing && this.size === 0) return 0;
+    if (this.#unsorted || (this.#finishing && this.size === 0)) return 0;
     const { first } = this.#waiting;
     return first === undefined ? Number.POSITIVE_INFINITY : Math.max(first.time, this.#nextSlice);
+  }
+
+  /** What was let go of a stream stays with it while it is paused, and is gone when it has left. */
+  #sort(): void {
+    this.#unsorted = false;
+    const all = [...this.#kept, ...this.#open].filter(({ ended }) => ended === null);
+    this.#kept = all.filter(({ pace }) => pace.paused);
+    this.#open = all.filter(({ pace }) => !pace.paused);
   }
 
   /** Those that are due let their packets go, the longest due first, as many as one call takes. */
@@ -229,27 +239,33 @@ export class StreamsRun implements Owner {
       const count = stream.take(now, Math.min(left, stream.pace.burst));
       for (let i = 0; i < count; i++) open.push(stream);
       left -= count;
-      if (count === 0 && stream.isOver(now)) this.#end(stream, 'seconds');
+      if (count === 0 && stream.isOver(now)) this.#endInTime(stream);
       else if (stream.time < Number.POSITIVE_INFINITY) this.#waiting.move(stream);
       else this.#waiting.remove(stream);
     }
+  }
+
+  /** One whose packets wait for room ends with the last of them. */
+  #endInTime(stream: Running): void {
+    if (stream.open === 0 || stream.pace.paused) this.#end(stream, 'seconds');
+    else this.#waiting.remove(stream);
   }
 
   /** Sends what was let go, as far as there are buffers; returns whether there was any. */
   #sendOpen(): boolean {
     const open = this.#open;
     if (this.#options.outlet.socket.needDrain) return false;
-    const departed = this.#departures.send(open, open.length);
+    const departed = this.#departures.send(open, Math.min(open.length, this.#options.batch));
     const { done, refusals } = departed;
     this.#count(departed);
     for (let i = 0; i < done; i++) {
       const stream = open[i] as Running;
-      if (--stream.open === 0 && stream.left === 0 && stream.ended === null) {
-        this.#end(stream, 'count');
-      }
+      if (--stream.open > 0 || stream.ended !== null) continue;
+      if (stream.left === 0) this.#end(stream, 'count');
+      else if (stream.place < 0 && stream.isOver(clock())) this.#end(stream, 'seconds');
     }
+    for (const refusal of refusals) this.#leaveOut(refusal);
     open.splice(0, done);
-    for (const { error, packets } of refusals) this.#leaveOut(error, packets);
     return done > 0;
   }
 
@@ -259,34 +275,22 @@ export class StreamsRun implements Owner {
     let bytes = 0;
     for (let i = 0; i < done; i++) {
       const stream = this.#open[i] as Running;
-      if (lengths[i] === 0) {
-        stream.refused++;
-        continue;
-      }
+      if (lengths[i] === 0) continue;
       const length = (lengths[i] as number) - header;
-      const id = ids[i] as number;
       const count = counts[i] as TemplateCount;
       count.packets++;
       count.bytes += length;
       bytes += length;
       sent++;
-      this.#owners[id % KNOWN_IDS] = stream;
-      this.#nextId = id + 1;
+      this.#owners.note(ids[i] as number, stream);
     }
     if (sent > 0) this.#session.meter.sent(sent, bytes, sent);
   }
 
-  #leaveOut(error: unknown, packets: number): void {
+  #leaveOut({ error, from, packets }: Departed['refusals'][number]): void {
     this.#session.refused(error);
     skipOrThrow(this.#options.onError, error, packets);
     this.#refused += packets;
+    for (let i = from; i < from + packets; i++) (this.#open[i] as Running).refused++;
   }
-
-  readonly #onComplete = ({ first, last, how }: CompletionRange): void => {
-    if (how !== 'failed' && how !== 'revoked') return;
-    for (let id = Math.max(first, this.#nextId - KNOWN_IDS); id <= last; id++) {
-      const stream = this.#owners[id % KNOWN_IDS];
-      if (stream) stream.failed++;
-    }
-  };
 }

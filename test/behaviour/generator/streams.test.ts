@@ -392,6 +392,93 @@ describe('streams on one socket', () => {
     },
   );
 
+  it('count what was refused by stream as all together do, also where that ends them', async () => {
+    const left = ['skip', 'stop'] as const;
+    let asked = 0;
+    const { streams } = await setUp({ onError: () => left[asked++] ?? 'stop' });
+    const startAt = performance.now();
+    for (const _ of upTo(3)) streams.join({ write: () => 5000, rate: 1, startAt });
+    const error: GeneratorError = await streams.then(
+      () => expect.unreachable(),
+      (reason) => reason,
+    );
+    const { refused, streams: each } = error.report as Awaited<Streams>;
+    expect(refused).toBe(1);
+    expect(each.reduce((sum, one) => sum + one.refused, 0)).toBe(1);
+  });
+
+  it('do not count one that could not join', async () => {
+    const { streams } = await setUp();
+    const packets = (seconds: number) => (seconds === 0 ? 1 : Number.NaN);
+    expect(() => streams.join(numbered(0, { rate: { packets } }))).toThrow(
+      expect.objectContaining({ code: 'ERR_ZEROSEND_OUT_OF_RANGE' }),
+    );
+    expect(streams.join(numbered(0)).name).toBe('0');
+    streams.stop();
+    expect(await streams).toMatchObject({ joined: 1, streams: [{ name: '0' }] });
+  });
+
+  it('count a packet with those that it was made with, where its making replaces them', async () => {
+    const { streams } = await setUp();
+    const stream = streams.join({
+      rate: 1000,
+      count: 3,
+      write(bytes) {
+        stream.replace({ payload: Buffer.alloc(9) });
+        return bytes.fill(0, 0, 5).length && 5;
+      },
+    });
+    expect((await stream.done).templates).toEqual([
+      { packets: 1, bytes: 5 },
+      { packets: 2, bytes: 18 },
+    ]);
+  });
+
+  describe('for which there is no buffer', () => {
+    /** The streams have no buffer until `room` is called. */
+    const withoutRoom = async () => {
+      const pool = new BufferPool({ count: 4, bufferSize: 64 });
+      const run = pool.tryAcquireRun(4);
+      const set = await setUp({ pool });
+      const blocked = () => until(() => set.streams.progress().dry > 0, 'no buffer');
+      return { ...set, blocked, room: () => run?.release() };
+    };
+
+    it('send nothing of what was let go once they are paused, or have left', async () => {
+      const { streams, listener, blocked, room } = await withoutRoom();
+      const startAt = performance.now();
+      const burst = { rate: { packets: 10, burst: 10 }, startAt };
+      const [paused, leaves, other] = upTo(3).map((i) =>
+        streams.join(numbered(i, { ...burst, count: 20 - 10 * Math.sign(i) })),
+      );
+      await blocked();
+      paused?.pause();
+      leaves?.leave();
+      const left = await leaves?.done;
+      room();
+      await other?.done;
+      expect([paused, leaves].map((one) => one?.report().packets)).toEqual([0, 0]);
+      expect(left?.packets).toBe(0);
+      paused?.setRate(10_000);
+      paused?.resume();
+      await paused?.done;
+      const received = byStream(await listener.datagrams(30));
+      expect([...received.keys()]).toEqual([2, 0]);
+      expect(received.get(0)).toEqual(upTo(20));
+    });
+
+    it('end with the last packet that was due before the end', async () => {
+      const { streams, blocked, room } = await withoutRoom();
+      const rate = { packets: 10, burst: 5 };
+      const startAt = performance.now() - 100;
+      const stream = streams.join(numbered(1, { rate, startAt, seconds: 0.05 }));
+      await blocked();
+      expect(stream.ended).toBe(null);
+      room();
+      expect(await stream.done).toMatchObject({ ended: 'seconds', packets: 5 });
+    });
+  });
+
   it('whose peer the kernel refuses fail by themselves, and the others are sent', async () => {
     const listener = await Listener.open();
     const { streams } = await setUp({ onError: 'skip', anywhere: true });
