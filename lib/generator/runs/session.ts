@@ -205,6 +205,11 @@ export class Session {
 
 function drained(socket: ZeroCopySocket, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
+    // A function that is asked for the rate may have stopped the run.
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
     const done = () => {
       socket.off('drain', done);
       socket.off('close', done);
