@@ -44,7 +44,7 @@ export class SessionPair {
   async run(send: () => Promise<void>): Promise<void> {
     const within = this.#sessions.reduceRight<() => Promise<void>>(
       (inner, session) => () => session.run(inner),
-      send,
+      () => this.#sendAll(send),
     );
     try {
       await within();
@@ -53,6 +53,15 @@ export class SessionPair {
       this.#ended = all.includes('error')
         ? 'error'
         : (all.find((one) => one !== 'count') ?? 'count');
+    }
+  }
+
+  /** No session waits for its completions before the time of all has ended. */
+  async #sendAll(send: () => Promise<void>): Promise<void> {
+    try {
+      await send();
+    } finally {
+      for (const { meter } of this.#sessions) meter.stop();
     }
   }
 

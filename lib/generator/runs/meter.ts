@@ -137,8 +137,9 @@ export class Meter {
     this.#started = at;
   }
 
+  /** Of several sockets, the last packet of all counts for each, not what is waited for thereafter. */
   stop(): void {
-    this.#stopped = clock();
+    if (this.#stopped === 0) this.#stopped = clock();
   }
 
   sent(packets: number, bytes: number, sends: number): void {

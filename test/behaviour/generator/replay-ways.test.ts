@@ -238,6 +238,27 @@ describe('replay through two sockets', () => {
     });
   });
 
+  it.each([0, 1])('counts no time in which socket %i completes what was sent', async (slow) => {
+    const peers = await Promise.all(
+      [1, 2].map(() => startPeer({ protocol: 'udp', discard: true })),
+    );
+    const sockets = await Promise.all(peers.map((peer) => openTo(peer)));
+    let flushed = 0;
+    sockets[slow]!.flush = async () => {
+      flushed = performance.now();
+      await setTimeout(100);
+    };
+    const began = performance.now();
+    const report = await replay({
+      socket: sockets[0]!,
+      server: { socket: sockets[1]! },
+      capture: dialogue,
+      speed: Number.POSITIVE_INFINITY,
+    });
+    expect(report).toMatchObject({ ended: 'count', packets: 600 });
+    expect(report.seconds).toBeLessThanOrEqual((flushed - began) / 1000);
+  });
+
   it.each([0, 1])('ends in a gap of the capture when socket %i is closed', async (which) => {
     const peers = await Promise.all(
       [1, 2].map(() => startPeer({ protocol: 'udp', discard: true })),
