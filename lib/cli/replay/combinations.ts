@@ -42,6 +42,10 @@ export function checkCombination(
   if (rate === undefined && (poisson || burst !== undefined)) {
     throw new UsageError(`--${poisson ? 'poisson' : 'burst'} needs a --rate`);
   }
+  if (options.seed !== undefined && !poisson) throw new UsageError('--seed needs --poisson');
+  if (options['loop-gap'] !== undefined && options.loops === 1) {
+    throw new UsageError('--loop-gap needs --loops');
+  }
   if (rate !== undefined && (speed !== 1 || options['max-gap'] !== undefined)) {
     throw new UsageError('a --rate takes the place of --speed and --max-gap');
   }

@@ -30,7 +30,6 @@ export async function writeFile(
   const began = performance.now();
   const rate = rateOf(options);
   const { count: most, seconds, first } = options;
-  const timed = rate !== undefined && seconds !== undefined;
   try {
     const written = await writeCapture({
       file,
@@ -38,7 +37,7 @@ export async function writeFile(
       first,
       ...(most !== undefined && { count: most }),
       ...(rate !== undefined && { rate }),
-      ...(timed && { seconds }),
+      ...(seconds !== undefined && { seconds }),
       signal,
       onProgress: (so) => monitor.look(() => readingOf(so, performance.now() - began)),
       progressInterval: LOOK,

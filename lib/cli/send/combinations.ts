@@ -1,5 +1,6 @@
 import { UsageError } from '../base/options.js';
 import { type Endpoint, readEndpoint } from './addresses.js';
+import { isDrawn } from './fields.js';
 import { OPTIONS, type SendOptions } from './options.js';
 
 type Way = 'udp' | 'tcp' | 'packet' | 'xdp' | 'output';
@@ -99,8 +100,12 @@ function checkWorkers({ workers, segment, size, buffers, count }: SendOptions, w
 }
 
 function checkEnd({ count, seconds, rate, bursts }: SendOptions, way: Way): void {
-  if (way !== 'output' || count !== undefined) return;
-  if (seconds === undefined || (rate ?? bursts) === undefined) {
+  if (way !== 'output') return;
+  const timed = (rate ?? bursts) !== undefined;
+  if (count !== undefined && seconds !== undefined && !timed) {
+    throw new UsageError('--seconds of --output needs a --rate, by which packets have times');
+  }
+  if (count === undefined && (seconds === undefined || !timed)) {
     throw new UsageError('--output needs an end: --count, or --seconds and --rate');
   }
 }
@@ -134,6 +139,11 @@ function checkRate(options: SendOptions, way: Way): void {
     throw new UsageError('--bursts takes the place of --rate and --burst');
   }
   const asked = rate ?? bursts;
+  const drawn = poisson || options.field.some(isDrawn);
+  // What is in a file may be drawn.
+  if (options.seed !== undefined && !drawn && FILES.every((name) => options[name] === undefined)) {
+    throw new UsageError('--seed needs --poisson, or a --field of random values');
+  }
   if (asked === undefined) {
     const [needy] = [
       ...(burst === undefined ? [] : ['burst']),

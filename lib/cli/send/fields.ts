@@ -187,6 +187,10 @@ function readValue(text: string): FieldValue {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
 }
 
+/** Whether its values are drawn by chance, from a seed. */
+export const isDrawn = (field: AnyField) =>
+  'random' in field || ('order' in field && field.order === 'random');
+
 const kindOf = (value: FieldValue) => (typeof value === 'string' ? addressKind(value) : 'number');
 
 function numberOf(value: FieldValue): bigint {

@@ -11,6 +11,7 @@ import { OFFLOAD_HEADER } from '../../generator/packets/offload.js';
 import { checkMix } from '../../generator/runs/mix.js';
 import { UsageError } from '../base/options.js';
 import type { Endpoint } from './addresses.js';
+import { isDrawn } from './fields.js';
 import {
   type Described,
   type PartOfFile,
@@ -228,8 +229,7 @@ function seeded(field: AnyField, seed: number | undefined, index: number): AnyFi
   if (seed === undefined) return field;
   const own = (seed + index) % 2 ** 32;
   if ('random' in field) return { ...field, random: { seed: own, ...field.random } } as AnyField;
-  const drawn = 'order' in field && field.order === 'random';
-  return drawn ? ({ seed: own, ...field } as AnyField) : field;
+  return isDrawn(field) ? ({ seed: own, ...field } as AnyField) : field;
 }
 
 const compiled = ({ description, fields }: Described, where: string) =>

@@ -373,6 +373,8 @@ describe('zerosend replay, a wrong command line', () => {
       /needs --server/,
     ],
     [['GOOD', '--udp', '127.0.0.1:9', '--poisson'], /--poisson needs a --rate/],
+    [['GOOD', '--udp', '127.0.0.1:9', '--rate', '5', '--seed', '1'], /--seed needs --poisson/],
+    [['GOOD', '--udp', '127.0.0.1:9', '--loop-gap', '1s'], /--loop-gap needs --loops/],
     [
       ['GOOD', '--udp', '127.0.0.1:9', '--rate', '5', '--bursts', '5/1s'],
       /--bursts takes the place/,
