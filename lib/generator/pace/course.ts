@@ -154,9 +154,12 @@ export class Course {
 
   /** Packets that are due up to `time`, as a fraction. */
   countAt(time: number): number {
-    while (time - this.#began > this.#line.length) {
+    for (;;) {
+      const end = this.#began + this.#line.length;
+      // At its very end it is over, or who asks again at a time that `timeOf` has said is told the same.
+      if (!(time >= end) || end === Number.POSITIVE_INFINITY) break;
       this.#before += areaOf(this.#line, this.#line.length);
-      this.#began += this.#line.length;
+      this.#began = end;
       this.#line = this.#ahead.shift() ?? this.#pull();
     }
     return this.#before + areaOf(this.#line, time - this.#began);

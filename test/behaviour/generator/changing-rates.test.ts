@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Pacer, type Rate } from 'zerosend/generator';
@@ -229,6 +230,28 @@ describe('a rate that changes', () => {
     // It rests in the second half of each 100 ms, but for the packet on the edge.
     const resting = times.filter((time) => time % 100 > 51);
     expect(resting).toEqual([]);
+  });
+
+  it('goes on behind a rest, asked at the very time at which it said that it is due', () => {
+    const paced = startedPacer({
+      packets: [
+        { to: 100, seconds: 1 },
+        { to: 0, seconds: 5 },
+        { to: 100, seconds: 1 },
+      ],
+    });
+    const goOn = () => {
+      const times: number[] = [];
+      for (let asked = 0; asked < 300 && paced.due < 7000; asked++) {
+        const now = paced.due;
+        if (paced.take(now) > 0) times.push(now);
+      }
+      return times;
+    };
+    // It once asked for ever, and only this ends such a loop.
+    const times: number[] = runInNewContext('goOn()', { goOn }, { timeout: 10_000 });
+    expect(times).toHaveLength(200);
+    expect(times.filter((time) => time > 1001 && time < 6000)).toEqual([]);
   });
 
   it('is a function of time', () => {
