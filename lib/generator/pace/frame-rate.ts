@@ -75,6 +75,9 @@ export class Marks {
   }
 }
 
+/** How often the time of a mark is looked for, each time a second further on: more often than there are pieces. */
+const MOST_ASKED = 100_000;
+
 /** When marks are due by a rate that changes, and which are at a time. Both only go on. */
 export class Warp {
   readonly #course: Course;
@@ -83,11 +86,15 @@ export class Warp {
     this.#course = new Course(lines, 0);
   }
 
-  /** In ms; Infinity where the rate rests for ever. */
-  timeOf(mark: number): number {
+  /**
+   * In ms; Infinity where the rate rests for ever, or a function for longer than it is asked.
+   * @param until of a mark that is not due by then, a time behind it at which to ask again
+   */
+  timeOf(mark: number, until = Number.POSITIVE_INFINITY): number {
     const course = this.#course;
     let time = course.timeOf(mark);
-    while (!course.sure) {
+    for (let asked = 0; !course.sure && time <= until; asked++) {
+      if (asked === MOST_ASKED) return Number.POSITIVE_INFINITY;
       course.countAt(time);
       time = course.timeOf(mark);
     }

@@ -183,8 +183,8 @@ class Replay {
         await feed.more(stop);
         continue;
       }
-      const at = this.#began + (this.#ahead?.timeOf(due) ?? due);
       const now = clock();
+      const at = this.#began + (this.#ahead?.timeOf(due, now - this.#began) ?? due);
       if (at > now) {
         await sessions.sleepUntil(at);
         continue;
@@ -234,7 +234,7 @@ class Replay {
     const now = clock() - this.#began;
     for (let i = 0; i < count; i++) {
       const due = times[i] as number;
-      const late = now - (this.#behind?.timeOf(due) ?? due);
+      const late = now - (this.#behind?.timeOf(due, now) ?? due);
       histogram.record(Math.max(1, Math.round(late * 1e6)));
     }
   }

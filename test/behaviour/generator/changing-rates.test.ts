@@ -2,6 +2,7 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Pacer, type Rate } from 'zerosend/generator';
+import { checkFrameRate, Warp } from '../../../lib/generator/pace/frame-rate.js';
 import { startedPacer } from './support/pacer.js';
 
 /** When packets go of one who asks every `step` ms, up to `end`; and how many at most at once. */
@@ -252,6 +253,17 @@ describe('a rate that changes', () => {
     const times: number[] = runInNewContext('goOn()', { goOn }, { timeout: 10_000 });
     expect(times).toHaveLength(200);
     expect(times.filter((time) => time > 1001 && time < 6000)).toEqual([]);
+  });
+
+  it('is not asked of a function for ever that says 0', () => {
+    const warp = new Warp(checkFrameRate({ packets: (s: number) => (s < 1 ? 100 : 0) }, 1));
+    const times = () => [50, 150].map((mark) => warp.timeOf(mark, 3000));
+    const [due, later] = runInNewContext('times()', { times }, { timeout: 10_000 });
+    expect(due).toBeCloseTo(500, 6);
+    expect(later).toBeGreaterThan(3000); // when to ask again
+    expect(later).toBeLessThan(5000);
+    const never = () => warp.timeOf(150);
+    expect(runInNewContext('never()', { never }, { timeout: 20_000 })).toBe(Infinity);
   });
 
   it('is a function of time', () => {
