@@ -19,7 +19,7 @@ const ALONE = [
 const BY_THREAD = [
   'test/behaviour/generator/pool-shares.test.ts',
   'test/behaviour/lifecycle/{close,peer}.test.ts',
-  'test/behaviour/sending/{backpressure,connect,ids,many-sockets,runs,split-sends,waiting}.test.ts',
+  'test/behaviour/sending/{backpressure,connect,ids,many-sockets,runs,sockmap,split-sends,waiting}.test.ts',
   'test/faults/{closing,no-room,parts,reap,send-errors,short-sends}.test.ts',
   'test/native/stress/drain.test.ts',
 ];

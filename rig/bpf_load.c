@@ -1,15 +1,19 @@
 // Loads one of the rigs' BPF programs with the bpf(2) system call and pins it, so that `ip` or `tc`
 // can attach it; one for a cgroup is attached at once. Usage:
-//   bpf_load xdp-pass PATH | tc-loss PATH SHARE (0 < SHARE < 1) | cgroup-refuse CGROUP PORT
+//   bpf_load xdp-pass PATH | tc-loss PATH SHARE (0 < SHARE < 1) | cgroup-refuse CGROUP PORT |
+//     sockmap PID PORT
+#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -116,6 +120,52 @@ static int cgroup_refuse(const char* cgroup, uint16_t port) {
   return 0;
 }
 
+// Puts the connections of a process to a TCP port into a sockmap whose program has all pass, as
+// service meshes do. Says so, and takes them out when its input ends.
+static int sockmap(int pid, uint16_t port) {
+  const struct bpf_insn program[] = {
+      {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = SK_PASS},
+      {.code = BPF_JMP | BPF_EXIT},
+  };
+  union bpf_attr attributes;
+  memset(&attributes, 0, sizeof(attributes));
+  attributes.map_type = BPF_MAP_TYPE_SOCKMAP;
+  attributes.key_size = attributes.value_size = sizeof(uint32_t);
+  attributes.max_entries = 64;
+  const long map = bpf(BPF_MAP_CREATE, &attributes);
+  const int fd = load(BPF_PROG_TYPE_SK_MSG, 0, program, 2);
+  if (fd < 0) return 1;
+  memset(&attributes, 0, sizeof(attributes));
+  attributes.target_fd = (uint32_t)map;
+  attributes.attach_bpf_fd = (uint32_t)fd;
+  attributes.attach_type = BPF_SK_MSG_VERDICT;
+  const int process = (int)syscall(SYS_pidfd_open, pid, 0);
+  if (bpf(BPF_PROG_ATTACH, &attributes) < 0 || process < 0) {
+    fprintf(stderr, "bpf_load: sockmap: %s\n", strerror(errno));
+    return 1;
+  }
+  uint32_t taken = 0;
+  for (int i = 0; i < 1024; ++i) {
+    uint32_t theirs = (uint32_t)syscall(SYS_pidfd_getfd, process, i, 0);
+    struct sockaddr_in peer = {0};
+    socklen_t length = sizeof(peer);
+    const bool connected = getpeername((int)theirs, (struct sockaddr*)&peer, &length) == 0;
+    memset(&attributes, 0, sizeof(attributes));
+    attributes.map_fd = (uint32_t)map;
+    attributes.key = (uint64_t)(uintptr_t)&taken;
+    attributes.value = (uint64_t)(uintptr_t)&theirs;
+    if (connected && peer.sin_family == AF_INET && peer.sin_port == htons(port) &&
+        bpf(BPF_MAP_UPDATE_ELEM, &attributes) == 0) {
+      ++taken;
+    }
+    close((int)theirs);  // nobody would see the end of a pipe that is kept here
+  }
+  printf("%u\n", taken);
+  fflush(stdout);
+  while (getchar() != EOF) continue;
+  return 0;
+}
+
 int main(int argc, char** argv) {
   if (argc == 3 && strcmp(argv[1], "xdp-pass") == 0) return xdp_pass(argv[2]);
   if (argc == 4 && strcmp(argv[1], "tc-loss") == 0) {
@@ -125,8 +175,11 @@ int main(int argc, char** argv) {
   if (argc == 4 && strcmp(argv[1], "cgroup-refuse") == 0) {
     return cgroup_refuse(argv[2], (uint16_t)atoi(argv[3]));
   }
+  if (argc == 4 && strcmp(argv[1], "sockmap") == 0) {
+    return sockmap(atoi(argv[2]), (uint16_t)atoi(argv[3]));
+  }
   fprintf(stderr,
           "usage: bpf_load xdp-pass PATH | tc-loss PATH SHARE (0 < SHARE < 1) | "
-          "cgroup-refuse CGROUP PORT\n");
+          "cgroup-refuse CGROUP PORT | sockmap PID PORT\n");
   return 2;
 }

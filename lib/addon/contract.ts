@@ -108,6 +108,7 @@ export interface SocketDescription {
   mtu?: number;
   peerClosed?: boolean;
   idsUncertain?: boolean;
+  intercepted?: boolean;
   linkDown?: boolean;
   splitsSends?: boolean;
   timestampErrno?: number;

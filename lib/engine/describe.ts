@@ -1,4 +1,4 @@
-import type { TcpDescription } from '../addon/contract.js';
+import type { SocketDescription, TcpDescription } from '../addon/contract.js';
 import { systemError } from '../base/errors.js';
 import { showAddress } from '../base/inspection.js';
 import { clock } from '../base/timers.js';
@@ -28,7 +28,7 @@ export function readStats(state: SocketState): SocketStats {
 export function readInfo(state: SocketState): SocketInfo {
   const kernel = state.describe();
   const { policy, segmentSize } = state;
-  const reason = whyNoZeroCopy(state, kernel.idsUncertain === true);
+  const reason = whyNoZeroCopy(state, kernel);
   const { local, remote } = state.look(kernel);
   return {
     protocol: state.protocol,
@@ -73,12 +73,15 @@ export function readFacts(state: SocketState): object {
   };
 }
 
-function whyNoZeroCopy(state: SocketState, idsUncertain: boolean): string | undefined {
+function whyNoZeroCopy(state: SocketState, kernel: SocketDescription): string | undefined {
   if (state.policy.mode === 'never') return "the option zeroCopy is 'never'";
   if (state.zeroCopyErrno !== 0) {
     return `setsockopt(SO_ZEROCOPY): ${systemError(state.zeroCopyErrno, 'setsockopt').code}`;
   }
-  if (idsUncertain) {
+  if (kernel.intercepted) {
+    return 'a BPF program takes what is sent (the connection is in a sockmap), and copies it';
+  }
+  if (kernel.idsUncertain) {
     return 'after a refused datagram the kernel could not be asked for its count of notifications';
   }
   if (state.policy.suspended) return 'the kernel kept copying; sends probe from time to time';

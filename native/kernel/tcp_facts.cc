@@ -41,4 +41,14 @@ bool read_tcp_facts(int fd, TcpFacts* facts) {
   return true;
 }
 
+// TCP refuses MSG_FASTOPEN to no address before it looks at anything else (EOPNOTSUPP, Linux 4.12:
+// tcp_sendmsg_fastopen in net/ipv4/tcp.c), and the function that takes its place (tcp_bpf_sendmsg)
+// does not look at the flag while there is nothing to send.
+bool is_intercepted(int fd) {
+  sockaddr nobody{};
+  nobody.sa_family = AF_UNSPEC;
+  constexpr int kFlags = MSG_FASTOPEN | MSG_DONTWAIT | MSG_NOSIGNAL;
+  return ::sendto(fd, nullptr, 0, kFlags, &nobody, sizeof nobody) == 0;
+}
+
 }  // namespace zerosend

@@ -25,4 +25,10 @@ struct TcpFacts {
 // Returns false where the kernel does not report TCP_INFO.
 bool read_tcp_facts(int fd, TcpFacts* facts);
 
+// Whether a BPF program gets what is sent before TCP does (of type sk_msg, of a sockmap that holds
+// the socket): as service meshes and Kubernetes networks have them. It copies what is sent, hands
+// it on in pieces of its own or past TCP, and the kernel ids of MSG_ZEROCOPY are not one for each
+// call.
+bool is_intercepted(int fd);
+
 }  // namespace zerosend

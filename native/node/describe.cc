@@ -104,6 +104,7 @@ Napi::Value describe(Info info) {
   const Socket::State state = socket->state();
   set(result, "peerClosed", state.peer_closed);
   set(result, "idsUncertain", state.ids_uncertain);
+  set(result, "intercepted", state.intercepted);
   set(result, "linkDown", state.link_down);
   set(result, "splitsSends", state.splits_sends);
   set(result, "timestampErrno", state.timestamp_error);

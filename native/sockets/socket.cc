@@ -61,7 +61,7 @@ bool Socket::arm() {
   rest();
   if (fd_ < 0 || !wants_arming()) return false;
   busy_polls_ = 0;
-  return !watch_or_fail();
+  return !watch_or_fail() || !news_.empty();
 }
 
 SocketRearmed Socket::rearm() {

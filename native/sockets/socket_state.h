@@ -12,6 +12,7 @@ namespace zerosend {
 struct SocketState {
   bool peer_closed = false;    // the peer's FIN was read
   bool ids_uncertain = false;  // zero copy is off because kernel ids can no longer be matched
+  bool intercepted = false;    // zero copy is off because a BPF program takes what is sent
   int timestamp_error = 0;     // errno of SO_TIMESTAMPING
   int failure = 0;             // errno of the fatal error; set by state()
   bool link_down = false;      // frames wait for the interface to come up

@@ -11,8 +11,8 @@ namespace zerosend {
 
 InetSocket::InetSocket(const Setup& setup)
     : Socket(setup.fd, setup.epoll_fd, setup.max_queued),
-      ledger_(setup.first_id, setup.first_kernel_id),
-      zerocopy_granted_(setup.zerocopy) {}
+      zerocopy_granted_(setup.zerocopy),
+      ledger_(setup.first_id, setup.first_kernel_id) {}
 
 uint32_t InetSocket::interest() const { return queue_.empty() ? 0u : EPOLLOUT; }
 

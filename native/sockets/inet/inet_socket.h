@@ -100,7 +100,9 @@ class InetSocket : public Socket {
   bool is_outstanding() const REQUIRES(mutex_) {
     return ledger_.kernel_outstanding() > 0 || !queue_.empty();
   }
-  bool may_zerocopy(const Source& source) const { return source.zerocopy && zerocopy_granted_; }
+  bool may_zerocopy(const Source& source) const REQUIRES(mutex_) {
+    return source.zerocopy && zerocopy_granted_;
+  }
 
   // inet_transmit.cc
   static int send_flags(bool zerocopy) {
@@ -175,8 +177,12 @@ class InetSocket : public Socket {
   void do_ready(uint32_t events) override REQUIRES(mutex_);
   uint32_t interest() const override REQUIRES(mutex_);
   void cut_off() override REQUIRES(mutex_);
+  void revoke() override REQUIRES(mutex_);
+  void rest() override REQUIRES(mutex_);
+  size_t queued() const override REQUIRES(mutex_) { return queue_.size(); }
   State do_state() const override REQUIRES(mutex_);
 
+  bool zerocopy_granted_ GUARDED_BY(mutex_);  // SO_ZEROCOPY is on, and its ids can be relied on
   Ledger<Source> ledger_ GUARDED_BY(mutex_);
   std::unique_ptr<Batch> batch_ GUARDED_BY(mutex_);  // made by the first sendmmsg
   int timestamp_error_ GUARDED_BY(mutex_) = 0;
@@ -208,7 +214,6 @@ class InetSocket : public Socket {
   void accept_piece(uint64_t id, bool zerocopy, uint32_t bytes, bool last) REQUIRES(mutex_);
 
   // inet_queue.cc
-  size_t queued() const override REQUIRES(mutex_) { return queue_.size(); }
   void fail_queued() override REQUIRES(mutex_);
   void send_rest(uint64_t id, const Address* destination, uint32_t offset) REQUIRES(mutex_);
   Push push(uint64_t id, const Address* destination, uint32_t* offset, Budget* budget, int* error)
@@ -231,13 +236,10 @@ class InetSocket : public Socket {
   void end_if_unreadable() REQUIRES(mutex_);
 
   // inet_socket.cc
-  void revoke() override REQUIRES(mutex_);
   void leave_behind(std::chrono::steady_clock::time_point deadline) override REQUIRES(mutex_);
-  void rest() override REQUIRES(mutex_);
   std::vector<Span> plain_memory() REQUIRES(mutex_);
   int part_plain_memory() REQUIRES(mutex_);
 
-  const bool zerocopy_granted_;                  // SO_ZEROCOPY is on
   LastingError unreadable_ GUARDED_BY(mutex_);   // of readings of the error queue
   int unreadable_error_ GUARDED_BY(mutex_) = 0;  // it has gone on for too long
   // Result of parting all plain memory from the kernel; -1: not tried.

@@ -80,7 +80,9 @@ void TcpSocket::do_poll() {
   InetSocket::do_poll();
   // While JavaScript never goes idle, the poller thread reads no input, and a peer that sends must
   // not stall.
-  if ((++polls_ & 15) == 0) discard_input();
+  if ((++polls_ & 15) != 0) return;
+  discard_input();
+  if (ledger_.kernel_outstanding() > 0) avoid_interceptor();
 }
 
 void TcpSocket::do_ready(uint32_t events) {
@@ -117,8 +119,25 @@ Failure TcpSocket::start_watching() {
 void TcpSocket::finish_connecting() {
   if (const int error = take_error()) return fail(error, true);
   connecting_ = false;
+  avoid_interceptor();
   if (stamps_) timestamp_error_ = stamps_->start(fd_);
   news_.tell(Record::kConnected);
+}
+
+// The kernel ids of what a BPF program takes are not those that the ledger counts, and may never
+// be notified: from then on sends go by copy. The program may come under an open connection. Then
+// nobody knows which ids are those of what is in flight, and its memory is taken back; a send that
+// is queued has to go out first, since its memory is still read here.
+void TcpSocket::avoid_interceptor() {
+  if (!zerocopy_granted_ || failed_ || queued() > 0 || !is_intercepted(fd_)) return;
+  intercepted_ = true;
+  zerocopy_granted_ = false;
+  revoke();
+}
+
+void TcpSocket::rest() {
+  if (ledger_.kernel_outstanding() > 0) avoid_interceptor();
+  InetSocket::rest();
 }
 
 // Reads what the peer says and drops it, without copying (MSG_TRUNC, tcp(7)).
@@ -174,6 +193,7 @@ void TcpSocket::before_close() {
 Socket::State TcpSocket::do_state() const {
   State state = InetSocket::do_state();
   state.peer_closed = peer_closed_;
+  state.intercepted = intercepted_;
   if (!read_facts(&state.tcp)) state.tcp.closed = true;
   state.is_connected = !connecting_ && !cut_off_ && !state.tcp.closed;
   state.acknowledged = acknowledged(state.tcp);

@@ -27,6 +27,8 @@ class TcpSocket final : public InetSocket {
   bool wants_arming() const override REQUIRES(mutex_);
   Failure start_watching() override REQUIRES(mutex_);
   void finish_connecting() REQUIRES(mutex_);
+  void rest() override REQUIRES(mutex_);
+  void avoid_interceptor() REQUIRES(mutex_);
   void discard_input() REQUIRES(mutex_);
 
   void finish_output() override REQUIRES(mutex_);
@@ -44,6 +46,7 @@ class TcpSocket final : public InetSocket {
   int64_t acknowledged_ GUARDED_BY(mutex_) = -1;  // what acknowledged() said before that
   bool peer_closed_ GUARDED_BY(mutex_) = false;   // the peer's FIN was read
   bool hung_up_ GUARDED_BY(mutex_) = false;       // EPOLLHUP came: it would fire at each arming
+  bool intercepted_ GUARDED_BY(mutex_) = false;   // zero copy was given up for it
   uint32_t polls_ GUARDED_BY(mutex_) = 0;
 };
 
