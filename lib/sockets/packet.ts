@@ -99,7 +99,10 @@ const PACKET_OPTIONS = [
  * A frame that the kernel refuses as malformed later on (for instance since the MTU has shrunk
  * after it was checked) completes as `'failed'`, alone. To get the ring past it, an empty frame of
  * 14 bytes is sent in its place to the loopback device, which drops it. Where that device is down,
- * the frames behind it fail as well.
+ * the frames behind it fail as well, up to the first that had not been sent by then. Their places
+ * are the next that the ring sends from, so what is acquired and sent next leaves before frames that
+ * were sent earlier and wait, and before those that are held. Keep the loopback device up where
+ * order matters.
  * @example
  * ```js
  * import { PacketSocket } from 'zerosend';
