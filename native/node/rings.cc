@@ -24,6 +24,9 @@ Napi::Object admit(Info info, const std::shared_ptr<Ring>& socket) {
   if (const Failure failed = environment_of(info).poller().add(socket, &handle)) {
     return failure(info.Env(), failed);
   }
+  // The poller thread does not know a socket that is being opened, so it cannot have told this one
+  // that its interface was removed meanwhile.
+  if (socket->on_interface_gone()) environment_of(info).poller().put_back(handle);
   Napi::Object result = Napi::Object::New(info.Env());
   set(result, "handle", handle);
   set(result, "fd", socket->fd());

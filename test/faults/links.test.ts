@@ -24,6 +24,10 @@ describe('news of interfaces', needs(canMakeNamespaces(), 'making network namesp
       });
     });
 
+    it('of its removal, while a socket opens, reaches that socket', async () => {
+      expect(await ask({ scenario: 'removed' })).toEqual({ closed: true, codes: ['ENXIO'] });
+    });
+
     it.each([
       ['socket', { error: 'EMFILE', skip: 2 }, 1], // behind the socket itself, and that for its MTU
       ['bind', { error: 'EPERM', skip: kind === 'packet' ? 1 : 3 }, 1], // AF_XDP has three attempts

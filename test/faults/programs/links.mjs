@@ -1,6 +1,7 @@
 // @ts-check
 // Sockets that cannot hear of their interface, or have lost some of the news.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openDescriptors } from '../sender.mjs';
@@ -120,8 +121,29 @@ async function deaf(
   return { struck, mtu, up: link?.up, outcome, more, hears };
 }
 
+/** Runs a command when this thread sleeps in a call. */
+function whileAsleep(/** @type {string} */ command) {
+  const asleep = `grep -q nanosleep /proc/${process.pid}/wchan`;
+  const wait = `for i in $(seq 500); do ${asleep} && break; sleep 0.01; done`;
+  return once(spawn('sh', ['-c', `${wait}; ${command}`]), 'exit');
+}
+
+/** The interface is removed while the socket opens, when it has been asked for already. */
+async function removed(/** @type {'packet' | 'xdp'} */ kind) {
+  addSink();
+  inject('timerfd_create', { delay: 2000 });
+  const end = whileAsleep(`ip link del ${NAME}`);
+  const socket = await open(kind);
+  /** @type {string[]} */
+  const codes = [];
+  socket.on('error', (error) => codes.push(/** @type {any} */ (error).code));
+  await end;
+  return { closed: await until(() => socket.fd < 0), codes };
+}
+
 /** @param {{ kind: 'packet' | 'xdp', scenario: string, call: Call, fault: Fault }} argument */
 export function run({ kind, scenario, call, fault }) {
+  if (scenario === 'removed') return removed(kind);
   if (scenario === 'denied') return denied(kind);
   return scenario === 'overflow' ? overflow(kind) : deaf(kind, call, fault);
 }
