@@ -12,16 +12,36 @@
 namespace zerosend {
 
 std::string WatchedInterface::name() const {
-  std::lock_guard<std::mutex> lock(name_mutex_);
+  std::lock_guard<std::mutex> lock(mutex_);
   return name_;
 }
 
 void WatchedInterface::tell(const InterfaceFacts& facts) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  take(facts);
+}
+
+Failure WatchedInterface::ask(InterfaceFacts* facts) {
+  constexpr int kMostTries = 3;
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    const uint32_t before = told_;
+    const Failure failed = read_interface(index_, facts);
+    if (failed.error == ENODEV) tell_gone();
+    if (failed) return failed;
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (told_ != before) continue;
+    take(*facts);
+    break;
+  }
+  return {};
+}
+
+void WatchedInterface::take(const InterfaceFacts& facts) {
+  ++told_;
   mtu_.store(facts.mtu, std::memory_order_relaxed);
   can_send_ = facts.can_send();
   // the next time that it is down is to be claimed anew
   if (facts.can_send()) down_claimed_ = false;
-  std::lock_guard<std::mutex> lock(name_mutex_);
   if (name_ != facts.name) name_ = facts.name;
 }
 
@@ -71,10 +91,7 @@ std::shared_ptr<WatchedInterface> InterfaceWatch::follow(uint32_t index, uint32_
   }
   // The interface is on the list already, so any change from now on arrives as a message that the
   // poller thread takes in.
-  const Failure failed = read_interface(index, facts);
-  if (failed.error == ENODEV) return nullptr;
-  if (!failed) interface->tell(*facts);
-  return interface;
+  return interface->ask(facts).error == ENODEV ? nullptr : interface;
 }
 
 // Updates the interface that the message is about. Returns whether it is gone.
@@ -109,11 +126,7 @@ bool InterfaceWatch::read_all() {
     const std::shared_ptr<WatchedInterface> interface = weak.lock();
     if (!interface) continue;
     InterfaceFacts facts;
-    const Failure failed = read_interface(interface->index(), &facts);
-    if (!failed) interface->tell(facts);
-    if (failed.error != ENODEV) continue;
-    interface->tell_gone();
-    gone = true;
+    if (interface->ask(&facts).error == ENODEV) gone = true;
   }
   return gone;
 }

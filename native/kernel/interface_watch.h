@@ -23,19 +23,26 @@ class WatchedInterface {
   bool gone() const { return gone_.load(std::memory_order_relaxed); }
   std::string name() const;
 
+  // The kernel has announced this.
   void tell(const InterfaceFacts& facts);
   void tell_gone() { gone_ = true; }
+  // Asks the kernel. An answer that others have overtaken with what they were told meanwhile may be
+  // older than that: then the kernel is asked anew, and after a few times what was told counts.
+  Failure ask(InterfaceFacts* facts);
 
   // Returns true once each time that the interface has become unable to send: to the first caller.
   bool claim_down() { return !can_send() && !down_claimed_.exchange(true); }
 
  private:
+  void take(const InterfaceFacts& facts);
+
   const uint32_t index_;
+  std::atomic<uint32_t> told_{0};  // how often anything was told or answered; set under mutex_
   std::atomic<uint32_t> mtu_;
   std::atomic<bool> can_send_{true};
   std::atomic<bool> gone_{false};
   std::atomic<bool> down_claimed_{false};
-  mutable std::mutex name_mutex_;  // innermost lock: no other lock is taken under it
+  mutable std::mutex mutex_;  // innermost lock: no other lock is taken under it
   std::string name_;
 };
 

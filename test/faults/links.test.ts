@@ -28,6 +28,10 @@ describe('news of interfaces', needs(canMakeNamespaces(), 'making network namesp
       expect(await ask({ scenario: 'removed' })).toEqual({ closed: true, codes: ['ENXIO'] });
     });
 
+    it('counts, where an older answer comes behind it', async () => {
+      expect(await ask({ scenario: 'overtaken' })).toBe('ERR_ZEROSEND_FRAME_TOO_LONG');
+    });
+
     it.each([
       ['socket', { error: 'EMFILE', skip: 2 }, 1], // behind the socket itself, and that for its MTU
       ['bind', { error: 'EPERM', skip: kind === 'packet' ? 1 : 3 }, 1], // AF_XDP has three attempts

@@ -74,9 +74,8 @@ Failure RingSocket::begin(const std::string& name, uint32_t ifindex, InterfaceWa
 
 bool RingSocket::look_again() {
   InterfaceFacts facts;
-  if (read_interface(interface_->index(), &facts)) return false;
+  if (interface_->ask(&facts)) return false;
   facts_ = facts;
-  interface_->tell(facts);
   return true;
 }
 
@@ -89,14 +88,12 @@ void RingSocket::catch_up() {
 // the network, and the poller thread should not wait for the lock as long.
 void RingSocket::look_around() {
   InterfaceFacts facts;
-  const Failure failed = read_interface(interface_->index(), &facts);
-  if (failed.error == ENODEV) interface_->tell_gone();
+  const Failure failed = interface_->ask(&facts);
   Lock lock(mutex_);
   if (fd_ >= 0) do_interface_gone();
   if (failed) return;
   if (facts_.index == 0) dropped_before_ = facts.tx_dropped;  // it could not be asked for before
   facts_ = facts;
-  interface_->tell(facts);
   // The interface's own count may begin anew, with its driver.
   if (facts.tx_dropped < dropped_before_) dropped_before_ = 0;
   // The kernel announces a lost carrier up to a second after the event. An interface that has

@@ -141,9 +141,28 @@ async function removed(/** @type {'packet' | 'xdp'} */ kind) {
   return { closed: await until(() => socket.fd < 0), codes };
 }
 
+/** The MTU shrinks while stats() asks for it: the news comes before the answer, which is older. */
+async function overtaken(/** @type {'packet' | 'xdp'} */ kind) {
+  addSink();
+  const socket = await open(kind);
+  const frame = /** @type {import('zerosend').PooledBuffer} */ (socket.pool.tryAcquire());
+  inject('recv', { delay: 2000 });
+  const end = whileAsleep(`ip link set ${NAME} mtu 1000`);
+  socket.stats();
+  await end;
+  let refused = '';
+  try {
+    socket.send(frame, 1400);
+  } catch (error) {
+    refused = /** @type {any} */ (error).code;
+  }
+  return refused;
+}
+
 /** @param {{ kind: 'packet' | 'xdp', scenario: string, call: Call, fault: Fault }} argument */
 export function run({ kind, scenario, call, fault }) {
   if (scenario === 'removed') return removed(kind);
+  if (scenario === 'overtaken') return overtaken(kind);
   if (scenario === 'denied') return denied(kind);
   return scenario === 'overflow' ? overflow(kind) : deaf(kind, call, fault);
 }
