@@ -82,6 +82,7 @@ void Slab::slots_around(const uint8_t* data, size_t length, uint32_t* first,
 // Gives the bytes from `begin` to `end` a mapping of their own, if the process may have more
 // mappings.
 int Slab::replace_span(size_t begin, size_t end) {
+  MutexLock lock(mutex_);
   const auto inner = borders_.upper_bound(begin);
   const auto outer = borders_.lower_bound(end);
   std::ptrdiff_t more = -std::distance(inner, outer);

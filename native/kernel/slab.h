@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "core/mutex.h"
 #include "kernel/failure.h"
 
 namespace zerosend {
@@ -68,9 +69,10 @@ class Slab : public std::enable_shared_from_this<Slab> {
 
   // Gives neighbouring slots new pages with the same content, by one call and as one mapping. The
   // kernel goes on reading the old pages, so the slots may be written at once without changing what
-  // is sent. Runs on the JavaScript thread, on which no one writes to slots in flight meanwhile;
-  // the poller thread may read them at the same time and sees the same bytes before and after. Adds
-  // the result for each slot to `given_up`:
+  // is sent. Runs on any thread: JavaScript's aborts a socket while the poller or the submission
+  // thread ends another one of the same pool. No one writes to slots in flight meanwhile; other
+  // threads may read them, and see the same bytes before and after. Adds the result for each slot
+  // to `given_up`:
   //   EOPNOTSUPP  the memory is shared with the kernel
   //   EBUSY       the slot has a page in common with one that was not given up
   //   ENOSPC      the process would have too many mappings
@@ -88,7 +90,7 @@ class Slab : public std::enable_shared_from_this<Slab> {
         slots_(slots),
         unit_(unit) {}
 
-  int replace_span(size_t begin, size_t end);
+  int replace_span(size_t begin, size_t end) EXCLUDES(mutex_);
 
   uint8_t* base_;
   size_t mapped_;
@@ -99,9 +101,10 @@ class Slab : public std::enable_shared_from_this<Slab> {
   size_t unit_;  // size of a page, in bytes: what can only be replaced as a whole
   std::atomic<bool> shared_with_kernel_{false};
   int huge_page_error_ = 0;
+  Mutex mutex_;  // an inner lock: sockets replace slots under theirs
   // The offsets at which one mapping ends and the next begins because pages were replaced. Each
   // means one mapping more.
-  std::set<size_t> borders_;
+  std::set<size_t> borders_ GUARDED_BY(mutex_);
 };
 
 }  // namespace zerosend

@@ -9,7 +9,7 @@
 namespace zerosend {
 
 // Replaces the pages of the slots of many sends at once: neighbours together, so that they become
-// one mapping, and each slot once, however many sends it is in. JavaScript thread.
+// one mapping, and each slot once, however many sends it is in.
 class SlotReplacement {
  public:
   // Adds the memory of a send: `length` bytes at `data`, which begins in the slab.

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { clearFaultsAfterEach, sharedTcpReceiver, withReceiver } from './peers.js';
+import { answerOf } from './run-program.js';
 import { Sender, within } from './sender.mjs';
 import { ALWAYS, type Errno, faults, inject } from './zerosend.mjs';
 
@@ -41,3 +42,7 @@ it('a UDP socket that waits for timestamps only ends as well', () =>
     expect(sender.books.ids.how).toEqual({ inline: 1 });
     expect((await sender.finish()).problems).toEqual([]);
   }));
+
+it('the poller thread ends a socket while JavaScript aborts one with buffers of the same pool', async () => {
+  expect(await answerOf('ended-together', {})).toEqual({ outcome: 'revoked', free: 8, retired: 0 });
+});
