@@ -100,7 +100,7 @@ Napi::Value describe(Info info) {
   set(result, "sendBufferSize", option(fd, SOL_SOCKET, SO_SNDBUF));
   set(result, "maxPacingRate", pacing_rate(fd));
   set(result, "mtu", v6 ? option(fd, IPPROTO_IPV6, IPV6_MTU) : option(fd, IPPROTO_IP, IP_MTU));
-  socket->look_around();
+  if (socket->look_around()) environment_of(info).poller().put_back(socket->handle());
   const Socket::State state = socket->state();
   set(result, "peerClosed", state.peer_closed);
   set(result, "idsUncertain", state.ids_uncertain);

@@ -117,7 +117,7 @@ Napi::Value close_socket(Info info) {
 Napi::Value counters(Info info) {
   Napi::Array result = Napi::Array::New(info.Env(), kCounterCount);
   if (Socket* socket = socket_of(info)) {
-    socket->look_around();
+    if (socket->look_around()) environment_of(info).poller().put_back(socket->handle());
     const Counters counters = socket->counters();
     for (uint32_t i = 0; i < kCounterCount; ++i) {
       set(result, i, static_cast<double>(counters.values()[i]));

@@ -114,8 +114,8 @@ class Socket {
   uint32_t handle() const NO_THREAD_SAFETY_ANALYSIS { return watch_.handle(); }
 
   // Asks the kernel for what can change underneath an open socket without a word to it, for state()
-  // and counters(). Does nothing, unless a subclass has such things.
-  virtual void look_around() {}
+  // and counters(); nothing, by default. Returns whether that has made news to be told.
+  virtual bool look_around() { return false; }
 
   Counters counters();
   State state();
@@ -262,6 +262,7 @@ class Socket {
   // This send will fail, and the kernel has gone past its place in the ring: frames behind it do
   // not wait for that place to be filled. To be called before it completes.
   void note_passed(uint64_t id) REQUIRES(mutex_) { news_.tell_before(Record::kPassed, id); }
+  void report() REQUIRES(mutex_);
   // A send was put into the queue.
   void note_queued() REQUIRES(mutex_);
   // The queue has emptied by sending.
@@ -289,7 +290,6 @@ class Socket {
       REQUIRES(mutex_);
   size_t push_pending(size_t most_bytes) REQUIRES(mutex_);
   void fail_pending() REQUIRES(mutex_);
-  void report() REQUIRES(mutex_);
 
   bool busy_ GUARDED_BY(mutex_) = false;        // JavaScript sends, and has promised to call arm()
   uint32_t busy_polls_ GUARDED_BY(mutex_) = 0;  // polls since JavaScript was idle

@@ -32,6 +32,10 @@ describe('news of interfaces', needs(canMakeNamespaces(), 'making network namesp
       expect(await ask({ scenario: 'overtaken' })).toBe('ERR_ZEROSEND_FRAME_TOO_LONG');
     });
 
+    it('that only stats() finds, since no other can be had, is told', async () => {
+      expect(await ask({ scenario: 'found' })).toEqual({ closed: true, codes: ['ENXIO'] });
+    });
+
     it.each([
       ['socket', { error: 'EMFILE', skip: 2 }, 1], // behind the socket itself, and that for its MTU
       ['bind', { error: 'EPERM', skip: kind === 'packet' ? 1 : 3 }, 1], // AF_XDP has three attempts

@@ -86,12 +86,18 @@ void RingSocket::catch_up() {
 
 // The interface is asked before the lock is taken. The kernel answers when nobody else is changing
 // the network, and the poller thread should not wait for the lock as long.
-void RingSocket::look_around() {
+bool RingSocket::look_around() {
   InterfaceFacts facts;
   const Failure failed = interface_->ask(&facts);
   Lock lock(mutex_);
+  const bool known = !news_.empty();
   if (fd_ >= 0) do_interface_gone();
-  if (failed) return;
+  if (!failed) note_facts(facts);
+  report();
+  return !known && !news_.empty();
+}
+
+void RingSocket::note_facts(const InterfaceFacts& facts) {
   if (facts_.index == 0) dropped_before_ = facts.tx_dropped;  // it could not be asked for before
   facts_ = facts;
   // The interface's own count may begin anew, with its driver.

@@ -38,7 +38,7 @@ inline uint32_t power_of_two(uint32_t at_least) {
 class RingSocket : public Socket {
  public:
   // JavaScript thread.
-  void look_around() override;
+  bool look_around() override;
   uint32_t mtu() const { return interface_->mtu(); }
   int check_sources(const Source* sources, size_t count, bool rested, uint32_t* index) override;
 
@@ -242,6 +242,7 @@ class RingSocket : public Socket {
 
  private:
   void catch_up() REQUIRES(mutex_);
+  void note_facts(const InterfaceFacts& facts) REQUIRES(mutex_);
   void note_link() REQUIRES(mutex_);
 
   InterfaceWatch* interface_watch_ = nullptr;

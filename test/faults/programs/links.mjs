@@ -159,9 +159,23 @@ async function overtaken(/** @type {'packet' | 'xdp'} */ kind) {
   return refused;
 }
 
+/** No news can be had, and stats() finds that the interface was removed. */
+async function found(/** @type {'packet' | 'xdp'} */ kind) {
+  addSink();
+  inject('bind', { error: 'EPERM', skip: kind === 'packet' ? 1 : 3 });
+  const socket = await open(kind);
+  /** @type {string[]} */
+  const codes = [];
+  socket.on('error', (error) => codes.push(/** @type {any} */ (error).code));
+  ip(`link del ${NAME}`);
+  socket.stats();
+  return { closed: await until(() => socket.fd < 0), codes };
+}
+
 /** @param {{ kind: 'packet' | 'xdp', scenario: string, call: Call, fault: Fault }} argument */
 export function run({ kind, scenario, call, fault }) {
   if (scenario === 'removed') return removed(kind);
+  if (scenario === 'found') return found(kind);
   if (scenario === 'overtaken') return overtaken(kind);
   if (scenario === 'denied') return denied(kind);
   return scenario === 'overflow' ? overflow(kind) : deaf(kind, call, fault);
