@@ -5,7 +5,7 @@
 //
 // Plain Node.js without dependencies, because it is what installs them. What is up to date is
 // decided by content, never by file times, which a fresh clone and a copy do not keep.
-import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { run, runNpm } from './support/exec.mjs';
 import { checkout, digest, listFiles, readJson, root } from './support/files.mjs';
@@ -41,20 +41,22 @@ const dependencies = {
 };
 
 const libraryInputs = () => listFiles(['lib', 'tsconfig.json', 'package-lock.json']);
+const libraryOutputs = () => listFiles(['dist']);
 const libraryStamp = 'build/.stamp-dist.json';
 
 /** @type {Step} */
 const library = {
   title: 'compiling lib/',
-  due: () =>
-    !existsSync(join(root, 'dist/index.js')) ||
-    readJson(libraryStamp)?.digest !== digest(libraryInputs()),
+  due() {
+    const stamp = readJson(libraryStamp);
+    return stamp?.digest !== digest(libraryInputs()) || stamp.built !== digest(libraryOutputs());
+  },
   async build() {
-    const state = { digest: digest(libraryInputs()) };
+    const inputs = digest(libraryInputs());
     rmSync(join(root, libraryStamp), { force: true });
     const tsc = join(root, 'node_modules/typescript/bin/tsc');
     await step('tsc', run(process.execPath, [tsc, '--pretty', 'false'], options));
-    for (const file of listFiles(['dist'])) {
+    for (const file of libraryOutputs()) {
       const source = file.replace(/^dist/, 'lib').replace(/(\.d\.ts|\.js|\.js\.map)$/, '.ts');
       if (!existsSync(join(root, source))) rmSync(join(root, file));
     }
@@ -64,27 +66,51 @@ const library = {
       mkdirSync(dirname(target), { recursive: true });
       copyFileSync(join(root, file), target);
     }
+    const state = { digest: inputs, built: digest(libraryOutputs()) };
     writeFileSync(join(root, libraryStamp), JSON.stringify(state));
   },
 };
 
 const addonInputs = () =>
   listFiles(['native', 'package-lock.json'], (path) => !path.startsWith('native/build/'));
+const addonOutputs = () => listFiles([`build/${configuration}`], (path) => path.endsWith('.node'));
 const addonStamp = () => `build/.stamp-${configuration}.json`;
+
+/**
+ * Whether make builds again all that has changed since the last build. It goes by the times of files: it
+ * takes a source that was moved or copied back, with the time it had, for one that was compiled already.
+ *
+ * @param {Record<string, string>} before the digest of each input, at the last build
+ * @param {Record<string, string>} now
+ */
+function makeSees(before, now) {
+  const builtAt = statSync(join(root, addonStamp())).mtimeMs;
+  return Object.entries(before).every(
+    ([file, sum]) =>
+      now[file] === sum ||
+      (file.startsWith('native/') && // npm gives all headers of node-addon-api one time, long ago
+        now[file] !== undefined && // no object file may depend on a header which is gone
+        statSync(join(root, file)).mtimeMs > builtAt),
+  );
+}
 
 /** @type {Step} */
 const addon = {
   title: `building the native addon (${configuration})`,
-  due: () =>
-    !existsSync(join(root, 'build', configuration, 'zerosend.node')) ||
-    readJson(addonStamp())?.digest !== digest(addonInputs(), [process.arch]),
+  due() {
+    const stamp = readJson(addonStamp());
+    return (
+      stamp?.digest !== digest(addonInputs(), [process.arch]) ||
+      stamp.built?.join() !== addonOutputs().join()
+    );
+  },
   async build() {
-    const files = addonInputs();
-    const before = readJson(addonStamp());
-    const state = { digest: digest(files, [process.arch]), files };
+    const inputs = addonInputs();
+    const before = readJson(addonStamp())?.files;
+    const files = Object.fromEntries(inputs.map((file) => [file, digest([file])]));
+    const state = { digest: digest(inputs, [process.arch]), files };
+    const stale = before === undefined || !makeSees(before, files);
     rmSync(join(root, addonStamp()), { force: true });
-    // make cannot use object files that depend on headers which are gone.
-    const stale = !before || before.files.some((/** @type {string} */ f) => !files.includes(f));
     if (stale) rmSync(join(root, 'native/build'), { recursive: true, force: true });
     // Only one configuration is kept: lib/addon prefers Release.
     const other = configuration === 'Release' ? 'Debug' : 'Release';
@@ -96,7 +122,8 @@ const addon = {
     ];
     const args = [join(root, 'dist/cli/main.js'), 'build', '--incremental', ...more];
     await step('zerosend build', run(process.execPath, args, options));
-    writeFileSync(join(root, addonStamp()), JSON.stringify(state));
+    const built = addonOutputs();
+    writeFileSync(join(root, addonStamp()), JSON.stringify({ ...state, built }));
   },
 };
 
