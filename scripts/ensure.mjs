@@ -112,9 +112,8 @@ const addon = {
     const stale = before === undefined || !makeSees(before, files);
     rmSync(join(root, addonStamp()), { force: true });
     if (stale) rmSync(join(root, 'native/build'), { recursive: true, force: true });
-    // Only one configuration is kept: lib/addon prefers Release.
+    // `zerosend build` keeps one configuration only.
     const other = configuration === 'Release' ? 'Debug' : 'Release';
-    rmSync(join(root, 'build', other), { recursive: true, force: true });
     rmSync(join(root, `build/.stamp-${other}.json`), { force: true });
     const more = [
       ...(configuration === 'Debug' ? ['--debug'] : []),

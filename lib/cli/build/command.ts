@@ -62,9 +62,12 @@ beside it (include/node), or else node-gyp fetches them.`,
       terminal.note(`zerosend: the native part could not be built (node-gyp: ${status})`);
       return EXIT.FAILED;
     }
+    // Only one configuration is kept: lib/addon prefers Release.
+    const other = options.debug ? 'Release' : 'Debug';
+    rmSync(join(root, 'build', other), { recursive: true, force: true });
     if (!options.incremental) {
       rmSync(join(root, 'native/build'), { recursive: true, force: true });
-      const problem = await whyNotLoaded();
+      const problem = await whyNotLoaded(binary);
       if (problem !== undefined) {
         terminal.note(`zerosend: built ${binary}, but ${problem}`);
         return EXIT.FAILED;
@@ -76,7 +79,9 @@ beside it (include/node), or else node-gyp fetches them.`,
   },
 });
 
-async function whyNotLoaded(): Promise<string | undefined> {
+/** Tries a binary, also where the environment names another one. */
+async function whyNotLoaded(binary: string): Promise<string | undefined> {
+  process.env.ZEROSEND_NATIVE = binary;
   try {
     await import('../../index.js');
     return undefined;
