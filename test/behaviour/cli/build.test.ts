@@ -4,9 +4,11 @@ import { cpSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { root } from '../../../scripts/support/files.mjs';
 import { hasTool, needs } from '../../support/requirements.js';
+
+vi.setConfig({ testTimeout: 300_000 }); // node-gyp takes seconds where other work has the machine
 
 const COMPILER = `#!/bin/sh
 compiles=

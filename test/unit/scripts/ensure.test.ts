@@ -13,8 +13,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { beforeEach, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { root } from '../../../scripts/support/files.mjs';
+
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
 
 // A checkout whose compilers are made up: they write their outputs, and a line of what they were asked for.
 const TSC = `import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
