@@ -1,4 +1,5 @@
 import { type ChildProcess, type ExecFileOptions, execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -123,7 +124,11 @@ describe('the checks of the benchmarks', await needsRig('veth'), () => {
     const [language, protocol, args] = what;
     const { sender: namespace, receiver, senderInterface, receiverInterface } = rig;
     const listener = receiver?.spawn(process.execPath, ['-e', LISTENER]) as ChildProcess;
-    onTestFinished(() => void listener.kill());
+    const listened = once(listener, 'exit'); // until then no other one has the port
+    onTestFinished(async () => {
+      listener.kill();
+      await listened;
+    });
     const { name } = receiverInterface as { name: string };
     await receiver?.run('ip', ['link', 'set', 'dev', name, 'address', '02:00:00:00:00:02']);
     const lines = createInterface({ input: listener.stdout as Readable })[Symbol.asyncIterator]();
