@@ -30,6 +30,7 @@ export async function writeFile(
   const began = performance.now();
   const rate = rateOf(options);
   const { count: most, seconds, first } = options;
+  const timed = rate !== undefined && seconds !== undefined;
   try {
     const written = await writeCapture({
       file,
@@ -37,7 +38,7 @@ export async function writeFile(
       first,
       ...(most !== undefined && { count: most }),
       ...(rate !== undefined && { rate }),
-      ...(seconds !== undefined && { seconds }),
+      ...(timed && { seconds }),
       signal,
       onProgress: (so) => monitor.look(() => readingOf(so, performance.now() - began)),
       progressInterval: LOOK,

@@ -100,12 +100,8 @@ function checkWorkers({ workers, segment, size, buffers, count }: SendOptions, w
 }
 
 function checkEnd({ count, seconds, rate, bursts }: SendOptions, way: Way): void {
-  if (way !== 'output') return;
-  const timed = (rate ?? bursts) !== undefined;
-  if (count !== undefined && seconds !== undefined && !timed) {
-    throw new UsageError('--seconds of --output needs a --rate, by which packets have times');
-  }
-  if (count === undefined && (seconds === undefined || !timed)) {
+  if (way !== 'output' || count !== undefined) return;
+  if (seconds === undefined || (rate ?? bursts) === undefined) {
     throw new UsageError('--output needs an end: --count, or --seconds and --rate');
   }
 }
