@@ -21,8 +21,13 @@ export class AbortGroups<W extends object> {
     this.#aborted = aborted;
   }
 
+  /** Adds a waiter. Where its signal has been aborted, which tells nobody any more, it is told at once. */
   add(signal: AbortSignal | undefined, waiter: W): void {
     if (signal === undefined) return;
+    if (signal.aborted) {
+      this.#aborted(waiter, signal.reason);
+      return;
+    }
     let group = groups.get(signal);
     if (group === undefined) {
       group = { waiters: new Map(), onAbort: () => abort(signal) };

@@ -55,8 +55,7 @@ export class WaitingLine<T> {
 
   /**
    * Adds a waiter. Resolves with what `take` returns, which is called only while something is
-   * ready. Listeners that have run since the caller looked at the signal may have aborted it, and
-   * such a signal tells nobody any more.
+   * ready.
    */
   join(
     take: () => T | Promise<T>,
@@ -64,12 +63,11 @@ export class WaitingLine<T> {
     signal: AbortSignal | undefined,
     owner: object | null = null,
   ): Promise<T> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
     return new Promise((resolve, reject) => {
       const waiter = { take, priority, signal, owner, resolve, reject };
       this.#waiters.add(waiter);
-      this.#signals.add(signal, waiter);
       this.#enqueue(waiter);
+      this.#signals.add(signal, waiter); // which listeners may have aborted since the caller looked
     });
   }
 

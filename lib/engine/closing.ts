@@ -51,8 +51,7 @@ export class Closing {
     const closed = this.#begin(timeout);
     if (signal !== undefined && this.#state.phase !== 'closed') {
       const giveUp = () => this.#giveUp();
-      if (signal.aborted) giveUp();
-      else abortCalls.add(signal, giveUp);
+      abortCalls.add(signal, giveUp);
       void closed.then(() => abortCalls.delete(signal, giveUp));
     }
     return closed;

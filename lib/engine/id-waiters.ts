@@ -100,15 +100,11 @@ export class IdWaiters {
 
   #wait(waiters: Waiters, key: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(signal.reason);
-        return;
-      }
       const waiter: Waiter = { resolve, reject, signal, waiters, key };
-      this.#signals.add(signal, waiter);
       const equals = waiters.get(key);
       if (equals) equals.add(waiter);
       else waiters.set(key, new Set([waiter]));
+      this.#signals.add(signal, waiter);
     });
   }
 

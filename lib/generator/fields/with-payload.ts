@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { invalidArgument } from '../../base/errors.js';
 import { checkInteger } from '../../base/validate.js';
 import { rangeError } from '../base/errors.js';
-import { type Checksum, writeChecksums } from '../packets/coverage.js';
+import { type Checksum, widthOf, writeChecksums } from '../packets/coverage.js';
 import type { OffloadDescription } from '../packets/description.js';
 import { own } from '../packets/protocol.js';
 import { checkFits, template as makeTemplate, Template } from '../packets/template.js';
@@ -93,9 +93,7 @@ export class PayloadSequence {
     const { bytes, _checksums: checksums } = resized(this.template, content);
     const places: number[] = [];
     for (let at = 0; at < this.#content; at++) {
-      const isChecksum = checksums.some((one) => {
-        return at >= one.at && at < one.at + (one.kind === 'crc32c' ? 4 : 2);
-      });
+      const isChecksum = checksums.some((one) => at >= one.at && at < one.at + widthOf(one));
       if (!isChecksum && bytes[at] !== bare[at]) places.push(at);
     }
     const others = places.map((at) => (bytes[at] as number) ^ (bare[at] as number));

@@ -221,15 +221,16 @@ export class Pace {
     const before = this.#rate;
     const begun = this.started ? Math.max(now, this.#begin) : 0;
     const at = this.paused ? this.#pausedAt : begun;
-    const course = factor === null ? new Course(rate.lines, at) : null;
-    course?.timeOf(rate.burst * this.#of); // a function is asked for the times of its first burst
+    const course = factor === null ? new Course(rate.lines, at) : this.#course;
+    // A function is asked for the times of its first burst.
+    if (factor === null) course.timeOf(rate.burst * this.#of);
     const count = this.started ? this.#course.countAt(at) : 0;
     this.#rate = rate;
     if (!this.started) return;
     this.#dueBefore += count;
     this.#steady = false;
-    if (course !== null) this.#course = course;
-    else this.#course.goOn(at, factor ?? 1);
+    this.#course = course;
+    if (factor !== null) course.goOn(at, factor);
     const each = rate.burst * this.#of;
     // A burst that has begun ends here: what is left of it counts as waited for.
     this.#mark += this.#begun * this.#of;

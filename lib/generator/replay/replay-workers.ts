@@ -13,6 +13,7 @@ import { meanRates, NO_PROGRESS, type Progress } from '../runs/meter.js';
 import { checkObserved } from '../runs/run-options.js';
 import { progressAtEnd, reportOf, sumProgress, sumReports } from '../workers/aggregate.js';
 import type { WorkerSocket } from '../workers/protocol.js';
+import { Rounds } from '../workers/rounds.js';
 import type { Skipped } from './frame-shape.js';
 import type { NotRewritten, NotRewrittenKind } from './not-rewritten.js';
 import type { ReplayReport } from './replay.js';
@@ -93,12 +94,10 @@ export async function replayInWorkers(options: ReplayWorkersOptions): Promise<Re
     stop();
     for (const one of all) one.tell({ type: 'start', at: timeOrigin + clock() });
   };
-  // Once for each time that all who still send have told how they are doing.
-  const told = new Set<Replayer>();
-  const progressed = (who: Replayer) => {
-    told.add(who);
-    if (all.some((one) => one.report === undefined && !told.has(one))) return;
-    told.clear();
+  const rounds = new Rounds();
+  const progressed = (index: number) => {
+    const reports = all.map(({ report }) => report);
+    if (!rounds.isOver(index, reports)) return;
     const parts = all.map(({ progress }) => progress);
     const { templates: _, ...sum } = sumProgress(parts);
     onProgress?.(sum, parts);
@@ -138,7 +137,7 @@ class Replayer {
   readonly #thread: Worker;
 
   /** @throws Error `ERR_ZEROSEND_WORKER` where the system gives no thread */
-  constructor(job: ReplayJob, index: number, onProgress: (who: Replayer) => void) {
+  constructor(job: ReplayJob, index: number, onProgress: (index: number) => void) {
     const thread = started(job, index);
     this.#thread = thread;
     let fail: (error: Error) => void = () => {};
@@ -164,7 +163,7 @@ class Replayer {
       if (message.type !== 'progress') return;
       this.progress = message.progress;
       try {
-        onProgress(this);
+        onProgress(index);
       } catch (error) {
         fail(error as Error);
       }

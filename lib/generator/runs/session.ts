@@ -70,7 +70,6 @@ export class Session {
     const { signal, seconds, onProgress, progressInterval, startAt } = this.#options;
     const onAbort = () => this.end('signal');
     abortCalls.add(signal, onAbort);
-    if (signal?.aborted) onAbort();
     const start = startAt ?? clock();
     this.meter.start(start);
     this.#ends = start + seconds * 1000;

@@ -17,6 +17,7 @@ import {
   type WorkersReport,
 } from './aggregate.js';
 import type { FromWorker, StreamSocket, ToWorker, WorkerJob } from './protocol.js';
+import { Rounds } from './rounds.js';
 import { checkWorkers, type JobOptions, jobsOf, type WorkersOptions } from './workers-options.js';
 
 const LEAD_MS = 20; // for the news of the start to reach all
@@ -70,7 +71,7 @@ class Crew {
   readonly #threads: Worker[] = [];
   readonly #reports: (GenerateReport | undefined)[];
   readonly #progress: Progress[];
-  readonly #told = new Set<number>();
+  readonly #rounds = new Rounds();
   readonly #over = new AbortController();
   #ready = 0;
   #failure: Error | undefined;
@@ -87,7 +88,6 @@ class Crew {
     const stop = () => this.#tell({ type: 'stop' });
     const exits = this.#start();
     abortCalls.add(signal, stop);
-    if (signal?.aborted) stop();
     await Promise.all(exits);
     this.#over.abort();
     abortCalls.delete(signal, stop);
@@ -133,12 +133,9 @@ class Crew {
     for (const thread of this.#threads) void thread.terminate();
   }
 
-  /** Once for each time that all who still send have told how they are doing. */
   #progressed(index: number, progress: Progress): void {
     this.#progress[index] = progress;
-    this.#told.add(index);
-    if (this.#reports.some((report, i) => report === undefined && !this.#told.has(i))) return;
-    this.#told.clear();
+    if (!this.#rounds.isOver(index, this.#reports)) return;
     try {
       this.#options.onProgress?.(sumProgress(this.#progress), this.#progress);
     } catch (error) {
