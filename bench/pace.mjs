@@ -111,7 +111,7 @@ function packet(id) {
 }
 
 /**
- * @param {number} rate @param {'sleep' | 'spin'} precision @param {number} [burst]
+ * @param {number} rate @param {'sleep' | 'block' | 'spin'} precision @param {number} [burst]
  * @returns {Sender}
  */
 const oneStream = (rate, precision, burst) => (port) =>
@@ -131,15 +131,16 @@ const peer = (id, port) => ({ address: `127.1.${(id >> 8) & 255}.${id & 255}`, p
 
 /**
  * @param {number} count @param {number} changes @param {number} slice
+ * @param {'sleep' | 'block'} precision
  * @param {number} [peers] addresses that streams go to; 0: all to the same
  * @returns {Sender}
  */
 const manyStreams =
-  (count, changes, slice, peers = 0) =>
+  (count, changes, slice, precision, peers = 0) =>
   (port) =>
     timed(peers > 0 ? {} : toPort(port), (socket) => {
       const last = performance.now() + seconds * 1000 - 100; // then nobody can join any more
-      const streams = generateStreams({ socket, seconds, slice });
+      const streams = generateStreams({ socket, seconds, slice, precision });
       let joined = 0;
       const join = () =>
         streams.join({
@@ -168,8 +169,9 @@ function rowOf(program, name) {
       rate: STREAM_RATE,
       senders: {
         'C, clock_nanosleep': inC(program, count, STREAM_RATE, changes, peers),
-        generateStreams: manyStreams(count, changes, 100, peers),
-        'generateStreams, slice 1000': manyStreams(count, changes, 1000, peers),
+        generateStreams: manyStreams(count, changes, 100, 'sleep', peers),
+        "generateStreams, 'block'": manyStreams(count, changes, 100, 'block', peers),
+        'generateStreams, slice 1000': manyStreams(count, changes, 1000, 'sleep', peers),
       },
     };
   }
@@ -180,6 +182,7 @@ function rowOf(program, name) {
       'C, clock_nanosleep': inC(program, 1, rate, 0),
       "generate, 'sleep'": oneStream(rate, 'sleep'),
       "generate, 'sleep', burst 1": oneStream(rate, 'sleep', 1),
+      "generate, 'block', burst 1": oneStream(rate, 'block', 1),
       "generate, 'spin', burst 1": oneStream(rate, 'spin', 1),
     },
   };

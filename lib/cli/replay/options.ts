@@ -115,8 +115,9 @@ export const OPTIONS = {
     default: none,
   }),
   precision: choice(
-    'how it waits: by looking at the clock all the time, for up to a core, or asleep, late by some 70 µs',
-    ['spin', 'sleep'],
+    'how it waits: by looking at the clock all the time, for up to a core; asleep, late by some 70 µs; or ' +
+      'the same for half of the CPU time, with its event loop held up for up to 5 ms',
+    ['spin', 'sleep', 'block'],
     { default: 'spin' },
   ),
   loops: custom("how often; 'forever': until Ctrl-C", readLoops, {

@@ -65,8 +65,9 @@ export const OPTIONS = {
     { min: 1e-6, max: 1e6, default: none },
   ),
   precision: choice(
-    'how it waits: asleep, late by some 70 µs, or by looking at the clock all the time, for up to a core',
-    ['sleep', 'spin'],
+    'how it waits: asleep, late by some 70 µs; the same for half of the CPU time, with its event loop held up ' +
+      'for up to 5 ms; or by looking at the clock all the time, for up to a core',
+    ['sleep', 'block', 'spin'],
     { default: 'sleep' },
   ),
   count: integer('end after so many packets', { min: 1, max: 2 ** 53 - 1, default: none }),

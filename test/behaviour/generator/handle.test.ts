@@ -56,21 +56,24 @@ describe('the handle of generate', () => {
     await expect(run).rejects.toMatchObject({ code: 'ERR_ZEROSEND_OUT_OF_RANGE' });
   });
 
-  it('pauses and resumes, with each packet once', async () => {
-    const { begin, listener } = await setUp();
-    const run = begin({ rate: 2000, count: 600 });
-    await until(() => run.progress().packets >= 100, '100 packets');
-    run.pause();
-    expect(run.paused).toBe(true);
-    const { packets } = run.progress();
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    // What a pause would have let come due does not go at once after it.
-    expect(run.progress().packets).toBe(packets);
-    run.resume();
-    const report = await run;
-    expect(report.packets).toBe(600);
-    expect(numbers(await listener.datagrams(600))).toEqual(upTo(600));
-  });
+  it.each(['sleep', 'block', 'spin'] as const)(
+    'pauses and resumes, with each packet once, by %s',
+    async (precision) => {
+      const { begin, listener } = await setUp();
+      const run = begin({ rate: 2000, count: 600, precision });
+      await until(() => run.progress().packets >= 100, '100 packets');
+      run.pause();
+      expect(run.paused).toBe(true);
+      const { packets } = run.progress();
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      // What a pause would have let come due does not go at once after it.
+      expect(run.progress().packets).toBe(packets);
+      run.resume();
+      const report = await run;
+      expect(report.packets).toBe(600);
+      expect(numbers(await listener.datagrams(600))).toEqual(upTo(600));
+    },
+  );
 
   it('is paused also where it sends as fast as it can', async () => {
     const { begin } = await setUp();
