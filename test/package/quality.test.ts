@@ -1,6 +1,6 @@
 // The packed file as the tools that judge packages see it.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { beforeEach, expect, it, vi } from 'vitest';
@@ -45,6 +45,21 @@ it('it has binaries, sources, types and licences, and nothing else', async () =>
   const sources = readdirSync(join(root, 'native'), { recursive: true, encoding: 'utf8' });
   const shipped = sources.filter((name) => /^(?!testing|build).*\.(cc|h)$/.test(name));
   expect(all).toEqual(expect.arrayContaining(shipped.map((name) => `native/${name}`)));
+});
+
+it('links of its documents lead to what is in it', async () => {
+  const all = (await names()).filter((name) => name !== '');
+  const isThere = (path: string) =>
+    all.some((name) => name === path || name.startsWith(`${path.replace(/\/$/, '')}/`));
+  const links = all
+    .filter((name) => name.endsWith('.md'))
+    .flatMap((name) =>
+      [...readFileSync(join(root, name), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(
+        ([, link = '']) => [name, join(dirname(name), link)] as const,
+      ),
+    );
+  expect(links.length).toBeGreaterThan(100);
+  expect(links.filter(([, path]) => !isThere(path))).toEqual([]);
 });
 
 it(`it is smaller than ${MOST_BYTES / 1e6} MB`, () => {

@@ -60,14 +60,15 @@ export async function doctor(conditions: Conditions = {}): Promise<Report> {
 export const NOBODY_ID = 50_000 + (process.pid % 10_000);
 
 /** What runs as a user who can get no capability. */
-export const NOBODY = [
+export const nobody = (uid: number) => [
   'setpriv',
-  `--reuid=${NOBODY_ID}`,
+  `--reuid=${uid}`,
   '--regid=65534',
   '--clear-groups',
   '--inh-caps=-all',
   '--bounding-set=-all',
 ];
+export const NOBODY = nobody(NOBODY_ID);
 
 /** A shell line that runs first. */
 export const after = (line: string) => ['sh', '-c', `${line} && exec "$@"`, 'sh'];

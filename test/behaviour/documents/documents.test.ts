@@ -70,7 +70,7 @@ describe('the documents', () => {
     expect(inlineCommands(text).flatMap(problemsOf)).toEqual([]);
     // A table of "where to look" and the like: folders and files in backquotes.
     for (const [, file = ''] of text.matchAll(
-      /`((?:lib|native|test|bench|docs|examples)\/[\w./-]*)`/g,
+      /`((?:lib|native|rig|test|bench|scripts|docs|examples)\/[\w./-]*)`/g,
     )) {
       expect([file, existsSync(join(root, file))]).toEqual([file, true]);
     }
