@@ -153,12 +153,15 @@ std::shared_ptr<Socket> Poller::share(uint32_t handle) {
 bool Poller::add_ready(uint32_t handle) {
   MutexLock lock(ready_mutex_);
   const bool first = ready_.empty();
-  if (std::find(ready_.begin(), ready_.end(), handle) == ready_.end()) ready_.push_back(handle);
+  const uint32_t index = handle & kIndexMask;
+  if (listed_.size() <= index) listed_.resize(index + 1);
+  if (std::exchange(listed_[index], handle) != handle) ready_.push_back(handle);
   return first;
 }
 
 std::vector<uint32_t> Poller::take_ready() {
   MutexLock lock(ready_mutex_);
+  for (const uint32_t handle : ready_) listed_[handle & kIndexMask] = 0;
   return std::exchange(ready_, {});
 }
 

@@ -134,6 +134,10 @@ class Poller {
 
   Mutex ready_mutex_;
   std::vector<uint32_t> ready_ GUARDED_BY(ready_mutex_);
+  // By place in the table, the socket whose handle is in that list; 0: none. The list is not
+  // searched, since many sockets may be in it. A closed socket and the one that has its place now
+  // may both be.
+  std::vector<uint32_t> listed_ GUARDED_BY(ready_mutex_);
 
   // The poller thread's own.
   std::vector<Work> unfinished_;
