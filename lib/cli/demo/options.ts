@@ -14,6 +14,9 @@ export type Transport = (typeof TRANSPORTS)[number];
 /** A number of sends that is never reached. */
 export const UNLIMITED = Number.MAX_SAFE_INTEGER;
 
+/** Datagrams of one send that every kernel takes (UDP_MAX_SEGMENTS before Linux 6.9). */
+const MOST_DATAGRAMS = 64;
+
 const datagram = { min: SHORTEST_DATAGRAM, max: 65_507 };
 const send = { min: 1, max: 2 ** 24 };
 
@@ -81,6 +84,12 @@ export function checked(given: OptionValues<typeof OPTIONS>): DemoOptions {
     throw new UsageError(
       `the last datagram of each send would have ${rest} bytes, and needs ${SHORTEST_DATAGRAM}: ` +
         'choose another --udp-size or --segment',
+    );
+  }
+  if (udpSize > MOST_DATAGRAMS * segment && (only.includes('udp') || only.includes('sink'))) {
+    throw new UsageError(
+      `each send would be ${Math.ceil(udpSize / segment)} datagrams, of which the kernel takes ` +
+        `${MOST_DATAGRAMS}: choose another --udp-size or --segment`,
     );
   }
   const chosen = seed ?? Math.floor(Math.random() * 2 ** 32);
