@@ -172,8 +172,9 @@ describe('a share of a pool', () => {
     const share = pool.share({ limit: 2 });
     const streams = generateStreams({ socket, pool: share });
     streams.join({ template: { payload: 'x' }, rate: 100 });
+    const rejected = expect(streams).rejects.toMatchObject({ code: 'ERR_ZEROSEND_POOL_CLOSED' });
     await share.close();
-    await expect(streams).rejects.toMatchObject({ code: 'ERR_ZEROSEND_POOL_CLOSED' });
+    await rejected;
     expect(pool.stats()).toMatchObject({ free: 6 });
   });
 

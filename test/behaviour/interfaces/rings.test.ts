@@ -54,11 +54,13 @@ describe('sockets whose ring is their pool', await needsRig('veth', { here: true
       const held = [];
       for (let buffer = pool.tryAcquire(); buffer !== null; buffer = pool.tryAcquire())
         held.push(buffer);
-      const waits = pool.acquire();
+      const closed = { code: 'ERR_ZEROSEND_POOL_CLOSED' };
+      const rejected = expect(within(pool.acquire(), 'the rejection')).rejects.toMatchObject(
+        closed,
+      );
       socket.removeAllListeners();
       await within(socket.close(), 'close()');
-      const closed = { code: 'ERR_ZEROSEND_POOL_CLOSED' };
-      await expect(within(waits, 'the rejection')).rejects.toMatchObject(closed);
+      await rejected;
       for (const buffer of held) buffer.release();
       expect(codeOf(() => pool.tryAcquire())).toBe('ERR_ZEROSEND_POOL_CLOSED');
     });
