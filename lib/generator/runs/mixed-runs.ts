@@ -4,25 +4,34 @@ import type { PacketSequence } from '../fields/sequence.js';
 import { LaidSlots } from './laid-slots.js';
 import { copyCounts, type MixParts, type TemplateCount } from './mix.js';
 
+/** One part of a mix while a run of its packets is made. */
+class Part {
+  /** of packets that are yet to be stamped: their places, and which of the run they are */
+  readonly places = new Float64Array(BATCH);
+  readonly numbers = new Uint16Array(BATCH);
+  open = 0;
+  /** what the run has of it, in bytes with offload headers */
+  packets = 0;
+  bytes = 0;
+
+  constructor(readonly sequence: PacketSequence) {}
+}
+
 /** Makes runs of packets of a mix. */
 export class MixedRuns {
   readonly #mix: MixParts;
-  /** for each part: the places of packets that are yet to be stamped */
-  readonly #places: Float64Array[];
-  readonly #open: Uint32Array;
-  /** which of the run those are */
-  readonly #numbers: Uint16Array[];
-  /** the part of each packet of the run, and its length */
-  readonly #kinds = new Uint16Array(1024);
+  readonly #parts: readonly Part[];
+  /** bytes of each packet, where all are alike */
+  readonly #length: number | null;
+  /** of each packet of the run, where they are not */
   readonly #lengths = new Uint32Array(1024);
   readonly #slots: LaidSlots;
 
   constructor(mix: MixParts) {
     this.#mix = mix;
-    const { parts } = mix;
-    this.#places = parts.map(() => new Float64Array(BATCH));
-    this.#open = new Uint32Array(parts.length);
-    this.#numbers = parts.map(() => new Uint16Array(BATCH));
+    this.#parts = mix.parts.map((sequence) => new Part(sequence));
+    const alike = mix.parts.every(({ _differ, length }) => !_differ && length === mix.longest);
+    this.#length = alike ? mix.longest : null;
     this.#slots = new LaidSlots(mix.longest);
   }
 
@@ -35,28 +44,30 @@ export class MixedRuns {
     return copyCounts(this.#mix.counts);
   }
 
-  /** Makes the packets of a run the next ones; returns their lengths, which hold until the next call. */
-  stampRun(run: BufferRun): Uint32Array {
+  /**
+   * Makes the packets of a run the next ones.
+   * @returns the bytes of all, or of each in a list that holds until the next call
+   */
+  stampRun(run: BufferRun): number | Uint32Array {
     const { memory, view, offset, stride, count, first } = run;
     const slots = this.#slots;
     slots.growTo(first + count);
-    const { schedule, parts } = this.#mix;
+    const parts = this.#parts;
+    for (const part of parts) part.packets = part.bytes = 0;
+    const { schedule } = this.#mix;
     let { at } = this.#mix;
     for (let i = 0; i < count; i++) {
-      const part = schedule[at] as number;
+      const part = parts[schedule[at] as number] as Part;
       at = at + 1 === schedule.length ? 0 : at + 1;
       const place = offset + i * stride;
-      slots.lay(first + i, parts[part] as PacketSequence, memory, place);
-      this.#kinds[i] = part;
-      const open = this.#open[part] as number;
-      (this.#places[part] as Float64Array)[open] = place;
-      (this.#numbers[part] as Uint16Array)[open] = i;
-      this.#open[part] = open + 1;
-      if (open + 1 === BATCH) this.#stamp(part, memory, view);
+      slots.lay(first + i, part.sequence, memory, place);
+      part.places[part.open] = place;
+      part.numbers[part.open] = i;
+      if (++part.open === BATCH) this.#stamp(part, memory, view);
     }
     this.#mix.at = at;
-    for (const part of this.parts.keys()) this.#stamp(part, memory, view);
-    return this.#lengths.subarray(0, count);
+    for (const part of parts) this.#stamp(part, memory, view);
+    return this.#length ?? this.#lengths.subarray(0, count);
   }
 
   /** The buffers of a run may hold anything: others have written to them. */
@@ -64,31 +75,33 @@ export class MixedRuns {
     this.#slots.forget(first, count);
   }
 
-  /** Counts the packets of the run that was stamped last as sent; returns their bytes. */
-  sent(count: number): number {
+  /** Counts the run that was stamped last as sent; returns its bytes. */
+  sent(): number {
     const { counts, offload } = this.#mix;
-    let bytes = 0;
-    for (let i = 0; i < count; i++) {
-      const length = (this.#lengths[i] as number) - offload;
-      const counted = counts[this.#kinds[i] as number] as TemplateCount;
-      counted.packets++;
-      counted.bytes += length;
-      bytes += length;
+    let all = 0;
+    for (const [i, { packets, bytes }] of this.#parts.entries()) {
+      const counted = counts[i] as TemplateCount;
+      counted.packets += packets;
+      counted.bytes += bytes - packets * offload;
+      all += bytes - packets * offload;
     }
-    return bytes;
+    return all;
   }
 
-  #stamp(part: number, memory: Uint8Array, view: DataView): void {
-    const count = this.#open[part] as number;
-    if (count === 0) return;
-    const places = this.#places[part] as Float64Array;
-    const sequence = this.parts[part] as PacketSequence;
-    const lengths = sequence._stampPlaces(memory, view, places, count);
-    const numbers = this.#numbers[part] as Uint16Array;
-    for (let j = 0; j < count; j++) {
-      const length = typeof lengths === 'number' ? lengths : (lengths[j] as number);
-      this.#lengths[numbers[j] as number] = length;
+  #stamp(part: Part, memory: Uint8Array, view: DataView): void {
+    const { sequence, places, numbers, open } = part;
+    if (open === 0) return;
+    const lengths = sequence._stampPlaces(memory, view, places, open);
+    part.packets += open;
+    part.open = 0;
+    if (this.#length !== null) {
+      part.bytes += open * this.#length;
+      return;
     }
-    this.#open[part] = 0;
+    for (let i = 0; i < open; i++) {
+      const length = typeof lengths === 'number' ? lengths : (lengths[i] as number);
+      part.bytes += length;
+      this.#lengths[numbers[i] as number] = length;
+    }
   }
 }

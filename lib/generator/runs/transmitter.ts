@@ -89,7 +89,7 @@ class MixTransmitter implements Transmitter {
     transmitted.refusal = null;
     if (run !== null && pool instanceof PoolShare) this.#mix.forget(run);
     if (run !== null && handOver(socket, run, this.#mix.stampRun(run), transmitted)) {
-      transmitted.bytes = this.#mix.sent(run.count);
+      transmitted.bytes = this.#mix.sent();
     }
     return transmitted;
   }

@@ -108,6 +108,23 @@ describe('a mix, over veth', await needsRig('veth', { here: true }), () => {
     },
   );
 
+  it('with offload headers counts the bytes of packets without these', async () => {
+    const mix = SIX.map((part) => ({
+      ...part,
+      template: { ...part.template, virtioNetHeader: true },
+    }));
+    const { sent } = await wire.hear(() =>
+      wire.run('packet', { virtioNetHeader: true }, (socket) =>
+        generate({ socket, mix, count: PERIOD, rate: 20_000 }),
+      ),
+    );
+    const counts = SIX.map(({ template: packet, weight }) => ({
+      packets: weight,
+      bytes: weight * template(packet).length,
+    }));
+    expect(sent.report).toMatchObject({ packets: PERIOD, templates: counts, failed: 0 });
+  });
+
   it('in sequence sends as many of each as its weight says, one kind after the other', async () => {
     const mix = SIX.slice(0, 3);
     const { frames } = await wire.hear(
