@@ -14,8 +14,8 @@ export type Transport = (typeof TRANSPORTS)[number];
 /** A number of sends that is never reached. */
 export const UNLIMITED = Number.MAX_SAFE_INTEGER;
 
-/** Datagrams of one send that every kernel takes (UDP_MAX_SEGMENTS before Linux 6.9). */
-const MOST_DATAGRAMS = 64;
+/** Datagrams of one send that any kernel takes (UDP_MAX_SEGMENTS from Linux 6.9 on). */
+const MOST_DATAGRAMS = 128;
 
 const datagram = { min: SHORTEST_DATAGRAM, max: 65_507 };
 const send = { min: 1, max: 2 ** 24 };
@@ -88,8 +88,8 @@ export function checked(given: OptionValues<typeof OPTIONS>): DemoOptions {
   }
   if (udpSize > MOST_DATAGRAMS * segment && (only.includes('udp') || only.includes('sink'))) {
     throw new UsageError(
-      `each send would be ${Math.ceil(udpSize / segment)} datagrams, of which the kernel takes ` +
-        `${MOST_DATAGRAMS}: choose another --udp-size or --segment`,
+      `each send would be ${Math.ceil(udpSize / segment)} datagrams, of which kernels take ` +
+        `${MOST_DATAGRAMS} at most: choose another --udp-size or --segment`,
     );
   }
   const chosen = seed ?? Math.floor(Math.random() * 2 ** 32);
