@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { folderOfTest } from '../../support/folders.js';
 import { canMakeNamespaces, hasTool, isRoot, needs } from '../../support/requirements.js';
-import { after, commandLine, doctor, NOBODY, NOBODY_ID, nobody, ZERO_COPY } from './doctor.js';
+import {
+  after,
+  anotherNobody,
+  commandLine,
+  doctor,
+  NOBODY,
+  NOBODY_ID,
+  ZERO_COPY,
+} from './doctor.js';
 import { atTerminal, pipe, screen, zerosend } from './shell.js';
 
 const namespaces = needs(canMakeNamespaces(), 'making network namespaces');
@@ -200,12 +208,8 @@ describe('root without one capability', root, () => {
 });
 
 describe('tight limits', limits, () => {
-  // A user of each test's own: the kernel may give back what a process has locked some time after its end.
-  let users = 0;
-  const locked = (bytes: string, who?: readonly string[]) => {
-    const uid = 1_000 * NOBODY_ID + users++;
-    return doctor({ prefix: ['prlimit', `--memlock=${bytes}`, '--', ...(who ?? nobody(uid))] });
-  };
+  const locked = (bytes: string, who: readonly string[] = anotherNobody()) =>
+    doctor({ prefix: ['prlimit', `--memlock=${bytes}`, '--', ...who] });
 
   it('no locked memory: zero copy is refused, and the limit is named', async () => {
     const report = await locked('0:0');

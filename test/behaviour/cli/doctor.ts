@@ -60,7 +60,7 @@ export async function doctor(conditions: Conditions = {}): Promise<Report> {
 export const NOBODY_ID = 50_000 + (process.pid % 10_000);
 
 /** What runs as a user who can get no capability. */
-export const nobody = (uid: number) => [
+const nobody = (uid: number) => [
   'setpriv',
   `--reuid=${uid}`,
   '--regid=65534',
@@ -69,6 +69,13 @@ export const nobody = (uid: number) => [
   '--bounding-set=-all',
 ];
 export const NOBODY = nobody(NOBODY_ID);
+
+let others = 0;
+/**
+ * The same as another user each time, up to four in a process: the kernel may give back what a process has
+ * locked some time after its end.
+ */
+export const anotherNobody = () => nobody(10_000 + 4 * (process.pid % 10_000) + others++);
 
 /** A shell line that runs first. */
 export const after = (line: string) => ['sh', '-c', `${line} && exec "$@"`, 'sh'];
