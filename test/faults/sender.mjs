@@ -40,6 +40,13 @@ export function openDescriptors() {
 /** @param {number} ms @returns {Promise<void>} */
 export const pause = (ms) => new Promise((resolve) => void setTimeout(resolve, ms));
 
+/** Whether a condition has come true in time; looks every two milliseconds. @param {() => unknown} condition */
+export async function until(condition) {
+  const end = performance.now() + 10_000;
+  while (!condition() && performance.now() < end) await pause(2);
+  return Boolean(condition());
+}
+
 /** @template T @param {Promise<T>} promise @param {string} what @param {number} [ms] @returns {Promise<T>} */
 export function within(promise, what, ms = 8000) {
   return new Promise((resolve, reject) => {

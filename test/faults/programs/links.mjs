@@ -4,7 +4,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { openDescriptors } from '../sender.mjs';
+import { openDescriptors, until } from '../sender.mjs';
 import {
   ALWAYS,
   clearFaults,
@@ -21,12 +21,6 @@ const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const NAME = `zn${process.pid}`;
 const ip = (/** @type {string} */ words) => execFileSync('ip', words.split(' '));
-
-async function until(/** @type {() => unknown} */ condition) {
-  const end = performance.now() + 10_000;
-  while (!condition() && performance.now() < end) await delay(2);
-  return Boolean(condition());
-}
 
 function addSink() {
   ip(`link add ${NAME} type ifb`);

@@ -3,7 +3,7 @@
 // later place, while the loopback device is down.
 import { execFileSync } from 'node:child_process';
 import { Books } from '../books.mjs';
-import { pause, within } from '../sender.mjs';
+import { pause, until, within } from '../sender.mjs';
 import { ALWAYS, clearFaults, inject, PacketSocket } from '../zerosend.mjs';
 
 // after the test build has been chosen
@@ -36,8 +36,7 @@ export async function run() {
   const { handle } = coreOf(socket).state;
   clearFaults();
   const passed = native.skip(handle, 1);
-  // The malformed frame's buffer comes back, to be the next one.
-  for (let looks = 0; pool.free < 31 && looks < 8000; looks++) await pause(1);
+  await until(() => pool.free === 31); // the malformed frame's buffer is back, and is the next one
   const { waitsFor } = /** @type {{ waitsFor?: number }} */ (socket.info().ring);
   for (let i = 0; i < 5; i++) books.send(take(), 100);
   await within(socket.flush(), 'all frames to leave');
