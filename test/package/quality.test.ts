@@ -5,6 +5,7 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { beforeEach, expect, it, vi } from 'vitest';
 import { problemsOf } from '../../scripts/prebuild/check.mjs';
+import { relativeLinks } from '../behaviour/documents/blocks.js';
 import { everything, packed, root } from './support/packed.js';
 import { run } from './support/run.js';
 
@@ -54,9 +55,9 @@ it('links of its documents lead to what is in it', async () => {
   const links = all
     .filter((name) => name.endsWith('.md'))
     .flatMap((name) =>
-      [...readFileSync(join(root, name), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(
-        ([, link = '']) => [name, join(dirname(name), link)] as const,
-      ),
+      relativeLinks(readFileSync(join(root, name), 'utf8'))
+        .filter(({ file }) => file !== '')
+        .map(({ file }) => [name, join(dirname(name), file)] as const),
     );
   expect(links.length).toBeGreaterThan(100);
   expect(links.filter(([, path]) => !isThere(path))).toEqual([]);

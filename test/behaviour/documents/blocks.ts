@@ -5,6 +5,13 @@ export const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 export const read = (path: string): string => readFileSync(`${root}${path}`, 'utf8');
 
+/** The links of a document that are relative: the file, if it is not the same one, and the heading, if any. */
+export const relativeLinks = (text: string) =>
+  [...text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)].map(([, file = '', heading]) => ({
+    file,
+    heading,
+  }));
+
 const filesBelow = (folder: string, ending: string) =>
   (readdirSync(`${root}${folder}`, { recursive: true }) as string[])
     .filter((name) => name.endsWith(ending))

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { documents, read, root } from './blocks.js';
+import { documents, read, relativeLinks, root } from './blocks.js';
 import { inlineCommands, problemsOf } from './commands.js';
 
 const codesIn = (text: string) => new Set(text.match(/ERR_ZEROSEND_[A-Z_]+/g));
@@ -58,9 +58,9 @@ describe('the documents', () => {
 
   it.each(documents)('%s: links lead somewhere, and commands exist', (path) => {
     const text = read(path);
-    for (const [, link = '', heading] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)) {
-      const target = link === '' ? path : join(dirname(path), link);
-      expect([link, existsSync(join(root, target))]).toEqual([link, true]);
+    for (const { file, heading } of relativeLinks(text)) {
+      const target = file === '' ? path : join(dirname(path), file);
+      expect([file, existsSync(join(root, target))]).toEqual([file, true]);
       if (heading !== undefined) expect(headingsOf(read(target))).toContain(heading);
     }
     const { scripts } = JSON.parse(read('package.json')) as { scripts: object };
