@@ -116,7 +116,7 @@ export const OPTIONS = {
   }),
   precision: choice(
     'how it waits: by looking at the clock all the time, for up to a core; asleep, late by some 70 µs; or ' +
-      'the same for half of the CPU time, with its event loop held up for up to 5 ms',
+      'the same for less CPU time, with its event loop held up for up to 5 ms',
     ['spin', 'sleep', 'block'],
     { default: 'spin' },
   ),

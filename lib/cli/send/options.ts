@@ -65,8 +65,8 @@ export const OPTIONS = {
     { min: 1e-6, max: 1e6, default: none },
   ),
   precision: choice(
-    'how it waits: asleep, late by some 70 µs; the same for half of the CPU time, with its event loop held up ' +
-      'for up to 5 ms; or by looking at the clock all the time, for up to a core',
+    'how it waits: asleep, late by some 70 µs; the same for less CPU time, with its event loop held up for ' +
+      'up to 5 ms; or by looking at the clock all the time, for up to a core',
     ['sleep', 'block', 'spin'],
     { default: 'sleep' },
   ),

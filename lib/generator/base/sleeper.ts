@@ -8,9 +8,9 @@ import { yieldIfDue } from './yield.js';
  * How to wait for a time. `'sleep'` sleeps up to it, by an alarm, and is woken some tens of microseconds late:
  * it costs two changes of threads for each wait. `'block'` sleeps as `'sleep'` until 2 ms before it, and then
  * on the program's own thread (futex(2)), as a loop in C does: nothing else of the program runs meanwhile, but
- * for a turn of the event loop every 5 ms. It costs about half of `'sleep'`. `'spin'` sleeps until
- * 250 µs before it, and then looks once a turn of the event loop: late by such a turn, where a core is free,
- * for a quarter of a core at 1000 waits a second, and all of one from 4000 on.
+ * for a turn of the event loop every 5 ms. It costs half to three quarters of `'sleep'`. `'spin'`
+ * sleeps until 250 µs before it, and then looks once a turn of the event loop: late by such a turn, where a
+ * core is free, for a quarter of a core at 1000 waits a second, and all of one from 4000 on.
  */
 export type Precision = 'sleep' | 'block' | 'spin';
 
