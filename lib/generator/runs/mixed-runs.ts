@@ -81,9 +81,10 @@ export class MixedRuns {
     let all = 0;
     for (const [i, { packets, bytes }] of this.#parts.entries()) {
       const counted = counts[i] as TemplateCount;
+      const ownBytes = bytes - packets * offload;
       counted.packets += packets;
-      counted.bytes += bytes - packets * offload;
-      all += bytes - packets * offload;
+      counted.bytes += ownBytes;
+      all += ownBytes;
     }
     return all;
   }
